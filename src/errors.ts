@@ -1,0 +1,55 @@
+/**
+ * Every error a person can cause or meet. `code` is stable and upper-case; the message says what was expected, what came
+ * and what to do. The command prints it without a stack trace and exits with `exitStatus`.
+ */
+export class Text2LiveError extends Error {
+  override readonly name = 'Text2LiveError'
+  readonly code: ErrorCode
+  /** 2: input or usage; 1: failed while running; 130: interrupted. */
+  readonly exitStatus: 1 | 2 | 130
+
+  constructor(code: ErrorCode, message: string, options: { cause?: unknown; exitStatus?: 1 | 2 | 130 } = {}) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause })
+    this.code = code
+    this.exitStatus = options.exitStatus ?? exitStatuses[code]
+  }
+}
+
+/** One row per code: the exit status it ends the command with. */
+const exitStatuses = {
+  INPUT_NOT_FOUND: 2,
+  INPUT_NOT_IMAGE: 2,
+  INPUT_EMPTY: 2,
+  INPUT_TRUNCATED: 2,
+  INPUT_TOO_SMALL: 2,
+  INPUT_TOO_LARGE: 2,
+  MASK_INVALID: 2,
+  PROMPT_EMPTY: 2,
+  PROMPT_TOO_LONG: 2,
+  OPTION_UNKNOWN: 2,
+  OPTION_INVALID: 2,
+  COMMAND_UNKNOWN: 2,
+  CONFIG_INVALID: 2,
+  CONFIG_UNKNOWN_KEY: 2,
+  OUTPUT_EXISTS: 2,
+  OUTPUT_NOT_WRITABLE: 2,
+  RUN_NOT_FOUND: 2,
+  RUN_INVALID: 2,
+  RUN_LOCKED: 2,
+  CHECKPOINT_INVALID: 2,
+  CHECKPOINT_MISMATCH: 2,
+  SAFETENSORS_INVALID: 2,
+  GUIDANCE_NOT_FOUND: 2,
+  GUIDANCE_INVALID: 2,
+  DEVICE_UNAVAILABLE: 2,
+  SHAPE_MISMATCH: 1,
+  GRAPH_INVALID: 1,
+  DISK_FULL: 1,
+  OUT_OF_MEMORY: 1,
+  LOSS_NOT_FINITE: 1,
+  DEVICE_FAILED: 1,
+  INTERNAL: 1,
+  INTERRUPTED: 130,
+} as const satisfies Record<string, 1 | 2 | 130>
+
+export type ErrorCode = keyof typeof exitStatuses
