@@ -1,0 +1,30 @@
+import { Text2LiveError } from '../errors.js'
+import type { FloatImage } from './image.js'
+
+/**
+ * The edit layer over a background: `alpha * colour + (1 - alpha) * background` (paper, Eq. 2), per channel in sRGB values.
+ *
+ * @param layer RGBA with straight alpha, 4 channels
+ * @param background RGB of the same size, or one colour `[r, g, b]` for all of it
+ * @returns RGB, 3 channels
+ * @throws Text2LiveError SHAPE_MISMATCH
+ */
+export function compositeOver(layer: FloatImage, background: FloatImage | readonly [number, number, number]): FloatImage {
+  const { width, height } = layer
+  const plane = width * height
+  const image = 'data' in background ? background : undefined
+  if (layer.channels !== 4 || (image && (image.channels !== 3 || image.width !== width || image.height !== height))) {
+    const came = image ? `${image.channels}x${image.height}x${image.width}` : 'one colour'
+    throw new Text2LiveError('SHAPE_MISMATCH',
+      `compositeOver expected a 4-channel layer and a 3-channel background of its size, got ${layer.channels}x${height}x${width} over ${came}.`)
+  }
+  const data = new Float32Array(3 * plane)
+  for (let c = 0; c < 3; c++) {
+    for (let i = 0; i < plane; i++) {
+      const alpha = layer.data[3 * plane + i]!
+      const under = 'data' in background ? background.data[c * plane + i]! : background[c]!
+      data[c * plane + i] = alpha * layer.data[c * plane + i]! + (1 - alpha) * under
+    }
+  }
+  return { width, height, channels: 3, data }
+}
