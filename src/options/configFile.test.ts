@@ -1,0 +1,126 @@
+import { expect, test } from 'vitest'
+import { readConfig } from './configFile.js'
+import { settingNames } from './imageOptions.js'
+import { resolveSettings } from './resolveSettings.js'
+import { writeConfig } from './writeConfig.js'
+
+const failure = (text: string): string => {
+  try { readConfig(text, 'my.yaml') } catch (error) { return `${(error as { code: string }).code}: ${(error as Error).message}` }
+  return 'no error'
+}
+
+/** Every key of the published image_config.yaml with its published value (facts; comments left out). */
+const publishedImageConfig = `
+seed: -1
+use_wandb: False
+wandb_project: project_name
+wandb_entity: project_entity
+device: cuda
+log_images_freq: 50
+results_folder: "results"
+resize_input: 512
+d_divisible_crops: 1
+source_image_every: 75
+crops_min_cover: 0.85
+flip_p: 0.5
+jitter_p: 0.1
+scale_min: 0.8
+scale_max: 1.2
+bootstrap_scheduler: linear
+text_criterion: spherical
+bootstrap_epoch: -1
+lambda_bootstrap: 10
+lambda_bootstrap_min: 0
+bootstrapping_min_cover: 1
+lambda_structure: 2
+lambda_screen: 1
+lambda_sparsity: 6
+lambda_alpha_l0: 0.01
+lambda_alpha_l1: 0.01
+lambda_composition: 1
+use_negative_bootstrap: False
+n_aug: 16
+clip_model_name: "ViT-B/32"
+relevancy_num_layers: 10
+clip_affine_transform_fill: 1
+n_epochs: 1000
+scheduler_policy: exponential
+gamma: 0.99
+min_lr: 0.00001
+lr: 0.0025
+optimizer: madgrad
+skip_n33d: 128
+skip_n33u: 128
+skip_n11: 4
+num_scales: 7
+`
+
+const publishedHorse = `
+image_path: "./data/images/horse.jpg"
+screen_text: "golden horse"
+comp_text: ["golden horse", "a horse of gold"]
+src_text: "horse"
+bootstrap_text: "horse"
+bootstrap_epoch: 1000
+`
+
+test('reads the published image_config.yaml: the numbers of the reference preset', () => {
+  const { options, notes, published } = readConfig(publishedImageConfig, 'image_config.yaml')
+  expect(published).toBe(true)
+  const reference = resolveSettings([{ preset: 'reference' }], () => 5)
+  const mapped = resolveSettings([{ preset: 'fast' }, options], () => 5)
+  for (const name of settingNames.filter((name) => options[name] !== undefined)) expect(mapped[name], name).toEqual(reference[name])
+  expect(Object.keys(options)).toHaveLength(25)
+  expect(notes.map((note) => note.split(':')[0])).toEqual(
+    ['use_wandb', 'wandb_project', 'wandb_entity', 'device', 'results_folder', 'clip_model_name'])
+})
+
+test('reads a published example: photo and texts come from it', () => {
+  const base = readConfig(publishedImageConfig, 'image_config.yaml').options
+  const { options } = readConfig(publishedHorse, 'golden_horse.yaml')
+  expect(options).toEqual({
+    photo: './data/images/horse.jpg', prompt: ['golden horse', 'a horse of gold'], screen: ['golden horse'], source: ['horse'], region: ['horse'],
+    bootstrapSteps: 1000,
+  })
+  expect(resolveSettings([base, options], () => 5)).toMatchObject({ steps: 1000, bootstrapSteps: 1000, region: ['horse'] })
+})
+
+test('bootstrap_epoch -1 turns the bootstrap off in a file that names a region, and says nothing otherwise', () => {
+  expect(readConfig('bootstrap_text: horse\nbootstrap_epoch: -1', 'a.yaml').options.bootstrapSteps).toBe(0)
+  expect(readConfig('bootstrap_epoch: -1', 'a.yaml').options).toEqual({})
+})
+
+test('takes our own keys in camelCase, kebab-case and with underscores', () => {
+  const { options, published } = readConfig('learningRate: 0.001\nlambda-sparsity: 3\nlambda_alpha_l1: 0.02\ndevice: cpu\nregion: [sky, cloud]\nmask:\n', 'a.yaml')
+  expect(options).toEqual({ learningRate: 0.001, lambdaSparsity: 3, lambdaAlphaL1: 0.02, device: 'cpu', region: ['sky', 'cloud'] })
+  expect(published).toBe(false)
+  expect(readConfig('', 'empty.yaml').options).toEqual({})
+})
+
+test('writes settings that it reads back', () => {
+  const settings = resolveSettings([{ prompt: ['gold: "yes" # no', 'ÿ\n'], photo: 'photo.jpg', seed: 4 }], () => 0)
+  const { options } = readConfig(writeConfig(settings), 'config.yaml')
+  expect(resolveSettings([options], () => { throw new Error('seed lost') })).toEqual(settings)
+})
+
+test('follows anchors', () => {
+  expect(readConfig('prompt: &p [gold]\nscreen: *p\n', 'a.yaml').options).toEqual({ prompt: ['gold'], screen: ['gold'] })
+})
+
+test.each([
+  ['prompt: "a\nsteps: 3\n', 'CONFIG_INVALID: my.yaml is not valid YAML, at line 3, column 1:\n  \n  ^\nMissing closing "quote. Correct that line.'],
+  ['steps: 3\n\tviews: 2\n', 'CONFIG_INVALID: my.yaml is not valid YAML, at line 2, column 1:\n  \tviews: 2\n  ^\n'
+    + 'Tabs are not allowed as indentation. Correct that line.'],
+  ['- steps\n', 'CONFIG_INVALID: my.yaml must be a list of "option: value" lines, for example "prompt: golden teapot"; got something else, at line 1, column 1:\n  - steps\n  ^'],
+  ['steps: 3\nlerning_rate: 1\n', 'CONFIG_UNKNOWN_KEY: my.yaml:2: there is no option "lerning_rate". The nearest is "learningRate". '
+    + 'Correct the name or remove the line; docs/options.md lists all.'],
+  ['n_augs: 3', 'CONFIG_UNKNOWN_KEY: my.yaml:1: there is no option "n_augs". The nearest is "n_aug". Correct the name or remove the line; docs/options.md lists all.'],
+  ['steps: many', 'OPTION_INVALID: steps (my.yaml:1) takes a whole number from 1 to 1000000 (steps); got "many".'],
+  ['n_aug: 0', 'OPTION_INVALID: n_aug (my.yaml:1) takes a whole number from 1 to 256; got 0.'],
+  ['comp_text: ""', 'PROMPT_EMPTY: comp_text (my.yaml:1) takes words, for example "golden teapot"; got an empty text. Give a text or leave comp_text (my.yaml:1) out.'],
+  ['optimizer: adam', 'CONFIG_INVALID: optimizer (my.yaml:1) can only be madgrad here, since MADGRAD is the optimizer of the method; got "adam". '
+    + 'Remove the line or set it to madgrad.'],
+  ['configVersion: 2', 'CONFIG_INVALID: my.yaml:1: this program reads configVersion 1; got 2. Use the version of text2live that wrote the file.'],
+])('refuses %j', (text, message) => {
+  expect(failure(text)).toBe(message)
+})

@@ -1,0 +1,98 @@
+import { z } from 'zod'
+import { Text2LiveError } from '../errors.js'
+import { nearestName } from './nearestName.js'
+import { optionFlag, optionRow, type OptionName } from './imageOptions.js'
+import type { NumberRow, OptionRow } from './optionRow.js'
+
+/** A value an option can have. */
+export type OptionValue = number | string | boolean | readonly string[]
+
+/** The zod schema of one row. A number may come as text (flags), a list as a single text (config files). */
+export function rowSchema(row: OptionRow): z.ZodType<OptionValue> {
+  switch (row.type) {
+    case 'number':
+    case 'integer':
+      return z.preprocess(numberFromText, numberSchema(row))
+    case 'choice':
+      return z.enum(Object.keys(row.choices))
+    case 'switch':
+      return z.boolean()
+    case 'text':
+    case 'path':
+      return z.string().min(1)
+    case 'texts':
+    case 'paths':
+      return z.preprocess((value) => (typeof value === 'string' ? [value] : value), z.array(z.string()))
+  }
+}
+
+/**
+ * A valid value of the option, or an error that says what it takes and what came.
+ * @param label how the person wrote it: `--views`, `views` or a config key; the flag by default
+ * @throws OPTION_INVALID, PROMPT_EMPTY
+ */
+export function parseOption(name: OptionName, value: unknown, label: string = optionFlag(name)): OptionValue {
+  const row = optionRow(name)
+  const parsed = rowSchema(row).safeParse(value)
+  if (!parsed.success) throw new Text2LiveError('OPTION_INVALID', explain(row, label, value))
+  if (row.type === 'texts') assertNoEmptyText(label, parsed.data as readonly string[])
+  return parsed.data
+}
+
+/** "a whole number from 1 to 256", as errors and docs say it. */
+export function describeValues(row: OptionRow): string {
+  switch (row.type) {
+    case 'number':
+    case 'integer':
+      return describeNumber(row)
+    case 'choice':
+      return Object.keys(row.choices).join(' | ')
+    case 'switch':
+      return 'on or off'
+    case 'text':
+      return 'text'
+    case 'texts':
+      return 'text, repeatable'
+    case 'path':
+      return 'path'
+    case 'paths':
+      return 'path, repeatable'
+  }
+}
+
+function numberFromText(value: unknown): unknown {
+  return typeof value === 'string' && value.trim() !== '' ? Number(value) : value
+}
+
+function numberSchema(row: NumberRow): z.ZodType<number> {
+  const inRange = (value: number): boolean =>
+    value === row.also?.value || (value <= row.max && (row.exclusiveMin === true ? value > row.min : value >= row.min))
+  const base = row.type === 'integer' ? z.number().int() : z.number()
+  return base.refine(inRange)
+}
+
+function describeNumber(row: NumberRow): string {
+  const kind = row.type === 'integer' ? 'a whole number' : 'a number'
+  const range = row.exclusiveMin === true ? `above ${row.min}, at most ${row.max}` : `from ${row.min} to ${row.max}`
+  const unit = row.unit === undefined ? '' : ` (${row.unit})`
+  const also = row.also === undefined ? '' : `, or ${row.also.value}: ${row.also.meaning}`
+  return `${kind} ${range}${unit}${also}`
+}
+
+function explain(row: OptionRow, label: string, value: unknown): string {
+  const came = typeof value === 'number' ? String(value) : JSON.stringify(value) ?? String(value)
+  if (row.type === 'choice') {
+    const nearest = typeof value === 'string' ? ` Did you mean "${nearestName(value, Object.keys(row.choices))}"?` : ''
+    return `${label} takes one of ${Object.keys(row.choices).join(', ')}; got ${came}.${nearest}`
+  }
+  const takes = { number: '', integer: '', switch: 'true or false', text: 'a text', path: 'a path', texts: 'a text or a list of texts',
+    paths: 'a path or a list of paths' }[row.type]
+  const expected = row.type === 'number' || row.type === 'integer' ? describeNumber(row) : takes
+  const hint = row.example !== '' && label.startsWith('--') ? ` For example: ${label} ${row.example}` : ''
+  return `${label} takes ${expected}; got ${came}.${hint}`
+}
+
+function assertNoEmptyText(label: string, texts: readonly string[]): void {
+  if (texts.every((text) => text.trim() !== '')) return
+  throw new Text2LiveError('PROMPT_EMPTY', `${label} takes words, for example "golden teapot"; got an empty text. Give a text or leave ${label} out.`)
+}

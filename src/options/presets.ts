@@ -1,0 +1,89 @@
+import type { PresetSettings, ImageSettings } from './imageOptions.js'
+
+/** The published code: configs/image_config.yaml and what its source fixes, defects included (docs/deviations.md). */
+const reference = {
+  steps: 1000,
+  size: 512,
+  previewEvery: 50,
+
+  learningRate: 2.5e-3,
+  learningRateDecay: 0.99,
+  minLearningRate: 1e-5,
+  weightDecay: 0.01,
+  momentum: 0.9,
+  wholeImageEvery: 75,
+
+  lambdaComposition: 1,
+  lambdaScreen: 1,
+  lambdaStructure: 2,
+  lambdaSparsity: 6,
+  lambdaAlphaL0: 0.01,
+  lambdaAlphaL1: 0.01,
+  sparsityMap: 0,
+  textSampling: 'subset',
+
+  lambdaBootstrap: 10,
+  lambdaBootstrapMin: 0,
+  bootstrapSchedule: 'linear',
+  bootstrapMinCover: 1,
+  bootstrapItems: 'last',
+  relevancy: 'model',
+
+  cropsMinCover: 0.85,
+  flipProbability: 0.5,
+  jitterProbability: 0.1,
+  scaleMin: 0.8,
+  scaleMax: 1.2,
+  sizes: 'exact',
+
+  views: 16,
+  viewFill: 1,
+  viewSharing: 'none',
+  viewSampling: 'sequential',
+  antialias: false,
+  positionEmbedding: 'reference',
+} as const satisfies PresetSettings
+
+/** The supplement where it differs from the code: sections 2 and 3, spec table of code against paper. */
+const paper = {
+  ...reference,
+  textSampling: 'one',
+  // lambda_r = 0.05 on (gamma L1 + L0) with gamma = 2: 0.1 L1 + 0.05 L0.
+  lambdaSparsity: 0.05,
+  lambdaAlphaL0: 1,
+  lambdaAlphaL1: 2,
+  bootstrapItems: 'all',
+  jitterProbability: 1,
+  positionEmbedding: 'fixed',
+} as const satisfies PresetSettings
+
+/** The best picture per minute on a CPU: fewer and shared views, few sizes, the edit held to the object. */
+const fast = {
+  ...reference,
+  steps: 150,
+  size: 256,
+  previewEvery: 25,
+  views: 8,
+  viewSharing: 'all',
+  viewSampling: 'composed',
+  antialias: true,
+  positionEmbedding: 'fixed',
+  sizes: 'buckets',
+  bucket: 32,
+  bootstrapItems: 'all',
+  relevancy: 'edges',
+  sparsityMap: 1,
+} as const satisfies PresetSettings
+
+/** A first impression in seconds. */
+const preview = {
+  ...fast,
+  steps: 20,
+  size: 192,
+  previewEvery: 5,
+  views: 4,
+} as const satisfies PresetSettings
+
+export const presets = { fast, preview, reference, paper } as const satisfies Readonly<Record<ImageSettings['preset'], PresetSettings>>
+
+export type PresetName = keyof typeof presets
