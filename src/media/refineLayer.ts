@@ -1,0 +1,137 @@
+import { Text2LiveError } from '../errors.js'
+import type { FloatImage } from './image.js'
+import { localAffine, type LocalAffine } from './localAffine.js'
+import { UpsampledRows } from './upsampledRows.js'
+
+export interface RefineOptions {
+  /** Window of the local fits, in pixels of the training size. Default 4. */
+  readonly radius?: number
+  /** Squared photo contrast below which edges are not followed. Default 0.04 ** 2. */
+  readonly epsilon?: number
+  /**
+   * How much of the photo's finest luminance detail (finer than the training size) the edit takes over where its colour is no
+   * function of the photo's, 0 to 1. Default 0.5.
+   */
+  readonly detail?: number
+}
+
+/**
+ * The edit layer at the photo's own size. The layer is described at training size as a local affine function of the photo's
+ * colour (fast guided filter, He and Sun 2015) plus what that leaves over; the coefficients are upsampled and applied to the full
+ * photo, so that alpha follows the photo's edges and colours carry its fine detail.
+ *
+ * Colour keeps all that is left over (`slope . full + up(colour - slope . small)`): at the training size it is the layer's own.
+ * Alpha keeps it where the photo explains little (smoke in a clear sky) and drops it where it explains much (an outline that the
+ * generator placed a pixel aside). Alpha stays within the range of its neighbourhood in the small layer, and up to 1/255 is 0:
+ * where the small alpha is 0 all around, the full alpha is exactly 0.
+ *
+ * @param photoFull RGB at the photo's size
+ * @param layerSmall RGBA, straight alpha, at training size
+ * @param photoSmall RGB at training size, the same view as `photoFull`
+ * @returns RGBA, straight alpha, [0, 1], at the size of `photoFull`
+ * @throws Text2LiveError SHAPE_MISMATCH
+ */
+export function refineLayer(
+  photoFull: FloatImage, layerSmall: FloatImage, photoSmall: FloatImage, options: RefineOptions = {},
+): FloatImage {
+  const { width: w, height: h } = photoSmall
+  if (photoFull.channels !== 3 || photoSmall.channels !== 3 || layerSmall.channels !== 4 || layerSmall.width !== w || layerSmall.height !== h) {
+    throw new Text2LiveError('SHAPE_MISMATCH',
+      'refineLayer expected a 3-channel photo, and a 4-channel layer of the size of the 3-channel small photo, '
+      + `got ${shape(photoFull)}, ${shape(layerSmall)} and ${shape(photoSmall)}.`)
+  }
+  return applyRows(photoFull, describe(layerSmall, photoSmall, options), w, h)
+}
+
+/** What is upsampled: planes `[h * w]`. Colour and alpha have 3 slopes and 1 offset each; alpha also its bounds. */
+interface Description {
+  readonly slopes: readonly Float32Array[]
+  readonly offsets: readonly Float32Array[]
+  readonly low: Float32Array
+  readonly high: Float32Array
+}
+
+function describe(layer: FloatImage, photo: FloatImage, { radius = 4, epsilon = 0.04 ** 2, detail = 0.5 }: RefineOptions): Description {
+  const { width: w, height: h } = layer
+  const plane = w * h
+  const channel = (image: FloatImage, c: number) => image.data.subarray(c * plane, (c + 1) * plane)
+  const alpha = channel(layer, 3).map(withoutTraces)
+  // Colour is fitted where it shows; the floor keeps the fit defined where nothing does.
+  const colours = localAffine(photo, [0, 1, 2].map((c) => channel(layer, c)), radius, epsilon, alpha.map((a) => a + 1e-3))
+  const [opacity] = localAffine(photo, [alpha], radius, epsilon) as [LocalAffine]
+
+  const slopes: Float32Array[] = []
+  const offsets: Float32Array[] = []
+  for (const [c, fit] of [...colours, opacity].entries()) {
+    const isAlpha = c === 3
+    const target = isAlpha ? alpha : channel(layer, c)
+    const own = fit.slope.map((s) => Float32Array.from(s))
+    const offset = new Float32Array(plane)
+    for (let i = 0; i < plane; i++) {
+      const unexplained = 1 - fit.explained[i]!
+      let fitted = 0
+      for (let k = 0; k < 3; k++) {
+        if (!isAlpha) own[k]![i] = own[k]![i]! + unexplained * detail * luma[k]!
+        fitted += own[k]![i]! * photo.data[k * plane + i]!
+      }
+      offset[i] = isAlpha ? fit.offset[i]! + unexplained * (target[i]! - fitted - fit.offset[i]!) : target[i]! - fitted
+    }
+    slopes.push(...own)
+    offsets.push(offset)
+  }
+  return { slopes, offsets, low: extreme(alpha, w, h, Math.min), high: extreme(alpha, w, h, Math.max) }
+}
+
+/** Rec. 601 luma: the weights of sRGB-encoded red, green and blue. */
+const luma = [0.299, 0.587, 0.114]
+
+/** Row by row, so that only a few rows of every upsampled plane are in memory. */
+function applyRows(photo: FloatImage, { slopes, offsets, low, high }: Description, w: number, h: number): FloatImage {
+  const { width, height } = photo
+  const plane = width * height
+  const upsampled = (source: Float32Array, filter: 'bilinear' | 'bicubic') => new UpsampledRows(source, w, h, width, height, filter)
+  const slopeRows = slopes.map((source) => upsampled(source, 'bilinear'))
+  const offsetRows = offsets.map((source) => upsampled(source, 'bicubic'))
+  const lowRows = upsampled(low, 'bilinear')
+  const highRows = upsampled(high, 'bilinear')
+  const [red, green, blue] = [0, 1, 2].map((c) => photo.data.subarray(c * plane, (c + 1) * plane)) as [Float32Array, Float32Array, Float32Array]
+  const data = new Float32Array(4 * plane)
+  for (let y = 0; y < height; y++) {
+    const from = y * width
+    for (let c = 0; c < 4; c++) {
+      const [sr, sg, sb] = [slopeRows[3 * c]!.at(y), slopeRows[3 * c + 1]!.at(y), slopeRows[3 * c + 2]!.at(y)]
+      const offset = offsetRows[c]!.at(y)
+      const out = data.subarray(c * plane + from, c * plane + from + width)
+      for (let x = 0; x < width; x++) {
+        const value = sr[x]! * red[from + x]! + sg[x]! * green[from + x]! + sb[x]! * blue[from + x]! + offset[x]!
+        out[x] = value < 0 ? 0 : value > 1 ? 1 : value
+      }
+    }
+    const alpha = data.subarray(3 * plane + from, 3 * plane + from + width)
+    const [least, most] = [lowRows.at(y), highRows.at(y)]
+    for (let x = 0; x < width; x++) alpha[x] = withoutTraces(Math.min(Math.max(alpha[x]!, least[x]!), most[x]!))
+  }
+  return { width, height, channels: 4, data }
+}
+
+/** Soft threshold: 0 up to 1/255, unchanged from 2/255, straight between. A sigmoid never gives 0, a picture needs it. */
+function withoutTraces(alpha: number): number {
+  if (alpha >= 2 / 255) return alpha > 1 ? 1 : alpha
+  return alpha <= 1 / 255 ? 0 : 2 * (alpha - 1 / 255)
+}
+
+/** Smallest or largest value within 2 px: what the upsampled alpha may reach. */
+function extreme(source: Float32Array, width: number, height: number, pick: (a: number, b: number) => number): Float32Array {
+  const reach = 2
+  const along = (from: Float32Array, step: number, length: number, position: (i: number) => number) => from.map((value, i) => {
+    const at = position(i)
+    let best = value
+    for (let d = -Math.min(reach, at); d <= Math.min(reach, length - 1 - at); d++) best = pick(best, from[i + d * step]!)
+    return best
+  })
+  return along(along(source, 1, width, (i) => i % width), width, height, (i) => Math.floor(i / width))
+}
+
+function shape(image: FloatImage): string {
+  return `${image.channels}x${image.height}x${image.width}`
+}
