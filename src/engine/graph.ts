@@ -1,0 +1,140 @@
+import { Text2LiveError } from '../errors.js'
+
+export type DType = 'float32' | 'int64' | 'int32' | 'bool'
+export type Shape = readonly number[]
+export type ConstantData = Float32Array | BigInt64Array | Int32Array
+export type Attribute = number | string | readonly number[] | { readonly float: number } | { readonly floats: readonly number[] }
+
+/** A node of the graph: an input, a constant, or the application of an ONNX operator. */
+export interface Node {
+  /** Position in order of creation, which is a topological order. */
+  readonly index: number
+  readonly kind: 'input' | 'constant' | 'op'
+  /** ONNX operator (`kind: 'op'`) or the input's name. */
+  readonly op: string
+  readonly inputs: readonly Value[]
+  readonly attributes: Readonly<Record<string, Attribute>>
+  readonly outputs: Value[]
+  readonly data?: ConstantData
+  readonly gradient?: GradientRule
+}
+
+/** A tensor that the graph will compute: static shape, static type. */
+export interface Value {
+  readonly graph: Graph
+  readonly node: Node
+  readonly slot: number
+  readonly shape: Shape
+  readonly dtype: DType
+}
+
+/**
+ * The vector-Jacobian product of an operator: from the cotangent of its first output, one thunk per input that makes
+ * that input's cotangent (same shape as the input), or null where the input has none. Thunks of inputs that no parameter
+ * depends on are never called, so their nodes are never built.
+ */
+export type GradientRule = (cotangent: Value, output: Value) => readonly ((() => Value) | null)[]
+
+export interface Application {
+  readonly op: string
+  readonly inputs: readonly Value[]
+  readonly shape: Shape
+  readonly dtype?: DType
+  readonly attributes?: Readonly<Record<string, Attribute>>
+  readonly gradient?: GradientRule
+  /** Shapes of further outputs that the operator declares after the first, in order. They carry no gradient. */
+  readonly extra?: readonly Shape[]
+}
+
+/**
+ * Builds an ONNX graph with static shapes. Equal applications and equal small constants are shared, so gradient rules may
+ * ask again for what the forward pass computed.
+ */
+export class Graph {
+  readonly nodes: Node[] = []
+  private readonly applications = new Map<string, Value>()
+  private readonly inputsByName = new Map<string, Value>()
+
+  /** A named input. Frozen weights, parameters, optimizer state and the draws of a step are all inputs. */
+  input(name: string, shape: Shape, dtype: DType = 'float32'): Value {
+    if (this.inputsByName.has(name)) throw new Text2LiveError('GRAPH_INVALID', `the graph already has an input named "${name}"`)
+    const value = this.add('input', name, [], shape, dtype, {})
+    this.inputsByName.set(name, value)
+    return value
+  }
+
+  constant(data: ConstantData | readonly number[], shape: Shape, dtype: DType = 'float32'): Value {
+    const typed = typedData(data, dtype)
+    if (typed.length !== sizeOf(shape)) {
+      throw new Text2LiveError('SHAPE_MISMATCH', `constant: expected ${sizeOf(shape)} values for shape ${show(shape)}, came ${typed.length}`)
+    }
+    if (typed.length > 64) return this.add('constant', 'constant', [], shape, dtype, {}, undefined, typed)
+    const key = `constant ${dtype} ${shape.join()} ${Array.from(typed as Float32Array, (x) => (Object.is(x, -0) ? '-0' : String(x))).join()}`
+    return this.shared(key, () => this.add('constant', 'constant', [], shape, dtype, {}, undefined, typed))
+  }
+
+  scalar(x: number): Value {
+    return this.constant([x], [])
+  }
+
+  apply({ op, inputs, shape, dtype = 'float32', attributes = {}, gradient, extra = [] }: Application): Value {
+    for (const input of inputs) {
+      if (input.graph !== this) throw new Text2LiveError('GRAPH_INVALID', `${op}: an input belongs to another graph`)
+    }
+    const key = `${op} ${inputs.map((v) => `${v.node.index}.${v.slot}`).join()} ${JSON.stringify(attributes)} ${dtype} ${shape.join()}`
+    return this.shared(key, () => {
+      const value = this.add('op', op, inputs, shape, dtype, attributes, gradient)
+      extra.forEach((more, i) => value.node.outputs.push({ ...value, slot: i + 1, shape: more }))
+      return value
+    })
+  }
+
+  private shared(key: string, make: () => Value): Value {
+    const known = this.applications.get(key)
+    if (known) return known
+    const value = make()
+    this.applications.set(key, value)
+    return value
+  }
+
+  private add(kind: Node['kind'], op: string, inputs: readonly Value[], shape: Shape, dtype: DType, attributes: Node['attributes'],
+    gradient?: GradientRule, data?: ConstantData): Value {
+    if (shape.some((n) => !Number.isInteger(n) || n < 0)) {
+      throw new Text2LiveError('SHAPE_MISMATCH', `${op}: ${show(shape)} is no shape (inputs ${inputs.map((v) => show(v.shape)).join(', ')})`)
+    }
+    const node: Node = {
+      index: this.nodes.length, kind, op, inputs, attributes, outputs: [],
+      ...(gradient ? { gradient } : {}), ...(data ? { data } : {}),
+    }
+    const value: Value = { graph: this, node, slot: 0, shape: [...shape], dtype }
+    node.outputs.push(value)
+    this.nodes.push(node)
+    return value
+  }
+}
+
+export function sizeOf(shape: Shape): number {
+  return shape.reduce((product, n) => product * n, 1)
+}
+
+export function show(shape: Shape): string {
+  return `[${shape.join(', ')}]`
+}
+
+export function sameShape(a: Shape, b: Shape): boolean {
+  return a.length === b.length && a.every((n, i) => n === b[i])
+}
+
+/** `shape[axis]`, with negative axes counted from the end; an axis out of range is an error that names the operator. */
+export function dim(op: string, shape: Shape, axis: number): number {
+  const n = shape[axis < 0 ? axis + shape.length : axis]
+  if (n === undefined) throw new Text2LiveError('SHAPE_MISMATCH', `${op}: axis ${axis} is out of range for shape ${show(shape)}`)
+  return n
+}
+
+function typedData(data: ConstantData | readonly number[], dtype: DType): ConstantData {
+  if (!Array.isArray(data)) return data as ConstantData
+  if (dtype === 'int64') return BigInt64Array.from(data as number[], (x) => BigInt(x))
+  if (dtype === 'int32') return Int32Array.from(data as number[])
+  return Float32Array.from(data as number[])
+}

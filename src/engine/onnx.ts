@@ -1,0 +1,139 @@
+import protobuf from 'protobufjs/minimal.js'
+import { Text2LiveError } from '../errors.js'
+import { type Attribute, type Graph, type Node, type Value } from './graph.js'
+import { ONNX_TYPES } from './ops/elementwise.js'
+
+const OPSET = 18
+const IR_VERSION = 8
+
+/** Field numbers of onnx.proto3 that this writer uses. */
+const MODEL = { irVersion: 1, producerName: 2, graph: 7, opsetImport: 8 } as const
+const GRAPH = { node: 1, name: 2, initializer: 5, input: 11, output: 12 } as const
+const NODE = { input: 1, output: 2, name: 3, opType: 4, attribute: 5 } as const
+const ATTRIBUTE = { name: 1, f: 2, i: 3, s: 4, floats: 7, ints: 8, type: 20 } as const
+const TENSOR = { dims: 1, dataType: 2, name: 8, rawData: 9 } as const
+const ATTRIBUTE_TYPE = { float: 1, int: 2, string: 3, floats: 6, ints: 7 } as const
+
+export interface OnnxModel {
+  /** A serialised ONNX ModelProto (opset 18). */
+  readonly bytes: Uint8Array
+  /** Inputs that the outputs depend on, in order of creation; inputs that nothing needs are left out. */
+  readonly inputs: readonly Value[]
+  readonly nodeCount: number
+}
+
+/** Serialises what `outputs` depend on; every other node is dropped. */
+export function encodeModel(graph: Graph, outputs: Readonly<Record<string, Value>>): OnnxModel {
+  const live = liveNodes(outputs)
+  const nodes = graph.nodes.filter((node) => live.has(node))
+  const inputs = nodes.filter((node) => node.kind === 'input').map((node) => node.outputs[0]!)
+  const constants = nodes.filter((node) => node.kind === 'constant')
+  const operations = nodes.filter((node) => node.kind === 'op')
+
+  const model = protobuf.Writer.create()
+  varint(model, MODEL.irVersion, IR_VERSION)
+  text(model, MODEL.producerName, 'text2live')
+  message(model, MODEL.graph, (g) => {
+    text(g, GRAPH.name, 'step')
+    for (const node of operations) message(g, GRAPH.node, (w) => writeNode(w, node))
+    for (const [name, value] of Object.entries(outputs)) {
+      message(g, GRAPH.node, (w) => {
+        text(w, NODE.input, nameOf(value))
+        text(w, NODE.output, name)
+        text(w, NODE.opType, 'Identity')
+      })
+    }
+    for (const node of constants) message(g, GRAPH.initializer, (w) => writeConstant(w, node))
+    for (const value of inputs) message(g, GRAPH.input, (w) => writeValueInfo(w, nameOf(value), value))
+    for (const [name, value] of Object.entries(outputs)) message(g, GRAPH.output, (w) => writeValueInfo(w, name, value))
+  })
+  message(model, MODEL.opsetImport, (w) => {
+    text(w, 1, '')
+    varint(w, 2, OPSET)
+  })
+  return { bytes: model.finish(), inputs, nodeCount: operations.length }
+}
+
+function liveNodes(outputs: Readonly<Record<string, Value>>): Set<Node> {
+  const live = new Set<Node>()
+  const stack = Object.values(outputs).map((value) => value.node)
+  while (stack.length > 0) {
+    const node = stack.pop()!
+    if (live.has(node)) continue
+    live.add(node)
+    for (const input of node.inputs) stack.push(input.node)
+  }
+  return live
+}
+
+/** The ONNX name of a value: inputs keep theirs, everything else is numbered. */
+function nameOf(value: Value): string {
+  if (value.node.kind === 'input') return value.node.op
+  return value.slot === 0 ? `v${value.node.index}` : `v${value.node.index}.${value.slot}`
+}
+
+function writeNode(w: protobuf.Writer, node: Node): void {
+  for (const input of node.inputs) text(w, NODE.input, nameOf(input))
+  for (const output of node.outputs) text(w, NODE.output, nameOf(output))
+  text(w, NODE.name, `${node.op}_${node.index}`)
+  text(w, NODE.opType, node.op)
+  for (const [name, value] of Object.entries(node.attributes)) message(w, NODE.attribute, (a) => writeAttribute(a, name, value))
+}
+
+function writeAttribute(w: protobuf.Writer, name: string, value: Attribute): void {
+  text(w, ATTRIBUTE.name, name)
+  if (typeof value === 'number') {
+    varint(w, ATTRIBUTE.i, value)
+    varint(w, ATTRIBUTE.type, ATTRIBUTE_TYPE.int)
+  } else if (typeof value === 'string') {
+    text(w, ATTRIBUTE.s, value)
+    varint(w, ATTRIBUTE.type, ATTRIBUTE_TYPE.string)
+  } else if ('float' in value) {
+    w.uint32(tag(ATTRIBUTE.f, 5)).float(value.float)
+    varint(w, ATTRIBUTE.type, ATTRIBUTE_TYPE.float)
+  } else if ('floats' in value) {
+    for (const x of value.floats) w.uint32(tag(ATTRIBUTE.floats, 5)).float(x)
+    varint(w, ATTRIBUTE.type, ATTRIBUTE_TYPE.floats)
+  } else {
+    for (const x of value) varint(w, ATTRIBUTE.ints, x)
+    varint(w, ATTRIBUTE.type, ATTRIBUTE_TYPE.ints)
+  }
+}
+
+function writeConstant(w: protobuf.Writer, node: Node): void {
+  const value = node.outputs[0]!
+  const data = node.data
+  if (!data) throw new Text2LiveError('GRAPH_INVALID', `constant ${nameOf(value)} has no data`)
+  for (const n of value.shape) varint(w, TENSOR.dims, n)
+  varint(w, TENSOR.dataType, ONNX_TYPES[value.dtype])
+  text(w, TENSOR.name, nameOf(value))
+  w.uint32(tag(TENSOR.rawData, 2)).bytes(new Uint8Array(data.buffer, data.byteOffset, data.byteLength))
+}
+
+function writeValueInfo(w: protobuf.Writer, name: string, value: Value): void {
+  text(w, 1, name)
+  message(w, 2, (type) => message(type, 1, (tensor) => {
+    varint(tensor, 1, ONNX_TYPES[value.dtype])
+    message(tensor, 2, (shape) => {
+      for (const n of value.shape) message(shape, 1, (d) => varint(d, 1, n))
+    })
+  }))
+}
+
+function tag(field: number, wireType: number): number {
+  return (field << 3) | wireType
+}
+
+function varint(w: protobuf.Writer, field: number, value: number): void {
+  w.uint32(tag(field, 0)).int64(value)
+}
+
+function text(w: protobuf.Writer, field: number, value: string): void {
+  w.uint32(tag(field, 2)).string(value)
+}
+
+function message(w: protobuf.Writer, field: number, write: (w: protobuf.Writer) => void): void {
+  w.uint32(tag(field, 2)).fork()
+  write(w)
+  w.ldelim()
+}

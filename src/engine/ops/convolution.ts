@@ -1,0 +1,134 @@
+import { Text2LiveError } from '../../errors.js'
+import { type Value, show } from '../graph.js'
+import { reduceSum } from './reduce.js'
+import { gemm, matmul } from './linear.js'
+import { concat, flip, pad, reshape, slice, transpose } from './shape.js'
+
+export interface ConvOptions {
+  /** [O], added to every pixel of output channel o. */
+  bias?: Value | null
+  /** Both directions. Default 1. */
+  stride?: number
+  /** Zeros around the input: [top, left, bottom, right]. Default none. */
+  pads?: readonly [number, number, number, number]
+  /** Input and output channels are split into this many groups. Default 1. */
+  groups?: number
+}
+
+/** 2-D cross-correlation, NCHW: x [N, C, H, W], w [O, C / groups, kH, kW] -> [N, O, H', W']. */
+export function conv2d(x: Value, w: Value, { bias = null, stride = 1, pads = [0, 0, 0, 0], groups = 1 }: ConvOptions = {}): Value {
+  const [n, c, height, width] = x.shape
+  const [o, perGroup, kh, kw] = w.shape
+  if (n === undefined || c === undefined || height === undefined || width === undefined || o === undefined || kh === undefined || kw === undefined
+    || perGroup !== c / groups || o % groups !== 0 || (bias && (bias.shape.length !== 1 || bias.shape[0] !== o))) {
+    throw new Text2LiveError('SHAPE_MISMATCH',
+      `Conv: input ${show(x.shape)}, weight ${show(w.shape)}, bias ${bias ? show(bias.shape) : 'none'} and ${groups} groups do not fit`)
+  }
+  const [top, left, bottom, right] = pads
+  const outHeight = Math.floor((height + top + bottom - kh) / stride) + 1
+  const outWidth = Math.floor((width + left + right - kw) / stride) + 1
+  return x.graph.apply({
+    op: 'Conv', inputs: bias ? [x, w, bias] : [x, w], shape: [n, o, outHeight, outWidth],
+    attributes: { kernel_shape: [kh, kw], strides: [stride, stride], pads, group: groups },
+    gradient: (g) => [
+      () => inputGradient(g, x, w, stride, pads, groups),
+      () => weightGradient(g, x, w, stride, pads, groups),
+      ...(bias ? [() => reduceSum(g, [0, 2, 3])] : []),
+    ],
+  })
+}
+
+/**
+ * With stride 1 a convolution of the cotangent with the flipped kernels, which runs twice as fast as ConvTranspose; with a
+ * longer stride ConvTranspose, which skips the zeros between samples.
+ */
+function inputGradient(g: Value, x: Value, w: Value, stride: number, pads: readonly [number, number, number, number], groups: number): Value {
+  const [, c, height, width] = x.shape as [number, number, number, number]
+  const [o, perGroup, kh, kw] = w.shape as [number, number, number, number]
+  const [top, left] = pads
+  if (stride > 1) return transposedConvolution(g, x, w, stride, pads, groups)
+  const [, , gh, gw] = g.shape as [number, number, number, number]
+  const flipped = kh * kw === 1 ? w : flip(w, [2, 3])
+  const grouped = reshape(flipped, [groups, o / groups, perGroup, kh, kw])
+  const kernels = reshape(transpose(grouped, [0, 2, 1, 3, 4]), [c, o / groups, kh, kw])
+  const before: [number, number] = [kh - 1 - top, kw - 1 - left]
+  const after: [number, number] = [height - gh - before[0] + kh - 1, width - gw - before[1] + kw - 1]
+  if (Math.min(...before, ...after) < 0) return transposedConvolution(g, x, w, stride, pads, groups)
+  return conv2d(g, kernels, { pads: [before[0], before[1], after[0], after[1]], groups })
+}
+
+function transposedConvolution(g: Value, x: Value, w: Value, stride: number, pads: readonly number[], groups: number): Value {
+  const [, , height, width] = x.shape as [number, number, number, number]
+  const [, , kh, kw] = w.shape as [number, number, number, number]
+  const [top, left, bottom, right] = pads as [number, number, number, number]
+  const [, , gh, gw] = g.shape as [number, number, number, number]
+  const full = [height - ((gh - 1) * stride + kh - top - bottom), width - ((gw - 1) * stride + kw - left - right)]
+  return g.graph.apply({
+    op: 'ConvTranspose', inputs: [g, w], shape: x.shape,
+    attributes: { kernel_shape: [kh, kw], strides: [stride, stride], pads, group: groups, output_padding: full },
+  })
+}
+
+/**
+ * dW[o, c, i, j] = sum over pixels p of g[o, p] x[c, p + (i, j)], as kw long matrix products: the padded input is laid out
+ * flat, so that a column shift is an offset; the cotangent, widened to the input's row length with zeros, is stacked kh
+ * times, each copy shifted by a row.
+ */
+function weightGradient(g: Value, x: Value, w: Value, stride: number, pads: readonly [number, number, number, number], groups: number): Value {
+  const [n, c] = x.shape as [number, number, number, number]
+  const [o, , kh, kw] = w.shape as [number, number, number, number]
+  const [, , gh, gw] = g.shape as [number, number, number, number]
+  if (groups !== 1) throw new Text2LiveError('GRAPH_INVALID', `Conv: the weight gradient of ${groups} groups is not supported; freeze grouped convolutions`)
+  const items = Array.from({ length: n }, (_, item) => {
+    const xi = n === 1 ? x : slice(x, { axes: [0], starts: [item], ends: [item + 1] })
+    const gi = n === 1 ? g : slice(g, { axes: [0], starts: [item], ends: [item + 1] })
+    return kh * kw === 1 && stride === 1 && pads.every((p) => p === 0)
+      ? gemm(reshape(gi, [o, gh * gw]), reshape(xi, [c, gh * gw]), null, { transB: true })
+      : stride === 1 ? shiftedProducts(gi, xi, w, pads) : sampledProduct(gi, xi, w, stride, pads)
+  })
+  return reshape(items.reduce((sum, item) => sum.graph.apply({ op: 'Add', inputs: [sum, item], shape: sum.shape })), [o, c, kh, kw])
+}
+
+/** [1, O, h, w] and [1, C, H, W] -> [O, C * kh * kw] for stride 1. */
+function shiftedProducts(g: Value, x: Value, w: Value, [top, left, bottom, right]: readonly [number, number, number, number]): Value {
+  const [o, c, kh, kw] = w.shape as [number, number, number, number]
+  const [, , gh, gw] = g.shape as [number, number, number, number]
+  // A spare row at the bottom keeps the last column shifts inside the flat input.
+  const padded = pad(x, [[0, 0], [0, 0], [top, bottom + 1], [left, right]])
+  const [, , ph, pw] = padded.shape as [number, number, number, number]
+  const flat = reshape(padded, [c, ph * pw])
+  const span = (gh + kh - 1) * pw
+  const wide = reshape(pad(g, [[0, 0], [0, 0], [0, 0], [0, pw - gw]]), [o, gh * pw])
+  const zeros = g.graph.constant(new Float32Array(o * kh * pw), [o, kh * pw])
+  const copies = Array.from({ length: 2 * kh - 1 }, (_, i) => (i % 2 === 0 ? wide : zeros))
+  // Copy i starts i rows late, since the zeros between two copies are one row longer than the rest of a copy.
+  const stacked = reshape(concat(copies, 1), [o * kh, span])
+  const columns = Array.from({ length: kw }, (_, j) => {
+    const shifted = slice(flat, { axes: [1], starts: [j], ends: [j + span] })
+    return reshape(gemm(stacked, shifted, null, { transB: true }), [o, kh, c, 1])
+  })
+  return reshape(transpose(concat(columns, 3), [0, 2, 1, 3]), [o, c * kh * kw])
+}
+
+/** The same for a longer stride: every kernel tap samples its own grid of the input. */
+function sampledProduct(g: Value, x: Value, w: Value, stride: number, [top, left, bottom, right]: readonly [number, number, number, number]): Value {
+  const [o, c, kh, kw] = w.shape as [number, number, number, number]
+  const [, , gh, gw] = g.shape as [number, number, number, number]
+  const padded = pad(x, [[0, 0], [0, 0], [top, bottom], [left, right]])
+  const taps = Array.from({ length: kh * kw }, (_, k) => {
+    const i = Math.floor(k / kw)
+    const j = k % kw
+    const tap = slice(padded, {
+      axes: [2, 3], starts: [i, j], ends: [i + (gh - 1) * stride + 1, j + (gw - 1) * stride + 1], steps: [stride, stride],
+    })
+    return reshape(tap, [c, gh * gw])
+  })
+  const product = gemm(reshape(g, [o, gh * gw]), concat(taps, 0), null, { transB: true })
+  return reshape(transpose(reshape(product, [o, kh * kw, c]), [0, 2, 1]), [o, c * kh * kw])
+}
+
+/** Fully connected layer over the channels of every pixel: a 1x1 convolution written as a matrix product. */
+export function pointwise(x: Value, w: Value): Value {
+  const [n, c, height, width] = x.shape as [number, number, number, number]
+  return reshape(matmul(reshape(w, [w.shape[0]!, c]), reshape(x, [n, c, height * width])), [n, w.shape[0]!, height, width])
+}

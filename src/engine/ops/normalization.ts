@@ -1,0 +1,102 @@
+import { Text2LiveError } from '../../errors.js'
+import { type Value, show } from '../graph.js'
+import { add, div, exp, mul, sqrt, sub } from './elementwise.js'
+import { reduceMean, reduceSum } from './reduce.js'
+import { reshape } from './shape.js'
+
+/** exp(x) / sum exp over the last axis. */
+export function softmax(x: Value): Value {
+  return x.graph.apply({
+    op: 'Softmax', inputs: [x], shape: x.shape, attributes: { axis: x.shape.length - 1 },
+    gradient: (g, y) => [() => mul(y, sub(g, reduceSum(mul(g, y), [-1], { keepDims: true })))],
+  })
+}
+
+/** Layer norm over the last axis with an affine map: scale, bias [d]. */
+export function layerNorm(x: Value, scale: Value, bias: Value, eps: number): Value {
+  return add(mul(normalizeRows(x, eps), scale), bias)
+}
+
+export interface NormalizeOptions {
+  /**
+   * The cotangent is known to have zero mean over the last axis, as it has when every weight that reads the result was
+   * centred over that axis (which changes no product, since the rows have zero mean themselves). Saves two passes.
+   */
+  centredCotangent?: boolean
+}
+
+/** (x - mean) / sqrt(var + eps) over the last axis: a layer norm whose affine map was folded into the next layer. */
+export function normalizeRows(x: Value, eps: number, { centredCotangent = false }: NormalizeOptions = {}): Value {
+  const d = x.shape.at(-1)!
+  const row = [...x.shape.slice(0, -1), 1]
+  const ones = x.graph.constant(new Float32Array(d).fill(1), [d])
+  const zeros = x.graph.constant(new Float32Array(d), [d])
+  return x.graph.apply({
+    op: 'LayerNormalization', inputs: [x, ones, zeros], shape: x.shape, extra: [row, row],
+    attributes: { axis: x.shape.length - 1, epsilon: { float: eps } },
+    gradient: (g, y) => [
+      () => {
+        const inverse = y.node.outputs[2]!
+        const centred = centredCotangent ? g : sub(g, reduceMean(g, [-1], { keepDims: true }))
+        return mul(sub(centred, mul(y, reduceMean(mul(g, y), [-1], { keepDims: true }))), inverse)
+      },
+      null,
+      null,
+    ],
+  })
+}
+
+/** Per-channel mean and 1 / sqrt(var + eps) of an image [1, C, H, W], both [1, C, 1, 1]. */
+export function channelMoments(x: Value, eps: number): { mean: Value; inverseDeviation: Value } {
+  if (x.shape.length !== 4) throw new Text2LiveError('SHAPE_MISMATCH', `channelMoments: expected [N, C, H, W], came ${show(x.shape)}`)
+  const mean = reduceMean(x, [2, 3], { keepDims: true })
+  const variance = reduceMean(mul(x, x), [2, 3], { keepDims: true })
+  return { mean, inverseDeviation: div(1, sqrt(add(sub(variance, mul(mean, mean)), eps))) }
+}
+
+/**
+ * Instance norm of [N, C, H, W] with scale, bias [C]; at N = 1 it is batch norm in training mode. The backward pass is
+ * dx = a g + b x + d with per-channel a, b, d from two sums.
+ */
+export function instanceNorm(x: Value, scale: Value, bias: Value, eps: number): Value {
+  const [n, c, height, width] = x.shape
+  if (n === undefined || c === undefined || height === undefined || width === undefined || scale.shape[0] !== c || bias.shape[0] !== c) {
+    throw new Text2LiveError('SHAPE_MISMATCH', `instanceNorm: input ${show(x.shape)}, scale ${show(scale.shape)} and bias ${show(bias.shape)} do not fit`)
+  }
+  const pixels = height * width
+  const channel = (v: Value) => reshape(v, [1, c, 1, 1])
+  return x.graph.apply({
+    op: 'InstanceNormalization', inputs: [x, scale, bias], shape: x.shape, attributes: { epsilon: { float: eps } },
+    gradient: (g) => {
+      const { mean, inverseDeviation } = channelMoments(x, eps)
+      const sum = () => reduceSum(g, [2, 3], { keepDims: true })
+      // Sum of g times the normalised x.
+      const projection = () => mul(sub(reduceSum(mul(g, x), [2, 3], { keepDims: true }), mul(mean, sum())), inverseDeviation)
+      return [
+        () => {
+          const a = mul(channel(scale), inverseDeviation)
+          const b = mul(mul(mul(a, inverseDeviation), projection()), -1 / pixels)
+          const d = sub(mul(mul(a, sum()), -1 / pixels), mul(b, mean))
+          return add(add(mul(g, a), mul(x, b)), d)
+        },
+        () => reduceSum(reshape(projection(), [n, c]), [0]),
+        () => reduceSum(reshape(sum(), [n, c]), [0]),
+      ]
+    },
+  })
+}
+
+/** x / |x| over the last axis, |x| floored at eps as torch.nn.functional.normalize does. */
+export function normalizeLength(x: Value, eps = 1e-12): Value {
+  const length = sqrt(add(reduceSum(mul(x, x), [-1], { keepDims: true }), eps * eps))
+  return div(x, length)
+}
+
+/** log(sum exp) over the last axis. */
+export function logSumExp(x: Value): Value {
+  return x.graph.apply({
+    op: 'ReduceLogSumExp', inputs: [x, x.graph.constant([x.shape.length - 1], [1], 'int64')], shape: x.shape.slice(0, -1),
+    attributes: { keepdims: 0 },
+    gradient: (g, y) => [() => mul(exp(sub(x, reshape(y, [...y.shape, 1]))), reshape(g, [...g.shape, 1])), null],
+  })
+}
