@@ -1,5 +1,5 @@
 import { Text2LiveError } from '../errors.js'
-import { type Node, type Value, sameShape, show, sizeOf } from './graph.js'
+import { type Node, type Value, sameShape, show, sizeOf, sources } from './graph.js'
 import { add } from './ops/elementwise.js'
 
 /**
@@ -19,7 +19,7 @@ export function gradients(loss: Value, wrt: readonly Value[], seed?: Value): Val
   const dependent = new Set<Node>(wrt.map((value) => value.node))
   for (let i = 0; i <= last; i++) {
     const node = graph.nodes[i]!
-    if (node.inputs.some((input) => dependent.has(input.node))) dependent.add(node)
+    if (isDifferentiable(node) && sources(node).some((input) => dependent.has(input.node))) dependent.add(node)
   }
   const cotangents = new Map<Node, Value>()
   cotangents.set(loss.node, seed ?? graph.constant(new Array<number>(sizeOf(loss.shape)).fill(1), loss.shape))
@@ -28,12 +28,10 @@ export function gradients(loss: Value, wrt: readonly Value[], seed?: Value): Val
   for (let i = last; i >= 0; i--) {
     const node = graph.nodes[i]!
     const cotangent = cotangents.get(node)
-    if (!cotangent || node.inputs.length === 0 || !dependent.has(node)) continue
-    if (!node.inputs.some((input) => dependent.has(input.node))) continue
-    if (node.op === 'Identity' && !node.gradient) continue
+    if (!cotangent || !sources(node).some((input) => dependent.has(input.node)) || !isDifferentiable(node)) continue
     if (!node.gradient) throw new Text2LiveError('GRAPH_INVALID', `gradients: operator ${node.op} has no gradient rule, yet a parameter lies behind it`)
     const rules = node.gradient(cotangent, node.outputs[0]!)
-    node.inputs.forEach((input, slot) => {
+    sources(node).forEach((input, slot) => {
       const rule = rules[slot]
       if (!rule || !dependent.has(input.node)) return
       const part = rule()
@@ -46,4 +44,9 @@ export function gradients(loss: Value, wrt: readonly Value[], seed?: Value): Val
     if (!targets.has(node)) cotangents.delete(node)
   }
   return wrt.map((value) => cotangents.get(value.node) ?? graph.constant(new Float32Array(sizeOf(value.shape)), value.shape))
+}
+
+/** Identity without a rule is `stopGradient`. */
+function isDifferentiable(node: Node): boolean {
+  return node.op !== 'Identity' || node.gradient !== undefined
 }

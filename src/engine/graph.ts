@@ -17,6 +17,8 @@ export interface Node {
   readonly outputs: Value[]
   readonly data?: ConstantData
   readonly gradient?: GradientRule
+  /** What the gradient rule speaks of, where that is not `inputs`: see `withGradient`. */
+  readonly through?: readonly Value[]
 }
 
 /** A tensor that the graph will compute: static shape, static type. */
@@ -44,6 +46,7 @@ export interface Application {
   readonly gradient?: GradientRule
   /** Shapes of further outputs that the operator declares after the first, in order. They carry no gradient. */
   readonly extra?: readonly Shape[]
+  readonly through?: readonly Value[]
 }
 
 /**
@@ -77,13 +80,14 @@ export class Graph {
     return this.constant([x], [])
   }
 
-  apply({ op, inputs, shape, dtype = 'float32', attributes = {}, gradient, extra = [] }: Application): Value {
+  apply({ op, inputs, shape, dtype = 'float32', attributes = {}, gradient, extra = [], through }: Application): Value {
     for (const input of inputs) {
       if (input.graph !== this) throw new Text2LiveError('GRAPH_INVALID', `${op}: an input belongs to another graph`)
     }
-    const key = `${op} ${inputs.map((v) => `${v.node.index}.${v.slot}`).join()} ${JSON.stringify(attributes)} ${dtype} ${shape.join()}`
+    const ids = (values: readonly Value[]) => values.map((v) => `${v.node.index}.${v.slot}`).join()
+    const key = `${op} ${ids(inputs)} ${JSON.stringify(attributes)} ${dtype} ${shape.join()} ${through ? ids(through) : ''}`
     return this.shared(key, () => {
-      const value = this.add('op', op, inputs, shape, dtype, attributes, gradient)
+      const value = this.add('op', op, inputs, shape, dtype, attributes, gradient, undefined, through)
       extra.forEach((more, i) => value.node.outputs.push({ ...value, slot: i + 1, shape: more }))
       return value
     })
@@ -98,19 +102,32 @@ export class Graph {
   }
 
   private add(kind: Node['kind'], op: string, inputs: readonly Value[], shape: Shape, dtype: DType, attributes: Node['attributes'],
-    gradient?: GradientRule, data?: ConstantData): Value {
+    gradient?: GradientRule, data?: ConstantData, through?: readonly Value[]): Value {
     if (shape.some((n) => !Number.isInteger(n) || n < 0)) {
       throw new Text2LiveError('SHAPE_MISMATCH', `${op}: ${show(shape)} is no shape (inputs ${inputs.map((v) => show(v.shape)).join(', ')})`)
     }
     const node: Node = {
       index: this.nodes.length, kind, op, inputs, attributes, outputs: [],
-      ...(gradient ? { gradient } : {}), ...(data ? { data } : {}),
+      ...(gradient ? { gradient } : {}), ...(data ? { data } : {}), ...(through ? { through } : {}),
     }
     const value: Value = { graph: this, node, slot: 0, shape: [...shape], dtype }
     node.outputs.push(value)
     this.nodes.push(node)
     return value
   }
+}
+
+/**
+ * `value` with a gradient rule of its own: `rule` gives the cotangents of `through` from the cotangent of `value`, and what
+ * lies between them is not differentiated. For functions whose combined gradient is shorter than the chain of its parts.
+ */
+export function withGradient(value: Value, through: readonly Value[], rule: GradientRule): Value {
+  return value.graph.apply({ op: 'Identity', inputs: [value], shape: value.shape, dtype: value.dtype, gradient: rule, through })
+}
+
+/** The values that a node's gradient rule gives cotangents to. */
+export function sources(node: Node): readonly Value[] {
+  return node.through ?? node.inputs
 }
 
 export function sizeOf(shape: Shape): number {

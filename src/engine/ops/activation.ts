@@ -1,4 +1,4 @@
-import { type Value } from '../graph.js'
+import { type Value, withGradient } from '../graph.js'
 import { add, clip, erf, exp, mul, sigmoid, sub } from './elementwise.js'
 
 /** x where x > 0, else slope * x. */
@@ -27,10 +27,8 @@ export function relu(x: Value): Value {
 /** x sigmoid(x). */
 export function silu(x: Value): Value {
   const s = sigmoid(x)
-  return x.graph.apply({
-    op: 'Mul', inputs: [x, s], shape: x.shape,
-    gradient: (g, y) => [() => mul(g, sub(add(s, y), mul(s, y))), null],
-  })
+  const y = mul(x, s)
+  return withGradient(y, [x], (g) => [() => mul(g, sub(add(s, y), mul(s, y)))])
 }
 
 /** x sigmoid(1.702 x), OpenAI CLIP's approximation of GELU. */
@@ -41,8 +39,6 @@ export function quickGelu(x: Value): Value {
 /** x Phi(x) with the exact normal distribution function. */
 export function gelu(x: Value): Value {
   const phi = mul(add(erf(mul(x, Math.SQRT1_2)), 1), 0.5)
-  return x.graph.apply({
-    op: 'Mul', inputs: [x, phi], shape: x.shape,
-    gradient: (g) => [() => mul(g, add(phi, mul(x, mul(exp(mul(mul(x, x), -0.5)), 1 / Math.sqrt(2 * Math.PI))))), null],
-  })
+  const density = () => mul(exp(mul(mul(x, x), -0.5)), 1 / Math.sqrt(2 * Math.PI))
+  return withGradient(mul(x, phi), [x], (g) => [() => mul(g, add(phi, mul(x, density())))])
 }

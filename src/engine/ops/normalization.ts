@@ -1,6 +1,6 @@
 import { Text2LiveError } from '../../errors.js'
-import { type Value, show } from '../graph.js'
-import { add, div, exp, mul, sqrt, sub } from './elementwise.js'
+import { type Value, show, withGradient } from '../graph.js'
+import { add, div, exp, mul, reciprocal, sqrt, sub } from './elementwise.js'
 import { reduceMean, reduceSum } from './reduce.js'
 import { reshape } from './shape.js'
 
@@ -46,12 +46,13 @@ export function normalizeRows(x: Value, eps: number, { centredCotangent = false 
   })
 }
 
-/** Per-channel mean and 1 / sqrt(var + eps) of an image [1, C, H, W], both [1, C, 1, 1]. */
-export function channelMoments(x: Value, eps: number): { mean: Value; inverseDeviation: Value } {
+/** Per-channel mean and biased variance of an image [N, C, H, W], both [N, C, 1, 1]. */
+export function channelMoments(x: Value): { mean: Value; variance: Value } {
   if (x.shape.length !== 4) throw new Text2LiveError('SHAPE_MISMATCH', `channelMoments: expected [N, C, H, W], came ${show(x.shape)}`)
+  const pixels = x.shape[2]! * x.shape[3]!
   const mean = reduceMean(x, [2, 3], { keepDims: true })
-  const variance = reduceMean(mul(x, x), [2, 3], { keepDims: true })
-  return { mean, inverseDeviation: div(1, sqrt(add(sub(variance, mul(mean, mean)), eps))) }
+  const variance = sub(reduceMean(mul(x, x), [2, 3], { keepDims: true }), mul(mean, mean))
+  return { mean, variance: withGradient(variance, [x], (g) => [() => mul(sub(x, mean), mul(g, 2 / pixels))]) }
 }
 
 /**
@@ -68,7 +69,8 @@ export function instanceNorm(x: Value, scale: Value, bias: Value, eps: number): 
   return x.graph.apply({
     op: 'InstanceNormalization', inputs: [x, scale, bias], shape: x.shape, attributes: { epsilon: { float: eps } },
     gradient: (g) => {
-      const { mean, inverseDeviation } = channelMoments(x, eps)
+      const { mean, variance } = channelMoments(x)
+      const inverseDeviation = reciprocal(sqrt(add(variance, eps)))
       const sum = () => reduceSum(g, [2, 3], { keepDims: true })
       // Sum of g times the normalised x.
       const projection = () => mul(sub(reduceSum(mul(g, x), [2, 3], { keepDims: true }), mul(mean, sum())), inverseDeviation)
