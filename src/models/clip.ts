@@ -1,0 +1,88 @@
+import type { Value } from '../engine/graph.js'
+import type { Runtime } from '../engine/runtime.js'
+import { Text2LiveError } from '../errors.js'
+import type { ClipConfig } from './clipConfig.js'
+import { encodeClipTexts } from './clipText.js'
+import type { ClipTextWeights } from './clipText.js'
+import { clipTokenEmbedding, foldBlocks, foldPatches, foldProjection } from './clipWeights.js'
+import type { ReadWeights } from './clipWeights.js'
+import type { GuidanceModel, Normalisation, WeightTensor } from './guidance.js'
+import type { PositionMode } from './positionEmbedding.js'
+import { promptTooLong } from './textTokenizer.js'
+import type { TextTokenizer } from './textTokenizer.js'
+import { attentionRelevancy, embedViews, lastBlockTokens } from './visionTransformer.js'
+
+export const clipNormalisation: Normalisation = {
+  mean: [0.48145466, 0.4578275, 0.40821073],
+  std: [0.26862954, 0.26130258, 0.27577711],
+}
+
+export interface ClipParts {
+  readonly config: ClipConfig
+  /** Weights by their Hugging Face names and shapes (`clipVisionShapes`, `clipTextShapes`). The text tower's are read whenever texts are encoded. */
+  readonly read: ReadWeights
+  readonly tokenize: TextTokenizer
+  readonly runtime: Runtime
+  readonly normalisation?: Normalisation
+  /** See `PositionMode`. Default `fixed`. */
+  readonly positions?: PositionMode
+}
+
+/** CLIP with a vision transformer of any size (Radford et al. 2021), its weights prepared for the step graph. */
+export async function createClip({ config, read, tokenize, runtime, normalisation = clipNormalisation, positions = 'fixed' }: ClipParts): Promise<GuidanceModel> {
+  const { vision_config: vision, text_config: text } = config
+  return {
+    name: 'clip',
+    embeddingWidth: config.projection_dim,
+    cell: vision.patch_size,
+    imageSize: vision.image_size,
+    contextLength: text.max_position_embeddings,
+    normalisation,
+    weights: await visionWeights(config, read, normalisation),
+    embed: (views, w) => embedViews(views, vision, positions, w),
+    tokens: (image, w) => lastBlockTokens(oneImage(image), vision, positions, w),
+    relevancy: (image, texts, w) => attentionRelevancy(oneImage(image), texts, vision, positions, w),
+    relevancyText: prompt => prompt,
+    tokenize,
+    async encodeTexts(texts, { truncate = false } = {}) {
+      const tokenized = texts.map(line => ({ line, ...tokenize(line) }))
+      const long = tokenized.find(({ overflow }) => overflow)
+      if (long?.overflow && !truncate) throw promptTooLong(long.line, long.overflow)
+      return encodeClipTexts(tokenized.map(({ ids }) => ids), text, await textWeights(config, read), runtime)
+    },
+  }
+}
+
+async function visionWeights({ vision_config: vision }: ClipConfig, read: ReadWeights, normalisation: Normalisation): Promise<Map<string, WeightTensor>> {
+  const renamed = new Map([
+    ['vision_model.embeddings.class_embedding', 'class'],
+    ['vision_model.embeddings.position_embedding.weight', 'positions'],
+    ['vision_model.pre_layrnorm.weight', 'pre.weight'],
+    ['vision_model.pre_layrnorm.bias', 'pre.bias'],
+  ])
+  const asStored = await read(renamed.keys())
+  return new Map([
+    ...[...renamed].map(([stored, name]) => [name, asStored.get(stored)!] as const),
+    ...(await foldPatches(read, normalisation)),
+    ...(await foldBlocks(read, 'vision_model', vision)),
+    ...(await foldProjection(read, 'vision_model.post_layernorm', 'visual_projection')),
+  ])
+}
+
+async function textWeights({ text_config: text }: ClipConfig, read: ReadWeights): Promise<ClipTextWeights> {
+  const positionEmbedding = 'text_model.embeddings.position_embedding.weight'
+  const tables = await read([clipTokenEmbedding, positionEmbedding])
+  return {
+    tokens: tables.get(clipTokenEmbedding)!,
+    positions: tables.get(positionEmbedding)!,
+    folded: new Map([
+      ...(await foldBlocks(read, 'text_model', text)),
+      ...(await foldProjection(read, 'text_model.final_layer_norm', 'text_projection')),
+    ]),
+  }
+}
+
+function oneImage(image: Value): Value {
+  if (image.shape[0] === 1) return image
+  throw new Text2LiveError('SHAPE_MISMATCH', `CLIP: expected one image [1, 3, h, w], came [${image.shape.join(', ')}]`)
+}

@@ -1,0 +1,99 @@
+import type { Graph, Value } from '../engine/graph.js'
+import { Text2LiveError } from '../errors.js'
+import type { TokenizedText } from './textTokenizer.js'
+
+/** A frozen tensor: row-major float32. */
+export interface WeightTensor {
+  readonly shape: readonly number[]
+  readonly data: Float32Array
+}
+
+/** The graph input that holds the frozen weight `name`; the same Value for the same name. */
+export type WeightInputs = (name: string) => Value
+
+/** Channel means and standard deviations (RGB) of the pixels in [0,1] that the image tower was trained on. */
+export interface Normalisation {
+  readonly mean: readonly [number, number, number]
+  readonly std: readonly [number, number, number]
+}
+
+export interface EncodeTextOptions {
+  /** Cut a text that is longer than the text tower's context at the end of its last word that fits. Default: such a text is an error. */
+  readonly truncate?: boolean
+}
+
+/**
+ * A pair of frozen towers, image and text, whose embeddings meet in one space: what CLIP is to Text2LIVE. The image tower is written
+ * into the caller's graph, so that gradients reach the pixels; the text tower runs on its own, before training, and its weights are freed.
+ *
+ * Pixels are always in [0,1], NCHW: the normalisation belongs to the model. A height or width that is no multiple of `cell` loses its last
+ * rows or columns, as the patch convolution of CLIP drops them.
+ */
+export interface GuidanceModel {
+  /** Prefix of the graph inputs that hold its weights. */
+  readonly name: string
+  /** D: numbers in an embedding. */
+  readonly embeddingWidth: number
+  /** Side of the square of pixels that one image token stands for (32 for ViT-B/32). */
+  readonly cell: number
+  /** Side that the tower was trained at (224): the short side of the views, and both sides of the image given to `relevancy`. */
+  readonly imageSize: number
+  /** Tokens that a text may have, begin and end included. */
+  readonly contextLength: number
+  readonly normalisation: Normalisation
+  /** The image tower's weights by name: what the graph inputs hold. */
+  readonly weights: ReadonlyMap<string, WeightTensor>
+
+  /** Embeddings [V, D], not normalised, of the views [V, 3, h, w]. */
+  embed(views: Value, weights: WeightInputs): Value
+
+  /** The tokens [t, d] of one image [1, 3, h, w] whose cosine self-similarity is the structure loss's descriptor (paper, Eq. 5). */
+  tokens(image: Value, weights: WeightInputs): Value
+
+  /**
+   * How much each cell of the image [1, 3, h, w] speaks for each text, [K, 1, h/cell, w/cell]: the raw map, before it is resized and
+   * stretched to [0,1] (Chefer et al. 2021; the bootstrap loss).
+   * @param texts embeddings [K, D] of `relevancyText(prompt)`
+   */
+  relevancy(image: Value, texts: Value, weights: WeightInputs): Value
+
+  /** The text to embed for the relevancy of `prompt`: the prompt itself for CLIP. */
+  relevancyText(prompt: string): string
+
+  /** Token ids of a text, begin and end included, and where it had to be cut to fit `contextLength`. */
+  tokenize(text: string): TokenizedText
+
+  /**
+   * Embeddings [N, D] of N texts, row-major, not normalised.
+   * @throws PROMPT_TOO_LONG for a text that does not fit, unless `truncate`
+   */
+  encodeTexts(texts: readonly string[], options?: EncodeTextOptions): Promise<Float32Array>
+}
+
+/** The weights of one model as inputs of one graph. */
+export interface WeightBinding {
+  readonly inputs: WeightInputs
+  /** What to feed: the tensors that the graph asked for so far, by the name of their graph input (`<model>.<weight>`). */
+  readonly used: ReadonlyMap<string, WeightTensor>
+}
+
+/**
+ * Lets `model` write itself into `graph`: each weight becomes a frozen graph input when it is first asked for.
+ * @throws GRAPH_INVALID for a weight the model does not have
+ */
+export function bindWeights(graph: Graph, model: Pick<GuidanceModel, 'name' | 'weights'>): WeightBinding {
+  const used = new Map<string, WeightTensor>()
+  const values = new Map<string, Value>()
+  const inputs: WeightInputs = name => {
+    const known = values.get(name)
+    if (known) return known
+    const weight = model.weights.get(name)
+    if (!weight) throw new Text2LiveError('GRAPH_INVALID', `the ${model.name} model has no weight named "${name}"`)
+    const input = `${model.name}.${name}`
+    const value = graph.input(input, weight.shape)
+    values.set(name, value)
+    used.set(input, weight)
+    return value
+  }
+  return { inputs, used }
+}

@@ -1,0 +1,146 @@
+import { Graph } from '../engine/graph.js'
+import type { Value } from '../engine/graph.js'
+import { add, gelu, gemm, layerNorm, matmul, mul, normalizeLength, reduceSum, reshape, softmax, transpose } from '../engine/ops.js'
+import type { Runtime } from '../engine/runtime.js'
+import { Text2LiveError } from '../errors.js'
+import { toFloat32 } from '../formats/toFloat32.js'
+import { bindWeights } from './guidance.js'
+import type { WeightInputs, WeightTensor } from './guidance.js'
+import type { StarterConfig, StarterText } from './starterConfig.js'
+import { linear } from './transformerBlock.js'
+import { requireFinite } from './weightFile.js'
+import type { WeightFile, WeightShapes } from './weightFile.js'
+
+export const wordEmbeddings = 'embeddings.word_embeddings.weight'
+export const positionEmbeddings = 'embeddings.position_embeddings.weight'
+const typeEmbeddings = 'embeddings.token_type_embeddings.weight'
+
+/** Texts in one run of the tower; more would only grow its activations. */
+const batch = 16
+
+export interface StarterTextResult {
+  /** [N, width], the sentence embeddings before the projection, of length 1. */
+  readonly sentences: Float32Array
+  /** [N, D], of length 1. */
+  readonly embeddings: Float32Array
+}
+
+/** Names and shapes of the BERT encoder and its projection; `vocabulary` and `positions` are as many as the file has. */
+export function starterTextShapes({ text: { layers, width, mlp }, embed_dim: D }: StarterConfig, vocabulary: number, positions: number): WeightShapes {
+  const shapes = new Map<string, readonly number[]>([
+    [wordEmbeddings, [vocabulary, width]],
+    [positionEmbeddings, [positions, width]],
+    [typeEmbeddings, [2, width]],
+    ['embeddings.LayerNorm.weight', [width]],
+    ['embeddings.LayerNorm.bias', [width]],
+    ['text_projection.weight', [D, width]],
+  ])
+  for (let i = 0; i < layers; i++) {
+    const layer = `encoder.layer.${i}`
+    for (const [name, out, from] of [
+      ['attention.self.query', width, width], ['attention.self.key', width, width], ['attention.self.value', width, width],
+      ['attention.output.dense', width, width], ['intermediate.dense', mlp, width], ['output.dense', width, mlp],
+    ] as const) shapes.set(`${layer}.${name}.weight`, [out, from]).set(`${layer}.${name}.bias`, [out])
+    for (const name of ['attention.output.LayerNorm', 'output.LayerNorm']) {
+      shapes.set(`${layer}.${name}.weight`, [width]).set(`${layer}.${name}.bias`, [width])
+    }
+  }
+  return shapes
+}
+
+/** all-MiniLM-L6-v2 and its projection into the image tower's space: token ids of N texts -> unit vectors. The weights are read, used and freed. */
+export async function encodeStarterTexts(ids: readonly (readonly number[])[], config: StarterConfig, file: WeightFile, runtime: Runtime): Promise<StarterTextResult> {
+  const { width } = config.text
+  const D = config.embed_dim
+  const sentences = new Float32Array(ids.length * width)
+  const embeddings = new Float32Array(ids.length * D)
+  if (ids.length === 0) return { sentences, embeddings }
+  const weights = await dequantised(file, config)
+  for (let from = 0; from < ids.length; from += batch) {
+    const part = await encodeBatch(ids.slice(from, from + batch), config.text, weights, file, runtime)
+    sentences.set(part.sentences, from * width)
+    embeddings.set(part.embeddings, from * D)
+  }
+  return { sentences, embeddings }
+}
+
+async function encodeBatch(ids: readonly (readonly number[])[], config: StarterText, weights: ReadonlyMap<string, WeightTensor>, file: WeightFile,
+  runtime: Runtime): Promise<StarterTextResult> {
+  const N = ids.length
+  const t = Math.max(...ids.map(text => text.length))
+  const { width: d } = config
+  const graph = new Graph()
+  const { inputs: w, used } = bindWeights(graph, { name: 'starter-text', weights })
+  const mask = graph.input('mask', [N, t]) // 1 for a token, 0 for padding
+  const penalty = reshape(mul(add(mask, -1), 1e9), [N, 1, 1, t])
+  let x = norm(graph.input('embedded', [N * t, d]), 'embeddings.LayerNorm', config, w)
+  for (let i = 0; i < config.layers; i++) x = encoderLayer(x, `encoder.layer.${i}`, [N, t], penalty, config, w)
+  const kept = mul(reshape(x, [N, t, d]), reshape(mask, [N, t, 1]))
+  const sentences = normalizeLength(reduceSum(kept, [1])) // the mean over tokens, up to its length
+  const embeddings = normalizeLength(gemm(sentences, w('text_projection.weight'), null, { transB: true }))
+
+  const program = await runtime.compile(graph, { sentences, embeddings })
+  try {
+    const result = await program.run({
+      ...Object.fromEntries([...used].map(([name, weight]) => [name, new runtime.Tensor('float32', weight.data, weight.shape)])),
+      mask: new runtime.Tensor('float32', Float32Array.from({ length: N * t }, (_, i) => (i % t < ids[Math.floor(i / t)]!.length ? 1 : 0)), [N, t]),
+      embedded: new runtime.Tensor('float32', await embedTokens(ids, t, d, file), [N * t, d]),
+    })
+    return { sentences: (await result.sentences!.getData()) as Float32Array, embeddings: (await result.embeddings!.getData()) as Float32Array }
+  } finally {
+    await program.release()
+  }
+}
+
+/** BERT's post-norm layer: x [N * t, d] -> [N * t, d]. */
+function encoderLayer(x: Value, layer: string, [N, t]: readonly [number, number], penalty: Value, config: StarterText, w: WeightInputs): Value {
+  const { heads: H, width: d } = config
+  const heads = (name: string, perm: readonly number[]): Value =>
+    transpose(reshape(linear(x, `${layer}.attention.self.${name}`, w), [N, t, H, d / H]), perm)
+  const scores = mul(matmul(heads('query', [0, 2, 1, 3]), heads('key', [0, 2, 3, 1])), (d / H) ** -0.5) // [N, H, t, t]
+  const mixed = matmul(softmax(add(scores, penalty)), heads('value', [0, 2, 1, 3])) // [N, H, t, d/H]
+  const attended = linear(reshape(transpose(mixed, [0, 2, 1, 3]), [N * t, d]), `${layer}.attention.output.dense`, w)
+  const h = norm(add(x, attended), `${layer}.attention.output.LayerNorm`, config, w)
+  const fed = linear(gelu(linear(h, `${layer}.intermediate.dense`, w)), `${layer}.output.dense`, w)
+  return norm(add(h, fed), `${layer}.output.LayerNorm`, config, w)
+}
+
+function norm(x: Value, name: string, { eps }: StarterText, w: WeightInputs): Value {
+  return layerNorm(x, w(`${name}.weight`), w(`${name}.bias`), eps)
+}
+
+/** Everything but the embedding tables, as float32: int8 rows times their scales. */
+async function dequantised(file: WeightFile, config: StarterConfig): Promise<Map<string, WeightTensor>> {
+  const weights = new Map<string, WeightTensor>()
+  for (const name of starterTextShapes(config, 0, 0).keys()) {
+    if (name === wordEmbeddings || name === positionEmbeddings || name === typeEmbeddings) continue
+    const tensor = await file.tensor(name)
+    const data = toFloat32(tensor, `tensor "${name}"`)
+    if (tensor.dtype === 'I8') {
+      const scale = toFloat32(await file.tensor(`${name}.scale`))
+      const columns = tensor.shape[1]!
+      for (let i = 0; i < data.length; i++) data[i]! *= scale[Math.floor(i / columns)]!
+    }
+    requireFinite('text.safetensors', name, data)
+    weights.set(name, { shape: tensor.shape, data })
+  }
+  return weights
+}
+
+/** Sums of word, position and type-0 embeddings [N * t, d]; of the 30,522 words only the rows in use are made float. */
+async function embedTokens(ids: readonly (readonly number[])[], t: number, d: number, file: WeightFile): Promise<Float32Array> {
+  const words = await file.tensor(wordEmbeddings)
+  const scale = toFloat32(await file.tensor(`${wordEmbeddings}.scale`))
+  const positions = toFloat32(await file.tensor(positionEmbeddings))
+  const types = toFloat32(await file.tensor(typeEmbeddings))
+  const quantised = new Int8Array(words.bytes.buffer, words.bytes.byteOffset, words.bytes.byteLength)
+  const embedded = new Float32Array(ids.length * t * d)
+  ids.forEach((text, n) => text.forEach((id, position) => {
+    if (id >= words.shape[0]!) {
+      throw new Text2LiveError('GUIDANCE_INVALID', `The tokenizer gives token ${id}, the text tower knows ${words.shape[0]}. Copy the model's folder again.`)
+    }
+    const at = (n * t + position) * d
+    for (let i = 0; i < d; i++) embedded[at + i] = quantised[id * d + i]! * scale[id]! + positions[position * d + i]! + types[i]!
+  }))
+  return embedded
+}

@@ -1,0 +1,99 @@
+import { Tokenizer } from '@huggingface/tokenizers'
+import { Text2LiveError } from '../errors.js'
+
+/** Where a text is cut to fit the context of a text tower. */
+export interface TextOverflow {
+  /** Tokens of the whole text, begin and end included. */
+  readonly tokens: number
+  /** Tokens that fit. */
+  readonly limit: number
+  /** The part that is kept: `text.slice(0, cutAt)`. */
+  readonly cutAt: number
+  readonly kept: string
+}
+
+export interface TokenizedText {
+  /** Token ids of the text, or of the part that is kept; begin and end included. */
+  readonly ids: readonly number[]
+  /** Present when the text is too long. */
+  readonly overflow?: TextOverflow
+}
+
+export type TextTokenizer = (text: string) => TokenizedText
+
+/**
+ * The tokenizer that a Hugging Face `tokenizer.json` describes (BPE of CLIP, WordPiece of BERT). A text too long is cut at the end of its last
+ * word that fits, so that the kept part can be shown and typed again; a single endless word is cut within.
+ * @param contextLength tokens that fit, begin and end included
+ * @throws GUIDANCE_INVALID when the description cannot be used
+ */
+export function createTextTokenizer(tokenizerJson: unknown, tokenizerConfig: unknown, contextLength: number, location: string): TextTokenizer {
+  const tokenizer = construct(tokenizerJson, tokenizerConfig, location)
+  const frame = tokenizer.encode('').ids
+  const [begin, end] = frame
+  if (frame.length !== 2 || begin === undefined || end === undefined) {
+    throw invalid(location, `expected it to put one begin and one end token around a text, it puts ${frame.length} tokens around an empty one`)
+  }
+  const limit = contextLength - 2
+  const inner = (text: string): number[] => tokenizer.encode(text, { add_special_tokens: false }).ids
+
+  return text => {
+    const ids = inner(text)
+    if (ids.some(id => !Number.isInteger(id))) throw invalid(location, `its vocabulary has no token for a part of ${JSON.stringify(text)}`)
+    if (ids.length <= limit) return { ids: [begin, ...ids, end] }
+    const kept = longestPrefix(text, limit, inner)
+    return {
+      ids: [begin, ...inner(kept), end],
+      overflow: { tokens: ids.length + 2, limit: contextLength, cutAt: kept.length, kept },
+    }
+  }
+}
+
+/** The error for a text that does not fit, with the place where it would be cut marked by a bar. */
+export function promptTooLong(text: string, { tokens, limit, cutAt }: TextOverflow): Text2LiveError {
+  const before = text.slice(0, cutAt)
+  const after = text.slice(cutAt)
+  const shown = `${before.length > 400 ? `…${before.slice(-400)}` : before}|${after.length > 80 ? `${after.slice(0, 80)}…` : after}`
+  return new Text2LiveError(
+    'PROMPT_TOO_LONG',
+    `Expected at most ${limit} tokens, which is what the text model reads; this text has ${tokens}. It would be cut at the bar, after character ${cutAt}: "${shown}". Shorten it, or pass --truncate to cut it there.`,
+  )
+}
+
+/** Words never share a token, so the longest run of whole words that fits is found by halving; then characters, if not even one word fits. */
+function longestPrefix(text: string, limit: number, inner: (text: string) => readonly number[]): string {
+  const wordEnds = Array.from(text.matchAll(/\S+/gu), match => match.index + match[0].length)
+  const words = halve(wordEnds.length, count => inner(text.slice(0, wordEnds[count - 1])).length <= limit)
+  if (words > 0) return text.slice(0, wordEnds[words - 1])
+  const characters = Array.from(text)
+  let count = halve(characters.length, n => inner(characters.slice(0, n).join('')).length <= limit)
+  while (count > 0 && inner(characters.slice(0, count).join('')).length > limit) count--
+  return characters.slice(0, count).join('')
+}
+
+/** The largest n in [0, count] that `fits`, where whatever fits also fits with less. */
+function halve(count: number, fits: (n: number) => boolean): number {
+  let low = 0
+  let high = count
+  while (low < high) {
+    const middle = Math.ceil((low + high) / 2)
+    if (fits(middle)) low = middle
+    else high = middle - 1
+  }
+  return low
+}
+
+function construct(tokenizerJson: unknown, tokenizerConfig: unknown, location: string): Tokenizer {
+  if (!isObject(tokenizerJson) || !isObject(tokenizerConfig)) throw invalid(location, 'expected its tokenizer files to hold JSON objects')
+  try {
+    return new Tokenizer({ added_tokens: [], decoder: null, post_processor: null, pre_tokenizer: null, normalizer: null, ...tokenizerJson }, tokenizerConfig)
+  } catch (error) {
+    throw invalid(location, error instanceof Error ? error.message : String(error))
+  }
+}
+
+const isObject = (value: unknown): value is object => typeof value === 'object' && value !== null && !Array.isArray(value)
+
+function invalid(location: string, problem: string): Text2LiveError {
+  return new Text2LiveError('GUIDANCE_INVALID', `The tokenizer in ${location} cannot be used: ${problem}. Copy or download the model's tokenizer files again.`)
+}
