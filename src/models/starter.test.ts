@@ -21,11 +21,14 @@ import { openWeightFile } from './weightFile.js'
 const folder = fileURLToPath(new URL('../../models/starter', import.meta.url))
 const runtime = createNodeRuntime({ device: 'cpu', threads: 2 })
 
-/** Largest |difference| allowed, as a part of the largest |value| of the fixture: float32 sums in another order. */
-const FORWARD = 2e-5
-/** The same for gradients, which pass twice the layers. */
-const BACKWARD = 2e-4
-/** The exporter ran int8 rows through float32 matrices, as we do. */
+/** Largest |difference| allowed, as a part of the largest |value|. The fixtures are float32 too: they are 2.1e-5 from the same model in float64, we 2e-6. */
+const FORWARD = 3e-5
+/**
+ * The same for pixel gradients, and their relative distance in L2. A feature within rounding of 0 or 6 falls on either side of ReLU6, and with it the
+ * gradient of its whole field of view: the fixtures are 2.7e-3 (L2 3.8e-4) from float64.
+ */
+const GRADIENT = 5e-3
+const GRADIENT_L2 = 1e-3
 const TEXT = 1e-5
 
 let model: GuidanceModel
@@ -67,8 +70,13 @@ function expectClose(came: Float32Array, name: string, tolerance: number): void 
     const error = Math.abs(x - wanted[i]!) / scale
     if (!(error <= worst)) [worst, at] = [error, i]
   })
-  if (process.env.SHOW_ERRORS) process.stderr.write(`${name}: ${worst.toExponential(2)}\n`)
   expect(worst, `${name}: at ${at} came ${came[at]}, expected ${wanted[at]}`).toBeLessThanOrEqual(tolerance)
+}
+
+function expectCloseInLength(came: Float32Array, name: string, tolerance: number): void {
+  const wanted = expected(name)
+  const length = (numbers: Float32Array): number => Math.sqrt(numbers.reduce((sum, x) => sum + x * x, 0))
+  expect(length(came.map((x, i) => x - wanted[i]!)) / length(wanted), name).toBeLessThanOrEqual(tolerance)
 }
 
 describe.each(['square', 'wide'])('image tower, %s', (name) => {
@@ -89,7 +97,8 @@ describe.each(['square', 'wide'])('image tower, %s', (name) => {
     })
     expectClose(result.features!, `${name}.features`, FORWARD)
     expectClose(result.tokens!, `${name}.tokens`, FORWARD)
-    expectClose(result.gradient!, `${name}.gradient_of_100cos_text0`, BACKWARD)
+    expectClose(result.gradient!, `${name}.gradient_of_100cos_text0`, GRADIENT)
+    expectCloseInLength(result.gradient!, `${name}.gradient_of_100cos_text0`, GRADIENT_L2)
   })
 })
 
