@@ -58,7 +58,7 @@ class Fixture:
         value = x.detach().cpu().numpy() if isinstance(x, torch.Tensor) else np.asarray(x)
         if not np.isfinite(value).all():
             raise ValueError(f'{self.name}: tensor {name} is not finite')
-        self.tensors[name] = np.ascontiguousarray(value.astype(dtype))
+        self.tensors[name] = value.astype(dtype, order='C')  # ascontiguousarray would make a scalar [1]
         return name
 
     def put_pixels(self, name, x):

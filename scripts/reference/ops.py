@@ -200,8 +200,42 @@ def resampling():
              note='bicubic, A=-0.75, edge clamped; source = (o + 1/2) * rows / (height + 0.1) - 1/2, and the same along columns; [rows*columns,c] -> [height*width,c]')
 
 
+def composites():
+    for op, f in [('relu', F.relu), ('silu', F.silu)]:
+        case(op, [(2, 3, 4, 5)], f, make=away(.02))
+    for shape in [(7,), (2, 3, 5)]:
+        case('logSumExp', [shape], lambda x: x.logsumexp(-1), make=clear_of())
+        case('normalizeLength', [shape], lambda x: F.normalize(x, dim=-1), note='x / |x| over the last axis')
+    case('logSumExp', [(2, 5)], lambda x: x.logsumexp(-1), make=lambda g, *s: rounded(80 + 30 * normal(g, *s)), note='large logits: subtract the row maximum')
+    for axes, keep in [([1], True), ([0, 2], False)]:
+        case('reduceMin', [(2, 3, 4)], lambda x: x.amin(dim=axes, keepdim=keep), {'axes': axes, 'keepDims': keep})
+    case('meanSquaredError', [(2, 3, 4), (2, 3, 4)], lambda a, b: F.mse_loss(a, b))
+    for shape in [(3, 8), (2, 5, 16)]:
+        case('normalizeRows', [shape], lambda x: F.layer_norm(x, shape[-1:], eps=1e-5), {'eps': 1e-5})
+    for shape in [(1, 3, 4, 5), (2, 4, 3, 3)]:
+        case('channelMean', [shape], lambda x: x.mean(dim=(2, 3), keepdim=True))
+        case('channelVariance', [shape], lambda x: x.var(dim=(2, 3), keepdim=True, correction=0))
+    case('pointwise', [(2, 3, 4, 5), (6, 3, 1, 1)], lambda x, w: F.conv2d(x, w))
+    for shape, axes in [((5,), [0]), ((2, 3, 4, 5), [2, 3])]:
+        case('flip', [shape], lambda x: x.flip(axes), {'axes': axes})
+    for axis, stride in [(0, 3), (2, 2)]:
+        def dilated(x):
+            taps = [stride * i for i in range(x.shape[axis])]
+            wide = torch.zeros([taps[-1] + 1 if i == axis else n for i, n in enumerate(x.shape)])
+            return wide.index_copy(axis, torch.tensor(taps), x)
+        case('dilate', [(2, 3, 4)], dilated, {'axis': axis, 'stride': stride})
+    for fill in (0, 1):
+        inverse = torch.tensor([[[.9, .2, -.4], [-.15, 1.1, .7], [.01, -.02, 1.]], [[1.2, -.3, 1.1], [.25, .8, -.6], [0., 0., 1.]]])
+        def warped(x, m):
+            y, x_ = torch.meshgrid(torch.arange(x.shape[2]) + .5, torch.arange(x.shape[3]) + .5, indexing='ij')
+            sent = m @ torch.stack([x_, y, torch.ones_like(y)]).reshape(3, -1)
+            at = (sent[:, :2] / sent[:, 2:]).reshape(-1, 2, *x.shape[2:])
+            return torch.cat([sample(x[i:i + 1], at[i, 0], at[i, 1], fill) for i in range(x.shape[0])])
+        case('warp', [(2, 3, 7, 8), inverse], warped, {'fill': fill}, constant=(1,), note='input1 sends an output pixel to the input position, both homogeneous, in pixels')
+
+
 def main():
-    for part in (elementwise, linear, shapes, reductions, convolutions, resampling):
+    for part in (elementwise, linear, shapes, reductions, convolutions, resampling, composites):
         part()
     fixture.save({'about': 'One case per op and shape; gradients are of sum(output * cotangent). Tensors are float32 roundings of float64 results.', 'cases': cases})
 

@@ -1,7 +1,7 @@
 import { Text2LiveError } from '../../errors.js'
 import { type Value, show } from '../graph.js'
 import { reduceSum } from './reduce.js'
-import { gemm, matmul } from './linear.js'
+import { gemm, matmul, swapLast } from './linear.js'
 import { concat, flip, pad, reshape, slice, transpose } from './shape.js'
 
 export interface ConvOptions {
@@ -76,17 +76,17 @@ function transposedConvolution(g: Value, x: Value, w: Value, stride: number, pad
  */
 function weightGradient(g: Value, x: Value, w: Value, stride: number, pads: readonly [number, number, number, number], groups: number): Value {
   const [n, c] = x.shape as [number, number, number, number]
-  const [o, , kh, kw] = w.shape as [number, number, number, number]
+  const [o, perGroup, kh, kw] = w.shape as [number, number, number, number]
   const [, , gh, gw] = g.shape as [number, number, number, number]
-  if (groups !== 1) throw new Text2LiveError('GRAPH_INVALID', `Conv: the weight gradient of ${groups} groups is not supported; freeze grouped convolutions`)
   const items = Array.from({ length: n }, (_, item) => {
     const xi = n === 1 ? x : slice(x, { axes: [0], starts: [item], ends: [item + 1] })
     const gi = n === 1 ? g : slice(g, { axes: [0], starts: [item], ends: [item + 1] })
+    if (groups > 1) return sampledProduct(gi, xi, w, stride, pads, groups)
     return kh * kw === 1 && stride === 1 && pads.every((p) => p === 0)
       ? gemm(reshape(gi, [o, gh * gw]), reshape(xi, [c, gh * gw]), null, { transB: true })
-      : stride === 1 ? shiftedProducts(gi, xi, w, pads) : sampledProduct(gi, xi, w, stride, pads)
+      : stride === 1 ? shiftedProducts(gi, xi, w, pads) : sampledProduct(gi, xi, w, stride, pads, 1)
   })
-  return reshape(items.reduce((sum, item) => sum.graph.apply({ op: 'Add', inputs: [sum, item], shape: sum.shape })), [o, c, kh, kw])
+  return reshape(items.reduce((sum, item) => sum.graph.apply({ op: 'Add', inputs: [sum, item], shape: sum.shape })), [o, perGroup, kh, kw])
 }
 
 /** [1, O, h, w] and [1, C, H, W] -> [O, C * kh * kw] for stride 1. */
@@ -110,10 +110,11 @@ function shiftedProducts(g: Value, x: Value, w: Value, [top, left, bottom, right
   return reshape(transpose(concat(columns, 3), [0, 2, 1, 3]), [o, c * kh * kw])
 }
 
-/** The same for a longer stride: every kernel tap samples its own grid of the input. */
-function sampledProduct(g: Value, x: Value, w: Value, stride: number, [top, left, bottom, right]: readonly [number, number, number, number]): Value {
-  const [o, c, kh, kw] = w.shape as [number, number, number, number]
+/** The same for a longer stride or for groups: every kernel tap samples its own grid of the input. -> [O, C / groups * kh * kw] */
+function sampledProduct(g: Value, x: Value, w: Value, stride: number, pads: readonly [number, number, number, number], groups: number): Value {
+  const [o, perGroup, kh, kw] = w.shape as [number, number, number, number]
   const [, , gh, gw] = g.shape as [number, number, number, number]
+  const [top, left, bottom, right] = pads
   const padded = pad(x, [[0, 0], [0, 0], [top, bottom], [left, right]])
   const taps = Array.from({ length: kh * kw }, (_, k) => {
     const i = Math.floor(k / kw)
@@ -121,10 +122,13 @@ function sampledProduct(g: Value, x: Value, w: Value, stride: number, [top, left
     const tap = slice(padded, {
       axes: [2, 3], starts: [i, j], ends: [i + (gh - 1) * stride + 1, j + (gw - 1) * stride + 1], steps: [stride, stride],
     })
-    return reshape(tap, [c, gh * gw])
+    return reshape(tap, [groups, perGroup, gh * gw])
   })
-  const product = gemm(reshape(g, [o, gh * gw]), concat(taps, 0), null, { transB: true })
-  return reshape(transpose(reshape(product, [o, kh * kw, c]), [0, 2, 1]), [o, c * kh * kw])
+  const sampled = concat(taps, 1) // [groups, kh * kw * perGroup, h * w]
+  const product = groups === 1
+    ? gemm(reshape(g, [o, gh * gw]), reshape(sampled, [kh * kw * perGroup, gh * gw]), null, { transB: true })
+    : matmul(reshape(g, [groups, o / groups, gh * gw]), swapLast(sampled))
+  return reshape(transpose(reshape(product, [o, kh * kw, perGroup]), [0, 2, 1]), [o, perGroup * kh * kw])
 }
 
 /** Fully connected layer over the channels of every pixel: a 1x1 convolution written as a matrix product. */
