@@ -1,0 +1,40 @@
+import { randomBytes } from 'node:crypto'
+import { open, rename, rm } from 'node:fs/promises'
+import { basename, dirname, join } from 'node:path'
+import { Text2LiveError } from '../../errors.js'
+
+/**
+ * Writes a file so that at every moment `path` holds either what was there before or all of `data`: to a temporary file in the
+ * same folder, flushed to the disk, then renamed. On failure the temporary file is removed.
+ *
+ * @throws Text2LiveError DISK_FULL, OUTPUT_NOT_WRITABLE
+ */
+export async function atomicWrite(path: string, data: Uint8Array | string): Promise<void> {
+  const temporary = join(dirname(path), `.${basename(path)}.${randomBytes(6).toString('hex')}.tmp`)
+  try {
+    const file = await open(temporary, 'wx')
+    try {
+      await file.writeFile(data)
+      await file.sync()
+    } finally {
+      await file.close()
+    }
+    await rename(temporary, path)
+  } catch (cause) {
+    await rm(temporary, { force: true }).catch(() => undefined)
+    throw writeError(path, cause)
+  }
+}
+
+/** The error a person can act on for a failed write of `path`; other failures come back as they are. */
+export function writeError(path: string, cause: unknown): unknown {
+  const reason = (cause as NodeJS.ErrnoException | undefined)?.code
+  if (reason === 'ENOSPC' || reason === 'EDQUOT' || reason === 'EFBIG') {
+    return new Text2LiveError('DISK_FULL', `There is no room to write "${path}" (${reason}). Free some space, or choose another folder.`, { cause })
+  }
+  if (reason === 'EACCES' || reason === 'EROFS' || reason === 'EPERM' || reason === 'ENOENT' || reason === 'ENOTDIR' || reason === 'EISDIR') {
+    return new Text2LiveError('OUTPUT_NOT_WRITABLE',
+      `"${path}" cannot be written (${reason}). Choose a folder that exists and that you may write to.`, { cause })
+  }
+  return cause
+}

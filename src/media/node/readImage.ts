@@ -1,0 +1,123 @@
+import { readFile, stat } from 'node:fs/promises'
+import sharp, { type Metadata } from 'sharp'
+import { Text2LiveError } from '../../errors.js'
+import type { FloatImage } from '../image.js'
+import { dequantise, pixelImage } from '../quantise.js'
+import { sniffFormat, type PhotoFormat } from './sniffFormat.js'
+
+/** Decoded in float32 RGB, this is 1.2 GB. */
+const maxPixels = 100_000_000
+const maxBytes = 1024 ** 3
+
+/** A file that has the look and the header of an image of acceptable size; nothing is decoded yet. */
+export interface ImageHeader {
+  readonly name: string
+  readonly bytes: Uint8Array
+  readonly format: PhotoFormat
+  /** After the EXIF orientation is applied. */
+  readonly width: number
+  readonly height: number
+  readonly bitDepth: 8 | 16
+  /** EXIF orientation, 1 to 8; 1 where the file has none. */
+  readonly orientation: number
+  readonly metadata: Metadata
+}
+
+/**
+ * Reads a file and its header.
+ *
+ * @param source path, or the file's bytes
+ * @throws Text2LiveError INPUT_NOT_FOUND, INPUT_EMPTY, INPUT_NOT_IMAGE, INPUT_TRUNCATED, INPUT_TOO_LARGE
+ */
+export async function readHeader(source: string | Uint8Array): Promise<ImageHeader> {
+  const name = typeof source === 'string' ? `"${source}"` : 'The image given as bytes'
+  const bytes = typeof source === 'string' ? await readBytes(source) : source
+  if (bytes.length === 0) throw new Text2LiveError('INPUT_EMPTY', `${name} is empty (0 bytes). Give a JPEG, PNG, WebP, AVIF or TIFF file.`)
+  const { format, looksLike } = sniffFormat(bytes)
+  if (!format) {
+    throw new Text2LiveError('INPUT_NOT_IMAGE',
+      `Expected a JPEG, PNG, WebP, AVIF or TIFF file, but ${name} looks like ${looksLike}. Convert it to one of these.`)
+  }
+  let metadata: Metadata
+  try {
+    metadata = await sharp(bytes, { limitInputPixels: false }).metadata()
+  } catch (cause) {
+    throw damaged(name, looksLike, cause)
+  }
+  const { width, height } = metadata.autoOrient
+  if (width * height > maxPixels) {
+    throw new Text2LiveError('INPUT_TOO_LARGE', `${name} is ${width}x${height}, ${Math.round(width * height / 1e6)} megapixels; `
+      + `at most ${maxPixels / 1e6} megapixels can be edited. Make the image smaller.`)
+  }
+  if (metadata.depth !== 'uchar' && metadata.depth !== 'ushort') {
+    throw new Text2LiveError('INPUT_NOT_IMAGE',
+      `Expected 8 or 16 bits per sample, but ${name} has samples of type "${metadata.depth}". Export it with 16 bits per channel.`)
+  }
+  return {
+    name, bytes, format, width, height, metadata, bitDepth: metadata.depth === 'ushort' ? 16 : 8, orientation: metadata.orientation ?? 1,
+  }
+}
+
+async function readBytes(path: string): Promise<Uint8Array> {
+  try {
+    const info = await stat(path)
+    if (info.isDirectory()) throw new Text2LiveError('INPUT_NOT_FOUND', `Expected an image file, but "${path}" is a folder. Name a file in it.`)
+    if (info.size > maxBytes) {
+      throw new Text2LiveError('INPUT_TOO_LARGE', `"${path}" has ${info.size} bytes; at most ${maxBytes} can be read. Make the image smaller.`)
+    }
+    return await readFile(path)
+  } catch (cause) {
+    if (cause instanceof Text2LiveError) throw cause
+    const reason = (cause as NodeJS.ErrnoException).code
+    const came = reason === 'ENOENT' || reason === 'ENOTDIR'
+      ? `there is no file "${path}". Check the path.`
+      : `"${path}" cannot be read (${reason ?? String(cause)}). Check its permissions.`
+    throw new Text2LiveError('INPUT_NOT_FOUND', `Expected an image file, but ${came}`, { cause })
+  }
+}
+
+/**
+ * Decodes to sRGB, oriented upright: the embedded ICC profile is applied, CMYK goes through its profile, grey and palette become
+ * RGB. Alpha, where there is one, is straight. Of several pages or frames the first is taken. 16-bit grey is taken as sRGB-encoded,
+ * whatever its profile (libvips does not convert it).
+ *
+ * @returns `rgb` 3 channels and, where the file has one, `alpha` 1 channel, both [0, 1]
+ * @throws Text2LiveError INPUT_TRUNCATED
+ */
+export async function decodeImage(header: ImageHeader): Promise<{ readonly rgb: FloatImage; readonly alpha?: FloatImage }> {
+  const { metadata } = header
+  const sixteen = header.bitDepth === 16
+  const pipeline = sharp(header.bytes, { failOn: 'error', limitInputPixels: maxPixels }).autoOrient().toColourspace(sixteen ? 'rgb16' : 'srgb')
+  // sharp brings 8-bit images with a profile to sRGB, 16-bit ones only to its wide working space, Display P3.
+  if (metadata.space === 'rgb16' && metadata.hasProfile) pipeline.withIccProfile('srgb', { attach: false })
+  let decoded
+  try {
+    decoded = await pipeline.raw({ depth: sixteen ? 'ushort' : 'uchar' }).toBuffer({ resolveWithObject: true })
+  } catch (cause) {
+    throw damaged(header.name, header.format.toUpperCase(), cause)
+  }
+  const { data, info } = decoded
+  const { width, height, channels } = info
+  const samples = sixteen ? new Uint16Array(data.buffer, data.byteOffset, data.length / 2) : new Uint8Array(data.buffer, data.byteOffset, data.length)
+  if (header.format === 'avif' && sixteen) stretch(samples, metadata.bitsPerSample ?? 16)
+  if (channels === 3) return { rgb: dequantise(pixelImage(width, height, 3, samples)) }
+  if (channels !== 4) throw new Text2LiveError('INTERNAL', `Decoding ${header.name} gave ${channels} channels, expected 3 or 4.`)
+  const rgba = dequantise(pixelImage(width, height, 4, samples)).data
+  const plane = width * height
+  return {
+    rgb: { width, height, channels: 3, data: rgba.subarray(0, 3 * plane) },
+    alpha: { width, height, channels: 1, data: rgba.subarray(3 * plane) },
+  }
+}
+
+/** libvips shifts 10- and 12-bit samples up to 16 bits, which leaves white below 65535. */
+function stretch(samples: Uint8Array | Uint16Array, bits: number): void {
+  const white = (2 ** bits - 1) * 2 ** (16 - bits)
+  for (let i = 0; i < samples.length; i++) samples[i] = Math.min(65535, Math.round(samples[i]! * 65535 / white))
+}
+
+function damaged(name: string, format: string, cause: unknown): Text2LiveError {
+  const reason = (cause instanceof Error ? cause.message : String(cause)).trim().split('\n').at(-1)
+  return new Text2LiveError('INPUT_TRUNCATED',
+    `Expected a whole ${format} file, but ${name} is cut short or damaged (${reason}). Copy or export it again.`, { cause })
+}
