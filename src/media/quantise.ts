@@ -52,6 +52,7 @@ export function pixelImage(width: number, height: number, channels: 1 | 3 | 4, d
 /** `pixels` with 8 bits per sample, rounded to nearest; unchanged when it has 8 already. */
 export function toEightBits(pixels: PixelImage): PixelImage & { readonly bitDepth: 8; readonly data: Uint8Array } {
   if (pixels.bitDepth === 8) return pixels
-  const data = Uint8Array.from(pixels.data, (sample) => Math.round(sample / 257))
+  const data = new Uint8Array(pixels.data.length)
+  for (let i = 0; i < data.length; i++) data[i] = Math.round(pixels.data[i]! / 257)
   return { width: pixels.width, height: pixels.height, channels: pixels.channels, bitDepth: 8, data }
 }
