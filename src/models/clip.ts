@@ -1,14 +1,13 @@
-import type { Value } from '../engine/graph.js'
 import type { Runtime } from '../engine/runtime.js'
-import { Text2LiveError } from '../errors.js'
 import type { ClipConfig } from './clipConfig.js'
 import { encodeClipTexts } from './clipText.js'
 import type { ClipTextWeights } from './clipText.js'
 import { clipTokenEmbedding, foldBlocks, foldPatches, foldProjection } from './clipWeights.js'
 import type { ReadWeights } from './clipWeights.js'
+import { oneImage } from './guidance.js'
 import type { GuidanceModel, Normalisation, WeightTensor } from './guidance.js'
 import type { PositionMode } from './positionEmbedding.js'
-import { promptTooLong } from './textTokenizer.js'
+import { tokenizeAll } from './textTokenizer.js'
 import type { TextTokenizer } from './textTokenizer.js'
 import { attentionRelevancy, embedViews, lastBlockTokens } from './visionTransformer.js'
 
@@ -40,15 +39,13 @@ export async function createClip({ config, read, tokenize, runtime, normalisatio
     normalisation,
     weights: await visionWeights(config, read, normalisation),
     embed: (views, w) => embedViews(views, vision, positions, w),
-    tokens: (image, w) => lastBlockTokens(oneImage(image), vision, positions, w),
-    relevancy: (image, texts, w) => attentionRelevancy(oneImage(image), texts, vision, positions, w),
+    tokens: (image, w) => lastBlockTokens(oneImage(image, 'CLIP'), vision, positions, w),
+    relevancy: (image, texts, w) => attentionRelevancy(oneImage(image, 'CLIP'), texts, vision, positions, w),
     relevancyText: prompt => prompt,
     tokenize,
     async encodeTexts(texts, { truncate = false } = {}) {
-      const tokenized = texts.map(line => ({ line, ...tokenize(line) }))
-      const long = tokenized.find(({ overflow }) => overflow)
-      if (long?.overflow && !truncate) throw promptTooLong(long.line, long.overflow)
-      return encodeClipTexts(tokenized.map(({ ids }) => ids), text, await textWeights(config, read), runtime)
+      const ids = tokenizeAll(texts, tokenize, truncate)
+      return encodeClipTexts(ids, text, await textWeights(config, read), runtime)
     },
   }
 }
@@ -80,9 +77,4 @@ async function textWeights({ text_config: text }: ClipConfig, read: ReadWeights)
       ...(await foldProjection(read, 'text_model.final_layer_norm', 'text_projection')),
     ]),
   }
-}
-
-function oneImage(image: Value): Value {
-  if (image.shape[0] === 1) return image
-  throw new Text2LiveError('SHAPE_MISMATCH', `CLIP: expected one image [1, 3, h, w], came [${image.shape.join(', ')}]`)
 }

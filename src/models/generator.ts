@@ -1,6 +1,6 @@
 import { type Value, dim } from '../engine/graph.js'
 import {
-  add, channelMoments, concat, conv2d, instanceNorm, leakyRelu, matmul, mul, pad, reciprocal, reshape, sigmoid, slice, sqrt, upsample2x,
+  add, channelVariance, concat, conv2d, instanceNorm, leakyRelu, matmul, mul, pad, reciprocal, reshape, sigmoid, slice, sqrt, upsample2x,
 } from '../engine/ops.js'
 import { randomStream } from '../engine/random.js'
 
@@ -152,7 +152,7 @@ function convolveNormalised(skip: Value, raised: Value, scale: Value, weight: Va
   const branches = [[skip, 0] as const, [raised, skipWidth] as const].map(([x, from]) => {
     const cropped = centreCrop(x, height, width)
     const n = dim('generator', x.shape, 1)
-    const inverseDeviation = reciprocal(sqrt(add(channelMoments(cropped).variance, BATCH_NORM_EPS)))
+    const inverseDeviation = reciprocal(sqrt(add(channelVariance(cropped), BATCH_NORM_EPS)))
     const part = slice(scale, { axes: [0], starts: [from], ends: [from + n] })
     const folded = mul(slice(weight, { axes: [1], starts: [from], ends: [from + n] }), mul(reshape(part, [1, n, 1, 1]), inverseDeviation))
     return conv2d(reflect(cropped), folded)

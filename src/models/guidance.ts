@@ -97,3 +97,9 @@ export function bindWeights(graph: Graph, model: Pick<GuidanceModel, 'name' | 'w
   }
   return { inputs, used }
 }
+
+/** @throws SHAPE_MISMATCH when the image is a batch */
+export function oneImage(image: Value, model: string): Value {
+  if (image.shape[0] === 1) return image
+  throw new Text2LiveError('SHAPE_MISMATCH', `${model}: expected one image [1, 3, h, w], came [${image.shape.join(', ')}]`)
+}

@@ -3,12 +3,13 @@ import { gemm, matmul, normalizeLength, reshape, transpose } from '../engine/ops
 import type { Runtime } from '../engine/runtime.js'
 import { Text2LiveError } from '../errors.js'
 import type { FileSource } from './fileSource.js'
+import { oneImage } from './guidance.js'
 import type { GuidanceModel, WeightInputs } from './guidance.js'
 import { parseStarterConfig, starterImageShapes } from './starterConfig.js'
 import type { StarterConfig } from './starterConfig.js'
 import { cellFeatures, headTokens, normalisePixels, poolTokens } from './starterImage.js'
 import { encodeStarterTexts, positionEmbeddings, starterTextShapes, wordEmbeddings } from './starterText.js'
-import { createTextTokenizer, promptTooLong } from './textTokenizer.js'
+import { createTextTokenizer, tokenizeAll } from './textTokenizer.js'
 import { openWeightFile, readJson } from './weightFile.js'
 import type { WeightFile } from './weightFile.js'
 
@@ -33,15 +34,12 @@ export async function loadStarter(source: FileSource, runtime: Runtime): Promise
     normalisation: { mean: config.mean, std: config.std },
     weights: await image.weights(shapes.keys()),
     embed: (views, w) => poolTokens(cellTokens(views, config, w), views.shape[0]!, w),
-    tokens: (picture, w) => cellTokens(oneImage(picture), config, w),
-    relevancy: (picture, texts, w) => cellRelevancy(oneImage(picture), texts, config, w),
+    tokens: (picture, w) => cellTokens(oneImage(picture, 'starter model'), config, w),
+    relevancy: (picture, texts, w) => cellRelevancy(oneImage(picture, 'starter model'), texts, config, w),
     relevancyText: prompt => `a photo of ${prompt}`,
     tokenize,
     async encodeTexts(texts, { truncate = false } = {}) {
-      const tokenized = texts.map(line => ({ line, ...tokenize(line) }))
-      const long = tokenized.find(({ overflow }) => overflow)
-      if (long?.overflow && !truncate) throw promptTooLong(long.line, long.overflow)
-      return (await encodeStarterTexts(tokenized.map(({ ids }) => ids), config, text.file, runtime)).embeddings
+      return (await encodeStarterTexts(tokenizeAll(texts, tokenize, truncate), config, text.file, runtime)).embeddings
     },
   }
 }
@@ -70,9 +68,4 @@ async function openTextFile(source: FileSource, config: StarterConfig): Promise<
   const words = entries.get(wordEmbeddings)?.dtype
   if (words !== 'I8') throw new Text2LiveError('GUIDANCE_INVALID', `Expected tensor "${wordEmbeddings}" of ${source.location}/${name} as I8, it is ${words}. Copy the model's folder again.`)
   return { file, positions }
-}
-
-function oneImage(picture: Value): Value {
-  if (picture.shape[0] === 1) return picture
-  throw new Text2LiveError('SHAPE_MISMATCH', `starter model: expected one image [1, 3, h, w], came [${picture.shape.join(', ')}]`)
 }

@@ -49,6 +49,18 @@ export function createTextTokenizer(tokenizerJson: unknown, tokenizerConfig: unk
   }
 }
 
+/**
+ * Token ids of every text.
+ * @throws PROMPT_TOO_LONG for the first that does not fit, unless `truncate`
+ */
+export function tokenizeAll(texts: readonly string[], tokenize: TextTokenizer, truncate: boolean): (readonly number[])[] {
+  return texts.map((text) => {
+    const { ids, overflow } = tokenize(text)
+    if (overflow && !truncate) throw promptTooLong(text, overflow)
+    return ids
+  })
+}
+
 /** The error for a text that does not fit, with the place where it would be cut marked by a bar. */
 export function promptTooLong(text: string, { tokens, limit, cutAt }: TextOverflow): Text2LiveError {
   const before = text.slice(0, cutAt)

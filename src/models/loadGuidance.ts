@@ -1,0 +1,72 @@
+import { z } from 'zod'
+import type { Runtime } from '../engine/runtime.js'
+import { Text2LiveError } from '../errors.js'
+import { clipNormalisation, createClip } from './clip.js'
+import { parseClipConfig } from './clipConfig.js'
+import { clipTokenizerJson } from './clipTokenizer.js'
+import { clipTextShapes, clipVisionShapes } from './clipWeights.js'
+import type { FileSource } from './fileSource.js'
+import type { GuidanceModel, Normalisation } from './guidance.js'
+import type { PositionMode } from './positionEmbedding.js'
+import { loadStarter } from './starter.js'
+import { createTextTokenizer } from './textTokenizer.js'
+import { openWeightFile, readJson } from './weightFile.js'
+
+export interface LoadGuidanceOptions {
+  /** Position embeddings of views that are not square; for CLIP only. Default `fixed`. */
+  readonly positions?: PositionMode
+}
+
+const kind = z.union([z.object({ format: z.literal('text2live-starter-1') }), z.object({ model_type: z.literal('clip') })])
+
+/**
+ * Loads the guidance model whose `config.json` stands in `source`: a CLIP in the Hugging Face layout (`model.safetensors`; `tokenizer.json`, or
+ * `vocab.json` and `merges.txt`), or the starter model. The image tower's weights are read at once, the text tower's when texts are encoded.
+ * @param runtime runs the text tower
+ * @throws GUIDANCE_INVALID for missing files, an unknown kind or activation, wrong shapes, weights that are no numbers; SAFETENSORS_INVALID
+ */
+export async function loadGuidance(source: FileSource, runtime: Runtime, { positions = 'fixed' }: LoadGuidanceOptions = {}): Promise<GuidanceModel> {
+  const json = await readJson(source, 'config.json')
+  const found = kind.safeParse(json)
+  if (!found.success) {
+    throw new Text2LiveError(
+      'GUIDANCE_INVALID',
+      `Expected ${source.location}/config.json to name a model we know: "model_type": "clip" (a CLIP with vision transformer) or "format": "text2live-starter-1". Use such a model.`,
+    )
+  }
+  return 'format' in found.data ? loadStarter(source, runtime) : loadClip(source, json, runtime, positions)
+}
+
+async function loadClip(source: FileSource, json: unknown, runtime: Runtime, positions: PositionMode): Promise<GuidanceModel> {
+  const config = parseClipConfig(json, `${source.location}/config.json`)
+  const file = await openWeightFile(source, 'model.safetensors', new Map([...clipVisionShapes(config), ...clipTextShapes(config)]))
+  const tokenizerConfig = (await source.size('tokenizer_config.json')) === null ? {} : await readJson(source, 'tokenizer_config.json')
+  const tokenize = createTextTokenizer(await tokenizerOf(source), tokenizerConfig, config.text_config.max_position_embeddings, source.location)
+  return createClip({ config, read: names => file.weights(names), tokenize, runtime, positions, normalisation: await normalisationOf(source) })
+}
+
+async function tokenizerOf(source: FileSource): Promise<unknown> {
+  if ((await source.size('tokenizer.json')) !== null) return readJson(source, 'tokenizer.json')
+  if ((await source.size('vocab.json')) === null || (await source.size('merges.txt')) === null) {
+    throw new Text2LiveError('GUIDANCE_INVALID', `Expected tokenizer.json, or vocab.json and merges.txt, among the guidance model's files; ${source.location} has neither. Copy or download the whole model.`)
+  }
+  const vocab = z.record(z.string(), z.int().nonnegative()).safeParse(await readJson(source, 'vocab.json'))
+  const merges = new TextDecoder().decode(await source.read('merges.txt'))
+  try {
+    if (vocab.success) return clipTokenizerJson(vocab.data, merges)
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error
+    throw new Text2LiveError('GUIDANCE_INVALID', `Expected a CLIP vocabulary: ${source.location}/${error.message}. Copy or download the model's tokenizer files again.`)
+  }
+  throw new Text2LiveError('GUIDANCE_INVALID', `Expected ${source.location}/vocab.json to map tokens to ids, it does not. Copy or download the file again.`)
+}
+
+/** `preprocessor_config.json` may name other means than OpenAI's. */
+async function normalisationOf(source: FileSource): Promise<Normalisation> {
+  const name = 'preprocessor_config.json'
+  if ((await source.size(name)) === null) return clipNormalisation
+  const rgb = z.tuple([z.number(), z.number(), z.number()])
+  const parsed = z.object({ image_mean: rgb.default([...clipNormalisation.mean]), image_std: rgb.default([...clipNormalisation.std]) }).safeParse(await readJson(source, name))
+  if (parsed.success && parsed.data.image_std.every(x => x > 0)) return { mean: parsed.data.image_mean, std: parsed.data.image_std }
+  throw new Text2LiveError('GUIDANCE_INVALID', `Expected image_mean and image_std in ${source.location}/${name} to be three numbers each, deviations above 0. Copy or download the file again.`)
+}
