@@ -32,7 +32,7 @@ export const imageOptions = {
   },
   mask: {
     type: 'path', group: 'photo', preset: false, default: null, example: 'mask.png',
-    help: 'a picture of the same proportions; the edit stays where it is white',
+    help: 'a picture of the photo\'s size; the edit stays where it is white',
   },
 
   preset: {
@@ -267,8 +267,10 @@ export const imageOptions = {
 export type ImageOptions = typeof imageOptions
 export type OptionName = keyof ImageOptions
 
-/** Options as the library and the command take them: any subset; `null` or absent means "not set". */
-export type GivenOptions = { readonly [K in OptionName]?: RowValue<ImageOptions[K]> | null | undefined }
+/** Options as the library and the command take them: any subset; `null` or absent means "not set"; one text may stand for a list. */
+export type GivenOptions = { readonly [K in OptionName]?: Given<RowValue<ImageOptions[K]>> | null | undefined }
+
+type Given<Value> = Value extends readonly string[] ? Value | string : Value
 
 type CommandName = { [K in OptionName]: ImageOptions[K] extends { command: true } ? K : never }[OptionName]
 

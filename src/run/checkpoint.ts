@@ -1,0 +1,108 @@
+import { createHash } from 'node:crypto'
+import { readFile } from 'node:fs/promises'
+import { z } from 'zod'
+import { Text2LiveError } from '../errors.js'
+import { readSafetensors, writeSafetensors, float32Tensor } from '../formats/safetensors.js'
+import { toFloat32 } from '../formats/toFloat32.js'
+import { atomicWrite } from '../media/node/atomicWrite.js'
+import { optionRow, settingNames, type ImageSettings } from '../options/imageOptions.js'
+import { isMissing, writing } from './fileErrors.js'
+import type { TrainerState } from './trainerContract.js'
+
+/** What a checkpoint belongs to: the settings it was trained with and the pictures, by their SHA-256. */
+export interface Fingerprint {
+  readonly settings: ImageSettings
+  readonly photo: string
+  /** Empty without a mask. */
+  readonly mask: string
+}
+
+export interface Checkpoint {
+  readonly state: TrainerState
+  readonly fingerprint: Fingerprint
+}
+
+const kind = 'text2live image checkpoint'
+const version = '1'
+
+const metadataSchema = z.object({
+  kind: z.literal(kind),
+  version: z.literal(version),
+  step: z.string().regex(/^\d+$/),
+  settings: z.string(),
+  photo: z.string(),
+  mask: z.string(),
+})
+
+/**
+ * Writes the state aside and renames it, so that a checkpoint is always whole.
+ * @returns the number of bytes written
+ * @throws LOSS_NOT_FINITE when the state holds NaN or infinity: the checkpoint before it is kept
+ */
+export async function writeCheckpoint(path: string, { state, fingerprint }: Checkpoint): Promise<number> {
+  assertFinite(state)
+  const tensors = new Map(Object.entries(state.tensors).map(([name, { shape, data }]) => [name, float32Tensor(shape, data)]))
+  const { settings, photo, mask } = fingerprint
+  const bytes = writeSafetensors(tensors, { kind, version, step: String(state.step), settings: JSON.stringify(settings), photo, mask })
+  await writing(path, () => atomicWrite(path, bytes))
+  return bytes.byteLength
+}
+
+/**
+ * The checkpoint at `path`, or null where there is none.
+ * @throws SAFETENSORS_INVALID, CHECKPOINT_INVALID
+ */
+export async function readCheckpoint(path: string): Promise<Checkpoint | null> {
+  const bytes = await readFile(path).catch((error: unknown) => {
+    if (isMissing(error)) return null
+    throw error
+  })
+  if (bytes === null) return null
+  const { metadata, tensors } = readSafetensors(bytes, path)
+  const parsed = metadataSchema.safeParse(metadata)
+  if (!parsed.success) {
+    throw new Text2LiveError('CHECKPOINT_INVALID',
+      `${path} is not a checkpoint that this program reads (expected "${kind}", version ${version}). Delete it to start the run again.`)
+  }
+  const { step, settings, photo, mask } = parsed.data
+  const state: TrainerState = {
+    step: Number(step),
+    tensors: Object.fromEntries([...tensors].map(([name, tensor]) => [name, { shape: tensor.shape, data: toFloat32(tensor, name) }])),
+  }
+  return { state, fingerprint: { settings: parseSettings(settings, path), photo, mask } }
+}
+
+/**
+ * A checkpoint continues only the run that it was made by.
+ * @throws CHECKPOINT_MISMATCH naming each key that differs
+ */
+export function assertSameRun(path: string, saved: Fingerprint, now: Fingerprint): void {
+  const fixed = settingNames.filter((name) => optionRow(name).free !== true && name !== 'photo' && name !== 'mask')
+  const differing = fixed
+    .filter((name) => JSON.stringify(saved.settings[name] ?? null) !== JSON.stringify(now.settings[name] ?? null))
+    .map((name) => `${name} (checkpoint ${JSON.stringify(saved.settings[name] ?? null)}, now ${JSON.stringify(now.settings[name])})`)
+  const pictures = (['photo', 'mask'] as const).filter((name) => saved[name] !== now[name]).map((name) => `the ${name} (another picture)`)
+  if (differing.length + pictures.length === 0) return
+  throw new Text2LiveError('CHECKPOINT_MISMATCH',
+    `${path} was made by another configuration. These differ: ${[...differing, ...pictures].join(', ')}. `
+    + 'Set them back to continue, or start a new run with the new values.')
+}
+
+/** SHA-256 in hex; empty for no bytes. */
+export const digest = (bytes: Uint8Array | null): string => (bytes === null ? '' : createHash('sha256').update(bytes).digest('hex'))
+
+function assertFinite({ step, tensors }: TrainerState): void {
+  for (const [name, { data }] of Object.entries(tensors)) {
+    if (data.every(Number.isFinite)) continue
+    throw new Text2LiveError('LOSS_NOT_FINITE',
+      `After step ${step} the values of ${name} are no longer finite numbers. The last good checkpoint is kept. Try a lower --learning-rate or another --seed.`)
+  }
+}
+
+function parseSettings(json: string, path: string): ImageSettings {
+  try {
+    return JSON.parse(json) as ImageSettings
+  } catch (cause) {
+    throw new Text2LiveError('CHECKPOINT_INVALID', `${path} holds settings that cannot be read. Delete it to start the run again.`, { cause })
+  }
+}

@@ -1,0 +1,85 @@
+import { Text2LiveError } from '../errors.js'
+import type { RunEvent } from './events.js'
+import { openInWorker } from './openInWorker.js'
+import { resumeRun } from './resumeRun.js'
+import { startRun, type StartOptions } from './startRun.js'
+import type { EditResult, Emit } from './trainRun.js'
+import type { RunEnvironment } from './trainerContract.js'
+
+/** Options of `editImage`: those of docs/options.md, pictures also as bytes. */
+export interface EditOptions extends StartOptions {
+  /** A run folder to continue; then only steps, device, threads and previewEvery may be given besides. */
+  readonly resume?: string | null | undefined
+  /** Aborting finishes the step at hand, writes the outputs of the state reached and ends with an `interrupted` event. */
+  readonly signal?: AbortSignal | undefined
+}
+
+/** A run under way: its events as they come, and its result. */
+export interface EditRun extends AsyncIterable<RunEvent> {
+  /** Rejects with a Text2LiveError, as the iteration does. */
+  readonly result: Promise<EditResult>
+}
+
+/**
+ * Edits a photo: trains an edit layer for the prompt and composites it. Training begins at once, in a thread of its own.
+ *
+ * ```ts
+ * const run = editImage({ photo: 'teapot.jpg', prompt: 'golden teapot', source: 'teapot', region: 'teapot' })
+ * for await (const event of run) if (event.type === 'step') console.log(event.step, event.losses)
+ * const { files } = await run.result
+ * ```
+ *
+ * Without `out` nothing is written. Leaving the loop early stops the run as `signal` does. Never prints, never exits.
+ */
+export function editImage(options: EditOptions): EditRun {
+  return driveRun(options.signal ?? null, (signal, emit) => runImage(options, { open: openInWorker, signal, defaultFolder: false }, emit))
+}
+
+/** Starts or continues a run, as the options say. */
+export async function runImage(options: EditOptions, environment: RunEnvironment, emit: Emit): Promise<EditResult> {
+  const { resume, signal: _, ...rest } = options
+  if (resume === undefined || resume === null) return await startRun(rest, environment, emit)
+  const { photo, mask, prompt, out, force, config, seeds, ...flags } = rest
+  const misplaced = Object.entries({ photo, mask, prompt, out, config, seeds }).find(([, value]) => value !== undefined && value !== null)
+  if (misplaced !== undefined) {
+    throw new Text2LiveError('OPTION_INVALID', `A run is continued with the ${misplaced[0]} it was started with; leave that out beside --resume, or start a new run.`)
+  }
+  return await resumeRun(resume, flags, environment, emit)
+}
+
+/** Runs `work` and hands out its events in order, however slowly they are read. */
+export function driveRun(outer: AbortSignal | null, work: (signal: AbortSignal, emit: Emit) => Promise<EditResult>): EditRun {
+  const stop = new AbortController()
+  const signal = outer === null ? stop.signal : AbortSignal.any([outer, stop.signal])
+  const queue: RunEvent[] = []
+  let wake = (): void => undefined
+  let ended = false
+  const result = work(signal, (event) => {
+    queue.push(event)
+    wake()
+  })
+  const settled = result.then(() => null, (error: unknown) => error).then((error) => {
+    ended = true
+    wake()
+    return error
+  })
+
+  async function* events(): AsyncGenerator<RunEvent, void, undefined> {
+    try {
+      for (;;) {
+        const event = queue.shift()
+        if (event !== undefined) yield event
+        else if (ended) break
+        else await new Promise<void>((resolve) => { wake = resolve })
+      }
+      const error = await settled
+      if (error !== null) throw error
+    } finally {
+      stop.abort()
+      await settled
+    }
+  }
+
+  const iterator = events()
+  return { result, [Symbol.asyncIterator]: () => iterator }
+}

@@ -1,0 +1,92 @@
+import { closeSync, fstatSync, ftruncateSync, openSync, readFileSync, writeSync } from 'node:fs'
+import { eventLine, type RunEvent, type StepEvent } from './events.js'
+import { isMissing, writeError } from './fileErrors.js'
+
+/** events.ndjson, open for appending. Each event is handed to the system before `append` returns, so that kill -9 loses none. */
+export class EventLog {
+  readonly #file: number
+  readonly #path: string
+
+  constructor(path: string) {
+    this.#path = path
+    try {
+      this.#file = openSync(path, 'a')
+    } catch (cause) {
+      throw writeError(cause, path)
+    }
+  }
+
+  /** @throws DISK_FULL after taking back the part of the line that was written */
+  append(event: RunEvent): void {
+    const before = fstatSync(this.#file).size
+    const line = Buffer.from(eventLine(event))
+    try {
+      for (let written = 0; written < line.length;) written += writeSync(this.#file, line, written)
+    } catch (cause) {
+      ftruncateSync(this.#file, before)
+      throw writeError(cause, this.#path)
+    }
+  }
+
+  close(): void {
+    closeSync(this.#file)
+  }
+}
+
+/** The events of a log, up to the first line that is no whole event; none where there is no log. */
+export function readEvents(path: string): RunEvent[] {
+  return wholeLines(path).map(({ event }) => event)
+}
+
+/** The step events of a log: what the loss curves are drawn from. */
+export function readSteps(path: string): StepEvent[] {
+  return readEvents(path).filter((event): event is StepEvent => event.type === 'step')
+}
+
+/** Cuts the log back to what was true at `step`: later steps, all that followed them, and a half-written last line go. */
+export function truncateEvents(path: string, step: number): void {
+  let keep = 0
+  for (const { event, end } of wholeLines(path)) {
+    if ('step' in event && event.step > step) break
+    keep = end
+  }
+  let file: number
+  try {
+    file = openSync(path, 'r+')
+  } catch (error) {
+    if (isMissing(error)) return
+    throw writeError(error, path)
+  }
+  try {
+    ftruncateSync(file, keep)
+  } finally {
+    closeSync(file)
+  }
+}
+
+function wholeLines(path: string): { readonly event: RunEvent; readonly end: number }[] {
+  let bytes: Buffer
+  try {
+    bytes = readFileSync(path)
+  } catch (error) {
+    if (isMissing(error)) return []
+    throw error
+  }
+  const lines: { event: RunEvent; end: number }[] = []
+  for (let start = 0; ;) {
+    const end = bytes.indexOf(10, start)
+    const event = end < 0 ? null : parseEvent(bytes.toString('utf8', start, end))
+    if (event === null) return lines
+    lines.push({ event, end: end + 1 })
+    start = end + 1
+  }
+}
+
+function parseEvent(line: string): RunEvent | null {
+  try {
+    const value: unknown = JSON.parse(line)
+    return typeof value === 'object' && value !== null && 'type' in value ? (value as RunEvent) : null
+  } catch {
+    return null
+  }
+}

@@ -1,0 +1,76 @@
+import { basename } from 'node:path'
+import { Text2LiveError } from '../errors.js'
+import { decodeMask } from '../media/node/decodeMask.js'
+import { decodePhoto, type Photo } from '../media/node/decodePhoto.js'
+import { readHeader } from '../media/node/readImage.js'
+import type { FloatImage } from '../media/image.js'
+import { resize } from '../media/resample.js'
+import type { ImageSettings } from '../options/imageOptions.js'
+import { assertTrainable } from '../options/resolveSettings.js'
+
+/** The pictures of a run, decoded and checked. */
+export interface ImageInput {
+  /** What the default run folder is called after. */
+  readonly name: string
+  readonly photo: Photo
+  /** At the photo's size: the mask times the photo's own alpha, where there is either; the edit stays inside. */
+  readonly bounds: FloatImage | null
+  /** The mask file, as given. */
+  readonly mask: { readonly bytes: Uint8Array; readonly extension: string } | null
+  /** RGB and bounds at training size. */
+  readonly training: { readonly photo: FloatImage; readonly mask?: FloatImage }
+}
+
+/**
+ * Reads the photo and the mask and brings them to training size.
+ * @param photo, mask a path, or the file's bytes
+ * @throws INPUT_*, MASK_INVALID, OPTION_INVALID when the photo as it is (`size` 0) is too small to train on
+ */
+export async function readImageInput(
+  photo: string | Uint8Array, mask: string | Uint8Array | null, settings: Pick<ImageSettings, 'size' | 'scaleMin' | 'cropsMinCover'>,
+): Promise<ImageInput> {
+  const decoded = await decodePhoto(photo)
+  const { width, height } = decoded.rgb
+  if (settings.size === 0) assertTrainable(Math.min(width, height), settings.scaleMin, settings.cropsMinCover)
+  const given = mask === null ? null : { image: await decodeMask(mask, width, height), header: await readHeader(mask) }
+  const bounds = intersect(given?.image ?? null, decoded.alpha ?? null)
+  const size = trainingSize(width, height, settings.size)
+  assertShape(size, width, height)
+  return {
+    name: typeof photo === 'string' ? basename(photo) : `photo.${decoded.format}`,
+    photo: decoded,
+    bounds,
+    mask: given === null ? null : { bytes: given.header.bytes, extension: given.header.format },
+    training: { photo: toSize(decoded.rgb, size), ...(bounds === null ? {} : { mask: toSize(bounds, size) }) },
+  }
+}
+
+interface Size {
+  readonly width: number
+  readonly height: number
+}
+
+/** torchvision's rule: the short side becomes `shortSide`, the long side floor(shortSide * long / short); 0 keeps the size. */
+export function trainingSize(width: number, height: number, shortSide: number): Size {
+  if (shortSide === 0) return { width, height }
+  const long = Math.floor(shortSide * Math.max(width, height) / Math.min(width, height))
+  return width <= height ? { width: shortSide, height: long } : { width: long, height: shortSide }
+}
+
+/** Trained at this length, a long and narrow photo would need more memory than any machine has. */
+const maxTrainingPixels = 4096 * 4096
+
+function assertShape(size: Size, width: number, height: number): void {
+  if (size.width * size.height <= maxTrainingPixels) return
+  throw new Text2LiveError('INPUT_TOO_LARGE', `The photo is ${width}x${height}; at this --size it would be trained at ${size.width}x${size.height}, `
+    + `more than ${maxTrainingPixels / 1e6} megapixels. Use a smaller --size, or crop the photo.`)
+}
+
+/** As Pillow resizes 8-bit pictures: smoothed bilinear, rounded to 8 bits. */
+const toSize = (image: FloatImage, { width, height }: Size): FloatImage =>
+  resize(image, width, height, { filter: 'bilinear', antialias: true, round8: true })
+
+function intersect(a: FloatImage | null, b: FloatImage | null): FloatImage | null {
+  if (a === null || b === null) return a ?? b
+  return { ...a, data: a.data.map((value, i) => value * (b.data[i] ?? 0)) }
+}

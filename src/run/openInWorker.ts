@@ -1,0 +1,125 @@
+import { Worker } from 'node:worker_threads'
+import { Text2LiveError } from '../errors.js'
+import { interrupted } from './interrupted.js'
+import type { OpenTrainer, Trainer, TrainerNotice } from './trainerContract.js'
+import type { CallName, WorkerCalls, WorkerFailure, WorkerReply, WorkerRequest } from './workerMessages.js'
+
+interface Pending {
+  resolve(answer: WorkerCalls[CallName]['answer']): void
+  reject(error: Error): void
+}
+
+/** A trainer in a thread of its own, since a step blocks the thread that runs it for as long as it takes. */
+export const openInWorker: OpenTrainer = async (input, notice, signal) => {
+  if (signal.aborted) throw interrupted()
+  const worker = startWorker(notice)
+  const abandon = (): void => worker.fail(interrupted())
+  signal.addEventListener('abort', abandon, { once: true })
+  try {
+    const { step, steps, device } = await worker.call('open', input)
+    return new WorkerTrainer(worker, step, steps, device)
+  } catch (error) {
+    void worker.close()
+    throw error
+  } finally {
+    signal.removeEventListener('abort', abandon)
+  }
+}
+
+type WorkerHandle = ReturnType<typeof startWorker>
+
+class WorkerTrainer implements Trainer {
+  readonly #worker: WorkerHandle
+  #step: number
+  readonly steps: number
+  readonly device: string
+
+  constructor(worker: WorkerHandle, step: number, steps: number, device: string) {
+    this.#worker = worker
+    this.#step = step
+    this.steps = steps
+    this.device = device
+  }
+
+  get step(): number {
+    return this.#step
+  }
+
+  async train(): Promise<WorkerCalls['train']['answer']> {
+    const report = await this.#worker.call('train', null)
+    this.#step = report.step
+    return report
+  }
+
+  layer(): Promise<WorkerCalls['layer']['answer']> {
+    return this.#worker.call('layer', null)
+  }
+
+  state(): Promise<WorkerCalls['state']['answer']> {
+    return this.#worker.call('state', null)
+  }
+
+  dispose(): Promise<void> {
+    return this.#worker.close()
+  }
+}
+
+function startWorker(notice: (notice: TrainerNotice) => void) {
+  const worker = new Worker(new URL('./trainingWorker.js', import.meta.url))
+  const pending = new Map<number, Pending>()
+  let nextId = 0
+  let failed: Error | null = null
+
+  const fail = (error: Error): void => {
+    failed ??= error
+    for (const { reject } of pending.values()) reject(failed)
+    pending.clear()
+  }
+
+  worker.on('message', (reply: WorkerReply) => {
+    if ('notice' in reply) return notice(reply.notice)
+    const waiting = pending.get(reply.id)
+    pending.delete(reply.id)
+    if (waiting === undefined) return
+    if ('failure' in reply) waiting.reject(revive(reply.failure))
+    else waiting.resolve(reply.answer)
+  })
+  worker.on('error', (error) => fail(threadError(error)))
+  worker.on('exit', (code) => fail(new Text2LiveError('DEVICE_FAILED', `The training thread ended by itself (exit code ${code}). Resume the run to continue.`)))
+
+  return {
+    fail,
+    call<Name extends CallName>(call: Name, argument: WorkerCalls[Name]['argument']): Promise<WorkerCalls[Name]['answer']> {
+      if (failed !== null) return Promise.reject(failed)
+      const id = nextId++
+      const request: WorkerRequest<Name> = { id, call, argument }
+      return new Promise((resolve, reject) => {
+        pending.set(id, { resolve: resolve as Pending['resolve'], reject })
+        worker.postMessage(request)
+      })
+    },
+    /** Ends the thread once what it is doing is done; the process may exit meanwhile. */
+    async close(): Promise<void> {
+      if (failed === null) await this.call('dispose', null).catch(() => undefined)
+      else {
+        worker.postMessage({ id: nextId++, call: 'dispose', argument: null } satisfies WorkerRequest)
+        worker.unref()
+      }
+    },
+  }
+}
+
+/** An error of the worker with its code; ONNX Runtime's allocation failures get one. */
+function revive({ code, message, stack }: WorkerFailure): Error {
+  const cause = Object.assign(new Error(message), { stack })
+  if (code !== null) return new Text2LiveError(code, message, { cause })
+  if (/bad_alloc|failed to allocate|out of memory|bfc_arena/i.test(message)) return outOfMemory(message, cause)
+  return new Text2LiveError('INTERNAL', `Training stopped with an unexpected error: ${message}. Set TEXT2LIVE_DEBUG=1 to see where.`, { cause })
+}
+
+function threadError(error: Error): Error {
+  return (error as NodeJS.ErrnoException).code === 'ERR_WORKER_OUT_OF_MEMORY' ? outOfMemory(error.message, error) : error
+}
+
+const outOfMemory = (message: string, cause: unknown): Text2LiveError =>
+  new Text2LiveError('OUT_OF_MEMORY', `There is not enough memory for this run: ${message}. Use a smaller --size or fewer --views.`, { cause })

@@ -1,0 +1,49 @@
+import { existsSync } from 'node:fs'
+import { readFile } from 'node:fs/promises'
+import { basename, dirname, isAbsolute, join } from 'node:path'
+import { Text2LiveError } from '../errors.js'
+import { readConfig } from '../options/configFile.js'
+import type { GivenOptions } from '../options/imageOptions.js'
+import { isSystemError } from './fileErrors.js'
+
+export interface Configs {
+  /** One layer per file, in order. */
+  readonly layers: readonly GivenOptions[]
+  readonly notes: readonly string[]
+}
+
+/**
+ * Reads config files. Paths in a file are taken from the working folder first, as the published code takes them, then from the
+ * file's own folder.
+ * @throws CONFIG_INVALID, CONFIG_UNKNOWN_KEY, OPTION_INVALID, PROMPT_EMPTY
+ */
+export async function readConfigs(paths: readonly string[]): Promise<Configs> {
+  const files = await Promise.all(paths.map(readOne))
+  return {
+    layers: files.map(({ options }) => options),
+    notes: files.flatMap(({ notes, published }, i) => [
+      ...(published ? [`${paths[i]} is a configuration of the published code; add --preset reference to run it as that code does`] : []),
+      ...notes,
+    ]),
+  }
+}
+
+async function readOne(path: string): Promise<ReturnType<typeof readConfig>> {
+  const text = await readFile(path, 'utf8').catch((cause: unknown) => {
+    const reason = isSystemError(cause) && cause.code === 'EISDIR' ? 'that is a folder' : 'it cannot be read'
+    throw new Text2LiveError('CONFIG_INVALID', `There should be a YAML file at "${path}", but ${isSystemError(cause) && cause.code === 'ENOENT' ? 'there is nothing' : reason}. Check the path.`, { cause })
+  })
+  const config = readConfig(text, basename(path))
+  return { ...config, options: withFoundPaths(config.options, dirname(path)) }
+}
+
+function withFoundPaths(options: GivenOptions, folder: string): GivenOptions {
+  const found = { ...options }
+  for (const name of ['photo', 'mask', 'guidance'] as const) {
+    const path = found[name]
+    if (typeof path !== 'string' || isAbsolute(path) || existsSync(path)) continue
+    const beside = join(folder, path)
+    if (existsSync(beside)) found[name] = beside
+  }
+  return found
+}

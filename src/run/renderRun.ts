@@ -1,0 +1,56 @@
+import { Text2LiveError } from '../errors.js'
+import { assertSameRun, readCheckpoint } from './checkpoint.js'
+import { readSteps } from './eventLog.js'
+import { makeOutputs, writeOutputs } from './outputs.js'
+import { isRunFolder, openRunFolder, runFiles, type RunFolder } from './runFolder.js'
+import { assertRun, readRun } from './resumeRun.js'
+import type { RunEnvironment } from './trainerContract.js'
+import { fingerprintOf, trainerInput, type EditResult, type Emit } from './trainRun.js'
+import { eachVariation, finishVariations, variationFolder } from './variations.js'
+
+/**
+ * Writes the outputs of a run again, from its checkpoint, without training.
+ * @throws RUN_NOT_FOUND, RUN_INVALID, RUN_LOCKED, CHECKPOINT_INVALID where there is no checkpoint, CHECKPOINT_MISMATCH
+ */
+export async function renderRun(path: string, environment: RunEnvironment, emit: Emit): Promise<EditResult> {
+  await assertRun(path)
+  const folder = await openRunFolder(path)
+  try {
+    const { settings, seeds } = await readRun(folder)
+    if (seeds === 1) return await renderOne(folder, environment, emit)
+    const results = await eachVariation(settings.seed, seeds, environment.signal, emit, async (seed) => {
+      const sub = folder.file(variationFolder(seed))
+      if (!isRunFolder(sub)) throw noCheckpoint(sub)
+      const variation = await openRunFolder(sub)
+      try {
+        return await renderOne(variation, environment, emit)
+      } finally {
+        variation.release()
+      }
+    })
+    return await finishVariations(folder, results, seeds, emit)
+  } finally {
+    folder.release()
+  }
+}
+
+async function renderOne(folder: RunFolder, { open, signal }: RunEnvironment, emit: Emit): Promise<EditResult> {
+  const { settings, input } = await readRun(folder)
+  const path = folder.file(runFiles.checkpoint)
+  const checkpoint = await readCheckpoint(path)
+  if (checkpoint === null) throw noCheckpoint(folder.path)
+  assertSameRun(path, checkpoint.fingerprint, fingerprintOf(settings, input))
+  const { state } = checkpoint
+  const trainer = await open(trainerInput(settings, input, state), emit, signal)
+  try {
+    const steps = readSteps(folder.file(runFiles.events)).filter(({ step }) => step <= state.step)
+    const files = await makeOutputs(input, await trainer.layer(), steps)
+    await writeOutputs(folder, files, emit)
+    return { finished: state.step >= settings.steps, step: state.step, settings, folder: folder.path, files }
+  } finally {
+    await trainer.dispose()
+  }
+}
+
+const noCheckpoint = (path: string): Text2LiveError => new Text2LiveError('CHECKPOINT_INVALID',
+  `${path} holds no checkpoint yet, so there is nothing to render. Continue the run first: text2live image --resume ${path}`)

@@ -1,0 +1,153 @@
+import { randomBytes } from 'node:crypto'
+import { existsSync, readFileSync } from 'node:fs'
+import { mkdir, readdir, rename, rm, stat } from 'node:fs/promises'
+import { basename, dirname, extname, join } from 'node:path'
+import { Text2LiveError } from '../errors.js'
+import { atomicWrite } from '../media/node/atomicWrite.js'
+import { outputFiles } from './events.js'
+import { isMissing, isSystemError, writeError, writing } from './fileErrors.js'
+import { lockFolder } from './folderLock.js'
+
+/** Names of what a run folder holds, besides its outputs. */
+export const runFiles = {
+  config: 'config.yaml',
+  events: 'events.ndjson',
+  checkpoint: 'checkpoint.safetensors',
+  previews: 'previews',
+  contactSheet: 'contact-sheet.png',
+} as const
+
+/** A run folder that this process holds. */
+export interface RunFolder {
+  readonly path: string
+  /** The path of a file in it. */
+  file(name: string): string
+  release(): void
+}
+
+const defaultParent = 'runs'
+
+/**
+ * Fails early, before minutes of loading, where `makeRunFolder` would fail for sure.
+ * @throws OUTPUT_EXISTS
+ */
+export async function assertFree(out: string | null, force: boolean): Promise<void> {
+  if (out === null) return
+  const entries = await listFolder(out)
+  if (entries === null || entries.length === 0) return
+  if (!force) {
+    throw new Text2LiveError('OUTPUT_EXISTS',
+      `${out} exists already and a run folder is never overwritten. Choose another with --out, replace it with --force, or continue it with --resume ${out}.`)
+  }
+  if (!isRunFolder(out)) {
+    throw new Text2LiveError('OUTPUT_EXISTS',
+      `${out} exists and is not a run folder (it holds no ${runFiles.config} of ours); --force replaces run folders only. Choose another folder with --out.`)
+  }
+}
+
+/**
+ * Makes the run folder and locks it. It appears under its final name with all of `contents` in it, so that it can be resumed from
+ * its first moment. With `force`, the files of the run that was there are removed first; files that are none of ours stay.
+ * @param out the folder, or null for runs/<photo>-<n> with the first free n
+ * @param contents files by name
+ * @throws OUTPUT_EXISTS, OUTPUT_NOT_WRITABLE, RUN_LOCKED, DISK_FULL
+ */
+export async function makeRunFolder(
+  out: string | null, photoName: string, force: boolean, contents: Readonly<Record<string, Uint8Array | string>>,
+): Promise<RunFolder> {
+  await assertFree(out, force)
+  if (out !== null && isRunFolder(out)) return await replaceRun(out, contents)
+  const parent = out === null ? defaultParent : dirname(out)
+  await writing(parent, () => mkdir(parent, { recursive: true }))
+  const aside = join(parent, `.${basename(out ?? photoName)}.${randomBytes(6).toString('hex')}.tmp`)
+  try {
+    await writing(aside, () => mkdir(aside))
+    for (const [name, data] of Object.entries(contents)) await atomicWrite(join(aside, name), data)
+    const lock = await lockFolder(aside)
+    const path = await moveIntoPlace(aside, out, photoName)
+    return holdFolder(path, { release: () => lock.release(path) })
+  } catch (error) {
+    await rm(aside, { recursive: true, force: true }).catch(() => undefined)
+    throw error
+  }
+}
+
+/** The checkpoint goes first: at no moment does a new configuration stand beside the state of the old one. */
+async function replaceRun(path: string, contents: Readonly<Record<string, Uint8Array | string>>): Promise<RunFolder> {
+  const folder = await openRunFolder(path)
+  try {
+    await writing(path, () => rm(folder.file(runFiles.checkpoint), { force: true }))
+    await clearRun(path)
+    for (const [name, data] of Object.entries(contents)) await atomicWrite(folder.file(name), data)
+    return folder
+  } catch (error) {
+    folder.release()
+    throw error
+  }
+}
+
+async function moveIntoPlace(aside: string, out: string | null, photoName: string): Promise<string> {
+  const stem = basename(photoName, extname(photoName)) || 'photo'
+  for (let n = 1; ; n++) {
+    const path = out ?? join(defaultParent, `${stem}-${n}`)
+    try {
+      // Renaming onto a folder succeeds only where that folder is empty: no check that another process could slip past.
+      if (out === null && existsSync(path)) continue
+      await rename(aside, path)
+      return path
+    } catch (error) {
+      const taken = isSystemError(error) && (error.code === 'ENOTEMPTY' || error.code === 'EEXIST' || error.code === 'ENOTDIR')
+      if (!taken) throw writeError(error, path)
+      if (out !== null) await assertFree(out, false)
+      if (out !== null) throw writeError(error, path)
+    }
+  }
+}
+
+/** Locks an existing run folder. */
+export async function openRunFolder(path: string): Promise<RunFolder> {
+  const lock = await lockFolder(path)
+  return holdFolder(path, { release: () => lock.release(path) })
+}
+
+function holdFolder(path: string, { release }: Pick<RunFolder, 'release'>): RunFolder {
+  return { path, file: (name) => join(path, name), release }
+}
+
+/** Is it a folder that a run made: does its config.yaml say so? */
+export function isRunFolder(path: string): boolean {
+  try {
+    return /^configVersion:/m.test(readFileSync(join(path, runFiles.config), 'utf8'))
+  } catch {
+    return false
+  }
+}
+
+/** Removes what a killed process left half-written: files that were never renamed to their name. */
+export async function removeLeftovers(path: string): Promise<void> {
+  const entries = await listFolder(path) ?? []
+  const leftovers = entries.filter((name) => /^\..*\.tmp$|^\.lock\./.test(name))
+  await Promise.all(leftovers.map((name) => rm(join(path, name), { force: true })))
+}
+
+async function clearRun(path: string): Promise<void> {
+  const ours = new Set<string>([...Object.values(outputFiles), ...Object.values(runFiles)])
+  for (const name of await listFolder(path) ?? []) {
+    const isPicture = /^(photo|mask)\.[a-z]+$/.test(name)
+    const isVariation = /^seed-\d+$/.test(name) && isRunFolder(join(path, name))
+    if (ours.has(name) || isPicture || isVariation) await writing(path, () => rm(join(path, name), { recursive: true, force: true }))
+  }
+}
+
+/** The entries of a folder; null where it does not exist. */
+async function listFolder(path: string): Promise<string[] | null> {
+  const found = await stat(path).catch((error: unknown) => {
+    if (isMissing(error)) return null
+    throw error
+  })
+  if (found === null) return null
+  if (!found.isDirectory()) {
+    throw new Text2LiveError('OUTPUT_EXISTS', `${path} is a file; a run needs a folder. Choose another name with --out.`)
+  }
+  return await readdir(path)
+}

@@ -1,0 +1,203 @@
+import { mkdirSync } from 'node:fs'
+import { Text2LiveError } from '../errors.js'
+import { compositeOver } from '../media/compositeOver.js'
+import { atomicWrite } from '../media/node/atomicWrite.js'
+import { encodePng } from '../media/node/encodePng.js'
+import { quantise } from '../media/quantise.js'
+import type { ImageSettings } from '../options/imageOptions.js'
+import { digest, writeCheckpoint, type Fingerprint } from './checkpoint.js'
+import { EventLog, readSteps } from './eventLog.js'
+import type { RunEvent, StepEvent } from './events.js'
+import { writing } from './fileErrors.js'
+import type { ImageInput } from './imageInput.js'
+import { interrupted } from './interrupted.js'
+import { runFiles, type RunFolder } from './runFolder.js'
+import type { OpenTrainer, Trainer, TrainerInput, TrainerState } from './trainerContract.js'
+import { makeOutputs, writeOutputs, type OutputFiles } from './outputs.js'
+
+export type Emit = (event: RunEvent) => void
+
+/** Everything one run needs, validated. */
+export interface RunPlan {
+  readonly settings: ImageSettings
+  readonly input: ImageInput
+  readonly open: OpenTrainer
+  readonly signal: AbortSignal
+  /** The state of the checkpoint, when the run is continued. */
+  readonly start: TrainerState | null
+  /** Makes the folder, or null for a run in memory; called once the texts are known to fit and the device to work. */
+  readonly folder: () => Promise<RunFolder | null>
+}
+
+/** What a run leaves. */
+export interface EditResult {
+  /** All steps were made; false for a run that was stopped and wrote the state it had reached. */
+  readonly finished: boolean
+  readonly step: number
+  readonly settings: ImageSettings
+  readonly folder: string | null
+  /** Each output as the bytes of its file. */
+  readonly files: OutputFiles
+  /** With several seeds: the result of each; the fields above are those of the first. */
+  readonly variations?: readonly EditResult[]
+  /** With several seeds: a PNG of all composites. */
+  readonly contactSheet?: Uint8Array
+}
+
+/** Milliseconds between two checkpoints. */
+const checkpointInterval = 10_000
+
+export const trainerInput = (settings: ImageSettings, input: ImageInput, state: TrainerState | null): TrainerInput => ({
+  photo: input.training.photo,
+  ...(input.training.mask === undefined ? {} : { mask: input.training.mask }),
+  settings,
+  texts: { prompt: settings.prompt, screen: settings.screen, source: settings.source, region: settings.region },
+  ...(state === null ? {} : { state }),
+})
+
+/** What a checkpoint of this run is recognised by. */
+export const fingerprintOf = (settings: ImageSettings, input: ImageInput): Fingerprint =>
+  ({ settings, photo: digest(input.photo.bytes), mask: digest(input.mask?.bytes ?? null) })
+
+/**
+ * Trains the edit layer and writes the run folder. When `signal` aborts, the step at hand is finished and the outputs of the
+ * state reached are written.
+ * @throws LOSS_NOT_FINITE, DISK_FULL, OUTPUT_NOT_WRITABLE, ..., and all that opening the trainer throws
+ */
+export async function trainRun(plan: RunPlan, emit: Emit): Promise<EditResult> {
+  const { settings, input, start, signal } = plan
+  const session = new RunSession(plan, emit)
+  let trainer: Trainer | null = null
+  try {
+    trainer = await plan.open(trainerInput(settings, input, start), session.emit, signal)
+    if (signal.aborted) throw interrupted()
+    await session.begin(await plan.folder())
+    if (start !== null) session.emit({ type: 'resumed', step: start.step, steps: settings.steps })
+    while (trainer.step < settings.steps && !signal.aborted) await session.step(trainer)
+    return await session.finish(trainer)
+  } catch (error) {
+    session.fail(error)
+    throw error
+  } finally {
+    session.close()
+    await trainer?.dispose()
+  }
+}
+
+class RunSession {
+  readonly #plan: RunPlan
+  readonly #emitOutside: Emit
+  readonly #started = performance.now()
+  readonly #fingerprint: Fingerprint
+  /** Events from before the folder was made. */
+  #early: RunEvent[] = []
+  #folder: RunFolder | null = null
+  #log: EventLog | null = null
+  #steps: StepEvent[] = []
+  #saved = { step: -1, at: performance.now() }
+
+  constructor(plan: RunPlan, emit: Emit) {
+    this.#plan = plan
+    this.#emitOutside = emit
+    this.#fingerprint = fingerprintOf(plan.settings, plan.input)
+  }
+
+  readonly emit: Emit = (event) => {
+    if (this.#log === null) this.#early.push(event)
+    else this.#log.append(event)
+    this.#emitOutside(event)
+  }
+
+  async begin(folder: RunFolder | null): Promise<void> {
+    const { settings, input, start } = this.#plan
+    this.#folder = folder
+    if (folder !== null) {
+      await writing(folder.file(runFiles.previews), async () => mkdirSync(folder.file(runFiles.previews), { recursive: true }))
+      if (start !== null) this.#steps = readSteps(folder.file(runFiles.events))
+      this.#log = new EventLog(folder.file(runFiles.events))
+      for (const event of this.#early) this.#log.append(event)
+    }
+    this.#early = []
+    const { width, height } = input.training.photo
+    this.emit({
+      type: 'run-start', settings, ...this.#place(), photo: { width: input.photo.rgb.width, height: input.photo.rgb.height }, training: { width, height },
+    })
+  }
+
+  async step(trainer: Trainer): Promise<void> {
+    const before = performance.now()
+    const { step, losses, learningRate } = await trainer.train()
+    assertFinite(step, losses)
+    const seconds = (performance.now() - before) / 1000
+    const event: StepEvent = {
+      type: 'step', step, steps: this.#plan.settings.steps, losses, learningRate, seconds, secondsLeft: this.#secondsLeft(step, seconds),
+      memory: process.memoryUsage.rss(), device: trainer.device,
+    }
+    this.#steps.push(event)
+    this.emit(event)
+    const { previewEvery, steps } = this.#plan.settings
+    if (previewEvery > 0 && step % previewEvery === 0 && step < steps) await this.#preview(trainer)
+    if (performance.now() - this.#saved.at >= checkpointInterval) await this.#checkpoint(trainer)
+  }
+
+  async finish(trainer: Trainer): Promise<EditResult> {
+    const { settings, input, signal } = this.#plan
+    const finished = trainer.step >= settings.steps
+    await this.#checkpoint(trainer)
+    const files = await makeOutputs(input, await trainer.layer(), this.#steps)
+    if (this.#folder !== null) await writeOutputs(this.#folder, files, this.emit)
+    const ending = { step: trainer.step, steps: settings.steps, seconds: (performance.now() - this.#started) / 1000, ...this.#place() }
+    if (finished) this.emit({ type: 'done', ...ending })
+    else if (signal.aborted) this.emit({ type: 'interrupted', ...ending })
+    return { finished, step: trainer.step, settings, folder: this.#folder?.path ?? null, files }
+  }
+
+  /** Writes the error to the log as far as the disk allows; the error itself is what the caller hears. */
+  fail(error: unknown): void {
+    if (!(error instanceof Text2LiveError)) return
+    try {
+      this.#log?.append({ type: 'error', code: error.code, message: error.message })
+    } catch (second) {
+      if (!(second instanceof Text2LiveError)) throw second
+    }
+  }
+
+  close(): void {
+    this.#log?.close()
+    this.#log = null
+    this.#folder?.release()
+  }
+
+  async #preview(trainer: Trainer): Promise<void> {
+    const layer = await trainer.layer()
+    const png = await encodePng(quantise(compositeOver(layer, this.#plan.input.training.photo), 8))
+    const path = this.#folder?.file(`${runFiles.previews}/step-${String(trainer.step).padStart(6, '0')}.png`)
+    if (path !== undefined) await atomicWrite(path, png)
+    this.emit({ type: 'preview', step: trainer.step, png, ...(path === undefined ? {} : { path }) })
+  }
+
+  async #checkpoint(trainer: Trainer): Promise<void> {
+    this.#saved.at = performance.now()
+    if (this.#folder === null || this.#saved.step === trainer.step) return
+    const path = this.#folder.file(runFiles.checkpoint)
+    const bytes = await writeCheckpoint(path, { state: await trainer.state(), fingerprint: this.#fingerprint })
+    this.#saved = { step: trainer.step, at: performance.now() }
+    this.emit({ type: 'checkpoint', step: trainer.step, path, bytes })
+  }
+
+  #secondsLeft(step: number, latest: number): number {
+    const recent = [...this.#steps.slice(-9).map(({ seconds }) => seconds), latest]
+    return (this.#plan.settings.steps - step) * recent.reduce((sum, seconds) => sum + seconds, 0) / recent.length
+  }
+
+  #place(): { folder?: string } {
+    return this.#folder === null ? {} : { folder: this.#folder.path }
+  }
+}
+
+function assertFinite(step: number, losses: Readonly<Record<string, number>>): void {
+  const bad = Object.entries(losses).find(([, value]) => !Number.isFinite(value))
+  if (bad === undefined) return
+  throw new Text2LiveError('LOSS_NOT_FINITE',
+    `At step ${step} the ${bad[0]} loss became ${bad[1]}, so training stopped. The last good checkpoint is kept. Try a lower --learning-rate or another --seed.`)
+}

@@ -1,0 +1,81 @@
+import { Text2LiveError } from '../errors.js'
+import { contactSheet } from '../media/node/contactSheet.js'
+import { atomicWrite } from '../media/node/atomicWrite.js'
+import { decodePhoto } from '../media/node/decodePhoto.js'
+import { quantise } from '../media/quantise.js'
+import type { ImageSettings } from '../options/imageOptions.js'
+import type { ImageInput } from './imageInput.js'
+import { makeRunFolder, runFiles, type RunFolder } from './runFolder.js'
+import { folderContents } from './folderContents.js'
+import type { RunEnvironment } from './trainerContract.js'
+import { trainRun, type EditResult, type Emit } from './trainRun.js'
+
+export interface VariationsPlan {
+  readonly settings: ImageSettings
+  readonly input: ImageInput
+  /** Number of variations. */
+  readonly seeds: number
+  readonly makeFolder: () => Promise<RunFolder | null>
+}
+
+/** The seeds of n variations: seed, seed + 1, ... (32 bits). */
+const variationSeeds = (seed: number, seeds: number): number[] => Array.from({ length: seeds }, (_, i) => (seed + i) % 2 ** 32)
+
+export const variationFolder = (seed: number): string => `seed-${seed}`
+
+/** Trains one run per seed, each in its sub folder, and lays their composites on one sheet. */
+export async function trainVariations(plan: VariationsPlan, environment: RunEnvironment, emit: Emit): Promise<EditResult> {
+  let parent: RunFolder | null | undefined
+  const { open, signal } = environment
+  try {
+    const results = await eachVariation(plan.settings.seed, plan.seeds, signal, emit, async (seed) => {
+      const settings = { ...plan.settings, seed }
+      const folder = async (): Promise<RunFolder | null> => {
+        parent ??= await plan.makeFolder()
+        return parent === null ? null : await makeRunFolder(parent.file(variationFolder(seed)), '', false, folderContents(settings, plan.input, 1))
+      }
+      return await trainRun({ settings, input: plan.input, open, signal, start: null, folder }, asPartOf(() => parent, emit))
+    })
+    return await finishVariations(parent ?? null, results, plan.seeds, emit)
+  } finally {
+    parent?.release()
+  }
+}
+
+/** Runs `one` for each seed until the signal aborts; what was finished before an abort is kept. */
+export async function eachVariation(
+  seed: number, seeds: number, signal: AbortSignal, emit: Emit, one: (seed: number) => Promise<EditResult>,
+): Promise<EditResult[]> {
+  const results: EditResult[] = []
+  for (const [index, own] of variationSeeds(seed, seeds).entries()) {
+    if (signal.aborted && results.length > 0) break
+    emit({ type: 'variation', index, count: seeds, seed: own })
+    try {
+      results.push(await one(own))
+    } catch (error) {
+      const stopped = error instanceof Text2LiveError && error.code === 'INTERRUPTED'
+      if (!stopped || results.length === 0) throw error
+      break
+    }
+  }
+  return results
+}
+
+/** The sheet of all composites, and the result that stands for all: that of the first, with the others beside it. */
+export async function finishVariations(parent: RunFolder | null, results: readonly EditResult[], seeds: number, emit: Emit): Promise<EditResult> {
+  const [first] = results
+  if (first === undefined) throw new RangeError('variations need at least one result')
+  const composites = await Promise.all(results.map(async ({ files }) => quantise((await decodePhoto(files.composite)).rgb, 8)))
+  const sheet = await contactSheet(composites, results.map(({ settings }) => `seed ${settings.seed}`))
+  const path = parent?.file(runFiles.contactSheet)
+  if (path !== undefined) await atomicWrite(path, sheet)
+  emit({ type: 'output', name: 'contactSheet', bytes: sheet.byteLength, ...(path === undefined ? {} : { path }) })
+  const finished = results.length === seeds && results.every((result) => result.finished)
+  return { ...first, finished, folder: parent?.path ?? null, variations: results, contactSheet: sheet }
+}
+
+/** A stopped variation is resumed through the folder that holds them all. */
+export const asPartOf = (parent: () => RunFolder | null | undefined, emit: Emit): Emit => (event) => {
+  const folder = parent()
+  emit(event.type === 'interrupted' && folder != null ? { ...event, folder: folder.path } : event)
+}
