@@ -50,8 +50,7 @@ const applications: Readonly<Record<string, Application>> = {
   normalizeRows: ([x], { eps }) => ops.normalizeRows(x!, eps as number),
   normalizeLength: unary(ops.normalizeLength),
   instanceNorm: ([x, scale, bias], { eps }) => ops.instanceNorm(x!, scale!, bias!, eps as number),
-  channelMean: ([x]) => ops.channelMoments(x!).mean,
-  channelVariance: ([x]) => ops.channelMoments(x!).variance,
+  channelVariance: unary(ops.channelVariance),
   conv2d: ([x, w, bias], attrs) => ops.conv2d(x!, w!, { ...(attrs as ops.ConvOptions), bias: bias ?? null }),
   resizeBilinear: ([x], { height, width }) => {
     const [, , h, w] = x!.shape as [number, number, number, number]
