@@ -43,7 +43,7 @@ export function gradients(loss: Value, wrt: readonly Value[], seed?: Value): Val
     })
     if (!targets.has(node)) cotangents.delete(node)
   }
-  return wrt.map((value) => cotangents.get(value.node) ?? graph.constant(new Float32Array(sizeOf(value.shape)), value.shape))
+  return wrt.map((value) => cotangents.get(value.node) ?? graph.zeros(value.shape))
 }
 
 /** Identity without a rule is `stopGradient`. */

@@ -50,12 +50,13 @@ export interface Application {
 }
 
 /**
- * Builds an ONNX graph with static shapes. Equal applications and equal small constants are shared, so gradient rules may
+ * Builds an ONNX graph with static shapes. Equal applications and equal constants are shared, so gradient rules may
  * ask again for what the forward pass computed.
  */
 export class Graph {
   readonly nodes: Node[] = []
   private readonly applications = new Map<string, Value>()
+  private readonly constants = new Map<string, Value[]>()
   private readonly inputsByName = new Map<string, Value>()
 
   /** A named input. Frozen weights, parameters, optimizer state and the draws of a step are all inputs. */
@@ -71,13 +72,24 @@ export class Graph {
     if (typed.length !== sizeOf(shape)) {
       throw new Text2LiveError('SHAPE_MISMATCH', `constant: expected ${sizeOf(shape)} values for shape ${show(shape)}, came ${typed.length}`)
     }
-    if (typed.length > 64) return this.add('constant', 'constant', [], shape, dtype, {}, undefined, typed)
-    const key = `constant ${dtype} ${shape.join()} ${Array.from(typed as Float32Array, (x) => (Object.is(x, -0) ? '-0' : String(x))).join()}`
-    return this.shared(key, () => this.add('constant', 'constant', [], shape, dtype, {}, undefined, typed))
+    const bytes = new Uint8Array(typed.buffer, typed.byteOffset, typed.byteLength)
+    const key = `${dtype} ${shape.join()} ${checksum(bytes)}`
+    const alike = this.constants.get(key) ?? []
+    this.constants.set(key, alike)
+    const known = alike.find((value) => sameBytes(value.node.data!, bytes))
+    if (known) return known
+    const value = this.add('constant', 'constant', [], shape, dtype, {}, undefined, typed)
+    alike.push(value)
+    return value
   }
 
   scalar(x: number): Value {
     return this.constant([x], [])
+  }
+
+  /** Zeros, made where the graph runs instead of stored in it. */
+  zeros(shape: Shape): Value {
+    return this.apply({ op: 'ConstantOfShape', inputs: [this.constant(shape, [shape.length], 'int64')], shape })
   }
 
   apply({ op, inputs, shape, dtype = 'float32', attributes = {}, gradient, extra = [], through }: Application): Value {
@@ -154,4 +166,17 @@ function typedData(data: ConstantData | readonly number[], dtype: DType): Consta
   if (dtype === 'int64') return BigInt64Array.from(data as number[], (x) => BigInt(x))
   if (dtype === 'int32') return Int32Array.from(data as number[])
   return Float32Array.from(data as number[])
+}
+
+function checksum(bytes: Uint8Array): number {
+  let h = 0x811c9dc5
+  for (let i = 0; i < bytes.length; i++) h = Math.imul(h ^ bytes[i]!, 0x01000193)
+  return h
+}
+
+function sameBytes(data: ConstantData, bytes: Uint8Array): boolean {
+  if (data.byteLength !== bytes.length) return false
+  const other = new Uint8Array(data.buffer, data.byteOffset, data.byteLength)
+  for (let i = 0; i < bytes.length; i++) if (other[i] !== bytes[i]) return false
+  return true
 }

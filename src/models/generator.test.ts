@@ -5,9 +5,14 @@ import { Graph } from '../engine/graph.js'
 import { createNodeRuntime } from '../engine/node/createNodeRuntime.js'
 import { generator, generatorParameters, initialParameters, joinGradients, publishedGenerator, splitParameters } from './generator.js'
 
-/** Float32 against PyTorch in float64, relative to each tensor's largest entry. */
+/** Float32 against PyTorch in float64, relative to the largest entry. */
 const OUTPUT_TOLERANCE = 2e-5
-const GRADIENT_TOLERANCE = 5e-3
+/**
+ * Lengths of the difference over lengths of the gradient, of one tensor and of all. PyTorch's own float32 gradients are 2e-2
+ * from its float64 ones here: rounding decides on which side of a LeakyReLU's kink some of the few pixels of deep levels fall.
+ */
+const TENSOR_TOLERANCE = 8e-2
+const GRADIENT_TOLERANCE = 1e-2
 
 interface Narrow {
   settings: { width: number; skip: number; levels: number }
@@ -52,12 +57,16 @@ describe('generator', () => {
     const result = await program.run(feed)
     expect(relativeError(result.output!.data as Float32Array, expected.data)).toBeLessThan(OUTPUT_TOLERANCE)
     let offset = 0
+    let [difference, length] = [0, 0]
     for (const p of parameters) {
       const reference = tensor(`${name}.gradients.${p.name}`).data
       const ours = (result.gradient!.data as Float32Array).subarray(offset, offset += reference.length)
-      if (relativeError(ours, reference) > 1e-3) console.log(p.name, relativeError(ours, reference))
-      expect(relativeError(ours, reference), `${p.name} ${JSON.stringify(p.shape)}`).toBeLessThan(1)
+      const [d, l] = [squaredDistance(ours, reference), squaredDistance(reference)]
+      expect(Math.sqrt(d / l), `${p.name} ${JSON.stringify(p.shape)}`).toBeLessThan(TENSOR_TOLERANCE)
+      difference += d
+      length += l
     }
+    expect(Math.sqrt(difference / length)).toBeLessThan(GRADIENT_TOLERANCE)
     for (const dropped of fixture.zeroGradient) expect(gradientNorms[dropped], dropped).toBeLessThan(1e-12)
     const again = await program.run(feed)
     expect(again.gradient!.data).toEqual(result.gradient!.data)
@@ -68,4 +77,8 @@ describe('generator', () => {
 /** Convolution biases before a norm and biases of the norm after the concatenation, at published width. */
 function droppedEntries(): number {
   return 7 * (4 + 128 + 128 + 132 + 128) + 6 * 128
+}
+
+function squaredDistance(a: Float32Array, b?: Float32Array): number {
+  return a.reduce((sum, x, i) => sum + (x - (b ? b[i]! : 0)) ** 2, 0)
 }

@@ -99,7 +99,7 @@ function shiftedProducts(g: Value, x: Value, w: Value, [top, left, bottom, right
   const flat = reshape(padded, [c, ph * pw])
   const span = (gh + kh - 1) * pw
   const wide = reshape(pad(g, [[0, 0], [0, 0], [0, 0], [0, pw - gw]]), [o, gh * pw])
-  const zeros = g.graph.constant(new Float32Array(o * kh * pw), [o, kh * pw])
+  const zeros = g.graph.zeros([o, kh * pw])
   const copies = Array.from({ length: 2 * kh - 1 }, (_, i) => (i % 2 === 0 ? wide : zeros))
   // Copy i starts i rows late, since the zeros between two copies are one row longer than the rest of a copy.
   const stacked = reshape(concat(copies, 1), [o * kh, span])

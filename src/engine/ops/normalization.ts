@@ -1,7 +1,7 @@
 import { Text2LiveError } from '../../errors.js'
 import { type Value, show, withGradient } from '../graph.js'
-import { add, div, exp, mul, reciprocal, sqrt, sub } from './elementwise.js'
-import { reduceMean, reduceSum } from './reduce.js'
+import { add, div, exp, log, mul, neg, reciprocal, sqrt, square, sub } from './elementwise.js'
+import { reduceMax, reduceMean, reduceSum } from './reduce.js'
 import { reshape } from './shape.js'
 
 /** exp(x) / sum exp over the last axis. */
@@ -46,18 +46,21 @@ export function normalizeRows(x: Value, eps: number, { centredCotangent = false 
   })
 }
 
-/** Per-channel mean and biased variance of an image [N, C, H, W], both [N, C, 1, 1]. */
-export function channelMoments(x: Value): { mean: Value; variance: Value } {
-  if (x.shape.length !== 4) throw new Text2LiveError('SHAPE_MISMATCH', `channelMoments: expected [N, C, H, W], came ${show(x.shape)}`)
-  const pixels = x.shape[2]! * x.shape[3]!
+/**
+ * Per-channel biased variance of an image: [N, C, H, W] -> [N, C, 1, 1]. In two passes, as the mean square less the squared
+ * mean loses all digits where a channel is nearly constant.
+ */
+export function channelVariance(x: Value): Value {
+  if (x.shape.length !== 4) throw new Text2LiveError('SHAPE_MISMATCH', `channelVariance: expected [N, C, H, W], came ${show(x.shape)}`)
   const mean = reduceMean(x, [2, 3], { keepDims: true })
-  const variance = sub(reduceMean(mul(x, x), [2, 3], { keepDims: true }), mul(mean, mean))
-  return { mean, variance: withGradient(variance, [x], (g) => [() => mul(sub(x, mean), mul(g, 2 / pixels))]) }
+  const variance = reduceMean(square(sub(x, mean)), [2, 3], { keepDims: true })
+  // Centred anew, so that the forward pass does not have to keep its centred copy until here.
+  return withGradient(variance, [x], (g) => [() => mul(add(x, neg(mean)), mul(g, 2 / (x.shape[2]! * x.shape[3]!)))])
 }
 
 /**
  * Instance norm of [N, C, H, W] with scale, bias [C]; at N = 1 it is batch norm in training mode. The backward pass is
- * dx = a g + b x + d with per-channel a, b, d from two sums.
+ * dx = a g + b (x - mean) + d with per-channel a, b, d from two sums.
  */
 export function instanceNorm(x: Value, scale: Value, bias: Value, eps: number): Value {
   const [n, c, height, width] = x.shape
@@ -65,21 +68,20 @@ export function instanceNorm(x: Value, scale: Value, bias: Value, eps: number): 
     throw new Text2LiveError('SHAPE_MISMATCH', `instanceNorm: input ${show(x.shape)}, scale ${show(scale.shape)} and bias ${show(bias.shape)} do not fit`)
   }
   const pixels = height * width
-  const channel = (v: Value) => reshape(v, [1, c, 1, 1])
   return x.graph.apply({
     op: 'InstanceNormalization', inputs: [x, scale, bias], shape: x.shape, attributes: { epsilon: { float: eps } },
     gradient: (g) => {
-      const { mean, variance } = channelMoments(x)
-      const inverseDeviation = reciprocal(sqrt(add(variance, eps)))
+      const centred = sub(x, reduceMean(x, [2, 3], { keepDims: true }))
+      const inverseDeviation = reciprocal(sqrt(add(reduceMean(square(centred), [2, 3], { keepDims: true }), eps)))
       const sum = () => reduceSum(g, [2, 3], { keepDims: true })
       // Sum of g times the normalised x.
-      const projection = () => mul(sub(reduceSum(mul(g, x), [2, 3], { keepDims: true }), mul(mean, sum())), inverseDeviation)
+      const projection = () => mul(reduceSum(mul(g, centred), [2, 3], { keepDims: true }), inverseDeviation)
       return [
         () => {
-          const a = mul(channel(scale), inverseDeviation)
+          const a = mul(reshape(scale, [1, c, 1, 1]), inverseDeviation)
           const b = mul(mul(mul(a, inverseDeviation), projection()), -1 / pixels)
-          const d = sub(mul(mul(a, sum()), -1 / pixels), mul(b, mean))
-          return add(add(mul(g, a), mul(x, b)), d)
+          const d = mul(mul(a, sum()), -1 / pixels)
+          return add(add(mul(g, a), mul(centred, b)), d)
         },
         () => reduceSum(reshape(projection(), [n, c]), [0]),
         () => reduceSum(reshape(sum(), [n, c]), [0]),
@@ -94,11 +96,11 @@ export function normalizeLength(x: Value, eps = 1e-12): Value {
   return div(x, length)
 }
 
-/** log(sum exp) over the last axis. */
+/** log(sum exp) over the last axis. The maximum is taken out here: ReduceLogSumExp overflows on WebGPU. */
 export function logSumExp(x: Value): Value {
-  return x.graph.apply({
-    op: 'ReduceLogSumExp', inputs: [x, x.graph.constant([x.shape.length - 1], [1], 'int64')], shape: x.shape.slice(0, -1),
-    attributes: { keepdims: 0 },
-    gradient: (g, y) => [() => mul(exp(sub(x, reshape(y, [...y.shape, 1]))), reshape(g, [...g.shape, 1])), null],
-  })
+  const top = reduceMax(x, [-1], { keepDims: true })
+  const sum = reduceSum(exp(sub(x, top)), [-1], { keepDims: true })
+  const value = reshape(add(log(sum), top), x.shape.slice(0, -1))
+  const row = (v: Value) => reshape(v, [...v.shape, 1])
+  return withGradient(value, [x], (g, y) => [() => mul(exp(sub(x, row(y))), row(g))])
 }

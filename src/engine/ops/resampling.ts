@@ -66,8 +66,8 @@ function scatterTaps(g: Value, x: Value, grid: Value): Value {
   const [v, c, height, width] = x.shape as [number, number, number, number]
   const samples = sizeOf(g.shape.slice(2))
   const cotangent = reshape(g, [v, c, samples])
-  const planes = x.graph.constant(Array.from({ length: v * c }, (_, i) => i * height * width), [v, c, 1], 'int64')
-  const zeros = x.graph.constant(new Float32Array(sizeOf(x.shape)), [sizeOf(x.shape)])
+  const planes = x.graph.constant(Array.from({ length: v * c }, (_, i) => i * height * width), [v, c, 1], 'int32')
+  const zeros = x.graph.zeros([sizeOf(x.shape)])
   const taps = samplingTaps(grid, height, width)
   const sum = taps.reduce((base, { weight, index }) => {
     const indices = add(reshape(index, [v, 1, samples]), planes)
@@ -87,7 +87,7 @@ export function gridCoverage(grid: Value, height: number, width: number): Value 
 interface Tap {
   /** [V, samples]: bilinear weight, 0 outside the image. */
   weight: Value
-  /** [V, samples], int64: row * width + column, clamped into the image. */
+  /** [V, samples], int32 (WebGPU has no int64): row * width + column, clamped into the image. */
   index: Value
 }
 
@@ -109,7 +109,7 @@ function samplingTaps(grid: Value, height: number, width: number): Tap[] {
   const rows = axis(1, height)
   return rows.flatMap((row) => columns.map((column) => ({
     weight: mul(row.weight, column.weight),
-    index: cast(add(mul(row.at, width), column.at), 'int64'),
+    index: cast(add(mul(row.at, width), column.at), 'int32'),
   })))
 }
 

@@ -63,6 +63,7 @@ export function slice(x: Value, options: SliceOptions): Value {
     return range
   })
   if (sameShape(shape, x.shape) && ranges.every((r) => r.step === 1)) return x
+  if (ranges.some((r) => r.step < -1)) return slicedBackwards(x, axes, ranges)
   const list = (values: readonly number[]) => x.graph.constant(values, [values.length], 'int64')
   const positive = axes.map((axis) => (axis < 0 ? axis + x.shape.length : axis))
   return x.graph.apply({
@@ -70,6 +71,16 @@ export function slice(x: Value, options: SliceOptions): Value {
     inputs: [x, list(ranges.map((r) => r.start)), list(ranges.map((r) => r.end)), list(positive), list(ranges.map((r) => r.step))],
     gradient: (g) => [() => unslice(g, x.shape, positive, ranges), null, null, null, null],
   })
+}
+
+/** Steps below -1, as a forward slice and a flip: ONNX Runtime's WebGPU kernel picks other elements for them. */
+function slicedBackwards(x: Value, axes: readonly number[], ranges: readonly Range[]): Value {
+  const forward = ranges.map(({ start, step, count }) => {
+    const last = start + (count - 1) * step
+    return step < 0 ? { start: last, end: start + 1, step: -step } : { start, end: start + (count - 1) * step + 1, step }
+  })
+  const window = slice(x, { axes, starts: forward.map((r) => r.start), ends: forward.map((r) => r.end), steps: forward.map((r) => r.step) })
+  return flip(window, axes.filter((_, i) => ranges[i]!.step < 0))
 }
 
 /** `x` reversed along `axes`. */
@@ -144,10 +155,10 @@ function scatterRows(g: Value, indices: Value, x: Value, axis: number): Value {
   const count = sizeOf(indices.shape)
   const rows = reshape(g, [...x.shape.slice(0, axis), count, ...x.shape.slice(axis + 1)])
   const spread = expand(reshape(indices, x.shape.map((_, i) => (i === axis ? count : 1))), rows.shape)
-  return scatterAdd(x.graph.constant(new Float32Array(sizeOf(x.shape)), x.shape), spread, rows, axis)
+  return scatterAdd(x.graph.zeros(x.shape), spread, rows, axis)
 }
 
-/** `base` with `updates` added at `indices` (int64, shape of `updates`) along `axis`; no gradient rule. */
+/** `base` with `updates` added at `indices` (int32 or int64, shape of `updates`) along `axis`; no gradient rule. */
 export function scatterAdd(base: Value, indices: Value, updates: Value, axis: number): Value {
   return base.graph.apply({ op: 'ScatterElements', inputs: [base, indices, updates], shape: base.shape, attributes: { axis, reduction: 'add' } })
 }

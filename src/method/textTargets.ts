@@ -1,0 +1,66 @@
+import type { RandomStream } from '../engine/random.js'
+import type { GuidanceModel } from '../models/guidance.js'
+import { fillTemplates, screenTemplates, textTemplates } from './textTemplates.js'
+
+/** The texts of an edit, each a list of wordings. */
+export interface Texts {
+  /** What the edited photo shows. */
+  readonly prompt: readonly string[]
+  /** What the edit layer alone shows. */
+  readonly screen: readonly string[]
+  /** What the photo shows now. */
+  readonly source: readonly string[]
+  /** Where the edit goes; empty turns the bootstrap loss off. */
+  readonly region: readonly string[]
+}
+
+interface Rows {
+  readonly shape: readonly [number, number]
+  readonly data: Float32Array
+}
+
+/** Text embeddings of a run, computed once and not normalised, row-major. */
+export interface TextTargets {
+  /** [prompts * 14, D]. */
+  readonly composition: Rows
+  /** [prompts * 2, D]. */
+  readonly screen: Rows
+  /** [K, D], target minus source, over the first K = min(targets, sources) pairs. */
+  readonly direction: Rows
+  /** [regions, D], or null. */
+  readonly region: Rows | null
+}
+
+/** Embeds every text in every template. */
+export async function embedTexts(guidance: GuidanceModel, texts: Texts, truncate: boolean): Promise<TextTargets> {
+  const d = guidance.embeddingWidth
+  const lists = [
+    fillTemplates(texts.prompt, textTemplates), fillTemplates(texts.screen, screenTemplates), fillTemplates(texts.source, textTemplates),
+    texts.region.map((region) => guidance.relevancyText(region)),
+  ]
+  // One call, so that the text tower is compiled and loaded once.
+  const all = await guidance.encodeTexts(lists.flat(), { truncate })
+  let offset = 0
+  const [composition, screen, source, region] = lists.map((list): Rows => {
+    const rows = { shape: [list.length, d] as const, data: all.slice(offset * d, (offset + list.length) * d) }
+    offset += list.length
+    return rows
+  }) as [Rows, Rows, Rows, Rows]
+  const pairs = Math.min(composition.shape[0], source.shape[0])
+  const direction = Float32Array.from({ length: pairs * d }, (_, i) => composition.data[i]! - source.data[i]!)
+  return { composition, screen, direction: { shape: [pairs, d], data: direction }, region: texts.region.length > 0 ? region : null }
+}
+
+/**
+ * The share of each of `count` texts in one loss of one step. 'subset': a number of texts drawn uniformly, then that many
+ * texts with replacement (published code); 'one': a single text (supplement 2.2).
+ */
+export function drawShares(random: RandomStream, count: number, sampling: 'subset' | 'one'): Float32Array {
+  const draws = sampling === 'one' ? 1 : random.integer(1, count + 1)
+  const shares = new Float32Array(count)
+  for (let i = 0; i < draws; i++) {
+    const pick = random.integer(0, count)
+    shares[pick] = shares[pick]! + 1 / draws
+  }
+  return shares
+}
