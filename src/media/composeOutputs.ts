@@ -6,6 +6,8 @@ import { pixelImage, quantise, type PixelImage } from './quantise.js'
 export const greenScreen = [0, 177 / 255, 64 / 255] as const
 
 export interface LayerOutputs {
+  /** RGB (RGBA when the photo has its own alpha), the photo's bit depth: the photo as decoded. */
+  readonly photo: PixelImage
   /** RGB (RGBA when the photo has its own alpha), the photo's bit depth: the edit layer over the photo. */
   readonly composite: PixelImage
   /** RGBA, 8 bits, straight alpha: the edit layer. */
@@ -38,6 +40,7 @@ export function composeOutputs(photo: FloatImage, layer: FloatImage, bitDepth: 8
   const edit = quantise(layer, 8)
   const alpha = new Uint8Array(plane)
   const greenscreen = new Uint8Array(3 * plane)
+  const ground = quantise(photo, bitDepth)
   const depth = photoAlpha ? 4 : 3
   const composite = bitDepth === 8 ? new Uint8Array(depth * plane) : new Uint16Array(depth * plane)
   const top = bitDepth === 8 ? 255 : 65535
@@ -46,7 +49,7 @@ export function composeOutputs(photo: FloatImage, layer: FloatImage, bitDepth: 8
     alpha[i] = edit.data[4 * i + 3]!
     for (let c = 0; c < 3; c++) {
       const colour = edit.data[4 * i + c]! / 255
-      const under = Math.round(photo.data[c * plane + i]! * top)
+      const under = ground.data[3 * i + c]!
       greenscreen[3 * i + c] = Math.round((a * colour + (1 - a) * greenScreen[c]!) * 255)
       const recomposed = a * colour * top + (1 - a) * under
       composite[depth * i + c] = a === 0 ? under : bitDepth === 8 ? Math.round(recomposed) : fine(c, i, under, recomposed)
@@ -54,6 +57,7 @@ export function composeOutputs(photo: FloatImage, layer: FloatImage, bitDepth: 8
     if (photoAlpha) composite[depth * i + 3] = Math.round(photoAlpha.data[i]! * top)
   }
   return {
+    photo: photoAlpha ? quantise({ width, height, channels: 4, data: joined(photo.data, photoAlpha.data) }, bitDepth) : ground,
     composite: pixelImage(width, height, depth, composite), edit,
     alpha: pixelImage(width, height, 1, alpha), greenscreen: pixelImage(width, height, 3, greenscreen),
   }
@@ -65,4 +69,11 @@ export function composeOutputs(photo: FloatImage, layer: FloatImage, bitDepth: 8
     const value = Math.round(a * colour * top + (1 - a) * under)
     return Math.min(Math.max(value, Math.ceil(recomposed - 257)), Math.floor(recomposed + 257))
   }
+}
+
+function joined(a: Float32Array, b: Float32Array): Float32Array {
+  const out = new Float32Array(a.length + b.length)
+  out.set(a)
+  out.set(b, a.length)
+  return out
 }

@@ -18,12 +18,15 @@ export function compositeOver(layer: FloatImage, background: FloatImage | readon
     throw new Text2LiveError('SHAPE_MISMATCH',
       `compositeOver expected a 4-channel layer and a 3-channel background of its size, got ${layer.channels}x${height}x${width} over ${came}.`)
   }
+  const alpha = layer.data.subarray(3 * plane)
   const data = new Float32Array(3 * plane)
   for (let c = 0; c < 3; c++) {
+    const colour = layer.data.subarray(c * plane, (c + 1) * plane)
+    const under = image?.data.subarray(c * plane, (c + 1) * plane)
+    const flat = 'data' in background ? 0 : background[c]!
     for (let i = 0; i < plane; i++) {
-      const alpha = layer.data[3 * plane + i]!
-      const under = 'data' in background ? background.data[c * plane + i]! : background[c]!
-      data[c * plane + i] = alpha * layer.data[c * plane + i]! + (1 - alpha) * under
+      const a = alpha[i]!
+      data[c * plane + i] = a * colour[i]! + (1 - a) * (under ? under[i]! : flat)
     }
   }
   return { width, height, channels: 3, data }

@@ -86,6 +86,7 @@ describe('composeOutputs', () => {
     const layer: FloatImage = { width: 1, height: 1, channels: 4, data: new Float32Array(4) }
     const out = composeOutputs(photo, layer, 8, { width: 1, height: 1, channels: 1, data: Float32Array.of(0.2) })
     expect([...out.composite.data]).toEqual([255, 0, 0, 51])
+    expect([...out.photo.data]).toEqual([255, 0, 0, 51])
     expect([...out.greenscreen.data]).toEqual([0, 177, 64])
   })
 

@@ -32,32 +32,28 @@ export function localAffine(
   const colour = [0, 1, 2].map((c) => data.subarray(c * plane, (c + 1) * plane)) as [Float32Array, Float32Array, Float32Array]
   const windowWeight = weight && boxMean(weight, width, height, radius)
 
-  const mean = (at: (i: number) => number): Float64Array => {
-    const values = new Float64Array(plane)
-    for (let i = 0; i < plane; i++) values[i] = weight ? weight[i]! * at(i) : at(i)
-    const means = boxMean(values, width, height, radius)
-    if (windowWeight) for (let i = 0; i < plane; i++) means[i] = means[i]! / windowWeight[i]!
-    return means
+  const mean = (a: Float32Array, b?: Float32Array): Float64Array => {
+    const means = boxMean(weighted(a, b, weight), width, height, radius)
+    return windowWeight ? divide(means, windowWeight) : means
   }
+  const windowTotal = windowWeight && boxMean(windowWeight, width, height, radius)
   const overWindows = (values: Float64Array): Float64Array => {
-    if (!windowWeight) return boxMean(values, width, height, radius)
-    const sums = boxMean(values.map((v, i) => v * windowWeight[i]!), width, height, radius)
-    const total = boxMean(windowWeight, width, height, radius)
-    return sums.map((v, i) => v / total[i]!)
+    if (!windowWeight || !windowTotal) return boxMean(values, width, height, radius)
+    for (let i = 0; i < plane; i++) values[i] = values[i]! * windowWeight[i]!
+    return divide(boxMean(values, width, height, radius), windowTotal)
   }
 
   const [r, g, b] = colour
-  const means = colour.map((channel) => mean((i) => channel[i]!)) as [Float64Array, Float64Array, Float64Array]
+  const means = colour.map((channel) => mean(channel)) as [Float64Array, Float64Array, Float64Array]
   const [mr, mg, mb] = means
-  const inverse = inverseCovariance([
-    mean((i) => r[i]! * r[i]!), mean((i) => r[i]! * g[i]!), mean((i) => r[i]! * b[i]!),
-    mean((i) => g[i]! * g[i]!), mean((i) => g[i]! * b[i]!), mean((i) => b[i]! * b[i]!),
+  const [irr, irg, irb, igg, igb, ibb] = inverseCovariance([
+    mean(r, r), mean(r, g), mean(r, b), mean(g, g), mean(g, b), mean(b, b),
   ], means, epsilon)
 
   return targets.map((target) => {
-    const mt = mean((i) => target[i]!)
-    const square = mean((i) => target[i]! * target[i]!)
-    const cross = colour.map((channel) => mean((i) => channel[i]! * target[i]!)) as [Float64Array, Float64Array, Float64Array]
+    const mt = mean(target)
+    const square = mean(target, target)
+    const cross = colour.map((channel) => mean(channel, target)) as [Float64Array, Float64Array, Float64Array]
     const slope = [new Float64Array(plane), new Float64Array(plane), new Float64Array(plane)] as const
     const offset = new Float64Array(plane)
     const explained = new Float64Array(plane)
@@ -65,10 +61,12 @@ export function localAffine(
       const cr = cross[0][i]! - mr[i]! * mt[i]!
       const cg = cross[1][i]! - mg[i]! * mt[i]!
       const cb = cross[2][i]! - mb[i]! * mt[i]!
-      const [rr, rg, rb, gg, gb, bb] = [inverse[0][i]!, inverse[1][i]!, inverse[2][i]!, inverse[3][i]!, inverse[4][i]!, inverse[5][i]!]
-      const sr = rr * cr + rg * cg + rb * cb
-      const sg = rg * cr + gg * cg + gb * cb
-      const sb = rb * cr + gb * cg + bb * cb
+      const rg = irg[i]!
+      const rb = irb[i]!
+      const gb = igb[i]!
+      const sr = irr[i]! * cr + rg * cg + rb * cb
+      const sg = rg * cr + igg[i]! * cg + gb * cb
+      const sb = rb * cr + gb * cg + ibb[i]! * cb
       slope[0][i] = sr
       slope[1][i] = sg
       slope[2][i] = sb
@@ -83,6 +81,20 @@ export function localAffine(
       explained: overWindows(explained),
     }
   })
+}
+
+/** `a`, or `a * b`, times the weight. */
+function weighted(a: Float32Array, b: Float32Array | undefined, weight: Float32Array | undefined): Float64Array {
+  const values = new Float64Array(a)
+  if (b) for (let i = 0; i < values.length; i++) values[i] = values[i]! * b[i]!
+  if (weight) for (let i = 0; i < values.length; i++) values[i] = values[i]! * weight[i]!
+  return values
+}
+
+/** Divides in place. */
+function divide(values: Float64Array, by: Float64Array): Float64Array {
+  for (let i = 0; i < values.length; i++) values[i] = values[i]! / by[i]!
+  return values
 }
 
 type Symmetric = [Float64Array, Float64Array, Float64Array, Float64Array, Float64Array, Float64Array]

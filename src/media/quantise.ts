@@ -22,7 +22,8 @@ export function quantise(image: FloatImage, bitDepth: 8 | 16): PixelImage {
     for (let i = 0; i < plane; i++) {
       const value = image.data[c * plane + i]!
       if (Number.isNaN(value)) throw new Text2LiveError('INTERNAL', `quantise expected numbers, got NaN in channel ${c} at pixel ${i}.`)
-      data[i * channels + c] = value <= 0 ? 0 : value >= 1 ? top : Math.floor(value * top + 0.5)
+      // Storing drops the fraction.
+      data[i * channels + c] = value <= 0 ? 0 : value >= 1 ? top : value * top + 0.5
     }
   }
   return pixelImage(width, height, channels, data)

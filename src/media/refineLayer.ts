@@ -79,7 +79,7 @@ function describe(layer: FloatImage, photo: FloatImage, { radius = 4, epsilon = 
     slopes.push(...own)
     offsets.push(offset)
   }
-  return { slopes, offsets, low: extreme(alpha, w, h, Math.min), high: extreme(alpha, w, h, Math.max) }
+  return { slopes, offsets, low: extreme(alpha, w, h, -1), high: extreme(alpha, w, h, 1) }
 }
 
 /** Rec. 601 luma: the weights of sRGB-encoded red, green and blue. */
@@ -94,24 +94,41 @@ function applyRows(photo: FloatImage, { slopes, offsets, low, high }: Descriptio
   const offsetRows = offsets.map((source) => upsampled(source, 'bicubic'))
   const lowRows = upsampled(low, 'bilinear')
   const highRows = upsampled(high, 'bilinear')
-  const [red, green, blue] = [0, 1, 2].map((c) => photo.data.subarray(c * plane, (c + 1) * plane)) as [Float32Array, Float32Array, Float32Array]
   const data = new Float32Array(4 * plane)
   for (let y = 0; y < height; y++) {
-    const from = y * width
+    const row = (of: Float32Array, c: number) => of.subarray(c * plane + y * width, c * plane + (y + 1) * width)
+    const [red, green, blue] = [row(photo.data, 0), row(photo.data, 1), row(photo.data, 2)]
     for (let c = 0; c < 4; c++) {
-      const [sr, sg, sb] = [slopeRows[3 * c]!.at(y), slopeRows[3 * c + 1]!.at(y), slopeRows[3 * c + 2]!.at(y)]
-      const offset = offsetRows[c]!.at(y)
-      const out = data.subarray(c * plane + from, c * plane + from + width)
-      for (let x = 0; x < width; x++) {
-        const value = sr[x]! * red[from + x]! + sg[x]! * green[from + x]! + sb[x]! * blue[from + x]! + offset[x]!
-        out[x] = value < 0 ? 0 : value > 1 ? 1 : value
-      }
+      const out = row(data, c)
+      out.set(offsetRows[c]!.at(y))
+      addProduct(out, slopeRows[3 * c]!.at(y), red)
+      addProduct(out, slopeRows[3 * c + 1]!.at(y), green)
+      addProduct(out, slopeRows[3 * c + 2]!.at(y), blue)
+      if (c < 3) clampRow(out)
     }
-    const alpha = data.subarray(3 * plane + from, 3 * plane + from + width)
-    const [least, most] = [lowRows.at(y), highRows.at(y)]
-    for (let x = 0; x < width; x++) alpha[x] = withoutTraces(Math.min(Math.max(alpha[x]!, least[x]!), most[x]!))
+    boundAlpha(row(data, 3), lowRows.at(y), highRows.at(y))
   }
   return { width, height, channels: 4, data }
+}
+
+// Small loops of their own: the engine compiles them once and keeps them fast.
+function addProduct(out: Float32Array, a: Float32Array, b: Float32Array): void {
+  for (let x = 0; x < out.length; x++) out[x] = out[x]! + a[x]! * b[x]!
+}
+
+function clampRow(out: Float32Array): void {
+  for (let x = 0; x < out.length; x++) {
+    const value = out[x]!
+    if (value < 0) out[x] = 0
+    else if (value > 1) out[x] = 1
+  }
+}
+
+function boundAlpha(alpha: Float32Array, low: Float32Array, high: Float32Array): void {
+  for (let x = 0; x < alpha.length; x++) {
+    const value = alpha[x]!
+    alpha[x] = withoutTraces(value < low[x]! ? low[x]! : value > high[x]! ? high[x]! : value)
+  }
 }
 
 /** Soft threshold: 0 up to 1/255, unchanged from 2/255, straight between. A sigmoid never gives 0, a picture needs it. */
@@ -120,16 +137,28 @@ function withoutTraces(alpha: number): number {
   return alpha <= 1 / 255 ? 0 : 2 * (alpha - 1 / 255)
 }
 
-/** Smallest or largest value within 2 px: what the upsampled alpha may reach. */
-function extreme(source: Float32Array, width: number, height: number, pick: (a: number, b: number) => number): Float32Array {
+/** Smallest (`sign` -1) or largest (1) value within 2 px: what the upsampled alpha may reach. */
+function extreme(source: Float32Array, width: number, height: number, sign: 1 | -1): Float32Array {
   const reach = 2
-  const along = (from: Float32Array, step: number, length: number, position: (i: number) => number) => from.map((value, i) => {
-    const at = position(i)
-    let best = value
-    for (let d = -Math.min(reach, at); d <= Math.min(reach, length - 1 - at); d++) best = pick(best, from[i + d * step]!)
-    return best
-  })
-  return along(along(source, 1, width, (i) => i % width), width, height, (i) => Math.floor(i / width))
+  const rows = source.slice()
+  for (let y = 0; y < height; y++) {
+    for (let x = 0; x < width; x++) {
+      for (let u = Math.max(0, x - reach); u <= Math.min(width - 1, x + reach); u++) {
+        const value = source[y * width + u]!
+        if (sign * value > sign * rows[y * width + x]!) rows[y * width + x] = value
+      }
+    }
+  }
+  const out = rows.slice()
+  for (let y = 0; y < height; y++) {
+    for (let v = Math.max(0, y - reach); v <= Math.min(height - 1, y + reach); v++) {
+      for (let x = 0; x < width; x++) {
+        const value = rows[v * width + x]!
+        if (sign * value > sign * out[y * width + x]!) out[y * width + x] = value
+      }
+    }
+  }
+  return out
 }
 
 function shape(image: FloatImage): string {

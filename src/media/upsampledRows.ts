@@ -30,8 +30,8 @@ export class UpsampledRows {
     for (let k = 0; k < rows.count[y]!; k++) {
       const weight = rows.weight[y * rows.taps + k]!
       const from = this.widen(rows.start[y]! + k)
-      if (k === 0) for (let x = 0; x < row.length; x++) row[x] = weight * from[x]!
-      else if (weight !== 0) for (let x = 0; x < row.length; x++) row[x] = row[x]! + weight * from[x]!
+      if (k === 0) scale(row, weight, from)
+      else if (weight !== 0) addScaled(row, weight, from)
     }
     return row
   }
@@ -51,4 +51,13 @@ export class UpsampledRows {
     }
     return wide
   }
+}
+
+// Small loops of their own: the engine compiles them once and keeps them fast.
+function scale(row: Float32Array, weight: number, from: Float32Array): void {
+  for (let x = 0; x < row.length; x++) row[x] = weight * from[x]!
+}
+
+function addScaled(row: Float32Array, weight: number, from: Float32Array): void {
+  for (let x = 0; x < row.length; x++) row[x] = row[x]! + weight * from[x]!
 }

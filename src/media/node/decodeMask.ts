@@ -20,7 +20,7 @@ export async function decodeMask(source: string | Uint8Array, width: number, hei
   const { rgb, alpha } = await decodeImage(header)
   const plane = width * height
   const data = alpha?.data.some((value) => value < 1)
-    ? alpha.data.slice()
+    ? alpha.data
     : Float32Array.from({ length: plane }, (_, i) => 0.299 * rgb.data[i]! + 0.587 * rgb.data[plane + i]! + 0.114 * rgb.data[2 * plane + i]!)
   if (data.every((value) => value < 0.5 / 255)) {
     throw new Text2LiveError('MASK_INVALID',

@@ -34,7 +34,7 @@ export async function decodePhoto(source: string | Uint8Array): Promise<Photo> {
   }
   const { rgb, alpha } = await decodeImage(header)
   const photo = { rgb, bitDepth, format, orientation, bytes }
-  if (!alpha || alpha.data.every((value) => value === 1)) return { ...photo, rgb: { ...rgb, data: alpha ? rgb.data.slice() : rgb.data } }
+  if (!alpha || alpha.data.every((value) => value === 1)) return photo
   if (alpha.data.every((value) => value === 0)) {
     throw new Text2LiveError('MASK_INVALID', `${name} is transparent all over, and its alpha bounds the edit. Give a photo with something to see.`)
   }

@@ -74,6 +74,7 @@ describe('the pictures of an edit, as files', () => {
 
 const outputs = composeOutputs(photo, layer)
 const picture = { photo: quantise(photo, 8), edit: outputs.edit, composite: outputs.composite }
+const photoAlpha: FloatImage = { width, height, channels: 1, data: Float32Array.from({ length: plane }, (_, i) => (i % 5) / 4) }
 const rgbaOf = (image: PixelImage) => Uint8Array.from({ length: 4 * plane }, (_, i) =>
   (i % 4 < 3 ? image.data[Math.floor(i / 4) * image.channels + (i % 4)]! : image.channels === 4 ? image.data[i]! : 255))
 
@@ -100,6 +101,15 @@ describe('encodePsd', () => {
     expect(Uint8Array.from(bottom!.imageData!.data)).toEqual(rgbaOf(picture.photo))
     expect(Uint8Array.from(top!.imageData!.data)).toEqual(rgbaOf(picture.edit))
     expect(Uint8Array.from(psd.imageData!.data)).toEqual(rgbaOf(picture.composite))
+  })
+
+  it('keeps the photo\'s own alpha in its layer and in the composite', () => {
+    const transparent = composeOutputs(photo, layer, 8, photoAlpha)
+    const psd = readPsd(encodePsd(transparent), { useImageData: true })
+    expect(Uint8Array.from(psd.children![0]!.imageData!.data)).toEqual(transparent.photo.data)
+    const alphas = (data: ArrayLike<number>) => Array.from({ length: plane }, (_, i) => data[4 * i + 3]!)
+    expect(alphas(psd.imageData!.data)).toEqual(alphas(transparent.composite.data))
+    expect(new Set(alphas(transparent.composite.data))).toEqual(new Set([0, 64, 128, 191, 255]))
   })
 
   it('rounds 16-bit pictures to 8, and refuses layers of different sizes', () => {

@@ -2,9 +2,9 @@ import { writePsdUint8Array } from 'ag-psd'
 import { Text2LiveError } from '../../errors.js'
 import { toEightBits, type PixelImage } from '../quantise.js'
 
-/** What a layered file is made of, all of one size. */
+/** What a layered file is made of, all of one size; `composeOutputs` gives it. */
 export interface LayeredPicture {
-  /** RGB. */
+  /** RGB, or RGBA where the photo has its own alpha. */
   readonly photo: PixelImage
   /** RGBA, straight alpha. */
   readonly edit: PixelImage
@@ -36,12 +36,12 @@ export function encodePsd({ photo, edit, composite }: LayeredPicture): Buffer {
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
 }
 
-/** @throws Text2LiveError SHAPE_MISMATCH unless photo, edit and composite are of one size and have the channels they should */
+/** @throws Text2LiveError SHAPE_MISMATCH unless edit, photo and composite are of one size and have the channels they should */
 export function checkLayers({ photo, edit, composite }: LayeredPicture): void {
   const sameSize = [edit, composite].every((image) => image.width === photo.width && image.height === photo.height)
-  if (!sameSize || photo.channels !== 3 || edit.channels !== 4 || composite.channels === 1) {
-    throw new Text2LiveError('SHAPE_MISMATCH', 'A layered file expected an RGB photo, an RGBA edit and an RGB or RGBA composite of one size, got '
-      + [photo, edit, composite].map((image) => `${image.width}x${image.height}x${image.channels}`).join(', ') + '.')
+  if (!sameSize || photo.channels === 1 || edit.channels !== 4 || composite.channels === 1) {
+    throw new Text2LiveError('SHAPE_MISMATCH', 'A layered file expected an RGBA edit, and a photo and composite in RGB or RGBA, of one size, got '
+      + [edit, photo, composite].map((image) => `${image.width}x${image.height}x${image.channels}`).join(', ') + '.')
   }
 }
 

@@ -105,8 +105,8 @@ export async function decodeImage(header: ImageHeader): Promise<{ readonly rgb: 
   const rgba = dequantise(pixelImage(width, height, 4, samples)).data
   const plane = width * height
   return {
-    rgb: { width, height, channels: 3, data: rgba.subarray(0, 3 * plane) },
-    alpha: { width, height, channels: 1, data: rgba.subarray(3 * plane) },
+    rgb: { width, height, channels: 3, data: rgba.slice(0, 3 * plane) },
+    alpha: { width, height, channels: 1, data: rgba.slice(3 * plane) },
   }
 }
 
