@@ -38,6 +38,7 @@ export async function createClip({ config, read, tokenize, runtime, normalisatio
     contextLength: text.max_position_embeddings,
     normalisation,
     weights: await visionWeights(config, read, normalisation),
+    constants: new Set(),
     embed: (views, w) => embedViews(views, vision, positions, w),
     tokens: (image, w) => lastBlockTokens(oneImage(image, 'CLIP'), vision, positions, w),
     relevancy: (image, texts, w) => attentionRelevancy(oneImage(image, 'CLIP'), texts, vision, positions, w),

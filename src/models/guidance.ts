@@ -43,6 +43,11 @@ export interface GuidanceModel {
   readonly normalisation: Normalisation
   /** The image tower's weights by name: what the graph inputs hold. */
   readonly weights: ReadonlyMap<string, WeightTensor>
+  /**
+   * Those of `weights` that belong into the graph itself: on the CPU, ONNX Runtime only uses its fast blocked layout for convolutions whose kernels are
+   * constants (forward and backward of the starter's trunk take two thirds of the time). Few and small; empty for CLIP.
+   */
+  readonly constants: ReadonlySet<string>
 
   /** Embeddings [V, D], not normalised, of the views [V, 3, h, w]. */
   embed(views: Value, weights: WeightInputs): Value
@@ -73,15 +78,15 @@ export interface GuidanceModel {
 /** The weights of one model as inputs of one graph. */
 export interface WeightBinding {
   readonly inputs: WeightInputs
-  /** What to feed: the tensors that the graph asked for so far, by the name of their graph input (`<model>.<weight>`). */
+  /** What to feed: the tensors that the graph asked for so far as inputs, by the name of their graph input (`<model>.<weight>`). */
   readonly used: ReadonlyMap<string, WeightTensor>
 }
 
 /**
- * Lets `model` write itself into `graph`: each weight becomes a frozen graph input when it is first asked for.
+ * Lets `model` write itself into `graph`: each weight becomes a frozen graph input, or a constant, when it is first asked for.
  * @throws GRAPH_INVALID for a weight the model does not have
  */
-export function bindWeights(graph: Graph, model: Pick<GuidanceModel, 'name' | 'weights'>): WeightBinding {
+export function bindWeights(graph: Graph, model: Pick<GuidanceModel, 'name' | 'weights'> & Partial<Pick<GuidanceModel, 'constants'>>): WeightBinding {
   const used = new Map<string, WeightTensor>()
   const values = new Map<string, Value>()
   const inputs: WeightInputs = name => {
@@ -90,9 +95,10 @@ export function bindWeights(graph: Graph, model: Pick<GuidanceModel, 'name' | 'w
     const weight = model.weights.get(name)
     if (!weight) throw new Text2LiveError('GRAPH_INVALID', `the ${model.name} model has no weight named "${name}"`)
     const input = `${model.name}.${name}`
-    const value = graph.input(input, weight.shape)
+    const constant = model.constants?.has(name) === true
+    const value = constant ? graph.constant(weight.data, weight.shape) : graph.input(input, weight.shape)
     values.set(name, value)
-    used.set(input, weight)
+    if (!constant) used.set(input, weight)
     return value
   }
   return { inputs, used }
