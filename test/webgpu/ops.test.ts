@@ -1,4 +1,5 @@
 import { afterAll, describe, expect, it } from 'vitest'
+import { runAdjointSuite } from '../ops/adjointSuite.js'
 import { runOpSuite } from '../ops/opSuite.js'
 import { findAdapter } from './adapter.js'
 
@@ -14,4 +15,5 @@ describe.skipIf(!adapter)('WebGPU in Node', () => {
   })
 
   runOpSuite('webgpu', () => adapter!.runtime)
+  runAdjointSuite('webgpu', () => adapter!.runtime, 2)
 })
