@@ -66,7 +66,10 @@ export function float32Tensor(shape: readonly number[], data: Float32Array): Saf
 function checkTensor(name: string, { dtype, shape, bytes }: SafetensorsTensor): void {
   const needed = shape.reduce((product, size) => product * size, safetensorsDtypes[dtype])
   if (needed !== bytes.byteLength) {
-    throw new Text2LiveError('SHAPE_MISMATCH', `Tensor "${name}" (${dtype}, [${shape.join(', ')}]) needs ${needed} bytes, it has ${bytes.byteLength}.`)
+    throw new Text2LiveError(
+      'SHAPE_MISMATCH',
+      `Tensor "${name}" (${dtype}, [${shape.join(', ')}]) needs ${needed} bytes, it has ${bytes.byteLength}.`,
+    )
   }
   if (name === '__metadata__') throw new Text2LiveError('SHAPE_MISMATCH', 'A tensor cannot be called "__metadata__": the format reserves that name.')
 }

@@ -59,7 +59,10 @@ function fromWide(dtype: SafetensorsTensor['dtype'], bytes: Uint8Array, name: st
     case 'I64': return read(8, byte => Number(view.getBigInt64(byte, true)))
     case 'U64': return read(8, byte => Number(view.getBigUint64(byte, true)))
     default:
-      throw new Text2LiveError('SAFETENSORS_INVALID', `Expected ${name} as F32, F16, BF16 or integers, it is ${dtype}. Convert the weights to F16 or F32.`)
+      throw new Text2LiveError(
+        'SAFETENSORS_INVALID',
+        `Expected ${name} as F32, F16, BF16 or integers, it is ${dtype}. Convert the weights to F16 or F32.`,
+      )
   }
 }
 

@@ -28,7 +28,9 @@ export interface ClipParts {
 }
 
 /** CLIP with a vision transformer of any size (Radford et al. 2021), its weights prepared for the step graph. */
-export async function createClip({ config, read, tokenize, runtime, normalisation = clipNormalisation, positions = 'fixed' }: ClipParts): Promise<GuidanceModel> {
+export async function createClip(
+  { config, read, tokenize, runtime, normalisation = clipNormalisation, positions = 'fixed' }: ClipParts,
+): Promise<GuidanceModel> {
   const { vision_config: vision, text_config: text } = config
   return {
     name: 'clip',
@@ -51,7 +53,9 @@ export async function createClip({ config, read, tokenize, runtime, normalisatio
   }
 }
 
-async function visionWeights({ vision_config: vision }: ClipConfig, read: ReadWeights, normalisation: Normalisation): Promise<Map<string, WeightTensor>> {
+async function visionWeights(
+  { vision_config: vision }: ClipConfig, read: ReadWeights, normalisation: Normalisation,
+): Promise<Map<string, WeightTensor>> {
   const renamed = new Map([
     ['vision_model.embeddings.class_embedding', 'class'],
     ['vision_model.embeddings.position_embedding.weight', 'positions'],

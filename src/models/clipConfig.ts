@@ -73,5 +73,8 @@ function withDictionaries(json: unknown): unknown {
 const isRecord = (value: unknown): value is Record<string, unknown> => typeof value === 'object' && value !== null && !Array.isArray(value)
 
 function invalid(path: string, problem: string): Text2LiveError {
-  return new Text2LiveError('GUIDANCE_INVALID', `Expected ${path} to describe a CLIP with vision transformer: ${problem}. Use a model in the Hugging Face CLIP layout.`)
+  return new Text2LiveError(
+    'GUIDANCE_INVALID',
+    `Expected ${path} to describe a CLIP with vision transformer: ${problem}. Use a model in the Hugging Face CLIP layout.`,
+  )
 }

@@ -19,7 +19,9 @@ export interface ClipTextWeights {
 const batch = 16
 
 /** Token ids (begin and end included) of N texts -> embeddings [N, D], not normalised, row-major. */
-export async function encodeClipTexts(ids: readonly (readonly number[])[], config: ClipTextConfig, weights: ClipTextWeights, runtime: Runtime): Promise<Float32Array> {
+export async function encodeClipTexts(
+  ids: readonly (readonly number[])[], config: ClipTextConfig, weights: ClipTextWeights, runtime: Runtime,
+): Promise<Float32Array> {
   const D = weights.folded.get('project.bias')!.shape[0]!
   const embeddings = new Float32Array(ids.length * D)
   for (let from = 0; from < ids.length; from += batch) {
@@ -32,7 +34,9 @@ export async function encodeClipTexts(ids: readonly (readonly number[])[], confi
  * One run. A text's embedding is read at its end token, and under the causal mask no token sees what follows it: so the batch is only as long as its
  * longest text, and what pads the shorter ones does not matter.
  */
-async function encodeBatch(ids: readonly (readonly number[])[], config: ClipTextConfig, weights: ClipTextWeights, runtime: Runtime): Promise<Float32Array> {
+async function encodeBatch(
+  ids: readonly (readonly number[])[], config: ClipTextConfig, weights: ClipTextWeights, runtime: Runtime,
+): Promise<Float32Array> {
   const N = ids.length
   const t = Math.max(...ids.map(text => text.length))
   const d = config.hidden_size
@@ -64,7 +68,11 @@ function embedTokens(ids: readonly (readonly number[])[], t: number, d: number, 
   ids.forEach((text, n) => text.forEach((id, position) => {
     const at = (n * t + position) * d
     if (id >= tokens.shape[0]!) {
-      throw new Text2LiveError('GUIDANCE_INVALID', `The tokenizer gives token ${id}, the text tower knows ${tokens.shape[0]}. Use the tokenizer files and the weights of the same model.`)
+      throw new Text2LiveError(
+        'GUIDANCE_INVALID',
+        `The tokenizer gives token ${id}, the text tower knows ${tokens.shape[0]}. Use the tokenizer files and the weights of the same `
+          + 'model.',
+      )
     }
     for (let i = 0; i < d; i++) embedded[at + i] = tokens.data[id * d + i]! + positions.data[position * d + i]!
   }))

@@ -72,7 +72,9 @@ interface Fold {
  * s x + t of a layer norm. Rows of W' are then centred: a normalised x has mean zero, so no product changes, and the gradient that W' passes back
  * has mean zero too, which spares the layer norm's backward pass two passes over memory.
  */
-function foldLinear(from: ReadonlyMap<string, WeightTensor>, name: string, { scale = 1, divide = 1, after }: Fold): [weight: WeightTensor, bias: WeightTensor] {
+function foldLinear(
+  from: ReadonlyMap<string, WeightTensor>, name: string, { scale = 1, divide = 1, after }: Fold,
+): [weight: WeightTensor, bias: WeightTensor] {
   const weight = from.get(`${name}.weight`)!
   const [rows = 0, columns = 0] = weight.shape
   const gain = from.get(`${after}.weight`)?.data
@@ -104,7 +106,9 @@ const QUICK_GELU = 1.702
  * 1 / sqrt(head width)), out, fc1 (layer norm 2 folded in), fc2. For quick GELU, x sigmoid(1.702 x) = u sigmoid(u) / 1.702 with u = 1.702 x:
  * fc1 makes u, fc2 divides. One block is read at a time, so a tower never stands twice in memory.
  */
-export async function foldBlocks(read: ReadWeights, tower: 'vision_model' | 'text_model', config: ClipVisionConfig | ClipTextConfig): Promise<Map<string, WeightTensor>> {
+export async function foldBlocks(
+  read: ReadWeights, tower: 'vision_model' | 'text_model', config: ClipVisionConfig | ClipTextConfig,
+): Promise<Map<string, WeightTensor>> {
   const queryScale = (config.hidden_size / config.num_attention_heads) ** -0.5
   const steepness = config.hidden_act === 'quick_gelu' ? QUICK_GELU : 1
   const folded = new Map<string, WeightTensor>()

@@ -37,6 +37,11 @@ export function fetchSource(address: string): FileSource {
 async function download(url: string): Promise<Uint8Array | null> {
   const response = await fetch(url)
   if (response.status === 404) return null
-  if (!response.ok) throw new Text2LiveError('GUIDANCE_NOT_FOUND', `Expected to download ${url}, the server answered ${response.status} ${response.statusText}. Try again or check the address.`)
+  if (!response.ok) {
+    throw new Text2LiveError(
+      'GUIDANCE_NOT_FOUND',
+      `Expected to download ${url}, the server answered ${response.status} ${response.statusText}. Try again or check the address.`,
+    )
+  }
   return new Uint8Array(await response.arrayBuffer())
 }

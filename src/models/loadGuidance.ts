@@ -31,7 +31,8 @@ export async function loadGuidance(source: FileSource, runtime: Runtime, { posit
   if (!found.success) {
     throw new Text2LiveError(
       'GUIDANCE_INVALID',
-      `Expected ${source.location}/config.json to name a model we know: "model_type": "clip" (a CLIP with vision transformer) or "format": "text2live-starter-1". Use such a model.`,
+      `Expected ${source.location}/config.json to name a model we know: "model_type": "clip" (a CLIP with vision transformer) or `
+        + '"format": "text2live-starter-1". Use such a model.',
     )
   }
   return 'format' in found.data ? loadStarter(source, runtime) : loadClip(source, json, runtime, positions)
@@ -48,7 +49,11 @@ async function loadClip(source: FileSource, json: unknown, runtime: Runtime, pos
 async function tokenizerOf(source: FileSource): Promise<unknown> {
   if ((await source.size('tokenizer.json')) !== null) return readJson(source, 'tokenizer.json')
   if ((await source.size('vocab.json')) === null || (await source.size('merges.txt')) === null) {
-    throw new Text2LiveError('GUIDANCE_INVALID', `Expected tokenizer.json, or vocab.json and merges.txt, among the guidance model's files; ${source.location} has neither. Copy or download the whole model.`)
+    throw new Text2LiveError(
+      'GUIDANCE_INVALID',
+      `Expected tokenizer.json, or vocab.json and merges.txt, among the guidance model's files; ${source.location} has neither. Copy or `
+        + 'download the whole model.',
+    )
   }
   const vocab = z.record(z.string(), z.int().nonnegative()).safeParse(await readJson(source, 'vocab.json'))
   const merges = new TextDecoder().decode(await source.read('merges.txt'))
@@ -56,9 +61,15 @@ async function tokenizerOf(source: FileSource): Promise<unknown> {
     if (vocab.success) return clipTokenizerJson(vocab.data, merges)
   } catch (error) {
     if (!(error instanceof RangeError)) throw error
-    throw new Text2LiveError('GUIDANCE_INVALID', `Expected a CLIP vocabulary: ${source.location}/${error.message}. Copy or download the model's tokenizer files again.`)
+    throw new Text2LiveError(
+      'GUIDANCE_INVALID',
+      `Expected a CLIP vocabulary: ${source.location}/${error.message}. Copy or download the model's tokenizer files again.`,
+    )
   }
-  throw new Text2LiveError('GUIDANCE_INVALID', `Expected ${source.location}/vocab.json to map tokens to ids, it does not. Copy or download the file again.`)
+  throw new Text2LiveError(
+    'GUIDANCE_INVALID',
+    `Expected ${source.location}/vocab.json to map tokens to ids, it does not. Copy or download the file again.`,
+  )
 }
 
 /** `preprocessor_config.json` may name other means than OpenAI's. */
@@ -66,7 +77,13 @@ async function normalisationOf(source: FileSource): Promise<Normalisation> {
   const name = 'preprocessor_config.json'
   if ((await source.size(name)) === null) return clipNormalisation
   const rgb = z.tuple([z.number(), z.number(), z.number()])
-  const parsed = z.object({ image_mean: rgb.default([...clipNormalisation.mean]), image_std: rgb.default([...clipNormalisation.std]) }).safeParse(await readJson(source, name))
+  const { mean, std } = clipNormalisation
+  const preprocessor = z.object({ image_mean: rgb.default([...mean]), image_std: rgb.default([...std]) })
+  const parsed = preprocessor.safeParse(await readJson(source, name))
   if (parsed.success && parsed.data.image_std.every(x => x > 0)) return { mean: parsed.data.image_mean, std: parsed.data.image_std }
-  throw new Text2LiveError('GUIDANCE_INVALID', `Expected image_mean and image_std in ${source.location}/${name} to be three numbers each, deviations above 0. Copy or download the file again.`)
+  throw new Text2LiveError(
+    'GUIDANCE_INVALID',
+    `Expected image_mean and image_std in ${source.location}/${name} to be three numbers each, deviations above 0. Copy or download the `
+      + 'file again.',
+  )
 }

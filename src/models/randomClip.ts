@@ -21,11 +21,16 @@ export interface RandomClipOptions {
  * @param config fields of a Hugging Face `config.json`; what is left out is that of ViT-B/32
  * @throws GUIDANCE_INVALID for a geometry that cannot be
  */
-export async function randomClip(config: Record<string, unknown>, runtime: Runtime, { seed = 0, positions = 'fixed' }: RandomClipOptions = {}): Promise<GuidanceModel> {
+export async function randomClip(
+  config: Record<string, unknown>, runtime: Runtime, { seed = 0, positions = 'fixed' }: RandomClipOptions = {},
+): Promise<GuidanceModel> {
   const parsed = parseClipConfig({ model_type: 'clip', ...config }, 'the random CLIP')
   const { vocab_size: vocabulary, max_position_embeddings: contextLength } = parsed.text_config
   if (vocabulary < 514) {
-    throw new Text2LiveError('GUIDANCE_INVALID', `Expected text_config.vocab_size of at least 514 for a random CLIP (512 bytes, begin and end), it is ${vocabulary}. Raise it.`)
+    throw new Text2LiveError(
+      'GUIDANCE_INVALID',
+      `Expected text_config.vocab_size of at least 514 for a random CLIP (512 bytes, begin and end), it is ${vocabulary}. Raise it.`,
+    )
   }
   const shapes = new Map([...clipVisionShapes(parsed), ...clipTextShapes(parsed)])
   const tokenize = createTextTokenizer(clipTokenizerJson(byteVocabulary(vocabulary), ''), {}, contextLength, 'the random CLIP')

@@ -44,7 +44,9 @@ beforeAll(async () => {
 const expected = (name: string): Float32Array => toFloat32(fixtures.tensors.get(name)!)
 
 /** Runs `build` on the fixture's pixels. */
-async function run(name: string, build: (pixels: Value, text0: Value, w: (name: string) => Value) => Record<string, Value>): Promise<Record<string, Float32Array>> {
+async function run(
+  name: string, build: (pixels: Value, text0: Value, w: (name: string) => Value) => Record<string, Value>,
+): Promise<Record<string, Float32Array>> {
   const pixels = fixtures.tensors.get(`${name}.pixels_u8`)!
   const graph = new Graph()
   const { inputs, used } = bindWeights(graph, model)

@@ -24,7 +24,8 @@ export async function loadStarter(source: FileSource, runtime: Runtime): Promise
   const image = await openWeightFile(source, 'image.safetensors', shapes)
   const text = await openTextFile(source, config)
   const contextLength = Math.min(config.text.max_length, text.positions)
-  const tokenize = createTextTokenizer(await readJson(source, 'tokenizer.json'), await readJson(source, 'tokenizer_config.json'), contextLength, source.location)
+  const [tokenizer, tokenizerConfig] = [await readJson(source, 'tokenizer.json'), await readJson(source, 'tokenizer_config.json')]
+  const tokenize = createTextTokenizer(tokenizer, tokenizerConfig, contextLength, source.location)
   return {
     name: 'starter',
     embeddingWidth: config.embed_dim,
@@ -67,6 +68,11 @@ async function openTextFile(source: FileSource, config: StarterConfig): Promise<
   for (const [tensor, shape] of [...shapes]) if (entries.get(tensor)?.dtype === 'I8') shapes.set(`${tensor}.scale`, [shape[0]!])
   const file = await openWeightFile(source, name, shapes)
   const words = entries.get(wordEmbeddings)?.dtype
-  if (words !== 'I8') throw new Text2LiveError('GUIDANCE_INVALID', `Expected tensor "${wordEmbeddings}" of ${source.location}/${name} as I8, it is ${words}. Copy the model's folder again.`)
+  if (words !== 'I8') {
+    throw new Text2LiveError(
+      'GUIDANCE_INVALID',
+      `Expected tensor "${wordEmbeddings}" of ${source.location}/${name} as I8, it is ${words}. Copy the model's folder again.`,
+    )
+  }
   return { file, positions }
 }

@@ -20,7 +20,10 @@ const starterConfig = z.object({
     /** Inverted residual blocks; `channels` are those of the depthwise convolution and of the output. */
     blocks: z.array(z.object({ expand: z.boolean(), kernel: size, stride: size, skip: z.boolean(), channels: z.tuple([size, size]) })).min(1),
   }),
-  head: z.object({ kind: z.literal('token-mlp-mean'), width: size, hidden: size, activation: z.literal('quick_gelu'), eps: z.number().positive(), token_clip: z.number().positive() }),
+  head: z.object({
+    kind: z.literal('token-mlp-mean'), activation: z.literal('quick_gelu'), width: size, hidden: size,
+    eps: z.number().positive(), token_clip: z.number().positive(),
+  }),
   text: z.object({
     layers: size, width: size, heads: size, mlp: size, activation: z.literal('gelu'), eps: z.number().positive(),
     max_length: z.int().min(3), pooling: z.literal('mean'), normalize: z.literal(true),

@@ -1,5 +1,7 @@
 import type { Value } from '../engine/graph.js'
-import { add, clip, concat, conv2d, div, gemm, layerNorm, maximum, quickGelu, reduceMean, relu6, reshape, slice, sqrt, square, sub, transpose } from '../engine/ops.js'
+import {
+  add, clip, concat, conv2d, div, gemm, layerNorm, maximum, quickGelu, reduceMean, relu6, reshape, slice, sqrt, square, sub, transpose,
+} from '../engine/ops.js'
 import { Text2LiveError } from '../errors.js'
 import type { WeightInputs } from './guidance.js'
 import type { StarterConfig, StarterTrunk } from './starterConfig.js'
@@ -9,7 +11,10 @@ import { linear } from './transformerBlock.js'
 export function normalisePixels(pixels: Value, { patch, mean, std }: StarterConfig): Value {
   const [, channels, height = 0, width = 0] = pixels.shape
   if (pixels.shape.length !== 4 || channels !== 3 || height < patch || width < patch) {
-    throw new Text2LiveError('SHAPE_MISMATCH', `starter model: expected images [V, 3, h, w] of at least ${patch} x ${patch} pixels, came [${pixels.shape.join(', ')}]`)
+    throw new Text2LiveError(
+      'SHAPE_MISMATCH',
+      `starter model: expected images [V, 3, h, w] of at least ${patch} x ${patch} pixels, came [${pixels.shape.join(', ')}]`,
+    )
   }
   const whole = slice(pixels, { axes: [2, 3], starts: [0, 0], ends: [height - (height % patch), width - (width % patch)] })
   const perChannel = (values: readonly number[]): Value => pixels.graph.constant(values, [1, 3, 1, 1])
@@ -77,7 +82,10 @@ function samePadding(n: number, kernel: number, stride: number): [before: number
   return [Math.floor(total / 2), Math.ceil(total / 2)]
 }
 
-/** Mean over squares of `side` pixels: [V, C, h, w] -> [V, C, h/side, w/side]. Rows then columns: two plain reductions run faster than one over both axes. */
+/**
+ * Mean over squares of `side` pixels: [V, C, h, w] -> [V, C, h/side, w/side]. Rows then columns: two plain reductions run faster than one over
+ * both axes.
+ */
 function averagePool(x: Value, side: number): Value {
   const [V = 1, C = 1, height = 1, width = 1] = x.shape
   if (side === 1) return x

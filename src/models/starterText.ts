@@ -26,7 +26,9 @@ export interface StarterTextResult {
 }
 
 /** Names and shapes of the BERT encoder and its projection; `vocabulary` and `positions` are as many as the file has. */
-export function starterTextShapes({ text: { layers, width, mlp }, embed_dim: D }: StarterConfig, vocabulary: number, positions: number): WeightShapes {
+export function starterTextShapes(
+  { text: { layers, width, mlp }, embed_dim: D }: StarterConfig, vocabulary: number, positions: number,
+): WeightShapes {
   const shapes = new Map<string, readonly number[]>([
     [wordEmbeddings, [vocabulary, width]],
     [positionEmbeddings, [positions, width]],
@@ -49,7 +51,9 @@ export function starterTextShapes({ text: { layers, width, mlp }, embed_dim: D }
 }
 
 /** all-MiniLM-L6-v2 and its projection into the image tower's space: token ids of N texts -> unit vectors. The weights are read, used and freed. */
-export async function encodeStarterTexts(ids: readonly (readonly number[])[], config: StarterConfig, file: WeightFile, runtime: Runtime): Promise<StarterTextResult> {
+export async function encodeStarterTexts(
+  ids: readonly (readonly number[])[], config: StarterConfig, file: WeightFile, runtime: Runtime,
+): Promise<StarterTextResult> {
   const { width } = config.text
   const D = config.embed_dim
   const sentences = new Float32Array(ids.length * width)
@@ -137,7 +141,10 @@ async function embedTokens(ids: readonly (readonly number[])[], t: number, d: nu
   const embedded = new Float32Array(ids.length * t * d)
   ids.forEach((text, n) => text.forEach((id, position) => {
     if (id >= words.shape[0]!) {
-      throw new Text2LiveError('GUIDANCE_INVALID', `The tokenizer gives token ${id}, the text tower knows ${words.shape[0]}. Copy the model's folder again.`)
+      throw new Text2LiveError(
+        'GUIDANCE_INVALID',
+        `The tokenizer gives token ${id}, the text tower knows ${words.shape[0]}. Copy the model's folder again.`,
+      )
     }
     const at = (n * t + position) * d
     for (let i = 0; i < d; i++) embedded[at + i] = quantised[id * d + i]! * scale[id]! + positions[position * d + i]! + types[i]!

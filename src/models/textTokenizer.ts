@@ -68,7 +68,8 @@ export function promptTooLong(text: string, { tokens, limit, cutAt }: TextOverfl
   const shown = `${before.length > 400 ? `…${before.slice(-400)}` : before}|${after.length > 80 ? `${after.slice(0, 80)}…` : after}`
   return new Text2LiveError(
     'PROMPT_TOO_LONG',
-    `Expected at most ${limit} tokens, which is what the text model reads; this text has ${tokens}. It would be cut at the bar, after character ${cutAt}: "${shown}". Shorten it, or pass --truncate to cut it there.`,
+    `Expected at most ${limit} tokens, which is what the text model reads; this text has ${tokens}. It would be cut at the bar, after `
+      + `character ${cutAt}: "${shown}". Shorten it, or pass --truncate to cut it there.`,
   )
 }
 
@@ -98,7 +99,8 @@ function halve(count: number, fits: (n: number) => boolean): number {
 function construct(tokenizerJson: unknown, tokenizerConfig: unknown, location: string): Tokenizer {
   if (!isObject(tokenizerJson) || !isObject(tokenizerConfig)) throw invalid(location, 'expected its tokenizer files to hold JSON objects')
   try {
-    return new Tokenizer({ added_tokens: [], decoder: null, post_processor: null, pre_tokenizer: null, normalizer: null, ...tokenizerJson }, tokenizerConfig)
+    const optional = { added_tokens: [], decoder: null, post_processor: null, pre_tokenizer: null, normalizer: null }
+    return new Tokenizer({ ...optional, ...tokenizerJson }, tokenizerConfig)
   } catch (error) {
     throw invalid(location, error instanceof Error ? error.message : String(error))
   }
@@ -107,5 +109,8 @@ function construct(tokenizerJson: unknown, tokenizerConfig: unknown, location: s
 const isObject = (value: unknown): value is object => typeof value === 'object' && value !== null && !Array.isArray(value)
 
 function invalid(location: string, problem: string): Text2LiveError {
-  return new Text2LiveError('GUIDANCE_INVALID', `The tokenizer in ${location} cannot be used: ${problem}. Copy or download the model's tokenizer files again.`)
+  return new Text2LiveError(
+    'GUIDANCE_INVALID',
+    `The tokenizer in ${location} cannot be used: ${problem}. Copy or download the model's tokenizer files again.`,
+  )
 }

@@ -1,6 +1,8 @@
 import type { Value } from '../engine/graph.js'
 import { gradients } from '../engine/gradients.js'
-import { add, concat, expand, layerNorm, matmul, mul, normalizeLength, normalizeRows, reduceMean, reduceSum, relu, reshape, slice, transpose } from '../engine/ops.js'
+import {
+  add, concat, expand, layerNorm, matmul, mul, normalizeLength, normalizeRows, reduceMean, reduceSum, relu, reshape, slice, transpose,
+} from '../engine/ops.js'
 import { Text2LiveError } from '../errors.js'
 import type { ClipVisionConfig } from './clipConfig.js'
 import type { WeightInputs } from './guidance.js'

@@ -36,7 +36,10 @@ export async function openWeightFile(source: FileSource, name: string, expected:
     if (!entry) throw missingTensor(path, tensorName)
     const bytes = await source.read(name, entry.start, entry.end)
     if (bytes.byteLength !== entry.end - entry.start) {
-      throw new Text2LiveError('SAFETENSORS_INVALID', `${path} became shorter while it was read: tensor "${tensorName}" is cut. Copy or download it again.`)
+      throw new Text2LiveError(
+        'SAFETENSORS_INVALID',
+        `${path} became shorter while it was read: tensor "${tensorName}" is cut. Copy or download it again.`,
+      )
     }
     return { dtype: entry.dtype, shape: entry.shape, bytes }
   }
@@ -73,7 +76,10 @@ export async function readJson(source: FileSource, name: string): Promise<unknow
 async function requiredSize(source: FileSource, name: string): Promise<number> {
   const size = await source.size(name)
   if (size !== null) return size
-  throw new Text2LiveError('GUIDANCE_INVALID', `Expected ${name} among the guidance model's files, ${source.location} has none. Copy or download the whole model.`)
+  throw new Text2LiveError(
+    'GUIDANCE_INVALID',
+    `Expected ${name} among the guidance model's files, ${source.location} has none. Copy or download the whole model.`,
+  )
 }
 
 function checkShape(path: string, header: SafetensorsHeader, tensor: string, shape: readonly number[]): void {
@@ -82,7 +88,8 @@ function checkShape(path: string, header: SafetensorsHeader, tensor: string, sha
   if (entry.shape.length === shape.length && entry.shape.every((n, i) => n === shape[i])) return
   throw new Text2LiveError(
     'GUIDANCE_INVALID',
-    `Expected tensor "${tensor}" of ${path} to have shape [${shape.join(', ')}], as config.json says; it has [${entry.shape.join(', ')}]. Use the config.json and the weights of the same model.`,
+    `Expected tensor "${tensor}" of ${path} to have shape [${shape.join(', ')}], as config.json says; it has `
+      + `[${entry.shape.join(', ')}]. Use the config.json and the weights of the same model.`,
   )
 }
 
@@ -91,9 +98,15 @@ export function requireFinite(path: string, tensor: string, data: Float32Array):
   let at = 0
   while (at < data.length && Number.isFinite(data[at])) at++
   if (at === data.length) return
-  throw new Text2LiveError('GUIDANCE_INVALID', `Expected finite weights, tensor "${tensor}" of ${path} holds ${data[at]} at index ${at}. Copy or download the file again.`)
+  throw new Text2LiveError(
+    'GUIDANCE_INVALID',
+    `Expected finite weights, tensor "${tensor}" of ${path} holds ${data[at]} at index ${at}. Copy or download the file again.`,
+  )
 }
 
 function missingTensor(path: string, tensor: string): Text2LiveError {
-  return new Text2LiveError('GUIDANCE_INVALID', `Expected a tensor "${tensor}" in ${path}, there is none. Use the Hugging Face layout of the model that config.json describes.`)
+  return new Text2LiveError(
+    'GUIDANCE_INVALID',
+    `Expected a tensor "${tensor}" in ${path}, there is none. Use the Hugging Face layout of the model that config.json describes.`,
+  )
 }

@@ -40,6 +40,7 @@ export async function folderSource(folder: string): Promise<FileSource> {
 function notFound(folder: string, came: string): Text2LiveError {
   return new Text2LiveError(
     'GUIDANCE_NOT_FOUND',
-    `Expected a folder with a guidance model (config.json, safetensors weights, tokenizer files) at ${folder}, ${came}. Check the path, or leave the option out to use the starter model.`,
+    `Expected a folder with a guidance model (config.json, safetensors weights, tokenizer files) at ${folder}, ${came}. Check the path, `
+      + 'or leave the option out to use the starter model.',
   )
 }
