@@ -125,6 +125,10 @@ export const imageOptions = {
     type: 'number', group: 'schedule', preset: true, min: 0, max: 0.9999, default: 0.9, example: '0.8',
     help: 'momentum of MADGRAD',
   },
+  generatorWidth: {
+    type: 'integer', group: 'schedule', preset: true, min: 8, max: 512, unit: 'channels', default: 128, example: '64',
+    help: 'channels of every layer of the generator',
+  },
   wholeImageEvery: {
     type: 'integer', group: 'schedule', preset: true, min: 1, max: 1_000_000, unit: 'steps', default: 75, example: '50',
     also: { value: 0, meaning: 'never' },

@@ -1,0 +1,122 @@
+import { fileURLToPath } from 'node:url'
+import { describe, expect, it } from 'vitest'
+import { readFixtureJson, readFixtureTensors } from '../../test/support/readFixture.js'
+import { createNodeRuntime } from '../engine/node/createNodeRuntime.js'
+import type { FloatImage } from '../media/image.js'
+import { generatorParameters } from '../models/generator.js'
+import { createClip } from '../models/clip.js'
+import { clipTextShapes, clipVisionShapes } from '../models/clipWeights.js'
+import { parseClipConfig } from '../models/clipConfig.js'
+import { folderSource } from '../models/node/folderSource.js'
+import { openWeightFile, readJson } from '../models/weightFile.js'
+import { resolveSettings } from '../options/resolveSettings.js'
+import { lossNames } from './losses.js'
+import { bootstrapWeightAt, learningRateAt } from './schedule.js'
+import { StepRunner } from './stepRunner.js'
+import type { TextTargets } from './textTargets.js'
+import type { ViewDraw } from './viewDraws.js'
+
+/** Largest difference of a loss from PyTorch in float64, relative for those above 1 (the weighted total). */
+const LOSS_TOLERANCE = 1e-4
+/** |p - reference| <= tolerance * (|reference| + lr sqrt(n)), lengths of a tensor of n entries. */
+const PARAMETER_TOLERANCE = 1e-3
+
+type Sets = 'composition' | 'directionalInput' | 'directionalOutput' | 'screen'
+interface Step {
+  items: string[]
+  learningRate: number
+  bootstrapWeight: number
+  targets: { composition: number[]; directional: number[]; screen: number[] }
+  views: Record<Sets, ViewDraw[][]>
+  losses: Record<string, number>
+}
+interface Fixture {
+  settings: { views: number; generator: { width: number; skip: number; levels: number } }
+  parameters: Record<string, number[]>
+  steps: Step[]
+}
+
+const fixture = readFixtureJson<Fixture>('steps')
+const tensor = readFixtureTensors('steps')
+const shape = { width: fixture.settings.generator.width, skipWidth: fixture.settings.generator.skip, levels: fixture.settings.generator.levels }
+const parameters = generatorParameters(shape)
+
+describe('five steps of preset reference', () => {
+  it('have the losses and parameters of the PyTorch script', async () => {
+    const runtime = createNodeRuntime({ device: 'cpu', threads: 2 })
+    const source = await folderSource(fileURLToPath(new URL('../../test/fixtures/tinyClip', import.meta.url)))
+    const config = parseClipConfig(await readJson(source, 'config.json'))
+    const weights = await openWeightFile(source, 'model.safetensors', new Map([...clipVisionShapes(config), ...clipTextShapes(config)]))
+    // The fixture gives the texts as embeddings: nothing is tokenized.
+    const guidance = await createClip({
+      config, runtime, positions: 'reference', read: (names) => weights.weights(names), tokenize: () => { throw new Error('no texts here') },
+    })
+    const settings = resolveSettings([{ preset: 'reference', prompt: ['unused'], region: ['unused'], views: fixture.settings.views, seed: 0 }], () => 0)
+    const flat = (state: string) => Float32Array.from(parameters.flatMap((p) => [...tensor(`${state}.${p.name}`).data]))
+    const initial = flat('initial')
+    const runner = new StepRunner({
+      runtime, guidance, settings, generator: shape, targets: targets(),
+      vectors: { parameters: initial, initial: initial.slice(), gradientSum: new Float32Array(initial.length), squareSum: new Float32Array(initial.length) },
+    })
+    for (const [k, step] of fixture.steps.entries()) {
+      expect(learningRateAt(k, settings)).toBeCloseTo(step.learningRate, 12)
+      expect(bootstrapWeightAt(k, settings)).toBeCloseTo(step.bootstrapWeight, 12)
+      const { losses } = await runner.step({
+        items: step.items.map((name, i) => ({
+          picture: picture(name),
+          views: Object.fromEntries(Object.entries(step.views).map(([set, items]) => [set, items[i]!])),
+        })),
+        shares: {
+          composition: shares(step.targets.composition, targets().composition.shape[0]),
+          direction: shares(step.targets.directional, targets().direction.shape[0]),
+          screen: shares(step.targets.screen, targets().screen.shape[0]),
+        },
+        learningRate: step.learningRate, bootstrapWeight: step.bootstrapWeight, k,
+      })
+      for (const name of [...lossNames, 'total'] as const) {
+        const expected = name === 'sparsity' ? step.losses.sparsity! : step.losses[name]!
+        expect(Math.abs(losses[name] - expected), `${name} at step ${k}: ${losses[name]} for ${expected}`).toBeLessThan(LOSS_TOLERANCE * Math.max(1, expected))
+      }
+      const after = { 0: 'after1', 4: 'after5' }[k]
+      if (after) compare((await runner.vectors()).parameters, after, step.learningRate)
+    }
+    await runner.dispose()
+  })
+})
+
+function compare(actual: Float32Array, state: string, learningRate: number): void {
+  let offset = 0
+  for (const p of parameters) {
+    const expected = tensor(`${state}.${p.name}`).data
+    const ours = actual.subarray(offset, offset += expected.length)
+    const difference = Math.hypot(...ours.map((x, i) => x - expected[i]!))
+    const allowed = PARAMETER_TOLERANCE * (Math.hypot(...expected) + learningRate * Math.sqrt(expected.length))
+    expect(difference, `${p.name} ${state}`).toBeLessThanOrEqual(allowed)
+  }
+}
+
+function targets(): TextTargets {
+  const rows = (name: string) => {
+    const { shape: [n, d], data } = tensor(`texts.${name}`)
+    return { shape: [n!, d!] as const, data }
+  }
+  const [composition, source] = [rows('composition'), rows('source')]
+  const pairs = Math.min(composition.shape[0], source.shape[0])
+  const d = composition.shape[1]
+  return {
+    composition, screen: rows('screen'), region: rows('bootstrap'),
+    direction: { shape: [pairs, d], data: Float32Array.from({ length: pairs * d }, (_, i) => composition.data[i]! - source.data[i]!) },
+  }
+}
+
+function shares(picks: readonly number[], count: number): Float32Array {
+  const share = new Float32Array(count)
+  for (const pick of picks) share[pick] = share[pick]! + 1 / picks.length
+  return share
+}
+
+function picture(name: string): FloatImage {
+  const { shape: size, data } = tensor(name)
+  const [height, width] = size.slice(-2) as [number, number]
+  return { width, height, channels: 3, data: data.map((x) => x / 255) }
+}

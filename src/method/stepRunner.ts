@@ -1,0 +1,231 @@
+import type { Tensor } from 'onnxruntime-common'
+import type { Program, Runtime } from '../engine/runtime.js'
+import { Text2LiveError } from '../errors.js'
+import type { FloatImage } from '../media/image.js'
+import { type GeneratorShape, initialParameters } from '../models/generator.js'
+import type { GuidanceModel } from '../models/guidance.js'
+import type { ImageSettings } from '../options/imageOptions.js'
+import { viewFeed } from './clipViews.js'
+import { type LossName, lossNames } from './losses.js'
+import { madgradLambda } from './madgrad.js'
+import { type StepPlan, type ViewSet, buildLayerGraph, buildStepGraph, viewPlan } from './stepGraph.js'
+import type { TextTargets } from './textTargets.js'
+import type { ViewDraw } from './viewDraws.js'
+
+/** One picture of a step and everything drawn for it. */
+export interface StepItem {
+  /** RGB, [0, 1]. */
+  readonly picture: FloatImage
+  readonly views: Readonly<Partial<Record<ViewSet, readonly ViewDraw[]>>>
+  /** One channel of the picture's size each. */
+  readonly mask?: FloatImage
+  readonly relevancy?: FloatImage
+  readonly emphasis?: FloatImage
+}
+
+/** The shares of the texts in each loss of a step; all items of the step have the same. */
+export interface TextShares {
+  readonly composition: Float32Array
+  readonly direction: Float32Array
+  readonly screen: Float32Array
+}
+
+export interface StepRequest {
+  /** The internal example, then the whole photo if it joins. */
+  readonly items: readonly StepItem[]
+  readonly shares: TextShares
+  readonly learningRate: number
+  readonly bootstrapWeight: number
+  /** Steps done before this one. */
+  readonly k: number
+}
+
+export interface StepResult {
+  readonly losses: Readonly<Record<LossName | 'total', number>>
+}
+
+export type VectorName = 'parameters' | 'initial' | 'gradientSum' | 'squareSum'
+export const vectorNames: readonly VectorName[] = ['parameters', 'initial', 'gradientSum', 'squareSum']
+
+export interface StepRunnerOptions {
+  readonly runtime: Runtime
+  readonly guidance: GuidanceModel
+  readonly targets: TextTargets
+  readonly settings: ImageSettings
+  readonly generator: GeneratorShape
+  readonly vectors?: Readonly<Record<VectorName, Float32Array>>
+  readonly onCompile?: (size: { width: number; height: number; seconds: number }) => void
+}
+
+/** Compiled graphs that are kept; with bucketed sizes all of a run fit, with exact sizes each serves about one step. */
+const PROGRAMS_KEPT = 4
+
+/** Runs training steps: owns the parameters, the optimizer's state, the frozen weights and the compiled graphs. */
+export class StepRunner {
+  private readonly programs = new Map<string, Program>()
+  private readonly frozen: Readonly<Record<string, Tensor>>
+  private state: Record<VectorName, Tensor>
+
+  constructor(private readonly options: StepRunnerOptions) {
+    const { guidance, targets, generator, settings, vectors } = options
+    const weights: Record<string, Tensor> = {}
+    for (const [name, weight] of guidance.weights) weights[`${guidance.name}.${name}`] = this.tensor(weight)
+    for (const name of ['composition', 'screen', 'direction', 'region'] as const) {
+      const rows = targets[name]
+      if (rows) weights[`text.${name}`] = this.tensor(rows)
+    }
+    this.frozen = weights
+    const fresh = vectors?.parameters ?? initialParameters(generator, settings.seed)
+    const vector = (data: Float32Array) => this.tensor({ shape: [data.length], data })
+    this.state = {
+      parameters: vector(fresh),
+      initial: vector(vectors?.initial ?? fresh.slice()),
+      gradientSum: vector(vectors?.gradientSum ?? new Float32Array(fresh.length)),
+      squareSum: vector(vectors?.squareSum ?? new Float32Array(fresh.length)),
+    }
+  }
+
+  /**
+   * One step over its items (paper, Eq. 2; the losses are means over the items). The whole photo leaves a gradient, which
+   * the example's graph adds to its own before it updates the parameters.
+   * @throws LOSS_NOT_FINITE, with the state as it was before the step
+   */
+  async step(request: StepRequest): Promise<StepResult> {
+    const { items, k } = request
+    const sums = new Float64Array(lossNames.length + 1)
+    let carried = this.zeroVector()
+    let after: Record<string, Tensor> = {}
+    for (let i = items.length - 1; i >= 0; i--) {
+      const item = items[i]!
+      const last = i === items.length - 1
+      const weights = this.lossWeights(request, last)
+      const program = await this.program(item, i === 0 ? 'update' : 'gradient', weights)
+      after = await program.run({
+        ...this.frozen, ...this.itemFeeds(item, request.shares), ...this.state, carried,
+        weights: this.tensor({ shape: [lossNames.length], data: Float32Array.from(weights) }),
+        lambda: this.tensor({ shape: [], data: Float32Array.of(madgradLambda(request.learningRate, k)) }),
+      })
+      const losses = await after.losses!.getData() as Float32Array
+      if (!losses.every(Number.isFinite)) throw lossNotFinite(k + 1, losses)
+      sums.forEach((_, j) => { sums[j] = sums[j]! + this.lossShare(j, items.length, last) * losses[j]! })
+      if (i > 0) carried = after.gradient!
+      await this.keepFew()
+    }
+    this.state = { ...this.state, parameters: after.newParameters!, gradientSum: after.newGradientSum!, squareSum: after.newSquareSum! }
+    return { losses: Object.fromEntries([...lossNames, 'total'].map((name, i) => [name, sums[i]!])) as StepResult['losses'] }
+  }
+
+  /** The edit layer of a picture [4, H, W]: colour and opacity. */
+  async layer(picture: FloatImage): Promise<FloatImage> {
+    const { width, height } = picture
+    const key = `layer ${width}x${height}`
+    const program = this.programs.get(key) ?? await this.compile(key, width, height, () => buildLayerGraph({ width, height }, this.options.generator))
+    const result = await program.run({ picture: this.picture(picture), parameters: this.state.parameters })
+    return { width, height, channels: 4, data: await result.layer!.getData() as Float32Array }
+  }
+
+  /** Copies of the parameters and the optimizer's state. */
+  async vectors(): Promise<Record<VectorName, Float32Array>> {
+    const read = async (name: VectorName) => [name, (await this.state[name].getData() as Float32Array).slice()] as const
+    return Object.fromEntries(await Promise.all(vectorNames.map(read))) as Record<VectorName, Float32Array>
+  }
+
+  async dispose(): Promise<void> {
+    for (const program of this.programs.values()) await program.release()
+    this.programs.clear()
+  }
+
+  /** What each loss of this item counts in the sum that is differentiated. */
+  private lossWeights({ items, bootstrapWeight }: StepRequest, last: boolean): number[] {
+    const { settings } = this.options
+    const lambda: Record<LossName, number> = {
+      composition: settings.lambdaComposition, directional: settings.lambdaDirectional, screen: settings.lambdaScreen,
+      structure: settings.lambdaStructure, sparsity: settings.lambdaSparsity,
+      bootstrap: last || settings.bootstrapItems === 'all' ? bootstrapWeight : 0,
+    }
+    return lossNames.map((name) => lambda[name] / items.length)
+  }
+
+  /** What a reported loss of this item counts in the step's report: 1 / items; the total is weighted already; D5 for the bootstrap. */
+  private lossShare(index: number, items: number, last: boolean): number {
+    if (index === lossNames.length) return 1
+    if (lossNames[index] === 'bootstrap' && this.options.settings.bootstrapItems === 'last') return last ? 1 / items : 0
+    return 1 / items
+  }
+
+  private itemFeeds(item: StepItem, shares: TextShares): Record<string, Tensor> {
+    const { width, height } = item.picture
+    const plan = viewPlan({ width, height }, this.options.settings)
+    const feeds: Record<string, Tensor> = { picture: this.picture(item.picture) }
+    for (const [set, draws] of Object.entries(item.views)) {
+      for (const [name, value] of Object.entries(viewFeed(set, draws, plan))) feeds[name] = this.tensor(value)
+    }
+    for (const [name, data] of Object.entries(shares)) feeds[`share.${name}`] = this.tensor({ shape: [data.length], data: data as Float32Array })
+    for (const name of ['mask', 'relevancy', 'emphasis'] as const) {
+      const map = item[name]
+      if (map) feeds[name] = this.tensor({ shape: [1, 1, height, width], data: map.data })
+    }
+    return feeds
+  }
+
+  private async program(item: StepItem, kind: StepPlan['kind'], weights: readonly number[]): Promise<Program> {
+    const { settings, generator, targets, guidance } = this.options
+    const { width, height } = item.picture
+    const bootstrap = weights[lossNames.indexOf('bootstrap')]! > 0 ? (item.relevancy ? 'map' : 'model') : 'off'
+    const key = `${kind} ${width}x${height} ${bootstrap}`
+    const known = this.programs.get(key)
+    if (known) {
+      // Move to the end: the least recently used program is the first.
+      this.programs.delete(key)
+      this.programs.set(key, known)
+      return known
+    }
+    const plan: StepPlan = {
+      kind, bootstrap, settings, generator, size: { width, height }, masked: item.mask !== undefined, emphasis: item.emphasis !== undefined,
+      texts: {
+        composition: targets.composition.shape[0], screen: targets.screen.shape[0], direction: targets.direction.shape[0],
+        region: targets.region?.shape[0] ?? 0,
+      },
+    }
+    return await this.compile(key, width, height, () => buildStepGraph(plan, guidance))
+  }
+
+  private async compile(key: string, width: number, height: number, build: () => ReturnType<typeof buildStepGraph>): Promise<Program> {
+    const start = performance.now()
+    const { graph, outputs } = build()
+    const program = await this.options.runtime.compile(graph, outputs, { keepOnDevice: ['newParameters', 'newGradientSum', 'newSquareSum', 'gradient'] })
+    this.programs.set(key, program)
+    this.options.onCompile?.({ width, height, seconds: (performance.now() - start) / 1000 })
+    return program
+  }
+
+  /** Releases the programs that were not used for longest. */
+  private async keepFew(): Promise<void> {
+    for (const [key, program] of this.programs) {
+      if (this.programs.size <= PROGRAMS_KEPT) return
+      if (key.startsWith('layer')) continue
+      this.programs.delete(key)
+      await program.release()
+    }
+  }
+
+  private zeroVector(): Tensor {
+    const length = this.state.parameters.dims[0]!
+    return this.tensor({ shape: [length], data: new Float32Array(length) })
+  }
+
+  private picture({ width, height, data }: FloatImage): Tensor {
+    return this.tensor({ shape: [1, 3, height, width], data })
+  }
+
+  private tensor({ shape, data }: { readonly shape: readonly number[]; readonly data: Float32Array }): Tensor {
+    return new this.options.runtime.Tensor('float32', data, shape)
+  }
+}
+
+function lossNotFinite(step: number, values: Float32Array): Text2LiveError {
+  const named = [...lossNames, 'total', 'length of the gradient'].filter((_, i) => !Number.isFinite(values[i]!))
+  return new Text2LiveError('LOSS_NOT_FINITE',
+    `Training stopped at step ${step}: expected finite losses, but ${named.join(', ')} ${named.length > 1 ? 'are' : 'is'} not a number or infinite. `
+    + 'The state before this step is kept. Lower --learning-rate or the loss weights and start again.')
+}

@@ -1,0 +1,148 @@
+import { randomStream } from '../engine/random.js'
+import type { Runtime } from '../engine/runtime.js'
+import { Text2LiveError } from '../errors.js'
+import type { FloatImage } from '../media/image.js'
+import { type GeneratorShape, SMALLEST_SIDE, publishedGenerator } from '../models/generator.js'
+import type { GuidanceModel } from '../models/guidance.js'
+import type { ImageSettings } from '../options/imageOptions.js'
+import { drawExample, internalExample, placeLike } from './internalExamples.js'
+import { relevancyMap } from './relevancyMap.js'
+import { bootstrapWeightAt, learningRateAt } from './schedule.js'
+import { viewPlan, viewSetOf, viewSets } from './stepGraph.js'
+import { type StepItem, StepRunner, type VectorName, vectorNames } from './stepRunner.js'
+import { type Texts, drawShares, embedTexts } from './textTargets.js'
+import { type Size, drawViews } from './viewDraws.js'
+
+/** Parameters and optimizer state by name, and the number of steps done: with the settings all that a run continues from. */
+export interface TrainerState {
+  readonly step: number
+  readonly tensors: Readonly<Record<string, { readonly shape: readonly number[]; readonly data: Float32Array }>>
+}
+
+/** What one step says of itself. */
+export interface StepReport {
+  /** Steps done, this one included. */
+  readonly step: number
+  /** Each loss by name, unweighted, and `total`, the weighted sum. */
+  readonly losses: Readonly<Record<string, number>>
+  /** The learning rate this step was made with. */
+  readonly learningRate: number
+}
+
+export interface TrainerOptions {
+  readonly runtime: Runtime
+  readonly guidance: GuidanceModel
+  /** RGB at training size, [0, 1]. */
+  readonly photo: FloatImage
+  /** One channel at training size; alpha is multiplied by it. */
+  readonly mask?: FloatImage
+  readonly settings: ImageSettings
+  readonly texts: Texts
+  /** Continue from here, bit for bit on the CPU. */
+  readonly state?: TrainerState
+  /** Widths of the generator; tests use narrow ones. Default: the published ones, or the preset's. */
+  readonly generator?: GeneratorShape
+  readonly onCompile?: (size: { width: number; height: number; seconds: number }) => void
+}
+
+/** Trains one edit layer for one photo. */
+export interface Trainer {
+  /** Steps done. */
+  readonly step: number
+  /** Steps of the whole run. */
+  readonly steps: number
+  readonly device: string
+  /** One step. @throws LOSS_NOT_FINITE, with the state as it was before it */
+  train(): Promise<StepReport>
+  /** The edit layer of the whole photo at training size: RGBA, straight alpha. */
+  layer(): Promise<FloatImage>
+  state(): Promise<TrainerState>
+  dispose(): Promise<void>
+}
+
+/** Embeds the texts, prepares the maps and the first parameters. */
+export async function createTrainer(options: TrainerOptions): Promise<Trainer> {
+  const { runtime, guidance, photo, mask, settings, texts, state } = options
+  const generator = options.generator ?? { ...publishedGenerator, width: settings.generatorWidth }
+  if (Math.min(photo.width, photo.height) < SMALLEST_SIDE) {
+    throw new Text2LiveError('INPUT_TOO_SMALL',
+      `The generator needs at least ${SMALLEST_SIDE} px on each side to train on; the photo has ${photo.width}x${photo.height}. Use a larger photo or --size.`)
+  }
+  const targets = await embedTexts(guidance, texts, settings.truncate)
+  const located = targets.region && settings.relevancy === 'edges' ? await relevancyMap(photo, targets.region, guidance, runtime) : null
+  const emphasis = located && settings.sparsityMap > 0 ? emphasisOf(located, settings.sparsityMap) : null
+  const runner = new StepRunner({
+    runtime, guidance, targets, settings, generator,
+    ...(state ? { vectors: vectorsOf(state) } : {}), ...(options.onCompile ? { onCompile: options.onCompile } : {}),
+  })
+  let done = state?.step ?? 0
+
+  const item = (picture: FloatImage, name: string, place: (map: FloatImage) => FloatImage): StepItem => ({
+    picture,
+    views: drawAllViews(settings, name, done, picture),
+    ...(mask ? { mask: place(mask) } : {}), ...(located ? { relevancy: place(located) } : {}), ...(emphasis ? { emphasis: place(emphasis) } : {}),
+  })
+
+  return {
+    get step() { return done },
+    steps: settings.steps,
+    device: runtime.device,
+    async train() {
+      const draw = drawExample(randomStream(settings.seed, 'example', done), photo, settings)
+      const items = [item(internalExample(photo, draw), 'example', (map) => placeLike(map, draw))]
+      if (settings.wholeImageEvery > 0 && done % settings.wholeImageEvery === 0) items.push(item(photo, 'whole', (map) => map))
+      const learningRate = learningRateAt(done, settings)
+      const { losses } = await runner.step({
+        items, learningRate, k: done,
+        bootstrapWeight: targets.region ? bootstrapWeightAt(done, settings) : 0,
+        shares: drawAllShares(settings, done, targets),
+      })
+      done += 1
+      return { step: done, losses, learningRate }
+    },
+    async layer() {
+      const layer = await runner.layer(photo)
+      const n = layer.width * layer.height
+      if (mask) for (let i = 0; i < n; i++) layer.data[3 * n + i] = layer.data[3 * n + i]! * mask.data[i]!
+      return layer
+    },
+    async state() {
+      const vectors = await runner.vectors()
+      return { step: done, tensors: Object.fromEntries(vectorNames.map((name) => [name, { shape: [vectors[name].length], data: vectors[name] }])) }
+    },
+    dispose: () => runner.dispose(),
+  }
+}
+
+/** The draws of every set of views the settings use, each from its own stream. */
+function drawAllViews(settings: ImageSettings, item: string, step: number, picture: Size): StepItem['views'] {
+  const plan = viewPlan({ width: picture.width, height: picture.height }, settings)
+  const sets = new Set(viewSets.map((set) => viewSetOf(set, settings.viewSharing)))
+  return Object.fromEntries([...sets].map((set) =>
+    [set, drawViews(randomStream(settings.seed, `views ${item} ${set}`, step), plan.count, plan.source, plan.view)]))
+}
+
+function drawAllShares(settings: ImageSettings, step: number, targets: Awaited<ReturnType<typeof embedTexts>>) {
+  const shares = (name: string, count: number) => drawShares(randomStream(settings.seed, `texts ${name}`, step), count, settings.textSampling)
+  const composition = shares('composition', targets.composition.shape[0])
+  // With one text per step, the directional loss takes the change towards the same text (supplement 2.2).
+  const same = settings.textSampling === 'one' && targets.direction.shape[0] === targets.composition.shape[0]
+  return {
+    composition,
+    direction: same ? composition : shares('directional', targets.direction.shape[0]),
+    screen: shares('screen', targets.screen.shape[0]),
+  }
+}
+
+/** Multiplier of the sparsity penalty: 1 on the region, 1 + strength where its relevancy is 0. */
+function emphasisOf(relevancy: FloatImage, strength: number): FloatImage {
+  return { ...relevancy, data: relevancy.data.map((x) => 1 + strength * (1 - x)) }
+}
+
+function vectorsOf(state: TrainerState): Record<VectorName, Float32Array> {
+  return Object.fromEntries(vectorNames.map((name) => {
+    const tensor = state.tensors[name]
+    if (!tensor) throw new Text2LiveError('CHECKPOINT_INVALID', `Expected the checkpoint to hold a tensor "${name}"; it has ${Object.keys(state.tensors).join(', ')}.`)
+    return [name, tensor.data]
+  })) as Record<VectorName, Float32Array>
+}
