@@ -1,8 +1,8 @@
 import { Text2LiveError } from '../../errors.js'
 import { type Value, show } from '../graph.js'
-import { reduceSum } from './reduce.js'
+import { reduceSum, reshape } from './broadcasting.js'
 import { gemm, matmul, swapLast } from './linear.js'
-import { concat, flip, pad, reshape, slice, transpose } from './shape.js'
+import { concat, flip, pad, slice, transpose } from './shape.js'
 
 export interface ConvOptions {
   /** [O], added to every pixel of output channel o. */

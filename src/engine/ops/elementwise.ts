@@ -1,7 +1,6 @@
 import { Text2LiveError } from '../../errors.js'
-import { type DType, type Shape, type Value, sameShape, show } from '../graph.js'
-import { reduceSum } from './reduce.js'
-import { expand, reshape } from './shape.js'
+import { type DType, type Shape, type Value, show } from '../graph.js'
+import { sumTo } from './broadcasting.js'
 
 /** A tensor or a JavaScript number, which becomes a scalar constant. */
 export type Operand = Value | number
@@ -134,19 +133,6 @@ export function step(x: Value): Value {
 /** 1 where x is 0, else 0 (exact for |x| > 1e-30). */
 function isZero(x: Value): Value {
   return sub(1, clip(mul(abs(x), STEEP), 0, 1))
-}
-
-/** The gradient of broadcasting: sums `g` over the axes along which `shape` was repeated. */
-export function sumTo(g: Value, shape: Shape): Value {
-  if (sameShape(g.shape, shape)) return g
-  const padded = [...new Array<number>(g.shape.length - shape.length).fill(1), ...shape]
-  const axes = padded.flatMap((n, i) => (n === 1 && g.shape[i] !== 1 ? [i] : []))
-  return reshape(axes.length > 0 ? reduceSum(g, axes, { keepDims: true }) : g, shape)
-}
-
-/** `x` repeated to `shape` if it is smaller. */
-export function broadcastTo(x: Value, shape: Shape): Value {
-  return sameShape(x.shape, shape) ? x : expand(x, shape)
 }
 
 export const ONNX_TYPES: Readonly<Record<DType, number>> = { float32: 1, int32: 6, int64: 7, bool: 9 }

@@ -1,6 +1,6 @@
 import { Text2LiveError } from '../../errors.js'
 import { type Value, show } from '../graph.js'
-import { sumTo } from './elementwise.js'
+import { sumTo } from './broadcasting.js'
 import { transpose } from './shape.js'
 
 /** Matrix product over the last two axes, leading axes broadcast: [..., m, k] x [..., k, n] -> [..., m, n]. */

@@ -1,8 +1,8 @@
 import { Text2LiveError } from '../../errors.js'
 import { type Value, show, withGradient } from '../graph.js'
+import { reduceSum, reshape } from './broadcasting.js'
 import { add, div, exp, log, mul, neg, reciprocal, sqrt, square, sub } from './elementwise.js'
-import { reduceMax, reduceMean, reduceSum } from './reduce.js'
-import { reshape } from './shape.js'
+import { reduceMax, reduceMean } from './reduce.js'
 
 /** exp(x) / sum exp over the last axis. */
 export function softmax(x: Value): Value {

@@ -1,9 +1,10 @@
 import { Text2LiveError } from '../../errors.js'
 import { type Value, show, sizeOf } from '../graph.js'
+import { expand, reshape } from './broadcasting.js'
 import { conv2d } from './convolution.js'
 import { add, cast, clip, floor, mul, step, sub } from './elementwise.js'
 import { matmul } from './linear.js'
-import { expand, pad, reshape, scatterAdd, slice } from './shape.js'
+import { pad, scatterAdd, slice } from './shape.js'
 
 /** Twice the size, bilinear, half-pixel centres (align_corners false): [N, C, H, W] -> [N, C, 2H, 2W]. */
 export function upsample2x(x: Value): Value {

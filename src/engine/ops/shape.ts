@@ -1,18 +1,7 @@
 import { Text2LiveError } from '../../errors.js'
 import { type Shape, type Value, dim, sameShape, show, sizeOf } from '../graph.js'
-import { add, sumTo } from './elementwise.js'
-
-/** The same elements in another shape; one length may be -1 and is inferred. */
-export function reshape(x: Value, shape: Shape): Value {
-  const known = shape.filter((n) => n !== -1).reduce((product, n) => product * n, 1)
-  const full = shape.map((n) => (n === -1 ? sizeOf(x.shape) / known : n))
-  if (sizeOf(full) !== sizeOf(x.shape)) throw new Text2LiveError('SHAPE_MISMATCH', `Reshape: ${show(x.shape)} does not fit ${show(shape)}`)
-  if (sameShape(full, x.shape)) return x
-  return x.graph.apply({
-    op: 'Reshape', inputs: [x, x.graph.constant(full, [full.length], 'int64')], shape: full, dtype: x.dtype,
-    gradient: (g) => [() => reshape(g, x.shape), null],
-  })
-}
+import { expand, reshape } from './broadcasting.js'
+import { add } from './elementwise.js'
 
 /** Axes in the order `perm`. */
 export function transpose(x: Value, perm: readonly number[]): Value {
@@ -24,19 +13,6 @@ export function transpose(x: Value, perm: readonly number[]): Value {
   return x.graph.apply({
     op: 'Transpose', inputs: [x], shape: perm.map((axis) => dim('Transpose', x.shape, axis)), dtype: x.dtype, attributes: { perm },
     gradient: (g) => [() => transpose(g, inverse)],
-  })
-}
-
-/** Repeats axes of length 1 up to `shape`. */
-export function expand(x: Value, shape: Shape): Value {
-  if (sameShape(x.shape, shape)) return x
-  const offset = shape.length - x.shape.length
-  if (offset < 0 || x.shape.some((n, i) => n !== 1 && n !== shape[i + offset])) {
-    throw new Text2LiveError('SHAPE_MISMATCH', `Expand: ${show(x.shape)} does not broadcast to ${show(shape)}`)
-  }
-  return x.graph.apply({
-    op: 'Expand', inputs: [x, x.graph.constant(shape, [shape.length], 'int64')], shape, dtype: x.dtype,
-    gradient: (g) => [() => sumTo(g, x.shape), null],
   })
 }
 
