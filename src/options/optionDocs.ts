@@ -13,6 +13,7 @@ export function renderOptionDocs(): string {
     '',
     'Each option is a flag of the command, a key of a `--config` file (as named here, or as the flag without `--`) and a field of `editImage`.',
     'Flags override the config file, the config file overrides the preset, the preset overrides the defaults.',
+    `The defaults below are those of the preset \`${imageOptions.preset.default}\`; the table at the end shows the others.`,
     '',
     ...groups.flatMap(groupSection),
     ...presetSection(),
@@ -26,7 +27,7 @@ function groupSection(group: OptionGroup): string[] {
     '',
     '| option | flag | takes | default | meaning |',
     '|--|--|--|--|--|',
-    ...names.map((name) => `| \`${name}\` | ${flagCell(name)} | ${cell(describeValues(optionRow(name)))} | ${cell(describeDefault(optionRow(name)))} | ${cell(meaning(optionRow(name)))} |`),
+    ...names.map((name) => `| \`${name}\` | ${flagCell(name)} | ${cell(describeValues(optionRow(name)))} | ${cell(describeDefault(name))} | ${cell(meaning(optionRow(name)))} |`),
     '',
   ]
 }
@@ -39,7 +40,7 @@ function presetSection(): string[] {
     '',
     `| option | ${presetNames.join(' | ')} |`,
     `|--|${presetNames.map(() => '--').join('|')}|`,
-    ...changed.map((name) => `| \`${name}\` | ${presetNames.map((preset) => String(presetValue(preset, name) ?? describeDefault(optionRow(name)))).join(' | ')} |`),
+    ...changed.map((name) => `| \`${name}\` | ${presetNames.map((preset) => String(presetValue(preset, name) ?? plainDefault(optionRow(name)))).join(' | ')} |`),
     '',
   ]
 }
@@ -54,8 +55,14 @@ const flagCell = (name: OptionName): string => {
 
 const cell = (text: string): string => text.replaceAll('|', '\\|')
 
-/** The default as a person reads it: "16", "same as --prompt", "none". */
-export function describeDefault(row: OptionRow): string {
+/** The default as a person meets it, that is with the default preset: "8", "same as --prompt", "none". */
+export function describeDefault(name: OptionName): string {
+  const value = presetValue(imageOptions.preset.default, name)
+  const row = optionRow(name)
+  return plainDefault(value === undefined ? row : { ...row, default: value } as OptionRow)
+}
+
+function plainDefault(row: OptionRow): string {
   if (row.sameAs !== undefined) return `same as ${optionFlag(row.sameAs as OptionName)}`
   if (row.type === 'switch') return row.default ? 'on' : 'off'
   if (row.default === null || (Array.isArray(row.default) && row.default.length === 0)) return 'none'

@@ -4,9 +4,8 @@ import { writeError as mediaWriteError } from '../media/node/atomicWrite.js'
 /** Turns what the file system says while writing `path` into a coded error; other errors pass unchanged. */
 export function writeError(cause: unknown, path: string): unknown {
   if (cause instanceof Text2LiveError || !isSystemError(cause)) return cause
-  if (cause.code === 'ENAMETOOLONG') {
-    return new Text2LiveError('OUTPUT_NOT_WRITABLE', `"${path}" cannot be written: the name is too long. Choose another folder with --out.`, { cause })
-  }
+  const reason = cause.code === 'ENAMETOOLONG' ? 'the name is too long' : cause.code === 'EEXIST' ? 'a file stands where a folder should be' : null
+  if (reason !== null) return new Text2LiveError('OUTPUT_NOT_WRITABLE', `"${path}" cannot be written: ${reason}. Choose another folder with --out.`, { cause })
   return mediaWriteError(path, cause)
 }
 

@@ -6,7 +6,6 @@ import { atomicWrite } from '../media/node/atomicWrite.js'
 import { encodeOra } from '../media/node/encodeOra.js'
 import { encodePng } from '../media/node/encodePng.js'
 import { encodePsd } from '../media/node/encodePsd.js'
-import { quantise } from '../media/quantise.js'
 import { refineLayer } from '../media/refineLayer.js'
 import { outputFiles, type OutputName, type RunEvent, type StepEvent } from './events.js'
 import type { ImageInput } from './imageInput.js'
@@ -22,8 +21,8 @@ export type OutputFiles = Readonly<Record<OutputName, Uint8Array>>
 export async function makeOutputs(input: ImageInput, layer: FloatImage, steps: readonly StepEvent[]): Promise<OutputFiles> {
   const { photo, bounds, training } = input
   const full = within(bounds, refineLayer(photo.rgb, layer, training.photo))
-  const { composite, edit, alpha, greenscreen } = composeOutputs(photo.rgb, full, photo.bitDepth, photo.alpha)
-  const layers = { photo: quantise(photo.rgb, photo.bitDepth), edit, composite }
+  const { photo: ground, composite, edit, alpha, greenscreen } = composeOutputs(photo.rgb, full, photo.bitDepth, photo.alpha)
+  const layers = { photo: ground, edit, composite }
   return {
     composite: await encodePng(composite),
     edit: await encodePng(edit),

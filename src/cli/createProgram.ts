@@ -1,0 +1,45 @@
+import { Command } from 'commander'
+import { createRequire } from 'node:module'
+import { doctorCommand } from './doctorCommand.js'
+import { exportStepCommand } from './exportStepCommand.js'
+import { imageCommand } from './imageCommand.js'
+import { renderCommand } from './renderCommand.js'
+import type { Terminal } from './runCommand.js'
+
+/** Version of the installed package. */
+export const version = (createRequire(import.meta.url)('../../package.json') as { version: string }).version
+
+/** Sets the exit status that the program ends with when nothing was thrown. */
+export type SetStatus = (status: number) => void
+
+/** The command line, without running it. Errors of usage are thrown, nothing ends the process. */
+export function createProgram(terminal: Terminal, setStatus: SetStatus): Command {
+  const program = new Command('text2live')
+    .description('Edit a photo with a sentence. A small network is trained on the photo alone until it paints an edit layer (colour and '
+      + 'opacity) that makes the photo show what you say; the photo itself is never repainted.')
+    .version(version, '-V, --version', 'print the version')
+    .helpOption('-h, --help', 'show this text')
+    .addHelpText('after', `
+Examples:
+  $ text2live image teapot.jpg "golden teapot" --source teapot --region teapot
+      a first edit: what it becomes, what it is now, where to begin
+  $ text2live image teapot.jpg "golden teapot" --preset preview
+      a first impression in seconds
+  $ text2live image --resume runs/teapot-1
+      go on after Ctrl-C or a crash
+  $ text2live doctor
+      what works on this machine
+
+Each command explains itself: text2live image --help. All options: docs/options.md.`)
+  for (const command of [imageCommand, renderCommand, doctorCommand, exportStepCommand]) program.addCommand(command(terminal, setStatus))
+  program.helpCommand(false)
+  for (const command of [program, ...program.commands]) {
+    command.exitOverride().showSuggestionAfterError(false).configureOutput({
+      writeOut: (text) => void terminal.stdout.write(text),
+      // What commander would print is thrown, and printed as one of our errors.
+      writeErr: () => undefined,
+      getOutHelpWidth: () => terminal.width,
+    })
+  }
+  return program
+}

@@ -1,0 +1,34 @@
+import { Command } from 'commander'
+import type { DoctorReport } from '../run/examineMachine.js'
+import type { SetStatus } from './createProgram.js'
+import type { Terminal } from './runCommand.js'
+
+/** `text2live doctor` */
+export function doctorCommand(terminal: Terminal, setStatus: SetStatus): Command {
+  return new Command('doctor')
+    .description('say what devices, models and picture formats work here')
+    .option('--json', 'print one line of JSON')
+    .helpOption('-h, --help', 'show this text')
+    .action(async ({ json }: { json?: true }) => {
+      const { examineMachine } = await import('../run/examineMachine.js')
+      const report = await examineMachine()
+      terminal.stdout.write(json === true ? `${JSON.stringify(report)}\n` : doctorText(report))
+      setStatus(report.healthy ? 0 : 1)
+    })
+}
+
+/** The report for a person, one finding a line. */
+export function doctorText({ versions, cpu, memory, devices, starter, formats, healthy }: DoctorReport): string {
+  const gigabytes = (bytes: number): string => `${(bytes / 1e9).toFixed(1)} GB`
+  const lines = [
+    ...Object.entries(versions).map(([name, version]) => [name, version]),
+    ['processor', `${cpu.model}, ${cpu.cores} cores`],
+    ['memory', `${gigabytes(memory.total)}, ${gigabytes(memory.free)} free`],
+    ...devices.map((probe) => [`device ${probe.device}`, probe.works ? `works (a test convolution takes ${probe.milliseconds.toFixed(1)} ms)` : `does not work: ${probe.reason}`]),
+    ['starter model', starter.intact ? `intact, ${starter.files} files` : `damaged: ${starter.problem}`],
+    ...formats.map(({ format, reads, problem }) => [`format ${format}`, reads ? 'can be read' : `cannot be read: ${problem}`]),
+  ]
+  const width = Math.max(...lines.map(([name]) => name?.length ?? 0))
+  const verdict = healthy ? 'All that a run on the CPU needs works.' : 'Something that a run on the CPU needs does not work; see above.'
+  return `${lines.map(([name, finding]) => `${name?.padEnd(width)}  ${finding}`).join('\n')}\n\n${verdict}\n`
+}

@@ -1,0 +1,46 @@
+import { Command } from 'commander'
+import { optionNames, type OptionName } from '../options/imageOptions.js'
+import { validateOptions } from '../options/resolveSettings.js'
+import type { EditOptions } from '../run/editImage.js'
+import type { SetStatus } from './createProgram.js'
+import { followRun } from './followRun.js'
+import { addOptionFlags, givenFlags } from './optionFlags.js'
+import type { Terminal } from './runCommand.js'
+
+const flags: readonly OptionName[] = optionNames.filter((name) => name !== 'photo')
+
+/** `text2live image <photo> "<prompt>"` */
+export function imageCommand(terminal: Terminal, setStatus: SetStatus): Command {
+  const command = new Command('image')
+    .description('edit a photo with a sentence')
+    .usage('<photo> "<prompt>" [options]')
+    .argument('[photo]', 'the photo to edit: JPEG, PNG, WebP, AVIF or TIFF')
+    .argument('[prompt]', 'what the edited photo shows')
+    .helpOption('-h, --help', 'show this text')
+    .option('--resume <folder>', 'continue a run from its last checkpoint')
+  addOptionFlags(command, flags)
+  return command
+    .addHelpText('after', `
+Examples:
+  $ text2live image teapot.jpg "golden teapot"
+      the least there is to say; the run folder is runs/teapot-1
+  $ text2live image teapot.jpg "golden teapot" --source teapot --region teapot
+      better: say what the photo shows and where the edit goes
+  $ text2live image cat.jpg "a cat made of stained glass" --prompt "stained glass cat" --screen "stained glass"
+      two wordings of one edit, and what the edit layer is made of
+  $ text2live image street.jpg "street in heavy snow" --mask ground.png --seeds 4
+      inside a mask, four variations and a contact sheet
+  $ text2live image --config golden_horse.yaml --preset reference
+      an example of the published code, trained as that code trains
+  $ text2live image --resume runs/teapot-1
+      go on where Ctrl-C or a crash ended it`)
+    .action(async (photo: string | undefined, prompt: string | undefined, parsed: Record<string, unknown>) => {
+      const given = givenFlags(parsed)
+      const prompts = [...(prompt === undefined ? [] : [prompt]), ...(given.prompt ?? []) as readonly string[]]
+      const resume = parsed['resume'] as string | undefined
+      const options: EditOptions = { ...given, ...(photo === undefined ? {} : { photo }), ...(prompts.length === 0 ? {} : { prompt: prompts }) }
+      validateOptions(prompts.length === 0 ? {} : { prompt: prompts })
+      const { runImage } = await import('../run/editImage.js')
+      setStatus(await followRun((environment, emit) => runImage(resume === undefined ? options : { ...options, resume }, environment, emit), given.json === true, terminal))
+    })
+}

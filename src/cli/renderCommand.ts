@@ -1,0 +1,21 @@
+import { Command } from 'commander'
+import type { SetStatus } from './createProgram.js'
+import { followRun } from './followRun.js'
+import type { Terminal } from './runCommand.js'
+
+/** `text2live render <folder>` */
+export function renderCommand(terminal: Terminal, setStatus: SetStatus): Command {
+  return new Command('render')
+    .description('write the outputs of a run again, from its checkpoint')
+    .argument('<folder>', 'the run folder')
+    .option('--json', 'print events as NDJSON on stdout and nothing else')
+    .helpOption('-h, --help', 'show this text')
+    .addHelpText('after', `
+Example:
+  $ text2live render runs/teapot-1
+      composite.png, edit.png, layers.psd and the rest, as of the last checkpoint`)
+    .action(async (folder: string, { json }: { json?: true }) => {
+      const { renderRun } = await import('../run/renderRun.js')
+      setStatus(await followRun((environment, emit) => renderRun(folder, environment, emit), json === true, terminal))
+    })
+}

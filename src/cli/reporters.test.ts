@@ -1,0 +1,60 @@
+import { expect, test } from 'vitest'
+import type { RunEvent, StepEvent } from '../run/events.js'
+import { Text2LiveError } from '../errors.js'
+import { errorText } from './errorText.js'
+import { duration, jsonReporter, shellWord, stepLine, textReporter } from './reporters.js'
+
+const step = (n: number, steps = 150): StepEvent => ({
+  type: 'step', step: n, steps, losses: { total: 1.23456, composition: 0.5, sparsity: 0.0123 }, learningRate: 0.0025, seconds: 0.61, secondsLeft: 70, memory: 812e6, device: 'cpu',
+})
+
+function reported(events: RunEvent[], make: typeof textReporter, isTTY: boolean): string {
+  let text = ''
+  const reporter = make({ isTTY, columns: 60, write: (part: string) => { text += part } })
+  for (const event of events) reporter.report(event)
+  reporter.end()
+  return text
+}
+
+test('a step line has step, losses, time left, memory and device', () => {
+  expect(stepLine(step(12))).toBe('step 12/150  loss 1.235 (composition 0.500, sparsity 0.0123)  1m 10s left  0.61 s/step  812 MB  cpu')
+})
+
+test('plain lines are about fifty, the first and the last among them', () => {
+  const lines = reported(Array.from({ length: 150 }, (_, i) => step(i + 1)), textReporter, false).trim().split('\n')
+  expect(lines.length).toBeGreaterThan(40)
+  expect(lines.length).toBeLessThan(60)
+  expect(lines.at(0)).toMatch(/^step 1\/150 /)
+  expect(lines.at(-1)).toMatch(/^step 150\/150 /)
+})
+
+test('on a terminal one line is written over and never wider than the terminal', () => {
+  const text = reported([step(1), step(2), { type: 'note', message: 'x' }, step(150)], textReporter, true)
+  expect(text.split('\n')).toHaveLength(3)
+  for (const line of text.split(/\r\u001b\[K|\n/)) expect(line.length).toBeLessThan(60)
+})
+
+test('NDJSON is one object a line, without the bytes of a preview', () => {
+  const lines = reported([step(1), { type: 'preview', step: 1, path: 'p.png', png: new Uint8Array(9) }], jsonReporter, false).trim().split('\n')
+  expect(lines.map((line) => JSON.parse(line) as unknown)).toEqual([step(1), { type: 'preview', step: 1, path: 'p.png' }])
+})
+
+test('says how to go on after an interruption, in words a shell takes', () => {
+  const text = reported([{ type: 'interrupted', step: 3, steps: 9, seconds: 1, folder: 'my runs/a' }], textReporter, false)
+  expect(text).toBe('stopped after step 3 of 9; the outputs show that state.\nTo go on: text2live image --resume \'my runs/a\'\n')
+  expect(shellWord('it\'s')).toBe('\'it\'\\\'\'s\'')
+})
+
+test('durations', () => {
+  expect([0, 59.4, 60, 200, 3600, 3909].map(duration)).toEqual(['0s', '59s', '1m 00s', '3m 20s', '1h 00m', '1h 05m'])
+})
+
+test('an error is a wrapped paragraph; an excerpt keeps its lines; a trace only for debugging', () => {
+  const error = new Text2LiveError('CONFIG_INVALID', `${'word '.repeat(30)}at line 2:\n  a: [  b\n     ^\nCorrect it.`)
+  const text = errorText(error, 80, false)
+  expect(text.split('\n').every((line) => line.length <= 80)).toBe(true)
+  expect(text).toContain('\n  a: [  b\n     ^\nCorrect it.\n')
+  expect(text).not.toContain('reporters.test')
+  expect(errorText(error, 80, true)).toContain('reporters.test')
+  expect(errorText(new TypeError('odd'), 200, false)).toMatch(/^error INTERNAL: Something went wrong that should not: odd\./)
+})

@@ -1,0 +1,86 @@
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { optionFlag, optionNames } from '../options/imageOptions.js'
+import { runCommand } from './runCommand.js'
+
+const start = process.cwd()
+let home: string
+beforeAll(() => {
+  home = mkdtempSync(join(tmpdir(), 'text2live-cli-'))
+  process.chdir(home)
+  writeFileSync('notes.txt', 'not a picture')
+  writeFileSync('empty.jpg', '')
+  writeFileSync('broken.yaml', 'prompt: "gold\n')
+  writeFileSync('typo.yaml', 'stesp: 3\n')
+})
+afterAll(() => {
+  process.chdir(start)
+  rmSync(home, { recursive: true, force: true })
+})
+
+async function command(...args: string[]): Promise<{ status: number; out: string; err: string }> {
+  const written = { out: '', err: '' }
+  const stream = (name: 'out' | 'err') => ({ write: (text: string) => { written[name] += text } })
+  const status = await runCommand(args, { stdout: stream('out'), stderr: stream('err'), width: 500, debug: false })
+  return { status, ...written }
+}
+
+test('help teaches with examples and costs nothing', async () => {
+  const { status, out, err } = await command('--help')
+  expect({ status, err }).toEqual({ status: 0, err: '' })
+  expect(out).toContain('Usage: text2live [options] [command]')
+  expect(out).toContain('$ text2live image teapot.jpg "golden teapot" --source teapot --region teapot')
+  expect((await command()).out).toBe(out)
+})
+
+test('help of image lists every flag of the option table under its heading', async () => {
+  const { out } = await command('image', '--help')
+  for (const name of optionNames.filter((name) => name !== 'photo')) expect(out, name).toContain(` ${optionFlag(name)}`)
+  expect(out.split('\n').slice(0, 8)).toEqual([
+    'Usage: text2live image <photo> "<prompt>" [options]', '', 'edit a photo with a sentence', '', 'Arguments:',
+    '  photo                        the photo to edit: JPEG, PNG, WebP, AVIF or TIFF', '  prompt                       what the edited photo shows', '',
+  ])
+})
+
+test('version is that of the package', async () => {
+  expect(await command('--version')).toEqual({ status: 0, out: expect.stringMatching(/^\d+\.\d+\.\d+\n$/), err: '' })
+})
+
+test.each([
+  [['imag', 'a.jpg'], 'COMMAND_UNKNOWN: There is no command "imag". The nearest is "image". "text2live --help" lists all.'],
+  [['notes.txt', 'golden bowl'], 'COMMAND_UNKNOWN: There is no command "notes.txt". To edit that photo: text2live image notes.txt "golden teapot"'],
+  [['image', 'a.jpg', 'gold', '--learnin-rate', '1'], 'OPTION_UNKNOWN: There is no option "--learnin-rate". The nearest is "--learning-rate". "text2live image --help" lists all.'],
+  [['image', 'a.jpg', 'gold', '--stps=3'], 'OPTION_UNKNOWN: There is no option "--stps". The nearest is "--steps". "text2live image --help" lists all.'],
+  [['image', 'a.jpg', 'gold', '--steps'], 'OPTION_INVALID: --steps <n> needs a value after it, and none came. "text2live image --help" shows examples.'],
+  [['image', 'a.jpg', 'gold', '--steps', 'ten'], 'OPTION_INVALID: --steps takes a whole number from 1 to 1000000 (steps); got "ten". For example: --steps 200'],
+  [['image', 'a.jpg', 'gold', '--size', '100'], 'OPTION_INVALID: --size takes a whole number from 192 to 4096 (px), or 0: the photo as it is; got "100". For example: --size 256'],
+  [['image', 'a.jpg', 'gold', '--preset', 'fsat'], 'OPTION_INVALID: --preset takes one of fast, preview, reference, paper; got "fsat". Did you mean "fast"?'],
+  [['image', 'a.jpg', 'gold', '--device', 'wbgpu'], 'OPTION_INVALID: --device takes one of auto, cpu, webgpu, cuda; got "wbgpu". Did you mean "webgpu"?'],
+  [['image', 'a.jpg', 'golden', 'teapot'], 'OPTION_INVALID: text2live image takes one photo and one prompt; more words came. Put the prompt in quotes, for example: '
+    + 'text2live image teapot.jpg "golden teapot"'],
+  [['image', 'a.jpg', ' '], 'PROMPT_EMPTY: prompt takes words, for example "golden teapot"; got an empty text. Give a text or leave prompt out.'],
+  [['image', 'a.jpg'], 'PROMPT_EMPTY: A prompt is needed: say what the edited photo shows. For example: text2live image teapot.jpg "golden teapot"'],
+  [['image'], 'PROMPT_EMPTY: A prompt is needed: say what the edited photo shows. For example: text2live image teapot.jpg "golden teapot"'],
+  [['image', 'a.jpg', 'gold'], 'INPUT_NOT_FOUND: Expected an image file, but there is no file "a.jpg". Check the path.'],
+  [['image', 'empty.jpg', 'gold'], 'INPUT_EMPTY: "empty.jpg" is empty (0 bytes). Give a JPEG, PNG, WebP, AVIF or TIFF file.'],
+  [['image', 'notes.txt', 'gold'], 'INPUT_NOT_IMAGE: Expected a JPEG, PNG, WebP, AVIF or TIFF file, but "notes.txt" looks like text ("not a picture"). Convert it to one of these.'],
+  [['image', '--config', 'no.yaml'], 'CONFIG_INVALID: There should be a YAML file at "no.yaml", but there is nothing. Check the path.'],
+  [['image', '--config', 'broken.yaml'], 'CONFIG_INVALID: broken.yaml is not valid YAML, at line 2, column 1:\n  \n  ^\nMissing closing "quote. Correct that line.'],
+  [['image', '--config', 'typo.yaml'], 'CONFIG_UNKNOWN_KEY: typo.yaml:1: there is no option "stesp". The nearest is "steps". Correct the name or remove the line; docs/options.md lists all.'],
+  [['image', '--resume', 'gone'], 'RUN_NOT_FOUND: There should be a run folder at "gone", but there is nothing. Check the path; runs are made in runs/ unless --out says otherwise.'],
+  [['image', 'a.jpg', '--resume', 'gone'], 'OPTION_INVALID: A run is continued with the photo it was started with; leave that out beside --resume, or start a new run.'],
+  [['render'], 'OPTION_INVALID: text2live render needs a folder, and none came. "text2live render --help" shows examples.'],
+  [['render', '.'], 'RUN_INVALID: "." is not a run folder: it holds no config.yaml of ours. Give the folder that a run was written to.'],
+])('%j ends with status 2 and says why', async (args, text) => {
+  expect(await command(...args)).toEqual({ status: 2, out: '', err: `error ${text}\n` })
+  expect(readdirSync('.')).toHaveLength(4)
+})
+
+test('with --json the error is an event on stdout too, and the words for people are on stderr', async () => {
+  const { status, out, err } = await command('image', 'a.jpg', 'gold', '--json', '--source', 'bowl')
+  expect(status).toBe(2)
+  expect(JSON.parse(out)).toEqual({ type: 'error', code: 'INPUT_NOT_FOUND', message: 'Expected an image file, but there is no file "a.jpg". Check the path.' })
+  expect(err).toMatch(/^error INPUT_NOT_FOUND: /)
+})

@@ -1,0 +1,34 @@
+import { CommanderError } from 'commander'
+import { createProgram } from './createProgram.js'
+import { errorText, unexpected } from './errorText.js'
+import type { Output } from './reporters.js'
+import { usageError } from './usageError.js'
+import { Text2LiveError } from '../errors.js'
+import { eventLine } from '../run/events.js'
+
+/** The streams a command writes to. */
+export interface Terminal {
+  readonly stdout: Output
+  readonly stderr: Output
+  /** Characters in a line of help or of an error. */
+  readonly width: number
+  /** Print stack traces too. */
+  readonly debug: boolean
+}
+
+/** Runs one command line and gives its exit status: 0; 2 for input and usage, 1 for what fails while running, 130 for Ctrl-C. */
+export async function runCommand(args: readonly string[], terminal: Terminal): Promise<number> {
+  let status = 0
+  const program = createProgram(terminal, (code) => { status = code })
+  try {
+    if (args.length === 0) program.outputHelp()
+    else await program.parseAsync(args, { from: 'user' })
+    return status
+  } catch (error) {
+    if (error instanceof CommanderError && error.exitCode === 0) return 0
+    const coded = error instanceof CommanderError ? usageError(error, program, args) : error instanceof Text2LiveError ? error : unexpected(error)
+    if (args.includes('--json')) terminal.stdout.write(eventLine({ type: 'error', code: coded.code, message: coded.message }))
+    terminal.stderr.write(errorText(coded, terminal.width, terminal.debug))
+    return coded.exitStatus
+  }
+}

@@ -1,0 +1,41 @@
+import type { Command, CommanderError } from 'commander'
+import { existsSync } from 'node:fs'
+import { Text2LiveError } from '../errors.js'
+import { nearestName } from '../options/nearestName.js'
+
+/** Commander's complaint as one of ours: what was expected, what came, what to do. */
+export function usageError(error: CommanderError, program: Command, args: readonly string[]): Text2LiveError {
+  const [command] = args.filter((arg) => !arg.startsWith('-'))
+  const active = program.commands.find((candidate) => candidate.name() === command) ?? program
+  const usage = active === program ? 'text2live --help' : `text2live ${active.name()} --help`
+  const quoted = /'([^']*)'/.exec(error.message)?.[1] ?? ''
+  switch (error.code) {
+    case 'commander.unknownOption':
+      return unknownOption(quoted.split('=')[0] ?? quoted, active, usage)
+    case 'commander.unknownCommand':
+      return unknownCommand(command ?? quoted, program)
+    case 'commander.optionMissingArgument':
+      return new Text2LiveError('OPTION_INVALID', `${quoted} needs a value after it, and none came. "${usage}" shows examples.`)
+    case 'commander.excessArguments':
+      return new Text2LiveError('OPTION_INVALID', active.name() === 'image'
+        ? 'text2live image takes one photo and one prompt; more words came. Put the prompt in quotes, for example: text2live image teapot.jpg "golden teapot"'
+        : `text2live ${active.name()} got more words than it takes. "${usage}" shows what it takes.`)
+    case 'commander.missingArgument':
+      return new Text2LiveError('OPTION_INVALID', `text2live ${active.name()} needs ${quoted === '' ? 'an argument' : `a ${quoted}`}, and none came. "${usage}" shows examples.`)
+    default:
+      return new Text2LiveError('OPTION_INVALID', `${error.message.replace(/^error: /, '')}. "${usage}" shows what is possible.`)
+  }
+}
+
+function unknownOption(flag: string, active: Command, usage: string): Text2LiveError {
+  const known = active.options.filter(({ hidden }) => !hidden).flatMap(({ long }) => (long == null ? [] : [long]))
+  const nearest = flag.startsWith('--') && known.length > 0 ? ` The nearest is "${nearestName(flag, [...known, '--help'])}".` : ''
+  return new Text2LiveError('OPTION_UNKNOWN', `There is no option "${flag}".${nearest} "${usage}" lists all.`)
+}
+
+function unknownCommand(word: string, program: Command): Text2LiveError {
+  const hint = existsSync(word)
+    ? `To edit that photo: text2live image ${word} "golden teapot"`
+    : `The nearest is "${nearestName(word, program.commands.map((command) => command.name()))}". "text2live --help" lists all.`
+  return new Text2LiveError('COMMAND_UNKNOWN', `There is no command "${word}". ${hint}`)
+}

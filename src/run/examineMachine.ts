@@ -1,0 +1,78 @@
+import { createHash } from 'node:crypto'
+import { createReadStream } from 'node:fs'
+import { readFile } from 'node:fs/promises'
+import { createRequire } from 'node:module'
+import { availableParallelism, cpus, freemem, totalmem } from 'node:os'
+import { env } from 'onnxruntime-common'
+import sharp from 'sharp'
+import { decodePhoto } from '../media/node/decodePhoto.js'
+import { devices, probeDevice, type DeviceProbe } from './probeDevice.js'
+
+/** What `text2live doctor` found out. */
+export interface DoctorReport {
+  readonly versions: Readonly<Record<'text2live' | 'node' | 'onnxruntime' | 'sharp' | 'libvips', string>>
+  readonly cpu: { readonly model: string; readonly cores: number }
+  /** Bytes. */
+  readonly memory: { readonly total: number; readonly free: number }
+  readonly devices: readonly DeviceProbe[]
+  readonly starter: { readonly intact: true; readonly files: number } | { readonly intact: false; readonly problem: string }
+  readonly formats: readonly FormatProbe[]
+  /** All that a run on the CPU needs works. */
+  readonly healthy: boolean
+}
+
+export interface FormatProbe {
+  readonly format: (typeof photoFormats)[number]
+  readonly reads: boolean
+  readonly problem?: string
+}
+
+const photoFormats = ['jpeg', 'png', 'webp', 'avif', 'tiff'] as const
+
+/** Tries each device, each picture format and the embedded model, by using them. */
+export async function examineMachine(): Promise<DoctorReport> {
+  const probes = await Promise.all(devices.map(probeDevice))
+  const starter = await checkStarter()
+  const formats = await Promise.all(photoFormats.map(probeFormat))
+  const packageJson = createRequire(import.meta.url)('../../package.json') as { version: string }
+  return {
+    versions: {
+      text2live: packageJson.version, node: process.versions.node, onnxruntime: env.versions.common, sharp: sharp.versions['sharp'] ?? 'unknown', libvips: sharp.versions.vips,
+    },
+    cpu: { model: cpus()[0]?.model.trim() ?? 'unknown', cores: availableParallelism() },
+    memory: { total: totalmem(), free: freemem() },
+    devices: probes,
+    starter,
+    formats,
+    healthy: probes.some(({ device, works }) => device === 'cpu' && works) && starter.intact && formats.every(({ reads }) => reads),
+  }
+}
+
+/** Compares the files of the embedded model with the checksums that ship beside them. */
+export async function checkStarter(folder = new URL('../../models/starter/', import.meta.url)): Promise<DoctorReport['starter']> {
+  try {
+    const sums = (await readFile(new URL('SHA256SUMS', folder), 'utf8')).trim().split('\n').map((line) => line.split(/\s+\*?/))
+    for (const [expected, name] of sums) {
+      if (expected === undefined || name === undefined) return { intact: false, problem: 'SHA256SUMS cannot be read' }
+      const hash = createHash('sha256')
+      for await (const chunk of createReadStream(new URL(name, folder))) hash.update(chunk as Buffer)
+      if (hash.digest('hex') !== expected) return { intact: false, problem: `${name} is not the file that was published. Install text2live again` }
+    }
+    return { intact: true, files: sums.length }
+  } catch (error) {
+    return { intact: false, problem: (error as Error).message }
+  }
+}
+
+/** Writes a small picture in the format and reads it back. */
+async function probeFormat(format: FormatProbe['format']): Promise<FormatProbe> {
+  try {
+    const bytes = await sharp({ create: { width: 64, height: 48, channels: 3, background: { r: 200, g: 100, b: 50 } } }).toFormat(format).toBuffer()
+    const { rgb } = await decodePhoto(bytes)
+    const red = rgb.data[0] ?? 0
+    if (rgb.width !== 64 || rgb.height !== 48 || Math.abs(red - 200 / 255) > 0.05) return { format, reads: false, problem: 'it is read wrongly' }
+    return { format, reads: true }
+  } catch (error) {
+    return { format, reads: false, problem: (error as Error).message.split('\n')[0] ?? '' }
+  }
+}
