@@ -47,6 +47,18 @@ describe('a program', () => {
   })
 })
 
+describe('transfers on the CPU', () => {
+  it('upload leaves the tensors where they are, download copies', async () => {
+    const x = noise('x', [3])
+    const { tensors, release } = await runtime.upload({ x })
+    expect(tensors['x']).toBe(x)
+    const copy = await runtime.download(x)
+    expect(copy).toEqual(x.data)
+    expect(copy.buffer).not.toBe((x.data as Float32Array).buffer)
+    await release()
+  })
+})
+
 /** Sizes at which ONNX Runtime splits the work between threads, with many cotangents falling on one element. */
 const wide: Readonly<Record<string, (graph: Graph) => { loss: Value; wrt: Value[] }>> = {
   'gather with repeated rows': (graph) => {

@@ -2,6 +2,7 @@ import type { InferenceSession, InferenceSessionFactory, Tensor } from 'onnxrunt
 import { Text2LiveError } from '../errors.js'
 import { type Graph, type Value, sameShape, show } from './graph.js'
 import { encodeModel } from './onnx.js'
+import { type Uploaded, downloadTensor, uploadTensors } from './transfer.js'
 
 export type Device = 'cpu' | 'webgpu' | 'cuda'
 
@@ -20,7 +21,7 @@ export interface RuntimeOptions {
 }
 
 export interface CompileOptions {
-  /** Outputs that stay on the device, to be fed to a next run without a copy. Ignored on the CPU. */
+  /** Outputs that stay on the device, to be fed to a next run without a copy; names that the graph lacks are passed over. Ignored on the CPU. */
   keepOnDevice?: readonly string[]
 }
 
@@ -37,23 +38,32 @@ export interface Runtime {
   readonly device: Device
   readonly Tensor: typeof Tensor
   compile(graph: Graph, outputs: Readonly<Record<string, Value>>, options?: CompileOptions): Promise<Program>
+  /** Copies float32 tensors to the device once, so that feeding them in every run costs nothing. On the CPU they stay what they are. */
+  upload(tensors: Readonly<Record<string, Tensor>>): Promise<Uploaded>
+  /** A copy of the values of a float32 tensor, wherever it lies. */
+  download(tensor: Tensor): Promise<Float32Array>
 }
 
 /** An ONNX Runtime bound to one device. A device that does not answer is an error with the reason, never a fallback. */
 export function createRuntime(ort: OrtModule, options: RuntimeOptions): Runtime {
+  const compile: Runtime['compile'] = async (graph, outputs, { keepOnDevice = [] } = {}) => {
+    const model = encodeModel(graph, outputs)
+    const session = await createSession(ort, model.bytes, options, keepOnDevice.filter((name) => name in outputs))
+    return {
+      inputs: model.inputs.map((value) => ({ name: value.node.op, shape: value.shape })),
+      nodeCount: model.nodeCount,
+      run: (feeds) => runSession(session, model.inputs, feeds),
+      release: () => session.release(),
+    }
+  }
   return {
     device: options.device,
     Tensor: ort.Tensor,
-    async compile(graph, outputs, { keepOnDevice = [] } = {}) {
-      const model = encodeModel(graph, outputs)
-      const session = await createSession(ort, model.bytes, options, keepOnDevice)
-      return {
-        inputs: model.inputs.map((value) => ({ name: value.node.op, shape: value.shape })),
-        nodeCount: model.nodeCount,
-        run: (feeds) => runSession(session, model.inputs, feeds),
-        release: () => session.release(),
-      }
-    },
+    compile,
+    upload: (tensors) => options.device === 'cpu'
+      ? Promise.resolve({ tensors, release: () => Promise.resolve() })
+      : uploadTensors(compile, tensors),
+    download: (tensor) => tensor.location === 'gpu-buffer' ? downloadTensor(compile, tensor) : Promise.resolve((tensor.data as Float32Array).slice()),
   }
 }
 

@@ -1,5 +1,6 @@
 import type { Tensor } from 'onnxruntime-common'
 import type { Program, Runtime } from '../engine/runtime.js'
+import type { Uploaded } from '../engine/transfer.js'
 import { Text2LiveError } from '../errors.js'
 import type { FloatImage } from '../media/image.js'
 import { type GeneratorShape, initialParameters } from '../models/generator.js'
@@ -63,7 +64,8 @@ const PROGRAMS_KEPT = 4
 /** Runs training steps: owns the parameters, the optimizer's state, the frozen weights and the compiled graphs. */
 export class StepRunner {
   private readonly programs = new Map<string, Program>()
-  private readonly frozen: Readonly<Record<string, Tensor>>
+  private readonly weights: Readonly<Record<string, Tensor>>
+  private frozen: Uploaded | null = null
   private state: Record<VectorName, Tensor>
 
   constructor(private readonly options: StepRunnerOptions) {
@@ -74,7 +76,7 @@ export class StepRunner {
       const rows = targets[name]
       if (rows) weights[`text.${name}`] = this.tensor(rows)
     }
-    this.frozen = weights
+    this.weights = weights
     const fresh = vectors?.parameters ?? initialParameters(generator, settings.seed)
     const vector = (data: Float32Array) => this.tensor({ shape: [data.length], data })
     this.state = {
@@ -93,6 +95,7 @@ export class StepRunner {
   async step(request: StepRequest): Promise<StepResult> {
     const { items, k } = request
     const sums = new Float64Array(lossNames.length + 1)
+    this.frozen ??= await this.options.runtime.upload(this.weights)
     let carried = this.zeroVector()
     let after: Record<string, Tensor> = {}
     for (let i = items.length - 1; i >= 0; i--) {
@@ -101,17 +104,23 @@ export class StepRunner {
       const weights = this.lossWeights(request, last)
       const program = await this.program(item, i === 0 ? 'update' : 'gradient', weights)
       after = await program.run({
-        ...this.frozen, ...this.itemFeeds(item, request.shares), ...this.state, carried,
+        ...this.frozen.tensors, ...this.itemFeeds(item, request.shares), ...this.state, carried,
         weights: this.tensor({ shape: [lossNames.length], data: Float32Array.from(weights) }),
         lambda: this.tensor({ shape: [], data: Float32Array.of(madgradLambda(request.learningRate, k)) }),
       })
       const losses = await after.losses!.getData() as Float32Array
-      if (!losses.every(Number.isFinite)) throw lossNotFinite(k + 1, losses)
+      freeOnDevice(carried)
+      if (!losses.every(Number.isFinite)) {
+        Object.values(after).forEach(freeOnDevice)
+        throw lossNotFinite(k + 1, losses)
+      }
       sums.forEach((_, j) => { sums[j] = sums[j]! + this.lossShare(j, items.length, last) * losses[j]! })
       if (i > 0) carried = after.gradient!
       await this.keepFew()
     }
+    const { parameters, gradientSum, squareSum } = this.state
     this.state = { ...this.state, parameters: after.newParameters!, gradientSum: after.newGradientSum!, squareSum: after.newSquareSum! }
+    for (const old of [parameters, gradientSum, squareSum]) freeOnDevice(old)
     return { losses: Object.fromEntries([...lossNames, 'total'].map((name, i) => [name, sums[i]!])) as StepResult['losses'] }
   }
 
@@ -126,11 +135,14 @@ export class StepRunner {
 
   /** Copies of the parameters and the optimizer's state. */
   async vectors(): Promise<Record<VectorName, Float32Array>> {
-    const read = async (name: VectorName) => [name, (await this.state[name].getData() as Float32Array).slice()] as const
+    const read = async (name: VectorName) => [name, await this.options.runtime.download(this.state[name])] as const
     return Object.fromEntries(await Promise.all(vectorNames.map(read))) as Record<VectorName, Float32Array>
   }
 
   async dispose(): Promise<void> {
+    Object.values(this.state).forEach(freeOnDevice)
+    await this.frozen?.release()
+    this.frozen = null
     for (const program of this.programs.values()) await program.release()
     this.programs.clear()
   }
@@ -221,6 +233,11 @@ export class StepRunner {
   private tensor({ shape, data }: { readonly shape: readonly number[]; readonly data: Float32Array }): Tensor {
     return new this.options.runtime.Tensor('float32', data, shape)
   }
+}
+
+/** Memory on a graphics processor is not collected with the tensor's object. */
+function freeOnDevice(tensor: Tensor): void {
+  if (tensor.location === 'gpu-buffer') tensor.dispose()
 }
 
 function lossNotFinite(step: number, values: Float32Array): Text2LiveError {
