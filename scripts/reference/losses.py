@@ -3,7 +3,7 @@ import torch
 import torch.nn.functional as F
 
 from clip import relevancy_map, self_similarity
-from fixture import Fixture, normal, rng, uniform
+from fixture import Fixture, normal, rng, rounded, uniform
 from views import resize
 
 
@@ -53,10 +53,10 @@ def main():
         case('directional', {'before': normal(g, views, 16), 'after': normal(g, views, 16, scale=scale), 'directions': normal(g, targets, 16)}, directional,
              wrt=('before', 'after'))
     near = normal(g, 1, 16)
-    case('spherical', {'embeddings': near + .01 * normal(g, 3, 16), 'targets': near}, spherical, wrt=('embeddings',))
+    case('spherical', {'embeddings': rounded(near + .01 * normal(g, 3, 16)), 'targets': near}, spherical, wrt=('embeddings',))
     for t, d in [(9, 12), (50, 8)]:
         tokens = normal(g, t, d)
-        case('structure', {'tokens': tokens, 'original_tokens': (tokens + normal(g, t, d, scale=.5)).float().double()}, structure, wrt=('tokens',))
+        case('structure', {'tokens': tokens, 'original_tokens': rounded(tokens + normal(g, t, d, scale=.5))}, structure, wrt=('tokens',))
     for l1, l0 in [(.01, .01), (.1, .05)]:
         case('sparsity', {'alpha': uniform(g, 1, 1, 9, 13)}, lambda alpha: sparsity(alpha, l1, l0), {'l1': l1, 'l0': l0, 'parts': ['l1', 'l0']}, wrt=('alpha',))
     for h, w in [(60, 50), (33, 71)]:

@@ -36,7 +36,7 @@ def main():
     parameter[:3] = 0
     state, lr, steps = fresh(parameter), 2.5e-3, []
     published = parameter.clone().requires_grad_()
-    optimizer = published_optimizer(path, published, lr) if path else None
+    optimizer = published_madgrad(path)([published], lr=lr, weight_decay=DECAY, momentum=MOMENTUM) if path else None
     fixture.put('parameter', parameter)
     for k in range(5):
         gradient = (normal(g, 97) * scale).to(torch.float32).to(torch.float64)
@@ -55,12 +55,13 @@ def main():
                   'settings': {'eps': EPS, 'weightDecay': DECAY, 'momentum': MOMENTUM, 'lrDecay': .99, 'minLr': 1e-5}, 'parameter': 'parameter', 'steps': steps})
 
 
-def published_optimizer(path, parameter, lr):
+def published_madgrad(path):
+    """The published optimizer class, from a checkout."""
     import importlib.util
     spec = importlib.util.spec_from_file_location('published_madgrad', f'{path}/madgrad/madgrad.py')
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    return module.MADGRAD([parameter], lr=lr, weight_decay=DECAY, momentum=MOMENTUM)
+    return module.MADGRAD
 
 
 if __name__ == '__main__':
