@@ -183,7 +183,8 @@ export class StepRunner {
   private async program(item: StepItem, kind: StepPlan['kind'], weights: readonly number[]): Promise<Program> {
     const { settings, generator, targets, guidance } = this.options
     const { width, height } = item.picture
-    const bootstrap = weights[lossNames.indexOf('bootstrap')]! > 0 ? (item.relevancy ? 'map' : 'model') : 'off'
+    // A fed map costs nothing: its graph serves the steps after the bootstrap as well.
+    const bootstrap = item.relevancy ? 'map' : weights[lossNames.indexOf('bootstrap')]! > 0 ? 'model' : 'off'
     const key = `${kind} ${width}x${height} ${bootstrap}`
     const known = this.programs.get(key)
     if (known) {

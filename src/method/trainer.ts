@@ -2,9 +2,10 @@ import { randomStream } from '../engine/random.js'
 import type { Runtime } from '../engine/runtime.js'
 import { Text2LiveError } from '../errors.js'
 import type { FloatImage } from '../media/image.js'
-import { type GeneratorShape, SMALLEST_SIDE, publishedGenerator } from '../models/generator.js'
+import { type GeneratorShape, SMALLEST_SIDE } from '../models/generator.js'
 import type { GuidanceModel } from '../models/guidance.js'
 import type { ImageSettings } from '../options/imageOptions.js'
+import { generatorOf } from './exportStep.js'
 import { drawExample, internalExample, placeLike } from './internalExamples.js'
 import { relevancyMap } from './relevancyMap.js'
 import { bootstrapWeightAt, learningRateAt } from './schedule.js'
@@ -42,8 +43,12 @@ export interface TrainerOptions {
   readonly state?: TrainerState
   /** Widths of the generator; tests use narrow ones. Default: the published ones, or the preset's. */
   readonly generator?: GeneratorShape
-  readonly onCompile?: (size: { width: number; height: number; seconds: number }) => void
+  readonly notice?: (notice: TrainerNotice) => void
 }
+
+/** What happens while a trainer is made or runs, besides its steps. */
+export type TrainerNotice =
+  | { readonly type: 'compile'; readonly width: number; readonly height: number; readonly seconds: number }
 
 /** Trains one edit layer for one photo. */
 export interface Trainer {
@@ -63,7 +68,7 @@ export interface Trainer {
 /** Embeds the texts, prepares the maps and the first parameters. */
 export async function createTrainer(options: TrainerOptions): Promise<Trainer> {
   const { runtime, guidance, photo, mask, settings, texts, state } = options
-  const generator = options.generator ?? { ...publishedGenerator, width: settings.generatorWidth }
+  const generator = options.generator ?? generatorOf(settings)
   if (Math.min(photo.width, photo.height) < SMALLEST_SIDE) {
     throw new Text2LiveError('INPUT_TOO_SMALL',
       `The generator needs at least ${SMALLEST_SIDE} px on each side to train on; the photo has ${photo.width}x${photo.height}. Use a larger photo or --size.`)
@@ -73,7 +78,7 @@ export async function createTrainer(options: TrainerOptions): Promise<Trainer> {
   const emphasis = located && settings.sparsityMap > 0 ? emphasisOf(located, settings.sparsityMap) : null
   const runner = new StepRunner({
     runtime, guidance, targets, settings, generator,
-    ...(state ? { vectors: vectorsOf(state) } : {}), ...(options.onCompile ? { onCompile: options.onCompile } : {}),
+    ...(state ? { vectors: vectorsOf(state) } : {}), onCompile: (compiled) => options.notice?.({ type: 'compile', ...compiled }),
   })
   let done = state?.step ?? 0
 
@@ -89,8 +94,10 @@ export async function createTrainer(options: TrainerOptions): Promise<Trainer> {
     device: runtime.device,
     async train() {
       const draw = drawExample(randomStream(settings.seed, 'example', done), photo, settings)
-      const items = [item(internalExample(photo, draw), 'example', (map) => placeLike(map, draw))]
-      if (settings.wholeImageEvery > 0 && done % settings.wholeImageEvery === 0) items.push(item(photo, 'whole', (map) => map))
+      const example = () => item(internalExample(photo, draw), 'example', (map) => placeLike(map, draw))
+      const whole = settings.wholeImageEvery > 0 && done % settings.wholeImageEvery === 0 ? item(photo, 'whole', (map) => map) : null
+      // With few sizes the whole photo takes the example's place, so that no second kind of graph has to be compiled.
+      const items = whole && settings.sizes === 'buckets' ? [whole] : [example(), ...(whole ? [whole] : [])]
       const learningRate = learningRateAt(done, settings)
       const { losses } = await runner.step({
         items, learningRate, k: done,

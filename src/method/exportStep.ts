@@ -1,0 +1,37 @@
+import { encodeModel } from '../engine/onnx.js'
+import { type GeneratorShape, publishedGenerator } from '../models/generator.js'
+import type { GuidanceModel } from '../models/guidance.js'
+import type { ImageSettings } from '../options/imageOptions.js'
+import { type StepPlan, buildStepGraph } from './stepGraph.js'
+import { screenTemplates, textTemplates } from './textTemplates.js'
+
+export interface ExportStepOptions {
+  /** Both sides of the picture, px. */
+  readonly size: number
+  readonly settings: ImageSettings
+  readonly guidance: GuidanceModel
+}
+
+/**
+ * One training step, forward, backward and update, as a serialised ONNX model: a square picture of `size` px, the texts of
+ * `settings`, the bootstrap loss in it if they name a region. Inputs and outputs are those of `buildStepGraph`.
+ */
+export function exportStep({ size, settings, guidance }: ExportStepOptions): Uint8Array {
+  const pairs = Math.min(settings.prompt.length, settings.source.length)
+  const plan: StepPlan = {
+    size: { height: size, width: size }, generator: generatorOf(settings), settings, kind: 'update', masked: settings.mask !== null,
+    bootstrap: settings.region.length === 0 ? 'off' : settings.relevancy === 'edges' ? 'map' : 'model',
+    emphasis: settings.region.length > 0 && settings.relevancy === 'edges' && settings.sparsityMap > 0,
+    texts: {
+      composition: settings.prompt.length * textTemplates.length, screen: settings.screen.length * screenTemplates.length,
+      direction: pairs * textTemplates.length, region: settings.region.length,
+    },
+  }
+  const { graph, outputs } = buildStepGraph(plan, guidance)
+  return encodeModel(graph, outputs).bytes
+}
+
+/** The generator that the settings ask for. */
+export function generatorOf(settings: Pick<ImageSettings, 'generatorWidth'>): GeneratorShape {
+  return { ...publishedGenerator, width: settings.generatorWidth }
+}
