@@ -5,20 +5,20 @@ import { guidedFilter } from '../media/guided.js'
 import type { FloatImage } from '../media/image.js'
 import { resize } from '../media/resample.js'
 import { type GuidanceModel, bindWeights } from '../models/guidance.js'
+import { colourPosterior } from './colourPosterior.js'
 
 /** Short sides, in multiples of the guidance's own size, at which the photo is looked at. */
 const SCALES = [1, 1.5, 2] as const
-/** The guided filter's window, as a share of the short side, and its squared contrast. */
-const RADIUS = 1 / 16
-const EPSILON = 0.05 ** 2
-/** Where the sharpened map's slope is steepest, as a quantile-free share of its range, and how steep. */
-const MIDDLE = 0.5
-const STEEPNESS = 8
+/** Windows of the guided filter, as shares of the short side, and their squared contrasts: first wide, then to the edge. */
+const WIDE = { radius: 1 / 16, epsilon: 0.05 ** 2 } as const
+const NARROW = { radius: 1 / 40, epsilon: 0.02 ** 2 } as const
+/** Slope of the logistic curve that raises the map's contrast. */
+const STEEPNESS = 10
 
 /**
  * Where the photo shows the region texts, as a map in [0, 1] of the photo's size: the guidance's coarse relevancy, averaged
- * over scales and texts, then drawn to the photo's edges by a guided filter and its contrast raised. An improvement on the
- * published bootstrap target, whose 7x7 cells reach over the object's outline (docs/deviations.md).
+ * over scales and texts, drawn to the photo's edges by guided filters and to its colours in between, its contrast raised. The
+ * published bootstrap target, a stretched 7x7 map, reaches over the object's outline (docs/deviations.md).
  */
 export async function relevancyMap(photo: FloatImage, texts: { readonly shape: readonly [number, number]; readonly data: Float32Array },
   guidance: GuidanceModel, runtime: Runtime): Promise<FloatImage> {
@@ -31,9 +31,10 @@ export async function relevancyMap(photo: FloatImage, texts: { readonly shape: r
     fine.data.forEach((x, i) => { sum[i] = sum[i]! + x })
   }
   const rough = stretched({ width, height, channels: 1, data: sum })
-  const radius = Math.max(1, Math.round(Math.min(width, height) * RADIUS))
-  const sharp = stretched(guidedFilter(photo, rough, radius, EPSILON))
-  return { width, height, channels: 1, data: sharp.data.map((x) => contrast(x)) }
+  const filtered = (map: FloatImage, { radius, epsilon }: { radius: number; epsilon: number }) =>
+    guidedFilter(photo, map, Math.max(2, Math.round(Math.min(width, height) * radius)), epsilon)
+  const prior = withContrast(stretched(filtered(rough, WIDE)))
+  return withContrast(filtered(colourPosterior(photo, prior), NARROW))
 }
 
 /** The guidance's relevancy [1, gh, gw] of the photo at `scale` times its own size, aspect kept, mean over the texts. */
@@ -71,9 +72,9 @@ function stretched(map: FloatImage): FloatImage {
   return { ...map, data: map.data.map((x) => (range > 0 ? (x - low) / range : 0)) }
 }
 
-/** A logistic curve through (0, 0), (1, 1). */
-function contrast(x: number): number {
-  const curve = (t: number) => 1 / (1 + Math.exp(-STEEPNESS * (t - MIDDLE)))
+/** Values clamped to [0, 1] and sent through a logistic curve that keeps 0, 1/2 and 1. */
+function withContrast(map: FloatImage): FloatImage {
+  const curve = (t: number) => 1 / (1 + Math.exp(-STEEPNESS * (t - 0.5)))
   const [low, high] = [curve(0), curve(1)]
-  return Math.min(Math.max((curve(Math.min(Math.max(x, 0), 1)) - low) / (high - low), 0), 1)
+  return { ...map, data: map.data.map((x) => (curve(Math.min(Math.max(x, 0), 1)) - low) / (high - low)) }
 }

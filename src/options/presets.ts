@@ -74,7 +74,8 @@ const fast = {
   bucket: 64,
   bootstrapItems: 'all',
   relevancy: 'edges',
-  sparsityMap: 1,
+  sparsityMap: 4,
+  lambdaBootstrapMin: 1.5,
 } as const satisfies PresetSettings
 
 /** A first impression in seconds. */

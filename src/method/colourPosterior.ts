@@ -1,0 +1,55 @@
+import type { FloatImage } from '../media/image.js'
+
+/** Levels per channel of the colour histograms. */
+const LEVELS = 16
+const ROUNDS = 3
+/** The prior is kept off certainty, so that colour can overrule it. */
+const DOUBT = 0.02
+/** Share of every colour that is never seen, so that no colour is impossible. */
+const UNSEEN = 1e-6
+
+/**
+ * A rough map of the object, in [0, 1], made sharper by the photo's colours: the posterior of "object" given the map as
+ * prior and two colour histograms, of the object and of the rest, which the map itself weights; repeated with the result.
+ * Likelihoods enter as square roots, since neighbouring pixels are no independent witnesses.
+ * @param photo 3 channels, [0, 1]
+ * @param prior one channel of the photo's size
+ */
+export function colourPosterior(photo: FloatImage, prior: FloatImage): FloatImage {
+  const n = photo.width * photo.height
+  const level = (c: number, i: number) => Math.min(LEVELS - 1, Math.floor(photo.data[c * n + i]! * LEVELS))
+  const bin = Int32Array.from({ length: n }, (_, i) => (level(0, i) * LEVELS + level(1, i)) * LEVELS + level(2, i))
+  let map = prior.data
+  for (let round = 0; round < ROUNDS; round++) {
+    const inside = histogram(bin, map.map((x) => x * x))
+    const outside = histogram(bin, map.map((x) => (1 - x) * (1 - x)))
+    map = prior.data.map((x, i) => {
+      const p = Math.min(Math.max(x, DOUBT), 1 - DOUBT)
+      const object = p * Math.sqrt(inside[bin[i]!]! + UNSEEN)
+      return object / (object + (1 - p) * Math.sqrt(outside[bin[i]!]! + UNSEEN))
+    })
+  }
+  return { ...prior, data: map }
+}
+
+/** Weighted share of each colour, smoothed over neighbouring levels. */
+function histogram(bin: Int32Array, weight: Float32Array): Float64Array {
+  let shares: Float64Array = new Float64Array(LEVELS ** 3)
+  let sum = 0
+  bin.forEach((b, i) => {
+    shares[b] = shares[b]! + weight[i]!
+    sum += weight[i]!
+  })
+  for (const stride of [LEVELS * LEVELS, LEVELS, 1]) shares = smoothed(shares, stride)
+  return shares.map((x) => (sum > 0 ? x / sum : 0))
+}
+
+/** (1, 2, 1) / 4 along the channel with this stride; the border repeated. */
+function smoothed(x: Float64Array, stride: number): Float64Array {
+  return x.map((middle, i) => {
+    const at = Math.floor(i / stride) % LEVELS
+    const before = at > 0 ? x[i - stride]! : middle
+    const after = at < LEVELS - 1 ? x[i + stride]! : middle
+    return (before + 2 * middle + after) / 4
+  })
+}
