@@ -4,13 +4,10 @@ import { doctorCommand } from './doctorCommand.js'
 import { exportStepCommand } from './exportStepCommand.js'
 import { imageCommand } from './imageCommand.js'
 import { renderCommand } from './renderCommand.js'
-import type { Terminal } from './runCommand.js'
+import type { SetStatus, Terminal } from './terminal.js'
 
 /** Version of the installed package. */
-export const version = (createRequire(import.meta.url)('../../package.json') as { version: string }).version
-
-/** Sets the exit status that the program ends with when nothing was thrown. */
-export type SetStatus = (status: number) => void
+const version = (createRequire(import.meta.url)('../../package.json') as { version: string }).version
 
 /** The command line, without running it. Errors of usage are thrown, nothing ends the process. */
 export function createProgram(terminal: Terminal, setStatus: SetStatus): Command {

@@ -1,7 +1,6 @@
 import { Command } from 'commander'
 import type { DoctorReport } from '../run/examineMachine.js'
-import type { SetStatus } from './createProgram.js'
-import type { Terminal } from './runCommand.js'
+import type { SetStatus, Terminal } from './terminal.js'
 
 /** `text2live doctor` */
 export function doctorCommand(terminal: Terminal, setStatus: SetStatus): Command {
@@ -18,13 +17,14 @@ export function doctorCommand(terminal: Terminal, setStatus: SetStatus): Command
 }
 
 /** The report for a person, one finding a line. */
-export function doctorText({ versions, cpu, memory, devices, starter, formats, healthy }: DoctorReport): string {
+function doctorText({ versions, cpu, memory, devices, starter, formats, healthy }: DoctorReport): string {
   const gigabytes = (bytes: number): string => `${(bytes / 1e9).toFixed(1)} GB`
   const lines = [
     ...Object.entries(versions).map(([name, version]) => [name, version]),
     ['processor', `${cpu.model}, ${cpu.cores} cores`],
     ['memory', `${gigabytes(memory.total)}, ${gigabytes(memory.free)} free`],
-    ...devices.map((probe) => [`device ${probe.device}`, probe.works ? `works (a test convolution takes ${probe.milliseconds.toFixed(1)} ms)` : `does not work: ${probe.reason}`]),
+    ...devices.map((probe) => [`device ${probe.device}`,
+      probe.works ? `works (a test convolution takes ${probe.milliseconds.toFixed(1)} ms)` : `does not work: ${probe.reason}`]),
     ['starter model', starter.intact ? `intact, ${starter.files} files` : `damaged: ${starter.problem}`],
     ...formats.map(({ format, reads, problem }) => [`format ${format}`, reads ? 'can be read' : `cannot be read: ${problem}`]),
   ]

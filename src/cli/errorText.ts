@@ -13,7 +13,8 @@ export function errorText(error: unknown, width: number, debug: boolean): string
 /** An error that no code was foreseen for. */
 export function unexpected(error: unknown): Text2LiveError {
   const message = error instanceof Error ? error.message : String(error)
-  return new Text2LiveError('INTERNAL', `Something went wrong that should not: ${message}. Set TEXT2LIVE_DEBUG=1 to see where, and report it with that text.`, { cause: error })
+  return new Text2LiveError('INTERNAL',
+    `Something went wrong that should not: ${message}. Set TEXT2LIVE_DEBUG=1 to see where, and report it with that text.`, { cause: error })
 }
 
 function causeTrace(cause: unknown): string {

@@ -1,9 +1,8 @@
 import { Command } from 'commander'
 import { imageOptions, optionNames } from '../options/imageOptions.js'
 import { parseOption } from '../options/parseOption.js'
-import type { SetStatus } from './createProgram.js'
 import { addOptionFlags, givenFlags } from './optionFlags.js'
-import type { Terminal } from './runCommand.js'
+import type { SetStatus, Terminal } from './terminal.js'
 
 /** What shapes the graph: the numbers of the method, and the guidance. */
 const flags = optionNames.filter((name) => (imageOptions[name].preset && name !== 'previewEvery') || name === 'preset' || name === 'guidance')

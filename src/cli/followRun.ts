@@ -1,7 +1,7 @@
 import type { EditResult, Emit } from '../run/trainRun.js'
 import type { RunEnvironment } from '../run/trainerContract.js'
 import { jsonReporter, textReporter } from './reporters.js'
-import type { Terminal } from './runCommand.js'
+import type { Terminal } from './terminal.js'
 
 /** Exit status of a process that Ctrl-C ended. */
 const interruptedStatus = 130
@@ -10,7 +10,9 @@ const interruptedStatus = 130
  * Runs `work` in the foreground: reports its events, stops it at Ctrl-C after the step at hand (a second Ctrl-C leaves at once;
  * the last checkpoint is whole, since it is renamed into place), and gives the exit status.
  */
-export async function followRun(work: (environment: RunEnvironment, emit: Emit) => Promise<EditResult>, json: boolean, terminal: Terminal): Promise<number> {
+export async function followRun(
+  work: (environment: RunEnvironment, emit: Emit) => Promise<EditResult>, json: boolean, terminal: Terminal,
+): Promise<number> {
   const reporter = json ? jsonReporter(terminal.stdout) : textReporter(terminal.stdout)
   const stop = new AbortController()
   const onSignal = (): void => {

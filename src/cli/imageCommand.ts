@@ -2,10 +2,9 @@ import { Command } from 'commander'
 import { optionNames, type OptionName } from '../options/imageOptions.js'
 import { validateOptions } from '../options/resolveSettings.js'
 import type { EditOptions } from '../run/editImage.js'
-import type { SetStatus } from './createProgram.js'
 import { followRun } from './followRun.js'
 import { addOptionFlags, givenFlags } from './optionFlags.js'
-import type { Terminal } from './runCommand.js'
+import type { SetStatus, Terminal } from './terminal.js'
 
 const flags: readonly OptionName[] = optionNames.filter((name) => name !== 'photo')
 
@@ -41,6 +40,7 @@ Examples:
       const options: EditOptions = { ...given, ...(photo === undefined ? {} : { photo }), ...(prompts.length === 0 ? {} : { prompt: prompts }) }
       validateOptions(prompts.length === 0 ? {} : { prompt: prompts })
       const { runImage } = await import('../run/editImage.js')
-      setStatus(await followRun((environment, emit) => runImage(resume === undefined ? options : { ...options, resume }, environment, emit), given.json === true, terminal))
+      const all = resume === undefined ? options : { ...options, resume }
+      setStatus(await followRun((environment, emit) => runImage(all, environment, emit), given.json === true, terminal))
     })
 }

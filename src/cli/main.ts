@@ -4,6 +4,6 @@ import { runCommand } from './runCommand.js'
 process.exitCode = await runCommand(process.argv.slice(2), {
   stdout: process.stdout,
   stderr: process.stderr,
-  width: Math.min(process.stderr.columns ?? process.stdout.columns ?? 100, 110),
+  width: Math.min((process.stderr.isTTY ? process.stderr.columns : 0) || 100, 110),
   debug: process.env['TEXT2LIVE_DEBUG'] === '1',
 })

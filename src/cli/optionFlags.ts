@@ -18,8 +18,9 @@ function addFlag(command: Command, name: OptionName): void {
   const heading = `${optionGroups[row.group]}:`
   const flags = `${row.short === undefined ? '' : `-${row.short}, `}${optionFlag(name)}${placeholder(row)}`
   const option = new Option(flags, description(name)).helpGroup(heading)
-  if (row.type === 'texts' || row.type === 'paths') option.argParser((value: string, before: readonly string[] | undefined) => [...before ?? [], ...parseOption(name, value) as readonly string[]])
-  else if (row.type !== 'switch') option.argParser((value: string) => parseOption(name, value))
+  if (row.type === 'texts' || row.type === 'paths') {
+    option.argParser((value: string, before: readonly string[] | undefined) => [...before ?? [], ...parseOption(name, value) as readonly string[]])
+  } else if (row.type !== 'switch') option.argParser((value: string) => parseOption(name, value))
   command.addOption(option)
   // A switch that a preset or a config file turned on can be turned off.
   if (row.type === 'switch' && row.command !== true) command.addOption(new Option(`--no-${kebabCase(name)}`).hideHelp())
@@ -43,5 +44,5 @@ function description(name: OptionName): string {
 
 /** What commander parsed, as options; flags that were not given are absent. */
 export function givenFlags(parsed: Readonly<Record<string, unknown>>): GivenOptions {
-  return Object.fromEntries(optionNames.filter((name) => parsed[name] !== undefined).map((name) => [name, parsed[name]])) as GivenOptions
+  return Object.fromEntries(optionNames.filter((name) => parsed[name] !== undefined).map((name) => [name, parsed[name]]))
 }

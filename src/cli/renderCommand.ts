@@ -1,7 +1,6 @@
 import { Command } from 'commander'
-import type { SetStatus } from './createProgram.js'
 import { followRun } from './followRun.js'
-import type { Terminal } from './runCommand.js'
+import type { SetStatus, Terminal } from './terminal.js'
 
 /** `text2live render <folder>` */
 export function renderCommand(terminal: Terminal, setStatus: SetStatus): Command {

@@ -8,7 +8,7 @@ export interface Output {
 }
 
 /** Tells a person or a program how a run goes. */
-export interface Reporter {
+interface Reporter {
   report(event: RunEvent): void
   /** Leaves the cursor on a line of its own. */
   end(): void
@@ -89,11 +89,12 @@ export function stepLine(event: StepEvent): string {
 }
 
 /** What a person is told of the event; null for what would only be noise. */
-export function describeEvent(event: RunEvent): string | null {
+function describeEvent(event: RunEvent): string | null {
   switch (event.type) {
     case 'run-start':
       return [
-        `photo ${event.photo.width}x${event.photo.height}, trained at ${event.training.width}x${event.training.height}, ${event.settings.steps} steps, preset ${event.settings.preset}, seed ${event.settings.seed}`,
+        `photo ${event.photo.width}x${event.photo.height}, trained at ${event.training.width}x${event.training.height}, `
+          + `${event.settings.steps} steps, preset ${event.settings.preset}, seed ${event.settings.seed}`,
         ...(event.folder === undefined ? [] : [`run folder: ${event.folder}`]),
       ].join('\n')
     case 'note':

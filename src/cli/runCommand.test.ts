@@ -45,7 +45,7 @@ test('help of image lists every flag of the option table under its heading', asy
 })
 
 test('version is that of the package', async () => {
-  expect(await command('--version')).toEqual({ status: 0, out: expect.stringMatching(/^\d+\.\d+\.\d+\n$/), err: '' })
+  expect(await command('--version')).toEqual({ status: 0, out: expect.stringMatching(/^\d+\.\d+\.\d+\n$/) as string, err: '' })
 })
 
 test.each([

@@ -1,20 +1,10 @@
 import { CommanderError } from 'commander'
 import { createProgram } from './createProgram.js'
 import { errorText, unexpected } from './errorText.js'
-import type { Output } from './reporters.js'
+import type { Terminal } from './terminal.js'
 import { usageError } from './usageError.js'
 import { Text2LiveError } from '../errors.js'
 import { eventLine } from '../run/events.js'
-
-/** The streams a command writes to. */
-export interface Terminal {
-  readonly stdout: Output
-  readonly stderr: Output
-  /** Characters in a line of help or of an error. */
-  readonly width: number
-  /** Print stack traces too. */
-  readonly debug: boolean
-}
 
 /** Runs one command line and gives its exit status: 0; 2 for input and usage, 1 for what fails while running, 130 for Ctrl-C. */
 export async function runCommand(args: readonly string[], terminal: Terminal): Promise<number> {

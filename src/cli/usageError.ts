@@ -18,17 +18,19 @@ export function usageError(error: CommanderError, program: Command, args: readon
       return new Text2LiveError('OPTION_INVALID', `${quoted} needs a value after it, and none came. "${usage}" shows examples.`)
     case 'commander.excessArguments':
       return new Text2LiveError('OPTION_INVALID', active.name() === 'image'
-        ? 'text2live image takes one photo and one prompt; more words came. Put the prompt in quotes, for example: text2live image teapot.jpg "golden teapot"'
+        ? 'text2live image takes one photo and one prompt; more words came. Put the prompt in quotes, for example: '
+          + 'text2live image teapot.jpg "golden teapot"'
         : `text2live ${active.name()} got more words than it takes. "${usage}" shows what it takes.`)
     case 'commander.missingArgument':
-      return new Text2LiveError('OPTION_INVALID', `text2live ${active.name()} needs ${quoted === '' ? 'an argument' : `a ${quoted}`}, and none came. "${usage}" shows examples.`)
+      return new Text2LiveError('OPTION_INVALID',
+        `text2live ${active.name()} needs ${quoted === '' ? 'an argument' : `a ${quoted}`}, and none came. "${usage}" shows examples.`)
     default:
       return new Text2LiveError('OPTION_INVALID', `${error.message.replace(/^error: /, '')}. "${usage}" shows what is possible.`)
   }
 }
 
 function unknownOption(flag: string, active: Command, usage: string): Text2LiveError {
-  const known = active.options.filter(({ hidden }) => !hidden).flatMap(({ long }) => (long == null ? [] : [long]))
+  const known = active.options.filter(({ hidden }) => !hidden).flatMap(({ long }) => (typeof long === 'string' ? [long] : []))
   const nearest = flag.startsWith('--') && known.length > 0 ? ` The nearest is "${nearestName(flag, [...known, '--help'])}".` : ''
   return new Text2LiveError('OPTION_UNKNOWN', `There is no option "${flag}".${nearest} "${usage}" lists all.`)
 }

@@ -6,7 +6,7 @@ import { parseOption } from './parseOption.js'
 import { publishedDeviceNote, publishedKeys } from './publishedConfig.js'
 
 /** A config file, read. */
-export interface ConfigFile {
+interface ConfigFile {
   readonly options: GivenOptions
   /** One line each: keys of the published code that are accepted and mean nothing here. */
   readonly notes: readonly string[]
@@ -62,11 +62,12 @@ function yamlEntries(text: string, fileName: string): Entry[] {
   }
   if (document.contents === null) return []
   if (!isMap(document.contents)) {
-    throw new Text2LiveError('CONFIG_INVALID', `${fileName} must be a list of "option: value" lines, for example "prompt: golden teapot"; got something else, at ${at(0)}`.trimEnd())
+    throw new Text2LiveError('CONFIG_INVALID',
+      `${fileName} must be a list of "option: value" lines, for example "prompt: golden teapot"; got something else, at ${at(0)}`.trimEnd())
   }
   const values = plainValues(document, fileName)
   return document.contents.items.map(({ key }) => {
-    const line = isScalar(key) && key.range ? lines.linePos(key.range[0]).line : 0
+    const line = isScalar(key) && Array.isArray(key.range) ? lines.linePos(key.range[0]).line : 0
     return { key: String(key), value: values[String(key)], place: `${fileName}:${line}` }
   })
 }
@@ -88,7 +89,8 @@ function readPublished(entry: Entry, options: Partial<Record<OptionName, unknown
   else if ('only' in meaning) {
     if (value !== meaning.only) {
       throw new Text2LiveError('CONFIG_INVALID',
-        `${key} (${place}) can only be ${meaning.only} here, since ${meaning.because}; got ${JSON.stringify(value)}. Remove the line or set it to ${meaning.only}.`)
+        `${key} (${place}) can only be ${meaning.only} here, since ${meaning.because}; got ${JSON.stringify(value)}. `
+        + `Remove the line or set it to ${meaning.only}.`)
     }
   } else if (value !== meaning.off) options[meaning.option] = parseOption(meaning.option, value, `${key} (${place})`)
 }
@@ -98,7 +100,8 @@ function ownName({ key, place }: Entry): OptionName {
   const name = configNames.get(key.replaceAll('_', '-')) ?? configNames.get(key)
   if (name !== undefined) return name
   const known = [...optionNames.filter(isConfigOption), ...Object.keys(publishedKeys)]
-  throw new Text2LiveError('CONFIG_UNKNOWN_KEY', `${place}: there is no option "${key}". The nearest is "${nearestName(key, known)}". Correct the name or remove the line; docs/options.md lists all.`)
+  throw new Text2LiveError('CONFIG_UNKNOWN_KEY', `${place}: there is no option "${key}". The nearest is "${nearestName(key, known)}". `
+    + 'Correct the name or remove the line; docs/options.md lists all.')
 }
 
 /** A file may set all but the options that only steer one call of the command. */

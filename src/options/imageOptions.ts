@@ -280,7 +280,7 @@ type CommandName = { [K in OptionName]: ImageOptions[K] extends { command: true 
 
 /** Every setting of a run, resolved: what config.yaml and a checkpoint hold and what the trainer reads. */
 export type ImageSettings = { readonly [K in Exclude<OptionName, CommandName>]: RowValue<ImageOptions[K]> }
-export type SettingName = keyof ImageSettings
+type SettingName = keyof ImageSettings
 
 type PresetKey = { [K in OptionName]: ImageOptions[K] extends { preset: true } ? K : never }[OptionName]
 

@@ -1,6 +1,6 @@
 import { imageOptions, optionFlag, optionNames, optionRow, type OptionName } from './imageOptions.js'
 import { optionGroups, type OptionGroup, type OptionRow } from './optionRow.js'
-import { describeValues } from './parseOption.js'
+import { describeValues, type OptionValue } from './parseOption.js'
 import { presets, type PresetName } from './presets.js'
 
 /** docs/options.md, from the option table and the presets. */
@@ -27,7 +27,10 @@ function groupSection(group: OptionGroup): string[] {
     '',
     '| option | flag | takes | default | meaning |',
     '|--|--|--|--|--|',
-    ...names.map((name) => `| \`${name}\` | ${flagCell(name)} | ${cell(describeValues(optionRow(name)))} | ${cell(describeDefault(name))} | ${cell(meaning(optionRow(name)))} |`),
+    ...names.map((name) => {
+      const row = optionRow(name)
+      return `| \`${name}\` | ${[flagCell(name), ...[describeValues(row), describeDefault(name), meaning(row)].map(cell)].join(' | ')} |`
+    }),
     '',
   ]
 }
@@ -40,16 +43,26 @@ function presetSection(): string[] {
     '',
     `| option | ${presetNames.join(' | ')} |`,
     `|--|${presetNames.map(() => '--').join('|')}|`,
-    ...changed.map((name) => `| \`${name}\` | ${presetNames.map((preset) => String(presetValue(preset, name) ?? plainDefault(optionRow(name)))).join(' | ')} |`),
+    ...changed.map((name) => `| \`${name}\` | ${presetNames.map((preset) => inPreset(preset, name)).join(' | ')} |`),
     '',
   ]
 }
 
-const presetValue = (preset: PresetName, name: OptionName): unknown => (presets[preset] as Partial<Record<OptionName, unknown>>)[name]
+const presetValue = (preset: PresetName, name: OptionName): OptionValue | undefined =>
+  (presets[preset] as Partial<Record<OptionName, OptionValue>>)[name]
+
+const inPreset = (preset: PresetName, name: OptionName): string => plainValue(presetValue(preset, name)) ?? plainDefault(optionRow(name))
+
+function plainValue(value: OptionValue | undefined): string | undefined {
+  if (typeof value === 'boolean') return value ? 'on' : 'off'
+  return value === undefined ? undefined : String(value)
+}
 
 const flagCell = (name: OptionName): string => {
   const row = optionRow(name)
-  const flags = [row.short === undefined ? '' : `\`-${row.short}\``, `\`${optionFlag(name)}\``, row.positional === undefined ? '' : `argument ${row.positional + 1}`]
+  const flags = [
+    row.short === undefined ? '' : `\`-${row.short}\``, `\`${optionFlag(name)}\``, row.positional === undefined ? '' : `argument ${row.positional + 1}`,
+  ]
   return flags.filter((flag) => flag !== '').join(', ')
 }
 

@@ -8,7 +8,7 @@ import type { NumberRow, OptionRow } from './optionRow.js'
 export type OptionValue = number | string | boolean | readonly string[]
 
 /** The zod schema of one row. A number may come as text (flags), a list as a single text (config files). */
-export function rowSchema(row: OptionRow): z.ZodType<OptionValue> {
+function rowSchema(row: OptionRow): z.ZodType<OptionValue> {
   switch (row.type) {
     case 'number':
     case 'integer':
@@ -80,7 +80,7 @@ function describeNumber(row: NumberRow): string {
 }
 
 function explain(row: OptionRow, label: string, value: unknown): string {
-  const came = typeof value === 'number' ? String(value) : JSON.stringify(value) ?? String(value)
+  const came = typeof value === 'number' || value === undefined ? String(value) : JSON.stringify(value)
   if (row.type === 'choice') {
     const nearest = typeof value === 'string' ? ` Did you mean "${nearestName(value, Object.keys(row.choices))}"?` : ''
     return `${label} takes one of ${Object.keys(row.choices).join(', ')}; got ${came}.${nearest}`

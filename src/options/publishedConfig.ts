@@ -1,7 +1,7 @@
 import type { OptionName } from './imageOptions.js'
 
 /** What a key of the published code's YAML becomes here. */
-export type PublishedKey =
+type PublishedKey =
   /** Another name for one of our options; `off` is the published value that means "not set". */
   | { readonly option: OptionName; readonly off?: unknown }
   /** Fixed here: any other value than this is refused, since it would be a different method. */

@@ -36,7 +36,7 @@ test('the reference preset is the defaults: both are the published numbers', () 
 
 test('flags override the config, the config the preset, the preset the defaults', () => {
   const config = { preset: 'preview', views: 6, seed: 3 } as const
-  expect(resolveSettings([config], noSeed)).toMatchObject({ steps: 20, views: 6, lambdaStructure: 2 })
+  expect(resolveSettings([config], noSeed)).toMatchObject({ steps: presets.preview.steps, views: 6, momentum: 0.9 })
   expect(resolveSettings([config, { views: 5 }], noSeed).views).toBe(5)
   expect(resolveSettings([config, { preset: 'reference' }], noSeed)).toMatchObject({ steps: 1000, views: 6, viewSharing: 'none' })
   expect(resolveSettings([], () => 9)).toMatchObject({ preset: 'fast', seed: 9 })
@@ -70,8 +70,8 @@ test.each([
   [{ device: 'gpu' }, 'OPTION_INVALID: device takes one of auto, cpu, webgpu, cuda; got "gpu". Did you mean "cpu"?'],
   [{ prompt: ['  '] }, 'PROMPT_EMPTY: prompt takes words, for example "golden teapot"; got an empty text. Give a text or leave prompt out.'],
   [{ view: 3 }, 'OPTION_UNKNOWN: There is no option "view". The nearest is "views".'],
-  [{ scaleMin: 1.3 }, 'OPTION_INVALID: --scale-min must not exceed --scale-max; got 1.3 and 1.2.'],
-  [{ size: 192, cropsMinCover: 0.8 }, 'OPTION_INVALID: The generator needs crops of at least 129 px; a short side of 192 px with --scale-min 0.8 and '
+  [{ preset: 'reference', scaleMin: 1.3 }, 'OPTION_INVALID: --scale-min must not exceed --scale-max; got 1.3 and 1.2.'],
+  [{ preset: 'reference', size: 192, cropsMinCover: 0.8 }, 'OPTION_INVALID: The generator needs crops of at least 129 px; a short side of 192 px with --scale-min 0.8 and '
     + '--crops-min-cover 0.8 gives 122 px. Use --size 203 or more, or raise those two.'],
 ])('refuses %j', (given, text) => {
   expect(codeOf(() => resolveSettings([{ seed: 1 }, given as never], noSeed))).toBe(text)

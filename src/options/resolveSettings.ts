@@ -6,7 +6,7 @@ import { parseOption, type OptionValue } from './parseOption.js'
 import { presets, type PresetName } from './presets.js'
 
 /** The smallest side that the 7-level generator takes, px: reflection padding at its bottleneck. */
-export const minGeneratorSide = 129
+const minGeneratorSide = 129
 
 /**
  * The settings of a run: defaults < preset < config files, in order < flags. The result is complete and plain data.
@@ -43,7 +43,7 @@ export function validateOptions(options: GivenOptions): Partial<Record<OptionNam
   return valid
 }
 
-export const isOptionName = (name: string): name is OptionName => Object.hasOwn(imageOptions, name)
+const isOptionName = (name: string): name is OptionName => Object.hasOwn(imageOptions, name)
 
 function last(stack: readonly Partial<Record<OptionName, OptionValue>>[], name: OptionName): OptionValue | undefined {
   return stack.findLast((layer) => layer[name] !== undefined)?.[name]

@@ -17,7 +17,7 @@ export interface Fingerprint {
   readonly mask: string
 }
 
-export interface Checkpoint {
+interface Checkpoint {
   readonly state: TrainerState
   readonly fingerprint: Fingerprint
 }
@@ -95,7 +95,8 @@ function assertFinite({ step, tensors }: TrainerState): void {
   for (const [name, { data }] of Object.entries(tensors)) {
     if (data.every(Number.isFinite)) continue
     throw new Text2LiveError('LOSS_NOT_FINITE',
-      `After step ${step} the values of ${name} are no longer finite numbers. The last good checkpoint is kept. Try a lower --learning-rate or another --seed.`)
+      `After step ${step} the values of ${name} are no longer finite numbers. The last good checkpoint is kept. `
+      + 'Try a lower --learning-rate or another --seed.')
   }
 }
 

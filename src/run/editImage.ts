@@ -39,16 +39,17 @@ export function editImage(options: EditOptions): EditRun {
 export async function runImage(options: EditOptions, environment: RunEnvironment, emit: Emit): Promise<EditResult> {
   const { resume, signal: _, ...rest } = options
   if (resume === undefined || resume === null) return await startRun(rest, environment, emit)
-  const { photo, mask, prompt, out, force, config, seeds, ...flags } = rest
+  const { photo, mask, prompt, out, force: _force, config, seeds, ...flags } = rest
   const misplaced = Object.entries({ photo, mask, prompt, out, config, seeds }).find(([, value]) => value !== undefined && value !== null)
   if (misplaced !== undefined) {
-    throw new Text2LiveError('OPTION_INVALID', `A run is continued with the ${misplaced[0]} it was started with; leave that out beside --resume, or start a new run.`)
+    throw new Text2LiveError('OPTION_INVALID',
+      `A run is continued with the ${misplaced[0]} it was started with; leave that out beside --resume, or start a new run.`)
   }
   return await resumeRun(resume, flags, environment, emit)
 }
 
 /** Runs `work` and hands out its events in order, however slowly they are read. */
-export function driveRun(outer: AbortSignal | null, work: (signal: AbortSignal, emit: Emit) => Promise<EditResult>): EditRun {
+function driveRun(outer: AbortSignal | null, work: (signal: AbortSignal, emit: Emit) => Promise<EditResult>): EditRun {
   const stop = new AbortController()
   const signal = outer === null ? stop.signal : AbortSignal.any([outer, stop.signal])
   const queue: RunEvent[] = []
@@ -58,11 +59,11 @@ export function driveRun(outer: AbortSignal | null, work: (signal: AbortSignal, 
     queue.push(event)
     wake()
   })
-  const settled = result.then(() => null, (error: unknown) => error).then((error) => {
+  const end = (): void => {
     ended = true
     wake()
-    return error
-  })
+  }
+  const settled = result.then(end, end)
 
   async function* events(): AsyncGenerator<RunEvent, void, undefined> {
     try {
@@ -72,8 +73,7 @@ export function driveRun(outer: AbortSignal | null, work: (signal: AbortSignal, 
         else if (ended) break
         else await new Promise<void>((resolve) => { wake = resolve })
       }
-      const error = await settled
-      if (error !== null) throw error
+      await result
     } finally {
       stop.abort()
       await settled

@@ -37,7 +37,8 @@ export async function examineMachine(): Promise<DoctorReport> {
   const packageJson = createRequire(import.meta.url)('../../package.json') as { version: string }
   return {
     versions: {
-      text2live: packageJson.version, node: process.versions.node, onnxruntime: env.versions.common, sharp: sharp.versions['sharp'] ?? 'unknown', libvips: sharp.versions.vips,
+      text2live: packageJson.version, node: process.versions.node, onnxruntime: env.versions.common,
+      sharp: sharp.versions.sharp, libvips: sharp.versions.vips,
     },
     cpu: { model: cpus()[0]?.model.trim() ?? 'unknown', cores: availableParallelism() },
     memory: { total: totalmem(), free: freemem() },
@@ -49,7 +50,7 @@ export async function examineMachine(): Promise<DoctorReport> {
 }
 
 /** Compares the files of the embedded model with the checksums that ship beside them. */
-export async function checkStarter(folder = new URL('../../models/starter/', import.meta.url)): Promise<DoctorReport['starter']> {
+async function checkStarter(folder = new URL('../../models/starter/', import.meta.url)): Promise<DoctorReport['starter']> {
   try {
     const sums = (await readFile(new URL('SHA256SUMS', folder), 'utf8')).trim().split('\n').map((line) => line.split(/\s+\*?/))
     for (const [expected, name] of sums) {

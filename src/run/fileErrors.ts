@@ -5,8 +5,8 @@ import { writeError as mediaWriteError } from '../media/node/atomicWrite.js'
 export function writeError(cause: unknown, path: string): unknown {
   if (cause instanceof Text2LiveError || !isSystemError(cause)) return cause
   const reason = cause.code === 'ENAMETOOLONG' ? 'the name is too long' : cause.code === 'EEXIST' ? 'a file stands where a folder should be' : null
-  if (reason !== null) return new Text2LiveError('OUTPUT_NOT_WRITABLE', `"${path}" cannot be written: ${reason}. Choose another folder with --out.`, { cause })
-  return mediaWriteError(path, cause)
+  if (reason === null) return mediaWriteError(path, cause)
+  return new Text2LiveError('OUTPUT_NOT_WRITABLE', `"${path}" cannot be written: ${reason}. Choose another folder with --out.`, { cause })
 }
 
 /** Runs `write` and gives its failures a code. */

@@ -12,7 +12,7 @@ interface Holder {
   readonly born: string | null
 }
 
-export interface FolderLock {
+interface FolderLock {
   /** @param folder where the folder is now, if it was renamed since */
   release(folder?: string): void
 }
@@ -60,7 +60,9 @@ async function removeStale(path: string, folder: string): Promise<void> {
   const text = await readFile(path, 'utf8').catch(() => null)
   if (text === null) return
   const holder = parseHolder(text)
-  if (holder !== null && isAlive(holder)) throw locked(folder, `process ${holder.pid}${holder.host === hostname() ? '' : ` on ${holder.host}`} is writing it`)
+  if (holder !== null && isAlive(holder)) {
+    throw locked(folder, `process ${holder.pid}${holder.host === hostname() ? '' : ` on ${holder.host}`} is writing it`)
+  }
   // Another process may have taken the stale lock over since it was read: what is moved away must be what was read.
   const aside = `${path}.stale.${process.pid}.${Math.random().toString(36).slice(2)}`
   try {
@@ -90,7 +92,8 @@ function releaser(lockedFolder: string, text: string): FolderLock {
 function parseHolder(text: string): Holder | null {
   try {
     const value = JSON.parse(text) as Partial<Holder>
-    return typeof value.pid === 'number' && typeof value.host === 'string' ? { pid: value.pid, host: value.host, born: value.born ?? null } : null
+    const { pid, host, born } = value
+    return typeof pid === 'number' && typeof host === 'string' ? { pid, host, born: born ?? null } : null
   } catch {
     return null
   }

@@ -51,7 +51,7 @@ interface Size {
 }
 
 /** torchvision's rule: the short side becomes `shortSide`, the long side floor(shortSide * long / short); 0 keeps the size. */
-export function trainingSize(width: number, height: number, shortSide: number): Size {
+function trainingSize(width: number, height: number, shortSide: number): Size {
   if (shortSide === 0) return { width, height }
   const long = Math.floor(shortSide * Math.max(width, height) / Math.min(width, height))
   return width <= height ? { width: shortSide, height: long } : { width: long, height: shortSide }

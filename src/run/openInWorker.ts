@@ -5,8 +5,8 @@ import type { OpenTrainer, Trainer, TrainerNotice } from './trainerContract.js'
 import type { CallName, WorkerCalls, WorkerFailure, WorkerReply, WorkerRequest } from './workerMessages.js'
 
 interface Pending {
-  resolve(answer: WorkerCalls[CallName]['answer']): void
-  reject(error: Error): void
+  readonly resolve: (answer: WorkerCalls[CallName]['answer']) => void
+  readonly reject: (error: Error) => void
 }
 
 /** A trainer in a thread of its own, since a step blocks the thread that runs it for as long as it takes. */
@@ -77,7 +77,10 @@ function startWorker(notice: (notice: TrainerNotice) => void) {
   }
 
   worker.on('message', (reply: WorkerReply) => {
-    if ('notice' in reply) return notice(reply.notice)
+    if ('notice' in reply) {
+      notice(reply.notice)
+      return
+    }
     const waiting = pending.get(reply.id)
     pending.delete(reply.id)
     if (waiting === undefined) return
@@ -85,7 +88,9 @@ function startWorker(notice: (notice: TrainerNotice) => void) {
     else waiting.resolve(reply.answer)
   })
   worker.on('error', (error) => fail(threadError(error)))
-  worker.on('exit', (code) => fail(new Text2LiveError('DEVICE_FAILED', `The training thread ended by itself (exit code ${code}). Resume the run to continue.`)))
+  worker.on('exit', (code) => {
+    fail(new Text2LiveError('DEVICE_FAILED', `The training thread ended by itself (exit code ${code}). Resume the run to continue.`))
+  })
 
   return {
     fail,
@@ -94,7 +99,7 @@ function startWorker(notice: (notice: TrainerNotice) => void) {
       const id = nextId++
       const request: WorkerRequest<Name> = { id, call, argument }
       return new Promise((resolve, reject) => {
-        pending.set(id, { resolve: resolve as Pending['resolve'], reject })
+        pending.set(id, { resolve: resolve, reject })
         worker.postMessage(request)
       })
     },

@@ -6,7 +6,7 @@ import { readConfig } from '../options/configFile.js'
 import type { GivenOptions } from '../options/imageOptions.js'
 import { isSystemError } from './fileErrors.js'
 
-export interface Configs {
+interface Configs {
   /** One layer per file, in order. */
   readonly layers: readonly GivenOptions[]
   readonly notes: readonly string[]
@@ -30,8 +30,9 @@ export async function readConfigs(paths: readonly string[]): Promise<Configs> {
 
 async function readOne(path: string): Promise<ReturnType<typeof readConfig>> {
   const text = await readFile(path, 'utf8').catch((cause: unknown) => {
-    const reason = isSystemError(cause) && cause.code === 'EISDIR' ? 'that is a folder' : 'it cannot be read'
-    throw new Text2LiveError('CONFIG_INVALID', `There should be a YAML file at "${path}", but ${isSystemError(cause) && cause.code === 'ENOENT' ? 'there is nothing' : reason}. Check the path.`, { cause })
+    const code = isSystemError(cause) ? cause.code : ''
+    const came = code === 'ENOENT' ? 'there is nothing' : code === 'EISDIR' ? 'that is a folder' : 'it cannot be read'
+    throw new Text2LiveError('CONFIG_INVALID', `There should be a YAML file at "${path}", but ${came}. Check the path.`, { cause })
   })
   const config = readConfig(text, basename(path))
   return { ...config, options: withFoundPaths(config.options, dirname(path)) }

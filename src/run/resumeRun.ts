@@ -1,4 +1,4 @@
-import { stat } from 'node:fs/promises'
+import { readFile, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Text2LiveError } from '../errors.js'
 import { atomicWrite } from '../media/node/atomicWrite.js'
@@ -16,13 +16,12 @@ import { drawSeed } from './startRun.js'
 import type { RunEnvironment } from './trainerContract.js'
 import { fingerprintOf, trainRun, type EditResult, type Emit } from './trainRun.js'
 import { asPartOf, eachVariation, finishVariations, variationFolder } from './variations.js'
-import { readFile } from 'node:fs/promises'
 
 /** Flags that may stand beside `--resume`. */
-export type ResumeOptions = Omit<GivenOptions, 'photo' | 'mask' | 'out' | 'force' | 'config' | 'seeds'>
+type ResumeOptions = Omit<GivenOptions, 'photo' | 'mask' | 'out' | 'force' | 'config' | 'seeds'>
 
 /** A run folder as it lies on the disk. */
-export interface SavedRun {
+interface SavedRun {
   readonly settings: ImageSettings
   readonly seeds: number
   readonly input: ImageInput
@@ -76,7 +75,7 @@ async function resumeOne(folder: RunFolder, flags: ResumeOptions, environment: R
     if (JSON.stringify(settings) !== JSON.stringify(saved.settings)) await atomicWrite(folder.file(runFiles.config), writeConfig(settings))
     truncateEvents(folder.file(runFiles.events), step)
     const { open, signal } = environment
-    return await trainRun({ settings, input: saved.input, open, signal, start, folder: async () => folder }, emit)
+    return await trainRun({ settings, input: saved.input, open, signal, start, folder: () => Promise.resolve(folder) }, emit)
   } finally {
     folder.release()
   }
@@ -85,16 +84,23 @@ async function resumeOne(folder: RunFolder, flags: ResumeOptions, environment: R
 /** @throws RUN_NOT_FOUND, RUN_INVALID */
 export async function assertRun(path: string): Promise<void> {
   const found = await stat(path).catch(() => null)
-  if (found === null) throw new Text2LiveError('RUN_NOT_FOUND', `There should be a run folder at "${path}", but there is nothing. Check the path; runs are made in runs/ unless --out says otherwise.`)
+  if (found === null) {
+    throw new Text2LiveError('RUN_NOT_FOUND',
+      `There should be a run folder at "${path}", but there is nothing. Check the path; runs are made in runs/ unless --out says otherwise.`)
+  }
   if (found.isDirectory() && isRunFolder(path)) return
-  throw new Text2LiveError('RUN_INVALID', `"${path}" is not a run folder: it holds no ${runFiles.config} of ours. Give the folder that a run was written to.`)
+  throw new Text2LiveError('RUN_INVALID',
+    `"${path}" is not a run folder: it holds no ${runFiles.config} of ours. Give the folder that a run was written to.`)
 }
 
 /** The settings, photo and mask of a run folder. */
 export async function readRun(folder: RunFolder): Promise<SavedRun> {
   const { settings, seeds } = await readSettings(folder)
-  if (settings.photo === null) throw new Text2LiveError('RUN_INVALID', `${folder.file(runFiles.config)} names no photo. The folder cannot be continued; start a new run.`)
-  const input = await readImageInput(join(folder.path, settings.photo), settings.mask === null ? null : join(folder.path, settings.mask), settings)
+  if (settings.photo === null) {
+    throw new Text2LiveError('RUN_INVALID', `${folder.file(runFiles.config)} names no photo. The folder cannot be continued; start a new run.`)
+  }
+  const mask = settings.mask === null ? null : join(folder.path, settings.mask)
+  const input = await readImageInput(join(folder.path, settings.photo), mask, settings)
   return { settings, seeds, input }
 }
 

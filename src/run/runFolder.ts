@@ -5,7 +5,7 @@ import { basename, dirname, extname, join } from 'node:path'
 import { Text2LiveError } from '../errors.js'
 import { atomicWrite } from '../media/node/atomicWrite.js'
 import { outputFiles } from './events.js'
-import { isMissing, isSystemError, writeError, writing } from './fileErrors.js'
+import { isSystemError, writeError, writing } from './fileErrors.js'
 import { lockFolder } from './folderLock.js'
 
 /** Names of what a run folder holds, besides its outputs. */
@@ -37,11 +37,13 @@ export async function assertFree(out: string | null, force: boolean): Promise<vo
   if (entries === null || entries.length === 0) return
   if (!force) {
     throw new Text2LiveError('OUTPUT_EXISTS',
-      `${out} exists already and a run folder is never overwritten. Choose another with --out, replace it with --force, or continue it with --resume ${out}.`)
+      `${out} exists already and a run folder is never overwritten. Choose another with --out, replace it with --force, `
+      + `or continue it with --resume ${out}.`)
   }
   if (!isRunFolder(out)) {
     throw new Text2LiveError('OUTPUT_EXISTS',
-      `${out} exists and is not a run folder (it holds no ${runFiles.config} of ours); --force replaces run folders only. Choose another folder with --out.`)
+      `${out} exists and is not a run folder (it holds no ${runFiles.config} of ours); --force replaces run folders only. `
+      + 'Choose another folder with --out.')
   }
 }
 
@@ -142,8 +144,8 @@ async function clearRun(path: string): Promise<void> {
 /** The entries of a folder; null where it does not exist. */
 async function listFolder(path: string): Promise<string[] | null> {
   const found = await stat(path).catch((error: unknown) => {
-    if (isMissing(error)) return null
-    throw error
+    if (isSystemError(error) && error.code === 'ENOENT') return null
+    throw writeError(error, path)
   })
   if (found === null) return null
   if (!found.isDirectory()) {

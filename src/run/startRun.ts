@@ -34,7 +34,8 @@ export async function startRun(options: StartOptions, environment: RunEnvironmen
   const seeds = (lastGiven(layers, 'seeds') ?? 1) as number
 
   assertPrompt(settings)
-  const input = await readImageInput(photo instanceof Uint8Array ? photo : photoPath(settings), mask instanceof Uint8Array ? mask : settings.mask, settings)
+  const photoSource = photo instanceof Uint8Array ? photo : photoPath(settings)
+  const input = await readImageInput(photoSource, mask instanceof Uint8Array ? mask : settings.mask, settings)
   await assertFree(out, force)
   announce(settings, layers, emit)
   const device = await chooseDevice(settings.device)
@@ -44,7 +45,8 @@ export async function startRun(options: StartOptions, environment: RunEnvironmen
   const makeFolder = (saved: ImageSettings, seedCount: number) => async (): Promise<RunFolder | null> =>
     out === null && !environment.defaultFolder ? null : await makeRunFolder(out, input.name, force, folderContents(saved, input, seedCount))
   if (seeds > 1) return await trainVariations({ settings: resolved, input, seeds, makeFolder: makeFolder(resolved, seeds) }, environment, emit)
-  return await trainRun({ settings: resolved, input, open: environment.open, signal: environment.signal, start: null, folder: makeFolder(resolved, 1) }, emit)
+  const { open, signal } = environment
+  return await trainRun({ settings: resolved, input, open, signal, start: null, folder: makeFolder(resolved, 1) }, emit)
 }
 
 /** The settings as the run folder holds them: its own copies of the pictures, an absolute path to the guidance, the device chosen. */
@@ -60,7 +62,8 @@ function portable(settings: ImageSettings, input: ImageInput, device: ImageSetti
 
 function announce(settings: ImageSettings, layers: readonly GivenOptions[], emit: Emit): void {
   if (lastGiven(layers, 'source') === undefined) {
-    emit({ type: 'note', message: `source: "${settings.source.join('", "')}", since nobody said what the photo shows; ${optionFlag('source')} "..." makes the edit surer` })
+    const said = `source: "${settings.source.join('", "')}", since nobody said what the photo shows`
+    emit({ type: 'note', message: `${said}; ${optionFlag('source')} "..." makes the edit surer` })
   }
   if ((lastGiven(layers, 'seed') ?? -1) === -1) emit({ type: 'note', message: `seed: ${settings.seed}, drawn` })
 }
@@ -76,7 +79,8 @@ function photoPath(settings: ImageSettings): string {
 
 function assertPrompt(settings: ImageSettings): void {
   if (settings.prompt.length > 0) return
-  throw new Text2LiveError('PROMPT_EMPTY', 'A prompt is needed: say what the edited photo shows. For example: text2live image teapot.jpg "golden teapot"')
+  throw new Text2LiveError('PROMPT_EMPTY',
+    'A prompt is needed: say what the edited photo shows. For example: text2live image teapot.jpg "golden teapot"')
 }
 
 /** An unsigned 32-bit number. */

@@ -1,4 +1,4 @@
-import { mkdirSync } from 'node:fs'
+import { mkdir } from 'node:fs/promises'
 import { Text2LiveError } from '../errors.js'
 import { compositeOver } from '../media/compositeOver.js'
 import { atomicWrite } from '../media/node/atomicWrite.js'
@@ -18,7 +18,7 @@ import { makeOutputs, writeOutputs, type OutputFiles } from './outputs.js'
 export type Emit = (event: RunEvent) => void
 
 /** Everything one run needs, validated. */
-export interface RunPlan {
+interface RunPlan {
   readonly settings: ImageSettings
   readonly input: ImageInput
   readonly open: OpenTrainer
@@ -67,13 +67,14 @@ export const fingerprintOf = (settings: ImageSettings, input: ImageInput): Finge
 export async function trainRun(plan: RunPlan, emit: Emit): Promise<EditResult> {
   const { settings, input, start, signal } = plan
   const session = new RunSession(plan, emit)
+  const stopped = (): boolean => signal.aborted
   let trainer: Trainer | null = null
   try {
     trainer = await plan.open(trainerInput(settings, input, start), session.emit, signal)
-    if (signal.aborted) throw interrupted()
+    if (stopped()) throw interrupted()
     await session.begin(await plan.folder())
     if (start !== null) session.emit({ type: 'resumed', step: start.step, steps: settings.steps })
-    while (trainer.step < settings.steps && !signal.aborted) await session.step(trainer)
+    while (trainer.step < settings.steps && !stopped()) await session.step(trainer)
     return await session.finish(trainer)
   } catch (error) {
     session.fail(error)
@@ -112,15 +113,17 @@ class RunSession {
     const { settings, input, start } = this.#plan
     this.#folder = folder
     if (folder !== null) {
-      await writing(folder.file(runFiles.previews), async () => mkdirSync(folder.file(runFiles.previews), { recursive: true }))
+      const previews = folder.file(runFiles.previews)
+      await writing(previews, () => mkdir(previews, { recursive: true }))
       if (start !== null) this.#steps = readSteps(folder.file(runFiles.events))
       this.#log = new EventLog(folder.file(runFiles.events))
       for (const event of this.#early) this.#log.append(event)
     }
     this.#early = []
     const { width, height } = input.training.photo
+    const { width: fullWidth, height: fullHeight } = input.photo.rgb
     this.emit({
-      type: 'run-start', settings, ...this.#place(), photo: { width: input.photo.rgb.width, height: input.photo.rgb.height }, training: { width, height },
+      type: 'run-start', settings, ...this.#place(), photo: { width: fullWidth, height: fullHeight }, training: { width, height },
     })
   }
 
@@ -198,6 +201,6 @@ class RunSession {
 function assertFinite(step: number, losses: Readonly<Record<string, number>>): void {
   const bad = Object.entries(losses).find(([, value]) => !Number.isFinite(value))
   if (bad === undefined) return
-  throw new Text2LiveError('LOSS_NOT_FINITE',
-    `At step ${step} the ${bad[0]} loss became ${bad[1]}, so training stopped. The last good checkpoint is kept. Try a lower --learning-rate or another --seed.`)
+  throw new Text2LiveError('LOSS_NOT_FINITE', `At step ${step} the ${bad[0]} loss became ${bad[1]}, so training stopped. `
+    + 'The last good checkpoint is kept. Try a lower --learning-rate or another --seed.')
 }

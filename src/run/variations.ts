@@ -10,7 +10,7 @@ import { folderContents } from './folderContents.js'
 import type { RunEnvironment } from './trainerContract.js'
 import { trainRun, type EditResult, type Emit } from './trainRun.js'
 
-export interface VariationsPlan {
+interface VariationsPlan {
   readonly settings: ImageSettings
   readonly input: ImageInput
   /** Number of variations. */
@@ -77,5 +77,5 @@ export async function finishVariations(parent: RunFolder | null, results: readon
 /** A stopped variation is resumed through the folder that holds them all. */
 export const asPartOf = (parent: () => RunFolder | null | undefined, emit: Emit): Emit => (event) => {
   const folder = parent()
-  emit(event.type === 'interrupted' && folder != null ? { ...event, folder: folder.path } : event)
+  emit(event.type === 'interrupted' && folder !== null && folder !== undefined ? { ...event, folder: folder.path } : event)
 }

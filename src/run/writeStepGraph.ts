@@ -1,3 +1,4 @@
+import { Text2LiveError } from '../errors.js'
 import { exportStep } from '../method/exportStep.js'
 import { atomicWrite } from '../media/node/atomicWrite.js'
 import type { GivenOptions } from '../options/imageOptions.js'
@@ -12,9 +13,11 @@ import { drawSeed } from './startRun.js'
  * @throws OPTION_INVALID, GUIDANCE_*, OUTPUT_NOT_WRITABLE, DISK_FULL
  */
 export async function writeStepGraph(options: GivenOptions, out: string): Promise<number> {
-  const settings = resolveSettings([{ region: ['image'] }, options], drawSeed)
+  // One wording of each text; the words themselves are fed as embeddings and are not part of the graph.
+  const settings = resolveSettings([{ prompt: ['image'], region: ['image'] }, options], drawSeed)
+  if (settings.size === 0) throw new Text2LiveError('OPTION_INVALID', '--size 0 means the size of a photo, and there is no photo here. Give a number from 192.')
   const guidance = await openGuidance(settings, createNodeRuntime({ device: 'cpu' }))
-  const bytes = await exportStep({ size: settings.size, settings, guidance })
+  const bytes = exportStep({ size: settings.size, settings, guidance })
   await atomicWrite(out, bytes)
   return bytes.byteLength
 }

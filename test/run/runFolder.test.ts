@@ -25,7 +25,7 @@ beforeEach(async () => {
 })
 afterEach(() => rmSync(home, { recursive: true, force: true }))
 
-const basics = (): EditOptions => ({ photo, prompt: 'golden bowl', source: 'bowl', size: 192, steps: 6, seed: 3, device: 'cpu', previewEvery: 2, out: at('run') })
+const basics = (): EditOptions => ({ photo, prompt: 'golden bowl', source: 'bowl', preset: 'reference', size: 192, steps: 6, seed: 3, device: 'cpu', previewEvery: 2, out: at('run') })
 
 async function run(options: EditOptions, toy: Parameters<typeof toyTrainer>[0] = {}, signal = new AbortController().signal) {
   const events: RunEvent[] = []
@@ -130,7 +130,7 @@ test('a finished run that lost an output writes it again; so does render', async
 test('refuses the checkpoint of another configuration, naming the keys', async () => {
   await run(basics())
   expect(await failureOf(run({ resume: at('run'), views: 5, lambdaSparsity: 2 }))).toBe('CHECKPOINT_MISMATCH: ~/run/checkpoint.safetensors was made by another '
-    + 'configuration. These differ: lambdaSparsity (checkpoint 6, now 2), views (checkpoint 8, now 5). Set them back to continue, or start a new run with the new values.')
+    + 'configuration. These differ: lambdaSparsity (checkpoint 6, now 2), views (checkpoint 16, now 5). Set them back to continue, or start a new run with the new values.')
   writeFileSync(at('run', 'photo.png'), await sharp(photo).negate().png().toBuffer())
   expect(await failureOf(run({ resume: at('run'), steps: 9 }))).toContain('These differ: the photo (another picture).')
 })

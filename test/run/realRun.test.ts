@@ -1,0 +1,101 @@
+import { spawn } from 'node:child_process'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import sharp from 'sharp'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import type * as Text2Live from '../../src/index.js'
+
+// The built package: training runs in a worker thread, which needs compiled files.
+const { editImage, outputFiles } = await import(new URL('../../dist/index.js', import.meta.url).href) as typeof Text2Live
+
+type RunEvent = Text2Live.RunEvent
+const main = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url))
+let home: string
+let options: Text2Live.EditOptions
+const at = (...names: string[]): string => join(home, ...names)
+
+beforeAll(async () => {
+  home = mkdtempSync(join(tmpdir(), 'text2live-real-'))
+  const pixels = Uint8Array.from({ length: 72 * 64 * 3 }, (_, i) => (i * 37 + (i >> 7) * 11) % 256)
+  writeFileSync(at('bowl.png'), await sharp(pixels, { raw: { width: 72, height: 64, channels: 3 } }).png().toBuffer())
+  // The whole method at toy size: one crop size, so that one graph is compiled, and a narrow generator.
+  options = {
+    photo: at('bowl.png'), prompt: 'golden bowl', source: 'bowl', region: 'bowl', preset: 'fast', size: 192, steps: 3, views: 1, generatorWidth: 8,
+    scaleMin: 1, scaleMax: 1, cropsMinCover: 1, seed: 5, device: 'cpu', threads: 1, previewEvery: 2,
+  }
+})
+afterAll(() => rmSync(home, { recursive: true, force: true }))
+
+async function eventsOf(run: AsyncIterable<RunEvent>): Promise<RunEvent[]> {
+  const events: RunEvent[] = []
+  for await (const event of run) events.push(event)
+  return events
+}
+
+const flags = (): string[] => Object.entries(options).filter(([name]) => name !== 'photo' && name !== 'prompt')
+  .flatMap(([name, value]) => [`--${name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`, String(value)])
+
+interface Ended { readonly status: number | null; readonly out: string; readonly err: string }
+
+/** Runs the command; the first time that its output matches `interruptAt`, Ctrl-C is pressed. */
+function command(args: readonly string[], interruptAt: RegExp | null = null): Promise<Ended> {
+  const child = spawn(process.execPath, [main, ...args], { cwd: home })
+  let [out, err] = ['', '']
+  let waiting = interruptAt
+  child.stdout.on('data', (data: Buffer) => {
+    out += data.toString()
+    if (waiting?.test(out) !== true) return
+    waiting = null
+    child.kill('SIGINT')
+  })
+  child.stderr.on('data', (data: Buffer) => { err += data.toString() })
+  return new Promise((resolve) => child.on('close', (status) => resolve({ status, out, err })))
+}
+
+/** What is computed, not measured: the chart of losses too, since it is drawn from them. */
+const pictures = Object.values(outputFiles)
+
+const checkpointOf = (folder: string): string => readFileSync(at(folder, 'checkpoint.safetensors')).toString('base64')
+
+test('the library trains in a worker and gives its results as buffers', async () => {
+  const run = editImage({ ...options, out: at('whole') })
+  const events = await eventsOf(run)
+  const { files, step, finished } = await run.result
+  expect({ step, finished }).toEqual({ step: 3, finished: true })
+  expect(events.filter(({ type }) => type === 'step').map((event) => 'losses' in event && Object.values(event.losses).every(Number.isFinite))).toEqual([true, true, true])
+  expect(events.filter(({ type }) => type === 'preview')).toHaveLength(1)
+  for (const name of ['composite', 'edit', 'alpha'] as const) expect(await sharp(files[name]).metadata(), name).toMatchObject({ width: 72, height: 64 })
+})
+
+test('leaving the loop stops within a step, and the resumed run is bit-identical to one that was never stopped', async () => {
+  const run = editImage({ ...options, out: at('stopped') })
+  for await (const event of run) if (event.type === 'step') break
+  const { finished, step } = await run.result
+  expect(finished).toBe(false)
+  expect(step).toBeLessThanOrEqual(2)
+  expect((await editImage({ resume: at('stopped') }).result).finished).toBe(true)
+  expect(checkpointOf('stopped')).toBe(checkpointOf('whole'))
+  for (const name of pictures) expect(readFileSync(at('stopped', name)).equals(readFileSync(at('whole', name))), name).toBe(true)
+})
+
+test('a text that is too long is refused before a folder is made', async () => {
+  const long = `golden bowl ${'of very shiny gold '.repeat(200)}`
+  await expect(editImage({ ...options, prompt: long, out: at('long') }).result).rejects.toMatchObject({ code: 'PROMPT_TOO_LONG', exitStatus: 2 })
+  expect(() => readFileSync(at('long', 'config.yaml'))).toThrow('ENOENT')
+})
+
+test('Ctrl-C ends with 130, writes the outputs and says how to go on; --resume goes on', async () => {
+  const stopped = await command(['image', 'bowl.png', 'golden bowl', ...flags(), '--steps', '500'], /^step 1\//m)
+  expect(stopped.status, stopped.err).toBe(130)
+  expect(stopped.out).toContain('To go on: text2live image --resume runs/bowl-1\n')
+  expect(await sharp(at('runs', 'bowl-1', 'composite.png')).metadata()).toMatchObject({ width: 72 })
+  const resumed = await command(['image', '--resume', 'runs/bowl-1', '--steps', '4', '--json'])
+  expect(resumed.status, resumed.err).toBe(0)
+  const events = resumed.out.trim().split('\n').map((line) => JSON.parse(line) as RunEvent)
+  expect(events.at(-1)?.type).toBe('done')
+  const again = await command(['image', '--resume', 'runs/bowl-1'])
+  expect(again).toMatchObject({ status: 0, out: expect.stringContaining('had finished already') as string })
+  expect((await command(['render', 'runs/bowl-1'])).status).toBe(0)
+})
