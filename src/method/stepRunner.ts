@@ -9,6 +9,7 @@ import type { ImageSettings } from '../options/imageOptions.js'
 import { viewFeed } from './clipViews.js'
 import { type LossName, lossNames } from './losses.js'
 import { madgradLambda } from './madgrad.js'
+import { ProgramCache } from './programCache.js'
 import { type StepPlan, type ViewSet, buildLayerGraph, buildStepGraph, viewPlan } from './stepGraph.js'
 import type { TextTargets } from './textTargets.js'
 import type { ViewDraw } from './viewDraws.js'
@@ -58,12 +59,12 @@ export interface StepRunnerOptions {
   readonly onCompile?: (size: { width: number; height: number; seconds: number }) => void
 }
 
-/** Compiled graphs that are kept; with bucketed sizes all of a run fit, with exact sizes each serves about one step. */
-const PROGRAMS_KEPT = 4
+/** Compiled graphs held at once: with bucketed sizes all of a run fit; with exact sizes each serves about one step. */
+const PROGRAMS_HELD = { buckets: 4, exact: 1 } as const
 
 /** Runs training steps: owns the parameters, the optimizer's state, the frozen weights and the compiled graphs. */
 export class StepRunner {
-  private readonly programs = new Map<string, Program>()
+  private readonly programs: ProgramCache
   private readonly weights: Readonly<Record<string, Tensor>>
   private frozen: Uploaded | null = null
   private state: Record<VectorName, Tensor>
@@ -77,6 +78,7 @@ export class StepRunner {
       if (rows) weights[`text.${name}`] = this.tensor(rows)
     }
     this.weights = weights
+    this.programs = new ProgramCache(PROGRAMS_HELD[settings.sizes])
     const fresh = vectors?.parameters ?? initialParameters(generator, settings.seed)
     const vector = (data: Float32Array) => this.tensor({ shape: [data.length], data })
     this.state = {
@@ -116,7 +118,6 @@ export class StepRunner {
       }
       sums.forEach((_, j) => { sums[j] = sums[j]! + this.lossShare(j, items.length, last) * losses[j]! })
       if (i > 0) carried = after.gradient!
-      await this.keepFew()
     }
     const { parameters, gradientSum, squareSum } = this.state
     this.state = { ...this.state, parameters: after.newParameters!, gradientSum: after.newGradientSum!, squareSum: after.newSquareSum! }
@@ -128,7 +129,7 @@ export class StepRunner {
   async layer(picture: FloatImage): Promise<FloatImage> {
     const { width, height } = picture
     const key = `layer ${width}x${height}`
-    const program = this.programs.get(key) ?? await this.compile(key, width, height, () => buildLayerGraph({ width, height }, this.options.generator))
+    const program = await this.programs.get(key, () => this.compile(width, height, () => buildLayerGraph({ width, height }, this.options.generator)))
     const result = await program.run({ picture: this.picture(picture), parameters: this.state.parameters })
     return { width, height, channels: 4, data: await result.layer!.getData() as Float32Array }
   }
@@ -143,8 +144,7 @@ export class StepRunner {
     Object.values(this.state).forEach(freeOnDevice)
     await this.frozen?.release()
     this.frozen = null
-    for (const program of this.programs.values()) await program.release()
-    this.programs.clear()
+    await this.programs.clear()
   }
 
   /** What each loss of this item counts in the sum that is differentiated. */
@@ -186,13 +186,6 @@ export class StepRunner {
     // A fed map costs nothing: its graph serves the steps after the bootstrap as well.
     const bootstrap = item.relevancy ? 'map' : weights[lossNames.indexOf('bootstrap')]! > 0 ? 'model' : 'off'
     const key = `${kind} ${width}x${height} ${bootstrap}`
-    const known = this.programs.get(key)
-    if (known) {
-      // Move to the end: the least recently used program is the first.
-      this.programs.delete(key)
-      this.programs.set(key, known)
-      return known
-    }
     const plan: StepPlan = {
       kind, bootstrap, settings, generator, size: { width, height }, masked: item.mask !== undefined, emphasis: item.emphasis !== undefined,
       texts: {
@@ -200,26 +193,15 @@ export class StepRunner {
         region: targets.region?.shape[0] ?? 0,
       },
     }
-    return await this.compile(key, width, height, () => buildStepGraph(plan, guidance))
+    return await this.programs.get(key, () => this.compile(width, height, () => buildStepGraph(plan, guidance)))
   }
 
-  private async compile(key: string, width: number, height: number, build: () => ReturnType<typeof buildStepGraph>): Promise<Program> {
+  private async compile(width: number, height: number, build: () => ReturnType<typeof buildStepGraph>): Promise<Program> {
     const start = performance.now()
     const { graph, outputs } = build()
     const program = await this.options.runtime.compile(graph, outputs, { keepOnDevice: ['newParameters', 'newGradientSum', 'newSquareSum', 'gradient'] })
-    this.programs.set(key, program)
     this.options.onCompile?.({ width, height, seconds: (performance.now() - start) / 1000 })
     return program
-  }
-
-  /** Releases the programs that were not used for longest. */
-  private async keepFew(): Promise<void> {
-    for (const [key, program] of this.programs) {
-      if (this.programs.size <= PROGRAMS_KEPT) return
-      if (key.startsWith('layer')) continue
-      this.programs.delete(key)
-      await program.release()
-    }
   }
 
   private zeroVector(): Tensor {
