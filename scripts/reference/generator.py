@@ -1,7 +1,7 @@
 """The edit-layer generator, output and gradients: fixtures `generator` (narrow, every number) and `generatorFull` (published width, samples).
 
 A seven-level U-Net, parameters under their published names. Widths are free: `width` everywhere but `skip` channels in the skip branches.
-`--text2live PATH` (a checkout of omerbt/Text2LIVE) compares output and gradients with the published module.
+`--text2live PATH` (a checkout of omerbt/Text2LIVE) compares output and gradients with the published module; `--float32` repeats it all in float32.
 """
 import argparse
 import math
@@ -50,6 +50,28 @@ def initial(width, skip, seed, levels=LEVELS):
     return parameters
 
 
+def meets_kink(kind, name):
+    """Norms whose output goes straight into LeakyReLU: all but those behind a concat."""
+    return kind == 'norm' and name != 'netG.2' and not name.endswith('.7.2')
+
+
+def shifted(parameters, width, skip, seed, levels=LEVELS):
+    """The same parameters, but the norms before a LeakyReLU (and the 1x1 convolution of level 0) moved off its kink by about 2.75 standard deviations per channel.
+
+    At PyTorch's default many activations lie at the kink. One that rounds to its other side changes gradients by percents at small sizes, so float32 PyTorch
+    itself is 1e-2 away from float64; and MADGRAD's cube root keeps such differences: 2e-3 in a loss after three steps. Shifted, both are reproducible."""
+    parameters, g = dict(parameters), rng(seed)
+    signed = lambda n: torch.where(torch.rand(n, generator=g) < .5, -1., 1.)
+    for kind, name, shape in layout(width, skip, levels):
+        if not meets_kink(kind, name): continue
+        sign = signed(shape)
+        parameters[f'{name}.weight'] = rounded(.8 + .4 * torch.rand(shape, generator=g))
+        parameters[f'{name}.bias'] = rounded(parameters[f'{name}.weight'] * sign * (2.5 + .5 * torch.rand(shape, generator=g)))
+    sign = signed(width)
+    parameters['netG.6.1.bias'] = rounded(.5 * sign * (2.5 + .5 * torch.rand(width, generator=g)))
+    return parameters
+
+
 def hashed(count, k):
     """Numbers in [-1,1) that any language can repeat. All products modulo 2^32 (Math.imul), shifts unsigned (>>>):
     x = (i+1)*0x9E3779B1 ^ (k+1)*0x85EBCA77; x ^= x>>15; x *= 0x2C1B3C6D; x ^= x>>12; x *= 0x297A2D39; x ^= x>>15; value = x / 2^31 - 1."""
@@ -64,14 +86,18 @@ def hashed(count, k):
 
 
 def hashed_parameters(width, skip, levels=LEVELS):
-    """Parameter number k (0,1,2,.. in layout order, weight before bias), entry i: convolutions value/sqrt(fan_in), norm weights 1+value/10, norm biases value/10;
+    """Parameter number k (0,1,2,.. in layout order, weight before bias), entry i: convolutions value/sqrt(fan_in), norm weights 1+value/10;
+    biases of norms behind a concat value/10, of all other norms s*(3+value/2), and of netG.6.1 s*(1.5+value/4), with s = 1 for even i, -1 for odd i;
     each rounded to float32."""
     parameters, k = {}, 0
     for kind, name, shape in layout(width, skip, levels):
         for part, size in (('weight', shape), ('bias', shape[:1])):
             value = hashed(math.prod(size), k).reshape(size)
-            if kind == 'conv': value = value / math.sqrt(math.prod(shape[1:]))
-            else: value = (1 if part == 'weight' else 0) + value / 10
+            sign = 1 - 2.0 * (torch.arange(size[0]) % 2)
+            if name == 'netG.6.1' and part == 'bias': value = sign * (1.5 + value / 4)
+            elif kind == 'conv': value = value / math.sqrt(math.prod(shape[1:]))
+            elif part == 'weight': value = 1 + value / 10
+            else: value = sign * (3 + value / 2) if meets_kink(kind, name) else value / 10
             parameters[f'{name}.{part}'], k = rounded(value), k + 1
     return parameters
 
@@ -125,20 +151,21 @@ def with_gradients(parameters, image, cotangent):
 def main():
     p = argparse.ArgumentParser()
     p.add_argument('--text2live')
-    path = p.parse_known_args()[0].text2live
-    narrow(path)
-    full()
+    p.add_argument('--float32', action='store_true')
+    a = p.parse_known_args()[0]
+    narrow(a.text2live, a.float32)
+    full(a.float32)
 
 
-def narrow(path):
+def narrow(path, float32):
     width, skip = 8, 4
     fixture, cases = Fixture('generator'), []
-    parameters, null = initial(width, skip, 31), without_effect(width, skip)
+    parameters, null = shifted(initial(width, skip, 34), width, skip, 35), without_effect(width, skip)
     g = rng(32)
-    for name, value in parameters.items():
-        kind_norm = value.ndim == 1 and torch.equal(value, torch.full_like(value, value[0].item()))
-        if kind_norm: parameters[name] = value = rounded(value + .1 * torch.randn(value.shape, generator=g))  # off 1 and 0, so that both are seen
-        fixture.put(f'parameters.{name}', value)
+    for kind, name, shape in layout(width, skip):
+        if kind == 'norm' and not meets_kink(kind, name):                      # off 1 and 0, so that both are seen
+            for part in ('weight', 'bias'): parameters[f'{name}.{part}'] = rounded(parameters[f'{name}.{part}'] + .1 * torch.randn(shape, generator=g))
+    for name, value in parameters.items(): fixture.put(f'parameters.{name}', value)
     for name, (h, w) in {'even': (144, 136), 'odd': (129, 140)}.items():
         image = photo(33, h, w)
         cotangent = rounded(torch.randn(1, 4, h, w, generator=g) / 100)
@@ -149,14 +176,31 @@ def narrow(path):
         assert largest < 1e-12, f'{name}: a bias without effect has gradient {largest}'
         cases.append({'name': name, 'image': fixture.put_pixels(f'{name}.image', image), 'cotangent': fixture.put(f'{name}.cotangent', cotangent),
                       'output': fixture.put(f'{name}.output', out), 'gradients': f'{name}.gradients.<parameter>',
-                      'gradientNorms': {n: gradients[n].norm().item() for n in parameters}})
+                      'gradientFloor': floor(gradients, null), 'gradientNorms': {n: gradients[n].norm().item() for n in parameters}})
+        if float32: drift(name, parameters, image, cotangent, out, gradients, null)
     fixture.save({'about': 'Generator of narrow width. Parameters stand under parameters.<published name>. image: uint8, divide by 255. '
                            'Gradients are of sum(output * cotangent).',
                   'settings': {'width': width, 'skip': skip, 'levels': LEVELS, 'eps': 1e-5, 'slope': .2},
                   'parameters': {n: list(v.shape) for n, v in parameters.items()}, 'zeroGradient': null, 'cases': cases})
 
 
-def full():
+def floor(gradients, null):
+    """1e-2 of the median root mean square of a gradient: differences are judged against |g| + floor sqrt(n), as some biases hardly matter."""
+    return 1e-2 * float(np.median([(v.norm() / v.numel() ** .5).item() for n, v in gradients.items() if n not in null]))
+
+
+def drift(name, parameters, image, cotangent, out, gradients, null):
+    """Prints how far float32 PyTorch is away."""
+    torch.set_default_dtype(torch.float32)
+    single, found = with_gradients({n: v.float() for n, v in parameters.items()}, image.float(), cotangent.float())
+    torch.set_default_dtype(torch.float64)
+    least = floor(gradients, null)
+    worst = max(((found[n] - v).norm() / (v.norm() + least * v.numel() ** .5)).item() for n, v in gradients.items() if n not in null)
+    print(f'  float32, {name}: output {(single - out).abs().max():.1e}, gradients {worst:.1e} of |g| + floor sqrt(n), '
+          f'without effect {max(found[n].norm() / found[n].numel() ** .5 for n in null) / least:.1e} of the floor')
+
+
+def full(float32):
     width, skip = 128, 4
     parameters, null, fixture = hashed_parameters(width, skip), without_effect(width, skip), Fixture('generatorFull')
     assert sum(v.numel() for v in parameters.values()) == 3115548
@@ -169,11 +213,13 @@ def full():
     for k, (name, gradient) in enumerate(gradients.items()):
         norms[name] = gradient.norm().item()
         if name not in null: sampled(fixture, f'gradients.{name}', gradient, 42 + k, min(16, gradient.numel()))
+    if float32: drift('full width', parameters, image, cotangent, out, gradients, null)
     fixture.save({'about': 'Generator of published width from numbers that need no file. ' + hashed.__doc__.replace('\n', ' ') + ' ' +
                            ' '.join(hashed_parameters.__doc__.split()) + ' Image: (value+1)/2 with k=1000; cotangent: value/100 with k=1001; both rounded to float32. '
                            'X.indices are flat row-major positions of X.samples.',
                   'settings': {'width': width, 'skip': skip, 'levels': LEVELS, 'image': [1, 3, h, w]},
-                  'hashed': {'k': 5, 'first': hashed(4, 5).tolist()}, 'order': list(parameters), 'zeroGradient': null, 'output': sums, 'gradientNorms': norms})
+                  'hashed': {'k': 5, 'first': hashed(4, 5).tolist()}, 'order': list(parameters), 'zeroGradient': null, 'output': sums, 'gradientFloor': floor(gradients, null),
+                  'gradientNorms': norms})
 
 
 def compare(path, width, skip, parameters, image, cotangent, out, gradients):

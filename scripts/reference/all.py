@@ -1,0 +1,13 @@
+"""Writes every fixture of this folder anew; arguments are handed to each script (see README.md)."""
+import clip
+import generator
+import losses
+import madgrad
+import ops
+import steps
+import views
+
+if __name__ == '__main__':
+    for oracle in (ops, madgrad, generator, views, clip, losses, steps):
+        print(oracle.__name__)
+        oracle.main()
