@@ -7,18 +7,14 @@ import { generator, generatorParameters, initialParameters, joinGradients, publi
 
 /** Float32 against PyTorch in float64, relative to the largest entry. */
 const OUTPUT_TOLERANCE = 2e-5
-/**
- * Lengths of the difference over lengths of the gradient, of one tensor and of all. PyTorch's own float32 gradients are 2e-2
- * from its float64 ones here: rounding decides on which side of a LeakyReLU's kink some of the few pixels of deep levels fall.
- */
-const TENSOR_TOLERANCE = 8e-2
-const GRADIENT_TOLERANCE = 1e-2
+/** |dg| <= tolerance * (|g| + floor sqrt(n)) for a tensor of n entries; PyTorch's own float32 gradients reach 3e-4. */
+const GRADIENT_TOLERANCE = 1e-3
 
 interface Narrow {
   settings: { width: number; skip: number; levels: number }
   zeroGradient: string[]
   parameters: Record<string, number[]>
-  cases: { name: string; gradientNorms: Record<string, number> }[]
+  cases: { name: string; gradientFloor: number; gradientNorms: Record<string, number> }[]
 }
 
 const runtime = createNodeRuntime({ device: 'cpu', threads: 2 })
@@ -35,7 +31,7 @@ describe('generator', () => {
     expect(initialParameters(publishedGenerator, 0).length).toBe(3_115_548 - droppedEntries())
   })
 
-  it.each(fixture.cases)('$name size: output and all gradients are those of PyTorch', async ({ name, gradientNorms }) => {
+  it.each(fixture.cases)('$name size: output and all gradients are those of PyTorch', async ({ name, gradientFloor, gradientNorms }) => {
     const image = tensor(`${name}.image`)
     const expected = tensor(`${name}.output`)
     const parameters = generatorParameters(shape)
@@ -57,16 +53,13 @@ describe('generator', () => {
     const result = await program.run(feed)
     expect(relativeError(result.output!.data as Float32Array, expected.data)).toBeLessThan(OUTPUT_TOLERANCE)
     let offset = 0
-    let [difference, length] = [0, 0]
     for (const p of parameters) {
       const reference = tensor(`${name}.gradients.${p.name}`).data
       const ours = (result.gradient!.data as Float32Array).subarray(offset, offset += reference.length)
-      const [d, l] = [squaredDistance(ours, reference), squaredDistance(reference)]
-      expect(Math.sqrt(d / l), `${p.name} ${JSON.stringify(p.shape)}`).toBeLessThan(TENSOR_TOLERANCE)
-      difference += d
-      length += l
+      const difference = Math.hypot(...ours.map((x, i) => x - reference[i]!))
+      const allowed = GRADIENT_TOLERANCE * (Math.hypot(...reference) + gradientFloor * Math.sqrt(reference.length))
+      expect(difference, `${p.name} ${JSON.stringify(p.shape)}`).toBeLessThanOrEqual(allowed)
     }
-    expect(Math.sqrt(difference / length)).toBeLessThan(GRADIENT_TOLERANCE)
     for (const dropped of fixture.zeroGradient) expect(gradientNorms[dropped], dropped).toBeLessThan(1e-12)
     const again = await program.run(feed)
     expect(again.gradient!.data).toEqual(result.gradient!.data)
@@ -77,8 +70,4 @@ describe('generator', () => {
 /** Convolution biases before a norm and biases of the norm after the concatenation, at published width. */
 function droppedEntries(): number {
   return 7 * (4 + 128 + 128 + 132 + 128) + 6 * 128
-}
-
-function squaredDistance(a: Float32Array, b?: Float32Array): number {
-  return a.reduce((sum, x, i) => sum + (x - (b ? b[i]! : 0)) ** 2, 0)
 }
