@@ -1,7 +1,8 @@
 import type { InferenceSession, InferenceSessionFactory, Tensor } from 'onnxruntime-common'
 import { Text2LiveError } from '../errors.js'
-import { type Graph, type Value, sameShape, show } from './graph.js'
+import { Graph, type Value, sameShape, show } from './graph.js'
 import { encodeModel } from './onnx.js'
+import { add } from './ops/elementwise.js'
 import { type Uploaded, downloadTensor, uploadTensors } from './transfer.js'
 
 export type Device = 'cpu' | 'webgpu' | 'cuda'
@@ -46,7 +47,9 @@ export interface Runtime {
 
 /** An ONNX Runtime bound to one device. A device that does not answer is an error with the reason, never a fallback. */
 export function createRuntime(ort: OrtModule, options: RuntimeOptions): Runtime {
+  let anchor: Promise<InferenceSession> | null = null
   const compile: Runtime['compile'] = async (graph, outputs, { keepOnDevice = [] } = {}) => {
+    if (options.device === 'webgpu') await (anchor ??= createAnchor(ort, options))
     const model = encodeModel(graph, outputs)
     const session = await createSession(ort, model.bytes, options, keepOnDevice.filter((name) => name in outputs))
     return {
@@ -83,6 +86,15 @@ const IDLE_OPTIMIZERS = [
   'MatMul_BatchNormalization_Fusion', 'DQMatMulToMatMulNBits', 'MatMulNBitsMlpFusion', 'MatMulNBitsQkvFusion', 'GroupQueryAttentionPreNormFusion',
   'PadFusion', 'LabelEncoderFusion', 'NotWhereFusion', 'SliceConcatToSpaceToDepthFusion',
 ]
+
+/**
+ * A session of one node that stays: ONNX Runtime gives the WebGPU device up with its last session, and every shader compiled
+ * for it, which a run between two graphs would pay for again.
+ */
+async function createAnchor(ort: OrtModule, options: RuntimeOptions): Promise<InferenceSession> {
+  const graph = new Graph()
+  return await createSession(ort, encodeModel(graph, { y: add(graph.input('x', [1]), 1) }).bytes, options, [])
+}
 
 async function createSession(ort: OrtModule, bytes: Uint8Array, options: RuntimeOptions, keepOnDevice: readonly string[]): Promise<InferenceSession> {
   const { device, threads, strictDevice } = options

@@ -1,19 +1,23 @@
-import { createTrainer } from '../../src/method/trainer.js'
 import type { Runtime } from '../../src/engine/runtime.js'
 import type { FloatImage } from '../../src/media/image.js'
+import { createTrainer } from '../../src/method/trainer.js'
+import { createClip } from '../../src/models/clip.js'
+import { parseClipConfig } from '../../src/models/clipConfig.js'
+import { clipTextShapes, clipVisionShapes } from '../../src/models/clipWeights.js'
 import type { FileSource } from '../../src/models/fileSource.js'
-import { loadGuidance } from '../../src/models/loadGuidance.js'
+import type { GuidanceModel } from '../../src/models/guidance.js'
+import { openWeightFile, readJson } from '../../src/models/weightFile.js'
+import type { GivenOptions } from '../../src/options/imageOptions.js'
 import { resolveSettings } from '../../src/options/resolveSettings.js'
 
 export type Losses = Readonly<Record<string, number>>
 
 /**
- * The losses of the first two steps of a small run of the whole method with the starter model: internal examples, the whole
- * picture in step 0, every loss, the optimizer. Runs wherever the core runs.
+ * The losses of the first two steps of a small run of the whole method: internal examples, the whole picture in step 0, every
+ * loss, the optimizer. Runs wherever the core runs.
  */
-export async function twoSteps(runtime: Runtime, source: FileSource): Promise<Losses[]> {
-  const guidance = await loadGuidance(source, runtime, { positions: 'fixed' })
-  const settings = resolveSettings([{ preset: 'reference', prompt: ['golden teapot'], region: ['teapot'], views: 2, generatorWidth: 8, steps: 2, seed: 7 }], () => 0)
+export async function twoSteps(runtime: Runtime, guidance: GuidanceModel, options: GivenOptions): Promise<Losses[]> {
+  const settings = resolveSettings([{ prompt: ['golden teapot'], region: ['teapot'], views: 2, generatorWidth: 8, steps: 2, seed: 7, ...options }], () => 0)
   const trainer = await createTrainer({
     runtime, guidance, settings, photo: drawnPhoto(208, 192),
     texts: { prompt: settings.prompt, screen: settings.screen, source: settings.source, region: settings.region },
@@ -22,6 +26,27 @@ export async function twoSteps(runtime: Runtime, source: FileSource): Promise<Lo
   for (let step = 0; step < 2; step++) losses.push((await trainer.train()).losses)
   await trainer.dispose()
   return losses
+}
+
+/** The small CLIP with random weights in `test/fixtures/tinyClip`. It has no tokenizer of its own: a letter is a token. */
+export async function tinyClip(source: FileSource, runtime: Runtime): Promise<GuidanceModel> {
+  const config = parseClipConfig(await readJson(source, 'config.json'))
+  const weights = await openWeightFile(source, 'model.safetensors', new Map([...clipVisionShapes(config), ...clipTextShapes(config)]))
+  const { max_position_embeddings: length, vocab_size: words } = config.text_config
+  const [begin, end] = [words - 2, words - 1]
+  return await createClip({
+    config, runtime, positions: 'fixed', read: (names) => weights.weights(names),
+    tokenize: (text) => ({ ids: [begin, ...[...text].slice(0, length - 2).map((letter) => letter.charCodeAt(0) % begin), end] }),
+  })
+}
+
+/** Every loss of both runs, compared. One line per difference above `tolerance`, relative to the loss or to 0.1 where it is smaller. */
+export function differingLosses(losses: readonly Losses[], expected: readonly Losses[], tolerance: number): string[] {
+  if (losses.length !== expected.length) return [`${losses.length} steps, expected ${expected.length}`]
+  return expected.flatMap((step, k) => Object.entries(step).flatMap(([name, wanted]) => {
+    const value = losses[k]![name] ?? NaN
+    return Math.abs(value - wanted) <= tolerance * Math.max(Math.abs(wanted), 0.1) ? [] : [`${name} of step ${k}: ${value}, expected ${wanted}`]
+  }))
 }
 
 /** A ball on a shaded table. */

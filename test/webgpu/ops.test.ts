@@ -1,19 +1,33 @@
-import { afterAll, describe, expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
+import { Graph } from '../../src/engine/graph.js'
+import { add, exp, sigmoid } from '../../src/engine/ops.js'
 import { runAdjointSuite } from '../ops/adjointSuite.js'
 import { runOpSuite } from '../ops/opSuite.js'
 import { findAdapter } from './adapter.js'
 
-const adapter = await findAdapter()
+const runtime = await findAdapter()
 
-describe.skipIf(!adapter)('WebGPU in Node', () => {
-  afterAll(() => adapter?.keepAlive.release())
-
-  it('runs a graph on the adapter', async () => {
-    const { Tensor } = adapter!.runtime
-    const { y } = await adapter!.keepAlive.run({ x: new Tensor('float32', [2], [1]) })
-    expect(y?.data).toEqual(Float32Array.of(3))
+describe.skipIf(!runtime)('WebGPU in Node', () => {
+  it('fails for an operator that the device lacks, instead of running it on the CPU', async () => {
+    const graph = new Graph()
+    const x = graph.input('x', [2, 2])
+    const inverse = graph.apply({ op: 'Det', inputs: [add(x, 1)], shape: [] })
+    await expect(runtime!.compile(graph, { y: exp(inverse) })).rejects.toMatchObject({ code: 'DEVICE_UNAVAILABLE' })
   })
 
-  runOpSuite('webgpu', () => adapter!.runtime)
-  runAdjointSuite('webgpu', () => adapter!.runtime, 2)
+  it('keeps its shaders from one program to the next', async () => {
+    const time = async () => {
+      const graph = new Graph()
+      const start = performance.now()
+      const program = await runtime!.compile(graph, { y: sigmoid(exp(graph.input('x', [3, 5, 7]))) })
+      await program.run({ x: new runtime!.Tensor('float32', new Float32Array(105), [3, 5, 7]) })
+      await program.release()
+      return performance.now() - start
+    }
+    const first = await time()
+    expect(Math.min(await time(), await time(), await time())).toBeLessThan(first / 2)
+  })
+
+  runOpSuite('webgpu', () => runtime!)
+  runAdjointSuite('webgpu', () => runtime!, 2)
 })
