@@ -73,12 +73,12 @@ export function createRuntime(ort: OrtModule, options: RuntimeOptions): Runtime 
 /**
  * ONNX Runtime's graph rewriters that find nothing in our graphs: they look for the patterns of exported models, and each
  * walks all of the thousands of nodes. Without them a session is made four times faster and runs as fast. What is left does
- * something here: constant folding, transposes folded into products, the CPU's blocked convolutions.
+ * something here: constant folding, transposes folded into products, activations into convolutions, the CPU's blocked layout.
  */
 const IDLE_OPTIMIZERS = [
   'ConstantSharing', 'CommonSubexpressionElimination', 'MatMulAddFusion', 'ReshapeFusion', 'QDQPropagationTransformer', 'WeightBiasQuantization',
   'EnsureUniqueDQForNodeUnit', 'DoubleQDQPairsRemover', 'TransposeOptimizer', 'Level2_RuleBasedTransformer', 'GemmActivationFusion',
-  'MatMulIntegerToFloatFusion', 'DynamicQuantizeMatMulFusion', 'ConvActivationFusion', 'ConvAddActivationFusion', 'GeluFusionL1', 'GeluFusionL2',
+  'MatMulIntegerToFloatFusion', 'DynamicQuantizeMatMulFusion', 'ConvAddActivationFusion', 'GeluFusionL1', 'GeluFusionL2',
   'LayerNormFusionL1', 'LayerNormFusion', 'SimplifiedLayerNormFusion', 'AttentionFusion', 'EmbedLayerNormFusion', 'GatherSliceToSplitFusion',
   'GatherToSliceFusion', 'BiasGeluFusion', 'GroupQueryAttentionFusion', 'SkipLayerNormFusion', 'BiasSkipLayerNormFusion', 'FastGeluFusion',
   'QuickGeluFusion', 'BiasSoftmaxFusion', 'BiasDropoutFusion', 'MatMulScaleFusion', 'MatMulActivationFusion', 'MatMulNBitsFusion',

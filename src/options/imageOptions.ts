@@ -190,10 +190,6 @@ export const imageOptions = {
     choices: { linear: 'falls to zero over its steps', exponential: 'times 0.99 each step', none: 'constant' },
     help: 'how the bootstrap weight falls',
   },
-  bootstrapMinCover: {
-    type: 'number', group: 'bootstrap', preset: true, min: 0.1, max: 1, default: 1, example: '0.9',
-    help: 'smallest crop, as a share of each side, in which alpha meets the relevancy',
-  },
   bootstrapItems: {
     type: 'choice', group: 'bootstrap', preset: true, default: 'last', example: 'all',
     choices: { last: 'the last item of the step, divided by all of them', all: 'the mean over the items' },

@@ -4,6 +4,7 @@ import type { PresetSettings, ImageSettings } from './imageOptions.js'
 const reference = {
   steps: 1000,
   size: 512,
+  generatorWidth: 128,
   previewEvery: 50,
 
   learningRate: 2.5e-3,
@@ -25,7 +26,6 @@ const reference = {
   lambdaBootstrap: 10,
   lambdaBootstrapMin: 0,
   bootstrapSchedule: 'linear',
-  bootstrapMinCover: 1,
   bootstrapItems: 'last',
   relevancy: 'model',
 
@@ -62,6 +62,7 @@ const fast = {
   ...reference,
   steps: 120,
   size: 256,
+  generatorWidth: 64,
   previewEvery: 20,
   views: 8,
   viewSharing: 'all',
