@@ -40,12 +40,23 @@ export async function tinyClip(source: FileSource, runtime: Runtime): Promise<Gu
   })
 }
 
-/** Every loss of both runs, compared. One line per difference above `tolerance`, relative to the loss or to 0.1 where it is smaller. */
-export function differingLosses(losses: readonly Losses[], expected: readonly Losses[], tolerance: number): string[] {
+/** What is allowed between two machines, relative to a loss, or to 0.1 where it is smaller. */
+export interface LossTolerance {
+  readonly first: number
+  /**
+   * After an update. MADGRAD's first step goes with the cube root of the gradient, so that where the gradient nearly vanishes its
+   * rounding shows: with the starter model, ONNX Runtime's choice of kernels alone moves losses by a hundredth.
+   */
+  readonly updated: number
+}
+
+/** Every loss of both runs, compared; one line per difference. */
+export function differingLosses(losses: readonly Losses[], expected: readonly Losses[], tolerance: LossTolerance): string[] {
   if (losses.length !== expected.length) return [`${losses.length} steps, expected ${expected.length}`]
   return expected.flatMap((step, k) => Object.entries(step).flatMap(([name, wanted]) => {
     const value = losses[k]![name] ?? NaN
-    return Math.abs(value - wanted) <= tolerance * Math.max(Math.abs(wanted), 0.1) ? [] : [`${name} of step ${k}: ${value}, expected ${wanted}`]
+    const allowed = (k === 0 ? tolerance.first : tolerance.updated) * Math.max(Math.abs(wanted), 0.1)
+    return Math.abs(value - wanted) <= allowed ? [] : [`${name} of step ${k}: ${value}, expected ${wanted}`]
   }))
 }
 

@@ -7,8 +7,8 @@ import { findAdapter } from './adapter.js'
 
 const runtime = await findAdapter()
 
-/** Between the CPU and a graphics processor; the second step's losses see the first one's update. */
-const TOLERANCE = 1e-3
+/** Between the CPU and a graphics processor. */
+const TOLERANCE = { first: 1e-4, updated: 1e-2 }
 
 /** One size: a software adapter takes a minute to compile the shaders of a step. */
 const oneSize = { cropsMinCover: 1, scaleMin: 1, scaleMax: 1, wholeImageEvery: 0 }
@@ -20,6 +20,7 @@ describe.skipIf(!runtime)('two steps of the method on WebGPU', () => {
     const expected = await twoSteps(cpu, await tinyClip(clip, cpu), { preset: 'fast', ...oneSize })
     const losses = await twoSteps(runtime!, await tinyClip(clip, runtime!), { preset: 'fast', ...oneSize })
     expect(differingLosses(losses, expected, TOLERANCE)).toEqual([])
-    expect(differingLosses(losses.slice(1), losses.slice(0, 1), TOLERANCE)).not.toEqual([])
+    // The losses of step 1 are not those of step 0.
+    expect(differingLosses([losses[1]!, losses[0]!], expected, TOLERANCE).length).toBeGreaterThan(6)
   }, 900_000)
 })
