@@ -1,0 +1,71 @@
+import { beforeAll, describe, expect, it } from 'vitest'
+import { overlap, twoObjects } from '../../test/support/twoObjects.js'
+import { createNodeRuntime } from '../engine/node/createNodeRuntime.js'
+import { matmul, reshape } from '../engine/ops.js'
+import type { GuidanceModel } from '../models/guidance.js'
+import { randomClip } from '../models/randomClip.js'
+import { resizePicture } from './clipViews.js'
+import { relevancyMap } from './relevancyMap.js'
+
+const runtime = createNodeRuntime({ device: 'cpu', threads: 1 })
+const { photo, disc, square } = twoObjects(96, 120)
+
+/**
+ * A guidance whose texts are colours: a cell of the image is as relevant to a text as its mean colour is. As coarse as CLIP,
+ * and its answer is known.
+ */
+let guidance: GuidanceModel
+beforeAll(async () => {
+  const clip = await randomClip({
+    projection_dim: 3,
+    vision_config: { hidden_size: 8, intermediate_size: 8, num_hidden_layers: 1, num_attention_heads: 2, image_size: 64, patch_size: 8 },
+    text_config: { hidden_size: 8, intermediate_size: 8, num_hidden_layers: 1, num_attention_heads: 2, vocab_size: 514 },
+  }, runtime)
+  guidance = {
+    ...clip,
+    relevancy(image, texts) {
+      const [height, width] = [image.shape[2]! / clip.cell, image.shape[3]! / clip.cell]
+      const cells = reshape(resizePicture(image, { height, width }, true), [3, height * width])
+      return reshape(matmul(texts, cells), [texts.shape[0]!, 1, height, width])
+    },
+  }
+})
+
+const red = [1, -0.5, -0.5]
+const blue = [-0.5, -0.5, 1]
+const colours = (...texts: number[][]) => ({ shape: [texts.length, 3] as const, data: Float32Array.from(texts.flat()) })
+
+describe('relevancyMap', () => {
+  it('draws a coarse map to the outline of the object its text names', async () => {
+    const map = await relevancyMap(photo, colours(red), guidance, runtime)
+    expect([map.width, map.height, map.channels]).toEqual([photo.width, photo.height, 1])
+    expect(overlap(map, disc.map)).toBeGreaterThan(0.9)
+    expect(overlap(map, square)).toBe(0)
+    expect(Math.min(...map.data)).toBeGreaterThanOrEqual(0)
+    expect(Math.max(...map.data)).toBeLessThanOrEqual(1)
+    expect(overlap(await relevancyMap(photo, colours(blue), guidance, runtime), square)).toBeGreaterThan(0.85)
+  })
+
+  it('is the same for the same photo, and takes the mean over several texts', async () => {
+    const one = await relevancyMap(photo, colours(red), guidance, runtime)
+    expect(await relevancyMap(photo, colours(red), guidance, runtime)).toEqual(one)
+    expect(overlap(await relevancyMap(photo, colours(red, red), guidance, runtime), one)).toBeGreaterThan(0.99)
+  })
+
+  it('is 0, not NaN, on a photo of one colour', async () => {
+    const grey = { ...photo, data: photo.data.map(() => 0.5) }
+    const map = await relevancyMap(grey, colours(red), guidance, runtime)
+    for (const x of map.data) expect(Math.abs(x)).toBeLessThan(0.01)
+  })
+
+  it('runs a CLIP and gives a map in [0, 1]', async () => {
+    const clip = await randomClip({
+      projection_dim: 3,
+      vision_config: { hidden_size: 8, intermediate_size: 8, num_hidden_layers: 2, num_attention_heads: 2, image_size: 64, patch_size: 16 },
+      text_config: { hidden_size: 8, intermediate_size: 8, num_hidden_layers: 1, num_attention_heads: 2, vocab_size: 514 },
+    }, runtime)
+    const map = await relevancyMap(photo, colours(red, blue), clip, runtime)
+    expect([...map.data].every((x) => x >= 0 && x <= 1)).toBe(true)
+    expect(Math.max(...map.data)).toBeGreaterThan(Math.min(...map.data))
+  })
+})
