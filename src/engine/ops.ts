@@ -1,5 +1,5 @@
 export * from './ops/activation.js'
-export { expand, reduceSum, reshape, sumTo, type ReduceOptions } from './ops/broadcasting.js'
+export { expand, reduceSum, reshape, type ReduceOptions } from './ops/broadcasting.js'
 export * from './ops/convolution.js'
 export * from './ops/elementwise.js'
 export * from './ops/linear.js'

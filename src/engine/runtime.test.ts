@@ -50,12 +50,12 @@ describe('a program', () => {
 describe('transfers on the CPU', () => {
   it('upload leaves the tensors where they are, download copies', async () => {
     const x = noise('x', [3])
-    const { tensors, release } = await runtime.upload({ x })
-    expect(tensors['x']).toBe(x)
+    const uploaded = await runtime.upload({ x })
+    expect(uploaded.tensors['x']).toBe(x)
     const copy = await runtime.download(x)
     expect(copy).toEqual(x.data)
     expect(copy.buffer).not.toBe((x.data as Float32Array).buffer)
-    await release()
+    await uploaded.release()
   })
 })
 

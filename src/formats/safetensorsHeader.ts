@@ -185,4 +185,4 @@ const isSizes = (value: unknown): value is number[] =>
   Array.isArray(value) && value.every(size => Number.isSafeInteger(size) && size >= 0 && !Object.is(size, -0))
 
 const kindOf = (value: unknown): string => (value === null ? 'null' : Array.isArray(value) ? 'a list' : `a ${typeof value}`)
-const shown = (value: unknown): string => (JSON.stringify(value) ?? 'none').slice(0, 80)
+const shown = (value: unknown): string => value === undefined ? 'none' : JSON.stringify(value).slice(0, 80)

@@ -172,7 +172,7 @@ export class StepRunner {
     for (const [set, draws] of Object.entries(item.views)) {
       for (const [name, value] of Object.entries(viewFeed(set, draws, plan))) feeds[name] = this.tensor(value)
     }
-    for (const [name, data] of Object.entries(shares)) feeds[`share.${name}`] = this.tensor({ shape: [data.length], data: data as Float32Array })
+    for (const [name, data] of Object.entries(shares) as [string, Float32Array][]) feeds[`share.${name}`] = this.tensor({ shape: [data.length], data })
     for (const name of ['mask', 'relevancy', 'emphasis'] as const) {
       const map = item[name]
       if (map) feeds[name] = this.tensor({ shape: [1, 1, height, width], data: map.data })

@@ -67,7 +67,7 @@ export interface Trainer {
 
 /** Embeds the texts, prepares the maps and the first parameters. */
 export async function createTrainer(options: TrainerOptions): Promise<Trainer> {
-  const { runtime, guidance, photo, mask, settings, texts, state } = options
+  const { runtime, guidance, photo, settings, texts, state } = options
   const generator = options.generator ?? generatorOf(settings)
   if (Math.min(photo.width, photo.height) < SMALLEST_SIDE) {
     throw new Text2LiveError('INPUT_TOO_SMALL',
@@ -76,6 +76,7 @@ export async function createTrainer(options: TrainerOptions): Promise<Trainer> {
   const targets = await embedTexts(guidance, texts, settings.truncate)
   const located = targets.region && settings.relevancy === 'edges' ? await relevancyMap(photo, targets.region, guidance, runtime) : null
   const emphasis = located && settings.sparsityMap > 0 ? emphasisOf(located, settings.sparsityMap) : null
+  const mask = boundOf(options.mask, located, settings.regionBound)
   const runner = new StepRunner({
     runtime, guidance, targets, settings, generator,
     ...(state ? { vectors: vectorsOf(state) } : {}), onCompile: (compiled) => options.notice?.({ type: 'compile', ...compiled }),
@@ -139,6 +140,16 @@ function drawAllShares(settings: ImageSettings, step: number, targets: Awaited<R
     direction: same ? composition : shares('directional', targets.direction.shape[0]),
     screen: shares('screen', targets.screen.shape[0]),
   }
+}
+
+/** From here on a relevancy counts as the object's, so that the bound lies just outside its outline. */
+const OBJECT_RELEVANCY = 1 / 3
+
+/** The factor on alpha: the given mask, times what the region's relevancy leaves at this strength; undefined where neither bounds. */
+function boundOf(mask: FloatImage | undefined, relevancy: FloatImage | null, strength: number): FloatImage | undefined {
+  if (!relevancy || strength === 0) return mask
+  const data = relevancy.data.map((x, i) => (mask ? mask.data[i]! : 1) * (1 - strength * (1 - Math.min(x / OBJECT_RELEVANCY, 1))))
+  return { ...relevancy, data }
 }
 
 /** Multiplier of the sparsity penalty: 1 on the region, 1 + strength where its relevancy is 0. */

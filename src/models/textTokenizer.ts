@@ -96,11 +96,17 @@ function halve(count: number, fits: (n: number) => boolean): number {
   return low
 }
 
-function construct(tokenizerJson: unknown, tokenizerConfig: unknown, location: string): Tokenizer {
+/** What we use of the package. Its own declarations import without file endings, so that Node's module rules find none of them. */
+interface Encoder {
+  encode(text: string, options?: { add_special_tokens: boolean }): { ids: number[] }
+}
+const HuggingFaceTokenizer = Tokenizer as unknown as new (tokenizerJson: object, tokenizerConfig: object) => Encoder
+
+function construct(tokenizerJson: unknown, tokenizerConfig: unknown, location: string): Encoder {
   if (!isObject(tokenizerJson) || !isObject(tokenizerConfig)) throw invalid(location, 'expected its tokenizer files to hold JSON objects')
   try {
     const optional = { added_tokens: [], decoder: null, post_processor: null, pre_tokenizer: null, normalizer: null }
-    return new Tokenizer({ ...optional, ...tokenizerJson }, tokenizerConfig)
+    return new HuggingFaceTokenizer({ ...optional, ...tokenizerJson }, tokenizerConfig)
   } catch (error) {
     throw invalid(location, error instanceof Error ? error.message : String(error))
   }

@@ -21,6 +21,7 @@ const reference = {
   lambdaAlphaL0: 0.01,
   lambdaAlphaL1: 0.01,
   sparsityMap: 0,
+  regionBound: 0,
   textSampling: 'subset',
 
   lambdaBootstrap: 10,
@@ -60,7 +61,7 @@ const paper = {
 /** The best picture per minute on a CPU: fewer and shared views, few sizes, the edit held to the object. */
 const fast = {
   ...reference,
-  steps: 120,
+  steps: 100,
   size: 256,
   generatorWidth: 64,
   previewEvery: 20,
@@ -76,6 +77,7 @@ const fast = {
   bootstrapItems: 'all',
   relevancy: 'edges',
   sparsityMap: 4,
+  regionBound: 1,
   lambdaBootstrapMin: 1.5,
 } as const satisfies PresetSettings
 

@@ -27,7 +27,8 @@ export interface SliceOptions {
 
 /** A strided window: along `axes[i]` the indices `starts[i]`, `starts[i] + steps[i]`, ... before `ends[i]`. */
 export function slice(x: Value, options: SliceOptions): Value {
-  const { axes, starts, ends, steps = axes.map(() => 1) } = options
+  const { axes, starts, ends } = options
+  const steps = options.steps ?? axes.map(() => 1)
   const shape = [...x.shape]
   const ranges = axes.map((axis, i) => {
     const n = dim('Slice', x.shape, axis)

@@ -21,7 +21,7 @@ export const glyphHeight = 7
  * A glyph is 5x7 with one pixel to the next.
  */
 export function drawText(text: string, ink: (x: number, y: number) => void): void {
-  for (const [index, character] of [...text].entries()) {
+  for (const [index, character] of Array.from(text).entries()) {
     const rows = glyphs[character.toUpperCase()] ?? box
     for (let y = 0; y < glyphHeight; y++) {
       const bits = Number.parseInt(rows[y]!, 32)
