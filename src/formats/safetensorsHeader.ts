@@ -28,7 +28,7 @@ const longestHeader = 100_000_000
 const deepestNesting = 3
 
 /** The one error of this format: what is wrong with the file called `source`, what came and what to do. */
-export function invalidSafetensors(source: string, problem: string): Text2LiveError {
+function invalidSafetensors(source: string, problem: string): Text2LiveError {
   return new Text2LiveError(
     'SAFETENSORS_INVALID',
     `${source} is not a valid safetensors file: ${problem}. Copy or download the file again, or write it again with the program that made it.`,

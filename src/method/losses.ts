@@ -54,7 +54,7 @@ function rowLength(x: Value): Value {
 }
 
 /** Cosine self-similarity [t, t] of tokens [t, d] (paper, Eq. 5; spec 6.5). */
-export function selfSimilarity(tokens: Value): Value {
+function selfSimilarity(tokens: Value): Value {
   const length = rowLength(tokens)
   const lengths = maximum(matmul(length, swapLast(length)), tokens.graph.constant([1e-8], [1, 1]))
   return div(matmul(tokens, swapLast(tokens)), lengths)

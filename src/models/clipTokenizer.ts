@@ -1,6 +1,6 @@
 /** Where the vocabulary keeps what frames a text. */
-export const clipBegin = '<|startoftext|>'
-export const clipEnd = '<|endoftext|>'
+const clipBegin = '<|startoftext|>'
+const clipEnd = '<|endoftext|>'
 
 /**
  * The `tokenizer.json` of CLIP's lower-cased byte-pair encoding, from its older form: `vocab.json` (token -> id) and the lines of `merges.txt`.

@@ -129,7 +129,7 @@ describe('one image', () => {
     expect(whole).toEqual(cut)
   })
 
-  it('refuses more than one, and what is smaller than a cell', async () => {
+  it('refuses more than one, and what is smaller than a cell', () => {
     const graph = new Graph()
     const { inputs } = bindWeights(graph, model)
     expect(() => model.tokens(graph.input('two', [2, 3, 64, 64]), inputs)).toThrow('expected one image [1, 3, h, w], came [2, 3, 64, 64]')

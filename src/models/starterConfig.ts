@@ -44,7 +44,7 @@ export function parseStarterConfig(json: unknown, path = 'config.json'): Starter
 }
 
 /** Channels of the features that the trunk taps at each stride above the last, and of its output. */
-export function tapChannels({ stem, blocks }: StarterTrunk): { taps: number[]; output: number } {
+function tapChannels({ stem, blocks }: StarterTrunk): { taps: number[]; output: number } {
   const taps: number[] = []
   let stride = stem.stride
   let channels = stem.channels

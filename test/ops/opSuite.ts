@@ -5,7 +5,7 @@ import { readOpFixture } from './opFixture.js'
 import { runOpCase } from './runOpCase.js'
 
 const file = (name: string) => readFileSync(new URL(`../fixtures/${name}`, import.meta.url))
-export const opFixture = readOpFixture(file('ops.json').toString(), new Uint8Array(file('ops.safetensors')))
+const opFixture = readOpFixture(file('ops.json').toString(), new Uint8Array(file('ops.safetensors')))
 
 /** Every op of the PyTorch oracle, forward and gradients, on one device. `runtime` is asked for once the tests run. */
 export function runOpSuite(device: string, runtime: () => Runtime): void {

@@ -6,20 +6,20 @@ import { type Tolerance, findBitDifference, findMismatch } from './compare.js'
 import type { OpCase, OpFixture } from './opFixture.js'
 
 /** Elementary float32 arithmetic and short sums. */
-export const EXACT: Tolerance = { name: 'exact', absolute: 2e-6, relative: 2e-6 }
+const EXACT: Tolerance = { name: 'exact', absolute: 2e-6, relative: 2e-6 }
 /** Transcendental functions, quotients and sums over a kernel or a row. */
-export const ROUNDED: Tolerance = { name: 'rounded', absolute: 2e-5, relative: 2e-5 }
+const ROUNDED: Tolerance = { name: 'rounded', absolute: 2e-5, relative: 2e-5 }
 /** GPU kernels: native sine, exponential and division, another order of sums. */
-export const GPU: Tolerance = { name: 'gpu', absolute: 1e-4, relative: 1e-4 }
+const GPU: Tolerance = { name: 'gpu', absolute: 1e-4, relative: 1e-4 }
 /** Vulkan asks 2^-11 of sine and cosine, and a graphics processor gives no more. */
-export const TRIGONOMETRIC: Tolerance = { name: 'trigonometric', absolute: 1e-3, relative: 1e-3 }
+const TRIGONOMETRIC: Tolerance = { name: 'trigonometric', absolute: 1e-3, relative: 1e-3 }
 /** Arguments whose size costs digits before the op begins (a mean far from zero). */
-export const CANCELLING: Tolerance = { name: 'cancelling', absolute: 1e-3, relative: 1e-3 }
+const CANCELLING: Tolerance = { name: 'cancelling', absolute: 1e-3, relative: 1e-3 }
 
 const exactOps = new Set(['add', 'sub', 'mul', 'minimum', 'maximum', 'neg', 'abs', 'square', 'floor', 'relu', 'relu6', 'leakyRelu', 'clip', 'reshape', 'transpose',
   'slice', 'flip', 'dilate', 'concat', 'expand', 'pad', 'gather', 'reduceMax', 'reduceMin'])
 
-export function toleranceOf({ op, note }: OpCase, runtime: Runtime): Tolerance {
+function toleranceOf({ op, note }: OpCase, runtime: Runtime): Tolerance {
   if (note?.includes('mean far from zero')) return CANCELLING
   if (exactOps.has(op)) return EXACT
   if (runtime.device === 'cpu') return ROUNDED

@@ -36,7 +36,7 @@ export async function tinyClip(source: FileSource, runtime: Runtime): Promise<Gu
   const [begin, end] = [words - 2, words - 1]
   return await createClip({
     config, runtime, positions: 'fixed', read: (names) => weights.weights(names),
-    tokenize: (text) => ({ ids: [begin, ...[...text].slice(0, length - 2).map((letter) => letter.charCodeAt(0) % begin), end] }),
+    tokenize: (text) => ({ ids: [begin, ...Array.from(text.slice(0, length - 2), (letter) => letter.charCodeAt(0) % begin), end] }),
   })
 }
 

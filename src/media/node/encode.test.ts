@@ -20,7 +20,7 @@ const layer: FloatImage = {
 }
 
 async function read(png: Uint8Array, sixteen = false): Promise<{ data: Uint8Array | Uint16Array; channels: number }> {
-  const { data, info } = await sharp(png).toColourspace(sixteen ? (await sharp(png).metadata()).space! : 'srgb').raw({ depth: sixteen ? 'ushort' : 'uchar' })
+  const { data, info } = await sharp(png).toColourspace(sixteen ? (await sharp(png).metadata()).space : 'srgb').raw({ depth: sixteen ? 'ushort' : 'uchar' })
     .toBuffer({ resolveWithObject: true })
   return { data: sixteen ? new Uint16Array(data.buffer, data.byteOffset, data.length / 2) : new Uint8Array(data), channels: info.channels }
 }
@@ -81,7 +81,7 @@ const rgbaOf = (image: PixelImage) => Uint8Array.from({ length: 4 * plane }, (_,
 // The reader, unlike the writer, asks for a way to make its pixel buffers.
 initializeCanvas(
   () => { throw new Error('no canvas is needed') },
-  (w, h) => ({ width: w, height: h, data: new Uint8ClampedArray(4 * w * h), colorSpace: 'srgb' }) as ImageData,
+  (w, h) => ({ width: w, height: h, data: new Uint8ClampedArray(4 * w * h), colorSpace: 'srgb' }),
 )
 
 describe('encodePsd', () => {
