@@ -8,7 +8,7 @@ import { type GuidanceModel, bindWeights } from '../models/guidance.js'
 import { colourPosterior } from './colourPosterior.js'
 
 /** Short sides, in multiples of the guidance's own size, at which the photo is looked at. */
-const SCALES = [1.5, 2.5, 4] as const
+const SCALES = [1, 1.5, 2.5, 4] as const
 /** Windows of the guided filter, as shares of the short side, and their squared contrasts: first wide, then to the edge. */
 const WIDE = { radius: 1 / 16, epsilon: 0.05 ** 2 } as const
 const NARROW = { radius: 1 / 40, epsilon: 0.02 ** 2 } as const
