@@ -1,0 +1,242 @@
+import { beforeAll, describe, expect, it } from 'vitest'
+import { sharePrograms } from '../../test/support/sharePrograms.js'
+import { twoObjects } from '../../test/support/twoObjects.js'
+import { createNodeRuntime } from '../engine/node/createNodeRuntime.js'
+import { randomStream } from '../engine/random.js'
+import { flipHorizontal } from '../media/flipHorizontal.js'
+import type { FloatImage } from '../media/image.js'
+import { generatorParameters } from '../models/generator.js'
+import type { GuidanceModel } from '../models/guidance.js'
+import { randomClip } from '../models/randomClip.js'
+import type { GivenOptions, ImageSettings } from '../options/imageOptions.js'
+import { presets, type PresetName } from '../options/presets.js'
+import { resolveSettings } from '../options/resolveSettings.js'
+import { drawExample, placeLike } from './internalExamples.js'
+import { lossNames } from './losses.js'
+import { bootstrapWeightAt, learningRateAt } from './schedule.js'
+import { type Trainer, type TrainerNotice, type TrainerOptions, createTrainer } from './trainer.js'
+
+/** The weighted sum in the graph and the one of the reported losses, both float32. */
+const TOTAL_TOLERANCE = 1e-4
+/** One level is enough for a step; the smallest side stays that of the published seven. */
+const generator = { width: 4, skipWidth: 2, levels: 1 }
+const runtime = createNodeRuntime({ device: 'cpu', threads: 1 })
+/** Compiling takes most of the time here: trainers with the same graphs share them, but where a test says otherwise. */
+const sharing = sharePrograms(runtime)
+const { photo, disc } = twoObjects(132, 140)
+/** One size, so that a trainer compiles one graph. */
+const oneSize = { scaleMin: 1, scaleMax: 1, cropsMinCover: 1, wholeImageEvery: 0 } as const
+const oneStep = { ...oneSize, preset: 'fast', relevancy: 'model', sparsityMap: 0 } as const
+
+let guidance: GuidanceModel
+beforeAll(async () => {
+  guidance = await randomClip({
+    projection_dim: 8,
+    vision_config: { hidden_size: 16, intermediate_size: 16, num_hidden_layers: 1, num_attention_heads: 2 },
+    text_config: { hidden_size: 8, intermediate_size: 8, num_hidden_layers: 1, num_attention_heads: 2, vocab_size: 514 },
+  }, runtime)
+})
+
+const settingsOf = (given: GivenOptions) => resolveSettings([{ prompt: ['golden disc'], source: ['disc'], region: ['disc'], seed: 11, views: 2, steps: 2, ...given }], () => 0)
+
+async function withTrainer<T>(given: GivenOptions, more: Partial<TrainerOptions>, use: (trainer: Trainer, settings: ImageSettings) => Promise<T>): Promise<T> {
+  const settings = settingsOf(given)
+  const { prompt, screen, source, region } = settings
+  const trainer = await createTrainer({ runtime: sharing, guidance, photo, settings, texts: { prompt, screen, source, region }, generator, ...more })
+  try {
+    return await use(trainer, settings)
+  } finally {
+    await trainer.dispose()
+  }
+}
+
+const everywhere = (value: number): FloatImage => ({ ...photo, channels: 1, data: new Float32Array(photo.width * photo.height).fill(value) })
+
+describe('a trainer', () => {
+  it.each(Object.keys(presets) as PresetName[])('takes two steps of preset %s', async (preset) => {
+    const compiled: TrainerNotice[] = []
+    await withTrainer({ preset }, { notice: (notice) => compiled.push(notice) }, async (trainer, settings) => {
+      const { tensors: before } = await trainer.state()
+      expect([trainer.step, trainer.steps, trainer.device]).toEqual([0, 2, 'cpu'])
+      const first = await trainer.train()
+      const inFirstStep = compiled.length
+      const reports = [first, await trainer.train()]
+      expect(trainer.step).toBe(2)
+      reports.forEach(({ step, losses, learningRate }, k) => {
+        expect(step).toBe(k + 1)
+        expect(learningRate).toBe(learningRateAt(k, settings))
+        expect(Object.keys(losses).sort()).toEqual([...lossNames, 'total'].sort())
+        for (const [name, loss] of Object.entries(losses)) expect(Number.isFinite(loss), `${name} is ${loss}`).toBe(true)
+        for (const name of lossNames) if (name !== 'bootstrap' || k === 0) expect(losses[name], name).toBeGreaterThan(0)
+      })
+      expect(reports[1]!.losses).not.toEqual(reports[0]!.losses)
+      const { tensors: after } = await trainer.state()
+      const count = generatorParameters(generator).reduce((n, { shape }) => n + shape.reduce((a, b) => a * b, 1), 0)
+      expect(after.parameters!.shape).toEqual([count])
+      expect(after.initial!.data).toEqual(before.parameters!.data)
+      const moved = after.parameters!.data.filter((x, i) => x !== before.parameters!.data[i]).length
+      expect(moved / count, 'share of the parameters that moved').toBeGreaterThan(0.99)
+      const layer = await trainer.layer()
+      expect([layer.width, layer.height, layer.channels]).toEqual([photo.width, photo.height, 4])
+      expect([...layer.data].every((x) => x >= 0 && x <= 1)).toBe(true)
+
+      // Step 0 has the whole photo in it: beside the example, or with few sizes in its place.
+      const sizes = (notices: readonly TrainerNotice[]) => notices.filter(({ width, height }) => width === photo.width && height === photo.height).length
+      expect([sizes(compiled.slice(0, 1)), inFirstStep]).toEqual(settings.sizes === 'exact' ? [1, 2] : [1, 1])
+      expect(compiled.every(({ seconds }) => seconds > 0)).toBe(true)
+    })
+  })
+
+  it('resumed after step 1 is bit for bit the one that went on', async () => {
+    const given = { ...oneSize, preset: 'fast', relevancy: 'model' } as const
+    const going = await withTrainer(given, { runtime }, async (trainer) => {
+      await trainer.train()
+      const halfway = await trainer.state()
+      const report = await trainer.train()
+      return { halfway, report, end: await trainer.state(), layer: await trainer.layer() }
+    })
+    expect(going.halfway.step).toBe(1)
+    await withTrainer(given, { runtime, state: going.halfway }, async (trainer) => {
+      expect(trainer.step).toBe(1)
+      expect(await trainer.train()).toEqual(going.report)
+      const end = await trainer.state()
+      expect(end.step).toBe(2)
+      for (const name of ['parameters', 'initial', 'gradientSum', 'squareSum']) {
+        expect(Buffer.compare(bytes(end.tensors[name]!.data), bytes(going.end.tensors[name]!.data)), name).toBe(0)
+      }
+      expect(bytes((await trainer.layer()).data)).toEqual(bytes(going.layer.data))
+    })
+  })
+
+  it('repeats itself for a seed and differs for another', async () => {
+    const run = (seed: number) => withTrainer({ ...oneStep, seed }, {}, async (trainer) => [await trainer.train(), await trainer.train()])
+    const first = await run(11)
+    expect(await run(11)).toEqual(first)
+    expect((await run(12))[0]!.losses).not.toEqual(first[0]!.losses)
+  })
+})
+
+describe('the losses', () => {
+  it.each([
+    ['two regions that CLIP locates', { region: ['disc', 'ball'], relevancy: 'model' }],
+    ['a region with a sharpened map', { region: ['disc'], relevancy: 'edges', sparsityMap: 4 }],
+    ['no region', { region: [] }],
+  ] as const)('with %s sum up to the total', async (_, given) => {
+    await withTrainer({ ...oneStep, ...given }, {}, async (trainer, settings) => {
+      const { losses } = await trainer.train()
+      const weight = given.region.length > 0 ? bootstrapWeightAt(0, settings) : 0
+      expect(losses.bootstrap! > 0).toBe(given.region.length > 0)
+      const sum = settings.lambdaComposition * losses.composition! + settings.lambdaDirectional * losses.directional! + settings.lambdaScreen * losses.screen!
+        + settings.lambdaStructure * losses.structure! + settings.lambdaSparsity * losses.sparsity! + weight * losses.bootstrap!
+      expect(Math.abs(losses.total! - sum) / sum).toBeLessThan(TOTAL_TOLERANCE)
+    })
+  })
+
+  it('are means over the example and the whole photo; the published code counts the bootstrap of the last item only', async () => {
+    const base = {
+      ...oneStep, sizes: 'exact', flipProbability: 0, jitterProbability: 0, wholeImageEvery: 1, lambdaDirectional: 0, lambdaScreen: 0,
+    } as const
+    const first = (given: GivenOptions) => withTrainer({ ...base, ...given }, {}, async (trainer) => (await trainer.train()).losses)
+    const [alone, all, last] = [await first({ wholeImageEvery: 0 }), await first({ bootstrapItems: 'all' }), await first({ bootstrapItems: 'last' })]
+    // Both items show the whole photo here, so what needs no views is the same.
+    for (const name of ['structure', 'sparsity', 'bootstrap']) expect(all[name]! / alone[name]!, name).toBeCloseTo(1, 5)
+    expect(last.bootstrap! / alone.bootstrap!).toBeCloseTo(0.5, 5)
+    expect(last.composition).toBe(all.composition)
+  })
+
+  it('with weight 0 are left out', async () => {
+    const given = { lambdaScreen: 0, lambdaStructure: 0, lambdaDirectional: 0, region: [] }
+    const { losses } = await withTrainer({ ...oneStep, ...given }, {}, (trainer) => trainer.train())
+    expect([losses.screen, losses.structure, losses.directional, losses.bootstrap]).toEqual([0, 0, 0, 0])
+    expect(losses.composition).toBeGreaterThan(0)
+  })
+})
+
+describe('a mask', () => {
+  it('bounds alpha: 0 where it is 0, untouched where it is 1', async () => {
+    const train = (mask: FloatImage | null) => withTrainer(oneStep, mask ? { mask } : {}, async (trainer) =>
+      ({ ...(await trainer.train()), layer: await trainer.layer() }))
+    const n = photo.width * photo.height
+    const alpha = ({ layer }: { layer: FloatImage }) => layer.data.subarray(3 * n)
+    const bounded = alpha(await train(disc.map))
+    disc.map.data.forEach((inside, i) => {
+      if (inside === 0) expect(bounded[i]).toBe(0)
+      else expect(bounded[i]).toBeGreaterThan(0)
+    })
+    const [open, none] = [await train(everywhere(1)), await train(null)]
+    expect(open.losses).toEqual(none.losses)
+    expect(alpha(open)).toEqual(alpha(none))
+
+    const closed = await train(everywhere(0))
+    expect(alpha(closed).every((x) => x === 0)).toBe(true)
+    // Nothing is edited: the composite is the photo, in the graph as well.
+    expect([closed.losses.sparsity, closed.losses.structure]).toEqual([0, 0])
+    expect(none.losses.sparsity).toBeGreaterThan(0)
+  })
+
+  it.each([0, 1])('lies on the example as it lies on the photo (flip %i)', async (flipProbability) => {
+    const strip = { ...everywhere(0), data: everywhere(0).data.map((_, i) => (i % photo.width < photo.width / 4 ? 1 : 0)) }
+    const given = { ...oneStep, scaleMin: 0.8, scaleMax: 1.2, cropsMinCover: 0.7, flipProbability, region: [], lambdaComposition: 0, lambdaScreen: 0,
+      lambdaStructure: 0, lambdaAlphaL1: 1, lambdaAlphaL0: 0 } as const
+    // Without weights the generator is grey and half opaque everywhere: the sparsity loss is half the mean of the mask.
+    const blank = await withTrainer(given, {}, async (trainer) => {
+      const { step, tensors } = await trainer.state()
+      return { step, tensors: Object.fromEntries(Object.entries(tensors).map(([name, { shape, data }]) => [name, { shape, data: data.fill(0) }])) }
+    })
+    await withTrainer(given, { mask: strip, state: blank }, async (trainer, settings) => {
+      const placed = placeLike(strip, drawExample(randomStream(settings.seed, 'example', 0), photo, settings))
+      const mean = placed.data.reduce((a, b) => a + b, 0) / placed.data.length
+      expect((await trainer.train()).losses.sparsity).toBeCloseTo(mean / 2, 6)
+      const mirrored = placeLike(flipHorizontal(strip), drawExample(randomStream(settings.seed, 'example', 0), photo, settings))
+      expect(Math.abs(mirrored.data.reduce((a, b) => a + b, 0) / placed.data.length - mean), 'a mask the wrong way round would show').toBeGreaterThan(0.01)
+    })
+  })
+})
+
+describe('refusals', () => {
+  it('a loss that is not finite ends the step and keeps the state', async () => {
+    await withTrainer(oneStep, {}, async (trainer) => {
+      await trainer.train()
+      const state = await trainer.state()
+      const broken = new Map([...guidance.weights].map(([name, weight]) => [name, name === 'class' ? { ...weight, data: weight.data.map(() => NaN) } : weight]))
+      await withTrainer(oneStep, { state, guidance: { ...guidance, weights: broken } }, async (stuck) => {
+        await expect(stuck.train()).rejects.toMatchObject({ code: 'LOSS_NOT_FINITE', message: expect.stringMatching(/step 2: .*composition.*total/) as unknown })
+        await expect(stuck.train()).rejects.toMatchObject({ code: 'LOSS_NOT_FINITE' })
+        expect(stuck.step).toBe(1)
+        const kept = await stuck.state()
+        expect(kept).toEqual(state)
+        expect(kept.tensors.parameters!.data.every(Number.isFinite)).toBe(true)
+      })
+    })
+  })
+
+  it('a NaN among the parameters is found in the step that it spoils', async () => {
+    await withTrainer(oneStep, {}, async (trainer) => {
+      const state = await trainer.state()
+      state.tensors.parameters!.data[5] = NaN
+      await withTrainer(oneStep, { state }, async (stuck) => {
+        await expect(stuck.train()).rejects.toMatchObject({ code: 'LOSS_NOT_FINITE' })
+        expect(stuck.step).toBe(0)
+      })
+    })
+  })
+
+  it('a photo smaller than the generator takes', async () => {
+    const small = twoObjects(128, 300).photo
+    await expect(withTrainer(oneStep, { photo: small }, (trainer) => trainer.train())).rejects.toMatchObject({
+      code: 'INPUT_TOO_SMALL', message: expect.stringMatching(/at least 129 px .* 300x128/) as unknown,
+    })
+  })
+
+  it('a state without one of its vectors', async () => {
+    const state = await withTrainer(oneStep, {}, (trainer) => trainer.state())
+    const { squareSum: _, ...tensors } = state.tensors
+    await expect(withTrainer(oneStep, { state: { ...state, tensors } }, (trainer) => trainer.train())).rejects.toMatchObject({
+      code: 'CHECKPOINT_INVALID', message: expect.stringContaining('"squareSum"') as unknown,
+    })
+  })
+})
+
+function bytes(data: Float32Array): Buffer {
+  return Buffer.from(data.buffer, data.byteOffset, data.byteLength)
+}
