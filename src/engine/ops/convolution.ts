@@ -1,6 +1,7 @@
 import { Text2LiveError } from '../../errors.js'
 import { type Value, show } from '../graph.js'
 import { reduceSum, reshape } from './broadcasting.js'
+import { mul } from './elementwise.js'
 import { gemm, matmul, swapLast } from './linear.js'
 import { concat, flip, pad, slice, transpose } from './shape.js'
 
@@ -40,21 +41,37 @@ export function conv2d(x: Value, w: Value, { bias = null, stride = 1, pads = [0,
 
 /**
  * With stride 1 a convolution of the cotangent with the flipped kernels, which runs twice as fast as ConvTranspose; with a
- * longer stride ConvTranspose, which skips the zeros between samples.
+ * longer stride ConvTranspose, which skips the zeros between samples; but its depthwise form is slow, and there the zeros are
+ * written out.
  */
 function inputGradient(g: Value, x: Value, w: Value, stride: number, pads: readonly [number, number, number, number], groups: number): Value {
   const [, c, height, width] = x.shape as [number, number, number, number]
   const [o, perGroup, kh, kw] = w.shape as [number, number, number, number]
   const [top, left] = pads
-  if (stride > 1) return transposedConvolution(g, x, w, stride, pads, groups)
-  const [, , gh, gw] = g.shape as [number, number, number, number]
+  const depthwise = groups === c && groups === o
+  if (stride > 1 && !depthwise) return transposedConvolution(g, x, w, stride, pads, groups)
+  const spread = stride > 1 ? spreadPixels(g, stride) : g
+  const [, , gh, gw] = spread.shape as [number, number, number, number]
   const flipped = kh * kw === 1 ? w : flip(w, [2, 3])
   const grouped = reshape(flipped, [groups, o / groups, perGroup, kh, kw])
   const kernels = reshape(transpose(grouped, [0, 2, 1, 3, 4]), [c, o / groups, kh, kw])
   const before: [number, number] = [kh - 1 - top, kw - 1 - left]
   const after: [number, number] = [height - gh - before[0] + kh - 1, width - gw - before[1] + kw - 1]
   if (Math.min(...before, ...after) < 0) return transposedConvolution(g, x, w, stride, pads, groups)
-  return conv2d(g, kernels, { pads: [before[0], before[1], after[0], after[1]], groups })
+  return conv2d(spread, kernels, { pads: [before[0], before[1], after[0], after[1]], groups })
+}
+
+/** Every pixel at the top left of a square of zeros of side `stride`: [N, C, h, w] -> [N, C, h * stride, w * stride]. */
+function spreadPixels(g: Value, stride: number): Value {
+  const [n, c, gh, gw] = g.shape as [number, number, number, number]
+  const graph = g.graph
+  const [height, width] = [gh * stride, gw * stride]
+  const repeated = graph.apply({
+    op: 'Resize', inputs: [g, graph.constant([], [0]), graph.constant([1, 1, stride, stride], [4])], shape: [n, c, height, width],
+    attributes: { mode: 'nearest', coordinate_transformation_mode: 'asymmetric', nearest_mode: 'floor' },
+  })
+  const corner = Float32Array.from({ length: height * width }, (_, i) => ((i % width) % stride === 0 && Math.floor(i / width) % stride === 0 ? 1 : 0))
+  return mul(repeated, graph.constant(corner, [1, 1, height, width]))
 }
 
 function transposedConvolution(g: Value, x: Value, w: Value, stride: number, pads: readonly number[], groups: number): Value {
