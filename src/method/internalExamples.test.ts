@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { readFixtureJson, readFixtureTensors } from '../../test/support/readFixture.js'
 import { randomStream } from '../engine/random.js'
 import type { FloatImage } from '../media/image.js'
-import { SMALLEST_SIDE } from '../models/generator.js'
+import { minGeneratorSide } from '../options/resolveSettings.js'
 import { type ExampleDraw, drawExample, internalExample, placeLike } from './internalExamples.js'
 import type { JitterDraw } from './viewDraws.js'
 
@@ -58,7 +58,7 @@ describe('drawExample', () => {
       expectInside(draw)
       for (const side of ['height', 'width'] as const) {
         expect(draw.crop[side] % 32).toBe(0)
-        expect(draw.crop[side]).toBeGreaterThanOrEqual(SMALLEST_SIDE)
+        expect(draw.crop[side]).toBeGreaterThanOrEqual(minGeneratorSide)
         const available = draw.scaled[side] - (draw.scaled[side] % 32)
         expect(Math.abs(draw.crop[side] - Math.min(same.crop[side], available))).toBeLessThanOrEqual(16)
       }

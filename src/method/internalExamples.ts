@@ -3,8 +3,8 @@ import { crop } from '../media/crop.js'
 import { flipHorizontal } from '../media/flipHorizontal.js'
 import type { FloatImage } from '../media/image.js'
 import { resize } from '../media/resample.js'
-import { SMALLEST_SIDE } from '../models/generator.js'
 import type { ImageSettings } from '../options/imageOptions.js'
+import { minGeneratorSide } from '../options/resolveSettings.js'
 import { jitterPhoto } from './jitterPhoto.js'
 import { type JitterDraw, type Size, drawJitter } from './viewDraws.js'
 
@@ -44,7 +44,7 @@ export function drawExample(random: RandomStream, photo: Size, settings: Example
 
 /** The multiple of `bucket` nearest to `drawn` that the picture holds and the generator takes; `drawn` itself where there is none. */
 function bucketed(drawn: number, available: number, bucket: number): number {
-  const smallest = Math.ceil(SMALLEST_SIDE / bucket) * bucket
+  const smallest = Math.ceil(minGeneratorSide / bucket) * bucket
   const largest = Math.floor(available / bucket) * bucket
   return largest < smallest ? drawn : Math.min(Math.max(Math.round(drawn / bucket) * bucket, smallest), largest)
 }

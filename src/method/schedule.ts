@@ -2,10 +2,10 @@ import type { ImageSettings } from '../options/imageOptions.js'
 
 type LearningRateSettings = Pick<ImageSettings, 'learningRate' | 'learningRateDecay' | 'minLearningRate'>
 
-/** Learning rate of step k (from 0): decays by a factor each step and never falls below its floor (supplement 3). */
+/** Learning rate of step k (from 0): decays by a factor each step, not below its floor (supplement 3). */
 export function learningRateAt(k: number, { learningRate, learningRateDecay, minLearningRate }: LearningRateSettings): number {
   let rate = learningRate
-  for (let i = 0; i < k && rate > minLearningRate; i++) rate = Math.max(minLearningRate, learningRateDecay * rate)
+  for (let i = 0; i < k && rate !== minLearningRate; i++) rate = Math.max(minLearningRate, learningRateDecay * rate)
   return rate
 }
 

@@ -54,8 +54,8 @@ export interface StepGraph {
 /**
  * One training step on one picture as one graph (paper, Eq. 2; spec 1.9). Inputs: the picture, the flat parameters and
  * optimizer state, the weight of every loss in this step, the draws of the views, the text embeddings and their shares, and
- * the frozen weights. Outputs: 'losses' (unweighted, in the order of `lossNames`, then the weighted total and the gradient's
- * length), and the new state or the gradient.
+ * the frozen weights. Outputs: 'losses' (unweighted, in the order of `lossNames`, then the weighted total, the length of the
+ * gradient and of the new parameters), and the new state or the gradient.
  */
 export function buildStepGraph(plan: StepPlan, guidance: GuidanceModel): StepGraph {
   const { settings, size } = plan
@@ -81,7 +81,7 @@ export function buildStepGraph(plan: StepPlan, guidance: GuidanceModel): StepGra
   }, null) ?? graph.scalar(0)
 
   const own = joinGradients(gradients(total, [...parameters.values()]))
-  if (plan.kind === 'gradient') return { graph, outputs: { losses: report(values, total, own), gradient: own } }
+  if (plan.kind === 'gradient') return { graph, outputs: { losses: report(values, total, [own]), gradient: own } }
   const gradient = add(own, graph.input('carried', [count]))
   const state = {
     initial: graph.input('initial', [count]), gradientSum: graph.input('gradientSum', [count]), squareSum: graph.input('squareSum', [count]),
@@ -90,13 +90,14 @@ export function buildStepGraph(plan: StepPlan, guidance: GuidanceModel): StepGra
   return {
     graph,
     outputs: {
-      losses: report(values, total, gradient), newParameters: update.parameters, newGradientSum: update.gradientSum, newSquareSum: update.squareSum,
+      losses: report(values, total, [gradient, update.parameters]), newParameters: update.parameters, newGradientSum: update.gradientSum, newSquareSum: update.squareSum,
     },
   }
 }
 
-function report(values: Value, total: Value, gradient: Value): Value {
-  return concat([values, reshape(total, [1]), reshape(vectorNorm(gradient), [1])], 0)
+/** The losses, the total, and lengths of vectors: any number in them that is not finite shows there. */
+function report(values: Value, total: Value, vectors: readonly Value[]): Value {
+  return concat([values, reshape(total, [1]), ...vectors.map((vector) => reshape(vectorNorm(vector), [1]))], 0)
 }
 
 interface Pictures {

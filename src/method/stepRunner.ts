@@ -224,7 +224,7 @@ function freeOnDevice(tensor: Tensor): void {
 }
 
 function lossNotFinite(step: number, values: Float32Array): Text2LiveError {
-  const named = [...lossNames, 'total', 'length of the gradient'].filter((_, i) => !Number.isFinite(values[i]!))
+  const named = [...lossNames, 'total', 'length of the gradient', 'length of the parameters'].filter((_, i) => !Number.isFinite(values[i]!))
   return new Text2LiveError('LOSS_NOT_FINITE',
     `Training stopped at step ${step}: expected finite losses, but ${named.join(', ')} ${named.length > 1 ? 'are' : 'is'} not a number or infinite. `
     + 'The state before this step is kept. Lower --learning-rate or the loss weights and start again.')

@@ -2,9 +2,10 @@ import { randomStream } from '../engine/random.js'
 import type { Runtime } from '../engine/runtime.js'
 import { Text2LiveError } from '../errors.js'
 import type { FloatImage } from '../media/image.js'
-import { type GeneratorShape, SMALLEST_SIDE } from '../models/generator.js'
+import type { GeneratorShape } from '../models/generator.js'
 import type { GuidanceModel } from '../models/guidance.js'
 import type { ImageSettings } from '../options/imageOptions.js'
+import { minGeneratorSide } from '../options/resolveSettings.js'
 import { generatorOf } from './exportStep.js'
 import { drawExample, internalExample, placeLike } from './internalExamples.js'
 import { relevancyMap } from './relevancyMap.js'
@@ -69,9 +70,9 @@ export interface Trainer {
 export async function createTrainer(options: TrainerOptions): Promise<Trainer> {
   const { runtime, guidance, photo, settings, texts, state } = options
   const generator = options.generator ?? generatorOf(settings)
-  if (Math.min(photo.width, photo.height) < SMALLEST_SIDE) {
+  if (Math.min(photo.width, photo.height) < minGeneratorSide) {
     throw new Text2LiveError('INPUT_TOO_SMALL',
-      `The generator needs at least ${SMALLEST_SIDE} px on each side to train on; the photo has ${photo.width}x${photo.height}. Use a larger photo or --size.`)
+      `The generator needs at least ${minGeneratorSide} px on each side to train on; the photo has ${photo.width}x${photo.height}. Use a larger photo or --size.`)
   }
   const targets = await embedTexts(guidance, texts, settings.truncate)
   const located = targets.region && settings.relevancy === 'edges' ? await relevancyMap(photo, targets.region, guidance, runtime) : null

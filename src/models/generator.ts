@@ -16,9 +16,6 @@ export interface GeneratorShape {
 
 export const publishedGenerator: GeneratorShape = { width: 128, skipWidth: 4, levels: 7 }
 
-/** Below this side the deepest reflection padding of 7 levels has nothing to mirror. */
-export const SMALLEST_SIDE = 129
-
 export interface Parameter {
   /** Name in the published state dict. */
   readonly name: string

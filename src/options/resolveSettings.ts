@@ -6,7 +6,7 @@ import { parseOption, type OptionValue } from './parseOption.js'
 import { presets, type PresetName } from './presets.js'
 
 /** The smallest side that the 7-level generator takes, px: reflection padding at its bottleneck. */
-const minGeneratorSide = 129
+export const minGeneratorSide = 129
 
 /**
  * The settings of a run: defaults < preset < config files, in order < flags. The result is complete and plain data.
