@@ -42,11 +42,12 @@ export function drawExample(random: RandomStream, photo: Size, settings: Example
   }
 }
 
-/** The multiple of `bucket` nearest to `drawn` that the picture holds and the generator takes; `drawn` itself where there is none. */
+/** The multiple of `bucket` nearest to `drawn` that the picture holds and the generator takes; where there is none, of half the bucket, and so on. */
 function bucketed(drawn: number, available: number, bucket: number): number {
   const smallest = Math.ceil(minGeneratorSide / bucket) * bucket
   const largest = Math.floor(available / bucket) * bucket
-  return largest < smallest ? drawn : Math.min(Math.max(Math.round(drawn / bucket) * bucket, smallest), largest)
+  if (largest < smallest) return bucket > 1 ? bucketed(drawn, available, Math.ceil(bucket / 2)) : drawn
+  return Math.min(Math.max(Math.round(drawn / bucket) * bucket, smallest), largest)
 }
 
 /** The example of a draw: the photo [3] augmented; 8-bit steps in between as the published code's PIL images have them. */

@@ -86,8 +86,11 @@ const preview = {
   ...fast,
   steps: 20,
   size: 192,
-  previewEvery: 5,
+  previewEvery: 2,
   views: 4,
+  // Every crop then has one size, that of the whole photo: one graph to compile.
+  scaleMin: 1,
+  scaleMax: 1.1,
 } as const satisfies PresetSettings
 
 export const presets = { fast, preview, reference, paper } as const satisfies Readonly<Record<ImageSettings['preset'], PresetSettings>>
