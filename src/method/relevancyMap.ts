@@ -9,6 +9,8 @@ import { colourPosterior } from './colourPosterior.js'
 
 /** Short sides, in multiples of the guidance's own size, at which the photo is looked at. */
 const SCALES = [1, 1.5, 2.5, 4] as const
+/** Scales that would enlarge the photo further than this are left out: they show nothing more. */
+const LARGEST_ENLARGEMENT = 3.5
 /** Windows of the guided filter, as shares of the short side, and their squared contrasts: first wide, then to the edge. */
 const WIDE = { radius: 1 / 16, epsilon: 0.05 ** 2 } as const
 const NARROW = { radius: 1 / 40, epsilon: 0.02 ** 2 } as const
@@ -25,7 +27,8 @@ export async function relevancyMap(photo: FloatImage, texts: { readonly shape: r
   const { width, height } = photo
   const n = width * height
   const sum = new Float32Array(n)
-  for (const scale of SCALES) {
+  const worthwhile = SCALES.filter((scale) => scale * guidance.imageSize <= LARGEST_ENLARGEMENT * Math.min(width, height))
+  for (const scale of worthwhile.length > 0 ? worthwhile : [SCALES[0]]) {
     const coarse = stretched(await coarseRelevancy(photo, texts, scale, guidance, runtime))
     const fine = resize(coarse, width, height, { filter: 'bicubic', antialias: true })
     fine.data.forEach((x, i) => { sum[i] = sum[i]! + x })

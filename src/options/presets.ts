@@ -86,7 +86,7 @@ const preview = {
   ...fast,
   steps: 20,
   size: 192,
-  previewEvery: 2,
+  previewEvery: 1,
   views: 4,
   // Every crop then has one size, that of the whole photo: one graph to compile.
   scaleMin: 1,
