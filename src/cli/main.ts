@@ -1,6 +1,12 @@
 #!/usr/bin/env node
 import { runCommand } from './runCommand.js'
 
+// A reader that has seen enough, as `| head` has, is no error.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code === 'EPIPE') process.exit(0)
+  throw error
+})
+
 process.exitCode = await runCommand(process.argv.slice(2), {
   stdout: process.stdout,
   stderr: process.stderr,
