@@ -214,7 +214,6 @@ def composites():
         case('normalizeRows', [shape], lambda x: F.layer_norm(x, shape[-1:], eps=1e-5), {'eps': 1e-5})
     for shape in [(1, 3, 4, 5), (2, 4, 3, 3)]:
         case('channelVariance', [shape], lambda x: x.var(dim=(2, 3), keepdim=True, correction=0))
-    case('pointwise', [(2, 3, 4, 5), (6, 3, 1, 1)], lambda x, w: F.conv2d(x, w))
     for shape, axes in [((5,), [0]), ((2, 3, 4, 5), [2, 3])]:
         case('flip', [shape], lambda x: x.flip(axes), {'axes': axes})
     for axis, stride in [(0, 3), (2, 2)]:

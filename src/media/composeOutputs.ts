@@ -2,8 +2,8 @@ import { Text2LiveError } from '../errors.js'
 import type { FloatImage } from './image.js'
 import { pixelImage, quantise, type PixelImage } from './quantise.js'
 
-/** The colour the edit layer is shown over: a studio's green screen, (0, 177, 64) of 255. */
-export const greenScreen = [0, 177 / 255, 64 / 255] as const
+/** The green that the edit layer is shown over, and that the screen loss puts under it: a studio's green screen, (0, 177, 64) of 255. */
+export const screenGreen = [0, 177 / 255, 64 / 255] as const
 
 export interface LayerOutputs {
   /** RGB (RGBA when the photo has its own alpha), the photo's bit depth: the photo as decoded. */
@@ -50,7 +50,7 @@ export function composeOutputs(photo: FloatImage, layer: FloatImage, bitDepth: 8
     for (let c = 0; c < 3; c++) {
       const colour = edit.data[4 * i + c]! / 255
       const under = ground.data[3 * i + c]!
-      greenscreen[3 * i + c] = Math.round((a * colour + (1 - a) * greenScreen[c]!) * 255)
+      greenscreen[3 * i + c] = Math.round((a * colour + (1 - a) * screenGreen[c]!) * 255)
       const recomposed = a * colour * top + (1 - a) * under
       composite[depth * i + c] = a === 0 ? under : bitDepth === 8 ? Math.round(recomposed) : fine(c, i, under, recomposed)
     }

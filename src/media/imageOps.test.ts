@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { compositeOver } from './compositeOver.js'
-import { composeOutputs, greenScreen } from './composeOutputs.js'
+import { composeOutputs, screenGreen } from './composeOutputs.js'
 import { crop } from './crop.js'
 import { flipHorizontal } from './flipHorizontal.js'
 import type { FloatImage } from './image.js'
@@ -66,7 +66,7 @@ describe('composeOutputs', () => {
             if (a === 0) expect(composite).toBe(under)
             const recomposed = (a / 255) * (out.edit.data[4 * i + c]! / 255) + (1 - a / 255) * (under / top)
             expect(Math.abs(composite / top - recomposed)).toBeLessThanOrEqual((bitDepth === 8 ? 0.5 : 1) / 255 + 1e-9)
-            const overGreen = (a / 255) * out.edit.data[4 * i + c]! + (1 - a / 255) * greenScreen[c]! * 255
+            const overGreen = (a / 255) * out.edit.data[4 * i + c]! + (1 - a / 255) * screenGreen[c]! * 255
             expect(Math.abs(out.greenscreen.data[3 * i + c]! - overGreen)).toBeLessThanOrEqual(0.5 + 1e-9)
           }
         }

@@ -1,5 +1,5 @@
 import type { Graph, Value } from '../engine/graph.js'
-import { repeatViews, resampleSeparable, warp } from '../engine/ops.js'
+import { resampleSeparable, warp } from '../engine/ops.js'
 import { resampleTaps } from '../media/resampleTaps.js'
 import {
   type ColourStage, STAGES_EACH_SIDE, colourStage, composedStage, exactStages, grayscaleMatrix, mixChannels, multiply, shiftHue,
@@ -110,7 +110,7 @@ export function resizePicture(picture: Value, size: Size, antialias: boolean): V
     fillResampling(data, from, 0, from, to, false, antialias)
     return graph.constant(data, [1, to, from])
   }
-  return resampleSeparable(repeatViews(picture, 1), matrix(height, size.height), matrix(width, size.width))
+  return resampleSeparable(picture, matrix(height, size.height), matrix(width, size.width))
 }
 
 /** Writes the [to, length] matrix that resamples `extent` pixels from `start` to `to` pixels, mirrored if `flip`. */

@@ -1,5 +1,5 @@
 import { encodeModel } from '../engine/onnx.js'
-import { type GeneratorShape, publishedGenerator } from '../models/generator.js'
+import { generatorOf } from '../models/generator.js'
 import type { GuidanceModel } from '../models/guidance.js'
 import type { ImageSettings } from '../options/imageOptions.js'
 import { type StepPlan, buildStepGraph } from './stepGraph.js'
@@ -29,9 +29,4 @@ export function exportStep({ size, settings, guidance }: ExportStepOptions): Uin
   }
   const { graph, outputs } = buildStepGraph(plan, guidance)
   return encodeModel(graph, outputs).bytes
-}
-
-/** The generator that the settings ask for. */
-export function generatorOf(settings: Pick<ImageSettings, 'generatorWidth'>): GeneratorShape {
-  return { ...publishedGenerator, width: settings.generatorWidth }
 }

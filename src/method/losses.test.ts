@@ -6,7 +6,8 @@ import { Graph, type Value } from '../engine/graph.js'
 import { createNodeRuntime } from '../engine/node/createNodeRuntime.js'
 import { sub } from '../engine/ops.js'
 import { resizePicture } from './clipViews.js'
-import { GREEN, bootstrapLoss, directionalLoss, render, sparsityLoss, sphericalLoss, stretch, structureLoss } from './losses.js'
+import { screenGreen } from '../media/composeOutputs.js'
+import { bootstrapLoss, directionalLoss, render, sparsityLoss, sphericalLoss, stretch, structureLoss } from './losses.js'
 
 /** Absolute, of losses up to about 1.4: distances come from 1 - cos in float32. */
 const VALUE_TOLERANCE = 1e-6
@@ -133,7 +134,7 @@ describe('render', () => {
         expect(result.greenScreen![at]).toBeCloseTo(a[i]! * e[at]! + (1 - a[i]!) * [0, 177 / 255, 64 / 255][c]!, 6)
       }
       expect(result.composite![c * n]).toBe(p[c * n])
-      expect(result.greenScreen![c * n]).toBe(Math.fround(GREEN[c]!))
+      expect(result.greenScreen![c * n]).toBe(Math.fround(screenGreen[c]!))
     }
   })
 })

@@ -3,13 +3,11 @@ import {
   add, asin, clip, div, maximum, matmul, mul, normalizeLength, reduceMax, reduceMean, reduceMin, reduceSum, reshape, sigmoid, sqrt, square,
   stopGradient, sub, swapLast,
 } from '../engine/ops.js'
+import { screenGreen } from '../media/composeOutputs.js'
 
 /** Names of the losses in the order of the paper; 'total' is their weighted sum. */
 export const lossNames = ['composition', 'directional', 'screen', 'structure', 'sparsity', 'bootstrap'] as const
 export type LossName = (typeof lossNames)[number]
-
-/** The green of the screen loss. */
-export const GREEN = [0, 177 / 255, 64 / 255] as const
 
 export interface Rendering {
   /** [1, 3, H, W]: the edit layer's colour. */
@@ -25,7 +23,7 @@ export interface Rendering {
 /** Composites an edit layer over the photo and over green. */
 export function render(edit: Value, alpha: Value, photo: Value): Rendering {
   const over = (background: Value) => add(background, mul(alpha, sub(edit, background)))
-  return { edit, alpha, composite: over(photo), greenScreen: over(edit.graph.constant([...GREEN], [1, 3, 1, 1])) }
+  return { edit, alpha, composite: over(photo), greenScreen: over(edit.graph.constant([...screenGreen], [1, 3, 1, 1])) }
 }
 
 /**

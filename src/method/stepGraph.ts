@@ -1,7 +1,7 @@
 import { gradients } from '../engine/gradients.js'
 import { Graph, type Value } from '../engine/graph.js'
 import { add, concat, mul, reduceMean, reshape, slice, sub } from '../engine/ops.js'
-import { type GeneratorShape, generator, generatorParameters, joinGradients, splitParameters } from '../models/generator.js'
+import { type GeneratorShape, generator, joinGradients, parameterCount, splitParameters } from '../models/generator.js'
 import { type GuidanceModel, bindWeights } from '../models/guidance.js'
 import type { ImageSettings } from '../options/imageOptions.js'
 import { type ViewPlan, clipViews, resizePicture, viewInputs } from './clipViews.js'
@@ -61,7 +61,7 @@ export function buildStepGraph(plan: StepPlan, guidance: GuidanceModel): StepGra
   const { settings, size } = plan
   const graph = new Graph()
   const picture = graph.input('picture', [1, 3, size.height, size.width])
-  const count = generatorParameters(plan.generator).reduce((n, p) => n + p.shape.reduce((a, b) => a * b, 1), 0)
+  const count = parameterCount(plan.generator)
   const flat = graph.input('parameters', [count])
   const parameters = splitParameters(flat, plan.generator)
 
@@ -164,6 +164,6 @@ function pictureLosses(plan: StepPlan, guidance: GuidanceModel, graph: Graph, { 
 export function buildLayerGraph(size: Size, shape: GeneratorShape): StepGraph {
   const graph = new Graph()
   const picture = graph.input('picture', [1, 3, size.height, size.width])
-  const count = generatorParameters(shape).reduce((n, p) => n + p.shape.reduce((a, b) => a * b, 1), 0)
-  return { graph, outputs: { layer: generator(picture, splitParameters(graph.input('parameters', [count]), shape), shape) } }
+  const parameters = splitParameters(graph.input('parameters', [parameterCount(shape)]), shape)
+  return { graph, outputs: { layer: generator(picture, parameters, shape) } }
 }

@@ -77,10 +77,12 @@ export class StepRunner {
       const rows = targets[name]
       if (rows) weights[`text.${name}`] = this.tensor(rows)
     }
-    this.weights = weights
     this.programs = new ProgramCache(PROGRAMS_HELD[settings.sizes])
     const fresh = vectors?.parameters ?? initialParameters(generator, settings.seed)
     const vector = (data: Float32Array) => this.tensor({ shape: [data.length], data })
+    // What a step carries that no whole photo joins.
+    weights.carried = vector(new Float32Array(fresh.length))
+    this.weights = weights
     this.state = {
       parameters: vector(fresh),
       initial: vector(vectors?.initial ?? fresh.slice()),
@@ -98,7 +100,7 @@ export class StepRunner {
     const { items, k } = request
     const sums = new Float64Array(lossNames.length + 1)
     this.frozen ??= await this.options.runtime.upload(this.weights)
-    let carried = this.zeroVector()
+    let carried: Tensor | null = null
     let after: Record<string, Tensor> = {}
     for (let i = items.length - 1; i >= 0; i--) {
       const item = items[i]!
@@ -106,12 +108,12 @@ export class StepRunner {
       const weights = this.lossWeights(request, last)
       const program = await this.program(item, i === 0 ? 'update' : 'gradient', weights)
       after = await program.run({
-        ...this.frozen.tensors, ...this.itemFeeds(item, request.shares), ...this.state, carried,
+        ...this.frozen.tensors, ...this.itemFeeds(item, request.shares), ...this.state, ...(carried ? { carried } : {}),
         weights: this.tensor({ shape: [lossNames.length], data: Float32Array.from(weights) }),
         lambda: this.tensor({ shape: [], data: Float32Array.of(madgradLambda(request.learningRate, k)) }),
       })
       const losses = await after.losses!.getData() as Float32Array
-      freeOnDevice(carried)
+      if (carried) freeOnDevice(carried)
       if (!losses.every(Number.isFinite)) {
         Object.values(after).forEach(freeOnDevice)
         throw lossNotFinite(k + 1, losses)
@@ -202,11 +204,6 @@ export class StepRunner {
     const program = await this.options.runtime.compile(graph, outputs, { keepOnDevice: ['newParameters', 'newGradientSum', 'newSquareSum', 'gradient'] })
     this.options.onCompile?.({ width, height, seconds: (performance.now() - start) / 1000 })
     return program
-  }
-
-  private zeroVector(): Tensor {
-    const length = this.state.parameters.dims[0]!
-    return this.tensor({ shape: [length], data: new Float32Array(length) })
   }
 
   private picture({ width, height, data }: FloatImage): Tensor {

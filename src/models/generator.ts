@@ -1,4 +1,4 @@
-import { type Value, dim } from '../engine/graph.js'
+import { type Value, dim, sizeOf } from '../engine/graph.js'
 import {
   add, channelVariance, concat, conv2d, instanceNorm, leakyRelu, matmul, mul, pad, reciprocal, reshape, sigmoid, slice, sqrt, upsample2x,
 } from '../engine/ops.js'
@@ -15,6 +15,11 @@ export interface GeneratorShape {
 }
 
 export const publishedGenerator: GeneratorShape = { width: 128, skipWidth: 4, levels: 7 }
+
+/** The published generator with other widths: what the settings ask for. */
+export function generatorOf({ generatorWidth }: { readonly generatorWidth: number }): GeneratorShape {
+  return { ...publishedGenerator, width: generatorWidth }
+}
 
 export interface Parameter {
   /** Name in the published state dict. */
@@ -78,10 +83,10 @@ function levelName(level: number): string {
 /** Fresh parameters, concatenated in the order of `generatorParameters`. */
 export function initialParameters(shape: GeneratorShape, seed: number): Float32Array {
   const parameters = generatorParameters(shape)
-  const flat = new Float32Array(parameters.reduce((n, p) => n + size(p), 0))
+  const flat = new Float32Array(parameterCount(shape))
   let offset = 0
   for (const parameter of parameters) {
-    const part = flat.subarray(offset, offset += size(parameter))
+    const part = flat.subarray(offset, offset += sizeOf(parameter.shape))
     if ('constant' in parameter.init) part.fill(parameter.init.constant)
     else {
       const bound = 1 / Math.sqrt(parameter.init.fanIn)
@@ -92,15 +97,16 @@ export function initialParameters(shape: GeneratorShape, seed: number): Float32A
   return flat
 }
 
-function size(parameter: Parameter): number {
-  return parameter.shape.reduce((product, n) => product * n, 1)
+/** Numbers in the flat parameter vector. */
+export function parameterCount(shape: GeneratorShape): number {
+  return generatorParameters(shape).reduce((n, parameter) => n + sizeOf(parameter.shape), 0)
 }
 
 /** The parameters as tensors cut from one flat vector [P], by published name. */
 export function splitParameters(flat: Value, shape: GeneratorShape): Map<string, Value> {
   let offset = 0
   return new Map(generatorParameters(shape).map((parameter) => {
-    const part = slice(flat, { axes: [0], starts: [offset], ends: [offset += size(parameter)] })
+    const part = slice(flat, { axes: [0], starts: [offset], ends: [offset += sizeOf(parameter.shape)] })
     return [parameter.name, reshape(part, parameter.shape)]
   }))
 }

@@ -132,10 +132,6 @@ const reduction = (f: typeof ops.reduceSum): Draw => (r) => {
 /** Linear in every input on its own, so that <f(x), u> = <x_i, J_i^T u> for each input i. */
 const multilinear: Readonly<Record<string, Draw>> = {
   mul: pair(ops.mul), neg: single(ops.neg), matmul: product, gemm: gemmProduct, conv2d: convolution,
-  pointwise: (r) => {
-    const [n, c, h, w, o] = shapeOf(r, 5) as [number, number, number, number, number]
-    return { shapes: [[n, c, h, w], [o, c, 1, 1]], apply: ([x, weight]) => ops.pointwise(x!, weight!) }
-  },
   reshape: single((x) => ops.reshape(x, [-1, x.shape.at(-1)!])), transpose: permutation, slice: window, expand: expansion, pad: padding, gather: gathering,
   flip: single((x) => ops.flip(x, [0, x.shape.length - 1].slice(0, x.shape.length))),
   dilate: (r) => {

@@ -26,7 +26,6 @@ const applications: Readonly<Record<string, Application>> = {
   clip: ([x], { low, high }) => ops.clip(x!, low as number, high as number),
   matmul: ([a, b]) => ops.matmul(a!, b!),
   gemm: ([a, b, c], attrs) => ops.gemm(a!, b!, c ?? null, attrs),
-  pointwise: ([x, w]) => ops.pointwise(x!, w!),
   reshape: ([x], { shape }) => ops.reshape(x!, shape as number[]),
   transpose: ([x], { perm }) => ops.transpose(x!, perm as number[]),
   // ONNX lets an end below -n run through index 0; the engine says -Infinity.

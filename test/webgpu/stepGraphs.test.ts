@@ -1,6 +1,6 @@
 import { fileURLToPath } from 'node:url'
 import { describe, expect, it } from 'vitest'
-import { generatorOf } from '../../src/method/exportStep.js'
+import { generatorOf } from '../../src/models/generator.js'
 import { type StepPlan, buildLayerGraph, buildStepGraph } from '../../src/method/stepGraph.js'
 import { loadGuidance } from '../../src/models/loadGuidance.js'
 import { folderSource } from '../../src/models/node/folderSource.js'

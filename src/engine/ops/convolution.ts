@@ -147,9 +147,3 @@ function sampledProduct(g: Value, x: Value, w: Value, stride: number, pads: read
     : matmul(reshape(g, [groups, o / groups, gh * gw]), swapLast(sampled))
   return reshape(transpose(reshape(product, [o, kh * kw, perGroup]), [0, 2, 1]), [o, perGroup * kh * kw])
 }
-
-/** Fully connected layer over the channels of every pixel: a 1x1 convolution written as a matrix product. */
-export function pointwise(x: Value, w: Value): Value {
-  const [n, c, height, width] = x.shape as [number, number, number, number]
-  return reshape(matmul(reshape(w, [w.shape[0]!, c]), reshape(x, [n, c, height * width])), [n, w.shape[0]!, height, width])
-}

@@ -52,10 +52,15 @@ export function normalizeRows(x: Value, eps: number, { centredCotangent = false 
  */
 export function channelVariance(x: Value): Value {
   if (x.shape.length !== 4) throw new Text2LiveError('SHAPE_MISMATCH', `channelVariance: expected [N, C, H, W], came ${show(x.shape)}`)
-  const mean = reduceMean(x, [2, 3], { keepDims: true })
-  const variance = reduceMean(square(sub(x, mean)), [2, 3], { keepDims: true })
+  const { mean, variance } = channelMoments(x)
   // Centred anew, so that the forward pass does not have to keep its centred copy until here.
   return withGradient(variance, [x], (g) => [() => mul(add(x, neg(mean)), mul(g, 2 / (x.shape[2]! * x.shape[3]!)))])
+}
+
+function channelMoments(x: Value): { readonly mean: Value; readonly centred: Value; readonly variance: Value } {
+  const mean = reduceMean(x, [2, 3], { keepDims: true })
+  const centred = sub(x, mean)
+  return { mean, centred, variance: reduceMean(square(centred), [2, 3], { keepDims: true }) }
 }
 
 /**
@@ -71,8 +76,8 @@ export function instanceNorm(x: Value, scale: Value, bias: Value, eps: number): 
   return x.graph.apply({
     op: 'InstanceNormalization', inputs: [x, scale, bias], shape: x.shape, attributes: { epsilon: { float: eps } },
     gradient: (g) => {
-      const centred = sub(x, reduceMean(x, [2, 3], { keepDims: true }))
-      const inverseDeviation = reciprocal(sqrt(add(reduceMean(square(centred), [2, 3], { keepDims: true }), eps)))
+      const { centred, variance } = channelMoments(x)
+      const inverseDeviation = reciprocal(sqrt(add(variance, eps)))
       const sum = () => reduceSum(g, [2, 3], { keepDims: true })
       // Sum of g times the normalised x.
       const projection = () => mul(reduceSum(mul(g, centred), [2, 3], { keepDims: true }), inverseDeviation)

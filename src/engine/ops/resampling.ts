@@ -1,6 +1,6 @@
 import { Text2LiveError } from '../../errors.js'
 import { type Value, show, sizeOf } from '../graph.js'
-import { expand, reshape } from './broadcasting.js'
+import { reshape } from './broadcasting.js'
 import { conv2d } from './convolution.js'
 import { add, cast, clip, floor, mul, step, sub } from './elementwise.js'
 import { matmul } from './linear.js'
@@ -147,11 +147,6 @@ function divide(a: Value, b: Value): Value {
 function interleave(a: Value, b: Value, views: number, samples: number): Value {
   const column = (value: Value) => reshape(value, [views, samples, 1])
   return a.graph.apply({ op: 'Concat', inputs: [column(a), column(b)], shape: [views, samples, 2], attributes: { axis: 2 } })
-}
-
-/** [N, C, H, W] repeated along the first axis to `views`. */
-export function repeatViews(x: Value, views: number): Value {
-  return expand(x, [views, ...x.shape.slice(1)])
 }
 
 function imageShape(op: string, x: Value): readonly [number, number, number, number] {
