@@ -14,7 +14,7 @@ const settings = resolveSettings([{
 const runtime = createNodeRuntime({ device: 'cpu', threads })
 const guidance = kind === 'starter'
   ? await openGuidance(settings, runtime)
-  : await randomClip({}, runtime, { positions: settings.positionEmbedding })
+  : [await randomClip({}, runtime, { positions: settings.positionEmbedding })]
 
 const noise = randomStream(1, 'photo')
 const photo = { width: size, height: size, channels: 3, data: Float32Array.from({ length: 3 * size * size }, () => Math.round(noise.uniform(0, 1) * 255) / 255) }

@@ -9,7 +9,7 @@ export interface ExportStepOptions {
   /** Both sides of the picture, px. */
   readonly size: number
   readonly settings: ImageSettings
-  readonly guidance: GuidanceModel
+  readonly guidance: readonly GuidanceModel[]
 }
 
 /**

@@ -37,24 +37,24 @@ const colours = (...texts: number[][]) => ({ shape: [texts.length, 3] as const, 
 
 describe('relevancyMap', () => {
   it('draws a coarse map to the outline of the object its text names', async () => {
-    const map = await relevancyMap(photo, colours(red), guidance, runtime)
+    const map = await relevancyMap(photo, [{ model: guidance, texts: colours(red) }], runtime)
     expect([map.width, map.height, map.channels]).toEqual([photo.width, photo.height, 1])
     expect(overlap(map, disc.map)).toBeGreaterThan(0.9)
     expect(overlap(map, square)).toBe(0)
     expect(Math.min(...map.data)).toBeGreaterThanOrEqual(0)
     expect(Math.max(...map.data)).toBeLessThanOrEqual(1)
-    expect(overlap(await relevancyMap(photo, colours(blue), guidance, runtime), square)).toBeGreaterThan(0.85)
+    expect(overlap(await relevancyMap(photo, [{ model: guidance, texts: colours(blue) }], runtime), square)).toBeGreaterThan(0.85)
   })
 
   it('is the same for the same photo, and takes the mean over several texts', async () => {
-    const one = await relevancyMap(photo, colours(red), guidance, runtime)
-    expect(await relevancyMap(photo, colours(red), guidance, runtime)).toEqual(one)
-    expect(overlap(await relevancyMap(photo, colours(red, red), guidance, runtime), one)).toBeGreaterThan(0.99)
+    const one = await relevancyMap(photo, [{ model: guidance, texts: colours(red) }], runtime)
+    expect(await relevancyMap(photo, [{ model: guidance, texts: colours(red) }], runtime)).toEqual(one)
+    expect(overlap(await relevancyMap(photo, [{ model: guidance, texts: colours(red, red) }], runtime), one)).toBeGreaterThan(0.99)
   })
 
   it('is 0, not NaN, on a photo of one colour', async () => {
     const grey = { ...photo, data: photo.data.map(() => 0.5) }
-    const map = await relevancyMap(grey, colours(red), guidance, runtime)
+    const map = await relevancyMap(grey, [{ model: guidance, texts: colours(red) }], runtime)
     for (const x of map.data) expect(Math.abs(x)).toBeLessThan(0.01)
   })
 
@@ -64,7 +64,7 @@ describe('relevancyMap', () => {
       vision_config: { hidden_size: 8, intermediate_size: 8, num_hidden_layers: 2, num_attention_heads: 2, image_size: 64, patch_size: 16 },
       text_config: { hidden_size: 8, intermediate_size: 8, num_hidden_layers: 1, num_attention_heads: 2, vocab_size: 514 },
     }, runtime)
-    const map = await relevancyMap(photo, colours(red, blue), clip, runtime)
+    const map = await relevancyMap(photo, [{ model: clip, texts: colours(red, blue) }], runtime)
     expect([...map.data].every((x) => x >= 0 && x <= 1)).toBe(true)
     expect(Math.max(...map.data)).toBeGreaterThan(Math.min(...map.data))
   })

@@ -17,32 +17,44 @@ const NARROW = { radius: 1 / 40, epsilon: 0.02 ** 2 } as const
 /** Slope of the logistic curve that raises the map's contrast. */
 const STEEPNESS = 10
 
+/** A model and the embeddings [K, D] of the texts that it is asked to find. */
+export interface RelevancyQuestion {
+  readonly model: GuidanceModel
+  readonly texts: { readonly shape: readonly [number, number]; readonly data: Float32Array }
+}
+
 /**
  * Where the photo shows the region texts, as a map in [0, 1] of the photo's size: the guidance's coarse relevancy, averaged
  * over scales and texts, drawn to the photo's edges by guided filters and to its colours in between, its contrast raised. The
  * published bootstrap target, a stretched 7x7 map, reaches over the object's outline (docs/deviations.md).
  */
-export async function relevancyMap(photo: FloatImage, texts: { readonly shape: readonly [number, number]; readonly data: Float32Array },
-  guidance: GuidanceModel, runtime: Runtime): Promise<FloatImage> {
+export async function relevancyMap(photo: FloatImage, questions: readonly RelevancyQuestion[], runtime: Runtime): Promise<FloatImage> {
   const { width, height } = photo
-  const n = width * height
-  const sum = new Float32Array(n)
-  const worthwhile = SCALES.filter((scale) => scale * guidance.imageSize <= LARGEST_ENLARGEMENT * Math.min(width, height))
-  for (const scale of worthwhile.length > 0 ? worthwhile : [SCALES[0]]) {
-    const coarse = stretched(await coarseRelevancy(photo, texts, scale, guidance, runtime))
-    const fine = resize(coarse, width, height, { filter: 'bicubic', antialias: true })
-    fine.data.forEach((x, i) => { sum[i] = sum[i]! + x })
-  }
-  const rough = stretched({ width, height, channels: 1, data: sum })
+  const rough = await roughRelevancy(photo, questions, runtime)
   const filtered = (map: FloatImage, { radius, epsilon }: { radius: number; epsilon: number }) =>
     guidedFilter(photo, map, Math.max(2, Math.round(Math.min(width, height) * radius)), epsilon)
   const prior = withContrast(stretched(filtered(rough, WIDE)))
   return withContrast(filtered(colourPosterior(photo, prior), NARROW))
 }
 
+/** The relevancy itself, smooth and coarse, of the photo's size and stretched to [0, 1]: averaged over models, scales and texts. */
+async function roughRelevancy(photo: FloatImage, questions: readonly RelevancyQuestion[], runtime: Runtime): Promise<FloatImage> {
+  const { width, height } = photo
+  const sum = new Float32Array(width * height)
+  for (const { model, texts } of questions) {
+    const worthwhile = SCALES.filter((scale) => scale * model.imageSize <= LARGEST_ENLARGEMENT * Math.min(width, height))
+    const scales = worthwhile.length > 0 ? worthwhile : [SCALES[0]]
+    for (const scale of scales) {
+      const coarse = stretched(await coarseRelevancy(photo, texts, scale, model, runtime))
+      const fine = resize(coarse, width, height, { filter: 'bicubic', antialias: true })
+      fine.data.forEach((x, i) => { sum[i] = sum[i]! + x / scales.length })
+    }
+  }
+  return stretched({ width, height, channels: 1, data: sum })
+}
+
 /** The guidance's relevancy [1, gh, gw] of the photo at `scale` times its own size, aspect kept, mean over the texts. */
-async function coarseRelevancy(photo: FloatImage, texts: { readonly shape: readonly [number, number]; readonly data: Float32Array }, scale: number,
-  guidance: GuidanceModel, runtime: Runtime): Promise<FloatImage> {
+async function coarseRelevancy(photo: FloatImage, texts: RelevancyQuestion['texts'], scale: number, guidance: GuidanceModel, runtime: Runtime): Promise<FloatImage> {
   const factor = (guidance.imageSize * scale) / Math.min(photo.width, photo.height)
   const side = (length: number) => Math.max(guidance.cell, Math.round((length * factor) / guidance.cell) * guidance.cell)
   const seen = resize(photo, side(photo.width), side(photo.height), { filter: 'bicubic', antialias: true })

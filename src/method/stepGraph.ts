@@ -4,11 +4,12 @@ import { add, concat, mul, reduceMean, reshape, slice, sub } from '../engine/ops
 import { type GeneratorShape, generator, joinGradients, parameterCount, splitParameters } from '../models/generator.js'
 import { type GuidanceModel, bindWeights } from '../models/guidance.js'
 import type { ImageSettings } from '../options/imageOptions.js'
-import { type ViewPlan, clipViews, resizePicture, viewInputs } from './clipViews.js'
+import { type ViewInputs, type ViewPlan, clipViews, resizePicture, viewInputs } from './clipViews.js'
 import {
   type LossName, bootstrapLoss, directionalLoss, lossNames, render, sparsityLoss, sphericalLoss, stretch, structureLoss,
 } from './losses.js'
 import { madgrad, vectorNorm } from './madgrad.js'
+import { type TargetName, type TextShares, targetInputName } from './textTargets.js'
 import { type Size, viewSize } from './viewDraws.js'
 
 /** What decides the shape of a step graph, besides the size of its picture. */
@@ -38,12 +39,27 @@ export function viewSetOf(set: ViewSet, sharing: ImageSettings['viewSharing']): 
   return sharing === 'losses' && set === 'directionalOutput' ? 'composition' : set
 }
 
-/** The plan of every view of a picture of this size. */
-export function viewPlan(size: Size, settings: ImageSettings): ViewPlan {
+/** Short side of the views that a model sees: 224 as published, or what a model for larger pictures was trained at. */
+export function viewSide(model: Pick<GuidanceModel, 'imageSize'>): number {
+  return Math.max(224, model.imageSize)
+}
+
+/** A picture's size for a model: at short side 224, the long side is at most `longest`, which grows with `side`. */
+function seenSize(size: Size, side: number, longest: number): Size {
+  return viewSize(size, side, Math.round((longest * side) / 224))
+}
+
+/** The plan of every view of a picture of this size, for models that see views of short side `side`. */
+export function viewPlan(size: Size, side: number, settings: ImageSettings): ViewPlan {
   return {
-    count: settings.views, source: size, view: viewSize(size, 224, 320),
+    count: settings.views, source: size, view: seenSize(size, side, 320),
     sampling: settings.viewSampling, fill: settings.viewFill, antialias: settings.antialias,
   }
+}
+
+/** What the graph inputs of a set of views are called. */
+export function viewInputsName(set: ViewSet, side: number): string {
+  return side === 224 ? set : `${set}${side}`
 }
 
 export interface StepGraph {
@@ -53,11 +69,11 @@ export interface StepGraph {
 
 /**
  * One training step on one picture as one graph (paper, Eq. 2; spec 1.9). Inputs: the picture, the flat parameters and
- * optimizer state, the weight of every loss in this step, the draws of the views, the text embeddings and their shares, and
- * the frozen weights. Outputs: 'losses' (unweighted, in the order of `lossNames`, then the weighted total, the length of the
+ * optimizer state, the weight of every loss in this step, the draws of the views, each model's text embeddings and their shares,
+ * and the frozen weights. The losses of several guidance models are averaged. Outputs: 'losses' (unweighted, in the order of `lossNames`, then the weighted total, the length of the
  * gradient and of the new parameters), and the new state or the gradient.
  */
-export function buildStepGraph(plan: StepPlan, guidance: GuidanceModel): StepGraph {
+export function buildStepGraph(plan: StepPlan, guidance: readonly GuidanceModel[]): StepGraph {
   const { settings, size } = plan
   const graph = new Graph()
   const picture = graph.input('picture', [1, 3, size.height, size.width])
@@ -107,55 +123,87 @@ interface Pictures {
   readonly alpha: Value
 }
 
-/** The losses of one picture, those with weight 0 left out. */
-function pictureLosses(plan: StepPlan, guidance: GuidanceModel, graph: Graph, { picture, composite, greenScreen, alpha }: Pictures): Map<LossName, Value> {
-  const { settings, texts } = plan
-  const d = guidance.embeddingWidth
-  const { inputs: weights } = bindWeights(graph, guidance)
-  const views = viewPlan(plan.size, settings)
-  const drawn = new Map<ViewSet, ReturnType<typeof viewInputs>>()
-  // Losses that share views of one image also share its embeddings: equal applications are one node.
-  const embed = (image: Value, set: ViewSet) => {
-    const source = viewSetOf(set, settings.viewSharing)
-    const inputs = drawn.get(source) ?? viewInputs(graph, source, views)
-    drawn.set(source, inputs)
-    return guidance.embed(clipViews(image, inputs, views), weights) // [V, D]
+/** The losses of one picture, those with weight 0 left out: the means of what each guidance model says, and what none is asked for. */
+function pictureLosses(plan: StepPlan, guidance: readonly GuidanceModel[], graph: Graph, pictures: Pictures): Map<LossName, Value> {
+  const { settings, size } = plan
+  const map = (name: string) => graph.input(name, [1, 1, size.height, size.width])
+  const fed = sharedInputs(plan, graph)
+  const said = guidance.map((model) => guidanceLosses(plan, model, fed, pictures))
+  const losses = new Map<LossName, Value>()
+  for (const name of lossNames) {
+    const values = said.flatMap((one) => one.get(name) ?? [])
+    if (values.length > 0) losses.set(name, mean(values))
   }
-  const target = (name: string, n: number) => graph.input(`text.${name}`, [n, d])
-  const share = (name: string, n: number) => graph.input(`share.${name}`, [n])
+  if (settings.lambdaSparsity > 0) {
+    losses.set('sparsity', sparsityLoss(pictures.alpha, settings.lambdaAlphaL1, settings.lambdaAlphaL0, plan.emphasis ? map('emphasis') : null))
+  }
+  if (plan.bootstrap === 'map') losses.set('bootstrap', bootstrapLoss(pictures.alpha, map('relevancy')))
+  return losses
+}
+
+interface SharedInputs {
+  views(set: ViewSet, side: number): ViewInputs
+  share(loss: keyof TextShares, count: number): Value
+}
+
+/** The inputs that several losses or models read: each is declared when it is first asked for. */
+function sharedInputs({ size, settings }: StepPlan, graph: Graph): SharedInputs {
+  const drawn = new Map<string, ViewInputs>()
+  const shares = new Map<string, Value>()
+  return {
+    views(set, side) {
+      const name = viewInputsName(viewSetOf(set, settings.viewSharing), side)
+      const inputs = drawn.get(name) ?? viewInputs(graph, name, viewPlan(size, side, settings))
+      drawn.set(name, inputs)
+      return inputs
+    },
+    share(loss, count) {
+      const share = shares.get(loss) ?? graph.input(`share.${loss}`, [count])
+      shares.set(loss, share)
+      return share
+    },
+  }
+}
+
+function mean(values: readonly Value[]): Value {
+  return values.length === 1 ? values[0]! : mul(values.reduce((sum, value) => add(sum, value)), 1 / values.length)
+}
+
+/** The losses that one guidance model answers for. */
+function guidanceLosses(plan: StepPlan, model: GuidanceModel, fed: SharedInputs, { picture, composite, greenScreen, alpha }: Pictures): Map<LossName, Value> {
+  const { settings, texts } = plan
+  const graph = picture.graph
+  const { inputs: weights } = bindWeights(graph, model)
+  const side = viewSide(model)
+  const views = viewPlan(plan.size, side, settings)
+  // Losses that share views of one image also share its embeddings: equal applications are one node.
+  const embed = (image: Value, set: ViewSet) => model.embed(clipViews(image, fed.views(set, side), views), weights) // [V, D]
+  const target = (name: TargetName, n: number) => graph.input(targetInputName(model, name), [n, model.embeddingWidth])
   const losses = new Map<LossName, Value>()
 
   if (settings.lambdaComposition > 0) {
-    losses.set('composition', sphericalLoss(embed(composite, 'composition'), target('composition', texts.composition), share('composition', texts.composition)))
+    losses.set('composition', sphericalLoss(embed(composite, 'composition'), target('composition', texts.composition), fed.share('composition', texts.composition)))
   }
   if (settings.lambdaDirectional > 0) {
     const change = sub(embed(composite, 'directionalOutput'), embed(picture, 'directionalInput'))
-    losses.set('directional', directionalLoss(change, target('direction', texts.direction), share('direction', texts.direction)))
+    losses.set('directional', directionalLoss(change, target('direction', texts.direction), fed.share('direction', texts.direction)))
   }
   if (settings.lambdaScreen > 0) {
-    losses.set('screen', sphericalLoss(embed(greenScreen, 'screen'), target('screen', texts.screen), share('screen', texts.screen)))
+    losses.set('screen', sphericalLoss(embed(greenScreen, 'screen'), target('screen', texts.screen), fed.share('screen', texts.screen)))
   }
   if (settings.lambdaStructure > 0) {
-    const whole = viewSize(plan.size, 224, 380)
-    const tokens = (image: Value) => guidance.tokens(resizePicture(image, whole, settings.antialias), weights)
+    const whole = seenSize(plan.size, side, 380)
+    const tokens = (image: Value) => model.tokens(resizePicture(image, whole, settings.antialias), weights)
     losses.set('structure', structureLoss(tokens(composite), tokens(picture)))
   }
-  if (settings.lambdaSparsity > 0) {
-    const emphasis = plan.emphasis ? graph.input('emphasis', [1, 1, plan.size.height, plan.size.width]) : null
-    losses.set('sparsity', sparsityLoss(alpha, settings.lambdaAlphaL1, settings.lambdaAlphaL0, emphasis))
-  }
-  if (plan.bootstrap === 'map') {
-    losses.set('bootstrap', bootstrapLoss(alpha, graph.input('relevancy', [1, 1, plan.size.height, plan.size.width])))
-  }
   if (plan.bootstrap === 'model') {
-    const side = guidance.imageSize
-    const window = { height: side, width: side }
+    const window = { height: model.imageSize, width: model.imageSize }
     const seen = resizePicture(picture, window, settings.antialias)
-    const maps = guidance.relevancy(seen, target('region', texts.region), weights) // [K, 1, gh, gw]
+    const maps = model.relevancy(seen, target('region', texts.region), weights) // [K, 1, gh, gw]
     const stretched = Array.from({ length: texts.region }, (_, k) =>
       stretch(resizePicture(slice(maps, { axes: [0], starts: [k], ends: [k + 1] }), window, false)))
-    const mean = texts.region === 1 ? stretched[0]! : reduceMean(concat(stretched, 0), [0], { keepDims: true })
-    losses.set('bootstrap', bootstrapLoss(resizePicture(alpha, window, settings.antialias), mean))
+    const relevancy = texts.region === 1 ? stretched[0]! : reduceMean(concat(stretched, 0), [0], { keepDims: true })
+    losses.set('bootstrap', bootstrapLoss(resizePicture(alpha, window, settings.antialias), relevancy))
   }
   return losses
 }

@@ -12,6 +12,7 @@ import { openWeightFile, readJson } from '../models/weightFile.js'
 import { resolveSettings } from '../options/resolveSettings.js'
 import { lossNames } from './losses.js'
 import { bootstrapWeightAt, learningRateAt } from './schedule.js'
+import { type ViewSet, viewSets } from './stepGraph.js'
 import { StepRunner } from './stepRunner.js'
 import type { TextTargets } from './textTargets.js'
 import type { ViewDraw } from './viewDraws.js'
@@ -21,13 +22,12 @@ const LOSS_TOLERANCE = 1e-4
 /** |p - reference| <= tolerance * (|reference| + lr sqrt(n)), lengths of a tensor of n entries. */
 const PARAMETER_TOLERANCE = 1e-3
 
-type Sets = 'composition' | 'directionalInput' | 'directionalOutput' | 'screen'
 interface Step {
   items: string[]
   learningRate: number
   bootstrapWeight: number
   targets: { composition: number[]; directional: number[]; screen: number[] }
-  views: Record<Sets, ViewDraw[][]>
+  views: Record<ViewSet, ViewDraw[][]>
   losses: Record<string, number>
 }
 interface Fixture {
@@ -55,7 +55,7 @@ describe('five steps of preset reference', () => {
     const flat = (state: string) => Float32Array.from(parameters.flatMap((p) => [...tensor(`${state}.${p.name}`).data]))
     const initial = flat('initial')
     const runner = new StepRunner({
-      runtime, guidance, settings, generator: shape, targets: targets(),
+      runtime, guidance: [guidance], settings, generator: shape, targets: [targets()],
       vectors: { parameters: initial, initial: initial.slice(), gradientSum: new Float32Array(initial.length), squareSum: new Float32Array(initial.length) },
     })
     for (const [k, step] of fixture.steps.entries()) {
@@ -64,7 +64,7 @@ describe('five steps of preset reference', () => {
       const { losses } = await runner.step({
         items: step.items.map((name, i) => ({
           picture: picture(name),
-          views: Object.fromEntries(Object.entries(step.views).map(([set, items]) => [set, items[i]!])),
+          views: viewSets.map((set) => ({ set, side: 224, draws: step.views[set][i]! })),
         })),
         shares: {
           composition: shares(step.targets.composition, targets().composition.shape[0]),

@@ -10,26 +10,27 @@ import { viewFeed } from './clipViews.js'
 import { type LossName, lossNames } from './losses.js'
 import { madgradLambda } from './madgrad.js'
 import { ProgramCache } from './programCache.js'
-import { type StepPlan, type ViewSet, buildLayerGraph, buildStepGraph, viewPlan } from './stepGraph.js'
-import type { TextTargets } from './textTargets.js'
+import { type StepPlan, type ViewSet, buildLayerGraph, buildStepGraph, viewInputsName, viewPlan } from './stepGraph.js'
+import { type TextShares, type TextTargets, targetInputName, targetNames } from './textTargets.js'
 import type { ViewDraw } from './viewDraws.js'
+
+/** The draws of one set of views. */
+export interface ViewSetDraws {
+  readonly set: ViewSet
+  /** Short side of the views. */
+  readonly side: number
+  readonly draws: readonly ViewDraw[]
+}
 
 /** One picture of a step and everything drawn for it. */
 export interface StepItem {
   /** RGB, [0, 1]. */
   readonly picture: FloatImage
-  readonly views: Readonly<Partial<Record<ViewSet, readonly ViewDraw[]>>>
+  readonly views: readonly ViewSetDraws[]
   /** One channel of the picture's size each. */
   readonly mask?: FloatImage
   readonly relevancy?: FloatImage
   readonly emphasis?: FloatImage
-}
-
-/** The shares of the texts in each loss of a step; all items of the step have the same. */
-export interface TextShares {
-  readonly composition: Float32Array
-  readonly direction: Float32Array
-  readonly screen: Float32Array
 }
 
 export interface StepRequest {
@@ -51,8 +52,10 @@ export const vectorNames: readonly VectorName[] = ['parameters', 'initial', 'gra
 
 export interface StepRunnerOptions {
   readonly runtime: Runtime
-  readonly guidance: GuidanceModel
-  readonly targets: TextTargets
+  /** Models with distinct names; their losses are averaged. */
+  readonly guidance: readonly GuidanceModel[]
+  /** Of each model. */
+  readonly targets: readonly TextTargets[]
   readonly settings: ImageSettings
   readonly generator: GeneratorShape
   readonly vectors?: Readonly<Record<VectorName, Float32Array>>
@@ -72,11 +75,13 @@ export class StepRunner {
   constructor(private readonly options: StepRunnerOptions) {
     const { guidance, targets, generator, settings, vectors } = options
     const weights: Record<string, Tensor> = {}
-    for (const [name, weight] of guidance.weights) weights[`${guidance.name}.${name}`] = this.tensor(weight)
-    for (const name of ['composition', 'screen', 'direction', 'region'] as const) {
-      const rows = targets[name]
-      if (rows) weights[`text.${name}`] = this.tensor(rows)
-    }
+    guidance.forEach((model, i) => {
+      for (const [name, weight] of model.weights) weights[`${model.name}.${name}`] = this.tensor(weight)
+      for (const name of targetNames) {
+        const rows = targets[i]![name]
+        if (rows) weights[targetInputName(model, name)] = this.tensor(rows)
+      }
+    })
     this.programs = new ProgramCache(PROGRAMS_HELD[settings.sizes])
     const fresh = vectors?.parameters ?? initialParameters(generator, settings.seed)
     const vector = (data: Float32Array) => this.tensor({ shape: [data.length], data })
@@ -169,10 +174,10 @@ export class StepRunner {
 
   private itemFeeds(item: StepItem, shares: TextShares): Record<string, Tensor> {
     const { width, height } = item.picture
-    const plan = viewPlan({ width, height }, this.options.settings)
     const feeds: Record<string, Tensor> = { picture: this.picture(item.picture) }
-    for (const [set, draws] of Object.entries(item.views)) {
-      for (const [name, value] of Object.entries(viewFeed(set, draws, plan))) feeds[name] = this.tensor(value)
+    for (const { set, side, draws } of item.views) {
+      const feed = viewFeed(viewInputsName(set, side), draws, viewPlan({ width, height }, side, this.options.settings))
+      for (const [name, value] of Object.entries(feed)) feeds[name] = this.tensor(value)
     }
     for (const [name, data] of Object.entries(shares) as [string, Float32Array][]) feeds[`share.${name}`] = this.tensor({ shape: [data.length], data })
     for (const name of ['mask', 'relevancy', 'emphasis'] as const) {
@@ -183,7 +188,9 @@ export class StepRunner {
   }
 
   private async program(item: StepItem, kind: StepPlan['kind'], weights: readonly number[]): Promise<Program> {
-    const { settings, generator, targets, guidance } = this.options
+    const { settings, generator, guidance } = this.options
+    // Each model has the same texts.
+    const [targets] = this.options.targets as readonly [TextTargets]
     const { width, height } = item.picture
     // A fed map costs nothing: its graph serves the steps after the bootstrap as well.
     const bootstrap = item.relevancy ? 'map' : weights[lossNames.indexOf('bootstrap')]! > 0 ? 'model' : 'off'

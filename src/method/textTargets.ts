@@ -31,6 +31,14 @@ export interface TextTargets {
   readonly region: Rows | null
 }
 
+export type TargetName = keyof TextTargets
+export const targetNames: readonly TargetName[] = ['composition', 'screen', 'direction', 'region']
+
+/** The graph input that holds these embeddings of a model. */
+export function targetInputName(model: Pick<GuidanceModel, 'name'>, target: TargetName): string {
+  return `text.${model.name}.${target}`
+}
+
 /** Embeds every text in every template. */
 export async function embedTexts(guidance: GuidanceModel, texts: Texts, truncate: boolean): Promise<TextTargets> {
   const d = guidance.embeddingWidth
@@ -49,6 +57,13 @@ export async function embedTexts(guidance: GuidanceModel, texts: Texts, truncate
   const pairs = Math.min(composition.shape[0], source.shape[0])
   const direction = Float32Array.from({ length: pairs * d }, (_, i) => composition.data[i]! - source.data[i]!)
   return { composition, screen, direction: { shape: [pairs, d], data: direction }, region: texts.region.length > 0 ? region : null }
+}
+
+/** The shares of the texts in each loss of a step; all items of the step have the same. */
+export interface TextShares {
+  readonly composition: Float32Array
+  readonly direction: Float32Array
+  readonly screen: Float32Array
 }
 
 /**

@@ -4,6 +4,7 @@ import { twoObjects } from '../../test/support/twoObjects.js'
 import { createNodeRuntime } from '../engine/node/createNodeRuntime.js'
 import { randomStream } from '../engine/random.js'
 import { flipHorizontal } from '../media/flipHorizontal.js'
+import type { Runtime } from '../engine/runtime.js'
 import type { FloatImage } from '../media/image.js'
 import { generatorParameters } from '../models/generator.js'
 import type { GuidanceModel } from '../models/guidance.js'
@@ -28,13 +29,14 @@ const { photo, disc } = twoObjects(132, 140)
 const oneSize = { scaleMin: 1, scaleMax: 1, cropsMinCover: 1, wholeImageEvery: 0 } as const
 const oneStep = { ...oneSize, preset: 'fast', relevancy: 'model', sparsityMap: 0 } as const
 
+const smallClip = (vision: Record<string, unknown> = {}, seed = 0) => randomClip({
+  projection_dim: 8,
+  vision_config: { hidden_size: 16, intermediate_size: 16, num_hidden_layers: 1, num_attention_heads: 2, ...vision },
+  text_config: { hidden_size: 8, intermediate_size: 8, num_hidden_layers: 1, num_attention_heads: 2, vocab_size: 514 },
+}, runtime, { seed })
 let guidance: GuidanceModel
 beforeAll(async () => {
-  guidance = await randomClip({
-    projection_dim: 8,
-    vision_config: { hidden_size: 16, intermediate_size: 16, num_hidden_layers: 1, num_attention_heads: 2 },
-    text_config: { hidden_size: 8, intermediate_size: 8, num_hidden_layers: 1, num_attention_heads: 2, vocab_size: 514 },
-  }, runtime)
+  guidance = await smallClip()
 })
 
 const settingsOf = (given: GivenOptions) => resolveSettings([{ prompt: ['golden disc'], source: ['disc'], region: ['disc'], seed: 11, views: 2, steps: 2, ...given }], () => 0)
@@ -42,7 +44,7 @@ const settingsOf = (given: GivenOptions) => resolveSettings([{ prompt: ['golden 
 async function withTrainer<T>(given: GivenOptions, more: Partial<TrainerOptions>, use: (trainer: Trainer, settings: ImageSettings) => Promise<T>): Promise<T> {
   const settings = settingsOf(given)
   const { prompt, screen, source, region } = settings
-  const trainer = await createTrainer({ runtime: sharing, guidance, photo, settings, texts: { prompt, screen, source, region }, generator, ...more })
+  const trainer = await createTrainer({ runtime: sharing, guidance: [guidance], photo, settings, texts: { prompt, screen, source, region }, generator, ...more })
   try {
     return await use(trainer, settings)
   } finally {
@@ -113,6 +115,56 @@ describe('a trainer', () => {
     const first = await run(11)
     expect(await run(11)).toEqual(first)
     expect((await run(12))[0]!.losses).not.toEqual(first[0]!.losses)
+  })
+})
+
+describe('several guidance models', () => {
+  const state = (trainer: Trainer) => trainer.state().then(({ tensors }) => tensors.parameters!.data)
+
+  it.each(['model', 'edges'] as const)('give the means of their losses, relevancy %s', async (relevancy) => {
+    const other = await smallClip({}, 1)
+    const given = { ...oneStep, relevancy, regionBound: 0 }
+    const first = (models: readonly GuidanceModel[]) => withTrainer(given, { runtime, guidance: models }, async (trainer, settings) => {
+      const { losses } = await trainer.train()
+      expectTotal(losses, settings)
+      return losses
+    })
+    const [a, b, both] = [await first([guidance]), await first([other]), await first([guidance, other])]
+    for (const name of lossNames) {
+      // A map sharpened along edges is averaged before it is sharpened.
+      if (name === 'bootstrap' && relevancy === 'edges') continue
+      expect(both[name], name).toBeCloseTo((a[name]! + b[name]!) / 2, 5)
+      if (name !== 'sparsity') expect(Math.abs(a[name]! - b[name]!), name).toBeGreaterThan(1e-6)
+    }
+  })
+
+  it('that are one model twice move the parameters as it does alone', async () => {
+    const after = (models: readonly GuidanceModel[]) => withTrainer(oneStep, { runtime, guidance: models }, async (trainer) => {
+      await trainer.train()
+      return await state(trainer)
+    })
+    const [once, twice] = [await after([guidance]), await after([guidance, guidance])]
+    twice.forEach((x, i) => expect(x).toBeCloseTo(once[i]!, 4))
+  })
+
+  it('see the views each at its own size, but none below 224', async () => {
+    const [large, small] = [await smallClip({ image_size: 256 }), await smallClip({ image_size: 64 })]
+    const shapes = new Map<string, readonly number[]>()
+    const watched: Runtime = {
+      ...runtime,
+      compile: async (...args) => {
+        const program = await runtime.compile(...args)
+        for (const { name, shape } of program.inputs) shapes.set(name, shape)
+        return program
+      },
+    }
+    await withTrainer(oneStep, { runtime: watched, guidance: [guidance, large, small] }, async (trainer) => {
+      const { losses } = await trainer.train()
+      expect(losses.total).toBeGreaterThan(0)
+    })
+    const views = [...shapes].filter(([name]) => name.endsWith('.rows'))
+    expect(new Map(views)).toEqual(new Map([['composition.rows', [2, 224, photo.height]], ['composition256.rows', [2, 256, photo.height]]]))
+    for (const i of [1, 2, 3]) expect(shapes.get(`text.clip${i}.composition`)).toEqual([14, 8])
   })
 })
 
@@ -197,7 +249,7 @@ describe('refusals', () => {
       await trainer.train()
       const state = await trainer.state()
       const broken = new Map([...guidance.weights].map(([name, weight]) => [name, name === 'class' ? { ...weight, data: weight.data.map(() => NaN) } : weight]))
-      await withTrainer(oneStep, { state, guidance: { ...guidance, weights: broken } }, async (stuck) => {
+      await withTrainer(oneStep, { state, guidance: [{ ...guidance, weights: broken }] }, async (stuck) => {
         await expect(stuck.train()).rejects.toMatchObject({ code: 'LOSS_NOT_FINITE', message: expect.stringMatching(/step 2: .*composition.*total/) as unknown })
         await expect(stuck.train()).rejects.toMatchObject({ code: 'LOSS_NOT_FINITE' })
         expect(stuck.step).toBe(1)

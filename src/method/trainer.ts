@@ -3,15 +3,15 @@ import type { Runtime } from '../engine/runtime.js'
 import { Text2LiveError } from '../errors.js'
 import type { FloatImage } from '../media/image.js'
 import { type GeneratorShape, generatorOf } from '../models/generator.js'
-import type { GuidanceModel } from '../models/guidance.js'
+import { type GuidanceModel, withDistinctNames } from '../models/guidance.js'
 import type { ImageSettings } from '../options/imageOptions.js'
 import { minGeneratorSide } from '../options/resolveSettings.js'
 import { drawExample, internalExample, placeLike } from './internalExamples.js'
 import { relevancyMap } from './relevancyMap.js'
 import { bootstrapWeightAt, learningRateAt } from './schedule.js'
-import { viewPlan, viewSetOf, viewSets } from './stepGraph.js'
+import { viewPlan, viewSetOf, viewSets, viewSide } from './stepGraph.js'
 import { type StepItem, StepRunner, type VectorName, vectorNames } from './stepRunner.js'
-import { type Texts, drawShares, embedTexts } from './textTargets.js'
+import { type TextTargets, type Texts, drawShares, embedTexts } from './textTargets.js'
 import { type Size, drawViews } from './viewDraws.js'
 
 /** Parameters and optimizer state by name, and the number of steps done: with the settings all that a run continues from. */
@@ -32,7 +32,8 @@ export interface StepReport {
 
 export interface TrainerOptions {
   readonly runtime: Runtime
-  readonly guidance: GuidanceModel
+  /** One or more; their losses are averaged. */
+  readonly guidance: readonly GuidanceModel[]
   /** RGB at training size, [0, 1]. */
   readonly photo: FloatImage
   /** One channel at training size; alpha is multiplied by it. */
@@ -67,14 +68,18 @@ export interface Trainer {
 
 /** Embeds the texts, prepares the maps and the first parameters. */
 export async function createTrainer(options: TrainerOptions): Promise<Trainer> {
-  const { runtime, guidance, photo, settings, texts, state } = options
+  const { runtime, photo, settings, texts, state } = options
+  const guidance = withDistinctNames(options.guidance)
   const generator = options.generator ?? generatorOf(settings)
   if (Math.min(photo.width, photo.height) < minGeneratorSide) {
     throw new Text2LiveError('INPUT_TOO_SMALL',
       `The generator needs at least ${minGeneratorSide} px on each side to train on; the photo has ${photo.width}x${photo.height}. Use a larger photo or --size.`)
   }
-  const targets = await embedTexts(guidance, texts, settings.truncate)
-  const located = targets.region && settings.relevancy === 'edges' ? await relevancyMap(photo, targets.region, guidance, runtime) : null
+  const targets: TextTargets[] = []
+  for (const model of guidance) targets.push(await embedTexts(model, texts, settings.truncate))
+  const located = texts.region.length > 0 && settings.relevancy === 'edges'
+    ? await relevancyMap(photo, guidance.map((model, i) => ({ model, texts: targets[i]!.region! })), runtime)
+    : null
   const emphasis = located && settings.sparsityMap > 0 ? emphasisOf(located, settings.sparsityMap) : null
   const mask = boundOf(options.mask, located, settings.regionBound)
   const runner = new StepRunner({
@@ -85,7 +90,7 @@ export async function createTrainer(options: TrainerOptions): Promise<Trainer> {
 
   const item = (picture: FloatImage, name: string, place: (map: FloatImage) => FloatImage): StepItem => ({
     picture,
-    views: drawAllViews(settings, name, done, picture),
+    views: drawAllViews(settings, guidance, name, done, picture),
     ...(mask ? { mask: place(mask) } : {}), ...(located ? { relevancy: place(located) } : {}), ...(emphasis ? { emphasis: place(emphasis) } : {}),
   })
 
@@ -102,8 +107,8 @@ export async function createTrainer(options: TrainerOptions): Promise<Trainer> {
       const learningRate = learningRateAt(done, settings)
       const { losses } = await runner.step({
         items, learningRate, k: done,
-        bootstrapWeight: targets.region ? bootstrapWeightAt(done, settings) : 0,
-        shares: drawAllShares(settings, done, targets),
+        bootstrapWeight: texts.region.length > 0 ? bootstrapWeightAt(done, settings) : 0,
+        shares: drawAllShares(settings, done, targets[0]!),
       })
       done += 1
       return { step: done, losses, learningRate }
@@ -123,14 +128,17 @@ export async function createTrainer(options: TrainerOptions): Promise<Trainer> {
 }
 
 /** The draws of every set of views the settings use, each from its own stream. */
-function drawAllViews(settings: ImageSettings, item: string, step: number, picture: Size): StepItem['views'] {
-  const plan = viewPlan({ width: picture.width, height: picture.height }, settings)
+function drawAllViews(settings: ImageSettings, guidance: readonly GuidanceModel[], item: string, step: number, { width, height }: Size): StepItem['views'] {
   const sets = new Set(viewSets.map((set) => viewSetOf(set, settings.viewSharing)))
-  return Object.fromEntries([...sets].map((set) =>
-    [set, drawViews(randomStream(settings.seed, `views ${item} ${set}`, step), plan.count, plan.source, plan.view)]))
+  const sides = new Set(guidance.map(viewSide))
+  return [...sides].flatMap((side) => {
+    const plan = viewPlan({ width, height }, side, settings)
+    // The same stream for every side: all models see the same views, each at its own size.
+    return [...sets].map((set) => ({ set, side, draws: drawViews(randomStream(settings.seed, `views ${item} ${set}`, step), plan.count, plan.source, plan.view) }))
+  })
 }
 
-function drawAllShares(settings: ImageSettings, step: number, targets: Awaited<ReturnType<typeof embedTexts>>) {
+function drawAllShares(settings: ImageSettings, step: number, targets: TextTargets) {
   const shares = (name: string, count: number) => drawShares(randomStream(settings.seed, `texts ${name}`, step), count, settings.textSampling)
   const composition = shares('composition', targets.composition.shape[0])
   // With one text per step, the directional loss takes the change towards the same text (supplement 2.2).

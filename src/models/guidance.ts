@@ -104,6 +104,12 @@ export function bindWeights(graph: Graph, model: Pick<GuidanceModel, 'name' | 'w
   return { inputs, used }
 }
 
+/** The models with names of their own, so that one graph can hold them all: those that share a name are numbered. */
+export function withDistinctNames(models: readonly GuidanceModel[]): readonly GuidanceModel[] {
+  const shared = (name: string) => models.filter((model) => model.name === name).length > 1
+  return models.map((model, i) => (shared(model.name) ? { ...model, name: `${model.name}${i + 1}` } : model))
+}
+
 /** @throws SHAPE_MISMATCH when the image is a batch */
 export function oneImage(image: Value, model: string): Value {
   if (image.shape[0] === 1) return image

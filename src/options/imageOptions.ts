@@ -79,8 +79,8 @@ export const imageOptions = {
     help: 'CPU threads; another number of threads changes the last digits',
   },
   guidance: {
-    type: 'path', group: 'run', preset: false, default: 'starter', example: './clip-vit-base-patch32',
-    help: 'image-text model: "starter" (embedded) or a folder with a CLIP in the Hugging Face layout',
+    type: 'paths', group: 'run', preset: false, default: ['starter'], example: './clip-vit-base-patch32',
+    help: 'image-text model: "starter" (embedded) or a folder with a CLIP in the Hugging Face layout; repeat to average the losses of several',
   },
   config: {
     type: 'paths', group: 'run', preset: false, default: [], command: true, example: 'golden_horse.yaml',

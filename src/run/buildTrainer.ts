@@ -7,22 +7,27 @@ import { loadGuidance } from '../models/loadGuidance.js'
 import { folderSource } from '../models/node/folderSource.js'
 import type { ImageSettings } from '../options/imageOptions.js'
 import { chooseDevice } from './probeDevice.js'
-import type { OpenTrainer } from './trainerContract.js'
+import type { OpenTrainer, TrainerNotice } from './trainerContract.js'
 
 /** Makes the real trainer in the thread that calls it: the engine on the asked device, the guidance model, the method. */
 export const buildTrainer: OpenTrainer = async (input, notice) => {
   const { settings } = input
   const runtime = createNodeRuntime({ device: await chooseDevice(settings.device), ...(settings.threads > 0 ? { threads: settings.threads } : {}) })
-  notice({ type: 'model-loading', guidance: settings.guidance })
-  const guidance = await openGuidance(settings, runtime)
+  const guidance = await openGuidance(settings, runtime, notice)
   return await createTrainer({ runtime, guidance, ...input, notice })
 }
 
 /**
- * The embedded starter model, or the CLIP in a folder.
+ * Each of the models that the settings name: the embedded starter model, or the CLIP in a folder.
  * @throws GUIDANCE_NOT_FOUND, GUIDANCE_INVALID, SAFETENSORS_INVALID
  */
-export async function openGuidance(settings: Pick<ImageSettings, 'guidance' | 'positionEmbedding'>, runtime: Runtime): Promise<GuidanceModel> {
-  const folder = settings.guidance === 'starter' ? fileURLToPath(new URL('../../models/starter', import.meta.url)) : settings.guidance
-  return await loadGuidance(await folderSource(folder), runtime, { positions: settings.positionEmbedding })
+export async function openGuidance(settings: Pick<ImageSettings, 'guidance' | 'positionEmbedding'>, runtime: Runtime,
+  notice: (notice: TrainerNotice) => void = () => undefined): Promise<GuidanceModel[]> {
+  const models: GuidanceModel[] = []
+  for (const name of settings.guidance) {
+    notice({ type: 'model-loading', guidance: name })
+    const folder = name === 'starter' ? fileURLToPath(new URL('../../models/starter', import.meta.url)) : name
+    models.push(await loadGuidance(await folderSource(folder), runtime, { positions: settings.positionEmbedding }))
+  }
+  return models
 }

@@ -40,11 +40,17 @@ async function readOne(path: string): Promise<ReturnType<typeof readConfig>> {
 
 function withFoundPaths(options: GivenOptions, folder: string): GivenOptions {
   const found = { ...options }
-  for (const name of ['photo', 'mask', 'guidance'] as const) {
+  for (const name of ['photo', 'mask'] as const) {
     const path = found[name]
-    if (typeof path !== 'string' || isAbsolute(path) || existsSync(path)) continue
-    const beside = join(folder, path)
-    if (existsSync(beside)) found[name] = beside
+    if (typeof path === 'string') found[name] = foundPath(path, folder)
   }
+  const { guidance } = found
+  if (typeof guidance === 'string') found.guidance = foundPath(guidance, folder)
+  else if (guidance) found.guidance = guidance.map((path) => foundPath(path, folder))
   return found
+}
+
+function foundPath(path: string, folder: string): string {
+  const beside = join(folder, path)
+  return isAbsolute(path) || existsSync(path) || !existsSync(beside) ? path : beside
 }

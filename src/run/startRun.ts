@@ -49,13 +49,13 @@ export async function startRun(options: StartOptions, environment: RunEnvironmen
   return await trainRun({ settings: resolved, input, open, signal, start: null, folder: makeFolder(resolved, 1) }, emit)
 }
 
-/** The settings as the run folder holds them: its own copies of the pictures, an absolute path to the guidance, the device chosen. */
+/** The settings as the run folder holds them: its own copies of the pictures, absolute paths to guidance models, the device chosen. */
 function portable(settings: ImageSettings, input: ImageInput, device: ImageSettings['device']): ImageSettings {
   return {
     ...settings,
     photo: `photo.${input.photo.format === 'jpeg' ? 'jpg' : input.photo.format}`,
     mask: input.mask === null ? null : `mask.${input.mask.extension}`,
-    guidance: settings.guidance === 'starter' ? 'starter' : resolve(settings.guidance),
+    guidance: settings.guidance.map((name) => (name === 'starter' ? name : resolve(name))),
     device,
   }
 }

@@ -11,7 +11,7 @@ function draw(seed, step, i) {
 }
 
 export const toyTrainer = ({ delay = 0, nanAt = 0, onStep = () => undefined } = {}) => async ({ photo, settings, state }, notice) => {
-  notice({ type: 'model-loading', guidance: settings.guidance })
+  notice({ type: 'model-loading', guidance: settings.guidance[0] })
   let step = state?.step ?? 0
   const numbers = state ? state.tensors.numbers.data.slice() : Float32Array.from({ length: count }, (_, i) => draw(settings.seed, -1, i))
   return {

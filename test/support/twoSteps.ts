@@ -19,7 +19,7 @@ export type Losses = Readonly<Record<string, number>>
 export async function twoSteps(runtime: Runtime, guidance: GuidanceModel, options: GivenOptions): Promise<Losses[]> {
   const settings = resolveSettings([{ prompt: ['golden teapot'], region: ['teapot'], views: 2, generatorWidth: 8, steps: 2, seed: 7, ...options }], () => 0)
   const trainer = await createTrainer({
-    runtime, guidance, settings, photo: drawnPhoto(208, 192),
+    runtime, guidance: [guidance], settings, photo: drawnPhoto(208, 192),
     texts: { prompt: settings.prompt, screen: settings.screen, source: settings.source, region: settings.region },
   })
   const losses: Losses[] = []

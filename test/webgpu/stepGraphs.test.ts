@@ -26,7 +26,7 @@ describe.skipIf(!runtime)('the whole step has WebGPU kernels', () => {
       size: { width: 197, height: 166 }, generator: generatorOf(settings), settings, kind: 'update', masked: true, bootstrap: edges ? 'map' : 'model', emphasis: edges,
       texts: { composition: 14, screen: 2, direction: 14, region: 1 },
     }
-    const { graph, outputs } = buildStepGraph(plan, guidance)
+    const { graph, outputs } = buildStepGraph(plan, [guidance])
     const program = await runtime!.compile(graph, outputs)
     expect(program.nodeCount).toBeGreaterThan(1000)
     await program.release()
