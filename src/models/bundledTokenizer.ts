@@ -46,9 +46,8 @@ const word = /<\|[sſ]tartoftext\|>|<\|endoftext\|>|'[sſ]|'t|'re|'ve|'m|'ll|'d|
 /** The lines after the first that are CLIP's; the file goes on with merges that it does not use. */
 function readMerges(vocabulary: Uint8Array): string[] {
   const lines = strFromU8(unpack(vocabulary)).split('\n').slice(1, mergeCount + 1)
-  if (lines.length < mergeCount || lines.some(line => line.split(' ').length !== 2)) {
-    throw unusable(`${mergeCount} merges of two parts each, it has ${lines.filter(line => line.split(' ').length === 2).length}`)
-  }
+  const merges = new Set(lines.filter(line => line.split(' ').length === 2))
+  if (merges.size < mergeCount) throw unusable(`${mergeCount} different merges of two parts each, it has ${merges.size}`)
   return lines
 }
 

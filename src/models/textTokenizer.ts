@@ -120,10 +120,33 @@ export function loadTokenizer(tokenizerJson: unknown, tokenizerConfig: unknown, 
   if (!isObject(tokenizerJson) || !isObject(tokenizerConfig)) throw invalid(location, 'expected its tokenizer files to hold JSON objects')
   try {
     const optional = { added_tokens: [], decoder: null, post_processor: null, pre_tokenizer: null, normalizer: null }
-    return new HuggingFaceTokenizer({ ...optional, ...tokenizerJson }, tokenizerConfig)
+    const description = { ...optional, ...tokenizerJson }
+    const steps = { normalizer: asReference(description.normalizer), pre_tokenizer: asReference(description.pre_tokenizer) }
+    return new HuggingFaceTokenizer({ ...description, ...steps }, tokenizerConfig)
   } catch (error) {
     throw invalid(location, error instanceof Error ? error.message : String(error))
   }
+}
+
+/**
+ * Two steps of Hugging Face's reference that the package takes otherwise. The reference makes each character lower case by itself: no final sigma, which
+ * JavaScript writes at the end of a word. And U+FEFF is no whitespace where it looks for words.
+ */
+function asReference(step: unknown): unknown {
+  if (!isObject(step)) return step
+  if ('normalizers' in step && Array.isArray(step.normalizers)) return { ...step, normalizers: step.normalizers.map(asReference) }
+  if ('pretokenizers' in step && Array.isArray(step.pretokenizers)) return { ...step, pretokenizers: step.pretokenizers.map(asReference) }
+  if (!('type' in step)) return step
+  if (step.type === 'Lowercase') return { type: 'Sequence', normalizers: [{ type: 'Replace', pattern: { String: 'Σ' }, content: 'σ' }, step] }
+  const looksForWords = step.type === 'ByteLevel' && (!('use_regex' in step) || step.use_regex === true)
+  if (!looksForWords || ('add_prefix_space' in step && step.add_prefix_space === true)) return step
+  return { type: 'Sequence', pretokenizers: [byteLevelWords, { ...step, use_regex: false }] }
+}
+
+/** The words of `ByteLevel`: GPT-2's. */
+const byteLevelWords = {
+  type: 'Split', behavior: 'Removed', invert: true,
+  pattern: { Regex: "'s|'t|'re|'ve|'m|'ll|'d| ?\\p{L}+| ?\\p{N}+| ?[^\\s\\p{L}\\p{N}]+|\\s+(?!\\S)|\\s+" },
 }
 
 const isObject = (value: unknown): value is object => typeof value === 'object' && value !== null && !Array.isArray(value)
