@@ -1,15 +1,18 @@
 import { z } from 'zod'
 import type { Runtime } from '../engine/runtime.js'
 import { Text2LiveError } from '../errors.js'
+import type { RandomAccess } from '../formats/zipEntries.js'
 import { clipNormalisation, createClip } from './clip.js'
 import { parseClipConfig } from './clipConfig.js'
 import { clipTokenizerJson } from './clipTokenizer.js'
 import { clipTextShapes, clipVisionShapes } from './clipWeights.js'
 import type { FileSource } from './fileSource.js'
 import type { GuidanceModel, Normalisation } from './guidance.js'
+import { openOpenaiClip } from './openaiClip.js'
 import type { PositionMode } from './positionEmbedding.js'
 import { loadStarter } from './starter.js'
 import { createTextTokenizer } from './textTokenizer.js'
+import type { TextTokenizer } from './textTokenizer.js'
 import { openWeightFile, readJson } from './weightFile.js'
 
 export interface LoadGuidanceOptions {
@@ -44,6 +47,15 @@ async function loadClip(source: FileSource, json: unknown, runtime: Runtime, pos
   const tokenizerConfig = (await source.size('tokenizer_config.json')) === null ? {} : await readJson(source, 'tokenizer_config.json')
   const tokenize = createTextTokenizer(await tokenizerOf(source), tokenizerConfig, config.text_config.max_position_embeddings, source.location)
   return createClip({ config, read: names => file.weights(names), tokenize, runtime, positions, normalisation: await normalisationOf(source) })
+}
+
+/**
+ * Loads OpenAI's own file of a CLIP (`ViT-B-32.pt`).
+ * @param tokenize of `createBundledTokenizer`: the file has none
+ * @throws PYTORCH_FILE_INVALID, PICKLE_UNSAFE, GUIDANCE_INVALID
+ */
+export async function loadOpenaiClip(file: RandomAccess, tokenize: TextTokenizer, runtime: Runtime, { positions = 'fixed' }: LoadGuidanceOptions = {}): Promise<GuidanceModel> {
+  return await createClip({ ...await openOpenaiClip(file), tokenize, runtime, positions })
 }
 
 async function tokenizerOf(source: FileSource): Promise<unknown> {
