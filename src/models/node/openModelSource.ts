@@ -1,0 +1,59 @@
+import { existsSync } from 'node:fs'
+import { homedir } from 'node:os'
+import { fileURLToPath } from 'node:url'
+import { Text2LiveError } from '../../errors.js'
+import type { FileSource } from '../fileSource.js'
+import { findKnownModel, knownModels, nearestModel, starterName } from '../knownModels.js'
+import { folderSource } from './folderSource.js'
+import { readHubEnvironment, type HubEnvironment } from './hubEnvironment.js'
+import { fetchRepo } from './hubRepo.js'
+import type { OnProgress } from './modelProgress.js'
+import type { Patience } from './steadyFetch.js'
+
+export interface OpenModelOptions {
+  readonly onProgress?: OnProgress
+  readonly signal?: AbortSignal | undefined
+  /** Default: what the variables of the process say. */
+  readonly environment?: HubEnvironment
+  readonly patience?: Patience
+}
+
+/** What a value of `--guidance` names. */
+export type ModelName =
+  | { readonly kind: 'starter' }
+  | { readonly kind: 'path'; readonly path: string }
+  | { readonly kind: 'repo'; readonly repo: string }
+
+/**
+ * The files of the model that a value of `--guidance` names: `starter`; a folder; a known model or any other `owner/name` of the hub, fetched once
+ * into the cache.
+ * @throws MODEL_UNKNOWN, MODEL_OFFLINE, MODEL_DAMAGED, DOWNLOAD_FAILED, GUIDANCE_NOT_FOUND, GUIDANCE_INVALID, DISK_FULL, INTERRUPTED
+ */
+export async function openModelSource(value: string, options: OpenModelOptions = {}): Promise<FileSource> {
+  const name = readModelName(value)
+  switch (name.kind) {
+    case 'starter':
+      return await folderSource(fileURLToPath(new URL('../../../models/starter', import.meta.url)))
+    case 'path':
+      return await folderSource(name.path)
+    case 'repo':
+      return await folderSource(await fetchRepo(name.repo, { ...options, environment: options.environment ?? await readHubEnvironment() }))
+  }
+}
+
+/**
+ * A file or folder that exists goes before a model of that name.
+ * @throws MODEL_UNKNOWN naming the nearest known model, for a word that names nothing
+ */
+export function readModelName(value: string): ModelName {
+  if (value === starterName) return { kind: 'starter' }
+  const path = value.replace(/^~(?=[/\\]|$)/, homedir())
+  if (existsSync(path)) return { kind: 'path', path }
+  const known = findKnownModel(value)
+  if (known) return { kind: 'repo', repo: known.repo }
+  if (/^[\w-][\w.-]*\/[\w-][\w.-]*$/.test(value) && !/\.(pt|bin|safetensors)$/.test(value)) return { kind: 'repo', repo: value }
+  if (/[/\\]|^\.|\.(pt|bin|safetensors)$/.test(value)) return { kind: 'path', path }
+  throw new Text2LiveError('MODEL_UNKNOWN',
+    `There is no guidance model called "${value}", and no folder of that name. The nearest is "${nearestModel(value)}". Known: ${starterName}, `
+      + `${knownModels.map(({ repo }) => repo).join(', ')}; also any owner/name on the hub, or a folder.`)
+}
