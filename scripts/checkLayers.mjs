@@ -23,7 +23,7 @@ const core = ['method', 'models', 'engine', 'media', 'formats', 'options', 'erro
 const entries = { index: Object.keys(layers), core }
 
 /** Packages that the core may import: each of them runs in a browser. */
-const browserPackages = ['onnxruntime-common', 'protobufjs', '@huggingface/tokenizers', 'zod', 'yaml', 'fastest-levenshtein', 'fflate', 'ag-psd']
+const browserPackages = ['onnxruntime-common', 'protobufjs', '@huggingface/tokenizers', 'zod', 'yaml', 'fastest-levenshtein', 'fflate', 'ag-psd', 'entities', 'ftfy-js']
 
 const root = resolve(process.argv[2] ?? 'src')
 const files = readdirSync(root, { recursive: true, withFileTypes: true })

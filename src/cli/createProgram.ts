@@ -3,7 +3,9 @@ import { createRequire } from 'node:module'
 import { doctorCommand } from './doctorCommand.js'
 import { exportStepCommand } from './exportStepCommand.js'
 import { imageCommand } from './imageCommand.js'
+import { relevancyCommand } from './relevancyCommand.js'
 import { renderCommand } from './renderCommand.js'
+import { scoreCommand } from './scoreCommand.js'
 import type { SetStatus, Terminal } from './terminal.js'
 
 /** Version of the installed package. */
@@ -24,11 +26,15 @@ Examples:
       a first impression in seconds
   $ text2live image --resume runs/teapot-1
       go on after Ctrl-C or a crash
+  $ text2live relevancy teapot.jpg "teapot"
+      where the model sees it: choose words for --region
+  $ text2live score runs/teapot-1
+      measure an edit
   $ text2live doctor
       what works on this machine
 
 Each command explains itself: text2live image --help. All options: docs/options.md.`)
-  for (const command of [imageCommand, renderCommand, doctorCommand, exportStepCommand]) program.addCommand(command(terminal, setStatus))
+  for (const command of [imageCommand, renderCommand, relevancyCommand, scoreCommand, doctorCommand, exportStepCommand]) program.addCommand(command(terminal, setStatus))
   program.helpCommand(false)
   for (const command of [program, ...program.commands]) {
     command.exitOverride().showSuggestionAfterError(false).configureOutput({

@@ -25,7 +25,10 @@ export interface RuntimeOptions {
 }
 
 export interface CompileOptions {
-  /** Outputs that stay on the device, to be fed to a next run without a copy; names that the graph lacks are passed over. Ignored on the CPU. */
+  /**
+   * Outputs that stay on the device, to be fed to a next run without a copy; names that the graph lacks are passed over. WebGPU only:
+   * `onnxruntime-node` knows no other device memory, and on CUDA outputs come back through the CPU.
+   */
   keepOnDevice?: readonly string[]
 }
 
@@ -42,7 +45,7 @@ export interface Runtime {
   readonly device: Device
   readonly Tensor: typeof Tensor
   compile(graph: Graph, outputs: Readonly<Record<string, Value>>, options?: CompileOptions): Promise<Program>
-  /** Copies float32 tensors to the device once, so that feeding them in every run costs nothing. On the CPU they stay what they are. */
+  /** Copies float32 tensors to the device once, so that feeding them in every run costs nothing. WebGPU only; elsewhere they stay what they are. */
   upload(tensors: Readonly<Record<string, Tensor>>): Promise<Uploaded>
   /** A copy of the values of a float32 tensor, wherever it lies. */
   download(tensor: Tensor): Promise<Float32Array>
@@ -66,9 +69,9 @@ export function createRuntime(ort: OrtModule, options: RuntimeOptions): Runtime 
     device: options.device,
     Tensor: ort.Tensor,
     compile,
-    upload: (tensors) => options.device === 'cpu'
-      ? Promise.resolve({ tensors, release: () => Promise.resolve() })
-      : uploadTensors(compile, tensors),
+    upload: (tensors) => options.device === 'webgpu'
+      ? uploadTensors(compile, tensors)
+      : Promise.resolve({ tensors, release: () => Promise.resolve() }),
     download: (tensor) => tensor.location === 'gpu-buffer' ? downloadTensor(compile, tensor) : Promise.resolve((tensor.data as Float32Array).slice()),
   }
 }
@@ -113,7 +116,7 @@ async function createSession(ort: OrtModule, bytes: Uint8Array, options: Runtime
         optimization: { disable_specified_optimizers: IDLE_OPTIMIZERS.join(';') },
         ...(strictDevice && device !== 'cpu' ? { session: { disable_cpu_ep_fallback: '1' } } : {}),
       },
-      ...(device !== 'cpu' && keepOnDevice.length > 0
+      ...(device === 'webgpu' && keepOnDevice.length > 0
         ? { preferredOutputLocation: Object.fromEntries(keepOnDevice.map((name) => [name, 'gpu-buffer' as const])) }
         : {}),
     })

@@ -1,5 +1,4 @@
 import { Graph } from '../engine/graph.js'
-import { reduceMean } from '../engine/ops.js'
 import type { Runtime } from '../engine/runtime.js'
 import { guidedFilter } from '../media/guided.js'
 import type { FloatImage } from '../media/image.js'
@@ -25,8 +24,8 @@ export interface RelevancyQuestion {
 
 /**
  * Where the photo shows the region texts, as a map in [0, 1] of the photo's size: the guidance's coarse relevancy, averaged
- * over scales and texts, drawn to the photo's edges by guided filters and to its colours in between, its contrast raised. The
- * published bootstrap target, a stretched 7x7 map, reaches over the object's outline (docs/deviations.md).
+ * over models, scales and texts, drawn to the photo's edges by guided filters and to its colours in between, its contrast
+ * raised. The published bootstrap target, a stretched 7x7 map, reaches over the object's outline (docs/deviations.md).
  */
 export async function relevancyMap(photo: FloatImage, questions: readonly RelevancyQuestion[], runtime: Runtime): Promise<FloatImage> {
   const { width, height } = photo
@@ -35,6 +34,21 @@ export async function relevancyMap(photo: FloatImage, questions: readonly Releva
     guidedFilter(photo, map, Math.max(2, Math.round(Math.min(width, height) * radius)), epsilon)
   const prior = withContrast(stretched(filtered(rough, WIDE)))
   return withContrast(filtered(colourPosterior(photo, prior), NARROW))
+}
+
+/**
+ * The published bootstrap target for the whole photo, at the photo's size: the relevancy of the photo squeezed into the model's
+ * square, resized and stretched to [0, 1], averaged over texts and models.
+ */
+export async function plainRelevancyMap(photo: FloatImage, questions: readonly RelevancyQuestion[], runtime: Runtime): Promise<FloatImage> {
+  const bilinear = { filter: 'bilinear', antialias: true } as const
+  const maps: FloatImage[] = []
+  for (const question of questions) {
+    const side = question.model.imageSize
+    const each = await answers(resize(photo, side, side, bilinear), question, runtime)
+    maps.push(meanOf(each.map((map) => resize(stretched(resize(map, side, side, bilinear)), photo.width, photo.height, bilinear))))
+  }
+  return meanOf(maps)
 }
 
 /** The relevancy itself, smooth and coarse, of the photo's size and stretched to [0, 1]: averaged over models, scales and texts. */
@@ -53,27 +67,37 @@ async function roughRelevancy(photo: FloatImage, questions: readonly RelevancyQu
   return stretched({ width, height, channels: 1, data: sum })
 }
 
-/** The guidance's relevancy [1, gh, gw] of the photo at `scale` times its own size, aspect kept, mean over the texts. */
-async function coarseRelevancy(photo: FloatImage, texts: RelevancyQuestion['texts'], scale: number, guidance: GuidanceModel, runtime: Runtime): Promise<FloatImage> {
-  const factor = (guidance.imageSize * scale) / Math.min(photo.width, photo.height)
-  const side = (length: number) => Math.max(guidance.cell, Math.round((length * factor) / guidance.cell) * guidance.cell)
+/** The guidance's relevancy [gh, gw] of the photo at `scale` times its own size, aspect kept, mean over the texts. */
+async function coarseRelevancy(photo: FloatImage, texts: RelevancyQuestion['texts'], scale: number, model: GuidanceModel, runtime: Runtime): Promise<FloatImage> {
+  const factor = (model.imageSize * scale) / Math.min(photo.width, photo.height)
+  const side = (length: number) => Math.max(model.cell, Math.round((length * factor) / model.cell) * model.cell)
   const seen = resize(photo, side(photo.width), side(photo.height), { filter: 'bicubic', antialias: true })
-  const graph = new Graph()
-  const { inputs, used } = bindWeights(graph, guidance)
-  const image = graph.input('image', [1, 3, seen.height, seen.width])
-  const maps = guidance.relevancy(image, graph.input('texts', texts.shape), inputs) // [K, 1, gh, gw]
-  const mean = reduceMean(maps, [0, 1])
+  return meanOf(await answers(seen, { model, texts }, runtime))
+}
 
-  const program = await runtime.compile(graph, { map: mean })
+/** The raw relevancy [gh, gw] of a picture for each text. */
+async function answers(picture: FloatImage, { model, texts }: RelevancyQuestion, runtime: Runtime): Promise<FloatImage[]> {
+  const graph = new Graph()
+  const { inputs, used } = bindWeights(graph, model)
+  const image = graph.input('image', [1, 3, picture.height, picture.width])
+  const maps = model.relevancy(image, graph.input('texts', texts.shape), inputs) // [K, 1, gh, gw]
+  const program = await runtime.compile(graph, { maps })
   const T = runtime.Tensor
   const frozen = [...used].map(([name, weight]) => [name, new T('float32', weight.data, weight.shape)] as const)
   const result = await program.run({
-    ...Object.fromEntries(frozen), image: new T('float32', seen.data, [1, 3, seen.height, seen.width]),
+    ...Object.fromEntries(frozen), image: new T('float32', picture.data, [1, 3, picture.height, picture.width]),
     texts: new T('float32', texts.data, texts.shape),
   })
+  const data = await result.maps!.getData() as Float32Array
   await program.release()
-  const [gh, gw] = mean.shape as [number, number]
-  return { width: gw, height: gh, channels: 1, data: await result.map!.getData() as Float32Array }
+  const [K, , height, width] = maps.shape as [number, number, number, number]
+  return Array.from({ length: K }, (_, k) => ({ width, height, channels: 1, data: data.slice(k * width * height, (k + 1) * width * height) }))
+}
+
+/** The mean of maps of one size. */
+function meanOf(maps: readonly FloatImage[]): FloatImage {
+  const [first] = maps as [FloatImage, ...FloatImage[]]
+  return { ...first, data: first.data.map((_, i) => maps.reduce((sum, { data }) => sum + data[i]!, 0) / maps.length) }
 }
 
 /** A map stretched to [0, 1]; 0 where it is constant. */

@@ -44,7 +44,7 @@ export async function embedTexts(guidance: GuidanceModel, texts: Texts, truncate
   const d = guidance.embeddingWidth
   const lists = [
     fillTemplates(texts.prompt, textTemplates), fillTemplates(texts.screen, screenTemplates), fillTemplates(texts.source, textTemplates),
-    texts.region.map((region) => guidance.relevancyText(region)),
+    relevancyTexts(guidance, texts.region),
   ]
   // One call, so that the text tower is compiled and loaded once.
   const all = await guidance.encodeTexts(lists.flat(), { truncate })
@@ -65,6 +65,13 @@ export interface TextShares {
   readonly direction: Float32Array
   readonly screen: Float32Array
 }
+
+/** Embeddings [K, D] of what `relevancy` is asked to find. */
+export async function embedRegion(guidance: GuidanceModel, region: readonly string[], truncate: boolean): Promise<Rows> {
+  return { shape: [region.length, guidance.embeddingWidth], data: await guidance.encodeTexts(relevancyTexts(guidance, region), { truncate }) }
+}
+
+const relevancyTexts = (guidance: GuidanceModel, region: readonly string[]) => region.map((text) => guidance.relevancyText(text))
 
 /**
  * The share of each of `count` texts in one loss of one step. 'subset': a number of texts drawn uniformly, then that many

@@ -1,6 +1,6 @@
 /** Where the vocabulary keeps what frames a text. */
-const clipBegin = '<|startoftext|>'
-const clipEnd = '<|endoftext|>'
+export const clipBegin = '<|startoftext|>'
+export const clipEnd = '<|endoftext|>'
 
 /**
  * The `tokenizer.json` of CLIP's lower-cased byte-pair encoding, from its older form: `vocab.json` (token -> id) and the lines of `merges.txt`.
@@ -33,9 +33,9 @@ export function clipTokenizerJson(vocab: Readonly<Record<string, number>>, merge
   }
 }
 
-/** The vocabulary before any merge: each byte, each byte that ends a word, begin and end as the last two of `size` ids. */
+/** CLIP's vocabulary before any merge: each byte, each byte that ends a word, begin and end as the last two of `size` ids. */
 export function byteVocabulary(size: number): Record<string, number> {
-  const bytes = byteCharacters()
+  const bytes = byteCharacters().sort()
   return Object.fromEntries([
     ...bytes.map((character, i) => [character, i] as const),
     ...bytes.map((character, i) => [`${character}</w>`, 256 + i] as const),

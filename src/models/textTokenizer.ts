@@ -28,18 +28,31 @@ export type TextTokenizer = (text: string) => TokenizedText
  * @throws GUIDANCE_INVALID when the description cannot be used
  */
 export function createTextTokenizer(tokenizerJson: unknown, tokenizerConfig: unknown, contextLength: number, location: string): TextTokenizer {
-  const tokenizer = construct(tokenizerJson, tokenizerConfig, location)
+  const tokenizer = loadTokenizer(tokenizerJson, tokenizerConfig, location)
   const frame = tokenizer.encode('').ids
   const [begin, end] = frame
   if (frame.length !== 2 || begin === undefined || end === undefined) {
     throw invalid(location, `expected it to put one begin and one end token around a text, it puts ${frame.length} tokens around an empty one`)
   }
-  const limit = contextLength - 2
-  const inner = (text: string): number[] => tokenizer.encode(text, { add_special_tokens: false }).ids
-
-  return text => {
-    const ids = inner(text)
+  return fitTexts({ begin, end, contextLength }, (text) => {
+    const { ids } = tokenizer.encode(text, { add_special_tokens: false })
     if (ids.some(id => !Number.isInteger(id))) throw invalid(location, `its vocabulary has no token for a part of ${JSON.stringify(text)}`)
+    return ids
+  })
+}
+
+/** What stands around the tokens of a text, and how many fit, both included. */
+interface TextFrame {
+  readonly begin: number
+  readonly end: number
+  readonly contextLength: number
+}
+
+/** The tokenizer that puts the ids `inner` gives between begin and end, and cuts what does not fit. */
+export function fitTexts({ begin, end, contextLength }: TextFrame, inner: (text: string) => readonly number[]): TextTokenizer {
+  const limit = contextLength - 2
+  return (text) => {
+    const ids = inner(text)
     if (ids.length <= limit) return { ids: [begin, ...ids, end] }
     const kept = longestPrefix(text, limit, inner)
     return {
@@ -102,14 +115,38 @@ interface Encoder {
 }
 const HuggingFaceTokenizer = Tokenizer as unknown as new (tokenizerJson: object, tokenizerConfig: object) => Encoder
 
-function construct(tokenizerJson: unknown, tokenizerConfig: unknown, location: string): Encoder {
+/** @throws GUIDANCE_INVALID when the description cannot be used */
+export function loadTokenizer(tokenizerJson: unknown, tokenizerConfig: unknown, location: string): Encoder {
   if (!isObject(tokenizerJson) || !isObject(tokenizerConfig)) throw invalid(location, 'expected its tokenizer files to hold JSON objects')
   try {
     const optional = { added_tokens: [], decoder: null, post_processor: null, pre_tokenizer: null, normalizer: null }
-    return new HuggingFaceTokenizer({ ...optional, ...tokenizerJson }, tokenizerConfig)
+    const description = { ...optional, ...tokenizerJson }
+    const steps = { normalizer: asReference(description.normalizer), pre_tokenizer: asReference(description.pre_tokenizer) }
+    return new HuggingFaceTokenizer({ ...description, ...steps }, tokenizerConfig)
   } catch (error) {
     throw invalid(location, error instanceof Error ? error.message : String(error))
   }
+}
+
+/**
+ * Two steps of Hugging Face's reference that the package takes otherwise. The reference makes each character lower case by itself: no final sigma, which
+ * JavaScript writes at the end of a word. And U+FEFF is no whitespace where it looks for words.
+ */
+function asReference(step: unknown): unknown {
+  if (!isObject(step)) return step
+  if ('normalizers' in step && Array.isArray(step.normalizers)) return { ...step, normalizers: step.normalizers.map(asReference) }
+  if ('pretokenizers' in step && Array.isArray(step.pretokenizers)) return { ...step, pretokenizers: step.pretokenizers.map(asReference) }
+  if (!('type' in step)) return step
+  if (step.type === 'Lowercase') return { type: 'Sequence', normalizers: [{ type: 'Replace', pattern: { String: 'Σ' }, content: 'σ' }, step] }
+  const looksForWords = step.type === 'ByteLevel' && (!('use_regex' in step) || step.use_regex === true)
+  if (!looksForWords || ('add_prefix_space' in step && step.add_prefix_space === true)) return step
+  return { type: 'Sequence', pretokenizers: [byteLevelWords, { ...step, use_regex: false }] }
+}
+
+/** The words of `ByteLevel`: GPT-2's. */
+const byteLevelWords = {
+  type: 'Split', behavior: 'Removed', invert: true,
+  pattern: { Regex: "'s|'t|'re|'ve|'m|'ll|'d| ?\\p{L}+| ?\\p{N}+| ?[^\\s\\p{L}\\p{N}]+|\\s+(?!\\S)|\\s+" },
 }
 
 const isObject = (value: unknown): value is object => typeof value === 'object' && value !== null && !Array.isArray(value)

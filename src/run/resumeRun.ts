@@ -94,7 +94,7 @@ export async function assertRun(path: string): Promise<void> {
 }
 
 /** The settings, photo and mask of a run folder. */
-export async function readRun(folder: RunFolder): Promise<SavedRun> {
+export async function readRun(folder: Pick<RunFolder, 'path' | 'file'>): Promise<SavedRun> {
   const { settings, seeds } = await readSettings(folder)
   if (settings.photo === null) {
     throw new Text2LiveError('RUN_INVALID', `${folder.file(runFiles.config)} names no photo. The folder cannot be continued; start a new run.`)
@@ -104,7 +104,7 @@ export async function readRun(folder: RunFolder): Promise<SavedRun> {
   return { settings, seeds, input }
 }
 
-async function readSettings(folder: RunFolder): Promise<Pick<SavedRun, 'settings' | 'seeds'>> {
+async function readSettings(folder: Pick<RunFolder, 'file'>): Promise<Pick<SavedRun, 'settings' | 'seeds'>> {
   const path = folder.file(runFiles.config)
   const { options } = readConfig(await readFile(path, 'utf8'), path)
   return { settings: resolveSettings([options], drawSeed), seeds: options.seeds ?? 1 }

@@ -1,0 +1,40 @@
+import { Command } from 'commander'
+import { basename, extname } from 'node:path'
+import { parseOption } from '../options/parseOption.js'
+import { addOptionFlags, givenFlags } from './optionFlags.js'
+import type { SetStatus, Terminal } from './terminal.js'
+
+/** `text2live relevancy <photo> "<text>" -o heat.png` */
+export function relevancyCommand(terminal: Terminal, setStatus: SetStatus): Command {
+  const command = new Command('relevancy')
+    .description('show where the guidance sees something in a photo, for choosing --region')
+    .argument('<photo>', 'JPEG, PNG, WebP, AVIF or TIFF')
+    .argument('<text...>', 'what to look for; several are averaged')
+    .option('-o, --out <path>', 'PNG to write: the map in colours over the photo (default: <photo>-relevancy.png)')
+    .option('--map <path>', 'also write the bare map as a grey PNG, for instance to paint a --mask from')
+    .helpOption('-h, --help', 'show this text')
+  addOptionFlags(command, ['preset', 'guidance', 'relevancy', 'size', 'device', 'threads', 'truncate', 'positionEmbedding', 'force', 'json'])
+  return command
+    .addHelpText('after', `
+Examples:
+  $ text2live relevancy teapot.jpg "teapot" -o heat.png
+      bright is where an edit with --region teapot would begin
+  $ text2live relevancy teapot.jpg "lid" --relevancy model
+      as coarse as the model itself sees it`)
+    .action(async (photo: string, region: string[], parsed: Record<string, unknown> & { out?: string; map?: string }) => {
+      const { json, out: _, force: forced, ...options } = givenFlags(parsed)
+      const force = forced === true
+      const { out = `${basename(photo, extname(photo))}-relevancy.png`, map } = parsed
+      const files = { heat: out, ...(map === undefined ? {} : { map }) }
+      parseOption('region', region, 'the text')
+      const { assertFreeFile, mapRelevancy, writeMap } = await import('../run/mapRelevancy.js')
+      for (const path of Object.values(files)) assertFreeFile(path, force)
+      const result = await mapRelevancy({ ...options, photo, region })
+      for (const [name, path] of Object.entries(files)) await writeMap(path, result.files[name as keyof typeof files], force)
+      const percent = (100 * result.share).toFixed(0)
+      terminal.stdout.write(json === true
+        ? `${JSON.stringify({ share: result.share, ...files })}\n`
+        : `wrote ${Object.values(files).join(' and ')}: "${region.join('", "')}" on ${percent} % of the photo\n`)
+      setStatus(0)
+    })
+}

@@ -1,0 +1,72 @@
+import { existsSync } from 'node:fs'
+import { createNodeRuntime } from '../engine/node/createNodeRuntime.js'
+import { Text2LiveError } from '../errors.js'
+import type { FloatImage } from '../media/image.js'
+import { heatOverlay } from '../media/heatOverlay.js'
+import { atomicWrite } from '../media/node/atomicWrite.js'
+import { encodePng } from '../media/node/encodePng.js'
+import { quantise } from '../media/quantise.js'
+import { resize } from '../media/resample.js'
+import { plainRelevancyMap, relevancyMap } from '../method/relevancyMap.js'
+import { embedRegion } from '../method/textTargets.js'
+import type { GivenOptions } from '../options/imageOptions.js'
+import { resolveSettings } from '../options/resolveSettings.js'
+import { openGuidance } from './buildTrainer.js'
+import { readImageInput } from './imageInput.js'
+import { chooseDevice } from './probeDevice.js'
+import { drawSeed } from './startRun.js'
+
+export interface RelevancyOptions extends Pick<GivenOptions, 'preset' | 'guidance' | 'relevancy' | 'size' | 'device' | 'threads' | 'truncate' | 'positionEmbedding' | 'force'> {
+  /** Path, or the file's bytes. */
+  readonly photo: string | Uint8Array
+  /** One or more texts; their maps are averaged, as `region` does. */
+  readonly region: readonly string[]
+}
+
+export interface RelevancyResult {
+  /** 1 channel of the photo's size, [0, 1]: what a run with these options takes for the region. */
+  readonly map: FloatImage
+  /** PNGs of the photo's size: the map in colours over the photo, and the map in grey. */
+  readonly files: { readonly heat: Uint8Array; readonly map: Uint8Array }
+  /** Part of the photo where the map is at least one half. */
+  readonly share: number
+}
+
+/**
+ * Where a guidance model sees the texts in a photo.
+ * @throws INPUT_*, PROMPT_EMPTY, PROMPT_TOO_LONG, OPTION_INVALID, GUIDANCE_*, DEVICE_UNAVAILABLE
+ */
+export async function mapRelevancy({ photo, ...options }: RelevancyOptions): Promise<RelevancyResult> {
+  const settings = resolveSettings([options], drawSeed)
+  if (settings.region.length === 0) throw new Text2LiveError('PROMPT_EMPTY', 'A text is needed: say what to look for. For example: text2live relevancy horse.jpg "horse"')
+  const input = await readImageInput(photo, null, settings)
+  const runtime = createNodeRuntime({ device: await chooseDevice(settings.device), ...(settings.threads > 0 ? { threads: settings.threads } : {}) })
+  const questions = []
+  for (const model of await openGuidance(settings, runtime)) {
+    questions.push({ model, texts: await embedRegion(model, settings.region, settings.truncate) })
+  }
+  const { width, height } = input.photo.rgb
+  const locate = settings.relevancy === 'edges' ? relevancyMap : plainRelevancyMap
+  const map = resize(await locate(input.training.photo, questions, runtime), width, height, { filter: 'bilinear', antialias: true })
+  return {
+    map,
+    files: { heat: await encodePng(quantise(heatOverlay(input.photo.rgb, map), 8)), map: await encodePng(quantise(map, 8)) },
+    share: map.data.filter((value) => value >= 0.5).length / map.data.length,
+  }
+}
+
+/**
+ * Writes a picture of `mapRelevancy`.
+ * @throws OUTPUT_EXISTS unless `force`, OUTPUT_NOT_WRITABLE, DISK_FULL
+ */
+export async function writeMap(path: string, png: Uint8Array, force: boolean): Promise<void> {
+  assertFreeFile(path, force)
+  await atomicWrite(path, png)
+}
+
+/** @throws OUTPUT_EXISTS */
+export function assertFreeFile(path: string, force: boolean): void {
+  if (!force && existsSync(path)) {
+    throw new Text2LiveError('OUTPUT_EXISTS', `${path} exists already and is not overwritten. Choose another name, or replace it with --force.`)
+  }
+}

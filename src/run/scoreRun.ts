@@ -1,0 +1,89 @@
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
+import { createNodeRuntime } from '../engine/node/createNodeRuntime.js'
+import { Text2LiveError } from '../errors.js'
+import { measureChange } from '../media/changeMeasures.js'
+import { decodeMask } from '../media/node/decodeMask.js'
+import { decodeImage, readHeader } from '../media/node/readImage.js'
+import { type GuidanceScores, scoreEdit } from '../method/scoreEdit.js'
+import type { GivenOptions, ImageSettings } from '../options/imageOptions.js'
+import { resolveSettings } from '../options/resolveSettings.js'
+import { openGuidance } from './buildTrainer.js'
+import { outputFiles } from './events.js'
+import { chooseDevice } from './probeDevice.js'
+import { assertRun, readRun } from './resumeRun.js'
+import { drawSeed } from './startRun.js'
+import { variationFolder } from './variations.js'
+
+/** `mask` is where the edit should be; without `guidance`, the models of the run judge. */
+export type ScoreOptions = Pick<GivenOptions, 'guidance' | 'mask' | 'device' | 'threads' | 'truncate'>
+
+/** The scores of one edit, under the names that the JSON has. */
+export interface ScoreReport {
+  readonly folder: string
+  readonly seed: number
+  /** The models that judged; the first three scores are means over them. */
+  readonly guidance: readonly string[]
+  /** Those of them that the edit was trained to please. */
+  readonly optimised: readonly string[]
+  readonly similarity: number
+  readonly directional: number
+  readonly structure_distance: number
+  readonly alpha_mean: number
+  readonly change_outside_alpha: number
+  readonly change_outside_mask?: number
+  readonly localisation_iou?: number
+}
+
+/**
+ * Scores the pictures of a run folder, of each variation where there are several. Nothing is written.
+ * @throws RUN_NOT_FOUND, RUN_INVALID for a folder without outputs, MASK_INVALID, GUIDANCE_*, PROMPT_TOO_LONG
+ */
+export async function scoreRun(path: string, options: ScoreOptions = {}): Promise<ScoreReport[]> {
+  await assertRun(path)
+  const { settings, seeds } = await readRun(inFolder(path))
+  const folders = seeds === 1 ? [path] : Array.from({ length: seeds }, (_, i) => join(path, variationFolder(settings.seed + i)))
+  const judge = resolveSettings([settings, { ...options, mask: null }], drawSeed)
+  const runtime = createNodeRuntime({ device: await chooseDevice(judge.device), ...(judge.threads > 0 ? { threads: judge.threads } : {}) })
+  const models = await openGuidance(judge, runtime)
+  const reports: ScoreReport[] = []
+  for (const folder of folders) {
+    const run = await readPictures(folder, options.mask ?? null)
+    const { photo, composite, alpha, mask } = run
+    const scores: GuidanceScores[] = []
+    for (const model of models) scores.push(await scoreEdit(photo, composite, run.settings, judge.truncate, model, runtime))
+    const mean = (name: keyof GuidanceScores) => scores.reduce((sum, score) => sum + score[name], 0) / scores.length
+    const change = measureChange(photo, composite, alpha, mask ?? undefined)
+    reports.push({
+      folder, seed: run.settings.seed, guidance: judge.guidance, optimised: judge.guidance.filter((name) => run.settings.guidance.includes(name)),
+      similarity: mean('similarity'), directional: mean('directional'), structure_distance: mean('structureDistance'),
+      alpha_mean: change.alphaMean, change_outside_alpha: change.changeOutsideAlpha,
+      ...(change.changeOutsideMask === undefined ? {} : { change_outside_mask: change.changeOutsideMask }),
+      ...(change.localisationIou === undefined ? {} : { localisation_iou: change.localisationIou }),
+    })
+  }
+  return reports
+}
+
+async function readPictures(folder: string, maskPath: string | null) {
+  await assertRun(folder)
+  const { settings, input } = await readRun(inFolder(folder))
+  const photo = input.photo.rgb
+  const read = async (name: keyof typeof outputFiles) => {
+    const path = join(folder, outputFiles[name])
+    if (!existsSync(path)) throw noOutputs(folder, outputFiles[name])
+    return await decodeImage(await readHeader(path))
+  }
+  const { rgb: composite } = await read('composite')
+  const { rgb: grey } = await read('alpha')
+  const plane = photo.width * photo.height
+  return {
+    settings: settings satisfies ImageSettings, photo, composite, alpha: { ...grey, channels: 1 as const, data: grey.data.subarray(0, plane) },
+    mask: maskPath === null ? null : await decodeMask(maskPath, photo.width, photo.height),
+  }
+}
+
+const inFolder = (path: string) => ({ path, file: (name: string) => join(path, name) })
+
+const noOutputs = (folder: string, name: string): Text2LiveError => new Text2LiveError('RUN_INVALID',
+  `Expected ${name} in ${folder}, and it is not there: the run has not written its pictures yet. Write them with: text2live render ${folder}`)
