@@ -1,8 +1,8 @@
-import { createHash } from 'node:crypto'
+import { createHash, type Hash } from 'node:crypto'
 import { createReadStream } from 'node:fs'
 import { mkdir, open, rename, rm, stat, statfs } from 'node:fs/promises'
 import type { FileHandle } from 'node:fs/promises'
-import { basename, dirname } from 'node:path'
+import { dirname } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Text2LiveError } from '../../errors.js'
 import { writeError } from '../../media/node/atomicWrite.js'
@@ -33,8 +33,9 @@ interface FetchFileOptions {
   readonly onBytes: (bytes: number) => void
 }
 
-/** The part of a file that is there, until all of it is and is proven. Not `.incomplete`: other programs append to that. */
-const partOf = (path: string): string => `${path}.text2live-part`
+/** Ends the name of a file's part, until all of it is there and proven. Not `.incomplete`: other programs append to that. */
+export const partSuffix = '.text2live-part'
+const partOf = (path: string): string => path + partSuffix
 /** Bytes that a disk keeps beside what is downloaded. */
 const spareRoom = 64e6
 /** Milliseconds between two looks at what another process fetches. */
@@ -55,7 +56,7 @@ export async function fetchFile(file: WantedFile, options: FetchFileOptions): Pr
     const part = partOf(file.path)
     if ((await sizeOf(part) ?? 0) > file.size) await rm(part)
     const before = await sizeOf(part) ?? 0
-    await requireRoom(file, before)
+    await requireRoom(dirname(file.path), file.name, file.size - before)
     try {
       await fetchPart(file, part, options)
     } catch (error) {
@@ -87,15 +88,15 @@ async function fetchPart(file: WantedFile, part: string, { patience, signal, onB
   const handle = await open(part, 'a').catch((cause: unknown) => { throw writeError(part, cause) })
   try {
     let at = (await handle.stat()).size
-    const hash = startHash(file)
-    if (at > 0) for await (const bytes of createReadStream(part, { end: at - 1 })) hash?.update(bytes as Uint8Array)
+    const hash = startHash(file.digest?.kind ?? 'sha256', file.size)
+    if (at > 0) for await (const bytes of createReadStream(part, { end: at - 1 })) hash.update(bytes as Uint8Array)
     onBytes(at)
     await patiently(patience, signal, async (progressed) => {
       if (at >= file.size) return
       for await (const bytes of await file.open(at)) {
         if (at + bytes.byteLength > file.size) throw await damaged(file, part, `more than its ${file.size} bytes`)
         await append(handle, part, bytes)
-        hash?.update(bytes)
+        hash.update(bytes)
         at += bytes.byteLength
         progressed()
         onBytes(at)
@@ -103,22 +104,21 @@ async function fetchPart(file: WantedFile, part: string, { patience, signal, onB
       if (at < file.size) throw new ConnectionFailure(`${file.name} ended after ${at} of its ${file.size} bytes`, false)
     })
     await handle.sync()
-    const hex = hash?.digest('hex')
-    if (file.digest !== null && hex !== file.digest.hex) throw await damaged(file, part, `a file of the hash ${hex ?? ''}`)
+    const hex = hash.digest('hex')
+    if (file.digest !== null && hex !== file.digest.hex) throw await damaged(file, part, `a file of the hash ${hex}`)
   } finally {
     await handle.close()
   }
 }
 
 /** Git's object id is the SHA-1 of the bytes behind a header. */
-function startHash({ digest, size }: WantedFile): ReturnType<typeof createHash> | null {
-  if (digest === null) return null
-  return digest.kind === 'sha256' ? createHash('sha256') : createHash('sha1').update(`blob ${size}\0`)
+export function startHash(kind: Digest['kind'], size: number): Hash {
+  return kind === 'sha256' ? createHash('sha256') : createHash('sha1').update(`blob ${size}\0`)
 }
 
 /** The digest of a file as `Digest` has it. */
 export async function digestOf(path: string, kind: Digest['kind']): Promise<string> {
-  const hash = startHash({ digest: { kind, hex: '' }, size: (await stat(path)).size } as WantedFile)!
+  const hash = startHash(kind, (await stat(path)).size)
   for await (const bytes of createReadStream(path)) hash.update(bytes as Uint8Array)
   return hash.digest('hex')
 }
@@ -135,14 +135,14 @@ async function damaged(file: WantedFile, part: string, came: string): Promise<Te
       + `sent ${came}. It was thrown away. Try again; if it stays so, a proxy or mirror between here and there changes files.`)
 }
 
-async function requireRoom(file: WantedFile, there: number): Promise<void> {
-  const folder = dirname(file.path)
+/** @throws DISK_FULL unless `folder` has room for `needed` more bytes */
+export async function requireRoom(folder: string, name: string, needed: number): Promise<void> {
   const { bavail, bsize } = await statfs(folder)
-  const [needed, free] = [file.size - there, bavail * bsize]
+  const free = bavail * bsize
   if (free >= needed + spareRoom) return
   const megabytes = (bytes: number): string => `${Math.ceil(bytes / 1e6)} MB`
   throw new Text2LiveError('DISK_FULL',
-    `Expected room for ${megabytes(needed)} to download ${basename(file.name)}, ${folder} has ${megabytes(free)} left. Free some space, or set HF_HUB_CACHE `
+    `Expected room for ${megabytes(needed)} more (${name}), ${folder} has ${megabytes(free)} left. Free some space, or set HF_HUB_CACHE `
       + 'to a folder on another disk.')
 }
 

@@ -35,10 +35,18 @@ export async function openModelSource(value: string, options: OpenModelOptions =
     case 'starter':
       return await folderSource(fileURLToPath(new URL('../../../models/starter', import.meta.url)))
     case 'path':
-      return await folderSource(name.path)
+      return await openPath(name.path)
     case 'repo':
       return await folderSource(await fetchRepo(name.repo, { ...options, environment: options.environment ?? await readHubEnvironment() }))
   }
+}
+
+/**
+ * The files of a model that lies at `path`.
+ * @throws GUIDANCE_NOT_FOUND
+ */
+export async function openPath(path: string): Promise<FileSource> {
+  return await folderSource(path)
 }
 
 /**
