@@ -25,7 +25,8 @@ export function modelsCommand(terminal: Terminal, setStatus: SetStatus): Command
   const list = sub('list', 'the models that are known or in the cache', `  $ text2live models list
       names to give to --guidance, and what is on this machine`)
     .action(async ({ json }: JsonFlag) => {
-      const { listModels, cache } = await modelCache()
+      const { listModels } = await import('../models/node/modelCache.js')
+      const cache = await cacheFolder()
       const models = await listModels(cache)
       answer(json, { cache, models }, () => `${models.map(listLine).join('\n')}\n\ncache: ${cache}`)
     })
@@ -34,7 +35,7 @@ export function modelsCommand(terminal: Terminal, setStatus: SetStatus): Command
       the model of the paper, 605 MB; a download that was cut goes on
   $ HF_ENDPOINT=https://hub.example.org text2live models get ViT-L/14
       from a mirror`)
-    .argument('<name>', 'a known name, or owner/name of the hub')
+    .argument('<name>', 'a known name, owner/name of the hub, or the address of a .pt file of OpenAI\'s')
     .action(async (name: string, { json }: JsonFlag) => {
       const reporter = json === true ? jsonReporter(terminal.stdout) : textReporter(terminal.stdout)
       const { getModel } = await import('../models/node/getModel.js')
@@ -51,8 +52,8 @@ export function modelsCommand(terminal: Terminal, setStatus: SetStatus): Command
       sizes of its parts, and where it is`)
     .argument('<name>', 'a known name, owner/name of the hub, or a folder')
     .action(async (name: string, { json }: JsonFlag) => {
-      const { describeModel, cache } = await modelCache()
-      const model = await describeModel(name, cache)
+      const { describeModel } = await import('../models/node/modelCache.js')
+      const model = await describeModel(name, await cacheFolder())
       answer(json, model, () => infoText(model))
     })
 
@@ -60,8 +61,8 @@ export function modelsCommand(terminal: Terminal, setStatus: SetStatus): Command
       exit status 1 when a file is not what its publisher says`)
     .argument('<name>', 'a known name, owner/name of the hub, or starter')
     .action(async (name: string, { json }: JsonFlag) => {
-      const { verifyModel, cache } = await modelCache()
-      const files = await verifyModel(name, cache)
+      const { verifyModel } = await import('../models/node/modelCache.js')
+      const files = await verifyModel(name, await cacheFolder())
       const damaged = files.filter(({ intact }) => !intact)
       answer(json, { name, intact: damaged.length === 0, files },
         () => files.map(({ file, intact, expected, found }) => (intact ? `intact   ${file}` : `damaged  ${file}: expected ${expected}, found ${found}`)).join('\n'))
@@ -78,18 +79,20 @@ export function modelsCommand(terminal: Terminal, setStatus: SetStatus): Command
     .argument('<name>', 'a known name, or owner/name of the hub')
     .option('--force', 'delete it')
     .action(async (name: string, { json, force }: JsonFlag & { force?: true }) => {
-      const { removeModel, cache } = await modelCache()
-      const removed = await removeModel(name, cache, force === true)
+      const { removeModel } = await import('../models/node/modelCache.js')
+      const removed = await removeModel(name, await cacheFolder(), force === true)
       answer(json, removed, () => `removed ${removed.folder} (${megabytes(removed.bytes)})`)
     })
 
   const imported = sub('import', 'check a model and copy it into the cache, for machines without network', `  $ text2live models import ./clip-vit-base-patch32 --name openai/clip-vit-base-patch32
-      a folder with config.json, model.safetensors and tokenizer files; then: --guidance openai/clip-vit-base-patch32`)
-    .argument('<folder>', 'a folder in the Hugging Face layout')
+      a folder with config.json, model.safetensors and tokenizer files; then: --guidance openai/clip-vit-base-patch32
+  $ text2live models import ViT-B-32.pt --name local/vit-b-32
+      OpenAI's own file, converted`)
+    .argument('<path>', 'a folder in the Hugging Face layout, or a .pt file of OpenAI\'s')
     .option('--name <owner/name>', 'what it is called from then on (default: local/<name of the folder>)')
     .action(async (path: string, { json, name }: JsonFlag & { name?: string }) => {
       const { importModel } = await import('../models/node/importModel.js')
-      const model = await importModel(path, name, (await modelCache()).cache)
+      const model = await importModel(path, name, await cacheFolder())
       answer(json, model, () => `${path} is in the cache now (${megabytes(model.bytes)}): --guidance ${model.name}`)
     })
 
@@ -105,9 +108,9 @@ Examples:
   return command
 }
 
-async function modelCache() {
-  const [{ readHubEnvironment }, functions] = await Promise.all([import('../models/node/hubEnvironment.js'), import('../models/node/modelCache.js')])
-  return { ...functions, cache: (await readHubEnvironment()).cache }
+async function cacheFolder(): Promise<string> {
+  const { readHubEnvironment } = await import('../models/node/hubEnvironment.js')
+  return (await readHubEnvironment()).cache
 }
 
 /** Ctrl-C ends the work in good order. */

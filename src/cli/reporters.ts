@@ -99,7 +99,7 @@ export function stepLine(event: StepEvent): string {
 }
 
 /** "openai/clip-vit-base-patch32  120 of 605 MB  1m 10s left  model.safetensors" */
-export function downloadLine({ model, file, bytes, total, secondsLeft }: ModelProgress): string {
+function downloadLine({ model, file, bytes, total, secondsLeft }: ModelProgress): string {
   const megabytes = (count: number): string => (count / 1e6).toFixed(total < 10e6 ? 1 : 0)
   const left = bytes >= total ? [] : [secondsLeft === null ? '' : `${duration(secondsLeft)} left`, file]
   return [model, `${megabytes(bytes)} of ${megabytes(total)} MB`, ...left].filter(part => part !== '').join('  ')

@@ -9,11 +9,12 @@ import { clipTokenizerJson } from './clipTokenizer.js'
 import { clipTextShapes, clipVisionShapes } from './clipWeights.js'
 import type { FileSource } from './fileSource.js'
 import type { GuidanceModel, Normalisation } from './guidance.js'
-import { openAiVocabulary } from './modelFiles.js'
+import { openAiTokens, openAiVocabulary } from './modelFiles.js'
 import type { PositionMode } from './positionEmbedding.js'
 import { loadStarter } from './starter.js'
 import { createTextTokenizer } from './textTokenizer.js'
 import type { TextTokenizer } from './textTokenizer.js'
+import { withSafetensors } from './torchSource.js'
 import { openWeightFile, readJson } from './weightFile.js'
 import type { WeightFile } from './weightFile.js'
 
@@ -25,7 +26,7 @@ export interface LoadGuidanceOptions {
 const kind = z.union([z.object({ format: z.literal('text2live-starter-1') }), z.object({ model_type: z.literal('clip') })])
 
 /**
- * Loads the guidance model whose `config.json` stands in `source`: a CLIP in the Hugging Face layout (`model.safetensors`; `tokenizer.json`, or
+ * Loads the guidance model whose `config.json` stands in `source`: a CLIP in the Hugging Face layout (`model.safetensors`, or `pytorch_model.bin`; `tokenizer.json`, or
  * `vocab.json` and `merges.txt`, or OpenAI's vocabulary), or the starter model. The image tower's weights are read at once, the text tower's when texts are encoded.
  * @param runtime runs the text tower
  * @throws GUIDANCE_INVALID for missing files, an unknown kind or activation, wrong shapes, weights that are no numbers; SAFETENSORS_INVALID
@@ -63,10 +64,10 @@ export interface CheckedClip {
  */
 export async function openClip(source: FileSource, json?: unknown): Promise<CheckedClip> {
   const config = parseClipConfig(json ?? await readJson(source, 'config.json'), `${source.location}/config.json`)
-  const file = await openWeightFile(source, 'model.safetensors', new Map())
+  const file = await openWeightFile(await withSafetensors(source), 'model.safetensors', new Map())
   requireOneSpace(file, source.location)
   file.require(new Map([...clipVisionShapes(config), ...clipTextShapes(config)]))
-  return { config, file, tokenize: await tokenizerOf(source, config.text_config.max_position_embeddings), normalisation: await normalisationOf(source) }
+  return { config, file, tokenize: await tokenizerOf(source, config), normalisation: await normalisationOf(source) }
 }
 
 /** Both towers embed into one space; where they do not, one of them is of another model. */
@@ -80,10 +81,16 @@ function requireOneSpace({ header }: WeightFile, location: string): void {
   )
 }
 
-async function tokenizerOf(source: FileSource, contextLength: number): Promise<TextTokenizer> {
+async function tokenizerOf(source: FileSource, { text_config: text }: ClipConfig): Promise<TextTokenizer> {
+  const contextLength = text.max_position_embeddings
   const has = async (name: string): Promise<boolean> => (await source.size(name)) !== null
   if (!(await has('tokenizer.json')) && !(await has('vocab.json')) && await has(openAiVocabulary)) {
-    return createBundledTokenizer(await source.read(openAiVocabulary), contextLength)
+    if (text.vocab_size === openAiTokens) return createBundledTokenizer(await source.read(openAiVocabulary), contextLength)
+    throw new Text2LiveError(
+      'GUIDANCE_INVALID',
+      `Expected ${source.location} to read OpenAI's ${openAiTokens} tokens, since it has no tokenizer files; its text part reads ${text.vocab_size}. `
+        + 'Put its tokenizer.json beside it, in a folder in the Hugging Face layout.',
+    )
   }
   const tokenizerConfig = await has('tokenizer_config.json') ? await readJson(source, 'tokenizer_config.json') : {}
   return createTextTokenizer(await tokenizerJsonOf(source), tokenizerConfig, contextLength, source.location)

@@ -6,6 +6,7 @@ const weightFiles = ['model.safetensors', 'pytorch_model.bin']
 
 /** OpenAI's vocabulary under its own name: stands in for tokenizer files. */
 export const openAiVocabulary = 'bpe_simple_vocab_16e6.txt.gz'
+export const openAiTokens = 49408
 
 /** Every file that a model may be read from. */
 export const modelFiles: readonly string[] = [...descriptions, openAiVocabulary, ...weightFiles]

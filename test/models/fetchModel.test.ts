@@ -70,7 +70,19 @@ describe('a model is fetched once', () => {
     expect(hub.requests).toEqual([])
   })
 
-  it('with a token where one is needed, which only the hub is told', async () => {
+  it('from another server where the hub sends us there, which is told no token', async () => {
+    const store = await startHub(new Map([[repo, files]]))
+    hub.redirectTo = store.endpoint
+    store.trouble = (path, count) => (path === weights && count === 0 ? { cutAfter: 50_000 } : undefined)
+    await open(repo, { HF_TOKEN: 'secret' })
+    await expectWhole()
+    expect(hub.tokens.length).toBe(hub.requests.length)
+    expect(store.requests.length).toBeGreaterThan(files.size)
+    expect(store.tokens).toEqual([])
+    await store.close()
+  })
+
+  it('with a token where one is needed', async () => {
     await hub.close()
     hub = await startHub(new Map([[repo, files]]), 'secret')
     await expect(open()).rejects.toMatchObject({ code: 'MODEL_UNKNOWN', message: expect.stringContaining('put a token into HF_TOKEN') as string })

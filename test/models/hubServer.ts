@@ -29,6 +29,12 @@ export interface HubServer {
   /** Sizes that the hub claims instead of the true ones. */
   claimedSizes: Map<string, number>
   commit: string
+  /** Send who asks for a file on to this address, as the hub does for large files. */
+  redirectTo: string | null
+  /** Requests that brought a token. */
+  tokens: string[]
+  /** Files outside of any repository, by the path of their address. */
+  plain: Map<string, Uint8Array>
   close(): Promise<void>
 }
 
@@ -47,7 +53,7 @@ export async function startHub(repos: ReadonlyMap<string, Files>, token: string 
     answer(request, response).catch((error: unknown) => response.destroy(error as Error))
   })
   const hub: HubServer = {
-    endpoint: '', requests: [], trouble: () => undefined, claimedSizes: new Map(), commit: 'a'.repeat(40),
+    endpoint: '', requests: [], trouble: () => undefined, claimedSizes: new Map(), plain: new Map(), redirectTo: null, tokens: [], commit: 'a'.repeat(40),
     async close() {
       server.closeAllConnections()
       server.close()
@@ -58,8 +64,14 @@ export async function startHub(repos: ReadonlyMap<string, Files>, token: string 
   async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const url = new URL(request.url!, 'http://hub')
     hub.requests.push([request.method, url.pathname, ...(request.headers.range === undefined ? [] : [request.headers.range])].join(' '))
+    if (request.headers.authorization !== undefined) hub.tokens.push(url.pathname)
     if (token !== null && request.headers.authorization !== `Bearer ${token}`) {
       json(response, 401, { error: 'Invalid username or password.' }, { 'x-error-code': 'RepoNotFound' }); return;
+    }
+    const plain = hub.plain.get(url.pathname)
+    if (plain !== undefined) {
+      await sendFile(response, plain, url.pathname, request.headers.range)
+      return
     }
     const info = /^\/api\/models\/([^/]+\/[^/]+)\/revision\/main$/.exec(url.pathname)
     const paths = /^\/api\/models\/([^/]+\/[^/]+)\/paths-info\/(\w+)$/.exec(url.pathname)
@@ -77,6 +89,10 @@ export async function startHub(repos: ReadonlyMap<string, Files>, token: string 
     const path = resolve![3]!
     const bytes = files.get(path)
     if (bytes === undefined) { json(response, 404, { error: 'Entry not found' }, { 'x-error-code': 'EntryNotFound' }); return; }
+    if (hub.redirectTo !== null) {
+      response.writeHead(302, { location: `${hub.redirectTo}${url.pathname}` }).end()
+      return
+    }
     await sendFile(response, bytes, path, request.headers.range)
   }
 
@@ -115,7 +131,7 @@ export async function startHub(repos: ReadonlyMap<string, Files>, token: string 
 }
 
 export const sha256 = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex')
-export const gitHash = (bytes: Uint8Array): string => createHash('sha1').update(`blob ${bytes.length}\0`).update(bytes).digest('hex')
+const gitHash = (bytes: Uint8Array): string => createHash('sha1').update(`blob ${bytes.length}\0`).update(bytes).digest('hex')
 
 function describe(path: string, bytes: Uint8Array, claimed = bytes.length): { type: string; path: string; size: number; oid: string; lfs?: { oid: string; size: number; pointerSize: number } } {
   const file = { type: 'file', path, size: claimed, oid: gitHash(bytes) }

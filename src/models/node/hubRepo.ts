@@ -101,7 +101,7 @@ interface Hub {
 }
 
 /** The hub client, with our `fetch` and our patience. */
-export function connectHub(repo: string, environment: HubEnvironment, patience: Patience, signal: AbortSignal | undefined): Hub {
+function connectHub(repo: string, environment: HubEnvironment, patience: Patience, signal: AbortSignal | undefined): Hub {
   const { endpoint: hubUrl, token } = environment
   const steady = (): SteadyFetch => steadyFetch({ ...patience, signal, token, origin: new URL(hubUrl).origin })
   /** One request with its answer read to the end. */

@@ -24,7 +24,7 @@ const largeFile = 10e6
 /**
  * Copies a model into the cache, where it is found by name from then on: as if it had been fetched. It is checked first: its files, the shapes and
  * every number of its weights.
- * @param path a folder in the Hugging Face layout
+ * @param path a folder in the Hugging Face layout, or a `.pt` file of OpenAI's, which is converted to that layout
  * @param name owner/name; by default local/<name of the folder>
  * @throws GUIDANCE_NOT_FOUND, GUIDANCE_INVALID, SAFETENSORS_INVALID for what is no model; OPTION_INVALID for a name that cannot be; OUTPUT_EXISTS
  * where the cache has another model of that name; DISK_FULL, OUTPUT_NOT_WRITABLE

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import { readdir, readFile, realpath, rename, rm, stat } from 'node:fs/promises'
-import { basename, join } from 'node:path'
+import { basename, dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { Text2LiveError } from '../../errors.js'
 import { writeError } from '../../media/node/atomicWrite.js'
@@ -8,9 +8,8 @@ import type { CheckedClip } from '../loadGuidance.js'
 import { knownModels, starterName } from '../knownModels.js'
 import { openClip } from '../loadGuidance.js'
 import { digestOf, partSuffix, sizeOf } from './fetchFile.js'
-import { folderSource } from './folderSource.js'
 import { cachedSnapshot, filesIn, repoFolder } from './hubRepo.js'
-import { readModelName } from './openModelSource.js'
+import { openPath, readModelName } from './openModelSource.js'
 
 /** A model as `models list` shows it. */
 export interface ListedModel {
@@ -92,11 +91,12 @@ export async function describeModel(value: string, cache: string): Promise<Model
   if (name.kind === 'starter') return { ...await describeStarter(), files: await filesOf(starterFolder, await readdir(starterFolder)) }
   const listed = name.kind === 'repo' ? await describeRepo(cache, name.repo) : null
   if (listed !== null && listed.state !== 'cached') return withoutClip({ ...listed, files: [] })
-  const folder = name.kind === 'repo' ? await requireSnapshot(name.repo, cache) : name.kind === 'path' ? name.path : ''
-  const source = await folderSource(folder)
-  const files = await filesOf(folder, [...await filesIn(folder)])
+  if (name.kind === 'url') throw new Text2LiveError('OPTION_INVALID', `Expected a name or a path, it is an address. Fetch it first: text2live models get ${value}`)
+  const folder = name.kind === 'repo' ? await requireSnapshot(name.repo, cache) : name.path
+  const source = await openPath(folder)
+  const files = folder.endsWith('.pt') ? await filesOf(dirname(folder), [basename(folder)]) : await filesOf(folder, [...await filesIn(folder)])
   const bytes = files.reduce((sum, file) => sum + file.bytes, 0)
-  const base = listed ?? { name: value, state: 'cached' as const, bytes, about: 'a folder', folder, clip: true }
+  const base = listed ?? { name: value, state: 'cached' as const, bytes, about: '', folder, clip: true }
   return withoutClip({ ...base, ...(name.kind === 'repo' ? { commit: basename(folder) } : {}), architecture: architectureOf(await openClip(source)), files })
 }
 
@@ -133,7 +133,7 @@ export async function verifyModel(value: string, cache: string): Promise<FileChe
   const name = readModelName(value)
   if (name.kind === 'starter') return await verifyStarter()
   if (name.kind !== 'repo') {
-    throw new Text2LiveError('OPTION_INVALID', `Only models in the cache have hashes to compare with; ${value} is a path. Put it there by \`text2live models import\`.`)
+    throw new Text2LiveError('OPTION_INVALID', `Only models in the cache have hashes to compare with; ${value} is none. Put it there by \`text2live models import\`.`)
   }
   const snapshot = await requireSnapshot(name.repo, cache)
   const blobs = await readdir(join(repoFolder(cache, name.repo), 'blobs'))
@@ -170,7 +170,7 @@ export async function removeModel(value: string, cache: string, force: boolean):
   const name = readModelName(value)
   if (name.kind !== 'repo') {
     throw new Text2LiveError('OPTION_INVALID', `Only models in the cache can be removed; ${name.kind === 'starter' ? 'the starter model is part of the package'
-      : `${value} is a path, delete it yourself`}. \`text2live models list\` shows the cache.`)
+      : `${value} is a file of yours, delete it yourself`}. \`text2live models list\` shows the cache.`)
   }
   const { bytes, folder } = await describeRepo(cache, name.repo)
   if (folder === undefined) throw notCached(name.repo, cache)
@@ -179,7 +179,7 @@ export async function removeModel(value: string, cache: string, force: boolean):
       + 'may need too. Add --force to delete it.')
   }
   // Renamed first: a model is never half there.
-  const aside = join(cache, `.text2live-removed-${createHash('sha1').update(folder + process.pid).digest('hex').slice(0, 8)}`)
+  const aside = join(cache, `.text2live-removed-${createHash('sha1').update(`${folder} ${process.pid}`).digest('hex').slice(0, 8)}`)
   try {
     await rename(folder, aside)
     await rm(aside, { recursive: true })
