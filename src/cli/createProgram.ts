@@ -3,6 +3,7 @@ import { createRequire } from 'node:module'
 import { doctorCommand } from './doctorCommand.js'
 import { exportStepCommand } from './exportStepCommand.js'
 import { imageCommand } from './imageCommand.js'
+import { modelsCommand } from './modelsCommand.js'
 import { relevancyCommand } from './relevancyCommand.js'
 import { renderCommand } from './renderCommand.js'
 import { scoreCommand } from './scoreCommand.js'
@@ -34,9 +35,9 @@ Examples:
       what works on this machine
 
 Each command explains itself: text2live image --help. All options: docs/options.md.`)
-  for (const command of [imageCommand, renderCommand, relevancyCommand, scoreCommand, doctorCommand, exportStepCommand]) program.addCommand(command(terminal, setStatus))
+  for (const command of [imageCommand, renderCommand, relevancyCommand, scoreCommand, modelsCommand, doctorCommand, exportStepCommand]) program.addCommand(command(terminal, setStatus))
   program.helpCommand(false)
-  for (const command of [program, ...program.commands]) {
+  for (const command of [program, ...program.commands.flatMap((each) => [each, ...each.commands])]) {
     command.exitOverride().showSuggestionAfterError(false).configureOutput({
       writeOut: (text) => void terminal.stdout.write(text),
       // What commander would print is thrown, and printed as one of our errors.

@@ -1,3 +1,4 @@
+import type { ModelProgress } from '../models/node/modelProgress.js'
 import { eventLine, type RunEvent, type StepEvent } from '../run/events.js'
 
 /** Where a reporter writes. */
@@ -26,6 +27,7 @@ export function textReporter(stdout: Output): Reporter {
 
 function plainReporter(stdout: Output): Reporter {
   let lastShown = 0
+  let lastTenth = ''
   return {
     report(event) {
       if (event.type === 'step') {
@@ -35,6 +37,12 @@ function plainReporter(stdout: Output): Reporter {
         lastShown = event.step
         stdout.write(`${stepLine(event)}\n`)
         return
+      }
+      if (event.type === 'model-download') {
+        // Every tenth of the way.
+        const tenth = `${event.model} ${Math.floor((10 * event.bytes) / Math.max(1, event.total))}`
+        if (tenth === lastTenth) return
+        lastTenth = tenth
       }
       const line = describeEvent(event)
       if (line !== null) stdout.write(`${line}\n`)
@@ -54,9 +62,11 @@ function terminalReporter(stdout: Output): Reporter {
   return {
     report(event) {
       const width = stdout.columns ?? 80
-      if (event.type === 'step') {
-        stdout.write(`${clearLine}${`${bar(event, 20)} ${stepLine(event)}`.slice(0, width - 1)}`)
-        open = event.step < event.steps
+      if (event.type === 'step' || event.type === 'model-download') {
+        const [done, all] = event.type === 'step' ? [event.step, event.steps] : [event.bytes, event.total]
+        const line = event.type === 'step' ? stepLine(event) : downloadLine(event)
+        stdout.write(`${clearLine}${`${bar(done, all, 20)} ${line}`.slice(0, width - 1)}`)
+        open = done < all
         if (!open) stdout.write('\n')
         return
       }
@@ -69,8 +79,8 @@ function terminalReporter(stdout: Output): Reporter {
   }
 }
 
-const bar = ({ step, steps }: StepEvent, width: number): string => {
-  const done = Math.round(width * step / steps)
+const bar = (part: number, all: number, width: number): string => {
+  const done = Math.round(width * part / Math.max(1, all))
   return `[${'#'.repeat(done)}${'.'.repeat(width - done)}]`
 }
 
@@ -88,6 +98,13 @@ export function stepLine(event: StepEvent): string {
   ].join('  ')
 }
 
+/** "openai/clip-vit-base-patch32  120 of 605 MB  1m 10s left  model.safetensors" */
+function downloadLine({ model, file, bytes, total, secondsLeft }: ModelProgress): string {
+  const megabytes = (count: number): string => (count / 1e6).toFixed(total < 10e6 ? 1 : 0)
+  const left = bytes >= total ? [] : [secondsLeft === null ? '' : `${duration(secondsLeft)} left`, file]
+  return [model, `${megabytes(bytes)} of ${megabytes(total)} MB`, ...left].filter(part => part !== '').join('  ')
+}
+
 /** What a person is told of the event; null for what would only be noise. */
 function describeEvent(event: RunEvent): string | null {
   switch (event.type) {
@@ -101,6 +118,8 @@ function describeEvent(event: RunEvent): string | null {
       return `note: ${event.message}`
     case 'warning':
       return `warning: ${event.message}`
+    case 'model-download':
+      return downloadLine(event)
     case 'model-loading':
       return `loading the guidance model (${event.guidance})`
     case 'variation':

@@ -1,19 +1,22 @@
 import { z } from 'zod'
 import type { Runtime } from '../engine/runtime.js'
 import { Text2LiveError } from '../errors.js'
-import type { RandomAccess } from '../formats/zipEntries.js'
 import { clipNormalisation, createClip } from './clip.js'
+import { createBundledTokenizer } from './bundledTokenizer.js'
 import { parseClipConfig } from './clipConfig.js'
+import type { ClipConfig } from './clipConfig.js'
 import { clipTokenizerJson } from './clipTokenizer.js'
 import { clipTextShapes, clipVisionShapes } from './clipWeights.js'
 import type { FileSource } from './fileSource.js'
 import type { GuidanceModel, Normalisation } from './guidance.js'
-import { openOpenaiClip } from './openaiClip.js'
+import { openAiTokens, openAiVocabulary } from './modelFiles.js'
 import type { PositionMode } from './positionEmbedding.js'
 import { loadStarter } from './starter.js'
 import { createTextTokenizer } from './textTokenizer.js'
 import type { TextTokenizer } from './textTokenizer.js'
+import { withSafetensors } from './torchSource.js'
 import { openWeightFile, readJson } from './weightFile.js'
+import type { WeightFile } from './weightFile.js'
 
 export interface LoadGuidanceOptions {
   /** Position embeddings of views that are not square; for CLIP only. Default `fixed`. */
@@ -23,8 +26,8 @@ export interface LoadGuidanceOptions {
 const kind = z.union([z.object({ format: z.literal('text2live-starter-1') }), z.object({ model_type: z.literal('clip') })])
 
 /**
- * Loads the guidance model whose `config.json` stands in `source`: a CLIP in the Hugging Face layout (`model.safetensors`; `tokenizer.json`, or
- * `vocab.json` and `merges.txt`), or the starter model. The image tower's weights are read at once, the text tower's when texts are encoded.
+ * Loads the guidance model whose `config.json` stands in `source`: a CLIP in the Hugging Face layout (`model.safetensors`, or `pytorch_model.bin`; `tokenizer.json`, or
+ * `vocab.json` and `merges.txt`, or OpenAI's vocabulary), or the starter model. The image tower's weights are read at once, the text tower's when texts are encoded.
  * @param runtime runs the text tower
  * @throws GUIDANCE_INVALID for missing files, an unknown kind or activation, wrong shapes, weights that are no numbers; SAFETENSORS_INVALID
  */
@@ -42,23 +45,58 @@ export async function loadGuidance(source: FileSource, runtime: Runtime, { posit
 }
 
 async function loadClip(source: FileSource, json: unknown, runtime: Runtime, positions: PositionMode): Promise<GuidanceModel> {
-  const config = parseClipConfig(json, `${source.location}/config.json`)
-  const file = await openWeightFile(source, 'model.safetensors', new Map([...clipVisionShapes(config), ...clipTextShapes(config)]))
-  const tokenizerConfig = (await source.size('tokenizer_config.json')) === null ? {} : await readJson(source, 'tokenizer_config.json')
-  const tokenize = createTextTokenizer(await tokenizerOf(source), tokenizerConfig, config.text_config.max_position_embeddings, source.location)
-  return createClip({ config, read: names => file.weights(names), tokenize, runtime, positions, normalisation: await normalisationOf(source) })
+  const { config, file, tokenize, normalisation } = await openClip(source, json)
+  return createClip({ config, read: names => file.weights(names), tokenize, runtime, positions, normalisation })
+}
+
+/** A CLIP whose files were checked but for the numbers in its tensors. */
+export interface CheckedClip {
+  readonly config: ClipConfig
+  readonly file: WeightFile
+  readonly tokenize: TextTokenizer
+  readonly normalisation: Normalisation
 }
 
 /**
- * Loads OpenAI's own file of a CLIP (`ViT-B-32.pt`).
- * @param tokenize of `createBundledTokenizer`: the file has none
- * @throws PYTORCH_FILE_INVALID, PICKLE_UNSAFE, GUIDANCE_INVALID
+ * Checks all files of a CLIP, of its weights the header.
+ * @param json its parsed `config.json`, where it was read before
+ * @throws GUIDANCE_INVALID, SAFETENSORS_INVALID
  */
-export async function loadOpenaiClip(file: RandomAccess, tokenize: TextTokenizer, runtime: Runtime, { positions = 'fixed' }: LoadGuidanceOptions = {}): Promise<GuidanceModel> {
-  return await createClip({ ...await openOpenaiClip(file), tokenize, runtime, positions })
+export async function openClip(source: FileSource, json?: unknown): Promise<CheckedClip> {
+  const config = parseClipConfig(json ?? await readJson(source, 'config.json'), `${source.location}/config.json`)
+  const file = await openWeightFile(await withSafetensors(source), 'model.safetensors', new Map())
+  requireOneSpace(file, source.location)
+  file.require(new Map([...clipVisionShapes(config), ...clipTextShapes(config)]))
+  return { config, file, tokenize: await tokenizerOf(source, config), normalisation: await normalisationOf(source) }
 }
 
-async function tokenizerOf(source: FileSource): Promise<unknown> {
+/** Both towers embed into one space; where they do not, one of them is of another model. */
+function requireOneSpace({ header }: WeightFile, location: string): void {
+  const [image, text] = ['visual_projection.weight', 'text_projection.weight'].map(name => header.entries.get(name)?.shape[0])
+  if (image === undefined || text === undefined || image === text) return
+  throw new Text2LiveError(
+    'GUIDANCE_INVALID',
+    `Expected the image and the text part of ${location}/model.safetensors to give embeddings of one width, they give ${image} and ${text} numbers. `
+      + 'They are of different models; copy or download the whole model again.',
+  )
+}
+
+async function tokenizerOf(source: FileSource, { text_config: text }: ClipConfig): Promise<TextTokenizer> {
+  const contextLength = text.max_position_embeddings
+  const has = async (name: string): Promise<boolean> => (await source.size(name)) !== null
+  if (!(await has('tokenizer.json')) && !(await has('vocab.json')) && await has(openAiVocabulary)) {
+    if (text.vocab_size === openAiTokens) return createBundledTokenizer(await source.read(openAiVocabulary), contextLength)
+    throw new Text2LiveError(
+      'GUIDANCE_INVALID',
+      `Expected ${source.location} to read OpenAI's ${openAiTokens} tokens, since it has no tokenizer files; its text part reads ${text.vocab_size}. `
+        + 'Put its tokenizer.json beside it, in a folder in the Hugging Face layout.',
+    )
+  }
+  const tokenizerConfig = await has('tokenizer_config.json') ? await readJson(source, 'tokenizer_config.json') : {}
+  return createTextTokenizer(await tokenizerJsonOf(source), tokenizerConfig, contextLength, source.location)
+}
+
+async function tokenizerJsonOf(source: FileSource): Promise<unknown> {
   if ((await source.size('tokenizer.json')) !== null) return readJson(source, 'tokenizer.json')
   if ((await source.size('vocab.json')) === null || (await source.size('merges.txt')) === null) {
     throw new Text2LiveError(

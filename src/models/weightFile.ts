@@ -13,6 +13,8 @@ export type WeightShapes = ReadonlyMap<string, readonly number[]>
 export interface WeightFile {
   readonly header: SafetensorsHeader
   tensor(name: string): Promise<SafetensorsTensor>
+  /** @throws GUIDANCE_INVALID unless every tensor of `expected` is there with its shape */
+  require(expected: WeightShapes): void
   /**
    * The weights `names`, as float32.
    * @throws GUIDANCE_INVALID for a weight that is no finite number
@@ -29,7 +31,10 @@ export async function openWeightFile(source: FileSource, name: string, expected:
   const size = await requiredSize(source, name)
   const length = safetensorsHeaderLength(await source.read(name, 0, headerStart), size, path)
   const header = parseSafetensorsHeader(await source.read(name, headerStart, headerStart + length), size, path)
-  for (const [tensor, shape] of expected) checkShape(path, header, tensor, shape)
+  const require = (shapes: WeightShapes): void => {
+    for (const [tensor, shape] of shapes) checkShape(path, header, tensor, shape)
+  }
+  require(expected)
 
   const tensor = async (tensorName: string): Promise<SafetensorsTensor> => {
     const entry = header.entries.get(tensorName)
@@ -46,6 +51,7 @@ export async function openWeightFile(source: FileSource, name: string, expected:
   return {
     header,
     tensor,
+    require,
     async weights(names) {
       const weights = new Map<string, WeightTensor>()
       for (const weight of names) {

@@ -16,7 +16,7 @@ export const outputFiles = {
 export type OutputName = keyof typeof outputFiles
 
 /**
- * What a run tells while it lasts, in this order: notes, `run-start`, then `resumed`, `model-loading`, `compile`, `step`,
+ * What a run tells while it lasts, in this order: notes, `run-start`, then `resumed`, `model-loading`, `model-download`, `compile`, `step`,
  * `preview` and `checkpoint` as they come, each `output`, and one of `done`, `interrupted`, `error` last. With several seeds the whole
  * repeats for each `variation`. Every event is plain JSON but for the bytes of a preview. Paths are as given; seconds count from the start.
  */

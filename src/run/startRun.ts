@@ -1,5 +1,6 @@
 import { resolve } from 'node:path'
 import { Text2LiveError } from '../errors.js'
+import { readModelName } from '../models/node/openModelSource.js'
 import { optionFlag, type GivenOptions, type ImageSettings } from '../options/imageOptions.js'
 import { resolveSettings, validateOptions } from '../options/resolveSettings.js'
 import { folderContents } from './folderContents.js'
@@ -55,9 +56,15 @@ function portable(settings: ImageSettings, input: ImageInput, device: ImageSetti
     ...settings,
     photo: `photo.${input.photo.format === 'jpeg' ? 'jpg' : input.photo.format}`,
     mask: input.mask === null ? null : `mask.${input.mask.extension}`,
-    guidance: settings.guidance.map((name) => (name === 'starter' ? name : resolve(name))),
+    guidance: settings.guidance.map(portableGuidance),
     device,
   }
+}
+
+/** A path is made absolute, a name stays a name. */
+function portableGuidance(value: string): string {
+  const name = readModelName(value)
+  return name.kind === 'path' ? resolve(name.path) : value
 }
 
 function announce(settings: ImageSettings, layers: readonly GivenOptions[], emit: Emit): void {

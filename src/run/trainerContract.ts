@@ -1,4 +1,5 @@
 import type { Trainer, TrainerOptions } from '../method/trainer.js'
+import type { ModelProgress } from '../models/node/modelProgress.js'
 
 export type { StepReport, Trainer, TrainerState } from '../method/trainer.js'
 
@@ -8,12 +9,13 @@ export type TrainerInput = Pick<TrainerOptions, 'photo' | 'mask' | 'settings' | 
 /** What happens while a trainer is made or runs, besides its steps. */
 export type TrainerNotice =
   | { readonly type: 'model-loading'; readonly guidance: string }
+  | ModelProgress
   | { readonly type: 'compile'; readonly width: number; readonly height: number; readonly seconds: number }
   | { readonly type: 'note' | 'warning'; readonly message: string }
 
 /**
  * Makes the trainer of a run: in a worker thread for the command and the library, in place for a test.
- * @throws PROMPT_TOO_LONG, GUIDANCE_NOT_FOUND, GUIDANCE_INVALID, DEVICE_UNAVAILABLE; INTERRUPTED when `signal` aborts
+ * @throws PROMPT_TOO_LONG, GUIDANCE_*, MODEL_*, DOWNLOAD_FAILED, DEVICE_UNAVAILABLE; INTERRUPTED when `signal` aborts
  */
 export type OpenTrainer = (input: TrainerInput, notice: (notice: TrainerNotice) => void, signal: AbortSignal) => Promise<Trainer>
 

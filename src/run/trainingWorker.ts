@@ -34,6 +34,7 @@ function post(reply: WorkerReply, transfer: ArrayBuffer[] = []): void {
 }
 
 port.on('message', (request: WorkerRequest) => {
+  if (request.call === 'dispose') opening.abort()
   answer(request).then(
     (value) => post({ id: request.id, answer: value }, transferables(value)),
     (error: unknown) => post({ id: request.id, failure: failure(error) }),

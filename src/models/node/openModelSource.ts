@@ -1,0 +1,74 @@
+import { existsSync } from 'node:fs'
+import { homedir } from 'node:os'
+import { fileURLToPath } from 'node:url'
+import { Text2LiveError } from '../../errors.js'
+import type { FileSource } from '../fileSource.js'
+import { findKnownModel, knownModels, nearestModel, starterName } from '../knownModels.js'
+import { sizeOf } from './fetchFile.js'
+import { folderSource } from './folderSource.js'
+import { readHubEnvironment, type HubEnvironment } from './hubEnvironment.js'
+import { fetchRepo } from './hubRepo.js'
+import type { OnProgress } from './modelProgress.js'
+import type { Patience } from './steadyFetch.js'
+import { fetchTorchFile, openTorchFile, sha256In } from './torchFile.js'
+
+export interface OpenModelOptions {
+  readonly onProgress?: OnProgress
+  readonly signal?: AbortSignal | undefined
+  /** Default: what the variables of the process say. */
+  readonly environment?: HubEnvironment
+  readonly patience?: Patience
+}
+
+/** What a value of `--guidance` names. */
+export type ModelName =
+  | { readonly kind: 'starter' }
+  | { readonly kind: 'path'; readonly path: string }
+  | { readonly kind: 'repo'; readonly repo: string }
+  | { readonly kind: 'url'; readonly url: string }
+
+/**
+ * The files of the model that a value of `--guidance` names: `starter`; a folder; a known model or any other `owner/name` of the hub, fetched once
+ * into the cache; a `.pt` file of OpenAI's by its path or address.
+ * @throws MODEL_UNKNOWN, MODEL_OFFLINE, MODEL_DAMAGED, DOWNLOAD_FAILED, GUIDANCE_NOT_FOUND, GUIDANCE_INVALID, PYTORCH_FILE_INVALID,
+ * PICKLE_UNSAFE, DISK_FULL, INTERRUPTED
+ */
+export async function openModelSource(value: string, options: OpenModelOptions = {}): Promise<FileSource> {
+  const name = readModelName(value)
+  switch (name.kind) {
+    case 'starter':
+      return await folderSource(fileURLToPath(new URL('../../../models/starter', import.meta.url)))
+    case 'path':
+      return await openPath(name.path)
+    case 'repo':
+      return await folderSource(await fetchRepo(name.repo, { ...options, environment: options.environment ?? await readHubEnvironment() }))
+    case 'url':
+      return await openTorchFile(await fetchTorchFile(name.url, { ...options, environment: options.environment ?? await readHubEnvironment() }), sha256In(name.url))
+  }
+}
+
+/**
+ * The files of a model that lies at `path`: a folder, or a `.pt` file of OpenAI's.
+ * @throws GUIDANCE_NOT_FOUND, MODEL_DAMAGED, PYTORCH_FILE_INVALID, PICKLE_UNSAFE, GUIDANCE_INVALID
+ */
+export async function openPath(path: string): Promise<FileSource> {
+  return path.endsWith('.pt') && await sizeOf(path) !== null ? await openTorchFile(path) : await folderSource(path)
+}
+
+/**
+ * A file or folder that exists goes before a model of that name.
+ * @throws MODEL_UNKNOWN naming the nearest known model, for a word that names nothing
+ */
+export function readModelName(value: string): ModelName {
+  if (value === starterName) return { kind: 'starter' }
+  if (/^https?:\/\//i.test(value) && URL.canParse(value)) return { kind: 'url', url: value }
+  const path = value.replace(/^~(?=[/\\]|$)/, homedir())
+  if (existsSync(path)) return { kind: 'path', path }
+  const known = findKnownModel(value)
+  if (known) return { kind: 'repo', repo: known.repo }
+  if (/^[\w-][\w.-]*\/[\w-][\w.-]*$/.test(value) && !/\.(pt|bin|safetensors)$/.test(value)) return { kind: 'repo', repo: value }
+  if (/[/\\]|^\.|\.(pt|bin|safetensors)$/.test(value)) return { kind: 'path', path }
+  throw new Text2LiveError('MODEL_UNKNOWN',
+    `There is no guidance model called "${value}", and no folder of that name. The nearest is "${nearestModel(value)}". Known: ${starterName}, `
+      + `${knownModels.map(({ repo }) => repo).join(', ')}; also any owner/name on the hub, a folder, or a .pt file of OpenAI's.`)
+}

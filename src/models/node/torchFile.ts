@@ -1,0 +1,78 @@
+import { createHash } from 'node:crypto'
+import { basename, dirname, join } from 'node:path'
+import { Text2LiveError } from '../../errors.js'
+import type { FileSource } from '../fileSource.js'
+import { publishedSha256 } from '../knownModels.js'
+import { openaiSource } from '../torchSource.js'
+import { digestOf, fetchFile, sizeOf } from './fetchFile.js'
+import { folderSource } from './folderSource.js'
+import type { FetchModelOptions } from './hubRepo.js'
+import { countProgress } from './modelProgress.js'
+import { readBundledVocabulary } from './readBundledVocabulary.js'
+import { ConnectionFailure, patiently, steadyFetch } from './steadyFetch.js'
+
+/**
+ * OpenAI's `.pt` file at `path` as the files of a model. A file that has the name of a published one must be that file.
+ * @throws MODEL_DAMAGED, PYTORCH_FILE_INVALID, PICKLE_UNSAFE, GUIDANCE_INVALID
+ */
+export async function openTorchFile(path: string, sha256 = publishedSha256(basename(path))): Promise<FileSource> {
+  if (sha256 !== undefined) {
+    const found = await digestOf(path, 'sha256')
+    if (found !== sha256) {
+      throw new Text2LiveError('MODEL_DAMAGED',
+        `Expected ${path} to be the file that was published under this name, of SHA-256 ${sha256}; it has ${found}. Download it again; a model of your own `
+          + 'needs another name.')
+    }
+  }
+  const [folder, name, size] = [await folderSource(dirname(path)), basename(path), await sizeOf(path)]
+  return await openaiSource({ location: path, size: size ?? 0, read: (start, end) => folder.read(name, start, end) }, await readBundledVocabulary())
+}
+
+/** The published addresses carry the hash of the file in their path. */
+export const sha256In = (url: string): string | undefined => /\/([0-9a-f]{64})\//.exec(new URL(url).pathname)?.[1]
+
+/**
+ * A `.pt` file from the web, fetched once: into the folder where OpenAI's program keeps its own, or below that by its address.
+ * @returns its path
+ * @throws OPTION_INVALID for an address of something else, MODEL_OFFLINE, MODEL_UNKNOWN, MODEL_DAMAGED, DOWNLOAD_FAILED, DISK_FULL, INTERRUPTED
+ */
+export async function fetchTorchFile(url: string, { environment, patience, signal, onProgress = () => undefined }: FetchModelOptions): Promise<string> {
+  const name = basename(new URL(url).pathname)
+  if (!/^[\w][\w.-]*\.pt$/.test(name)) {
+    throw new Text2LiveError('OPTION_INVALID', `Expected the address of a .pt file of OpenAI's, it is ${url}. A model of the hub is named owner/name, without an address.`)
+  }
+  const sha256 = sha256In(url)
+  const known = sha256 !== undefined && sha256 === publishedSha256(name)
+  const path = join(environment.torchCache, ...(known ? [] : [createHash('sha256').update(url).digest('hex').slice(0, 16)]), name)
+  if (await sizeOf(path) !== null) return path
+  if (environment.offline) throw offline(url, path, 'HF_HUB_OFFLINE is set')
+  const bearing = patience ?? { stallSeconds: environment.stallSeconds }
+  const { fetch } = steadyFetch({ ...bearing, signal })
+  const get = async (range: string): Promise<Response> => {
+    const response = await fetch(url, { headers: { range } })
+    if (response.ok) return response
+    throw new Text2LiveError('MODEL_UNKNOWN', `Expected a file at ${url}, the server answered ${`${response.status} ${response.statusText}`.trim()}. Check the address.`)
+  }
+  try {
+    const total = Number((await patiently(bearing, signal, () => get('bytes=0-0'))).headers.get('content-range')?.split('/')[1] ?? NaN)
+    if (!Number.isSafeInteger(total)) throw new Text2LiveError('DOWNLOAD_FAILED', `Expected the server of ${url} to say how large the file is, it does not. Download it by other means.`)
+    const progress = countProgress(url, total, onProgress)
+    await fetchFile(
+      {
+        path, name: url, size: total, digest: sha256 === undefined ? null : { kind: 'sha256', hex: sha256 }, lock: `${path}.lock`,
+        open: async start => (await get(`bytes=${start}-${total - 1}`)).body as unknown as AsyncIterable<Uint8Array>,
+      },
+      { patience: bearing, signal, onBytes: bytes => progress.at(name, bytes) },
+    )
+    progress.done(name)
+    return path
+  } catch (error) {
+    if (!(error instanceof ConnectionFailure)) throw error
+    if (error.unreachable) throw offline(url, path, error.message)
+    throw new Text2LiveError('DOWNLOAD_FAILED', `The download of ${url} failed several times in a row: ${error.message}. What was downloaded so far is kept.`, { cause: error })
+  }
+}
+
+const offline = (url: string, path: string, why: string): Text2LiveError => new Text2LiveError('MODEL_OFFLINE',
+  `${url} is not in ${path}, and it cannot be fetched: ${why}. Two ways to put it there: on a machine with network, \`text2live models get ${url}\`, then copy the `
+    + 'file to that place; or copy it anywhere and run `text2live models import <file>`, or give its path as it is.')
