@@ -103,10 +103,13 @@ function startWorker(notice: (notice: TrainerNotice) => void) {
         worker.postMessage(request)
       })
     },
-    /** Ends the thread once what it is doing is done; the process may exit meanwhile. */
+    /** Ends the thread once what it is doing is done, and with it the memory it holds; after a failure the process may exit meanwhile. */
     async close(): Promise<void> {
-      if (failed === null) await this.call('dispose', null).catch(() => undefined)
-      else {
+      if (failed === null) {
+        const ended = new Promise((resolve) => worker.once('exit', resolve))
+        await this.call('dispose', null).catch(() => undefined)
+        await ended
+      } else {
         worker.postMessage({ id: nextId++, call: 'dispose', argument: null } satisfies WorkerRequest)
         worker.unref()
       }
