@@ -63,6 +63,7 @@ export interface Trainer {
   /** The edit layer of the whole photo at training size: RGBA, straight alpha. */
   layer(): Promise<FloatImage>
   state(): Promise<TrainerState>
+  /** Frees what it holds; a second call does nothing. */
   dispose(): Promise<void>
 }
 

@@ -1,11 +1,12 @@
 import { readFile } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
 import { beforeAll, describe, expect, it } from 'vitest'
+import { selfSimilarity } from '../../test/support/selfSimilarity.js'
 import { gradients } from '../engine/gradients.js'
 import { Graph } from '../engine/graph.js'
 import type { Value } from '../engine/graph.js'
 import { createNodeRuntime } from '../engine/node/createNodeRuntime.js'
-import { concat, div, matmul, maximum, mul, neg, reduceSum, sqrt, square, transpose } from '../engine/ops.js'
+import { concat, mul, neg } from '../engine/ops.js'
 import { readSafetensors } from '../formats/safetensors.js'
 import type { Safetensors } from '../formats/safetensors.js'
 import { toFloat32 } from '../formats/toFloat32.js'
@@ -89,12 +90,6 @@ function expectClose(came: Float32Array, wanted: Float32Array, tolerance: number
   const worst = errors.reduce((max, x) => (x <= max ? max : x), 0)
   const at = errors.indexOf(worst)
   expect(worst, `${what}: at ${at} came ${came[at]}, expected ${wanted[at]}`).toBeLessThanOrEqual(tolerance)
-}
-
-/** Cosine similarities of all tokens (spec of the structure loss), as the method computes them. */
-function selfSimilarity(tokens: Value): Value {
-  const lengths = sqrt(reduceSum(square(tokens), [1], { keepDims: true }))
-  return div(matmul(tokens, transpose(tokens, [1, 0])), maximum(matmul(lengths, transpose(lengths, [1, 0])), 1e-8))
 }
 
 describe.each(cases.flatMap(c => (['reference', 'fixed'] as const).filter(mode => c[mode]).map(mode => ({ ...c, mode }))))('$folder, $name, $mode positions', (c) => {

@@ -1,3 +1,5 @@
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
 import { expect, it } from 'vitest'
 import { Graph } from '../engine/graph.js'
 import { createNodeRuntime } from '../engine/node/createNodeRuntime.js'
@@ -54,4 +56,26 @@ it('refuses a geometry that cannot be', async () => {
   await expect(randomClip({ text_config: { vocab_size: 100 } }, runtime)).rejects.toThrow('vocab_size of at least 514')
   await expect(randomClip({ vision_config: { patch_size: 30 } }, runtime)).rejects.toThrow('image_size 224 is no multiple of patch_size 30')
   await expect(randomClip({ vision_config: { num_attention_heads: 7 } }, runtime)).rejects.toThrow('hidden_size 768 is no multiple of num_attention_heads 7')
+})
+
+it('holds the image tower only: the text tower is free once texts are encoded', async () => {
+  setFlagsFromString('--expose-gc')
+  const collect = runInNewContext('gc') as () => void
+  const held = async (): Promise<number> => {
+    for (let i = 0; i < 3; i++) {
+      collect()
+      await new Promise(setImmediate)
+    }
+    return process.memoryUsage().arrayBuffers / 1e6
+  }
+  const large = { ...tiny, text_config: { ...tiny.text_config, hidden_size: 256, intermediate_size: 1024, num_hidden_layers: 4 } }
+  const megabytes = 4 * 4 * (4 * 256 * 256 + 2 * 256 * 1024) / 1e6
+  const before = await held()
+  const model = await randomClip(large, runtime)
+  const loaded = await held()
+  const embeddings = await model.encodeTexts(['a swan', 'a teapot'])
+  const after = await held()
+  expect(embeddings.length).toBe(16)
+  expect(loaded - before, 'with the image tower').toBeLessThan(megabytes / 10)
+  expect(after - loaded, 'after texts').toBeLessThan(megabytes / 10)
 })

@@ -2,8 +2,10 @@ import type { Runtime } from '../engine/runtime.js'
 import { Text2LiveError } from '../errors.js'
 import { createClip } from './clip.js'
 import { parseClipConfig } from './clipConfig.js'
+import type { ClipConfig } from './clipConfig.js'
 import { byteVocabulary, clipTokenizerJson } from './clipTokenizer.js'
 import { clipTextShapes, clipVisionShapes } from './clipWeights.js'
+import type { ReadWeights } from './clipWeights.js'
 import type { GuidanceModel, WeightTensor } from './guidance.js'
 import type { PositionMode } from './positionEmbedding.js'
 import { createTextTokenizer } from './textTokenizer.js'
@@ -32,12 +34,14 @@ export async function randomClip(
       `Expected text_config.vocab_size of at least 514 for a random CLIP (512 bytes, begin and end), it is ${vocabulary}. Raise it.`,
     )
   }
-  const shapes = new Map([...clipVisionShapes(parsed), ...clipTextShapes(parsed)])
   const tokenize = createTextTokenizer(clipTokenizerJson(byteVocabulary(vocabulary), ''), {}, contextLength, 'the random CLIP')
-  return createClip({
-    config: parsed, tokenize, runtime, positions,
-    read: names => Promise.resolve(new Map([...names].map(name => [name, randomWeight(name, shapes.get(name)!, seed)]))),
-  })
+  return createClip({ config: parsed, tokenize, runtime, positions, read: randomClipWeights(parsed, seed) })
+}
+
+/** The weights of `randomClip`, made anew whenever they are read. */
+export function randomClipWeights(config: ClipConfig, seed: number): ReadWeights {
+  const shapes = new Map([...clipVisionShapes(config), ...clipTextShapes(config)])
+  return names => Promise.resolve(new Map([...names].map(name => [name, randomWeight(name, shapes.get(name)!, seed)])))
 }
 
 /** Norms around 1, biases and embeddings small, matrices such that a unit input gives a unit output. */
@@ -53,7 +57,7 @@ function randomWeight(name: string, shape: readonly number[], seed: number): Wei
 }
 
 /** Numbers in [0, 1) by mulberry32, one stream per seed and name: 150 million of them take about a second. */
-function uniform(seed: number, name: string): () => number {
+export function uniform(seed: number, name: string): () => number {
   let state = 2166136261 ^ seed
   for (let i = 0; i < name.length; i++) state = Math.imul(state ^ name.charCodeAt(i), 16777619)
   return () => {

@@ -30,6 +30,16 @@ describe('CLIP byte-pair encoding', () => {
   })
 })
 
+describe('lower case', () => {
+  it("is each character's own, as for Hugging Face: no final sigma", async () => {
+    const starter = new URL('../../models/starter/', import.meta.url)
+    const [json, config] = await Promise.all(['tokenizer.json', 'tokenizer_config.json'].map(async name => JSON.parse(await readFile(new URL(name, starter), 'utf8')) as unknown))
+    const tokenize = createTextTokenizer(json, config, 77, 'starter')
+    expect(tokenize('ΣΑΣ').ids).toEqual([101, 1173, 14608, 29733, 102])
+    expect(tokenize('ΌΣΟΣ ΟΣ.').ids).toEqual([101, 1169, 29733, 29730, 29733, 1169, 29733, 1012, 102])
+  })
+})
+
 describe('a text that does not fit', () => {
   const short = createTextTokenizer(clipTokenizerJson(vocab, merges), {}, 5, 'clipTokenizer')
 

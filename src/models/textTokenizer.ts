@@ -137,7 +137,8 @@ function asReference(step: unknown): unknown {
   if ('normalizers' in step && Array.isArray(step.normalizers)) return { ...step, normalizers: step.normalizers.map(asReference) }
   if ('pretokenizers' in step && Array.isArray(step.pretokenizers)) return { ...step, pretokenizers: step.pretokenizers.map(asReference) }
   if (!('type' in step)) return step
-  if (step.type === 'Lowercase') return { type: 'Sequence', normalizers: [{ type: 'Replace', pattern: { String: 'Σ' }, content: 'σ' }, step] }
+  const makesLower = step.type === 'Lowercase' || (step.type === 'BertNormalizer' && 'lowercase' in step && step.lowercase === true)
+  if (makesLower) return { type: 'Sequence', normalizers: [{ type: 'Replace', pattern: { String: 'Σ' }, content: 'σ' }, step] }
   const looksForWords = step.type === 'ByteLevel' && (!('use_regex' in step) || step.use_regex === true)
   if (!looksForWords || ('add_prefix_space' in step && step.add_prefix_space === true)) return step
   return { type: 'Sequence', pretokenizers: [byteLevelWords, { ...step, use_regex: false }] }

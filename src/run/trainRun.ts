@@ -147,7 +147,10 @@ class RunSession {
     const { settings, input, signal } = this.#plan
     const finished = trainer.step >= settings.steps
     await this.#checkpoint(trainer)
-    const files = await makeOutputs(input, await trainer.layer(), this.#steps)
+    const layer = await trainer.layer()
+    // Pictures of the photo's own size need the memory that the guidance model and its graphs hold.
+    await trainer.dispose()
+    const files = await makeOutputs(input, layer, this.#steps)
     if (this.#folder !== null) await writeOutputs(this.#folder, files, this.emit)
     const ending = { step: trainer.step, steps: settings.steps, seconds: (performance.now() - this.#started) / 1000, ...this.#place() }
     if (finished) this.emit({ type: 'done', ...ending })

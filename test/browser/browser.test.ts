@@ -3,8 +3,10 @@ import { fileURLToPath } from 'node:url'
 import { type Browser, type Page as Tab, chromium } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { createNodeRuntime } from '../../src/engine/node/createNodeRuntime.js'
+import { createBundledTokenizer } from '../../src/models/bundledTokenizer.js'
 import { loadGuidance } from '../../src/models/loadGuidance.js'
 import { folderSource } from '../../src/models/node/folderSource.js'
+import { readBundledVocabulary } from '../../src/models/node/readBundledVocabulary.js'
 import { differingLosses, tinyClip, twoSteps } from '../support/twoSteps.js'
 import type { Page } from './page.js'
 import { servePage } from './servePage.js'
@@ -43,6 +45,14 @@ describe.skipIf(!present)('the core in Chromium', () => {
   })
 
   it('may use threads', async () => expect(await tab.evaluate(() => page.isolated)).toBe(true))
+
+  it("tokenizes as CLIP's own tokenizer does", async () => {
+    const texts = ["swan rubik's cube!", 'caf\u00c3\u00a9 &amp; &eacute;t&#233; \ufb01re ΣΑΣ', '👩‍🚀 你好']
+    const node = await createBundledTokenizer(await readBundledVocabulary())
+    const ids = await tab.evaluate((asked) => page.tokenize(asked), texts)
+    expect(ids[0]).toEqual([49406, 12530, 27856, 330, 568, 11353, 256, 49407])
+    expect(ids).toEqual(texts.map((text) => node(text).ids))
+  })
 
   it('has every op of the oracle on WebAssembly', async () => {
     const { count, failures } = await tab.evaluate(() => page.runOps('cpu'))

@@ -1,4 +1,4 @@
-import { type Device, type GivenOptions, type Runtime, createRuntime, fetchSource, loadGuidance } from '../../src/core.js'
+import { type Device, type GivenOptions, type Runtime, createBundledTokenizer, createRuntime, fetchSource, loadGuidance } from '../../src/core.js'
 import { readOpFixture } from '../ops/opFixture.js'
 import { runOpCase } from '../ops/runOpCase.js'
 import { type Losses, tinyClip, twoSteps } from '../support/twoSteps.js'
@@ -8,6 +8,8 @@ export interface Page {
   readonly isolated: boolean
   /** Mismatches with the oracle by case: every op whose name `ops` holds, or all. */
   runOps(device: Device, ops?: readonly string[]): Promise<{ count: number; failures: string[] }>
+  /** Token ids by CLIP's own tokenizer. */
+  tokenize(texts: readonly string[]): Promise<(readonly number[])[]>
   runSteps(device: Device, model: 'starter' | 'tinyClip', options: GivenOptions): Promise<Losses[]>
 }
 
@@ -35,6 +37,12 @@ const page: Page = {
       }
     }
     return { count: cases.length, failures }
+  },
+
+  async tokenize(texts) {
+    const vocabulary = await fetch('/models/clip-bpe/bpe_simple_vocab_16e6.txt.gz')
+    const tokenizer = await createBundledTokenizer(new Uint8Array(await vocabulary.arrayBuffer()))
+    return texts.map((text) => tokenizer(text).ids)
   },
 
   async runSteps(device, model, options) {

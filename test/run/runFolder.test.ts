@@ -47,6 +47,13 @@ function computed(folder: string): Record<string, unknown> {
   }
 }
 
+test('the trainer gives back its memory before the pictures of full size are made', async () => {
+  const picturesThen: boolean[] = []
+  await run(basics(), { onDispose: () => picturesThen.push(existsSync(at('run', 'composite.png'))) })
+  expect(existsSync(at('run', 'composite.png'))).toBe(true)
+  expect(picturesThen[0]).toBe(false)
+})
+
 test('a run leaves every file that it promises, and says each step', async () => {
   const { events, result, types } = await run(basics())
   expect(readdirSync(at('run')).sort()).toEqual(['alpha.png', 'checkpoint.safetensors', 'composite.png', 'config.yaml', 'edit-on-greenscreen.png', 'edit.png',

@@ -10,7 +10,7 @@ function draw(seed, step, i) {
   return x / 2 ** 32
 }
 
-export const toyTrainer = ({ delay = 0, nanAt = 0, onStep = () => undefined } = {}) => async ({ photo, settings, state }, notice) => {
+export const toyTrainer = ({ delay = 0, nanAt = 0, onStep = () => undefined, onDispose = () => undefined } = {}) => async ({ photo, settings, state }, notice) => {
   notice({ type: 'model-loading', guidance: settings.guidance[0] })
   let step = state?.step ?? 0
   const numbers = state ? state.tensors.numbers.data.slice() : Float32Array.from({ length: count }, (_, i) => draw(settings.seed, -1, i))
@@ -32,6 +32,6 @@ export const toyTrainer = ({ delay = 0, nanAt = 0, onStep = () => undefined } = 
       return { width: photo.width, height: photo.height, channels: 4, data }
     },
     async state() { return { step, tensors: { numbers: { shape: [count], data: numbers.slice() } } } },
-    async dispose() {},
+    async dispose() { onDispose() },
   }
 }
