@@ -34,6 +34,18 @@ test('on a terminal one line is written over and never wider than the terminal',
   for (const line of text.split(/\r\u001b\[K|\n/)) expect(line.length).toBeLessThan(60)
 })
 
+test('a download is one line on a terminal, and a line for each tenth of it elsewhere', () => {
+  const at = (bytes: number): RunEvent => ({
+    type: 'model-download', model: 'a/clip', file: 'model.safetensors', bytes: bytes * 1e6, total: 605e6, secondsLeft: bytes === 0 ? null : (605 - bytes) / 5,
+  })
+  const events = Array.from({ length: 122 }, (_, i) => at(5 * i))
+  expect(reported(events, textReporter, true).split('\n')).toHaveLength(2)
+  const lines = reported(events, textReporter, false).trim().split('\n')
+  expect(lines).toHaveLength(11)
+  expect(lines[1]).toBe('a/clip  65 of 605 MB  1m 48s left  model.safetensors')
+  expect(lines.at(-1)).toBe('a/clip  605 of 605 MB')
+})
+
 test('NDJSON is one object a line, without the bytes of a preview', () => {
   const lines = reported([step(1), { type: 'preview', step: 1, path: 'p.png', png: new Uint8Array(9) }], jsonReporter, false).trim().split('\n')
   expect(lines.map((line) => JSON.parse(line) as unknown)).toEqual([step(1), { type: 'preview', step: 1, path: 'p.png' }])

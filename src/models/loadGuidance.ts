@@ -9,7 +9,7 @@ import { clipTokenizerJson } from './clipTokenizer.js'
 import { clipTextShapes, clipVisionShapes } from './clipWeights.js'
 import type { FileSource } from './fileSource.js'
 import type { GuidanceModel, Normalisation } from './guidance.js'
-import { openAiTokens, openAiVocabulary } from './modelFiles.js'
+import { normalisationFile, openAiTokens, openAiVocabulary } from './modelFiles.js'
 import type { PositionMode } from './positionEmbedding.js'
 import { loadStarter } from './starter.js'
 import { createTextTokenizer } from './textTokenizer.js'
@@ -122,9 +122,9 @@ async function tokenizerJsonOf(source: FileSource): Promise<unknown> {
   )
 }
 
-/** `preprocessor_config.json` may name other means than OpenAI's. */
+/** The file may name other means than OpenAI's. */
 async function normalisationOf(source: FileSource): Promise<Normalisation> {
-  const name = 'preprocessor_config.json'
+  const name = normalisationFile
   if ((await source.size(name)) === null) return clipNormalisation
   const rgb = z.tuple([z.number(), z.number(), z.number()])
   const { mean, std } = clipNormalisation

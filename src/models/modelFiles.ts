@@ -1,5 +1,8 @@
+/** Means and deviations of the pixels, where they are not OpenAI's. */
+export const normalisationFile = 'preprocessor_config.json'
+
 /** Of a repository in the Hugging Face layout, what describes a model beside its weights. */
-const descriptions = ['config.json', 'preprocessor_config.json', 'tokenizer_config.json', 'tokenizer.json', 'vocab.json', 'merges.txt']
+const descriptions = ['config.json', normalisationFile, 'tokenizer_config.json', 'tokenizer.json', 'vocab.json', 'merges.txt']
 
 /** In the order in which they are preferred. */
 const weightFiles = ['model.safetensors', 'pytorch_model.bin']

@@ -79,8 +79,9 @@ export const imageOptions = {
     help: 'CPU threads; another number of threads changes the last digits',
   },
   guidance: {
-    type: 'paths', group: 'run', preset: false, default: ['starter'], example: './clip-vit-base-patch32',
-    help: 'image-text model: "starter" (embedded) or a folder with a CLIP in the Hugging Face layout; repeat to average the losses of several',
+    type: 'paths', group: 'run', preset: false, default: ['starter'], example: 'openai/clip-vit-base-patch32',
+    help: 'image-text model: "starter" (embedded), a known name or owner/name of the hub (fetched once), a folder with a CLIP in the Hugging Face layout, '
+      + 'or a .pt file of OpenAI\'s; repeat to average the losses of several',
   },
   config: {
     type: 'paths', group: 'run', preset: false, default: [], command: true, example: 'golden_horse.yaml',

@@ -12,7 +12,7 @@ import { openGuidance } from './buildTrainer.js'
 import { outputFiles } from './events.js'
 import { chooseDevice } from './probeDevice.js'
 import { assertRun, readRun } from './resumeRun.js'
-import { drawSeed } from './startRun.js'
+import { drawSeed, portableGuidance } from './startRun.js'
 import { variationFolder } from './variations.js'
 
 /** `mask` is where the edit should be; without `guidance`, the models of the run judge. */
@@ -43,7 +43,8 @@ export async function scoreRun(path: string, options: ScoreOptions = {}): Promis
   await assertRun(path)
   const { settings, seeds } = await readRun(inFolder(path))
   const folders = seeds === 1 ? [path] : Array.from({ length: seeds }, (_, i) => join(path, variationFolder(settings.seed + i)))
-  const judge = resolveSettings([settings, { ...options, mask: null }], drawSeed)
+  const resolved = resolveSettings([settings, { ...options, mask: null }], drawSeed)
+  const judge = { ...resolved, guidance: resolved.guidance.map(portableGuidance) }
   const runtime = createNodeRuntime({ device: await chooseDevice(judge.device), ...(judge.threads > 0 ? { threads: judge.threads } : {}) })
   const models = await openGuidance(judge, runtime)
   const reports: ScoreReport[] = []

@@ -61,10 +61,10 @@ function portable(settings: ImageSettings, input: ImageInput, device: ImageSetti
   }
 }
 
-/** A path is made absolute, a name stays a name. */
-function portableGuidance(value: string): string {
+/** One name for one model, wherever it is read: a path is made absolute, another name of a known model becomes that of its repository. */
+export function portableGuidance(value: string): string {
   const name = readModelName(value)
-  return name.kind === 'path' ? resolve(name.path) : value
+  return name.kind === 'path' ? resolve(name.path) : name.kind === 'repo' ? name.repo : value
 }
 
 function announce(settings: ImageSettings, layers: readonly GivenOptions[], emit: Emit): void {

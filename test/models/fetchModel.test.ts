@@ -70,6 +70,25 @@ describe('a model is fetched once', () => {
     expect(hub.requests).toEqual([])
   })
 
+  it('to the last file that it is read from, also where another program left some out; a model that never had it is asked for once', async () => {
+    await open()
+    await rm(folder('snapshots', hub.commit, 'preprocessor_config.json'))
+    const fetched = hub.commit
+    hub.requests.length = 0
+    expect((await open(repo, { HF_HUB_OFFLINE: '1' })).location).toBe(folder('snapshots', fetched))
+    await open()
+    await expectWhole()
+    expect(hub.requests[0]).toContain(`/revision/${fetched}`)
+    expect(bytesAsked()).toEqual([])
+
+    await hub.close()
+    hub = await startHub(new Map([['some/clip', new Map([...files].filter(([name]) => name !== 'preprocessor_config.json'))]]))
+    await open('some/clip')
+    hub.requests.length = 0
+    await open('some/clip')
+    expect(hub.requests).toEqual([])
+  })
+
   it('from another server where the hub sends us there, which is told no token', async () => {
     const store = await startHub(new Map([[repo, files]]))
     hub.redirectTo = store.endpoint

@@ -73,7 +73,7 @@ export async function startHub(repos: ReadonlyMap<string, Files>, token: string 
       await sendFile(response, plain, url.pathname, request.headers.range)
       return
     }
-    const info = /^\/api\/models\/([^/]+\/[^/]+)\/revision\/main$/.exec(url.pathname)
+    const info = /^\/api\/models\/([^/]+\/[^/]+)\/revision\/(?:main|[0-9a-f]{40})$/.exec(url.pathname)
     const paths = /^\/api\/models\/([^/]+\/[^/]+)\/paths-info\/(\w+)$/.exec(url.pathname)
     const resolve = /^\/([^/]+\/[^/]+)\/resolve\/(\w+)\/(.+)$/.exec(url.pathname)
     const files = repos.get((info ?? paths ?? resolve)?.[1] ?? '')

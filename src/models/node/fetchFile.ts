@@ -7,7 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { Text2LiveError } from '../../errors.js'
 import { writeError } from '../../media/node/atomicWrite.js'
 import { holderText, takeLock, type ProcessLock } from '../../media/node/processLock.js'
-import { ConnectionFailure, patiently, stopped, type Patience } from './steadyFetch.js'
+import { ConnectionFailure, longestPause, patiently, stopped, type Patience } from './steadyFetch.js'
 
 /** What a file must be: SHA-256 for large files, git's object id for small ones. */
 export type Digest = { readonly kind: 'sha256' | 'git'; readonly hex: string }
@@ -71,18 +71,22 @@ export async function fetchFile(file: WantedFile, options: FetchFileOptions): Pr
 }
 
 /** @returns null once another process has fetched the file */
-async function waitForLock(file: WantedFile, { signal, onBytes }: FetchFileOptions): Promise<ProcessLock | null> {
-  for (let holder = ''; ;) {
+async function waitForLock(file: WantedFile, { patience, signal, onBytes }: FetchFileOptions): Promise<ProcessLock | null> {
+  for (let [bytes, grew] = [-1, performance.now()]; ;) {
     const taken = await takeLock(file.lock)
     if (taken !== null && 'release' in taken) return taken
     if (signal?.aborted === true) throw stopped()
-    const done = await sizeOf(file.path)
-    if (done !== null) return null
-    onBytes(await sizeOf(partOf(file.path)) ?? 0)
-    holder = taken === null ? holder : holderText(taken)
+    if (await sizeOf(file.path) !== null) return null
+    const there = await sizeOf(partOf(file.path)) ?? 0
+    if (there !== bytes) [bytes, grew] = [there, performance.now()]
+    onBytes(there)
+    if (performance.now() - grew > 1000 * (longestPause + patience.stallSeconds)) throw stuck(file, taken === null ? 'another process' : holderText(taken))
     await sleep(watchInterval)
   }
 }
+
+const stuck = (file: WantedFile, holder: string): Text2LiveError => new Text2LiveError('DOWNLOAD_FAILED',
+  `${holder} has been fetching ${file.name}, and got no further for minutes. End it and try again. If no such process runs, delete ${file.lock}.`)
 
 async function fetchPart(file: WantedFile, part: string, { patience, signal, onBytes }: FetchFileOptions): Promise<void> {
   const handle = await open(part, 'a').catch((cause: unknown) => { throw writeError(part, cause) })

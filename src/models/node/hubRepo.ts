@@ -1,10 +1,10 @@
 import { downloadFile, HubApiError, modelInfo, pathsInfo } from '@huggingface/hub'
 import { link, mkdir, readdir, readFile, symlink, copyFile, lstat, rm } from 'node:fs/promises'
-import { dirname, join, relative } from 'node:path'
+import { basename, dirname, join, relative } from 'node:path'
 import { Text2LiveError } from '../../errors.js'
 import { atomicWrite, writeError } from '../../media/node/atomicWrite.js'
 import { nearestModel } from '../knownModels.js'
-import { missingFiles, modelFiles, wantedFiles } from '../modelFiles.js'
+import { missingFiles, modelFiles, normalisationFile, wantedFiles } from '../modelFiles.js'
 import { fetchFile, sizeOf, type Digest } from './fetchFile.js'
 import type { HubEnvironment } from './hubEnvironment.js'
 import { countProgress, type OnProgress } from './modelProgress.js'
@@ -34,12 +34,15 @@ export interface RemoteFile {
  */
 export async function fetchRepo(repo: string, options: FetchModelOptions, refresh = false): Promise<string> {
   const { environment } = options
-  const cached = await cachedSnapshot(environment.cache, repo)
-  if (cached !== null && !refresh) return cached
+  const cached = refresh ? null : await cachedSnapshot(environment.cache, repo)
+  const complete = cached !== null && (environment.offline || await isComplete(environment.cache, repo, cached))
+  if (complete) return cached
   if (environment.offline) throw offline(repo, environment, 'HF_HUB_OFFLINE is set')
   try {
-    return await download(repo, options)
+    return await download(repo, options, cached === null ? 'main' : basename(cached))
   } catch (error) {
+    // What is missing may well not exist; the model itself is whole.
+    if (cached !== null && error instanceof ConnectionFailure && error.unreachable) return cached
     if (error instanceof ConnectionFailure && error.unreachable) throw offline(repo, environment, error.message)
     throw coded(error, repo, environment)
   }
@@ -55,18 +58,34 @@ export async function cachedSnapshot(cache: string, repo: string): Promise<strin
   return missingFiles(await filesIn(snapshot)).length === 0 ? snapshot : null
 }
 
+/**
+ * Another program may have put a model here without the files that it had no use for. What the repository does not have either is marked as all programs
+ * of the ecosystem do: by an empty file in `.no_exist/<commit>`.
+ */
+async function isComplete(cache: string, repo: string, snapshot: string): Promise<boolean> {
+  const absent = join(repoFolder(cache, repo), '.no_exist', basename(snapshot), normalisationFile)
+  return await sizeOf(join(snapshot, normalisationFile)) !== null || await sizeOf(absent) !== null
+}
+
+/** @param present the files that the repository has at `commit` */
+export async function markAbsent(folder: string, commit: string, present: ReadonlySet<string>): Promise<void> {
+  if (present.has(normalisationFile)) return
+  await mkdir(join(folder, '.no_exist', commit), { recursive: true })
+  await atomicWrite(join(folder, '.no_exist', commit, normalisationFile), '')
+}
+
 /** Which of the files that we read are in a folder, links to nothing left out. */
 export async function filesIn(folder: string): Promise<Set<string>> {
   const sizes = await Promise.all(modelFiles.map(name => sizeOf(join(folder, name))))
   return new Set(modelFiles.filter((_, i) => sizes[i] !== null))
 }
 
-async function download(repo: string, options: FetchModelOptions): Promise<string> {
+async function download(repo: string, options: FetchModelOptions, revision: string): Promise<string> {
   const { environment, signal, onProgress = () => undefined } = options
   const { cache } = environment
   const patience = options.patience ?? { stallSeconds: environment.stallSeconds }
   const hub = connectHub(repo, environment, patience, signal)
-  const { commit, files } = await listFiles(repo, hub)
+  const { commit, files } = await listFiles(repo, hub, revision)
   const folder = repoFolder(cache, repo)
   const snapshot = join(folder, 'snapshots', commit)
   const total = files.reduce((sum, { size }) => sum + size, 0)
@@ -87,15 +106,18 @@ async function download(repo: string, options: FetchModelOptions): Promise<strin
     before += size
     await linkBlob(blob, join(snapshot, path))
   }
-  await mkdir(join(folder, 'refs'), { recursive: true })
-  await atomicWrite(join(folder, 'refs', 'main'), commit)
+  await markAbsent(folder, commit, new Set(files.map(({ path }) => path)))
+  if (revision === 'main') {
+    await mkdir(join(folder, 'refs'), { recursive: true })
+    await atomicWrite(join(folder, 'refs', 'main'), commit)
+  }
   progress.done(files.at(-1)!.path)
   return snapshot
 }
 
 interface Hub {
-  /** The newest commit of a repository and the names of its files. */
-  head(): Promise<{ commit: string; names: Set<string> }>
+  /** The commit that a branch (or a commit) names, and the names of its files. */
+  head(revision: string): Promise<{ commit: string; names: Set<string> }>
   describe(commit: string, paths: string[]): Promise<RemoteFile[]>
   open(commit: string, path: string, start: number): Promise<AsyncIterable<Uint8Array>>
 }
@@ -114,8 +136,8 @@ function connectHub(repo: string, environment: HubEnvironment, patience: Patienc
     }
   })
   return {
-    async head() {
-      const { sha, filePaths } = await call(fetch => modelInfo({ name: repo, revision: 'main', hubUrl, fetch, additionalFields: ['sha', 'filePaths'] }))
+    async head(revision) {
+      const { sha, filePaths } = await call(fetch => modelInfo({ name: repo, revision, hubUrl, fetch, additionalFields: ['sha', 'filePaths'] }))
       // Both become names in the cache.
       if (!/^[0-9a-f]{40}$/.test(sha)) throw unreadable(repo, hubUrl, 'no commit')
       return { commit: sha, names: new Set(filePaths) }
@@ -153,8 +175,8 @@ async function* readAll(stream: ReadableStream<Uint8Array>, failure: () => unkno
   }
 }
 
-async function listFiles(repo: string, hub: Hub): Promise<{ commit: string; files: RemoteFile[] }> {
-  const { commit, names } = await hub.head()
+async function listFiles(repo: string, hub: Hub, revision: string): Promise<{ commit: string; files: RemoteFile[] }> {
+  const { commit, names } = await hub.head(revision)
   const missing = missingFiles(names)
   if (missing.length > 0) {
     throw new Text2LiveError('GUIDANCE_INVALID',

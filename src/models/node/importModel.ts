@@ -7,7 +7,7 @@ import type { FileSource } from '../fileSource.js'
 import { openClip } from '../loadGuidance.js'
 import { missingFiles, modelFiles, wantedFiles } from '../modelFiles.js'
 import { requireRoom, sizeOf, startHash } from './fetchFile.js'
-import { cachedSnapshot, linkBlob, repoFolder } from './hubRepo.js'
+import { cachedSnapshot, linkBlob, markAbsent, repoFolder } from './hubRepo.js'
 import { openPath } from './openModelSource.js'
 
 export interface ImportedModel {
@@ -74,6 +74,7 @@ async function copyInto(repo: string, source: FileSource, names: readonly string
     if (await sizeOf(blob) !== file.size) await copyBlob(source, file, blob)
     await linkBlob(blob, join(snapshot, file.name))
   }
+  await markAbsent(folder, commit, new Set(names))
   await mkdir(join(folder, 'refs'), { recursive: true })
   await atomicWrite(join(folder, 'refs', 'main'), commit)
   return { name: repo, folder: snapshot, bytes }

@@ -1,4 +1,4 @@
-/** How far the download of a model is; comes about once a second. */
+/** How far the download of a model is; comes with each file and about once a second. */
 export interface ModelProgress {
   readonly type: 'model-download'
   /** The name it was asked for by. */
@@ -22,11 +22,13 @@ const memory = 10
 /** Counts the bytes of one model over its files. */
 export function countProgress(model: string, total: number, onProgress: OnProgress): { at(file: string, bytes: number): void; done(file: string): void } {
   let reported = -Infinity
+  let current = ''
   const seen: { time: number; bytes: number }[] = []
   const at = (file: string, bytes: number, always = false): void => {
     const time = performance.now()
-    if (!always && time - reported < interval) return
+    if (!always && file === current && time - reported < interval) return
     reported = time
+    current = file
     seen.push({ time, bytes })
     while (seen.length > 2 && time - seen[1]!.time > memory * 1000) seen.shift()
     const first = seen[0]!

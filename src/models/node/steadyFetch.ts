@@ -38,7 +38,7 @@ export interface SteadyFetch {
 
 const passing = new Set([408, 425, 429, 500, 502, 503, 504])
 /** A server that asks for a longer pause than this is given up at once, seconds. */
-const longestPause = 300
+export const longestPause = 300
 
 /**
  * The `fetch` that the hub client is given. It waits and asks again while the server is busy (429, 5xx; `Retry-After` is kept), ends a connection that
