@@ -13,6 +13,8 @@ const LARGEST_ENLARGEMENT = 3.5
 /** Windows of the guided filter, as shares of the short side, and their squared contrasts: first wide, then to the edge. */
 const WIDE = { radius: 1 / 16, epsilon: 0.05 ** 2 } as const
 const NARROW = { radius: 1 / 40, epsilon: 0.02 ** 2 } as const
+/** How far above the threshold between object and rest a place must answer to count as the object: a miss costs less than an edit on the ground. */
+const MARGIN = 0.1
 /** Slope of the logistic curve that raises the map's contrast. */
 const STEEPNESS = 10
 
@@ -29,7 +31,7 @@ export interface RelevancyQuestion {
  */
 export async function relevancyMap(photo: FloatImage, questions: readonly RelevancyQuestion[], runtime: Runtime): Promise<FloatImage> {
   const { width, height } = photo
-  const rough = await roughRelevancy(photo, questions, runtime)
+  const rough = centred(await roughRelevancy(photo, questions, runtime))
   const filtered = (map: FloatImage, { radius, epsilon }: { radius: number; epsilon: number }) =>
     guidedFilter(photo, map, Math.max(2, Math.round(Math.min(width, height) * radius)), epsilon)
   const prior = withContrast(stretched(filtered(rough, WIDE)))
@@ -109,6 +111,34 @@ function stretched(map: FloatImage): FloatImage {
   }
   const range = high - low
   return { ...map, data: map.data.map((x) => (range > 0 ? (x - low) / range : 0)) }
+}
+
+/**
+ * The map with the threshold between its low and its high values, where that lies above 1/2, brought down to 1/2. A stretched map of a small object, or of
+ * one that the model hardly knows, is above 1/2 on half of the photo: only the gap between both kinds of places tells the object.
+ */
+function centred(map: FloatImage): FloatImage {
+  const threshold = Math.min(Math.max(otsuThreshold(map.data) + MARGIN, 0.5), 0.85)
+  const exponent = Math.log(0.5) / Math.log(threshold)
+  return { ...map, data: map.data.map((x) => x ** exponent) }
+}
+
+/** The value in [0, 1] that splits numbers into two classes of the largest variance between them (Otsu 1979). */
+function otsuThreshold(values: Float32Array): number {
+  const bins = 256
+  const counts = new Float64Array(bins)
+  for (const x of values) counts[Math.min(bins - 1, Math.floor(x * bins))]! += 1
+  const total = counts.reduce((sum, count, bin) => sum + count * bin, 0)
+  let [below, sumBelow, most, at] = [0, 0, -1, bins / 2]
+  counts.forEach((count, bin) => {
+    below += count
+    sumBelow += count * bin
+    const above = values.length - below
+    if (below === 0 || above === 0) return
+    const variance = below * above * (sumBelow / below - (total - sumBelow) / above) ** 2
+    if (variance > most) [most, at] = [variance, bin]
+  })
+  return (at + 0.5) / bins
 }
 
 /** Values clamped to [0, 1] and sent through a logistic curve that keeps 0, 1/2 and 1. */
