@@ -48,7 +48,7 @@ switch (command) {
     const config = readStarterConfig(values.config)
     const pool = await openPool({ plan, store: new FeatureStore(features()), parts: need('parts'), texts: join(need('work'), 'texts'), config, cleanOnly: values.clean, threads, say })
     await trainHead({
-      config, pool, settings: { seed: 7, steps: Number(values.steps), warmup: 100, learningRate: 1e-3 }, checkpoint: checkpoint(), every: 50, threads, say,
+      config, pool, settings: { seed: 7, steps: Number(values.steps), warmup: Math.round(Number(values.steps) / 8), learningRate: 1e-3 }, checkpoint: checkpoint(), every: 50, threads, say,
     })
     break
   }
