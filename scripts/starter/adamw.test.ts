@@ -27,7 +27,7 @@ describe('AdamW', () => {
       { learningRate: scalar('learningRate'), meanCorrection: scalar('meanCorrection'), squareCorrection: scalar('squareCorrection') },
       { betas: fixture.betas, eps: fixture.eps, decay },
     )
-    let state = { parameter: data, mean: new Float32Array(data.length), square: new Float32Array(data.length) }
+    let state: Record<'parameter' | 'mean' | 'square', Float32Array> = { parameter: data, mean: new Float32Array(data.length), square: new Float32Array(data.length) }
     expect(fixture.steps).toHaveLength(5)
     for (const [k, { lr }] of fixture.steps.entries()) {
       const [b1, b2] = fixture.betas

@@ -1,7 +1,7 @@
-import { randomStream } from '../../src/engine/random.js'
+import { type RandomStream, randomStream } from '../../src/engine/random.js'
 import { toFloat32 } from '../../src/formats/toFloat32.js'
 import type { FeatureStore } from './featureStore.js'
-import { type Feeds, IMAGES, SCENE_CELLS, SENTENCE, batch } from './headTraining.js'
+import { type BatchSizes, type Feeds, SCENE_CELLS, SENTENCE } from './headTraining.js'
 import type { SentenceBank } from './sentences.js'
 import { type Phrase, type Shown, phrasesOf, relation, shownIn } from './texts.js'
 import { FEATURES } from './trunkFeatures.js'
@@ -19,7 +19,7 @@ export interface Pool {
   /** Views of each kind to draw from: the first so many. */
   readonly counts: Readonly<Record<ViewKind, number>>
   /** Tinted views by label: those of one label in several colours are drawn together. */
-  readonly tintedByLabel: readonly (readonly number[])[]
+  readonly tintedByLabel: ReadonlyMap<string, readonly number[]>
 }
 
 /** Cells that a region must fill to be one. */
@@ -30,69 +30,71 @@ const OUTSIDE = 0.15
 /** Share of the negative weight on cells that lies in the text's own scene. */
 const OWN_SCENE = 0.6
 
-export function tintedByLabel(plan: ViewPlan, count: number): number[][] {
+export function tintedByLabel(plan: ViewPlan, count: number): Map<string, number[]> {
   const groups = new Map<string, number[]>()
   for (let i = 0; i < count; i++) {
     const label = plan.pairs[plan.tintable[i]!]!.texts[0]!
-    groups.set(label, [...(groups.get(label) ?? []), i])
+    const group = groups.get(label)
+    if (group) group.push(i)
+    else groups.set(label, [i])
   }
-  return [...groups.values()]
+  return groups
 }
 
 interface Image { readonly shown: Shown; readonly phrase: Phrase; readonly weight: number }
 
 /** The inputs of step `step` but for the optimizer's: the same for the same seed and step. */
-export function drawBatch(pool: Pool, seed: number, step: number): Omit<Feeds, 'tokenMean' | 'tokenStd' | 'learningRate' | 'meanCorrection' | 'squareCorrection'> {
+export function drawBatch(pool: Pool, sizes: BatchSizes, seed: number, step: number): Omit<Feeds, 'tokenMean' | 'tokenStd' | 'learningRate' | 'meanCorrection' | 'squareCorrection'> {
   const { plan, store, sentences, counts } = pool
   const random = randomStream(seed, 'batch', step)
   const pick = <T>(list: readonly T[]): T => list[random.integer(0, list.length)]!
   const imageOf = (layer: Layer, weight: number): Image => ({ shown: shownIn(layer, plan), phrase: pick(phrasesOf(layer, plan)), weight })
   const images: Image[] = []
 
-  const views = new Float32Array(batch.views * batch.cellsPerView * FEATURES)
+  const views = new Float32Array(sizes.views * sizes.cellsPerView * FEATURES)
   const half = new Uint16Array(SCENE_CELLS * FEATURES)
-  const kinds = drawKinds(counts)
+  const kinds = drawKinds(counts, sizes.views)
   let group: number[] = []
   kinds.forEach((kind, v) => {
-    if (kind === 'tinted' && group.length === 0) group = drawGroup(pool, random.integer(0, counts.tinted), random.permutation)
+    if (kind === 'tinted' && group.length === 0) group = drawGroup(pool, random.integer(0, counts.tinted), random)
     const i = kind === 'tinted' ? group.pop()! : random.integer(0, counts[kind])
     images.push(imageOf(drawView(plan, kind, i).ground, 1))
     store.read(kind, i, half)
-    random.permutation(cellsOf(kind)).slice(0, batch.cellsPerView).forEach((cell, k) => copyCell(half, cell, views, v * batch.cellsPerView + k))
+    random.permutation(cellsOf(kind)).slice(0, sizes.cellsPerView).forEach((cell, k) => copyCell(half, cell, views, v * sizes.cellsPerView + k))
   })
 
-  const scenes = new Float32Array(batch.scenes * SCENE_CELLS * FEATURES)
-  const shares = new Float32Array(batch.scenes * batch.regions * SCENE_CELLS).fill(1 / SCENE_CELLS)
+  const scenes = new Float32Array(sizes.scenes * SCENE_CELLS * FEATURES)
+  const shares = new Float32Array(sizes.scenes * sizes.regions * SCENE_CELLS).fill(1 / SCENE_CELLS)
   const filled: Float32Array[] = []
-  for (let s = 0; s < batch.scenes; s++) {
+  for (let s = 0; s < sizes.scenes; s++) {
     const i = random.integer(0, counts.scene)
     const view = drawView(plan, 'scene', i)
     store.read('scene', i, half)
     for (let cell = 0; cell < SCENE_CELLS; cell++) copyCell(half, cell, scenes, s * SCENE_CELLS + cell)
     const regions = regionShares(view)
     const layers = [view.ground, ...view.pasted.map(({ layer }) => layer)]
-    for (let r = 0; r < batch.regions; r++) {
+    for (let r = 0; r < sizes.regions; r++) {
       const share = regions[r]
       const area = share?.reduce((sum, x) => sum + x, 0) ?? 0
       const seen = area >= SMALLEST_REGION
-      if (seen) shares.set(share!.map(x => x / area), (s * batch.regions + r) * SCENE_CELLS)
+      if (seen) shares.set(share!.map(x => x / area), (s * sizes.regions + r) * SCENE_CELLS)
       images.push(imageOf(layers[seen ? r : 0]!, seen ? 1 : 0))
       filled.push(share ?? new Float32Array(SCENE_CELLS))
     }
   }
 
-  const embedded = new Float32Array(IMAGES * SENTENCE)
+  const embedded = new Float32Array(images.length * SENTENCE)
   images.forEach(({ phrase }, i) => embedded.set(sentences.vector(phrase.text), i * SENTENCE))
-  return { views, scenes, shares, sentences: embedded, ...pairImages(images), ...pairCells(images.slice(batch.views), filled) }
+  return { views, scenes, shares, sentences: embedded, ...pairImages(images), ...pairCells(images.slice(sizes.views), filled, sizes) }
 }
 
 /** Which kind each whole view is of. */
-function drawKinds(counts: Pool['counts']): WholeKind[] {
+function drawKinds(counts: Pool['counts'], views: number): WholeKind[] {
   const there = (Object.keys(parts) as WholeKind[]).filter(kind => counts[kind] > 0)
   const sum = there.reduce((total, kind) => total + parts[kind], 0)
   let reached = 0
   return there.flatMap((kind, k) => {
-    const end = k === there.length - 1 ? batch.views : reached + Math.round((batch.views * parts[kind]) / sum)
+    const end = k === there.length - 1 ? views : reached + Math.round((views * parts[kind]) / sum)
     const some = Array.from({ length: end - reached }, () => kind)
     reached = end
     return some
@@ -100,10 +102,9 @@ function drawKinds(counts: Pool['counts']): WholeKind[] {
 }
 
 /** Up to four tinted views of the label that view `i` has. */
-function drawGroup({ tintedByLabel: groups, plan }: Pool, i: number, permutation: (n: number) => number[]): number[] {
-  const label = plan.pairs[plan.tintable[i]!]!.texts[0]!
-  const group = groups.find(([first]) => plan.pairs[plan.tintable[first!]!]!.texts[0] === label)!
-  return permutation(group.length).slice(0, 4).map(k => group[k]!)
+function drawGroup({ tintedByLabel: groups, plan }: Pool, i: number, random: RandomStream): number[] {
+  const group = groups.get(plan.pairs[plan.tintable[i]!]!.texts[0]!)!
+  return random.permutation(group.length).slice(0, 4).map(k => group[k]!)
 }
 
 function copyCell(half: Uint16Array, cell: number, into: Float32Array, row: number): void {
@@ -127,13 +128,13 @@ function pairImages(images: readonly Image[]): Pick<Feeds, 'positives' | 'ignore
 }
 
 /** Which regions' texts tell of which cells: [scenes * cells, scenes * regions], each positive and each negative part summing to 1. */
-function pairCells(regions: readonly Image[], filled: readonly Float32Array[]): Pick<Feeds, 'cellPositive' | 'cellNegative'> {
+function pairCells(regions: readonly Image[], filled: readonly Float32Array[], { scenes, regions: R }: BatchSizes): Pick<Feeds, 'cellPositive' | 'cellNegative'> {
   const T = regions.length
-  const C = batch.scenes * SCENE_CELLS
+  const C = scenes * SCENE_CELLS
   const cellPositive = new Float32Array(C * T)
   const cellNegative = new Float32Array(C * T)
   const sums = { positive: 0, own: 0, other: 0 }
-  const isOwn = (cell: number, t: number): boolean => Math.floor(cell / SCENE_CELLS) === Math.floor(t / batch.regions)
+  const isOwn = (cell: number, t: number): boolean => Math.floor(cell / SCENE_CELLS) === Math.floor(t / R)
   const between = regions.map(({ phrase }) => regions.map(({ shown }) => relation(phrase, shown)))
   for (let cell = 0; cell < C; cell++) {
     const scene = Math.floor(cell / SCENE_CELLS)
@@ -141,7 +142,7 @@ function pairCells(regions: readonly Image[], filled: readonly Float32Array[]): 
       if (regions[t]!.weight === 0) continue
       // Of all that stands in the cell, what does the text tell?
       let [tells, maybe] = [0, 0]
-      for (let r = scene * batch.regions; r < (scene + 1) * batch.regions; r++) {
+      for (let r = scene * R; r < (scene + 1) * R; r++) {
         const share = filled[r]![cell % SCENE_CELLS]!
         const found = r === t ? 'tells' : between[t]![r]!
         if (found === 'tells') tells += share

@@ -29,7 +29,10 @@ export class FeatureStore {
     mkdirSync(this.folder, { recursive: true })
     const path = join(this.folder, 'origin.json')
     const text = `${JSON.stringify(origin)}\n`
-    if (!existsSync(path)) return await atomicWrite(path, text)
+    if (!existsSync(path)) {
+      await atomicWrite(path, text)
+      return
+    }
     const found = readFileSync(path, 'utf8')
     if (found !== text) throw new Error(`${this.folder} holds features of other views: expected ${text.trim()}, found ${found.trim()}. Choose another --work folder.`)
   }

@@ -10,10 +10,14 @@ import { FEATURES } from './trunkFeatures.js'
 import { CELL, viewSizes } from './views.js'
 
 /** Sizes of a step: whole views, each by some of its cells; scenes, all of their cells; regions that a scene may have. */
-export const batch = { views: 448, cellsPerView: 12, scenes: 48, regions: 3 } as const
+export interface BatchSizes { readonly views: number; readonly cellsPerView: number; readonly scenes: number; readonly regions: number }
+
 export const SCENE_CELLS = (viewSizes.scene / CELL) ** 2
+
 /** Images in the contrast: the views and the scenes' regions. */
-export const IMAGES = batch.views + batch.scenes * batch.regions
+export function imageCount({ views, scenes, regions }: BatchSizes): number {
+  return views + scenes * regions
+}
 
 export const SENTENCE = 384
 /** Weight of the loss on cells beside the contrastive loss. */
@@ -43,42 +47,47 @@ export function initialParameters(config: StarterConfig, seed: number): Paramete
 }
 
 /** Inputs of a step besides the parameters and the optimizer's state. */
-export const feedShapes = {
-  views: [batch.views, batch.cellsPerView, FEATURES],
-  scenes: [batch.scenes, SCENE_CELLS, FEATURES],
-  /** What share each cell has in a region's mean: rows sum to 1, or are 0 where there is no such region. */
-  shares: [batch.scenes, batch.regions, SCENE_CELLS],
-  sentences: [IMAGES, SENTENCE],
-  positives: [IMAGES, IMAGES], ignored: [IMAGES, IMAGES], weights: [IMAGES],
-  cellPositive: [batch.scenes * SCENE_CELLS, batch.scenes * batch.regions], cellNegative: [batch.scenes * SCENE_CELLS, batch.scenes * batch.regions],
-  tokenMean: [FEATURES], tokenStd: [FEATURES],
-  learningRate: [], meanCorrection: [], squareCorrection: [],
-} as const
+export function feedShapes(sizes: BatchSizes) {
+  const { views, cellsPerView, scenes, regions } = sizes
+  const N = imageCount(sizes)
+  return {
+    views: [views, cellsPerView, FEATURES],
+    scenes: [scenes, SCENE_CELLS, FEATURES],
+    /** What share each cell has in a region's mean: rows sum to 1. */
+    shares: [scenes, regions, SCENE_CELLS],
+    sentences: [N, SENTENCE],
+    positives: [N, N], ignored: [N, N], weights: [N],
+    cellPositive: [scenes * SCENE_CELLS, scenes * regions], cellNegative: [scenes * SCENE_CELLS, scenes * regions],
+    tokenMean: [FEATURES], tokenStd: [FEATURES],
+    learningRate: [], meanCorrection: [], squareCorrection: [],
+  } satisfies Record<string, readonly number[]>
+}
 
-export type Feeds = { [K in keyof typeof feedShapes]: Float32Array }
+export type FeedName = keyof ReturnType<typeof feedShapes>
+export type Feeds = Record<FeedName, Float32Array>
 
 export interface TrainingGraph { readonly graph: Graph; readonly outputs: Record<string, Value> }
 
 /** One step: the losses, and every parameter p with its state `p mean` and `p square` after the update, as `new p`, ... */
-export function trainingGraph(config: StarterConfig, parameters: readonly Parameter[]): TrainingGraph {
+export function trainingGraph(config: StarterConfig, parameters: readonly Parameter[], sizes: BatchSizes): TrainingGraph {
   const graph = new Graph()
-  const feeds = Object.fromEntries(Object.entries(feedShapes).map(([name, shape]) => [name, graph.input(name, shape)])) as Record<keyof typeof feedShapes, Value>
+  const feeds = Object.fromEntries(Object.entries(feedShapes(sizes)).map(([name, shape]) => [name, graph.input(name, shape)])) as Record<FeedName, Value>
   const values = new Map(parameters.map(({ name, shape }) => [name, graph.input(name, shape)]))
   const w = (name: string): Value => name === 'head.token.mean' ? feeds.tokenMean : name === 'head.token.std' ? feeds.tokenStd : values.get(name)!
   const d = config.head.width
 
   const viewTokens = tokensOfCells(reshape(feeds.views, [-1, FEATURES]), config, w) // [V * cells, d]
   const sceneTokens = tokensOfCells(reshape(feeds.scenes, [-1, FEATURES]), config, w) // [P * 49, d]
-  const whole = reduceMean(reshape(viewTokens, [batch.views, batch.cellsPerView, d]), [1]) // [V, d]
-  const regions = matmul(feeds.shares, reshape(sceneTokens, [batch.scenes, SCENE_CELLS, d])) // [P, R, d]
-  const pooled = concat([whole, reshape(regions, [batch.scenes * batch.regions, d])], 0) // [N, d]
+  const whole = reduceMean(reshape(viewTokens, [sizes.views, sizes.cellsPerView, d]), [1]) // [V, d]
+  const regions = matmul(feeds.shares, reshape(sceneTokens, [sizes.scenes, SCENE_CELLS, d])) // [P, R, d]
+  const pooled = concat([whole, reshape(regions, [sizes.scenes * sizes.regions, d])], 0) // [N, d]
   const images = normalizeLength(gemm(pooled, w('head.proj.weight'), null, { transB: true })) // [N, D]
   const texts = normalizeLength(gemm(feeds.sentences, w('text_projection.weight'), null, { transB: true })) // [N, D]
   const scale = clip(exp(w('log_scale')), 1, LARGEST_SCALE)
   const contrastive = contrastiveLoss(images, texts, feeds, scale)
 
   const cells = gemm(sceneTokens, w('head.proj.weight'), null, { transB: true }) // [P * 49, D]
-  const regionTexts = slice(texts, { axes: [0], starts: [batch.views], ends: [IMAGES] })
+  const regionTexts = slice(texts, { axes: [0], starts: [sizes.views], ends: [imageCount(sizes)] })
   const located = cellLoss(cells, regionTexts, { positive: feeds.cellPositive, negative: feeds.cellNegative }, w('cell_slope'), w('cell_offset'))
   const total = add(contrastive, mul(located, LAMBDA_CELLS))
 

@@ -14,6 +14,8 @@ import { type ViewKind, planViews, viewKinds } from './views.js'
 /** The views of the shipped model. */
 const planned = { seed: 7, scenes: 24_000, cleanScenes: 10_000 }
 
+const sizes = { views: 448, cellsPerView: 12, scenes: 48, regions: 3 }
+
 const { positionals: [command], values } = parseArgs({
   allowPositionals: true,
   options: {
@@ -34,6 +36,12 @@ const say = (line: string): void => { process.stderr.write(`${line}\n`) }
 const features = (): string => join(need('work'), 'features')
 const checkpoint = (): string => join(need('work'), `${values.name}.safetensors`)
 const threads = Number(values.threads)
+/** Ctrl-C ends a training after the step at hand; the same command goes on with it. */
+const untilInterrupt = (): AbortSignal => {
+  const stop = new AbortController()
+  process.once('SIGINT', () => stop.abort())
+  return stop.signal
+}
 
 switch (command) {
   case 'features':
@@ -48,7 +56,7 @@ switch (command) {
     const config = readStarterConfig(values.config)
     const pool = await openPool({ plan, store: new FeatureStore(features()), parts: need('parts'), texts: join(need('work'), 'texts'), config, cleanOnly: values.clean, threads, say })
     await trainHead({
-      config, pool, settings: { seed: 7, steps: Number(values.steps), warmup: Math.round(Number(values.steps) / 8), learningRate: 1e-3 }, checkpoint: checkpoint(), every: 50, threads, say,
+      config, pool, settings: { seed: 7, steps: Number(values.steps), warmup: Math.round(Number(values.steps) / 8), learningRate: 1e-3, sizes }, checkpoint: checkpoint(), every: 50, threads, say, signal: untilInterrupt(),
     })
     break
   }
