@@ -41,13 +41,21 @@ export interface EvaluateOptions {
   /** Folder of films with masks; without it `frames` is left out. */
   readonly videos: string | undefined
   readonly threads: number
+  /** Told each figure as soon as it is known. */
+  readonly say: (line: string) => void
 }
 
-export async function evaluate({ model: path, pairs, videos, threads }: EvaluateOptions): Promise<Figures> {
+export async function evaluate({ model: path, pairs, videos, threads, say }: EvaluateOptions): Promise<Figures> {
   const runtime = createNodeRuntime({ device: 'cpu', threads })
   const model = await loadStarter(await folderSource(path), runtime)
-  const figures = { ...await retrieval(model, runtime, pairs), ...await zeroShot(model, runtime, pairs), scenes: await scenes(model, runtime, pairs) }
-  return videos === undefined ? figures : { ...figures, frames: await frames(model, runtime, videos) }
+  const told = <T extends object>(part: T): T => {
+    for (const [name, figure] of Object.entries(part)) say(`${name.padEnd(12)} ${typeof figure === 'number' ? figure.toFixed(3) : JSON.stringify(figure)}`)
+    return part
+  }
+  return {
+    ...told(await retrieval(model, runtime, pairs)), ...told(await zeroShot(model, runtime, pairs)), ...told({ scenes: await scenes(model, runtime, pairs) }),
+    ...(videos === undefined ? {} : told({ frames: await frames(model, runtime, videos) })),
+  }
 }
 
 async function retrieval(model: GuidanceModel, runtime: Runtime, pairs: string): Promise<Pick<Figures, 'rightFirst' | 'inFirstFive'>> {

@@ -50,7 +50,7 @@ export async function extractFeatures(options: ExtractOptions): Promise<void> {
   folder.close()
 }
 
-export function storeOrigin(plan: ViewPlan, parts: string): { seed: number; pairs: number; scenes: number; cleanScenes: number; trunk: string } {
+function storeOrigin(plan: ViewPlan, parts: string): { seed: number; pairs: number; scenes: number; cleanScenes: number; trunk: string } {
   const trunk = createHash('sha256').update(readFileSync(join(parts, 'trunk.safetensors'))).digest('hex')
   return { seed: plan.seed, pairs: plan.pairs.length, scenes: plan.scenes, cleanScenes: plan.cleanScenes, trunk }
 }

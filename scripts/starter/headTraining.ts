@@ -15,7 +15,7 @@ export interface BatchSizes { readonly views: number; readonly cellsPerView: num
 export const SCENE_CELLS = (viewSizes.scene / CELL) ** 2
 
 /** Images in the contrast: the views and the scenes' regions. */
-export function imageCount({ views, scenes, regions }: BatchSizes): number {
+function imageCount({ views, scenes, regions }: BatchSizes): number {
   return views + scenes * regions
 }
 

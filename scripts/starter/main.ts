@@ -64,8 +64,7 @@ switch (command) {
     await exportModel({ parts: need('parts'), checkpoint: checkpoint(), config: values.config, out: need('out') })
     break
   case 'evaluate': {
-    const figures = await evaluate({ model: values.model, pairs: need('pairs'), videos: values.videos, threads })
-    for (const [name, figure] of Object.entries(figures)) say(`${name.padEnd(12)} ${typeof figure === 'number' ? figure.toFixed(3) : JSON.stringify(figure)}`)
+    const figures = await evaluate({ model: values.model, pairs: need('pairs'), videos: values.videos, threads, say })
     process.stdout.write(`${JSON.stringify({ model: values.model, ...figures })}\n`)
     break
   }

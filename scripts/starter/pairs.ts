@@ -14,10 +14,10 @@ const row = z.object({
 
 /** One picture and what it shows. */
 export type Pair = z.infer<typeof row>
-export type Split = 'train' | 'heldout' | 'zeroshot'
+type Split = 'train' | 'heldout' | 'zeroshot'
 
 /** Sources whose licence is stated and permissive (sources.json): CC0, CC BY 4.0, MIT. The card of the model lists all. */
-export const cleanSources: ReadonlySet<string> = new Set(['caltech101', 'clothing-cc0', 'dreambooth', 'fashion', 'grocery', 'trashnet', 'weather4'])
+const cleanSources: ReadonlySet<string> = new Set(['caltech101', 'clothing-cc0', 'dreambooth', 'fashion', 'grocery', 'trashnet', 'weather4'])
 
 /** Pictures and texts of one split: `<split>.jsonl` beside the shards of JPEG files laid end to end. */
 export class PairFolder {

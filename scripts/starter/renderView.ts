@@ -42,7 +42,7 @@ async function renderLayer(layer: Layer, width: number, height: number, folder: 
 }
 
 /** A JPEG's pixels in [0, 1]. */
-export async function decode(pair: number, folder: PairFolder): Promise<FloatImage> {
+async function decode(pair: number, folder: PairFolder): Promise<FloatImage> {
   return await decodeJpeg(folder.jpeg(folder.pairs[pair]!))
 }
 
