@@ -127,7 +127,8 @@ async function frames(model: GuidanceModel, runtime: Runtime, videos: string): P
       const full = await decodeJpeg(readFileSync(join(videos, name, 'frames', `${frame}.jpg`)))
       const height = 288
       const width = Math.round((full.width * height) / full.height)
-      const photo = resize(full, width, height, { filter: 'bicubic', antialias: true })
+      // As a run reads its photo: whole levels, nothing beyond [0, 1].
+      const photo = resize(full, width, height, { filter: 'bilinear', antialias: true, round8: true })
       const mask = resize(await decodeJpeg(readFileSync(join(videos, name, 'masks', `${frame}.png`))), width, height, { filter: 'bilinear', antialias: true })
       const map = await relevancyMap(photo, texts, model, runtime)
       found.push(against(map, mask))
@@ -152,6 +153,7 @@ function against(map: FloatImage, mask: FloatImage): { curve: number; overlap: n
 
 /** Area under the ROC curve: the chance that one of `inside` is larger than one of `outside`; equal ones count half. */
 function curve(inside: readonly number[], outside: readonly number[]): number {
+  if ([...inside, ...outside].some(Number.isNaN)) throw new Error('an answer is no number')
   const all = [...inside.map(x => [x, 1] as const), ...outside.map(x => [x, 0] as const)].sort(([a], [b]) => a - b)
   let ranks = 0
   for (let from = 0; from < all.length;) {
