@@ -10,7 +10,7 @@ import { relevancyMap } from '../../src/method/relevancyMap.js'
 import { type GuidanceModel, bindWeights } from '../../src/models/guidance.js'
 import { loadStarter } from '../../src/models/starter.js'
 import { folderSource } from '../../src/models/node/folderSource.js'
-import { PairFolder, type Pair } from './pairs.js'
+import { type Pair, PairFolder, isClean } from './pairs.js'
 import { decodeJpeg, renderView } from './renderView.js'
 import { drawView, planViews, regionShares } from './views.js'
 
@@ -21,44 +21,50 @@ const templates = ['{}', 'a photo of {}', 'an image of {}', 'a photo of a {}', '
 /** Scenes of held-out pictures for the figure `scenes`. */
 const SCENES = 240
 
-export interface Figures {
-  /** Share of held-out pictures whose own text is the nearest, and among the nearest five, of all the distinct first texts. */
-  readonly rightFirst: number
-  readonly inFirstFive: number
-  /** Share of pictures whose nearest class is right. */
-  readonly objects: number
-  readonly materials: number
-  readonly colours: number
+/** What is measured, and what each part's figures say; all are shares of 1. */
+const measures = {
+  /**
+   * Held-out pictures: how often the picture's own text is the nearest, and among the nearest five, of all the distinct first texts; and the first of these for the pictures
+   * of clean sources alone, among the same texts.
+   */
+  heldout: retrieval,
+  /** How often the nearest class of the set `objects`, `materials`, `colours` is the right one. */
+  zeroshot: zeroShot,
   /** Held-out photos pasted on others: how often a cell inside answers the photo's text more than a cell outside (area under the ROC curve), mean over photos. */
-  readonly scenes: number
-  /** The same for pixels of film frames with masks, by the relevancy map of preset `fast`; and that map's overlap with the mask, at 1/2. */
-  readonly frames?: { readonly curve: number; readonly overlap: number }
+  scenes,
+  /** The same for pixels of film frames with masks, by the relevancy map of preset `fast`; and that map's overlap (IoU) with the mask, at 1/2. */
+  frames,
 }
+export type Measure = keyof typeof measures
+export const measureNames = Object.keys(measures) as Measure[]
 
 export interface EvaluateOptions {
   readonly model: string
   readonly pairs: string
-  /** Folder of films with masks; without it `frames` is left out. */
+  /** Folder of films with masks, for `frames`. */
   readonly videos: string | undefined
+  readonly measures: readonly Measure[]
   readonly threads: number
   /** Told each figure as soon as it is known. */
   readonly say: (line: string) => void
 }
 
-export async function evaluate({ model: path, pairs, videos, threads, say }: EvaluateOptions): Promise<Figures> {
+interface Subject { readonly model: GuidanceModel; readonly runtime: Runtime; readonly pairs: string; readonly videos: string | undefined }
+type Figures = Record<string, number>
+
+export async function evaluate({ model: path, pairs, videos, measures: asked, threads, say }: EvaluateOptions): Promise<Figures> {
   const runtime = createNodeRuntime({ device: 'cpu', threads })
-  const model = await loadStarter(await folderSource(path), runtime)
-  const told = <T extends object>(part: T): T => {
-    for (const [name, figure] of Object.entries(part)) say(`${name.padEnd(12)} ${typeof figure === 'number' ? figure.toFixed(3) : JSON.stringify(figure)}`)
-    return part
+  const subject: Subject = { model: await loadStarter(await folderSource(path), runtime), runtime, pairs, videos }
+  const figures: Figures = {}
+  for (const name of asked) {
+    const found = await measures[name](subject)
+    for (const [figure, value] of Object.entries(found)) say(`${figure.padEnd(16)} ${value.toFixed(3)}`)
+    Object.assign(figures, found)
   }
-  return {
-    ...told(await retrieval(model, runtime, pairs)), ...told(await zeroShot(model, runtime, pairs)), ...told({ scenes: await scenes(model, runtime, pairs) }),
-    ...(videos === undefined ? {} : told({ frames: await frames(model, runtime, videos) })),
-  }
+  return figures
 }
 
-async function retrieval(model: GuidanceModel, runtime: Runtime, pairs: string): Promise<Pick<Figures, 'rightFirst' | 'inFirstFive'>> {
+async function retrieval({ model, runtime, pairs }: Subject): Promise<Figures> {
   const folder = new PairFolder(pairs, 'heldout')
   const texts = [...new Set(folder.pairs.map(pair => pair.texts[0]!))]
   const [images, embedded] = [await embedPictures(folder, model, runtime), rows(unit(await model.encodeTexts(texts), model.embeddingWidth), model.embeddingWidth)]
@@ -68,10 +74,11 @@ async function retrieval(model: GuidanceModel, runtime: Runtime, pairs: string):
     return answers.filter(answer => answer > own).length
   })
   folder.close()
-  return { rightFirst: share(ranks.map(rank => rank === 0)), inFirstFive: share(ranks.map(rank => rank < 5)) }
+  const first = ranks.map(rank => rank === 0)
+  return { rightFirst: share(first), inFirstFive: share(ranks.map(rank => rank < 5)), cleanRightFirst: share(first.filter((_, i) => isClean(folder.pairs[i]!))) }
 }
 
-async function zeroShot(model: GuidanceModel, runtime: Runtime, pairs: string): Promise<Pick<Figures, 'objects' | 'materials' | 'colours'>> {
+async function zeroShot({ model, runtime, pairs }: Subject): Promise<Figures> {
   const folder = new PairFolder(pairs, 'zeroshot')
   const images = await embedPictures(folder, model, runtime)
   const D = model.embeddingWidth
@@ -90,7 +97,7 @@ async function zeroShot(model: GuidanceModel, runtime: Runtime, pairs: string): 
   return figures
 }
 
-async function scenes(model: GuidanceModel, runtime: Runtime, pairs: string): Promise<number> {
+async function scenes({ model, runtime, pairs }: Subject): Promise<Figures> {
   const folder = new PairFolder(pairs, 'heldout')
   const plan = planViews(folder.pairs, 0, { seed: 1, scenes: SCENES, cleanScenes: 0 })
   const views = Array.from({ length: SCENES }, (_, i) => drawView(plan, 'scene', i))
@@ -114,11 +121,12 @@ async function scenes(model: GuidanceModel, runtime: Runtime, pairs: string): Pr
     }
   }
   folder.close()
-  return curves.reduce((sum, x) => sum + x, 0) / curves.length
+  return { scenes: curves.reduce((sum, x) => sum + x, 0) / curves.length }
 }
 
 /** Three frames of every film, asked for what its mask holds. */
-async function frames(model: GuidanceModel, runtime: Runtime, videos: string): Promise<NonNullable<Figures['frames']>> {
+async function frames({ model, runtime, videos }: Subject): Promise<Figures> {
+  if (videos === undefined) throw new Error('Expected --videos <folder> for the figures of film frames: see scripts/starter/README.md')
   const subjects: Record<string, string> = { blackswan: 'swan', libby: 'dog', 'car-roundabout': 'car' }
   const found: { curve: number; overlap: number }[] = []
   for (const [name, subject] of Object.entries(subjects)) {
@@ -135,7 +143,7 @@ async function frames(model: GuidanceModel, runtime: Runtime, videos: string): P
     }
   }
   const mean = (of: (x: typeof found[number]) => number): number => found.reduce((sum, x) => sum + of(x), 0) / found.length
-  return { curve: mean(x => x.curve), overlap: mean(x => x.overlap) }
+  return { frames: mean(x => x.curve), framesOverlap: mean(x => x.overlap) }
 }
 
 function against(map: FloatImage, mask: FloatImage): { curve: number; overlap: number } {

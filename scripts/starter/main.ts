@@ -1,7 +1,7 @@
 import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
-import { evaluate } from './evaluate.js'
+import { type Measure, evaluate, measureNames } from './evaluate.js'
 import { exportModel } from './exportModel.js'
 import { extractFeatures } from './extractFeatures.js'
 import { FeatureStore } from './featureStore.js'
@@ -23,7 +23,7 @@ const { positionals: [command], values } = parseArgs({
     clean: { type: 'boolean', default: false }, kinds: { type: 'string', default: viewKinds.join() },
     workers: { type: 'string', default: String(availableParallelism()) }, threads: { type: 'string', default: String(availableParallelism()) },
     steps: { type: 'string', default: '900' }, config: { type: 'string', default: 'models/starter' },
-    model: { type: 'string', default: 'models/starter' }, videos: { type: 'string' },
+    model: { type: 'string', default: 'models/starter' }, videos: { type: 'string' }, figures: { type: 'string' },
   },
 })
 
@@ -64,7 +64,10 @@ switch (command) {
     await exportModel({ parts: need('parts'), checkpoint: checkpoint(), config: values.config, out: need('out') })
     break
   case 'evaluate': {
-    const figures = await evaluate({ model: values.model, pairs: need('pairs'), videos: values.videos, threads, say })
+    const measures = values.figures?.split(',') ?? measureNames.filter(name => name !== 'frames' || values.videos !== undefined)
+    const unknown = measures.find(name => !(measureNames as string[]).includes(name))
+    if (unknown !== undefined) throw new Error(`Expected --figures among ${measureNames.join()}, came ${unknown}`)
+    const figures = await evaluate({ model: values.model, pairs: need('pairs'), videos: values.videos, measures: measures as Measure[], threads, say })
     process.stdout.write(`${JSON.stringify({ model: values.model, ...figures })}\n`)
     break
   }

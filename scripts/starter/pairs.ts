@@ -19,6 +19,10 @@ type Split = 'train' | 'heldout' | 'zeroshot'
 /** Sources whose licence is stated and permissive (sources.json): CC0, CC BY 4.0, MIT. The card of the model lists all. */
 const cleanSources: ReadonlySet<string> = new Set(['caltech101', 'clothing-cc0', 'dreambooth', 'fashion', 'grocery', 'trashnet', 'weather4'])
 
+export function isClean({ source }: Pair): boolean {
+  return cleanSources.has(source)
+}
+
 /** Pictures and texts of one split: `<split>.jsonl` beside the shards of JPEG files laid end to end. */
 export class PairFolder {
   readonly pairs: readonly Pair[]
@@ -28,13 +32,12 @@ export class PairFolder {
     const lines = readFileSync(join(folder, `${split}.jsonl`), 'utf8').split('\n').filter(line => line !== '')
     const pairs = lines.map(line => row.parse(JSON.parse(line)))
     // Clean sources first, so that what is made of them alone is a prefix; otherwise the file's order.
-    const clean = (pair: Pair): number => (cleanSources.has(pair.source) ? 0 : 1)
-    this.pairs = split === 'train' ? [...pairs].sort((a, b) => clean(a) - clean(b)) : pairs
+    this.pairs = split === 'train' ? [...pairs].sort((a, b) => Number(isClean(b)) - Number(isClean(a))) : pairs
   }
 
   /** Pairs of clean sources: the first ones. */
   get cleanCount(): number {
-    return this.pairs.filter(pair => cleanSources.has(pair.source)).length
+    return this.pairs.filter(isClean).length
   }
 
   jpeg(pair: Pair): Buffer {
