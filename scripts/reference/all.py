@@ -1,5 +1,6 @@
 """Writes every fixture of this folder anew; arguments are handed to each script (see README.md)."""
 import clip
+import contrastive
 import generator
 import losses
 import madgrad
@@ -8,6 +9,6 @@ import steps
 import views
 
 if __name__ == '__main__':
-    for oracle in (ops, madgrad, generator, views, clip, losses, steps):
+    for oracle in (ops, madgrad, contrastive, generator, views, clip, losses, steps):
         print(oracle.__name__)
         oracle.main()

@@ -32,12 +32,16 @@ export function cellFeatures(x: Value, { trunk, patch }: StarterConfig, w: Weigh
   return concat([mean, deviation, ...trunkFeatures(x, trunk, patch, w)], 1)
 }
 
-/** The head: features [V, F, gh, gw] -> tokens [V * cells, d], one per cell, each on its own. */
-export function headTokens(features: Value, { head }: StarterConfig, w: WeightInputs): Value {
+/** The head on maps of features [V, F, gh, gw] -> tokens [V * cells, d]. */
+export function headTokens(features: Value, config: StarterConfig, w: WeightInputs): Value {
   const [V = 1, F = 1, rows = 1, columns = 1] = features.shape
-  const f = reshape(transpose(features, [0, 2, 3, 1]), [V * rows * columns, F])
-  const z = clip(div(sub(f, w('head.token.mean')), w('head.token.std')), -head.token_clip, head.token_clip)
-  const h = quickGelu(linear(z, 'head.fc_in', w)) // [V * cells, d]
+  return tokensOfCells(reshape(transpose(features, [0, 2, 3, 1]), [V * rows * columns, F]), config, w)
+}
+
+/** The head: features of cells [n, F] -> tokens [n, d], one per cell, each on its own. */
+export function tokensOfCells(features: Value, { head }: StarterConfig, w: WeightInputs): Value {
+  const z = clip(div(sub(features, w('head.token.mean')), w('head.token.std')), -head.token_clip, head.token_clip)
+  const h = quickGelu(linear(z, 'head.fc_in', w)) // [n, d]
   const normalised = layerNorm(h, w('head.ln.weight'), w('head.ln.bias'), head.eps)
   const mixed = add(h, linear(quickGelu(linear(normalised, 'head.fc1', w)), 'head.fc2', w))
   return layerNorm(mixed, w('head.ln_post.weight'), w('head.ln_post.bias'), head.eps)

@@ -14,9 +14,7 @@ import type { WeightFile, WeightShapes } from './weightFile.js'
 export const wordEmbeddings = 'embeddings.word_embeddings.weight'
 export const positionEmbeddings = 'embeddings.position_embeddings.weight'
 const typeEmbeddings = 'embeddings.token_type_embeddings.weight'
-
-/** Texts in one run of the tower; more would only grow its activations. */
-const batch = 16
+const projection = 'text_projection.weight'
 
 export interface StarterTextResult {
   /** [N, width], the sentence embeddings before the projection, of length 1. */
@@ -35,7 +33,7 @@ export function starterTextShapes(
     [typeEmbeddings, [2, width]],
     ['embeddings.LayerNorm.weight', [width]],
     ['embeddings.LayerNorm.bias', [width]],
-    ['text_projection.weight', [D, width]],
+    [projection, [D, width]],
   ])
   for (let i = 0; i < layers; i++) {
     const layer = `encoder.layer.${i}`
@@ -54,22 +52,42 @@ export function starterTextShapes(
 export async function encodeStarterTexts(
   ids: readonly (readonly number[])[], config: StarterConfig, file: WeightFile, runtime: Runtime,
 ): Promise<StarterTextResult> {
+  const sentences = await sentenceVectors(ids, config, file, runtime)
+  const [N, width, D] = [ids.length, config.text.width, config.embed_dim]
+  if (N === 0) return { sentences, embeddings: new Float32Array(0) }
+  const weight = (await file.weights([projection])).get(projection)!
+  const graph = new Graph()
+  const [s, w] = [graph.input('sentences', [N, width]), graph.input('weight', [D, width])]
+  const program = await runtime.compile(graph, { embeddings: normalizeLength(gemm(s, w, null, { transB: true })) })
+  try {
+    const { embeddings } = await program.run({
+      sentences: new runtime.Tensor('float32', sentences, [N, width]), weight: new runtime.Tensor('float32', weight.data, [D, width]),
+    })
+    return { sentences, embeddings: (await embeddings!.getData()) as Float32Array }
+  } finally {
+    await program.release()
+  }
+}
+
+/**
+ * The encoder alone: token ids of N texts -> sentence embeddings [N, width] of length 1. Texts of about one length side by side run fastest.
+ * @param batch texts in one run of the tower; more only grow its activations
+ */
+export async function sentenceVectors(
+  ids: readonly (readonly number[])[], config: StarterConfig, file: WeightFile, runtime: Runtime, batch = 16,
+): Promise<Float32Array> {
   const { width } = config.text
-  const D = config.embed_dim
   const sentences = new Float32Array(ids.length * width)
-  const embeddings = new Float32Array(ids.length * D)
-  if (ids.length === 0) return { sentences, embeddings }
+  if (ids.length === 0) return sentences
   const weights = await dequantised(file, config)
   for (let from = 0; from < ids.length; from += batch) {
-    const part = await encodeBatch(ids.slice(from, from + batch), config.text, weights, file, runtime)
-    sentences.set(part.sentences, from * width)
-    embeddings.set(part.embeddings, from * D)
+    sentences.set(await encodeBatch(ids.slice(from, from + batch), config.text, weights, file, runtime), from * width)
   }
-  return { sentences, embeddings }
+  return sentences
 }
 
 async function encodeBatch(ids: readonly (readonly number[])[], config: StarterText, weights: ReadonlyMap<string, WeightTensor>, file: WeightFile,
-  runtime: Runtime): Promise<StarterTextResult> {
+  runtime: Runtime): Promise<Float32Array> {
   const N = ids.length
   const t = Math.max(...ids.map(text => text.length))
   const { width: d } = config
@@ -81,16 +99,15 @@ async function encodeBatch(ids: readonly (readonly number[])[], config: StarterT
   for (let i = 0; i < config.layers; i++) x = encoderLayer(x, `encoder.layer.${i}`, [N, t], penalty, config, w)
   const kept = mul(reshape(x, [N, t, d]), reshape(mask, [N, t, 1]))
   const sentences = normalizeLength(reduceSum(kept, [1])) // the mean over tokens, up to its length
-  const embeddings = normalizeLength(gemm(sentences, w('text_projection.weight'), null, { transB: true }))
 
-  const program = await runtime.compile(graph, { sentences, embeddings })
+  const program = await runtime.compile(graph, { sentences })
   try {
     const result = await program.run({
       ...Object.fromEntries([...used].map(([name, weight]) => [name, new runtime.Tensor('float32', weight.data, weight.shape)])),
       mask: new runtime.Tensor('float32', Float32Array.from({ length: N * t }, (_, i) => (i % t < ids[Math.floor(i / t)]!.length ? 1 : 0)), [N, t]),
       embedded: new runtime.Tensor('float32', await embedTokens(ids, t, d, file), [N * t, d]),
     })
-    return { sentences: (await result.sentences!.getData()) as Float32Array, embeddings: (await result.embeddings!.getData()) as Float32Array }
+    return (await result.sentences!.getData()) as Float32Array
   } finally {
     await program.release()
   }
@@ -113,11 +130,11 @@ function norm(x: Value, name: string, { eps }: StarterText, w: WeightInputs): Va
   return layerNorm(x, w(`${name}.weight`), w(`${name}.bias`), eps)
 }
 
-/** Everything but the embedding tables, as float32: int8 rows times their scales. */
+/** The encoder but its embedding tables, as float32: int8 rows times their scales. */
 async function dequantised(file: WeightFile, config: StarterConfig): Promise<Map<string, WeightTensor>> {
   const weights = new Map<string, WeightTensor>()
   for (const name of starterTextShapes(config, 0, 0).keys()) {
-    if (name === wordEmbeddings || name === positionEmbeddings || name === typeEmbeddings) continue
+    if (name === wordEmbeddings || name === positionEmbeddings || name === typeEmbeddings || name === projection) continue
     const tensor = await file.tensor(name)
     const data = toFloat32(tensor, `tensor "${name}"`)
     if (tensor.dtype === 'I8') {

@@ -1,0 +1,60 @@
+/** A colour by name, as sRGB in [0, 1]. Metals get highlights. */
+export interface NamedColour {
+  readonly name: string
+  readonly rgb: readonly [number, number, number]
+  readonly metal?: boolean
+}
+
+/** The colours that views are tinted with. */
+export const colours = [
+  { name: 'red', rgb: [0.86, 0.08, 0.1] }, { name: 'orange', rgb: [0.98, 0.52, 0.05] }, { name: 'yellow', rgb: [0.98, 0.86, 0.1] },
+  { name: 'green', rgb: [0.12, 0.62, 0.2] }, { name: 'blue', rgb: [0.1, 0.3, 0.88] }, { name: 'purple', rgb: [0.5, 0.15, 0.68] },
+  { name: 'pink', rgb: [0.98, 0.55, 0.72] }, { name: 'brown', rgb: [0.45, 0.27, 0.12] }, { name: 'black', rgb: [0.07, 0.07, 0.08] },
+  { name: 'white', rgb: [0.96, 0.96, 0.95] }, { name: 'grey', rgb: [0.5, 0.5, 0.5] }, { name: 'gold', rgb: [0.86, 0.66, 0.18], metal: true },
+  { name: 'silver', rgb: [0.73, 0.74, 0.77], metal: true }, { name: 'bronze', rgb: [0.6, 0.4, 0.17], metal: true },
+  { name: 'copper', rgb: [0.75, 0.42, 0.24], metal: true }, { name: 'teal', rgb: [0.04, 0.47, 0.47] }, { name: 'turquoise', rgb: [0.2, 0.83, 0.78] },
+  { name: 'navy blue', rgb: [0.05, 0.08, 0.36] }, { name: 'maroon', rgb: [0.42, 0.03, 0.1] }, { name: 'beige', rgb: [0.9, 0.83, 0.68] },
+  { name: 'olive', rgb: [0.43, 0.44, 0.1] }, { name: 'lavender', rgb: [0.75, 0.64, 0.9] }, { name: 'cream', rgb: [0.98, 0.95, 0.82] },
+  { name: 'magenta', rgb: [0.88, 0.1, 0.66] }, { name: 'rust', rgb: [0.68, 0.27, 0.07] },
+] as const satisfies readonly NamedColour[]
+
+/** Words that say a colour: texts with one of them are not tinted. */
+const colourWords = new Set([
+  ...colours.flatMap(({ name }) => name.split(' ')), 'golden', 'gray', 'tan', 'khaki', 'charcoal', 'peach', 'mustard', 'burgundy', 'colorful', 'coloured', 'colored',
+  'crimson', 'violet', 'dark', 'light', 'transparent',
+])
+
+export function namesColour(text: string): boolean {
+  return text.toLowerCase().split(/[^a-z]+/).some(word => colourWords.has(word))
+}
+
+export function luminance(r: number, g: number, b: number): number {
+  return 0.299 * r + 0.587 * g + 0.114 * b
+}
+
+/** How far the picture's mean brightness moves towards that of the colour. */
+const SHIFT = 0.6
+/** Brightness of a metal above which it is a highlight. */
+const HIGHLIGHT = 0.75
+
+/**
+ * Tints planes of red, green and blue of n pixels, where `amount` says how much (all of it where it is left out). The brightness of each pixel is kept, moved
+ * towards the colour's as a whole, so that navy comes out dark and cream light; a metal's contrast is raised and its brightest parts shine.
+ */
+export function tint(planes: Float32Array, n: number, { rgb, metal = false }: NamedColour, amount?: Float32Array): void {
+  let mean = 0
+  for (let i = 0; i < n; i++) mean += luminance(planes[i]!, planes[n + i]!, planes[2 * n + i]!) / n
+  const own = luminance(...rgb)
+  for (let i = 0; i < n; i++) {
+    const share = amount ? amount[i]! : 1
+    if (share === 0) continue
+    let v = luminance(planes[i]!, planes[n + i]!, planes[2 * n + i]!)
+    v = Math.min(Math.max((metal ? (v - mean) * 1.4 + mean : v) + SHIFT * (own - mean), 0), 1)
+    for (let c = 0; c < 3; c++) {
+      const shade = v <= own ? (rgb[c]! * v) / own : rgb[c]! + ((1 - rgb[c]!) * (v - own)) / (1 - own)
+      const shine = metal && v > HIGHLIGHT ? (v - HIGHLIGHT) / (1 - HIGHLIGHT) : 0
+      const at = c * n + i
+      planes[at] = planes[at]! * (1 - share) + (shade + (1 - shade) * shine * 0.7) * share
+    }
+  }
+}

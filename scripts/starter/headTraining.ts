@@ -1,0 +1,107 @@
+import { gradients } from '../../src/engine/gradients.js'
+import { Graph, type Value } from '../../src/engine/graph.js'
+import { add, clip, concat, div, exp, gemm, matmul, maximum, mul, normalizeLength, reduceMean, reshape, slice, sqrt } from '../../src/engine/ops.js'
+import { randomStream } from '../../src/engine/random.js'
+import { type StarterConfig, starterImageShapes } from '../../src/models/starterConfig.js'
+import { tokensOfCells } from '../../src/models/starterImage.js'
+import { adamw } from './adamw.js'
+import { cellLoss, contrastiveLoss, squaredNorm } from './contrastiveLoss.js'
+import { FEATURES } from './trunkFeatures.js'
+import { CELL, viewSizes } from './views.js'
+
+/** Sizes of a step: whole views, each by some of its cells; scenes, all of their cells; regions that a scene may have. */
+export interface BatchSizes { readonly views: number; readonly cellsPerView: number; readonly scenes: number; readonly regions: number }
+
+export const SCENE_CELLS = (viewSizes.scene / CELL) ** 2
+
+/** Images in the contrast: the views and the scenes' regions. */
+function imageCount({ views, scenes, regions }: BatchSizes): number {
+  return views + scenes * regions
+}
+
+export const SENTENCE = 384
+/** Weight of the loss on cells beside the contrastive loss. */
+const LAMBDA_CELLS = 0.5
+const LARGEST_SCALE = 60
+const GRADIENT_NORM = 1
+const optimizer = { betas: [0.9, 0.98], eps: 1e-8 } as const
+const DECAY = 0.1
+
+export interface Parameter { readonly name: string; readonly shape: readonly number[]; readonly initial: Float32Array; readonly decay: number }
+
+/** Everything that is learned, at its seeded start: head and text projection, temperature, and the slope and offset of the loss on cells. */
+export function initialParameters(config: StarterConfig, seed: number): Parameter[] {
+  const shapes = [...starterImageShapes(config)].filter(([name]) => name.startsWith('head.') && !name.startsWith('head.token.'))
+  shapes.push(['text_projection.weight', [config.embed_dim, SENTENCE]])
+  const parameters = shapes.map(([name, shape]): Parameter => {
+    const size = shape.reduce((product, n) => product * n, 1)
+    const isNorm = /\.ln(_post)?\.weight$/.test(name)
+    if (shape.length === 1) return { name, shape, initial: new Float32Array(size).fill(isNorm ? 1 : 0), decay: 0 }
+    // Uniform with variance 1 / inputs; the residual branch starts at half of it.
+    const random = randomStream(seed, `initial ${name}`)
+    const bound = Math.sqrt(3 / shape[1]!) * (name === 'head.fc2.weight' ? 0.5 : 1)
+    return { name, shape, initial: Float32Array.from({ length: size }, () => random.uniform(-bound, bound)), decay: DECAY }
+  })
+  const scalar = (name: string, value: number): Parameter => ({ name, shape: [], initial: Float32Array.of(value), decay: 0 })
+  return [...parameters, scalar('log_scale', Math.log(1 / 0.07)), scalar('cell_slope', 1), scalar('cell_offset', -1)]
+}
+
+/** Inputs of a step besides the parameters and the optimizer's state. */
+export function feedShapes(sizes: BatchSizes) {
+  const { views, cellsPerView, scenes, regions } = sizes
+  const N = imageCount(sizes)
+  return {
+    views: [views, cellsPerView, FEATURES],
+    scenes: [scenes, SCENE_CELLS, FEATURES],
+    /** What share each cell has in a region's mean: rows sum to 1. */
+    shares: [scenes, regions, SCENE_CELLS],
+    sentences: [N, SENTENCE],
+    positives: [N, N], ignored: [N, N], weights: [N],
+    cellPositive: [scenes * SCENE_CELLS, scenes * regions], cellNegative: [scenes * SCENE_CELLS, scenes * regions],
+    tokenMean: [FEATURES], tokenStd: [FEATURES],
+    learningRate: [], meanCorrection: [], squareCorrection: [],
+  } satisfies Record<string, readonly number[]>
+}
+
+export type FeedName = keyof ReturnType<typeof feedShapes>
+export type Feeds = Record<FeedName, Float32Array>
+
+export interface TrainingGraph { readonly graph: Graph; readonly outputs: Record<string, Value> }
+
+/** One step: the losses, and every parameter p with its state `p mean` and `p square` after the update, as `new p`, ... */
+export function trainingGraph(config: StarterConfig, parameters: readonly Parameter[], sizes: BatchSizes): TrainingGraph {
+  const graph = new Graph()
+  const feeds = Object.fromEntries(Object.entries(feedShapes(sizes)).map(([name, shape]) => [name, graph.input(name, shape)])) as Record<FeedName, Value>
+  const values = new Map(parameters.map(({ name, shape }) => [name, graph.input(name, shape)]))
+  const w = (name: string): Value => name === 'head.token.mean' ? feeds.tokenMean : name === 'head.token.std' ? feeds.tokenStd : values.get(name)!
+  const d = config.head.width
+
+  const viewTokens = tokensOfCells(reshape(feeds.views, [-1, FEATURES]), config, w) // [V * cells, d]
+  const sceneTokens = tokensOfCells(reshape(feeds.scenes, [-1, FEATURES]), config, w) // [P * 49, d]
+  const whole = reduceMean(reshape(viewTokens, [sizes.views, sizes.cellsPerView, d]), [1]) // [V, d]
+  const regions = matmul(feeds.shares, reshape(sceneTokens, [sizes.scenes, SCENE_CELLS, d])) // [P, R, d]
+  const pooled = concat([whole, reshape(regions, [sizes.scenes * sizes.regions, d])], 0) // [N, d]
+  const images = normalizeLength(gemm(pooled, w('head.proj.weight'), null, { transB: true })) // [N, D]
+  const texts = normalizeLength(gemm(feeds.sentences, w('text_projection.weight'), null, { transB: true })) // [N, D]
+  const scale = clip(exp(w('log_scale')), 1, LARGEST_SCALE)
+  const contrastive = contrastiveLoss(images, texts, feeds, scale)
+
+  const cells = gemm(sceneTokens, w('head.proj.weight'), null, { transB: true }) // [P * 49, D]
+  const regionTexts = slice(texts, { axes: [0], starts: [sizes.views], ends: [imageCount(sizes)] })
+  const located = cellLoss(cells, regionTexts, { positive: feeds.cellPositive, negative: feeds.cellNegative }, w('cell_slope'), w('cell_offset'))
+  const total = add(contrastive, mul(located, LAMBDA_CELLS))
+
+  const wrt = parameters.map(({ name }) => values.get(name)!)
+  const found = gradients(total, wrt)
+  const norm = sqrt(squaredNorm(found))
+  const shrink = div(GRADIENT_NORM, maximum(norm, GRADIENT_NORM))
+  const outputs: Record<string, Value> = { contrastive, cells: located, norm, scale }
+  parameters.forEach(({ name, shape, decay }, i) => {
+    const state = { mean: graph.input(`${name} mean`, shape), square: graph.input(`${name} square`, shape) }
+    const next = adamw(wrt[i]!, mul(found[i]!, shrink), state, feeds, { ...optimizer, decay })
+    outputs[`new ${name}`] = next.parameter
+    outputs[`new ${name} mean`] = next.mean
+    outputs[`new ${name} square`] = next.square
+  })
+  return { graph, outputs }
+}

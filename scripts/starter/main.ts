@@ -1,0 +1,76 @@
+import { availableParallelism } from 'node:os'
+import { join } from 'node:path'
+import { parseArgs } from 'node:util'
+import { type Measure, evaluate, measureNames } from './evaluate.js'
+import { exportModel } from './exportModel.js'
+import { extractFeatures } from './extractFeatures.js'
+import { FeatureStore } from './featureStore.js'
+import { PairFolder } from './pairs.js'
+import { openPool } from './openPool.js'
+import { trainHead } from './trainHead.js'
+import { readStarterConfig } from './trunkFeatures.js'
+import { type ViewKind, planViews, viewKinds } from './views.js'
+
+/** The views of the shipped model. */
+const planned = { seed: 7, scenes: 24_000, cleanScenes: 10_000 }
+
+const sizes = { views: 448, cellsPerView: 12, scenes: 48, regions: 3 }
+
+const { positionals: [command], values } = parseArgs({
+  allowPositionals: true,
+  options: {
+    pairs: { type: 'string' }, work: { type: 'string' }, parts: { type: 'string' }, out: { type: 'string' }, name: { type: 'string', default: 'head' },
+    clean: { type: 'boolean', default: false }, kinds: { type: 'string', default: viewKinds.join() },
+    workers: { type: 'string', default: String(availableParallelism()) }, threads: { type: 'string', default: String(availableParallelism()) },
+    steps: { type: 'string', default: '900' }, config: { type: 'string', default: 'models/starter' },
+    model: { type: 'string', default: 'models/starter' }, videos: { type: 'string' }, figures: { type: 'string' },
+  },
+})
+
+const need = (name: 'pairs' | 'work' | 'parts' | 'out'): string => {
+  const value = values[name]
+  if (value === undefined) throw new Error(`Expected --${name} <folder>: see scripts/starter/README.md`)
+  return value
+}
+const say = (line: string): void => { process.stderr.write(`${line}\n`) }
+const features = (): string => join(need('work'), 'features')
+const checkpoint = (): string => join(need('work'), `${values.name}.safetensors`)
+const threads = Number(values.threads)
+/** Ctrl-C ends a training after the step at hand; the same command goes on with it. */
+const untilInterrupt = (): AbortSignal => {
+  const stop = new AbortController()
+  process.once('SIGINT', () => stop.abort())
+  return stop.signal
+}
+
+switch (command) {
+  case 'features':
+    await extractFeatures({
+      pairs: need('pairs'), parts: need('parts'), store: features(), config: values.config, plan: planned, workers: Number(values.workers),
+      kinds: values.kinds.split(',') as ViewKind[], cleanOnly: values.clean, say,
+    })
+    break
+  case 'train': {
+    const folder = new PairFolder(need('pairs'), 'train')
+    const plan = planViews(folder.pairs, folder.cleanCount, planned)
+    const config = readStarterConfig(values.config)
+    const pool = await openPool({ plan, store: new FeatureStore(features()), parts: need('parts'), texts: join(need('work'), 'texts'), config, cleanOnly: values.clean, threads, say })
+    await trainHead({
+      config, pool, settings: { seed: 7, steps: Number(values.steps), warmup: Math.round(Number(values.steps) / 8), learningRate: 1e-3, sizes }, checkpoint: checkpoint(), every: 50, threads, say, signal: untilInterrupt(),
+    })
+    break
+  }
+  case 'export':
+    await exportModel({ parts: need('parts'), checkpoint: checkpoint(), config: values.config, out: need('out') })
+    break
+  case 'evaluate': {
+    const measures = values.figures?.split(',') ?? measureNames.filter(name => name !== 'frames' || values.videos !== undefined)
+    const unknown = measures.find(name => !(measureNames as string[]).includes(name))
+    if (unknown !== undefined) throw new Error(`Expected --figures among ${measureNames.join()}, came ${unknown}`)
+    const figures = await evaluate({ model: values.model, pairs: need('pairs'), videos: values.videos, measures: measures as Measure[], threads, say })
+    process.stdout.write(`${JSON.stringify({ model: values.model, ...figures })}\n`)
+    break
+  }
+  default:
+    throw new Error(`Expected a command (features, train, export, evaluate), came ${command ?? 'none'}`)
+}

@@ -1,0 +1,61 @@
+import { colours } from './colours.js'
+import type { Pair } from './pairs.js'
+import type { Layer, ViewPlan } from './views.js'
+
+/** A text to contrast pictures with, and what it claims: a label (one of the pair's own texts) and an attribute (a colour or a material). Null: says nothing of it. */
+export interface Phrase { readonly text: string; readonly label: string | null; readonly attribute: string | null }
+
+/** What a photo shows: its pair's texts, and the colour or material it was given or is known to have. */
+export interface Shown { readonly texts: readonly string[]; readonly attribute: string | null }
+
+const templates = ['a photo of {}', 'an image of {}', 'a photo of a {}', 'photo of {}', 'a high quality image of {}']
+
+export function shownIn(layer: Layer, { pairs }: ViewPlan): Shown {
+  const pair = pairs[layer.pair]!
+  return { texts: pair.texts, attribute: attributeOf(layer, pairs) ?? pair.color ?? null }
+}
+
+function attributeOf({ colour, texture }: Layer, pairs: readonly Pair[]): string | null {
+  return colour !== null ? colours[colour]!.name : texture !== null ? pairs[texture]!.texts[0]! : null
+}
+
+/** The texts that may stand for a photo. The forms of one phrase are few and always the same, so that all can be encoded beforehand. */
+export function phrasesOf(layer: Layer, { pairs }: ViewPlan): Phrase[] {
+  const pair = pairs[layer.pair]!
+  const attribute = attributeOf(layer, pairs)
+  if (attribute === null) {
+    const known = pair.color ?? null
+    const own = pair.texts.flatMap((text): Phrase[] => [text, templated(text)].map(form => ({ text: form, label: text, attribute: known !== null && text.includes(known) ? known : null })))
+    return known === null ? own : [...own, ...[known, templated(known)].map(text => ({ text, label: null, attribute: known }))]
+  }
+  const [label = ''] = pair.texts
+  const whole = layer.within === null
+  const phrase = `${attribute} ${label}`
+  const forms = [hash(phrase) % 2 === 0 ? phrase : templated(phrase)]
+  const isMetal = colours.some(colour => colour.name === attribute && 'metal' in colour)
+  if (layer.texture !== null || isMetal) forms.push(`${label} made of ${attribute}`)
+  if (attribute === 'gold') forms.push(`golden ${label}`)
+  const own = forms.map((text): Phrase => ({ text, label, attribute }))
+  // Only what is all of one colour is simply "red".
+  return whole && hash(phrase) % 3 === 0 ? [...own, { text: hash(phrase) % 2 === 0 ? attribute : templated(attribute), label: null, attribute }] : own
+}
+
+/** `tells`: a text that is true of the picture, as exactly as can be. `maybe`: true but less exact, or not known. `differs`: false. */
+export function relation(phrase: Phrase, shown: Shown): 'tells' | 'maybe' | 'differs' {
+  const sameLabel = phrase.label === null || shown.texts.includes(phrase.label)
+  if (!sameLabel) return 'differs'
+  if (phrase.attribute === null) return shown.attribute === null ? 'tells' : 'maybe'
+  if (shown.attribute === null) return 'maybe'
+  return phrase.attribute === shown.attribute ? 'tells' : 'differs'
+}
+
+function templated(text: string): string {
+  return templates[hash(text) % templates.length]!.replace('{}', text)
+}
+
+/** FNV-1a. */
+function hash(text: string): number {
+  let h = 0x811c9dc5
+  for (let i = 0; i < text.length; i++) h = Math.imul(h ^ text.charCodeAt(i), 0x01000193)
+  return (h ^ (h >>> 15)) >>> 0
+}

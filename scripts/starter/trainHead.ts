@@ -1,0 +1,130 @@
+import { existsSync, mkdirSync, readFileSync } from 'node:fs'
+import { dirname } from 'node:path'
+import { createNodeRuntime } from '../../src/engine/node/createNodeRuntime.js'
+import { randomStream } from '../../src/engine/random.js'
+import { type SafetensorsTensor, float32Tensor, readSafetensors, writeSafetensors } from '../../src/formats/safetensors.js'
+import { toFloat32 } from '../../src/formats/toFloat32.js'
+import { atomicWrite } from '../../src/media/node/atomicWrite.js'
+import type { StarterConfig } from '../../src/models/starterConfig.js'
+import { type Pool, drawBatch } from './drawBatch.js'
+import { type BatchSizes, type FeedName, type Feeds, feedShapes, initialParameters, trainingGraph } from './headTraining.js'
+import { FEATURES } from './trunkFeatures.js'
+import { cellsOf } from './views.js'
+
+export interface TrainSettings {
+  readonly seed: number
+  readonly steps: number
+  readonly warmup: number
+  readonly learningRate: number
+  readonly sizes: BatchSizes
+}
+
+export interface TrainOptions {
+  readonly config: StarterConfig
+  readonly pool: Pool
+  readonly settings: TrainSettings
+  /** Safetensors file: what is learned, the optimizer's state, the step. Training goes on from it. */
+  readonly checkpoint: string
+  /** Steps between two checkpoints. */
+  readonly every: number
+  readonly threads: number
+  readonly say: (line: string) => void
+  readonly onStep?: (report: { readonly step: number; readonly contrastive: number }) => void
+  /** Ends the training after the step at hand, with a checkpoint. */
+  readonly signal?: AbortSignal
+}
+
+/** Plain views that the features' mean and deviation are taken over. */
+const SAMPLED = 1500
+
+/** Trains the head and the text projection; a run that was stopped and goes on makes the same numbers as one that was not. */
+export async function trainHead({ config, pool, settings, checkpoint, every, threads, say, onStep, signal }: TrainOptions): Promise<void> {
+  const { sizes } = settings
+  const runtime = createNodeRuntime({ device: 'cpu', threads })
+  const parameters = initialParameters(config, settings.seed)
+  const { graph, outputs } = trainingGraph(config, parameters, sizes)
+  const program = await runtime.compile(graph, outputs)
+  const inputShapes = feedShapes(sizes)
+  const origin = JSON.stringify({ ...settings, counts: pool.counts })
+  const names = parameters.flatMap(({ name }) => [name, `${name} mean`, `${name} square`])
+  const shapes = new Map(parameters.flatMap(({ name, shape }) => [name, `${name} mean`, `${name} square`].map(key => [key, shape] as const)))
+
+  let state: Map<string, Float32Array>
+  let step = 0
+  if (existsSync(checkpoint)) {
+    const { tensors, metadata } = readSafetensors(new Uint8Array(readFileSync(checkpoint)), checkpoint)
+    if (metadata.origin !== origin) throw new Error(`${checkpoint} is of another training: expected ${origin}, found ${metadata.origin}. Choose another name, or delete it.`)
+    state = new Map([...tensors].map(([name, tensor]) => [name, toFloat32(tensor)]))
+    step = Number(metadata.step)
+    say(`goes on after step ${step}`)
+  } else {
+    state = new Map([...parameters.flatMap(({ name, initial }) => [[name, initial], [`${name} mean`, new Float32Array(initial.length)], [`${name} square`, new Float32Array(initial.length)]] as const), ...tokenStatistics(pool, settings.seed)])
+    mkdirSync(dirname(checkpoint), { recursive: true })
+  }
+  const save = async (): Promise<void> => {
+    const tensors = new Map<string, SafetensorsTensor>([...state].map(([name, data]) => [name, float32Tensor(shapes.get(name) ?? [data.length], data)]))
+    await atomicWrite(checkpoint, writeSafetensors(tensors, { origin, step: String(step) }))
+  }
+
+  const start = performance.now()
+  const first = step
+  const means = { contrastive: 0, cells: 0 }
+  while (step < settings.steps && signal?.aborted !== true) {
+    const t = step + 1
+    const scalar = (x: number): Float32Array => Float32Array.of(x)
+    const feeds: Feeds = {
+      ...drawBatch(pool, sizes, settings.seed, step), tokenMean: state.get('head.token.mean')!, tokenStd: state.get('head.token.std')!,
+      learningRate: scalar(learningRateAt(settings, step)), meanCorrection: scalar(1 - 0.9 ** t), squareCorrection: scalar(1 - 0.98 ** t),
+    }
+    const result = await program.run(Object.fromEntries([
+      ...(Object.keys(feeds) as FeedName[]).map(name => [name, new runtime.Tensor('float32', feeds[name], inputShapes[name])] as const),
+      ...names.map(name => [name, new runtime.Tensor('float32', state.get(name)!, shapes.get(name))] as const),
+    ]))
+    for (const name of names) state.set(name, result[`new ${name}`]!.data as Float32Array)
+    step = t
+    const value = (name: string): number => (result[name]!.data as Float32Array)[0]!
+    if (!Number.isFinite(value('contrastive')) || !Number.isFinite(value('norm'))) throw new Error(`step ${step}: the loss is no finite number`)
+    for (const loss of ['contrastive', 'cells'] as const) means[loss] += value(loss)
+    onStep?.({ step, contrastive: value('contrastive') })
+    if (step % 20 === 0) {
+      const seconds = (performance.now() - start) / 1000 / (step - first)
+      say(`step ${step} of ${settings.steps}: contrastive ${(means.contrastive / 20).toFixed(3)}, cells ${(means.cells / 20).toFixed(3)}, gradient ${value('norm').toFixed(2)}, `
+        + `scale ${value('scale').toFixed(1)}; ${seconds.toFixed(2)} s a step, ${((seconds * (settings.steps - step)) / 60).toFixed(1)} min to go`)
+      means.contrastive = means.cells = 0
+    }
+    if (step % every === 0) await save()
+  }
+  await save()
+  await program.release()
+}
+
+/** Linear warm-up, then half a cosine to zero. */
+function learningRateAt({ steps, warmup, learningRate }: TrainSettings, step: number): number {
+  if (step < warmup) return (learningRate * (step + 1)) / warmup
+  return (learningRate / 2) * (1 + Math.cos((Math.PI * (step - warmup)) / (steps - warmup)))
+}
+
+/** Mean and standard deviation of each feature over cells of plain views. */
+function tokenStatistics({ store, counts }: Pool, seed: number): [string, Float32Array][] {
+  const random = randomStream(seed, 'token statistics')
+  const cells = cellsOf('plain')
+  const half = new Uint16Array(cells * FEATURES)
+  const sum = new Float64Array(FEATURES)
+  const squares = new Float64Array(FEATURES)
+  const views = Math.min(SAMPLED, counts.plain)
+  for (let k = 0; k < views; k++) {
+    store.read('plain', random.integer(0, counts.plain), half)
+    const values = toFloat32({ dtype: 'F16', shape: [half.length], bytes: new Uint8Array(half.buffer) })
+    for (let at = 0; at < values.length; at += FEATURES) {
+      for (let f = 0; f < FEATURES; f++) {
+        const x = values[at + f]!
+        sum[f]! += x
+        squares[f]! += x * x
+      }
+    }
+  }
+  const n = views * cells
+  const mean = Float32Array.from(sum, x => x / n)
+  const std = Float32Array.from(squares, (x, i) => Math.sqrt(Math.max(x / n - mean[i]! ** 2, 1e-6)))
+  return [['head.token.mean', mean], ['head.token.std', std]]
+}
