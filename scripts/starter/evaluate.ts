@@ -138,7 +138,7 @@ async function frames({ model, runtime, videos }: Subject): Promise<Figures> {
       // As a run reads its photo: whole levels, nothing beyond [0, 1].
       const photo = resize(full, width, height, { filter: 'bilinear', antialias: true, round8: true })
       const mask = resize(await decodeJpeg(readFileSync(join(videos, name, 'masks', `${frame}.png`))), width, height, { filter: 'bilinear', antialias: true })
-      const map = await relevancyMap(photo, texts, model, runtime)
+      const map = await relevancyMap(photo, [{ model, texts }], runtime)
       found.push(against(map, mask))
     }
   }
