@@ -36,6 +36,12 @@ describe('colourPosterior', () => {
     for (const x of posterior.data) expect(Math.abs(x - value)).toBeLessThan(0.05)
   })
 
+  it('a photo whose resizing overshot [0, 1] gives numbers', () => {
+    const overshot = { ...photo, data: photo.data.map((x) => 1.3 * x - 0.2) }
+    expect(Math.min(...overshot.data)).toBeLessThan(0)
+    for (const x of colourPosterior(overshot, rough()).data) expect(x).toBeGreaterThan(0)
+  })
+
   it('a photo of one colour leaves the prior to decide', () => {
     const grey = { ...photo, data: photo.data.map(() => 0.5) }
     const prior = rough()

@@ -17,7 +17,7 @@ const UNSEEN = 1e-6
  */
 export function colourPosterior(photo: FloatImage, prior: FloatImage): FloatImage {
   const n = photo.width * photo.height
-  const level = (c: number, i: number) => Math.min(LEVELS - 1, Math.floor(photo.data[c * n + i]! * LEVELS))
+  const level = (c: number, i: number) => Math.min(Math.max(Math.floor(photo.data[c * n + i]! * LEVELS), 0), LEVELS - 1)
   const bin = Int32Array.from({ length: n }, (_, i) => (level(0, i) * LEVELS + level(1, i)) * LEVELS + level(2, i))
   let map = prior.data
   for (let round = 0; round < ROUNDS; round++) {
