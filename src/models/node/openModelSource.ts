@@ -6,11 +6,9 @@ import type { FileSource } from '../fileSource.js'
 import { findKnownModel, knownModels, nearestModel, starterName } from '../knownModels.js'
 import { sizeOf } from './fetchFile.js'
 import { folderSource } from './folderSource.js'
-import { readHubEnvironment, type HubEnvironment } from './hubEnvironment.js'
-import { fetchRepo } from './hubRepo.js'
+import type { HubEnvironment } from './hubEnvironment.js'
 import type { OnProgress } from './modelProgress.js'
 import type { Patience } from './steadyFetch.js'
-import { fetchTorchFile, openTorchFile, sha256In } from './torchFile.js'
 
 export interface OpenModelOptions {
   readonly onProgress?: OnProgress
@@ -40,11 +38,21 @@ export async function openModelSource(value: string, options: OpenModelOptions =
       return await folderSource(fileURLToPath(new URL('../../../models/starter', import.meta.url)))
     case 'path':
       return await openPath(name.path)
-    case 'repo':
-      return await folderSource(await fetchRepo(name.repo, { ...options, environment: options.environment ?? await readHubEnvironment() }))
-    case 'url':
-      return await openTorchFile(await fetchTorchFile(name.url, { ...options, environment: options.environment ?? await readHubEnvironment() }), sha256In(name.url))
+    case 'repo': {
+      const { fetchRepo } = await import('./hubRepo.js')
+      return await folderSource(await fetchRepo(name.repo, await withEnvironment(options)))
+    }
+    case 'url': {
+      const { fetchTorchFile, openTorchFile, sha256In } = await import('./torchFile.js')
+      return await openTorchFile(await fetchTorchFile(name.url, await withEnvironment(options)), sha256In(name.url))
+    }
   }
+}
+
+/** The hub's client is loaded where it is needed only: a tenth of a second that a run with the embedded model has not to wait. */
+async function withEnvironment(options: OpenModelOptions): Promise<OpenModelOptions & { readonly environment: HubEnvironment }> {
+  const { readHubEnvironment } = await import('./hubEnvironment.js')
+  return { ...options, environment: options.environment ?? await readHubEnvironment() }
 }
 
 /**
@@ -52,7 +60,9 @@ export async function openModelSource(value: string, options: OpenModelOptions =
  * @throws GUIDANCE_NOT_FOUND, MODEL_DAMAGED, PYTORCH_FILE_INVALID, PICKLE_UNSAFE, GUIDANCE_INVALID
  */
 export async function openPath(path: string): Promise<FileSource> {
-  return path.endsWith('.pt') && await sizeOf(path) !== null ? await openTorchFile(path) : await folderSource(path)
+  if (!path.endsWith('.pt') || await sizeOf(path) === null) return await folderSource(path)
+  const { openTorchFile } = await import('./torchFile.js')
+  return await openTorchFile(path)
 }
 
 /**
