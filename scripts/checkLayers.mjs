@@ -5,9 +5,10 @@ import { dirname, join, posix, relative, resolve, sep } from 'node:path'
 
 /** What each layer may import besides itself. */
 const layers = {
-  cli: ['run', 'method', 'models', 'engine', 'media', 'formats', 'options', 'errors'],
-  run: ['method', 'models', 'engine', 'media', 'formats', 'options', 'errors'],
-  method: ['models', 'engine', 'media', 'formats', 'options', 'errors'],
+  cli: ['run', 'method', 'atlas', 'models', 'engine', 'media', 'formats', 'options', 'errors'],
+  run: ['method', 'atlas', 'models', 'engine', 'media', 'formats', 'options', 'errors'],
+  method: ['atlas', 'models', 'engine', 'media', 'formats', 'options', 'errors'],
+  atlas: ['models', 'engine', 'media', 'formats', 'options', 'errors'],
   models: ['engine', 'media', 'formats', 'errors'],
   engine: ['errors'],
   media: ['errors'],
@@ -17,13 +18,13 @@ const layers = {
 }
 
 /** Layers that run in the browser too, except in their `node` folders. */
-const core = ['method', 'models', 'engine', 'media', 'formats', 'options', 'errors']
+const core = ['method', 'atlas', 'models', 'engine', 'media', 'formats', 'options', 'errors']
 
 /** What the entries of the package may import. Nothing may import an entry. */
 const entries = { index: Object.keys(layers), core }
 
 /** Packages that the core may import: each of them runs in a browser. */
-const browserPackages = ['onnxruntime-common', 'protobufjs', '@huggingface/tokenizers', 'zod', 'yaml', 'fastest-levenshtein', 'fflate', 'ag-psd', 'entities', 'ftfy-js']
+const browserPackages = ['onnxruntime-common', 'protobufjs', '@huggingface/tokenizers', 'zod', 'yaml', 'fastest-levenshtein', 'fflate', 'ag-psd', 'entities', 'ftfy-js', 'mediabunny', '@techstark/opencv-js']
 
 const root = resolve(process.argv[2] ?? 'src')
 const files = readdirSync(root, { recursive: true, withFileTypes: true })
