@@ -48,7 +48,12 @@ function description(name: string, table: OptionTable): string {
 }
 
 /** What commander parsed, as options; flags that were not given are absent. */
-export function givenFlags<Options = GivenOptions>(parsed: Readonly<Record<string, unknown>>, table: OptionTable = imageTable): Options {
+export function givenFlags(parsed: Readonly<Record<string, unknown>>): GivenOptions {
+  return givenTableFlags(parsed, imageTable)
+}
+
+/** The same for the options of any command. */
+export function givenTableFlags(parsed: Readonly<Record<string, unknown>>, table: OptionTable): Record<string, unknown> {
   const given = Object.keys(table.rows).filter((name) => parsed[name] !== undefined)
-  return Object.fromEntries(given.map((name) => [name, parsed[name]])) as Options
+  return Object.fromEntries(given.map((name) => [name, parsed[name]]))
 }
