@@ -3,6 +3,7 @@ import { ALL_FORMATS, FilePathSource, Input } from 'mediabunny'
 import { Text2LiveError } from '../../errors.js'
 import type { Clip, ReadClipOptions } from '../clip.js'
 import { checkReadOptions } from '../clipSize.js'
+import { missingBytes } from '../containerEnd.js'
 import { decodeVideo } from '../decodeVideo.js'
 import { readGif } from './readGif.js'
 import { readImageFolder } from './readImageFolder.js'
@@ -17,25 +18,42 @@ import { registerCodecs } from './registerCodecs.js'
 export async function readClip(path: string, options: ReadClipOptions = {}): Promise<Clip> {
   checkReadOptions(options)
   const name = `"${path}"`
-  let head: Uint8Array
+  let isGif: boolean
   try {
     const info = await stat(path)
     if (info.isDirectory()) return await readImageFolder(path, options)
     if (info.size === 0) throw new Text2LiveError('INPUT_EMPTY', `${name} is empty (0 bytes). Give a video, an animated GIF, or a folder of images.`)
-    const file = await open(path)
-    try { head = (await file.read(new Uint8Array(16), 0, 16, 0)).buffer } finally { await file.close() }
+    isGif = await checkEnds(path, name, info.size)
   } catch (cause) {
     if (cause instanceof Text2LiveError) throw cause
     const reason = (cause as NodeJS.ErrnoException).code
-    throw new Text2LiveError('INPUT_NOT_FOUND', `Expected a clip, but ${reason === 'ENOENT' || reason === 'ENOTDIR' ? `there is no ${name}` : `${name} cannot be read (${reason ?? String(cause)})`}. `
-      + 'Check the path and its permissions.', { cause })
+    const came = reason === 'ENOENT' || reason === 'ENOTDIR' ? `there is no ${name}` : `${name} cannot be read (${reason ?? String(cause)})`
+    throw new Text2LiveError('INPUT_NOT_FOUND', `Expected a clip, but ${came}. Check the path and its permissions.`, { cause })
   }
-  if (String.fromCharCode(...head.subarray(0, 4)) === 'GIF8') return readGif(path, options)
+  if (isGif) return readGif(path, options)
   await registerCodecs()
   const input = new Input({ source: new FilePathSource(path), formats: ALL_FORMATS })
   try {
     return await decodeVideo(input, name, options)
   } finally {
     input.dispose()
+  }
+}
+
+/** @returns whether the file is a GIF */
+async function checkEnds(path: string, name: string, size: number): Promise<boolean> {
+  const file = await open(path)
+  try {
+    const read = async (start: number, length: number) => {
+      const { buffer, bytesRead } = await file.read(new Uint8Array(length), 0, length, start)
+      return buffer.subarray(0, bytesRead)
+    }
+    const missing = await missingBytes(read, size)
+    if (missing > 0) {
+      throw new Text2LiveError('CLIP_TRUNCATED', `Expected a whole clip, but ${name} is cut short: of ${size + missing} bytes or more there are ${size}. Copy or download it again.`)
+    }
+    return String.fromCharCode(...await read(0, 4)) === 'GIF8'
+  } finally {
+    await file.close()
   }
 }
