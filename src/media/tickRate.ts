@@ -13,3 +13,12 @@ export function tickRate({ timestamps, durations }: ClipTiming): number {
   }
   return 90_000
 }
+
+/** Frames per second of a clip whose frames are all shown equally long, one after the other from a multiple of that; null for others. */
+export function steadyRate({ timestamps, durations }: ClipTiming): number | null {
+  const [duration = 0] = durations
+  if (!(duration > 0)) return null
+  const steady = timestamps.every((time, t) => Math.abs(durations[t]! - duration) < 1e-6 && Math.abs(time - timestamps[0]! - t * duration) < 1e-6)
+  const grid = timestamps[0]! / duration
+  return steady && Math.abs(grid - Math.round(grid)) < 1e-4 ? 1 / duration : null
+}
