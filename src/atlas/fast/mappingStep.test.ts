@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { evaluate } from '../../../test/support/evaluate.js'
-import { readFixtureJson, readFixtureTensors, relativeError } from '../../../test/support/readFixture.js'
+import { type FixtureTensor, readFixtureJson, readFixtureTensors, relativeError } from '../../../test/support/readFixture.js'
 import { gradients } from '../../engine/gradients.js'
 import { Graph } from '../../engine/graph.js'
 import { createNodeRuntime } from '../../engine/node/createNodeRuntime.js'
@@ -72,7 +72,7 @@ describe('the step of a mapping', () => {
   it('makes the steps that PyTorch makes', async () => {
     const { graph, outputs } = stepGraph(fixture.weights)
     const shape = inputs.lattice!.shape
-    let state = { lattice: inputs.lattice!, mean: { shape, data: new Float32Array(inputs.lattice!.data.length) }, variance: { shape, data: new Float32Array(inputs.lattice!.data.length) } }
+    let state: Record<'lattice' | 'mean' | 'variance', FixtureTensor> = { lattice: inputs.lattice!, mean: { shape, data: new Float32Array(inputs.lattice!.data.length) }, variance: { shape, data: new Float32Array(inputs.lattice!.data.length) } }
     for (const [k, step] of fixture.steps.entries()) {
       const result = await evaluate(runtime, graph, outputs, { ...inputs, ...state, rate: { shape: [2], data: stepRate(step.rate, k + 1) } })
       const moved = (data: Float32Array) => data.map((x, i) => x - inputs.lattice!.data[i]!)
