@@ -17,7 +17,7 @@ export class EventLog {
   }
 
   /** @throws DISK_FULL after taking back the part of the line that was written */
-  append(event: RunEvent): void {
+  append<Event extends { readonly type: string } = RunEvent>(event: Event): void {
     const before = fstatSync(this.#file).size
     const line = Buffer.from(eventLine(event))
     try {
@@ -34,8 +34,8 @@ export class EventLog {
 }
 
 /** The events of a log, up to the first line that is no whole event; none where there is no log. */
-export function readEvents(path: string): RunEvent[] {
-  return wholeLines(path).map(({ event }) => event)
+export function readEvents<Event extends { readonly type: string } = RunEvent>(path: string): Event[] {
+  return wholeLines<Event>(path).map(({ event }) => event)
 }
 
 /** The step events of a log: what the loss curves are drawn from. */
@@ -45,9 +45,14 @@ export function readSteps(path: string): StepEvent[] {
 
 /** Cuts the log back to what was true at `step`: later steps, all that followed them, and a half-written last line go. */
 export function truncateEvents(path: string, step: number): void {
+  cutEvents(path, (event) => 'step' in event && event.step > step)
+}
+
+/** Cuts the log before the first event that `beyond` holds for, and before a half-written last line. */
+export function cutEvents<Event extends { readonly type: string } = RunEvent>(path: string, beyond: (event: Event) => boolean): void {
   let keep = 0
-  for (const { event, end } of wholeLines(path)) {
-    if ('step' in event && event.step > step) break
+  for (const { event, end } of wholeLines<Event>(path)) {
+    if (beyond(event)) break
     keep = end
   }
   let file: number
@@ -64,7 +69,7 @@ export function truncateEvents(path: string, step: number): void {
   }
 }
 
-function wholeLines(path: string): { readonly event: RunEvent; readonly end: number }[] {
+function wholeLines<Event extends { readonly type: string }>(path: string): { readonly event: Event; readonly end: number }[] {
   let bytes: Buffer
   try {
     bytes = readFileSync(path)
@@ -72,20 +77,20 @@ function wholeLines(path: string): { readonly event: RunEvent; readonly end: num
     if (isMissing(error)) return []
     throw error
   }
-  const lines: { event: RunEvent; end: number }[] = []
+  const lines: { event: Event; end: number }[] = []
   for (let start = 0; ;) {
     const end = bytes.indexOf(10, start)
-    const event = end < 0 ? null : parseEvent(bytes.toString('utf8', start, end))
+    const event = end < 0 ? null : parseEvent<Event>(bytes.toString('utf8', start, end))
     if (event === null) return lines
     lines.push({ event, end: end + 1 })
     start = end + 1
   }
 }
 
-function parseEvent(line: string): RunEvent | null {
+function parseEvent<Event>(line: string): Event | null {
   try {
     const value: unknown = JSON.parse(line)
-    return typeof value === 'object' && value !== null && 'type' in value ? (value as RunEvent) : null
+    return typeof value === 'object' && value !== null && 'type' in value ? (value as Event) : null
   } catch {
     return null
   }
