@@ -23,7 +23,7 @@ export type VideoEvent =
   | StageDoneEvent
   | { readonly type: 'resumed'; readonly stage: StageName; readonly layer?: LayerName; readonly done: number; readonly total: number }
   | { readonly type: 'preview'; readonly layer: LayerName; readonly step: number; readonly path: string; readonly png: Uint8Array }
-  | { readonly type: 'checkpoint'; readonly stage: StageName; readonly layer?: LayerName; readonly path: string; readonly bytes: number }
+  | { readonly type: 'checkpoint'; readonly stage: StageName; readonly layer?: LayerName; readonly step?: number; readonly path: string; readonly bytes: number }
   | { readonly type: 'output'; readonly name: VideoOutputName; readonly path: string }
   | { readonly type: 'done'; readonly seconds: number; readonly folder: string; readonly already?: true }
   | VideoInterruptedEvent

@@ -33,6 +33,7 @@ export type VideoOutputName = keyof typeof videoOutputFiles
 
 /** Files in the folder of checkpoints. `first` is the first pair of frames of a chunk of flow. */
 export const checkpointFiles = {
+  masks: 'masks.safetensors',
   flow: (first: number) => `flow-${String(first).padStart(5, '0')}.safetensors`,
   atlas: 'atlas.safetensors',
   training: (layer: LayerName) => `training-${layer}.safetensors`,

@@ -11,8 +11,8 @@ import { resize } from '../../media/resample.js'
 interface FrameMasks {
   /** One channel of the frames' size, [0, 1]. */
   readonly masks: ReadonlyMap<number, FloatImage>
-  /** The file of each mask. */
-  readonly files: ReadonlyMap<number, string>
+  /** The files they were read from. */
+  readonly files: readonly string[]
   readonly notes: readonly string[]
 }
 
@@ -26,12 +26,12 @@ export async function readFrameMasks(path: string, clip: Clip, what: string): Pr
   const single = !await isFolder(path, what)
   const files = single ? [path] : await pictures(path)
   const masks = new Map<number, FloatImage>()
-  const taken = new Map<number, string>()
+  const taken: string[] = []
   for (const file of files) {
     const frame = frameOf(file, clip) ?? (single ? 0 : null)
     if (frame === null) continue
     masks.set(frame, await readMask(file, clip, what))
-    taken.set(frame, file)
+    taken.push(file)
   }
   const unused = files.length - masks.size
   if (masks.size === 0) {
