@@ -1,13 +1,16 @@
 import { isMap, isScalar, LineCounter, parseDocument, type Document } from 'yaml'
 import { Text2LiveError } from '../errors.js'
-import { kebabCase, optionNames, optionRow, type GivenOptions, type OptionName } from './imageOptions.js'
+import type { GivenOptions } from './imageOptions.js'
+import { imageTable } from './imageTable.js'
 import { nearestName } from './nearestName.js'
-import { parseOption } from './parseOption.js'
-import { publishedDeviceNote, publishedKeys } from './publishedConfig.js'
+import { kebabCase } from './optionRow.js'
+import { type OptionTable, type PublishedKey, rowOf } from './optionTable.js'
+import { parseRow } from './parseOption.js'
+import { publishedDeviceNote } from './publishedConfig.js'
 
 /** A config file, read. */
-interface ConfigFile {
-  readonly options: GivenOptions
+interface ConfigFile<Options> {
+  readonly options: Options
   /** One line each: keys of the published code that are accepted and mean nothing here. */
   readonly notes: readonly string[]
   /** The file speaks the published code's keys. */
@@ -29,24 +32,29 @@ interface Entry {
  * @param fileName for messages only
  * @throws CONFIG_INVALID with line, column and an excerpt; CONFIG_UNKNOWN_KEY naming the nearest; OPTION_INVALID; PROMPT_EMPTY
  */
-export function readConfig(text: string, fileName: string): ConfigFile {
+export function readConfig(text: string, fileName: string): ConfigFile<GivenOptions> {
+  return readTableConfig<GivenOptions>(imageTable, text, fileName)
+}
+
+/** The same for the options of any command. */
+export function readTableConfig<Options>(table: OptionTable, text: string, fileName: string): ConfigFile<Options> {
   const entries = yamlEntries(text, fileName)
-  const published = entries.some(({ key }) => Object.hasOwn(publishedKeys, key))
-  const options: Partial<Record<OptionName, unknown>> = {}
+  const published = entries.some(({ key }) => Object.hasOwn(table.published, key))
+  const options: Record<string, unknown> = {}
   const notes: string[] = []
   for (const entry of entries) {
     if (entry.value === null || entry.value === undefined) continue
     if (entry.key === 'configVersion') assertVersion(entry)
     else if (published && entry.key === 'device') notes.push(`${entry.key}: ${publishedDeviceNote}`)
-    else if (Object.hasOwn(publishedKeys, entry.key)) readPublished(entry, options, notes)
+    else if (Object.hasOwn(table.published, entry.key)) readPublished(table, entry, options, notes)
     else {
-      const name = ownName(entry)
-      options[name] = parseOption(name, entry.value, `${entry.key} (${entry.place})`)
+      const name = ownName(table, entry)
+      options[name] = parseRow(rowOf(table, name), entry.value, `${entry.key} (${entry.place})`)
     }
   }
   // The published code computes no bootstrap loss when bootstrap_epoch is -1, whatever bootstrap_text says.
-  if (options.region !== undefined && entries.some(({ key, value }) => key === 'bootstrap_epoch' && value === -1)) options.bootstrapSteps = 0
-  return { options: options as GivenOptions, notes, published }
+  if (options['region'] !== undefined && entries.some(({ key, value }) => key === 'bootstrap_epoch' && value === -1)) options['bootstrapSteps'] = 0
+  return { options: options as Options, notes, published }
 }
 
 function yamlEntries(text: string, fileName: string): Entry[] {
@@ -81,10 +89,8 @@ function plainValues(document: Document, fileName: string): Record<string, unkno
   }
 }
 
-function readPublished(entry: Entry, options: Partial<Record<OptionName, unknown>>, notes: string[]): void {
-  const { key, value, place } = entry
-  const meaning = publishedKeys[key]
-  if (meaning === undefined) return
+function readPublished(table: OptionTable, { key, value, place }: Entry, options: Record<string, unknown>, notes: string[]): void {
+  const meaning: PublishedKey = table.published[key]!
   if ('ignored' in meaning) notes.push(`${key}: ${meaning.ignored}`)
   else if ('only' in meaning) {
     if (value !== meaning.only) {
@@ -92,22 +98,23 @@ function readPublished(entry: Entry, options: Partial<Record<OptionName, unknown
         `${key} (${place}) can only be ${meaning.only} here, since ${meaning.because}; got ${JSON.stringify(value)}. `
         + `Remove the line or set it to ${meaning.only}.`)
     }
-  } else if (value !== meaning.off) options[meaning.option] = parseOption(meaning.option, value, `${key} (${place})`)
+  } else if ('value' in meaning) {
+    if (value === true) options[meaning.option] = meaning.value
+  } else if (value !== meaning.off) options[meaning.option] = parseRow(rowOf(table, meaning.option), value, `${key} (${place})`)
 }
 
 /** Our option of this key: camelCase, kebab-case, or the same words with underscores (`lambda_sparsity`). */
-function ownName({ key, place }: Entry): OptionName {
-  const name = configNames.get(key.replaceAll('_', '-')) ?? configNames.get(key)
+function ownName(table: OptionTable, { key, place }: Entry): string {
+  const names = Object.keys(table.rows).filter((name) => isConfigOption(table, name))
+  const name = names.find((own) => own === key || kebabCase(own) === key.replaceAll('_', '-'))
   if (name !== undefined) return name
-  const known = [...optionNames.filter(isConfigOption), ...Object.keys(publishedKeys)]
+  const known = [...names, ...Object.keys(table.published)]
   throw new Text2LiveError('CONFIG_UNKNOWN_KEY', `${place}: there is no option "${key}". The nearest is "${nearestName(key, known)}". `
     + 'Correct the name or remove the line; docs/options.md lists all.')
 }
 
 /** A file may set all but the options that only steer one call of the command. */
-const isConfigOption = (name: OptionName): boolean => optionRow(name).command !== true || name === 'out' || name === 'seeds'
-
-const configNames = new Map(optionNames.filter(isConfigOption).flatMap((name) => [[name as string, name], [kebabCase(name), name]] as const))
+const isConfigOption = (table: OptionTable, name: string): boolean => rowOf(table, name).command !== true || name === 'out' || name === 'seeds'
 
 function assertVersion({ value, place }: Entry): void {
   if (value === configVersion) return

@@ -1,4 +1,4 @@
-import type { OptionRow, RowValue } from './optionRow.js'
+import { kebabCase, type GivenOf, type OptionRow, type PresetOf, type SettingsOf } from './optionRow.js'
 
 /**
  * The one table of options. The types, the validation, the flags, `--help`, the keys of a config file and docs/options.md
@@ -273,20 +273,14 @@ export type ImageOptions = typeof imageOptions
 export type OptionName = keyof ImageOptions
 
 /** Options as the library and the command take them: any subset; `null` or absent means "not set"; one text may stand for a list. */
-export type GivenOptions = { readonly [K in OptionName]?: Given<RowValue<ImageOptions[K]>> | null | undefined }
-
-type Given<Value> = Value extends readonly string[] ? Value | string : Value
-
-type CommandName = { [K in OptionName]: ImageOptions[K] extends { command: true } ? K : never }[OptionName]
+export type GivenOptions = GivenOf<ImageOptions>
 
 /** Every setting of a run, resolved: what config.yaml and a checkpoint hold and what the trainer reads. */
-export type ImageSettings = { readonly [K in Exclude<OptionName, CommandName>]: RowValue<ImageOptions[K]> }
+export type ImageSettings = SettingsOf<ImageOptions>
 type SettingName = keyof ImageSettings
 
-type PresetKey = { [K in OptionName]: ImageOptions[K] extends { preset: true } ? K : never }[OptionName]
-
 /** The settings a preset may choose. */
-export type PresetSettings = { readonly [K in PresetKey]?: RowValue<ImageOptions[K]> }
+export type PresetSettings = PresetOf<ImageOptions>
 
 export const optionNames = Object.keys(imageOptions) as OptionName[]
 
@@ -295,10 +289,6 @@ export const optionRow = (name: OptionName): OptionRow => imageOptions[name]
 
 /** Options that are settings of a run (all but those that only steer the command). */
 export const settingNames = optionNames.filter((name) => optionRow(name).command !== true) as SettingName[]
-
-/** `learningRate` -> `learning-rate`. */
-export const kebabCase = (name: string): string => name.replace(/[A-Z0-9]+/g, (run, at: number) =>
-  /^[A-Z]/.test(run) && at > 0 ? `-${run.toLowerCase()}` : run)
 
 /** The long flag of an option, as typed: `--learning-rate`. */
 export const optionFlag = (name: OptionName): string => `--${kebabCase(name)}`

@@ -2,7 +2,9 @@
 export const optionGroups = {
   texts: 'Texts',
   photo: 'Photo and place',
+  clip: 'Clip and object',
   run: 'Run',
+  atlas: 'Layered atlas',
   output: 'Output',
   schedule: 'Optimizer and schedule',
   losses: 'Losses',
@@ -82,3 +84,25 @@ type Plain<R> = R extends { type: 'number' | 'integer' }
 
 /** The TypeScript type of the value a row stands for; null where the option may stay unset. */
 export type RowValue<R> = R extends { default: null } ? (R extends { sameAs: string } ? Plain<R> : Plain<R> | null) : Plain<R>
+
+/** The rows of one command, by option name. */
+export type OptionRows = Readonly<Record<string, OptionRow>>
+
+type CommandName<Rows> = { [K in keyof Rows]: Rows[K] extends { command: true } ? K : never }[keyof Rows]
+
+/** Every setting of a run, resolved. */
+export type SettingsOf<Rows> = { readonly [K in Exclude<keyof Rows, CommandName<Rows>>]: RowValue<Rows[K]> }
+
+/** Any subset of the options; `null` or absent means "not set"; one text may stand for a list. */
+export type GivenOf<Rows> = { readonly [K in keyof Rows]?: Given<RowValue<Rows[K]>> | null | undefined }
+
+type Given<Value> = Value extends readonly string[] ? Value | string : Value
+
+type PresetKey<Rows> = { [K in keyof Rows]: Rows[K] extends { preset: true } ? K : never }[keyof Rows]
+
+/** The settings a preset may choose. */
+export type PresetOf<Rows> = { readonly [K in PresetKey<Rows>]?: RowValue<Rows[K]> }
+
+/** `learningRate` -> `learning-rate`. */
+export const kebabCase = (name: string): string => name.replace(/[A-Z0-9]+/g, (run, at: number) =>
+  /^[A-Z]/.test(run) && at > 0 ? `-${run.toLowerCase()}` : run)

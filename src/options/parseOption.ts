@@ -32,7 +32,11 @@ function rowSchema(row: OptionRow): z.ZodType<OptionValue> {
  * @throws OPTION_INVALID, PROMPT_EMPTY
  */
 export function parseOption(name: OptionName, value: unknown, label: string = optionFlag(name)): OptionValue {
-  const row = optionRow(name)
+  return parseRow(optionRow(name), value, label)
+}
+
+/** The same for a row of any table. @throws OPTION_INVALID, PROMPT_EMPTY */
+export function parseRow(row: OptionRow, value: unknown, label: string): OptionValue {
   const parsed = rowSchema(row).safeParse(value)
   if (!parsed.success) throw new Text2LiveError('OPTION_INVALID', explain(row, label, value))
   if (row.type === 'texts') assertNoEmptyText(label, parsed.data as readonly string[])

@@ -1,13 +1,4 @@
-import type { OptionName } from './imageOptions.js'
-
-/** What a key of the published code's YAML becomes here. */
-type PublishedKey =
-  /** Another name for one of our options; `off` is the published value that means "not set". */
-  | { readonly option: OptionName; readonly off?: unknown }
-  /** Fixed here: any other value than this is refused, since it would be a different method. */
-  | { readonly only: string | number | boolean; readonly because: string }
-  /** Means nothing here; accepted with this note (no note where silence is right). */
-  | { readonly ignored: string }
+import type { PublishedKey } from './optionTable.js'
 
 const generator = 'the generator is the published one (7 levels, 128 channels)'
 

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
-import { imageOptions, kebabCase, optionNames, optionRow, settingNames } from './imageOptions.js'
+import { imageOptions, optionNames, optionRow, settingNames } from './imageOptions.js'
+import { kebabCase } from './optionRow.js'
 import { parseOption } from './parseOption.js'
 import { presets } from './presets.js'
 import { resolveSettings } from './resolveSettings.js'

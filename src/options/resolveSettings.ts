@@ -1,12 +1,15 @@
 import { Text2LiveError } from '../errors.js'
-import { imageOptions, optionFlag, optionNames, optionRow, settingNames,
-  type GivenOptions, type ImageSettings, type OptionName } from './imageOptions.js'
+import { optionFlag, type GivenOptions, type ImageSettings } from './imageOptions.js'
+import { imageTable } from './imageTable.js'
 import { nearestName } from './nearestName.js'
-import { parseOption, type OptionValue } from './parseOption.js'
-import { presets, type PresetName } from './presets.js'
+import { type OptionTable, rowOf, settingNamesOf } from './optionTable.js'
+import { parseRow, type OptionValue } from './parseOption.js'
 
 /** The smallest side that the 7-level generator takes, px: reflection padding at its bottleneck. */
 export const minGeneratorSide = 129
+
+type Layer = Readonly<Record<string, unknown>>
+type ValidLayer = Readonly<Record<string, OptionValue>>
 
 /**
  * The settings of a run: defaults < preset < config files, in order < flags. The result is complete and plain data.
@@ -15,37 +18,45 @@ export const minGeneratorSide = 129
  * @throws OPTION_INVALID, OPTION_UNKNOWN, PROMPT_EMPTY
  */
 export function resolveSettings(layers: readonly GivenOptions[], drawSeed: () => number): ImageSettings {
-  const given = layers.map(validateOptions)
-  const preset = last(given, 'preset') ?? optionRow('preset').default
-  const stack = [presets[preset as PresetName] as Partial<Record<OptionName, OptionValue>>, ...given]
-  const value = (name: OptionName): OptionValue | null => {
-    const row = optionRow(name)
+  const settings = resolveTable(imageTable, layers, drawSeed) as unknown as ImageSettings
+  assertConsistent(settings)
+  return settings
+}
+
+/** The same for the options of any command; rules between options are the caller's. @throws OPTION_INVALID, OPTION_UNKNOWN, PROMPT_EMPTY */
+export function resolveTable(table: OptionTable, layers: readonly Layer[], drawSeed: () => number): Record<string, OptionValue | null> {
+  const given = layers.map((layer) => validateLayer(table, layer))
+  const preset = (last(given, 'preset') ?? rowOf(table, 'preset').default) as string
+  const stack = [table.presets[preset]!, ...given]
+  const value = (name: string): OptionValue | null => {
+    const row = rowOf(table, name)
     const own = last(stack, name)
     if (own !== undefined && !(Array.isArray(own) && own.length === 0)) return own
-    return row.sameAs === undefined ? row.default : value(row.sameAs as OptionName)
+    return row.sameAs === undefined ? row.default : value(row.sameAs)
   }
-  const settings = Object.fromEntries(settingNames.map((name) => [name, value(name)])) as unknown as ImageSettings
-  const resolved = settings.seed === -1 ? { ...settings, seed: drawSeed() >>> 0 } : settings
-  assertConsistent(resolved)
-  return resolved
+  const settings = Object.fromEntries(settingNamesOf(table).map((name) => [name, value(name)]))
+  return settings['seed'] === -1 ? { ...settings, seed: drawSeed() >>> 0 } : settings
 }
 
 /** Each given option validated by its row; unset ones dropped. */
-export function validateOptions(options: GivenOptions): Partial<Record<OptionName, OptionValue>> {
-  const valid: Partial<Record<OptionName, OptionValue>> = {}
+export function validateOptions(options: GivenOptions): ValidLayer {
+  return validateLayer(imageTable, options)
+}
+
+/** The same for the options of any command. @throws OPTION_INVALID, OPTION_UNKNOWN, PROMPT_EMPTY */
+export function validateLayer(table: OptionTable, options: Layer): ValidLayer {
+  const valid: Record<string, OptionValue> = {}
   for (const [name, value] of Object.entries(options)) {
     if (value === undefined || value === null) continue
-    if (!isOptionName(name)) {
-      throw new Text2LiveError('OPTION_UNKNOWN', `There is no option "${name}". The nearest is "${nearestName(name, optionNames)}".`)
+    if (!Object.hasOwn(table.rows, name)) {
+      throw new Text2LiveError('OPTION_UNKNOWN', `There is no option "${name}". The nearest is "${nearestName(name, Object.keys(table.rows))}".`)
     }
-    valid[name] = parseOption(name, value, name)
+    valid[name] = parseRow(rowOf(table, name), value, name)
   }
   return valid
 }
 
-const isOptionName = (name: string): name is OptionName => Object.hasOwn(imageOptions, name)
-
-function last(stack: readonly Partial<Record<OptionName, OptionValue>>[], name: OptionName): OptionValue | undefined {
+function last(stack: readonly ValidLayer[], name: string): OptionValue | undefined {
   return stack.findLast((layer) => layer[name] !== undefined)?.[name]
 }
 

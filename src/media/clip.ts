@@ -1,0 +1,37 @@
+import type { ClipFrames } from './clipFrames.js'
+
+/** When each frame of a clip is shown, in seconds; frame rates may vary. */
+export interface ClipTiming {
+  /** Start of each frame; ascending, the first need not be 0. */
+  readonly timestamps: readonly number[]
+  /** How long each frame is shown. */
+  readonly durations: readonly number[]
+}
+
+/** A clip as it was read: upright, square pixels, sRGB. */
+export interface Clip {
+  readonly kind: 'video' | 'gif' | 'folder'
+  readonly frames: ClipFrames
+  readonly timing: ClipTiming
+  /** Of a folder of images: the name of each frame's file, without its ending. */
+  readonly frameNames?: readonly string[]
+  /** Before it was resized, px: upright, square pixels. */
+  readonly sourceSize: { readonly width: number; readonly height: number }
+  /** Sentences for the reader of a log: what was assumed or left out. */
+  readonly notes: readonly string[]
+}
+
+export interface ReadClipOptions {
+  /** Read at most so many frames, from the first. Default: all. */
+  readonly frames?: number | undefined
+  /**
+   * Short side of the frames that are kept, px; the long side follows, as the nearest even number. A clip is never enlarged: one with a shorter short side
+   * keeps its size. Default: the clip's own size.
+   */
+  readonly size?: number | undefined
+  /** Of a folder of images, which says nothing of time. Default 24 per second. */
+  readonly frameRate?: number | undefined
+  readonly signal?: AbortSignal | undefined
+  /** After each frame: how many were read, and of how many. */
+  readonly onProgress?: ((frame: number, frames: number) => void) | undefined
+}

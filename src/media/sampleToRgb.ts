@@ -1,0 +1,52 @@
+import type { VideoSample } from 'mediabunny'
+import { yuvToRgb, type YuvMatrix, type YuvPlanes } from './yuvToRgb.js'
+
+/** How a file says that its colours are to be understood; what it does not say is null or missing. */
+export interface StatedColours {
+  readonly matrix?: string | null | undefined
+  readonly fullRange?: boolean | null | undefined
+  readonly transfer?: string | null | undefined
+}
+
+/**
+ * A decoded frame as RGB. What the frame does not say of its colours, the file's `stated` ones do; where both are silent, the matrix is BT.601 up to
+ * 576 lines and 1024 columns, else BT.709, and the range limited. Alpha is left out. Transfer curves are not applied: video is taken as sRGB.
+ *
+ * @returns `height * width * 3` bytes, as the frame is stored: neither turned nor stretched
+ */
+export async function sampleToRgb(sample: VideoSample, stated: StatedColours): Promise<{ readonly width: number; readonly height: number; readonly pixels: Uint8Array }> {
+  const { width, height } = sample.visibleRect
+  const { format } = sample
+  const layout = format === null ? null : /^(I420|I422|I444|NV12)A?(?:P(10|12))?$/.exec(format)
+  if (!layout) {
+    const bytes = new Uint8Array(sample.allocationSize({ format: 'RGBA' }))
+    const [plane] = await sample.copyTo(bytes, { format: 'RGBA' })
+    return { width, height, pixels: withoutAlpha(bytes, width, height, plane!) }
+  }
+  const bytes = new Uint8Array(sample.allocationSize())
+  const planes = await sample.copyTo(bytes)
+  const bits = layout[2] === undefined ? 8 : Number(layout[2]) as 10 | 12
+  const size = bits === 8 ? 1 : 2
+  const frame: YuvPlanes = {
+    width, height, bits,
+    chroma: [layout[1] === 'I444' ? 1 : 2, layout[1] === 'I422' || layout[1] === 'I444' ? 1 : 2],
+    data: bits === 8 ? bytes : new Uint16Array(bytes.buffer),
+    planes: planes.map(({ offset, stride }) => ({ offset: offset / size, stride: stride / size })),
+    interleaved: layout[1] === 'NV12',
+  }
+  const { matrix, fullRange } = sample.colorSpace
+  const fallback = height <= 576 && width <= 1024 ? 'bt601' : 'bt709'
+  return { width, height, pixels: yuvToRgb(frame, matrices[matrix ?? stated.matrix ?? ''] ?? fallback, fullRange ?? stated.fullRange ?? false) }
+}
+
+const matrices: Readonly<Record<string, YuvMatrix>> = { bt709: 'bt709', bt470bg: 'bt601', smpte170m: 'bt601', 'bt2020-ncl': 'bt2020' }
+
+function withoutAlpha(bytes: Uint8Array, width: number, height: number, { offset, stride }: { readonly offset: number; readonly stride: number }): Uint8Array {
+  const pixels = new Uint8Array(3 * width * height)
+  for (let y = 0; y < height; y++) {
+    for (let x = 0; x < width; x++) {
+      for (let c = 0; c < 3; c++) pixels[3 * (y * width + x) + c] = bytes[offset + y * stride + 4 * x + c]!
+    }
+  }
+  return pixels
+}
