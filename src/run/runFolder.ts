@@ -142,7 +142,7 @@ export function isRunFolder(path: string): boolean {
 export async function removeLeftovers(path: string): Promise<void> {
   const entries = await listFolder(path) ?? []
   const leftovers = entries.filter((name) => /^\..*\.tmp$|^\.lock\./.test(name))
-  await Promise.all(leftovers.map((name) => rm(join(path, name), { force: true })))
+  await Promise.all(leftovers.map((name) => rm(join(path, name), { recursive: true, force: true })))
 }
 
 async function clearRun(path: string): Promise<void> {

@@ -34,7 +34,7 @@ export class VideoSession {
   readonly #emitOutside: EmitVideo
   #stage: StageName = 'clip'
 
-  constructor(private readonly base: Omit<StageTools, 'emit' | 'report'>, emitOutside: EmitVideo) {
+  constructor(readonly base: Omit<StageTools, 'emit' | 'report'>, emitOutside: EmitVideo) {
     this.#emitOutside = emitOutside
     this.#log = new EventLog(base.folder.file(videoFiles.events))
   }
@@ -44,7 +44,9 @@ export class VideoSession {
     this.#emitOutside(event)
   }
 
-  begin(): void {
+  /** @param early events from before the folder was made, which the outside has heard already */
+  begin(early: readonly VideoEvent[]): void {
+    for (const event of early) this.#log.append(event)
     const { settings, input, folder } = this.base
     const { width, height } = input.clip.sourceSize
     const { timestamps, durations } = input.clip.timing

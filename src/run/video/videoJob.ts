@@ -1,0 +1,41 @@
+import { Text2LiveError } from '../../errors.js'
+import type { GivenVideoOptions } from '../../options/videoOptions.js'
+import { renderVideo } from './renderVideo.js'
+import { resumeVideo, type ResumeVideoOptions } from './resumeVideo.js'
+import type { VideoPlan, VideoResult } from './runVideo.js'
+import { startVideo } from './startVideo.js'
+import type { VideoEnvironment } from './videoEnvironment.js'
+import type { EmitVideo } from './videoSession.js'
+
+/** What can be asked of a run over a clip; plain data, it crosses to the worker. */
+export type VideoJob =
+  | { readonly kind: 'start'; readonly options: GivenVideoOptions; readonly goal: VideoPlan['goal'] }
+  | { readonly kind: 'resume'; readonly folder: string; readonly options: ResumeVideoOptions }
+  | { readonly kind: 'render'; readonly folder: string }
+
+/** Does a job in the thread that calls it. */
+export async function runVideoJob(job: VideoJob, environment: VideoEnvironment, emit: EmitVideo): Promise<VideoResult> {
+  switch (job.kind) {
+    case 'start':
+      return await startVideo(job.options, job.goal, environment, emit)
+    case 'resume':
+      return await resumeVideo(job.folder, job.options, environment, emit)
+    case 'render':
+      return await renderVideo(job.folder, environment, emit)
+  }
+}
+
+/**
+ * The job that options ask for: a new run, or the continuation of one.
+ * @throws OPTION_INVALID for options that a continued run cannot take
+ */
+export function videoJobOf({ resume, ...options }: GivenVideoOptions & { readonly resume?: string | null | undefined }, goal: VideoPlan['goal']): VideoJob {
+  if (resume === undefined || resume === null) return { kind: 'start', options, goal }
+  const { steps, device, threads, previewEvery, json: _json, force: _force, ...others } = options
+  const misplaced = Object.entries(others).find(([, value]) => value !== undefined && value !== null)
+  if (misplaced !== undefined) {
+    throw new Text2LiveError('OPTION_INVALID',
+      `A run is continued with the ${misplaced[0]} it was started with; leave that out beside --resume, or start a new run.`)
+  }
+  return { kind: 'resume', folder: resume, options: { steps, device, threads, previewEvery } }
+}
