@@ -1,3 +1,4 @@
+import type { FloatImage } from './image.js'
 import { dequantise, pixelImage, quantise } from './quantise.js'
 import { resize } from './resample.js'
 
@@ -7,6 +8,11 @@ import { resize } from './resample.js'
  * @param pixels `height * width * 3` bytes, RGB
  */
 export function resizeFrame(pixels: Uint8Array, width: number, height: number, toWidth: number, toHeight: number): Uint8Array {
-  if (width === toWidth && height === toHeight) return pixels
-  return quantise(resize(dequantise(pixelImage(width, height, 3, pixels)), toWidth, toHeight, { filter: 'bicubic', antialias: true }), 8).data as Uint8Array
+  return width === toWidth && height === toHeight ? pixels : toFrame(dequantise(pixelImage(width, height, 3, pixels)), toWidth, toHeight)
+}
+
+/** An RGB picture as a frame of that size: `height * width * 3` bytes. */
+export function toFrame(image: FloatImage, width: number, height: number): Uint8Array {
+  const resized = image.width === width && image.height === height ? image : resize(image, width, height, { filter: 'bicubic', antialias: true })
+  return quantise(resized, 8).data as Uint8Array
 }

@@ -3,8 +3,7 @@ import { extname, join } from 'node:path'
 import { Text2LiveError } from '../../errors.js'
 import type { Clip, ReadClipOptions } from '../clip.js'
 import { checkClipMemory, clipSize } from '../clipSize.js'
-import { quantise } from '../quantise.js'
-import { resizeFrame } from '../resizeFrame.js'
+import { toFrame } from '../resizeFrame.js'
 import { decodeImage, readHeader } from './readImage.js'
 
 const endings = new Set(['.jpg', '.jpeg', '.png', '.webp', '.avif', '.tif', '.tiff'])
@@ -31,7 +30,7 @@ export async function readImageFolder(folder: string, options: ReadClipOptions =
         + `${header.width}x${header.height}. Take out what does not belong to the clip, or resize it.`)
     }
     const { rgb } = await decodeImage(header)
-    pixels.push(resizeFrame(quantise(rgb, 8).data as Uint8Array, first.width, first.height, width, height))
+    pixels.push(toFrame(rgb, width, height))
     options.onProgress?.(pixels.length, files.length)
   }
   const rate = options.frameRate ?? 24

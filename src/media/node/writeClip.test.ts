@@ -1,0 +1,166 @@
+import { mkdtemp, readFile, readdir, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { ALL_FORMATS, EncodedPacketSink, FilePathSource, Input } from 'mediabunny'
+import sharp from 'sharp'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { readClip } from './readClip.js'
+import { writeClip, type WriteClipOptions } from './writeClip.js'
+import { writePngSequence } from './writePngSequence.js'
+
+const fixtures = new URL('../../../test/fixtures/clips/', import.meta.url).pathname
+let folder = ''
+beforeEach(async () => { folder = await mkdtemp(join(tmpdir(), 'text2live-clip-')) })
+afterEach(async () => { await rm(folder, { recursive: true }) })
+
+/** Soft shapes that move; alpha a disc with a soft edge. */
+function frame(width: number, height: number, t: number, channels: 3 | 4): Uint8Array {
+  const out = new Uint8Array(width * height * channels)
+  for (let y = 0; y < height; y++) {
+    for (let x = 0; x < width; x++) {
+      const at = channels * (y * width + x)
+      out.set([128 + 100 * Math.sin((x + 2 * t) / 9), 128 + 90 * Math.cos((y - t) / 11), 60 + 2 * t + x], at)
+      if (channels === 4) out[at + 3] = Math.max(0, Math.min(255, 400 - 30 * Math.hypot(x - width / 2, y - height / 2)))
+    }
+  }
+  return out
+}
+
+const steady = (count: number, rate: number) => ({ timestamps: Array.from({ length: count }, (_, t) => t / rate), durations: Array.from({ length: count }, () => 1 / rate) })
+
+function job(format: WriteClipOptions['format'], count = 6, width = 64, height = 48): WriteClipOptions & { readonly frames: Uint8Array[] } {
+  const channels = format === 'mp4' ? 3 : 4
+  return { format, width, height, timing: steady(count, 24), frames: Array.from({ length: count }, (_, t) => frame(width, height, t, channels)) }
+}
+
+/** Mean over channels and pixels, 8 bits; `width` is the row length of `b` in pixels where it is wider. */
+function psnr(a: Uint8Array, b: Uint8Array, channels = 3, width = 64, rows = 48, wide = width): number {
+  let sum = 0
+  for (let y = 0; y < rows; y++) for (let x = 0; x < width; x++) for (let c = 0; c < 3; c++) sum += (a[channels * (y * width + x) + c]! - b[3 * (y * wide + x) + c]!) ** 2
+  return 10 * Math.log10(255 ** 2 * 3 * width * rows / sum)
+}
+
+async function audioPackets(path: string): Promise<{ timestamp: number; data: Uint8Array }[]> {
+  const input = new Input({ source: new FilePathSource(path), formats: ALL_FORMATS })
+  const track = (await input.getPrimaryAudioTrack())!
+  const packets = []
+  for await (const { timestamp, data } of new EncodedPacketSink(track).packets()) packets.push({ timestamp, data })
+  input.dispose()
+  return packets
+}
+
+describe('an MP4', () => {
+  it('gives back the frames, nearly as they were, at their times', async () => {
+    const options = job('mp4', 30)
+    const path = join(folder, 'a.mp4')
+    const seen: number[] = []
+    expect(await writeClip(path, { ...options, onProgress: (t) => seen.push(t) })).toEqual({ width: 64, height: 48, notes: [] })
+    expect(seen).toEqual(options.frames.map((_, t) => t + 1))
+    const clip = await readClip(path)
+    expect(clip.timing.timestamps).toEqual(options.timing.timestamps)
+    expect(clip.timing.durations.every((duration) => Math.abs(duration - 1 / 24) < 1e-9)).toBe(true)
+    for (const [t, pixels] of clip.frames.pixels.entries()) expect(psnr(options.frames[t]!, pixels)).toBeGreaterThan(40)
+    expect(await readdir(folder)).toEqual(['a.mp4'])
+  })
+
+  it('of odd sides has one more column and row, and says so', async () => {
+    const options = job('mp4', 5, 63, 47)
+    const path = join(folder, 'odd.mp4')
+    const { width, height, notes } = await writeClip(path, options)
+    expect([width, height]).toEqual([64, 48])
+    expect(notes).toEqual([expect.stringContaining('64x48')])
+    const clip = await readClip(path)
+    expect(clip.sourceSize).toEqual({ width: 64, height: 48 })
+    expect(psnr(options.frames[4]!, clip.frames.pixels[4]!, 3, 63, 47, 64)).toBeGreaterThan(40)
+  })
+
+  it('of a clip with varying times keeps them, and its sound byte for byte', async () => {
+    const source = join(fixtures, 'variable.mp4')
+    const clip = await readClip(source)
+    const path = join(folder, 'variable.mp4')
+    expect((await writeClip(path, { format: 'mp4', ...clip.frames, frames: clip.frames.pixels, timing: clip.timing, audioFrom: source })).notes).toEqual([])
+    const again = await readClip(path)
+    expect(again.timing).toEqual(clip.timing)
+    const [before, after] = [await audioPackets(source), await audioPackets(path)]
+    expect(after.length).toBeGreaterThan(10)
+    expect(after.map(({ data }) => data)).toEqual(before.slice(0, after.length).map(({ data }) => data))
+    // The encoder's lead-in, before 0, comes along.
+    expect(before[0]!.timestamp).toBeLessThan(0)
+    for (const [i, { timestamp }] of after.entries()) expect(timestamp).toBeCloseTo(before[i]!.timestamp, 6)
+    expect(before.slice(after.length).every(({ timestamp }) => timestamp >= clip.timing.timestamps.at(-1)! + clip.timing.durations.at(-1)!)).toBe(true)
+  })
+
+  it('carries Opus of a WebM; what has no sound gives none', async () => {
+    const opus = join(fixtures, 'odd.webm')
+    await writeClip(join(folder, 'opus.mp4'), { ...job('mp4'), audioFrom: opus })
+    const [before, after] = [await audioPackets(opus), await audioPackets(join(folder, 'opus.mp4'))]
+    expect(after.map(({ data }) => data)).toEqual(before.map(({ data }) => data))
+    for (const [i, file] of ['short.gif', 'ntsc.mov'].entries()) {
+      expect((await writeClip(join(folder, `${i}.mp4`), { ...job('mp4'), audioFrom: join(fixtures, file) })).notes).toEqual([])
+    }
+  })
+})
+
+describe('layers with alpha', () => {
+  it('WebM: colours come back; what sound it cannot hold is said', async () => {
+    const options = job('webm-alpha')
+    const path = join(folder, 'layer.webm')
+    const { notes } = await writeClip(path, { ...options, audioFrom: join(fixtures, 'variable.mp4') })
+    expect(notes).toEqual([expect.stringMatching(/"aac".*\.webm.*left out/)])
+    const clip = await readClip(path)
+    expect(clip.frames.pixels.length).toBe(6)
+    for (const [t, pixels] of clip.frames.pixels.entries()) expect(psnr(options.frames[t]!, pixels, 4)).toBeGreaterThan(38)
+  })
+
+  it('ProRes 4444: colours come back', async () => {
+    const options = job('prores')
+    const path = join(folder, 'layer.mov')
+    expect((await writeClip(path, options)).notes).toEqual([])
+    const clip = await readClip(path)
+    expect(clip.timing).toEqual(options.timing)
+    for (const [t, pixels] of clip.frames.pixels.entries()) expect(psnr(options.frames[t]!, pixels, 4)).toBeGreaterThan(45)
+  })
+
+  it('PNGs: the same samples, under the names of the input', async () => {
+    const { frames } = job('webm-alpha', 3)
+    expect(await writePngSequence(join(folder, 'own'), { width: 64, height: 48, frames, names: ['a7', 'a8', 'a10'] })).toEqual(['a7.png', 'a8.png', 'a10.png'])
+    expect(await writePngSequence(join(folder, 'numbered'), { width: 64, height: 48, frames })).toEqual(['00000.png', '00001.png', '00002.png'])
+    const data = await sharp(join(folder, 'numbered', '00001.png')).raw().toBuffer()
+    expect(new Uint8Array(data)).toEqual(frames[1])
+    expect((await readClip(join(folder, 'own'))).frameNames).toEqual(['a7', 'a8', 'a10'])
+  })
+})
+
+describe('when it fails', () => {
+  it('nothing is overwritten', async () => {
+    const path = join(folder, 'mine.mp4')
+    await writeFile(path, 'mine')
+    await expect(writeClip(path, job('mp4'))).rejects.toMatchObject({ code: 'OUTPUT_EXISTS' })
+    await expect(writePngSequence(folder, { width: 64, height: 48, frames: [] })).rejects.toMatchObject({ code: 'OUTPUT_EXISTS' })
+    const late = join(folder, 'late.mp4')
+    const { frames, ...options } = job('mp4')
+    async function* slow() {
+      for (const each of frames) yield await Promise.resolve(each)
+      await writeFile(late, 'mine too')
+    }
+    await expect(writeClip(late, { ...options, frames: slow() })).rejects.toMatchObject({ code: 'OUTPUT_EXISTS' })
+    expect([await readFile(path, 'utf8'), await readFile(late, 'utf8')]).toEqual(['mine', 'mine too'])
+    expect(await readdir(folder)).toEqual(['late.mp4', 'mine.mp4'])
+  })
+
+  it('an abort, an error of the frames, too few of them, a folder that is not there: nothing is left', async () => {
+    const stop = new AbortController()
+    const path = join(folder, 'x.mp4')
+    await expect(writeClip(path, { ...job('mp4'), signal: stop.signal, onProgress: (t) => { if (t === 3) stop.abort() } })).rejects.toMatchObject({ code: 'INTERRUPTED' })
+    // eslint-disable-next-line @typescript-eslint/require-await
+    async function* broken() { yield frame(64, 48, 0, 3); throw new TypeError('broken') }
+    await expect(writeClip(path, { ...job('mp4'), frames: broken() })).rejects.toThrow(new TypeError('broken'))
+    await expect(writeClip(path, { ...job('mp4'), timing: steady(7, 24) })).rejects.toMatchObject({ code: 'SHAPE_MISMATCH' })
+    await expect(writeClip(path, { ...job('mp4'), timing: steady(5, 24) })).rejects.toMatchObject({ code: 'SHAPE_MISMATCH' })
+    await expect(writeClip(path, { ...job('prores'), format: 'mp4' })).rejects.toMatchObject({ code: 'SHAPE_MISMATCH' })
+    await expect(writePngSequence(path, { width: 64, height: 48, frames: broken() })).rejects.toThrow('broken')
+    await expect(writePngSequence(path, { width: 64, height: 48, frames: job('prores', 3).frames, names: ['a'] })).rejects.toMatchObject({ code: 'SHAPE_MISMATCH' })
+    expect(await readdir(folder)).toEqual([])
+    await expect(writeClip(join(folder, 'none', 'x.mp4'), job('mp4'))).rejects.toMatchObject({ code: 'OUTPUT_NOT_WRITABLE' })
+  })
+})

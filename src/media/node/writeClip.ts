@@ -1,0 +1,75 @@
+import { randomBytes } from 'node:crypto'
+import { access, copyFile, constants, link, open, rm, type FileHandle } from 'node:fs/promises'
+import { basename, dirname, join } from 'node:path'
+import { ALL_FORMATS, FilePathSource, Input, StreamTarget, type StreamTargetChunk } from 'mediabunny'
+import { Text2LiveError } from '../../errors.js'
+import { encodeVideo, type EncodeOptions, type WrittenClip } from '../encodeVideo.js'
+import { writeError } from './atomicWrite.js'
+import { registerCodecs } from './registerCodecs.js'
+
+export interface WriteClipOptions extends EncodeOptions {
+  /** A file whose sound is carried over, packet by packet; one without sound, or a GIF or folder, gives none. */
+  readonly audioFrom?: string | undefined
+}
+
+/**
+ * Writes a clip, see `encodeVideo`: aside, then under its name when it is whole. On failure nothing is left; a file of that name is never overwritten.
+ *
+ * @throws Text2LiveError OUTPUT_EXISTS, OUTPUT_NOT_WRITABLE, DISK_FULL, SHAPE_MISMATCH, CLIP_CODEC_MISSING, INTERRUPTED
+ */
+export async function writeClip(path: string, options: WriteClipOptions): Promise<WrittenClip> {
+  await refuseExisting(path)
+  await registerCodecs()
+  const temporary = join(dirname(path), `.${basename(path)}.${randomBytes(6).toString('hex')}.tmp`)
+  const audio = options.audioFrom === undefined ? undefined : new Input({ source: new FilePathSource(options.audioFrom), formats: ALL_FORMATS })
+  try {
+    const hasSound = audio !== undefined && await audio.canRead().catch(() => false)
+    const file = await open(temporary, 'wx')
+    let written: WrittenClip
+    try {
+      written = await encodeVideo(new StreamTarget(writesTo(file), { chunked: true }), options, hasSound ? audio : undefined)
+      await file.sync()
+    } finally {
+      await file.close()
+    }
+    await nameExclusively(temporary, path)
+    return written
+  } catch (cause) {
+    throw writeError(path, cause)
+  } finally {
+    audio?.dispose()
+    await rm(temporary, { force: true }).catch(() => undefined)
+  }
+}
+
+/** mediabunny's own target for files takes a write that was cut short, as on a full disk, for a whole one. */
+function writesTo(file: FileHandle): WritableStream<StreamTargetChunk> {
+  return new WritableStream({
+    async write({ data, position }) {
+      for (let done = 0; done < data.length;) done += (await file.write(data, done, data.length - done, position + done)).bytesWritten
+    },
+  })
+}
+
+/** @throws Text2LiveError OUTPUT_EXISTS */
+export async function refuseExisting(path: string): Promise<void> {
+  if (await access(path).then(() => true, () => false)) throw existing(path)
+}
+
+/** What file systems without hard links (FAT, some network drives) answer. */
+const noLinks = new Set(['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS'])
+
+/** Unlike a rename, a link fails where the name is taken. */
+async function nameExclusively(temporary: string, path: string): Promise<void> {
+  try {
+    await link(temporary, path).catch((error: unknown) => {
+      if (noLinks.has((error as NodeJS.ErrnoException).code ?? '')) return copyFile(temporary, path, constants.COPYFILE_EXCL)
+      throw error
+    })
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'EEXIST') throw existing(path)
+    throw error
+  }
+}
+
+const existing = (path: string) => new Text2LiveError('OUTPUT_EXISTS', `"${path}" exists already and is not overwritten. Choose another name, or move it away.`)
