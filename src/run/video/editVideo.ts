@@ -1,3 +1,4 @@
+import { Text2LiveError } from '../../errors.js'
 import type { GivenVideoOptions } from '../../options/videoOptions.js'
 import { eventStream } from '../eventStream.js'
 import { runInVideoWorker } from './runInVideoWorker.js'
@@ -32,5 +33,9 @@ export interface EditVideoRun extends AsyncIterable<VideoEvent> {
  * does. Never prints, never exits.
  */
 export function editVideo({ signal, ...options }: EditVideoOptions): EditVideoRun {
-  return eventStream(signal ?? null, async (stop, emit) => await runInVideoWorker(videoJobOf(options, 'edit'), stop, emit))
+  return eventStream(signal ?? null, async (stop, emit) => {
+    const result = await runInVideoWorker(videoJobOf(options, 'edit'), stop, emit)
+    if ('metrics' in result) return result
+    throw new Text2LiveError('INTERNAL', 'A run over a clip ended without its result.')
+  })
 }

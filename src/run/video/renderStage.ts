@@ -10,7 +10,7 @@ import { fullSizeFrame } from './fullSizeFrame.js'
 import { readVideoSteps } from './trainStage.js'
 import { videoFiles, videoOutputFiles, type VideoOutputName } from './videoFiles.js'
 import type { StageTools } from './videoSession.js'
-import { writeEditedClip } from './writeEditedClip.js'
+import { writeEditedClip, type EditedFrame } from './writeEditedClip.js'
 
 export type LayerEdits = Readonly<Partial<Record<LayerName, FloatImage>>>
 
@@ -37,9 +37,15 @@ export async function renderStage(tools: StageTools, atlas: LayeredAtlas, edits:
     for (const name of edit === null ? names.slice(0, 1) : names) tell(name)
   }
   const collected = { pixels: [] as Uint8Array[], alphas: [] as Uint8Array[] }
-  await writeEditedClip({
-    frames: editedFrames(tools, atlas, edits, collected), clip: tools.input.clip, source: tools.input.path, ...tools, file: folder.file.bind(folder), told: tell,
+  const { clip, path: source } = tools.input
+  const frames = editedFrames(tools, async (t) => {
+    const small = await renderEdit({ atlas, frames: tools.input.frames, edits, behaviour: settings.atlasSampling }, t)
+    collected.pixels.push(small.frame)
+    collected.alphas.push(small.layer.filter((_, i) => i % 4 === 3))
+    return small
   })
+  const written = await writeEditedClip({ frames, clip, source }, folder, tools.signal, (message) => emit({ type: 'note', message }))
+  for (const name of written) tell(name)
   const steps = readVideoSteps(folder.file(videoFiles.events))
   const both = settings.layer === 'both'
   await atomicWrite(folder.file(videoOutputFiles.losses), lossesSvg(steps.map(({ step, layer, losses }) => ({
@@ -50,13 +56,9 @@ export async function renderStage(tools: StageTools, atlas: LayeredAtlas, edits:
   return { frames: { width, height, pixels: collected.pixels }, alphas: collected.alphas }
 }
 
-/** The frames with their original at the clip's own size, in order. */
-export interface EditedFrame extends RenderedFrame {
-  readonly original: Uint8Array
-}
-
-async function* editedFrames(
-  { input, signal, report }: StageTools, atlas: LayeredAtlas, edits: LayerEdits, collected: { pixels: Uint8Array[]; alphas: Uint8Array[] },
+/** All frames at the clip's own size, with their originals, from what `render` makes of each at the size of the atlas's frames. */
+export async function* editedFrames(
+  { input, signal, report }: Pick<StageTools, 'input' | 'signal' | 'report'>, render: (t: number) => Promise<RenderedFrame>,
 ): AsyncGenerator<EditedFrame, void, undefined> {
   const { clip, frames, path } = input
   const count = frames.pixels.length
@@ -65,9 +67,7 @@ async function* editedFrames(
   const full = sameSize ? frames : (await readClip(path, { frames: count, signal })).frames
   for (let t = 0; t < count; t++) {
     signal.throwIfAborted()
-    const small = await renderEdit({ atlas, frames, edits }, t)
-    collected.pixels.push(small.frame)
-    collected.alphas.push(small.layer.filter((_, i) => i % 4 === 3))
+    const small = await render(t)
     const original = full.pixels[t]!
     yield { ...(sameSize ? small : fullSizeFrame(small.layer, frames.pixels[t]!, frames, original, full)), original }
     report(t + 1, count)

@@ -1,10 +1,12 @@
+import type { LayerName } from '../../atlas/layeredAtlas.js'
 import { Text2LiveError } from '../../errors.js'
+import type { FloatImage } from '../../media/image.js'
 import { openRunFolder } from '../runFolder.js'
 import { readFittedAtlas } from './atlasStage.js'
 import { flowStage } from './flowStage.js'
 import { metricsStage } from './metricsStage.js'
 import { removeTransientCheckpoints } from './removeTransientCheckpoints.js'
-import { renderStage, type LayerEdits } from './renderStage.js'
+import { renderStage } from './renderStage.js'
 import { inFolder, readVideoSettings } from './resumeVideo.js'
 import { editedLayers, type VideoResult } from './runVideo.js'
 import { readEdit, readState } from './trainStage.js'
@@ -27,7 +29,7 @@ export async function renderVideo(path: string, environment: VideoEnvironment, e
     const atlas = await readFittedAtlas(base)
     if (atlas === null) throw nothingYet(path)
     session = new VideoSession(base, emit)
-    const edits: { -readonly [Layer in keyof LayerEdits]: LayerEdits[Layer] } = {}
+    const edits: { -readonly [Layer in LayerName]?: FloatImage } = {}
     let steps = 0
     for (const layer of editedLayers(settings)) {
       const [state, drawn] = [await readState(base, layer), await readEdit(base, layer)]

@@ -8,7 +8,7 @@ import { writeTableConfig } from '../../options/writeConfig.js'
 import { Text2LiveError } from '../../errors.js'
 import { atomicWrite } from '../../media/node/atomicWrite.js'
 import { cutEvents, readEvents } from '../eventLog.js'
-import { assertRun } from '../resumeRun.js'
+import { assertKind } from '../resumeRun.js'
 import { openRunFolder, removeLeftovers, type RunFolder } from '../runFolder.js'
 import { drawSeed } from '../startRun.js'
 import { differingSettings } from './differingSettings.js'
@@ -29,7 +29,7 @@ export type ResumeVideoOptions = Pick<GivenVideoOptions, 'steps' | 'device' | 't
  * @throws RUN_NOT_FOUND, RUN_INVALID, RUN_LOCKED, CHECKPOINT_*, SAFETENSORS_INVALID, and what a new run throws
  */
 export async function resumeVideo(path: string, flags: ResumeVideoOptions, environment: VideoEnvironment, emit: EmitVideo): Promise<VideoResult> {
-  await assertRun(path)
+  await assertKind(path, 'video')
   const folder = await openRunFolder(path)
   try {
     await removeLeftovers(path)

@@ -1,8 +1,7 @@
 import { Worker } from 'node:worker_threads'
 import { Text2LiveError } from '../../errors.js'
 import { reviveFailure, threadError } from '../workerFailure.js'
-import type { VideoResult } from './runVideo.js'
-import type { VideoJob } from './videoJob.js'
+import type { VideoJob, VideoJobResult } from './videoJob.js'
 import type { EmitVideo } from './videoSession.js'
 import type { VideoWorkerReply } from './workerProtocol.js'
 
@@ -11,13 +10,13 @@ import type { VideoWorkerReply } from './workerProtocol.js'
  * of frames, a frame), the state kept, and the result says that it is not finished.
  * @throws what the job throws
  */
-export async function runInVideoWorker(job: VideoJob, signal: AbortSignal, emit: EmitVideo): Promise<VideoResult> {
+export async function runInVideoWorker(job: VideoJob, signal: AbortSignal, emit: EmitVideo): Promise<VideoJobResult> {
   const worker = new Worker(new URL('./videoWorker.js', import.meta.url), { workerData: job })
   const stop = (): void => worker.postMessage('stop')
   if (signal.aborted) stop()
   signal.addEventListener('abort', stop, { once: true })
   try {
-    return await new Promise<VideoResult>((resolve, reject) => {
+    return await new Promise<VideoJobResult>((resolve, reject) => {
       let reply: Exclude<VideoWorkerReply, { event: unknown }> | null = null
       worker.on('message', (message: VideoWorkerReply) => {
         if ('event' in message) emit(message.event)

@@ -1,5 +1,6 @@
 import type { LayeredAtlas, LayerName } from '../../atlas/layeredAtlas.js'
 import { Text2LiveError } from '../../errors.js'
+import type { FloatImage } from '../../media/image.js'
 import type { VideoSettings } from '../../options/videoOptions.js'
 import type { RunFolder } from '../runFolder.js'
 import { fitAtlas, isFit, readFittedAtlas, takeAtlas } from './atlasStage.js'
@@ -76,7 +77,7 @@ async function fittedAtlas(session: VideoSession, settings: VideoSettings): Prom
 }
 
 async function trained(session: VideoSession, { settings, openTrainer }: VideoPlan, atlas: LayeredAtlas): Promise<LayerEdits> {
-  const edits: Partial<Record<LayerName, LayerEdits[LayerName]>> = {}
+  const edits: { -readonly [Layer in LayerName]?: FloatImage } = {}
   for (const layer of editedLayers(settings)) {
     edits[layer] = (await session.stage('training', (tools) => trainStage(tools, atlas, layer, openTrainer), layer)).edit
   }

@@ -3,7 +3,6 @@ import type { ErrorCode } from '../../errors.js'
 import type { VideoSettings } from '../../options/videoOptions.js'
 import type { StepEvent } from '../events.js'
 import type { TrainerNotice } from '../trainerContract.js'
-import type { VideoOutputName } from './videoFiles.js'
 
 /** The stages of a run, in order. `training` comes once for each layer. */
 export const stageNames = ['clip', 'flow', 'masks', 'atlas', 'training', 'rendering', 'metrics'] as const
@@ -24,7 +23,7 @@ export type VideoEvent =
   | { readonly type: 'resumed'; readonly stage: StageName; readonly layer?: LayerName; readonly done: number; readonly total: number }
   | { readonly type: 'preview'; readonly layer: LayerName; readonly step: number; readonly path: string; readonly png: Uint8Array }
   | { readonly type: 'checkpoint'; readonly stage: StageName; readonly layer?: LayerName; readonly step?: number; readonly path: string; readonly bytes: number }
-  | { readonly type: 'output'; readonly name: VideoOutputName; readonly path: string }
+  | { readonly type: 'output'; readonly name: string; readonly path: string }
   | { readonly type: 'done'; readonly seconds: number; readonly folder: string; readonly already?: true }
   | VideoInterruptedEvent
   | { readonly type: 'error'; readonly code: ErrorCode; readonly message: string }

@@ -25,7 +25,8 @@ export interface VideoInput {
   readonly objectFiles: readonly string[]
   /** Of the first frame, at the frames' size: the edit stays on what is white there. */
   readonly mask: FloatImage | null
-  /** SHA-256 over all of them. */
+  /** SHA-256 over the frames, and over the masks too. */
+  readonly clipDigest: string
   readonly digest: string
   readonly notes: readonly string[]
 }
@@ -50,7 +51,7 @@ export async function readVideoInput(
   const object = settings.object === null ? null : await readFrameMasks(settings.object, clip, '--object')
   const mask = settings.mask === null ? null : await readMask(settings.mask, clip)
   return {
-    clip, frames, path, object: object?.masks ?? null, objectFiles: object?.files ?? [], mask, digest: digestOf(frames, object?.masks ?? null, mask),
+    clip, frames, path, object: object?.masks ?? null, objectFiles: object?.files ?? [], mask, clipDigest: digestOf(frames, null, null), digest: digestOf(frames, object?.masks ?? null, mask),
     notes: [...clip.notes, ...object?.notes ?? []],
   }
 }
