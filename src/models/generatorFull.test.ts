@@ -1,5 +1,6 @@
 import { expect, it } from 'vitest'
 import { evaluate } from '../../test/support/evaluate.js'
+import { hashed } from '../../test/support/hashed.js'
 import { readFixtureJson, readFixtureTensors } from '../../test/support/readFixture.js'
 import { gradients } from '../engine/gradients.js'
 import { Graph, sizeOf } from '../engine/graph.js'
@@ -80,17 +81,6 @@ function length(x: Float32Array): number {
   let sum = 0
   for (const value of x) sum += value * value
   return Math.sqrt(sum)
-}
-
-/** The fixture's numbers in [-1, 1) (`hashed` in its `about`). */
-function hashed(count: number, k: number): Float64Array {
-  const salt = Math.imul(k + 1, 0x85ebca77)
-  return Float64Array.from({ length: count }, (_, i) => {
-    let x = Math.imul(i + 1, 0x9e3779b1) ^ salt
-    x = Math.imul(x ^ (x >>> 15), 0x2c1b3c6d)
-    x = Math.imul(x ^ (x >>> 12), 0x297a2d39)
-    return ((x ^ (x >>> 15)) >>> 0) / 2 ** 31 - 1
-  })
 }
 
 /** A parameter by the fixture's rule: away from the kinks of LeakyReLU, so that float32 can be held to it. */
