@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { estimateClipFlow, type ClipFlow, type Flow } from '../../atlas/clipFlow.js'
 import { Text2LiveError } from '../../errors.js'
@@ -35,6 +36,12 @@ export async function flowStage({ input, folder, fingerprint, signal, report, em
     backward.push(...part.backward)
   }
   return { width, height, forward, backward }
+}
+
+/** Was all the flow of the clip computed before? */
+export const hasFlow = ({ input, folder }: Pick<StageTools, 'input' | 'folder'>): boolean => {
+  const pairs = input.frames.pixels.length - 1
+  return existsSync(join(folder.file(videoFiles.checkpoints), checkpointFiles.flow(pairs - 1 - (pairs - 1) % chunk)))
 }
 
 const most = 32767 / steps

@@ -1,9 +1,9 @@
-import type { ClipFlow } from '../../atlas/clipFlow.js'
 import { evaluateAtlas } from '../../atlas/evaluateAtlas.js'
 import type { LayeredAtlas } from '../../atlas/layeredAtlas.js'
 import { warpError } from '../../atlas/warpError.js'
 import { atomicWrite } from '../../media/node/atomicWrite.js'
 import { readEvents } from '../eventLog.js'
+import { flowStage } from './flowStage.js'
 import type { RenderedClip } from './renderStage.js'
 import type { VideoEvent } from './videoEvents.js'
 import { videoFiles, videoOutputFiles } from './videoFiles.js'
@@ -30,12 +30,13 @@ export interface VideoMetrics {
 }
 
 /**
- * Measures the atlas and the edit and writes metrics.json.
+ * Measures the atlas and the edit and writes metrics.json. The flow comes from its checkpoints.
  * @throws INTERRUPTED, DISK_FULL
  */
-export async function metricsStage(tools: StageTools, atlas: LayeredAtlas, flow: ClipFlow, rendered: RenderedClip | null): Promise<VideoMetrics> {
+export async function metricsStage(tools: StageTools, atlas: LayeredAtlas, rendered: RenderedClip | null): Promise<VideoMetrics> {
   const { input, folder, signal, report, emit } = tools
   const { frames, object } = input
+  const flow = await flowStage(tools)
   const quality = await evaluateAtlas(atlas, frames, { flow, signal, onProgress: report, ...(object === null ? {} : { masks: object }) })
   const shares = rendered === null ? {} : {
     warp_error_output: warpError(rendered.frames, flow).mean, ...await alphaShares(atlas, rendered, object),

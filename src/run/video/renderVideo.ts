@@ -3,12 +3,10 @@ import { Text2LiveError } from '../../errors.js'
 import type { FloatImage } from '../../media/image.js'
 import { openRunFolder } from '../runFolder.js'
 import { readFittedAtlas } from './atlasStage.js'
-import { flowStage } from './flowStage.js'
-import { metricsStage } from './metricsStage.js'
 import { removeTransientCheckpoints } from './removeTransientCheckpoints.js'
 import { renderStage } from './renderStage.js'
 import { inFolder, readVideoSettings } from './resumeVideo.js'
-import { editedLayers, type VideoResult } from './runVideo.js'
+import { editedLayers, measured, type VideoResult } from './runVideo.js'
 import { readEdit, readState } from './trainStage.js'
 import type { VideoEnvironment } from './videoEnvironment.js'
 import { readVideoInput } from './videoInput.js'
@@ -46,8 +44,7 @@ export async function renderVideo(path: string, environment: VideoEnvironment, e
     }
     if (Object.keys(edits).length === 0) throw nothingYet(path)
     const rendered = await session.stage('rendering', (tools) => renderStage(tools, atlas, edits))
-    const flow = await session.stage('flow', flowStage)
-    const metrics = await session.stage('metrics', (tools) => metricsStage(tools, atlas, flow, rendered))
+    const metrics = await measured(session, atlas, rendered)
     const finished = steps >= settings.steps * editedLayers(settings).length
     if (finished) await removeTransientCheckpoints(folder)
     session.done()

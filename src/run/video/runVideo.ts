@@ -4,11 +4,11 @@ import type { FloatImage } from '../../media/image.js'
 import type { VideoSettings } from '../../options/videoOptions.js'
 import type { RunFolder } from '../runFolder.js'
 import { fitAtlas, isFit, readFittedAtlas, takeAtlas } from './atlasStage.js'
-import { flowStage } from './flowStage.js'
+import { flowStage, hasFlow } from './flowStage.js'
 import { masksStage } from './masksStage.js'
 import { metricsStage, type VideoMetrics } from './metricsStage.js'
 import type { OpenVideoTrainer } from './openVideoTrainer.js'
-import { renderStage, type LayerEdits } from './renderStage.js'
+import { renderStage, type LayerEdits, type RenderedClip } from './renderStage.js'
 import { trainStage } from './trainStage.js'
 import type { VideoInput } from './videoInput.js'
 import { VideoSession, type EmitVideo } from './videoSession.js'
@@ -52,8 +52,7 @@ export async function runVideo(plan: VideoPlan, emit: EmitVideo): Promise<VideoR
     const atlas = await fittedAtlas(session, settings)
     const edits: LayerEdits = plan.goal === 'atlas' ? {} : await trained(session, plan, atlas)
     const rendered = plan.goal === 'atlas' ? null : await session.stage('rendering', (tools) => renderStage(tools, atlas, edits))
-    const flow = await session.stage('flow', flowStage)
-    const metrics = await session.stage('metrics', (tools) => metricsStage(tools, atlas, flow, rendered))
+    const metrics = await measured(session, atlas, rendered)
     await removeTransientCheckpoints(folder)
     session.done()
     return { ...unfinished, finished: true, metrics }
@@ -74,6 +73,12 @@ async function fittedAtlas(session: VideoSession, settings: VideoSettings): Prom
   const flow = await session.stage('flow', flowStage)
   const masks = await session.stage('masks', (tools) => masksStage(tools, flow))
   return await session.stage('atlas', (tools) => fitAtlas(tools, flow, masks))
+}
+
+/** With an atlas that was there already, nobody needed the flow so far. */
+export async function measured(session: VideoSession, atlas: LayeredAtlas, rendered: RenderedClip | null): Promise<VideoMetrics> {
+  if (!hasFlow(session.base)) await session.stage('flow', flowStage)
+  return await session.stage('metrics', (tools) => metricsStage(tools, atlas, rendered))
 }
 
 async function trained(session: VideoSession, { settings, openTrainer }: VideoPlan, atlas: LayeredAtlas): Promise<LayerEdits> {
