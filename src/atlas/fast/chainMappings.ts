@@ -1,0 +1,69 @@
+import type { FloatImage } from '../../media/image.js'
+import type { ClipFlow, Flow } from '../clipFlow.js'
+import type { LayerName } from '../layeredAtlas.js'
+import { type FitLatticeOptions, type Places, fitLattice } from './fitLattice.js'
+import { type Lattice, latticeOf, sampleLattice } from './lattice.js'
+
+export interface ChainOptions extends Omit<FitLatticeOptions, 'width' | 'height'> {
+  /** Every so many px a place is taken from the flow. */
+  readonly stride: number
+}
+
+/**
+ * First mappings of a layer: the middle frame lies in the atlas as it is, its neighbours where optical flow says, and so on outwards. Each link keeps only what
+ * passed the forward-backward check and belongs to the layer in both frames, and is smoothed by its lattice, from which all else follows.
+ *
+ * @param opacity of the foreground, one per frame
+ */
+export function chainMappings(layer: LayerName, flow: ClipFlow, opacity: readonly FloatImage[], options: ChainOptions): Lattice[] {
+  const { width, height } = flow
+  const key = opacity.length >> 1
+  const lattices = new Array<Lattice>(opacity.length)
+  lattices[key] = latticeOf(flow, options.spacing, (x, y) => [x, y])
+  const link = (t: number, neighbour: number, motion: Flow) => {
+    const places = followFlow(motion, flow, lattices[neighbour]!, options.stride, (i) => share(layer, opacity[t]!, i), (i) => share(layer, opacity[neighbour]!, i))
+    lattices[t] = fitLattice(places, { ...options, width, height })
+  }
+  for (let t = key - 1; t >= 0; t--) link(t, t + 1, flow.forward[t]!)
+  for (let t = key + 1; t < opacity.length; t++) link(t, t - 1, flow.backward[t - 1]!)
+  return lattices
+}
+
+/** How much of pixel `i` is the layer's. */
+export function share(layer: LayerName, opacity: FloatImage, i: number): number {
+  return layer === 'foreground' ? opacity.data[i]! : 1 - opacity.data[i]!
+}
+
+/**
+ * Where the points of a grid (stride `stride`, pixel centres) lie in the atlas according to a neighbouring frame: at the mapping of the point that the flow
+ * leads to. Weight: the layer's share at both ends; 0 where the flow failed its check or leads out of the frame.
+ */
+export function followFlow(motion: Flow, { width, height }: { width: number; height: number }, neighbour: Lattice, stride: number,
+  here: (pixel: number) => number, there: (pixel: number) => number): Places {
+  const columns = gridCount(width, stride)
+  const rows = gridCount(height, stride)
+  const plane = () => new Float32Array(columns * rows)
+  const places = { x: plane(), y: plane(), u: plane(), v: plane(), weight: plane() }
+  for (let k = 0; k < columns * rows; k++) {
+    const column = Math.min((k % columns) * stride + (stride >> 1), width - 1)
+    const row = Math.min(Math.floor(k / columns) * stride + (stride >> 1), height - 1)
+    const pixel = row * width + column
+    const x = column + 0.5 + motion.data[pixel]!
+    const y = row + 0.5 + motion.data[width * height + pixel]!
+    places.x[k] = column + 0.5
+    places.y[k] = row + 0.5
+    if (motion.valid[pixel] === 0 || !(x > 0 && y > 0 && x < width && y < height)) continue
+    const weight = here(pixel) * there(Math.floor(y) * width + Math.floor(x))
+    if (weight < 0.01) continue
+    const [u, v] = sampleLattice(neighbour, x, y)
+    places.u[k] = u
+    places.v[k] = v
+    places.weight[k] = weight
+  }
+  return places
+}
+
+/** Points of the grid of `followFlow` along a side. */
+export function gridCount(length: number, stride: number): number {
+  return Math.max(1, Math.floor(length / stride))
+}
