@@ -43,7 +43,7 @@ export function drawExample(random: RandomStream, photo: Size, settings: Example
 }
 
 /** The multiple of `bucket` nearest to `drawn` that the picture holds and the generator takes; where there is none, of half the bucket, and so on. */
-function bucketed(drawn: number, available: number, bucket: number): number {
+export function bucketed(drawn: number, available: number, bucket: number): number {
   const smallest = Math.ceil(minGeneratorSide / bucket) * bucket
   const largest = Math.floor(available / bucket) * bucket
   if (largest < smallest) return bucket > 1 ? bucketed(drawn, available, Math.ceil(bucket / 2)) : drawn

@@ -2,14 +2,20 @@ import type { FloatImage } from '../media/image.js'
 import { LUMA } from './colourJitter.js'
 import type { JitterDraw } from './viewDraws.js'
 
-/** Brightness, contrast, saturation and hue of a photo [3], in the drawn order, rounded to 8 bits after each as PIL does. */
-export function jitterPhoto(photo: FloatImage, draw: JitterDraw): FloatImage {
+/**
+ * Brightness, contrast, saturation and hue of a photo [3], in the drawn order.
+ * @param round8 round to 8 bits after each, as PIL does; false: only clamp, as torchvision does to tensors
+ */
+export function jitterPhoto(photo: FloatImage, draw: JitterDraw, round8 = true): FloatImage {
   const n = photo.width * photo.height
   const data = photo.data.slice()
   for (const stage of draw.order) {
     if (stage === 3) turnHue(data, n, draw.hue)
     else blend(data, n, stage, [draw.brightness, draw.contrast, draw.saturation][stage]!)
-    for (let i = 0; i < data.length; i++) data[i] = Math.round(Math.min(Math.max(data[i]!, 0), 1) * 255) / 255
+    for (let i = 0; i < data.length; i++) {
+      const value = Math.min(Math.max(data[i]!, 0), 1)
+      data[i] = round8 ? Math.round(value * 255) / 255 : value
+    }
   }
   return { ...photo, data }
 }

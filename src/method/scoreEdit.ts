@@ -4,7 +4,7 @@ import type { FloatImage } from '../media/image.js'
 import { resize } from '../media/resample.js'
 import { type GuidanceModel, bindWeights } from '../models/guidance.js'
 import { structureLoss } from './losses.js'
-import { viewSide } from './stepGraph.js'
+import { viewSide } from './stepViews.js'
 import type { Texts } from './textTargets.js'
 import { viewSize } from './viewDraws.js'
 

@@ -1,26 +1,16 @@
 import type { Tensor } from 'onnxruntime-common'
 import type { Program, Runtime } from '../engine/runtime.js'
 import type { Uploaded } from '../engine/transfer.js'
-import { Text2LiveError } from '../errors.js'
 import type { FloatImage } from '../media/image.js'
 import { type GeneratorShape, initialParameters } from '../models/generator.js'
 import type { GuidanceModel } from '../models/guidance.js'
 import type { ImageSettings } from '../options/imageOptions.js'
-import { viewFeed } from './clipViews.js'
 import { type LossName, lossNames } from './losses.js'
 import { madgradLambda } from './madgrad.js'
 import { ProgramCache } from './programCache.js'
-import { type StepPlan, type ViewSet, buildLayerGraph, buildStepGraph, viewInputsName, viewPlan } from './stepGraph.js'
-import { type TextShares, type TextTargets, targetInputName, targetNames } from './textTargets.js'
-import type { ViewDraw } from './viewDraws.js'
-
-/** The draws of one set of views. */
-export interface ViewSetDraws {
-  readonly set: ViewSet
-  /** Short side of the views. */
-  readonly side: number
-  readonly draws: readonly ViewDraw[]
-}
+import { LossSum, type ViewSetDraws, floatTensor, freeOnDevice, frozenFeeds, lossWeights, shareFeeds, textCounts, viewFeeds } from './stepFeeds.js'
+import { type StepPlan, buildLayerGraph, buildStepGraph } from './stepGraph.js'
+import type { TextShares, TextTargets } from './textTargets.js'
 
 /** One picture of a step and everything drawn for it. */
 export interface StepItem {
@@ -74,19 +64,12 @@ export class StepRunner {
 
   constructor(private readonly options: StepRunnerOptions) {
     const { guidance, targets, generator, settings, vectors } = options
-    const weights: Record<string, Tensor> = {}
-    guidance.forEach((model, i) => {
-      for (const [name, weight] of model.weights) weights[`${model.name}.${name}`] = this.tensor(weight)
-      for (const name of targetNames) {
-        const rows = targets[i]![name]
-        if (rows) weights[targetInputName(model, name)] = this.tensor(rows)
-      }
-    })
+    const weights = frozenFeeds(options.runtime, guidance, targets)
     this.programs = new ProgramCache(PROGRAMS_HELD[settings.sizes])
     const fresh = vectors?.parameters ?? initialParameters(generator, settings.seed)
     const vector = (data: Float32Array) => this.tensor({ shape: [data.length], data })
     // What a step carries that no whole photo joins.
-    weights.carried = vector(new Float32Array(fresh.length))
+    weights['carried'] = vector(new Float32Array(fresh.length))
     this.weights = weights
     this.state = {
       parameters: vector(fresh),
@@ -103,14 +86,14 @@ export class StepRunner {
    */
   async step(request: StepRequest): Promise<StepResult> {
     const { items, k } = request
-    const sums = new Float64Array(lossNames.length + 1)
+    const sum = new LossSum(this.options.settings, items.length)
     this.frozen ??= await this.options.runtime.upload(this.weights)
     let carried: Tensor | null = null
     let after: Record<string, Tensor> = {}
     for (let i = items.length - 1; i >= 0; i--) {
       const item = items[i]!
       const last = i === items.length - 1
-      const weights = this.lossWeights(request, last)
+      const weights = lossWeights(this.options.settings, request.bootstrapWeight, items.length, last)
       const program = await this.program(item, i === 0 ? 'update' : 'gradient', weights)
       after = await program.run({
         ...this.frozen.tensors, ...this.itemFeeds(item, request.shares), ...this.state, ...(carried ? { carried } : {}),
@@ -119,17 +102,18 @@ export class StepRunner {
       })
       const losses = await after.losses!.getData() as Float32Array
       if (carried) freeOnDevice(carried)
-      if (!losses.every(Number.isFinite)) {
+      try {
+        sum.add(losses, last, k + 1)
+      } catch (error) {
         Object.values(after).forEach(freeOnDevice)
-        throw lossNotFinite(k + 1, losses)
+        throw error
       }
-      sums.forEach((_, j) => { sums[j] = sums[j]! + this.lossShare(j, items.length, last) * losses[j]! })
       if (i > 0) carried = after.gradient!
     }
     const { parameters, gradientSum, squareSum } = this.state
     this.state = { ...this.state, parameters: after.newParameters!, gradientSum: after.newGradientSum!, squareSum: after.newSquareSum! }
     for (const old of [parameters, gradientSum, squareSum]) freeOnDevice(old)
-    return { losses: Object.fromEntries([...lossNames, 'total'].map((name, i) => [name, sums[i]!])) as StepResult['losses'] }
+    return { losses: sum.result() }
   }
 
   /** The edit layer of a picture [4, H, W]: colour and opacity. */
@@ -154,32 +138,11 @@ export class StepRunner {
     await this.programs.clear()
   }
 
-  /** What each loss of this item counts in the sum that is differentiated. */
-  private lossWeights({ items, bootstrapWeight }: StepRequest, last: boolean): number[] {
-    const { settings } = this.options
-    const lambda: Record<LossName, number> = {
-      composition: settings.lambdaComposition, directional: settings.lambdaDirectional, screen: settings.lambdaScreen,
-      structure: settings.lambdaStructure, sparsity: settings.lambdaSparsity,
-      bootstrap: last || settings.bootstrapItems === 'all' ? bootstrapWeight : 0,
-    }
-    return lossNames.map((name) => lambda[name] / items.length)
-  }
-
-  /** What a reported loss of this item counts in the step's report: 1 / items; the total is weighted already; D5 for the bootstrap. */
-  private lossShare(index: number, items: number, last: boolean): number {
-    if (index === lossNames.length) return 1
-    if (lossNames[index] === 'bootstrap' && this.options.settings.bootstrapItems === 'last') return last ? 1 / items : 0
-    return 1 / items
-  }
-
   private itemFeeds(item: StepItem, shares: TextShares): Record<string, Tensor> {
     const { width, height } = item.picture
-    const feeds: Record<string, Tensor> = { picture: this.picture(item.picture) }
-    for (const { set, side, draws } of item.views) {
-      const feed = viewFeed(viewInputsName(set, side), draws, viewPlan({ width, height }, side, this.options.settings))
-      for (const [name, value] of Object.entries(feed)) feeds[name] = this.tensor(value)
+    const feeds: Record<string, Tensor> = {
+      picture: this.picture(item.picture), ...viewFeeds(this.options.runtime, item.views, item.picture, this.options.settings), ...shareFeeds(this.options.runtime, shares),
     }
-    for (const [name, data] of Object.entries(shares) as [string, Float32Array][]) feeds[`share.${name}`] = this.tensor({ shape: [data.length], data })
     for (const name of ['mask', 'relevancy', 'emphasis'] as const) {
       const map = item[name]
       if (map) feeds[name] = this.tensor({ shape: [1, 1, height, width], data: map.data })
@@ -189,18 +152,13 @@ export class StepRunner {
 
   private async program(item: StepItem, kind: StepPlan['kind'], weights: readonly number[]): Promise<Program> {
     const { settings, generator, guidance } = this.options
-    // Each model has the same texts.
-    const [targets] = this.options.targets as readonly [TextTargets]
     const { width, height } = item.picture
     // A fed map costs nothing: its graph serves the steps after the bootstrap as well.
     const bootstrap = item.relevancy ? 'map' : weights[lossNames.indexOf('bootstrap')]! > 0 ? 'model' : 'off'
     const key = `${kind} ${width}x${height} ${bootstrap}`
     const plan: StepPlan = {
       kind, bootstrap, settings, generator, size: { width, height }, masked: item.mask !== undefined, emphasis: item.emphasis !== undefined,
-      texts: {
-        composition: targets.composition.shape[0], screen: targets.screen.shape[0], direction: targets.direction.shape[0],
-        region: targets.region?.shape[0] ?? 0,
-      },
+      texts: textCounts(this.options.targets),
     }
     return await this.programs.get(key, () => this.compile(width, height, () => buildStepGraph(plan, guidance)))
   }
@@ -217,19 +175,7 @@ export class StepRunner {
     return this.tensor({ shape: [1, 3, height, width], data })
   }
 
-  private tensor({ shape, data }: { readonly shape: readonly number[]; readonly data: Float32Array }): Tensor {
-    return new this.options.runtime.Tensor('float32', data, shape)
+  private tensor(rows: { readonly shape: readonly number[]; readonly data: Float32Array }): Tensor {
+    return floatTensor(this.options.runtime, rows)
   }
-}
-
-/** Memory on a graphics processor is not collected with the tensor's object. */
-function freeOnDevice(tensor: Tensor): void {
-  if (tensor.location === 'gpu-buffer') tensor.dispose()
-}
-
-function lossNotFinite(step: number, values: Float32Array): Text2LiveError {
-  const named = [...lossNames, 'total', 'length of the gradient', 'length of the parameters'].filter((_, i) => !Number.isFinite(values[i]!))
-  return new Text2LiveError('LOSS_NOT_FINITE',
-    `Training stopped at step ${step}: expected finite losses, but ${named.join(', ')} ${named.length > 1 ? 'are' : 'is'} not a number or infinite. `
-    + 'The state before this step is kept. Lower --learning-rate or the loss weights and start again.')
 }

@@ -7,12 +7,12 @@ import { type GuidanceModel, withDistinctNames } from '../models/guidance.js'
 import type { ImageSettings } from '../options/imageOptions.js'
 import { minGeneratorSide } from '../options/resolveSettings.js'
 import { drawExample, internalExample, placeLike } from './internalExamples.js'
+import { boundOf, emphasisOf } from './regionMaps.js'
 import { relevancyMap } from './relevancyMap.js'
 import { bootstrapWeightAt, learningRateAt } from './schedule.js'
-import { viewPlan, viewSetOf, viewSets, viewSide } from './stepGraph.js'
+import { drawStepShares, drawStepViews } from './stepDraws.js'
 import { type StepItem, StepRunner, type VectorName, vectorNames } from './stepRunner.js'
-import { type TextTargets, type Texts, drawShares, embedTexts } from './textTargets.js'
-import { type Size, drawViews } from './viewDraws.js'
+import { type TextTargets, type Texts, embedTexts } from './textTargets.js'
 
 /** Parameters and optimizer state by name, and the number of steps done: with the settings all that a run continues from. */
 export interface TrainerState {
@@ -91,7 +91,7 @@ export async function createTrainer(options: TrainerOptions): Promise<Trainer> {
 
   const item = (picture: FloatImage, name: string, place: (map: FloatImage) => FloatImage): StepItem => ({
     picture,
-    views: drawAllViews(settings, guidance, name, done, picture),
+    views: drawStepViews(settings, guidance, name, done, picture),
     ...(mask ? { mask: place(mask) } : {}), ...(located ? { relevancy: place(located) } : {}), ...(emphasis ? { emphasis: place(emphasis) } : {}),
   })
 
@@ -109,7 +109,7 @@ export async function createTrainer(options: TrainerOptions): Promise<Trainer> {
       const { losses } = await runner.step({
         items, learningRate, k: done,
         bootstrapWeight: texts.region.length > 0 ? bootstrapWeightAt(done, settings) : 0,
-        shares: drawAllShares(settings, done, targets[0]!),
+        shares: drawStepShares(settings, done, targets[0]!),
       })
       done += 1
       return { step: done, losses, learningRate }
@@ -128,45 +128,8 @@ export async function createTrainer(options: TrainerOptions): Promise<Trainer> {
   }
 }
 
-/** The draws of every set of views the settings use, each from its own stream. */
-function drawAllViews(settings: ImageSettings, guidance: readonly GuidanceModel[], item: string, step: number, { width, height }: Size): StepItem['views'] {
-  const sets = new Set(viewSets.map((set) => viewSetOf(set, settings.viewSharing)))
-  const sides = new Set(guidance.map(viewSide))
-  return [...sides].flatMap((side) => {
-    const plan = viewPlan({ width, height }, side, settings)
-    // The same stream for every side: all models see the same views, each at its own size.
-    return [...sets].map((set) => ({ set, side, draws: drawViews(randomStream(settings.seed, `views ${item} ${set}`, step), plan.count, plan.source, plan.view) }))
-  })
-}
-
-function drawAllShares(settings: ImageSettings, step: number, targets: TextTargets) {
-  const shares = (name: string, count: number) => drawShares(randomStream(settings.seed, `texts ${name}`, step), count, settings.textSampling)
-  const composition = shares('composition', targets.composition.shape[0])
-  // With one text per step, the directional loss takes the change towards the same text (supplement 2.2).
-  const same = settings.textSampling === 'one' && targets.direction.shape[0] === targets.composition.shape[0]
-  return {
-    composition,
-    direction: same ? composition : shares('directional', targets.direction.shape[0]),
-    screen: shares('screen', targets.screen.shape[0]),
-  }
-}
-
-/** From here on a relevancy counts as the object's, so that the bound lies just outside its outline. */
-const OBJECT_RELEVANCY = 1 / 3
-
-/** The factor on alpha: the given mask, times what the region's relevancy leaves at this strength; undefined where neither bounds. */
-function boundOf(mask: FloatImage | undefined, relevancy: FloatImage | null, strength: number): FloatImage | undefined {
-  if (!relevancy || strength === 0) return mask
-  const data = relevancy.data.map((x, i) => (mask ? mask.data[i]! : 1) * (1 - strength * (1 - Math.min(x / OBJECT_RELEVANCY, 1))))
-  return { ...relevancy, data }
-}
-
-/** Multiplier of the sparsity penalty: 1 on the region, 1 + strength where its relevancy is 0. */
-function emphasisOf(relevancy: FloatImage, strength: number): FloatImage {
-  return { ...relevancy, data: relevancy.data.map((x) => 1 + strength * (1 - x)) }
-}
-
-function vectorsOf(state: TrainerState): Record<VectorName, Float32Array> {
+/** The vectors of a saved state. @throws CHECKPOINT_INVALID */
+export function vectorsOf(state: TrainerState): Record<VectorName, Float32Array> {
   return Object.fromEntries(vectorNames.map((name) => {
     const tensor = state.tensors[name]
     if (!tensor) throw new Text2LiveError('CHECKPOINT_INVALID', `Expected the checkpoint to hold a tensor "${name}"; it has ${Object.keys(state.tensors).join(', ')}.`)

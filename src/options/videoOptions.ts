@@ -76,7 +76,7 @@ export const videoOptions = {
 
   preset,
   steps: { ...steps, default: 3000 },
-  size: { ...size, default: 432, example: '432', help: 'short side of the frames of the layered atlas and of the edited clip' },
+  size: { ...size, default: 432, example: '432', also: { value: 0, meaning: 'the clip as it is' }, help: 'short side of the frames of the layered atlas and of the edited clip' },
   trainSize: {
     type: 'integer', group: 'run', preset: true, min: 129, max: 4096, unit: 'px', default: 0, example: '256',
     also: { value: 0, meaning: 'as --size' },
@@ -157,6 +157,11 @@ export const videoOptions = {
   frameDistance: {
     type: 'integer', group: 'examples', preset: true, min: 1, max: 100, unit: 'frames', default: 2, example: '4',
     help: 'distance of the three frames of a step',
+  },
+  ground: {
+    type: 'choice', group: 'examples', preset: true, default: 'black', example: 'frame',
+    choices: { black: 'alone, on black', frame: 'where it is, in its frame' },
+    help: 'how the losses see the edited foreground',
   },
   cropsMinCover: { ...cropsMinCover, default: 0.95, help: 'smallest crop of a frame (background) or of the foreground\'s box, as a share of each side' },
   flipProbability,

@@ -39,6 +39,7 @@ const reference = {
   relevancy: 'model',
 
   frameDistance: 2,
+  ground: 'black',
   cropsMinCover: 0.95,
   flipProbability: 0.5,
   jitterProbability: 0.1,
@@ -89,6 +90,7 @@ const fast = {
   positionEmbedding: 'fixed',
   sizes: 'buckets',
   bucket: 64,
+  ground: 'frame',
   bootstrapItems: 'all',
   bootstrapSchedule: 'linear',
   relevancy: 'edges',

@@ -1,0 +1,14 @@
+import type { LayerName } from '../../atlas/layeredAtlas.js'
+import type { VideoSettings } from '../../options/videoOptions.js'
+import type { Texts } from '../textTargets.js'
+
+/** The texts of one layer's edit: its own where they are given, else those of the clip. */
+export function layerTexts(settings: VideoSettings, layer: LayerName): Texts {
+  const own = layer === 'foreground'
+    ? { prompt: settings.foregroundPrompt, screen: settings.foregroundScreen, source: settings.foregroundSource, region: settings.region }
+    : { prompt: settings.backgroundPrompt, screen: settings.backgroundScreen, source: settings.backgroundSource, region: settings.backgroundRegion }
+  const first = (...lists: (readonly string[])[]) => lists.find((list) => list.length > 0) ?? []
+  return {
+    prompt: first(own.prompt, settings.prompt), screen: first(own.screen, own.prompt, settings.screen), source: first(own.source, settings.source), region: own.region,
+  }
+}

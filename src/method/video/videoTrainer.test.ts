@@ -1,0 +1,116 @@
+import { beforeAll, describe, expect, it } from 'vitest'
+import { sharePrograms } from '../../../test/support/sharePrograms.js'
+import { slidingClip } from '../../../test/support/slidingClip.js'
+import type { LayerName } from '../../atlas/layeredAtlas.js'
+import { createNodeRuntime } from '../../engine/node/createNodeRuntime.js'
+import type { GuidanceModel } from '../../models/guidance.js'
+import { randomClip } from '../../models/randomClip.js'
+import { resolveVideoSettings } from '../../options/resolveVideoSettings.js'
+import type { GivenVideoOptions } from '../../options/videoOptions.js'
+import { lossNames } from '../losses.js'
+import { layerTexts } from './layerTexts.js'
+import { type VideoTrainer, type VideoTrainerOptions, createVideoTrainer } from './videoTrainer.js'
+
+/** One level is enough for a step; the smallest side stays that of the published seven. */
+const generator = { width: 4, skipWidth: 2, levels: 1 }
+const runtime = createNodeRuntime({ device: 'cpu', threads: 1 })
+const sharing = sharePrograms(runtime)
+const clip = slidingClip(168, 140, 5)
+let guidance: GuidanceModel
+beforeAll(async () => {
+  guidance = await randomClip({
+    projection_dim: 8,
+    vision_config: { hidden_size: 16, intermediate_size: 16, num_hidden_layers: 1, num_attention_heads: 2 },
+    text_config: { hidden_size: 8, intermediate_size: 8, num_hidden_layers: 1, num_attention_heads: 2, vocab_size: 514 },
+  }, runtime, { seed: 0 })
+})
+
+async function withTrainer<T>(given: GivenVideoOptions, layer: LayerName, more: Partial<VideoTrainerOptions>, use: (trainer: VideoTrainer) => Promise<T>): Promise<T> {
+  const settings = resolveVideoSettings([{
+    prompt: 'golden disc', source: 'disc', region: ['disc'], seed: 11, views: 2, steps: 2, boxBorder: 5, size: 0, trainSize: 0, ...given,
+  }], () => 0)
+  const trainer = await createVideoTrainer({
+    runtime: sharing, guidance: [guidance], ...clip, layer, settings, texts: layerTexts(settings, layer), generator, ...more,
+  })
+  try {
+    return await use(trainer)
+  } finally {
+    await trainer.dispose()
+  }
+}
+
+describe('a video trainer', () => {
+  it.each([['fast', 'foreground'], ['preview', 'background'], ['reference', 'foreground'], ['paper', 'background']] as const)(
+    'takes two steps of preset %s on the %s, the whole atlas in both', async (preset, layer) => {
+      await withTrainer({ preset, wholeAtlasEvery: 1, backgroundRegion: ['ground'], wholeAtlasShrink: 1 }, layer, {}, async (trainer) => {
+        const { tensors: before } = await trainer.state()
+        for (const k of [0, 1]) {
+          const { step, losses } = await trainer.train()
+          expect(step).toBe(k + 1)
+          expect(Object.keys(losses).sort()).toEqual([...lossNames, 'total'].sort())
+          for (const name of lossNames) {
+            expect(Number.isFinite(losses[name]), `${name} is ${losses[name]}`).toBe(true)
+            if (name !== 'bootstrap') expect(losses[name], name).toBeGreaterThan(0)
+          }
+        }
+        const { tensors: after } = await trainer.state()
+        const moved = after['parameters']!.data.filter((x, i) => x !== before['parameters']!.data[i]).length
+        expect(moved / after['parameters']!.data.length, 'share of the parameters that moved').toBeGreaterThan(0.99)
+        const edit = await trainer.edit()
+        const image = await clip.atlas.image(layer)
+        expect([edit.width, edit.height, edit.channels]).toEqual([image.width, image.height, 4])
+        expect(edit.data.every((x) => x >= 0 && x <= 1)).toBe(true)
+      })
+    })
+
+  it('resumed after step 1 is bit for bit the one that went on', async () => {
+    const given = { preset: 'fast' } as const
+    const { state, losses, edit } = await withTrainer(given, 'foreground', {}, async (trainer) => {
+      await trainer.train()
+      const state = await trainer.state()
+      return { state, losses: (await trainer.train()).losses, edit: await trainer.edit() }
+    })
+    await withTrainer(given, 'foreground', { state }, async (trainer) => {
+      expect(trainer.step).toBe(1)
+      expect((await trainer.train()).losses).toEqual(losses)
+      expect((await trainer.edit()).data).toEqual(edit.data)
+    })
+  })
+
+  it('gives the edit at the size of an atlas that is finer than the training frames', async () => {
+    const fine = slidingClip(400, 320, 3, { density: 1.5 })
+    await withTrainer({ preset: 'fast', size: 320, trainSize: 160, bucket: 32 }, 'foreground', fine, async (trainer) => {
+      await trainer.train()
+      const edit = await trainer.edit()
+      expect([edit.width, edit.height]).toEqual([609, 480])
+    })
+  })
+
+  it('trains where the foreground leaves, on portrait frames and on three of them', async () => {
+    const tall = slidingClip(140, 168, 3, { absent: [0] })
+    for (const layer of ['foreground', 'background'] as const) {
+      await withTrainer({ preset: 'reference', sizes: 'buckets' }, layer, tall, async (trainer) => {
+        expect(Number.isFinite((await trainer.train()).losses['total'])).toBe(true)
+      })
+    }
+    const empty = slidingClip(168, 140, 3, { absent: [0, 1, 2] })
+    await expect(withTrainer({}, 'foreground', empty, () => Promise.resolve())).rejects.toMatchObject({ code: 'ATLAS_EMPTY' })
+  })
+
+  it('bounds the edit by a mask of the first frame', async () => {
+    const mask = { width: 168, height: 140, channels: 1, data: new Float32Array(168 * 140).map((_, i) => (i % 168 < 84 ? 1 : 0)) } as const
+    await withTrainer({ preset: 'fast', region: [], sizes: 'buckets' }, 'background', { mask }, async (trainer) => {
+      await trainer.train()
+      const { width, height, data } = await trainer.edit()
+      const alpha = (x: number, y: number) => data[(3 * height + y) * width + x]!
+      expect(alpha(20, 70)).toBeGreaterThan(0.1)
+      expect(alpha(120, 70)).toBe(0)
+      expect(alpha(width - 2, 70)).toBe(0)
+    })
+  })
+
+  it('refuses a clip that the atlas was not made of', async () => {
+    const other = slidingClip(168, 140, 4)
+    await expect(withTrainer({}, 'foreground', { frames: other.frames }, () => Promise.resolve())).rejects.toMatchObject({ code: 'SHAPE_MISMATCH' })
+  })
+})

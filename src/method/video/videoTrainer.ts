@@ -1,0 +1,184 @@
+import { atlasDensity } from '../../atlas/scaledAtlas.js'
+import type { LayerName, LayeredAtlas } from '../../atlas/layeredAtlas.js'
+import { type ProjectedMap, projectToAtlas } from '../../atlas/projectToAtlas.js'
+import { randomStream } from '../../engine/random.js'
+import type { Runtime } from '../../engine/runtime.js'
+import { Text2LiveError } from '../../errors.js'
+import type { ClipFrames } from '../../media/clipFrames.js'
+import { crop } from '../../media/crop.js'
+import type { FloatImage } from '../../media/image.js'
+import { refineLayer } from '../../media/refineLayer.js'
+import { resize } from '../../media/resample.js'
+import { type GeneratorShape, generatorOf } from '../../models/generator.js'
+import { type GuidanceModel, withDistinctNames } from '../../models/guidance.js'
+import { minGeneratorSide } from '../../options/resolveSettings.js'
+import type { VideoSettings } from '../../options/videoOptions.js'
+import { boundOf, emphasisOf } from '../regionMaps.js'
+import { relevancyMap } from '../relevancyMap.js'
+import { bootstrapWeightAt, learningRateAt } from '../schedule.js'
+import { drawStepShares, drawStepViews } from '../stepDraws.js'
+import { vectorNames } from '../stepRunner.js'
+import { type TextTargets, type Texts, embedTexts } from '../textTargets.js'
+import { type Trainer, type TrainerNotice, type TrainerState, vectorsOf } from '../trainer.js'
+import { type TrainingLayer, through, trainingLayer } from './trainingLayer.js'
+import { type DirectItem, type MappedItem, type VideoStepRequest, VideoStepRunner } from './videoStepRunner.js'
+import { type MappedFrame, type VideoSample, drawVideoSample, videoSample } from './videoSample.js'
+
+export interface VideoTrainerOptions {
+  readonly runtime: Runtime
+  /** One or more; their losses are averaged. */
+  readonly guidance: readonly GuidanceModel[]
+  readonly atlas: LayeredAtlas
+  /** The original frames, of the atlas's size and number. */
+  readonly frames: ClipFrames
+  readonly layer: LayerName
+  readonly settings: VideoSettings
+  /** Of this layer, see `layerTexts`. */
+  readonly texts: Texts
+  /** One channel of the frames' size: where in the first frame the edit may be. */
+  readonly mask?: FloatImage
+  /** Continue from here, bit for bit on the CPU. */
+  readonly state?: TrainerState
+  /** Widths of the generator; tests use narrow ones. Default: the preset's. */
+  readonly generator?: GeneratorShape
+  readonly notice?: (notice: TrainerNotice) => void
+}
+
+/** Trains the edit layer of one layer of a clip. */
+export interface VideoTrainer extends Omit<Trainer, 'layer'> {
+  /** The edit of the layer's atlas image, at its size: RGBA, straight alpha. What `renderEdit` takes. */
+  edit(): Promise<FloatImage>
+}
+
+/**
+ * Embeds the texts, brings the clip to training size, prepares the maps and the first parameters (supplement 3.1).
+ * @throws PROMPT_TOO_LONG, ATLAS_EMPTY, SHAPE_MISMATCH, INPUT_TOO_SMALL, CHECKPOINT_INVALID
+ */
+export async function createVideoTrainer(options: VideoTrainerOptions): Promise<VideoTrainer> {
+  const { runtime, settings, texts, state } = options
+  const guidance = withDistinctNames(options.guidance)
+  const generator = options.generator ?? generatorOf(settings)
+  const layer = await trainingLayer(options.atlas, options.frames, options.layer, settings)
+  const targets: TextTargets[] = []
+  for (const model of guidance) targets.push(await embedTexts(model, texts, settings.truncate))
+  const maps = await layerMaps(layer, options, guidance, targets)
+  const runner = new VideoStepRunner({
+    runtime, guidance, targets, settings, generator,
+    ...(state ? { vectors: vectorsOf(state) } : {}), onCompile: (compiled) => options.notice?.({ type: 'compile', ...compiled }),
+  })
+  let done = state?.step ?? 0
+
+  /** The maps as an item shows them, through the opacity of the foreground. */
+  const placed = (place: (map: FloatImage) => FloatImage, opacity: FloatImage | null) => ({
+    ...(maps.relevancy ? { relevancy: opacity ? through(place(maps.relevancy), opacity) : place(maps.relevancy) } : {}),
+    ...(maps.emphasis ? { emphasis: place(maps.emphasis) } : {}),
+  })
+  const views = (name: string, size: { width: number; height: number }) => drawStepViews(settings, guidance, name, done, size)
+
+  const mappedItem = (sample: VideoSample, frame: MappedFrame, i: number): MappedItem => ({
+    size: { width: frame.frame.width, height: frame.frame.height }, grid: frame.grid, views: views(`frame ${i}`, frame.frame),
+    ...(frame.opacity ? { opacity: frame.opacity, ...(settings.ground === 'frame' ? { frame: frame.frame } : {}) } : {}),
+    ...placed((map) => sample.inFrame(map, frame), frame.opacity),
+  })
+  const directItem = (sample: VideoSample): DirectItem => {
+    const { picture, opacity } = sample.direct
+    const place = (map: FloatImage) => sample.inFrame(map, sample.direct)
+    return {
+      picture, views: views('direct', picture), ...(opacity ? { opacity } : {}), ...(maps.mask ? { mask: place(maps.mask) } : {}), ...placed(place, opacity),
+    }
+  }
+  const wholeItem = (): DirectItem => {
+    const place = (map: FloatImage) => wholeAtlas(map, layer, settings.wholeAtlasShrink)
+    const picture = place(layer.image)
+    return { picture, views: views('whole', picture), ...(maps.mask ? { mask: place(maps.mask) } : {}), ...placed(place, null) }
+  }
+
+  return {
+    get step() { return done },
+    steps: settings.steps,
+    device: runtime.device,
+    async train() {
+      const draw = drawVideoSample(randomStream(settings.seed, 'example', done), layer, settings)
+      const sample = await videoSample(layer, draw, settings)
+      const joins = settings.wholeAtlasEvery > 0 && (done + 1) % settings.wholeAtlasEvery === 0
+      const learningRate = learningRateAt(done, settings)
+      const request: VideoStepRequest = {
+        atlas: sample.atlas, ...(maps.mask ? { mask: sample.inAtlas(maps.mask) } : {}),
+        mapped: sample.mapped.map((frame, i) => mappedItem(sample, frame, i)), direct: [directItem(sample), ...(joins ? [wholeItem()] : [])],
+        shares: drawStepShares(settings, done, targets[0]!), learningRate, k: done,
+        bootstrapWeight: texts.region.length > 0 ? bootstrapWeightAt(done, settings) : 0,
+      }
+      const { losses } = await runner.step(request)
+      done += 1
+      return { step: done, losses, learningRate }
+    },
+    async edit() {
+      const { box } = layer
+      const small = grown(await runner.layer(crop(layer.image, box.x, box.y, box.width, box.height)), layer)
+      const n = small.width * small.height
+      if (maps.mask) for (let i = 0; i < n; i++) small.data[3 * n + i] = small.data[3 * n + i]! * maps.mask.data[i]!
+      const full = await options.atlas.image(layer.name)
+      return full.width === small.width && full.height === small.height ? small : refineLayer(full, small, layer.image)
+    },
+    async state() {
+      const vectors = await runner.vectors()
+      return { step: done, tensors: Object.fromEntries(vectorNames.map((name) => [name, { shape: [vectors[name].length], data: vectors[name] }])) }
+    },
+    dispose: () => runner.dispose(),
+  }
+}
+
+/** Maps of the size of the layer's atlas image. */
+interface LayerMaps {
+  readonly relevancy: FloatImage | null
+  readonly emphasis: FloatImage | null
+  readonly mask: FloatImage | undefined
+}
+
+/** Where the region is in the atlas, and what follows from it and from the given mask. */
+async function layerMaps(layer: TrainingLayer, { runtime, settings, texts, mask }: VideoTrainerOptions, guidance: readonly GuidanceModel[],
+  targets: readonly TextTargets[]): Promise<LayerMaps> {
+  const given = mask ? await projectedMask(layer, mask) : undefined
+  if (texts.region.length === 0 || settings.relevancy === 'model') return { relevancy: null, emphasis: null, mask: given }
+  const relevancy = layer.name === 'foreground'
+    ? await projectToAtlas(layer.image, opacities(layer), await gap(layer))
+    : await relevancyMap(layer.image, guidance.map((model, i) => ({ model, texts: targets[i]!.region! })), runtime)
+  return { relevancy, emphasis: settings.sparsityMap > 0 ? emphasisOf(relevancy, settings.sparsityMap) : null, mask: boundOf(given, relevancy, settings.regionBound) }
+}
+
+/** Half the distance of a frame's pixels in the atlas image, rounded up: windows of this radius leave no gap between them. */
+const gap = async (layer: TrainingLayer): Promise<number> => Math.max(1, Math.ceil(await atlasDensity(layer.atlas, layer.name) / 2))
+
+async function* opacities({ atlas, boxes, name }: TrainingLayer): AsyncIterable<ProjectedMap> {
+  for (const [t, box] of boxes.entries()) if (box) yield { mapping: await atlas.mapping(name, t), map: await atlas.opacity(t) }
+}
+
+async function projectedMask(layer: TrainingLayer, mask: FloatImage): Promise<FloatImage> {
+  if (mask.channels !== 1) throw new Text2LiveError('MASK_INVALID', `Expected a mask of one channel; it has ${mask.channels}.`)
+  const map = resize(mask, layer.width, layer.height, { filter: 'bilinear', antialias: true })
+  async function* one(): AsyncIterable<ProjectedMap> {
+    yield { mapping: await layer.atlas.mapping(layer.name, 0), map }
+  }
+  return await projectToAtlas(layer.image, one(), await gap(layer))
+}
+
+/** The atlas as it joins a step: of the foreground what its boxes use, the background shrunk as far as the generator takes it. */
+function wholeAtlas(map: FloatImage, { name, box }: TrainingLayer, shrink: number): FloatImage {
+  if (name === 'foreground') return crop(map, box.x, box.y, box.width, box.height)
+  const factor = Math.max(1, Math.min(shrink, Math.floor(Math.min(map.width, map.height) / minGeneratorSide)))
+  return factor === 1 ? map : resize(map, Math.floor(map.width / factor), Math.floor(map.height / factor), { filter: 'bilinear', antialias: true })
+}
+
+/** The layer of the box placed in the image of its layer, its border repeated outward (spec 1.10). */
+function grown(edit: FloatImage, { image, box }: TrainingLayer): FloatImage {
+  const { width, height } = image
+  if (edit.width === width && edit.height === height) return edit
+  const data = new Float32Array(4 * width * height)
+  for (let c = 0; c < 4; c++) {
+    for (let y = 0; y < height; y++) {
+      const row = (c * edit.height + Math.min(Math.max(y - box.y, 0), edit.height - 1)) * edit.width
+      for (let x = 0; x < width; x++) data[(c * height + y) * width + x] = edit.data[row + Math.min(Math.max(x - box.x, 0), edit.width - 1)]!
+    }
+  }
+  return { width, height, channels: 4, data }
+}
