@@ -4,7 +4,7 @@ import type { TrainerNotice } from '../run/trainerContract.js'
 import { lineReporter, type LiveLine, type Output, type Reporter } from './lineReporter.js'
 
 /** Only NDJSON, one event a line. */
-export function jsonReporter(stdout: Output): Reporter<{ readonly type: string }> {
+export function jsonReporter(stdout: Output): Reporter<object> {
   return { report: (event) => void stdout.write(eventLine(event)), end: () => undefined }
 }
 

@@ -17,7 +17,7 @@ export class EventLog {
   }
 
   /** @throws DISK_FULL after taking back the part of the line that was written */
-  append<Event extends { readonly type: string } = RunEvent>(event: Event): void {
+  append(event: object): void {
     const before = fstatSync(this.#file).size
     const line = Buffer.from(eventLine(event))
     try {
@@ -34,8 +34,13 @@ export class EventLog {
 }
 
 /** The events of a log, up to the first line that is no whole event; none where there is no log. */
-export function readEvents<Event extends { readonly type: string } = RunEvent>(path: string): Event[] {
-  return wholeLines<Event>(path).map(({ event }) => event)
+export function readEvents(path: string): RunEvent[] {
+  return readLog(path) as RunEvent[]
+}
+
+/** The same for events of any kind. */
+export function readLog(path: string): object[] {
+  return wholeLines(path).map(({ event }) => event)
 }
 
 /** The step events of a log: what the loss curves are drawn from. */
@@ -45,13 +50,13 @@ export function readSteps(path: string): StepEvent[] {
 
 /** Cuts the log back to what was true at `step`: later steps, all that followed them, and a half-written last line go. */
 export function truncateEvents(path: string, step: number): void {
-  cutEvents(path, (event) => 'step' in event && event.step > step)
+  cutEvents(path, (event) => 'step' in event && (event as StepEvent).step > step)
 }
 
 /** Cuts the log before the first event that `beyond` holds for, and before a half-written last line. */
-export function cutEvents<Event extends { readonly type: string } = RunEvent>(path: string, beyond: (event: Event) => boolean): void {
+export function cutEvents(path: string, beyond: (event: object) => boolean): void {
   let keep = 0
-  for (const { event, end } of wholeLines<Event>(path)) {
+  for (const { event, end } of wholeLines(path)) {
     if (beyond(event)) break
     keep = end
   }
@@ -69,7 +74,7 @@ export function cutEvents<Event extends { readonly type: string } = RunEvent>(pa
   }
 }
 
-function wholeLines<Event extends { readonly type: string }>(path: string): { readonly event: Event; readonly end: number }[] {
+function wholeLines(path: string): { readonly event: object; readonly end: number }[] {
   let bytes: Buffer
   try {
     bytes = readFileSync(path)
@@ -77,20 +82,20 @@ function wholeLines<Event extends { readonly type: string }>(path: string): { re
     if (isMissing(error)) return []
     throw error
   }
-  const lines: { event: Event; end: number }[] = []
+  const lines: { event: object; end: number }[] = []
   for (let start = 0; ;) {
     const end = bytes.indexOf(10, start)
-    const event = end < 0 ? null : parseEvent<Event>(bytes.toString('utf8', start, end))
+    const event = end < 0 ? null : parseEvent(bytes.toString('utf8', start, end))
     if (event === null) return lines
     lines.push({ event, end: end + 1 })
     start = end + 1
   }
 }
 
-function parseEvent<Event>(line: string): Event | null {
+function parseEvent(line: string): object | null {
   try {
     const value: unknown = JSON.parse(line)
-    return typeof value === 'object' && value !== null && 'type' in value ? (value as Event) : null
+    return typeof value === 'object' && value !== null && 'type' in value ? value : null
   } catch {
     return null
   }

@@ -134,4 +134,4 @@ async function finishedBefore(folder: RunFolder, settings: ImageSettings, step: 
 }
 
 /** Unset flags must not stand in the way of the folder's settings. */
-const withoutUnset = (flags: ResumeOptions): GivenOptions => validateOptions(flags) as GivenOptions
+const withoutUnset = (flags: ResumeOptions): GivenOptions => validateOptions(flags)

@@ -8,8 +8,8 @@ import sharp from 'sharp'
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
 import { readClip } from '../../src/media/node/readClip.js'
 import type { GivenVideoOptions } from '../../src/options/videoOptions.js'
-import { readEvents } from '../../src/run/eventLog.js'
 import { interrupted } from '../../src/run/interrupted.js'
+import { readVideoEvents } from '../../src/run/video/readVideoEvents.js'
 import type { VideoEvent } from '../../src/run/video/videoEvents.js'
 import { runVideoJob, videoJobOf, type VideoJob } from '../../src/run/video/videoJob.js'
 import { toySize, toyVideoTrainer, writeToyClip, writeToyMask } from './toyVideo.mjs'
@@ -70,9 +70,9 @@ async function computed(folder: string): Promise<Record<string, unknown>> {
     const path = join(folder, name)
     hashes[name] = /\.(mp4|webm|mov)$/.test(name) ? hash(...(await readClip(path)).frames.pixels) : hash(readFileSync(path))
   }
-  const { stages, ...metrics } = JSON.parse(readFileSync(join(folder, 'metrics.json'), 'utf8')) as { stages: object }
-  const steps = readEvents<VideoEvent>(join(folder, 'events.ndjson')).flatMap((event) => (event.type === 'step' ? [[event.layer, event.step, event.losses, event.learningRate]] : []))
-  return { ...hashes, ...metrics, stages: Object.keys(stages).sort(), steps }
+  const { stages: _, ...metrics } = JSON.parse(readFileSync(join(folder, 'metrics.json'), 'utf8')) as { stages: object }
+  const steps = readVideoEvents(join(folder, 'events.ndjson')).flatMap((event) => (event.type === 'step' ? [[event.layer, event.step, event.losses, event.learningRate]] : []))
+  return { ...hashes, ...metrics, steps }
 }
 
 test('a run leaves every file that it promises, and tells each stage', async () => {
@@ -153,8 +153,8 @@ test('kill -9 at any moment leaves a folder that resumes to the same files', asy
 })
 
 test('resuming a finished run says so and changes nothing; more steps are trained as if asked for at once', async () => {
-  await run({ ...basics(), out: at('six'), steps: 6 })
-  await run(basics())
+  await run({ ...basics(), out: at('six'), steps: 6, bootstrapSteps: 4 })
+  await run({ ...basics(), bootstrapSteps: 4 })
   const before = await computed(at('run'))
   expect((await run({ resume: at('run') })).events).toEqual([{ type: 'done', seconds: 0, folder: at('run'), already: true }])
   expect(await computed(at('run'))).toEqual(before)
@@ -197,17 +197,17 @@ test('bad input is refused with a code and leaves nothing behind', async () => {
   const given = readdirSync(work)
   const codes = await Promise.all([
     { clip: at('gone.mp4') }, { clip: null }, { clip: at('two') }, { clip: at('odd') }, { object: at('gone.png') }, { object: at('small.png') }, { object: at('black.png') },
-    { mask: at('small.png') }, { prompt: [] }, { atlas: at('gone') }, { frames: 6 }, { steps: 0 }, { point: '9,x' }, { config: [at('gone.yaml')] },
+    { mask: at('small.png') }, { prompt: [] }, { atlas: at('gone') }, { frames: 6 }, { steps: 0 }, { point: '9,x' }, { point: '96,3' }, { config: [at('gone.yaml')] },
   ].map(async (wrong) => (await failureOf(run({ ...basics(), ...wrong }))).split(':')[0]))
   expect(codes).toEqual(['INPUT_NOT_FOUND', 'INPUT_NOT_FOUND', 'CLIP_TOO_SHORT', 'CLIP_SIZES_DIFFER', 'INPUT_NOT_FOUND', 'MASK_INVALID', 'MASK_INVALID',
-    'MASK_INVALID', 'PROMPT_EMPTY', 'INPUT_NOT_FOUND', 'ATLAS_MISMATCH', 'OPTION_INVALID', 'OPTION_INVALID', 'CONFIG_INVALID'])
+    'MASK_INVALID', 'PROMPT_EMPTY', 'INPUT_NOT_FOUND', 'ATLAS_MISMATCH', 'OPTION_INVALID', 'OPTION_INVALID', 'OPTION_INVALID', 'CONFIG_INVALID'])
   expect(readdirSync(work)).toEqual(given)
 })
 
 test('a loss that is not finite ends the run with the step; the folder goes on from before it', async () => {
   await run({ ...basics(), out: at('whole') })
   expect(await failureOf(run(basics(), 'edit', { nanAt: 3 }))).toMatch(/^LOSS_NOT_FINITE: At step 3 the total loss of the foreground became NaN/)
-  expect(readEvents<VideoEvent>(at('run', 'events.ndjson')).at(-1)).toMatchObject({ type: 'error', code: 'LOSS_NOT_FINITE' })
+  expect(readVideoEvents(at('run', 'events.ndjson')).at(-1)).toMatchObject({ type: 'error', code: 'LOSS_NOT_FINITE' })
   await run({ resume: at('run') })
   expect(await computed(at('run'))).toEqual(await computed(at('whole')))
 })

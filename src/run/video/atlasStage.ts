@@ -64,11 +64,12 @@ function sweepsDone(progress: FastAtlasProgress): { done: number; total: number 
 
 /**
  * Opens the atlas that the settings name (one of ours, or a published checkpoint) and copies it to the run folder, so that the run does not need it any more.
+ * @param opened where it was opened already, to see that it fits
  * @throws INPUT_NOT_FOUND, ATLAS_*, PICKLE_UNSAFE, PYTORCH_FILE_INVALID, DISK_FULL
  */
-export async function takeAtlas(tools: StageTools): Promise<LayeredAtlas> {
+export async function takeAtlas(tools: StageTools, opened: OpenedAtlas | null): Promise<LayeredAtlas> {
   const { settings, input, emit } = tools
-  const { atlas, clip } = await openAtlas(settings, input.frames, atlasRuntime(settings))
+  const { atlas, clip } = opened ?? await openAtlas(settings, input.frames, atlasRuntime(settings))
   if (clip !== null && clip !== input.clipDigest) {
     emit({ type: 'warning', message: `the atlas "${settings.atlas}" was fitted to other frames than these; the edit may not sit where it should` })
   }
@@ -81,15 +82,20 @@ async function keep({ input, folder, emit }: StageTools, atlas: FittedAtlas): Pr
   return atlas
 }
 
+export interface OpenedAtlas {
+  readonly atlas: FittedAtlas
+  /** SHA-256 of the frames it was fitted to; null where nobody says. */
+  readonly clip: string | null
+}
+
 /**
  * An atlas by path: a run folder or one of `text2live atlas fit`, a file `atlas.safetensors`, a folder with a published `checkpoint` and `config.json`, or
  * that checkpoint.
- * @returns `clip`: SHA-256 of the frames it was fitted to, null where nobody says
  * @throws INPUT_NOT_FOUND, ATLAS_*, PICKLE_UNSAFE, PYTORCH_FILE_INVALID, CONFIG_INVALID
  */
 export async function openAtlas(
   { atlas: path, atlasSize, atlasSampling }: Pick<VideoSettings, 'atlas' | 'atlasSize' | 'atlasSampling'>, frames: StageTools['input']['frames'], runtime: Runtime,
-): Promise<{ readonly atlas: FittedAtlas; readonly clip: string | null }> {
+): Promise<OpenedAtlas> {
   const found = await stat(path).catch(() => null)
   if (found === null) {
     throw new Text2LiveError('INPUT_NOT_FOUND', `--atlas takes fast, neural, or the path of an atlas: a run folder, or a published checkpoint; there is nothing at "${path}". Check the path.`)

@@ -72,10 +72,10 @@ function unpack(tensors: ReadonlyMap<string, SafetensorsTensor>, path: string): 
   if (motion?.dtype !== 'I16' || valid?.dtype !== 'U8' || count % 2 !== 0 || valid.shape.join() !== [count, height, width].join()) {
     throw new Text2LiveError('CHECKPOINT_INVALID', `${path} holds no flow that this program reads. Delete it to compute it again.`)
   }
-  const numbers = new Int16Array(motion.bytes.slice().buffer)
+  const numbers = new Int16Array(new Uint8Array(motion.bytes).buffer)
   const size = width * height
   const flows = Array.from({ length: count }, (_, i): Flow => ({
-    data: Float32Array.from(numbers.subarray(i * 2 * size, (i + 1) * 2 * size), (value) => value / steps), valid: valid.bytes.slice(i * size, (i + 1) * size),
+    data: Float32Array.from(numbers.subarray(i * 2 * size, (i + 1) * 2 * size), (value) => value / steps), valid: new Uint8Array(valid.bytes.subarray(i * size, (i + 1) * size)),
   }))
   return { width, height, forward: flows.slice(0, count / 2), backward: flows.slice(count / 2) }
 }

@@ -1,7 +1,6 @@
 import { mkdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { ClipFlow } from '../../atlas/clipFlow.js'
-import { foregroundMasks, type ForegroundHint } from '../../atlas/foregroundMasks.js'
 import { createNodeRuntime } from '../../engine/node/createNodeRuntime.js'
 import { Text2LiveError } from '../../errors.js'
 import type { FloatImage } from '../../media/image.js'
@@ -11,6 +10,7 @@ import { dequantise, pixelImage, quantise } from '../../media/quantise.js'
 import { openGuidance } from '../buildTrainer.js'
 import { writing } from '../fileErrors.js'
 import { clipRelevancy } from './clipRelevancy.js'
+import { propagatedMasks, type ForegroundHint } from './propagatedMasks.js'
 import { readStageCheckpoint, writeStageCheckpoint } from './stageCheckpoint.js'
 import { checkpointFiles, videoFiles } from './videoFiles.js'
 import type { StageTools } from './videoSession.js'
@@ -21,14 +21,14 @@ import type { StageTools } from './videoSession.js'
  * @throws MASK_*, GUIDANCE_*, INTERRUPTED, DISK_FULL, CHECKPOINT_*
  */
 export async function masksStage(tools: StageTools, flow: ClipFlow): Promise<FloatImage[]> {
-  const { input, folder, fingerprint, signal, emit, report } = tools
+  const { input, folder, fingerprint, emit } = tools
   const { frames } = input
   const { width, height, pixels } = frames
   const path = join(folder.file(videoFiles.checkpoints), checkpointFiles.masks)
   const saved = await readStageCheckpoint(path, 'masks', fingerprint)
   if (saved !== null) return unpack(saved.tensors.get('masks')?.bytes ?? new Uint8Array(), width, height, pixels.length, path)
   const hint = await findHint(tools)
-  const found = await foregroundMasks({ frames, flow, hint, signal, onProgress: report })
+  const found = propagatedMasks(frames, flow, hint)
   const bytes = new Uint8Array(pixels.length * height * width)
   for (const [t, mask] of found.entries()) bytes.set(quantise(mask, 8).data, t * height * width)
   const masks = unpack(bytes, width, height, pixels.length, path)
@@ -39,9 +39,9 @@ export async function masksStage(tools: StageTools, flow: ClipFlow): Promise<Flo
 }
 
 async function findHint({ settings, input, signal, emit, report }: StageTools): Promise<ForegroundHint> {
-  const { frames, clip } = input
+  const { frames } = input
   if (input.object !== null) return { kind: 'masks', masks: input.object }
-  if (settings.point !== null) return pointHint(settings.point, clip.sourceSize, frames)
+  if (input.point !== null) return { kind: 'point', ...input.point }
   if (settings.region.length === 0) {
     emit({ type: 'note', message: 'the foreground is what moves against the background, since nobody said what it is; --object, --point or --region say it' })
     return { kind: 'motion' }
@@ -49,15 +49,6 @@ async function findHint({ settings, input, signal, emit, report }: StageTools): 
   const runtime = createNodeRuntime({ device: 'cpu', ...(settings.threads > 0 ? { threads: settings.threads } : {}) })
   const models = await openGuidance(settings, runtime, emit, signal)
   return { kind: 'relevancy', maps: await clipRelevancy(frames, settings.region, settings.truncate, models, runtime, { signal, onProgress: report }) }
-}
-
-/** `x,y` or `x,y,frame` in pixels of the clip as it was given. */
-function pointHint(point: string, source: { width: number; height: number }, { width, height, pixels }: StageTools['input']['frames']): ForegroundHint {
-  const [x = 0, y = 0, frame = 0] = point.split(',').map(Number)
-  if (x >= source.width || y >= source.height || frame >= pixels.length) {
-    throw new Text2LiveError('OPTION_INVALID', `--point must lie in the clip, which has ${source.width}x${source.height} px and frames 0 to ${pixels.length - 1}; got ${point}.`)
-  }
-  return { kind: 'point', x: Math.floor((x + 0.5) * width / source.width), y: Math.floor((y + 0.5) * height / source.height), frame }
 }
 
 function unpack(bytes: Uint8Array, width: number, height: number, count: number, path: string): FloatImage[] {

@@ -7,7 +7,7 @@ import { removeTransientCheckpoints } from './removeTransientCheckpoints.js'
 import { renderStage } from './renderStage.js'
 import { inFolder, readVideoSettings } from './resumeVideo.js'
 import { editedLayers, measured, type VideoResult } from './runVideo.js'
-import { readEdit, readState } from './trainStage.js'
+import { readEdit, readState, trainerInput } from './trainStage.js'
 import type { VideoEnvironment } from './videoEnvironment.js'
 import { readVideoInput } from './videoInput.js'
 import { VideoSession, type EmitVideo } from './videoSession.js'
@@ -38,7 +38,7 @@ export async function renderVideo(path: string, environment: VideoEnvironment, e
         continue
       }
       edits[layer] = await session.stage('training', async () => {
-        const trainer = await openTrainer({ settings, atlas, frames: input.frames, mask: input.mask, layer, state }, emit, signal)
+        const trainer = await openTrainer(trainerInput(base, atlas, layer, state), emit, signal)
         try { return await trainer.edit() } finally { await trainer.dispose() }
       }, layer)
     }

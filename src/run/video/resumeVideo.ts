@@ -7,12 +7,13 @@ import { videoTable } from '../../options/videoTable.js'
 import { writeTableConfig } from '../../options/writeConfig.js'
 import { Text2LiveError } from '../../errors.js'
 import { atomicWrite } from '../../media/node/atomicWrite.js'
-import { cutEvents, readEvents } from '../eventLog.js'
+import { cutEvents } from '../eventLog.js'
 import { assertKind } from '../resumeRun.js'
 import { openRunFolder, removeLeftovers, type RunFolder } from '../runFolder.js'
 import { drawSeed } from '../startRun.js'
 import { differingSettings } from './differingSettings.js'
 import { editedLayers, runVideo, type VideoPlan, type VideoResult } from './runVideo.js'
+import { readVideoEvents } from './readVideoEvents.js'
 import { readState } from './trainStage.js'
 import type { VideoMetrics } from './metricsStage.js'
 import type { VideoEnvironment } from './videoEnvironment.js'
@@ -79,11 +80,14 @@ async function cutLog(folder: RunFolder, settings: VideoSettings, pictures: stri
   const fingerprint = { settings, pictures }
   const steps = new Map<string, number>()
   for (const layer of editedLayers(settings)) steps.set(layer, (await readState({ folder, fingerprint }, layer))?.step ?? 0)
-  cutEvents<VideoEvent>(folder.file(videoFiles.events), (event) => event.type === 'step' && event.step > (steps.get(event.layer) ?? 0))
+  cutEvents(folder.file(videoFiles.events), (line) => {
+    const event = line as VideoEvent
+    return event.type === 'step' && event.step > (steps.get(event.layer) ?? 0)
+  })
 }
 
 async function finishedBefore(folder: RunFolder, settings: VideoSettings): Promise<VideoResult | null> {
-  const events = readEvents<VideoEvent>(folder.file(videoFiles.events))
+  const events = readVideoEvents(folder.file(videoFiles.events))
   const trained = goalOf(settings) === 'atlas'
     || editedLayers(settings).every((layer) => events.some((event) => event.type === 'step' && event.layer === layer && event.step >= settings.steps))
   const needed = goalOf(settings) === 'atlas' ? [videoFiles.atlas] : [videoOutputFiles.edited, videoOutputFiles.editLayer, videoOutputFiles.losses]

@@ -3,7 +3,7 @@ import { Text2LiveError } from '../../errors.js'
 import type { FloatImage } from '../../media/image.js'
 import type { VideoSettings } from '../../options/videoOptions.js'
 import type { RunFolder } from '../runFolder.js'
-import { fitAtlas, isFit, readFittedAtlas, takeAtlas } from './atlasStage.js'
+import { fitAtlas, isFit, readFittedAtlas, takeAtlas, type OpenedAtlas } from './atlasStage.js'
 import { flowStage, hasFlow } from './flowStage.js'
 import { masksStage } from './masksStage.js'
 import { metricsStage, type VideoMetrics } from './metricsStage.js'
@@ -23,6 +23,8 @@ export interface VideoPlan {
   readonly openTrainer: OpenVideoTrainer
   /** `atlas`: fit and measure the atlas, train nothing. */
   readonly goal: 'edit' | 'atlas'
+  /** The atlas that the settings name, where it was opened to see that it fits. */
+  readonly opened?: OpenedAtlas | null
   /** Events from before the folder was made. */
   readonly early: readonly Parameters<EmitVideo>[0][]
 }
@@ -49,7 +51,7 @@ export async function runVideo(plan: VideoPlan, emit: EmitVideo): Promise<VideoR
   const unfinished = { finished: false, settings, folder: folder.path, metrics: null }
   try {
     session.begin(plan.early)
-    const atlas = await fittedAtlas(session, settings)
+    const atlas = await fittedAtlas(session, plan)
     const edits: LayerEdits = plan.goal === 'atlas' ? {} : await trained(session, plan, atlas)
     const rendered = plan.goal === 'atlas' ? null : await session.stage('rendering', (tools) => renderStage(tools, atlas, edits))
     const metrics = await measured(session, atlas, rendered)
@@ -66,10 +68,10 @@ export async function runVideo(plan: VideoPlan, emit: EmitVideo): Promise<VideoR
 }
 
 /** The flow and the masks are let go once the atlas stands: training needs the memory. */
-async function fittedAtlas(session: VideoSession, settings: VideoSettings): Promise<LayeredAtlas> {
+async function fittedAtlas(session: VideoSession, { settings, opened = null }: VideoPlan): Promise<LayeredAtlas> {
   const saved = await readFittedAtlas(session.base)
   if (saved !== null) return saved
-  if (!isFit(settings.atlas)) return await session.stage('atlas', takeAtlas)
+  if (!isFit(settings.atlas)) return await session.stage('atlas', (tools) => takeAtlas(tools, opened))
   const flow = await session.stage('flow', flowStage)
   const masks = await session.stage('masks', (tools) => masksStage(tools, flow))
   return await session.stage('atlas', (tools) => fitAtlas(tools, flow, masks))

@@ -9,7 +9,7 @@ import { chooseDevice } from '../probeDevice.js'
 import { readConfigs } from '../readConfigs.js'
 import { assertFree, makeRunFolder } from '../runFolder.js'
 import { drawSeed, portableGuidance } from '../startRun.js'
-import { isFit } from './atlasStage.js'
+import { atlasRuntime, isFit, openAtlas } from './atlasStage.js'
 import { editedLayers, runVideo, type VideoPlan, type VideoResult } from './runVideo.js'
 import { startStageMeter } from './stageMeter.js'
 import type { VideoEnvironment } from './videoEnvironment.js'
@@ -47,6 +47,7 @@ export async function startVideo(options: GivenVideoOptions, goal: VideoPlan['go
   const device = await chooseDevice(settings.device)
   if (device !== settings.device) emit({ type: 'note', message: `device: ${device}, the fastest that works here` })
 
+  const opened = isFit(settings.atlas) ? null : await openAtlas(settings, input.frames, atlasRuntime({ ...settings, device }))
   const copied = await copiedInput({
     ...settings, device, guidance: settings.guidance.map(portableGuidance), atlas: isFit(settings.atlas) ? settings.atlas : resolve(settings.atlas),
   }, input)
@@ -54,7 +55,7 @@ export async function startVideo(options: GivenVideoOptions, goal: VideoPlan['go
   environment.signal.throwIfAborted()
   const folder = await makeRunFolder(out, input.path.replace(/[/\\]+$/, ''), force, contents)
   try {
-    return await runVideo({ settings: copied.settings, input: { ...input, path: folder.file(copied.settings.clip!) }, folder, goal, early, ...environment }, emitOutside)
+    return await runVideo({ settings: copied.settings, input: { ...input, path: folder.file(copied.settings.clip!) }, folder, goal, early, opened, ...environment }, emitOutside)
   } finally {
     folder.release()
   }

@@ -6,15 +6,16 @@ import { Text2LiveError } from '../../errors.js'
 import { float32Tensor } from '../../formats/safetensors.js'
 import { toFloat32 } from '../../formats/toFloat32.js'
 import type { FloatImage } from '../../media/image.js'
+import type { VideoTrainer } from '../../method/video/videoTrainer.js'
 import { atomicWrite } from '../../media/node/atomicWrite.js'
 import { encodePng } from '../../media/node/encodePng.js'
 import { pixelImage } from '../../media/quantise.js'
-import { readEvents } from '../eventLog.js'
 import { writing } from '../fileErrors.js'
 import type { TrainerState } from '../trainerContract.js'
-import type { OpenVideoTrainer, VideoTrainer } from './openVideoTrainer.js'
+import type { OpenVideoTrainer, VideoTrainerInput } from './openVideoTrainer.js'
+import { readVideoEvents } from './readVideoEvents.js'
 import { readStageCheckpoint, writeStageCheckpoint } from './stageCheckpoint.js'
-import type { VideoEvent, VideoStepEvent } from './videoEvents.js'
+import type { VideoStepEvent } from './videoEvents.js'
 import { checkpointFiles, videoFiles } from './videoFiles.js'
 import type { StageTools } from './videoSession.js'
 
@@ -34,12 +35,12 @@ export interface TrainedEdit {
  * @throws LOSS_NOT_FINITE, DISK_FULL, INTERRUPTED, CHECKPOINT_*, and all that opening the trainer throws
  */
 export async function trainStage(tools: StageTools, atlas: LayeredAtlas, layer: LayerName, open: OpenVideoTrainer): Promise<TrainedEdit> {
-  const { settings, input, signal, emit } = tools
+  const { settings, signal, emit } = tools
   const { steps } = settings
   const saved = await readEdit(tools, layer)
   if (saved !== null && saved.step >= steps) return saved
   const state = await readState(tools, layer)
-  const trainer = await open({ settings, atlas, frames: input.frames, mask: input.mask, layer, state }, emit, signal)
+  const trainer = await open(trainerInput(tools, atlas, layer, state), emit, signal)
   try {
     if (state !== null) emit({ type: 'resumed', stage: 'training', layer, done: state.step, total: steps })
     const loop = new TrainingLoop(tools, atlas, layer, trainer)
@@ -51,6 +52,10 @@ export async function trainStage(tools: StageTools, atlas: LayeredAtlas, layer: 
     await trainer.dispose()
   }
 }
+
+/** What the trainer of a layer is opened with. */
+export const trainerInput = ({ settings, input: { frames, mask } }: Pick<StageTools, 'settings' | 'input'>, atlas: LayeredAtlas, layer: LayerName, state: TrainerState | null): VideoTrainerInput =>
+  ({ settings, atlas, frames, layer, ...(mask === null ? {} : { mask }), ...(state === null ? {} : { state }) })
 
 class TrainingLoop {
   readonly #seconds: number[] = []
@@ -93,9 +98,9 @@ class TrainingLoop {
 
   /** The middle frame with the edit as it is. */
   async #preview(): Promise<void> {
-    const { tools: { input: { frames }, folder, emit }, trainer, layer, atlas } = this
+    const { tools: { settings: { atlasSampling }, input: { frames }, folder, emit }, trainer, layer, atlas } = this
     const t = frames.pixels.length >> 1
-    const { frame } = await renderEdit({ atlas, frames, edits: { [layer]: await trainer.edit() } }, t)
+    const { frame } = await renderEdit({ atlas, frames, edits: { [layer]: await trainer.edit() }, behaviour: atlasSampling }, t)
     const png = await encodePng(pixelImage(frames.width, frames.height, 3, frame))
     const previews = folder.file(videoFiles.previews)
     await writing(previews, () => mkdir(previews, { recursive: true }))
@@ -137,7 +142,7 @@ export async function writeEdit({ folder, fingerprint, emit }: StageTools, layer
 
 /** The steps of all layers from the log: what the loss curves are drawn from. */
 export const readVideoSteps = (path: string): VideoStepEvent[] =>
-  readEvents<VideoEvent>(path).filter((event): event is VideoStepEvent => event.type === 'step')
+  readVideoEvents(path).filter((event): event is VideoStepEvent => event.type === 'step')
 
 function stepOf(texts: Readonly<Record<string, string>>, path: string): number {
   const step = Number(texts['step'] ?? Number.NaN)

@@ -23,6 +23,8 @@ export interface VideoInput {
   /** Masks of the object by frame, where they were given. */
   readonly object: ReadonlyMap<number, FloatImage> | null
   readonly objectFiles: readonly string[]
+  /** A pixel of the frames that is on the object, where one was given. */
+  readonly point: { readonly x: number; readonly y: number; readonly frame: number } | null
   /** Of the first frame, at the frames' size: the edit stays on what is white there. */
   readonly mask: FloatImage | null
   /** SHA-256 over the frames, and over the masks too. */
@@ -34,10 +36,10 @@ export interface VideoInput {
 /**
  * Reads the clip and the masks that the settings name and checks them.
  * @param progress called after each frame
- * @throws INPUT_*, CLIP_*, MASK_INVALID, INTERRUPTED
+ * @throws INPUT_*, CLIP_*, MASK_INVALID, OPTION_INVALID for a point that lies outside, INTERRUPTED
  */
 export async function readVideoInput(
-  settings: Pick<VideoSettings, 'clip' | 'object' | 'mask' | 'frames' | 'size'>, signal: AbortSignal, progress: (done: number, total: number) => void = () => undefined,
+  settings: Pick<VideoSettings, 'clip' | 'object' | 'mask' | 'point' | 'frames' | 'size'>, signal: AbortSignal, progress: (done: number, total: number) => void = () => undefined,
 ): Promise<VideoInput> {
   const path = settings.clip
   if (path === null) {
@@ -51,9 +53,18 @@ export async function readVideoInput(
   const object = settings.object === null ? null : await readFrameMasks(settings.object, clip, '--object')
   const mask = settings.mask === null ? null : await readMask(settings.mask, clip)
   return {
-    clip, frames, path, object: object?.masks ?? null, objectFiles: object?.files ?? [], mask, clipDigest: digestOf(frames, null, null), digest: digestOf(frames, object?.masks ?? null, mask),
+    clip, frames, path, object: object?.masks ?? null, objectFiles: object?.files ?? [], point: settings.point === null ? null : pointOf(settings.point, clip), mask, clipDigest: digestOf(frames, null, null), digest: digestOf(frames, object?.masks ?? null, mask),
     notes: [...clip.notes, ...object?.notes ?? []],
   }
+}
+
+/** `x,y` or `x,y,frame` in pixels of the clip as it was given. */
+function pointOf(point: string, { sourceSize, frames }: Clip): VideoInput['point'] {
+  const [x = 0, y = 0, frame = 0] = point.split(',').map(Number)
+  if (x >= sourceSize.width || y >= sourceSize.height || frame >= frames.pixels.length) {
+    throw new Text2LiveError('OPTION_INVALID', `--point must lie in the clip, which has ${sourceSize.width}x${sourceSize.height} px and frames 0 to ${frames.pixels.length - 1}; got ${point}.`)
+  }
+  return { x: Math.floor((x + 0.5) * frames.width / sourceSize.width), y: Math.floor((y + 0.5) * frames.height / sourceSize.height), frame }
 }
 
 async function readMask(path: string, { sourceSize, frames }: Clip): Promise<FloatImage> {

@@ -89,7 +89,10 @@ export class VideoSession {
   /** Says how the run ended: interrupted, or with an error, which the caller hears too. */
   fail(error: unknown): void {
     if (!(error instanceof Text2LiveError)) return
-    if (error.code !== 'INTERRUPTED') return this.#append({ type: 'error', code: error.code, message: error.message })
+    if (error.code !== 'INTERRUPTED') {
+      this.#append({ type: 'error', code: error.code, message: error.message })
+      return
+    }
     const event = { type: 'interrupted', stage: this.#stage, seconds: this.#seconds(), folder: this.base.folder.path } as const
     this.#append(event)
     this.#emitOutside(event)

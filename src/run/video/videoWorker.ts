@@ -2,7 +2,7 @@
 import { parentPort, workerData } from 'node:worker_threads'
 import { Text2LiveError } from '../../errors.js'
 import { interrupted } from '../interrupted.js'
-import { openVideoTrainer } from './buildVideoTrainer.js'
+import { openVideoTrainer } from './openVideoTrainer.js'
 import { runVideoJob, type VideoJob } from './videoJob.js'
 import type { VideoWorkerReply } from './workerProtocol.js'
 
