@@ -1,16 +1,14 @@
 import type { Tensor } from 'onnxruntime-common'
-import type { Program, Runtime } from '../../engine/runtime.js'
+import type { Runtime } from '../../engine/runtime.js'
 import type { GeneratorShape } from '../../models/generator.js'
-import { type StepGraph, buildLayerGraph } from '../stepGraph.js'
+import { buildLayerGraph } from '../stepGraph.js'
 import type { Size } from '../viewDraws.js'
+import type { Compiled } from './compiled.js'
 import { TiledGenerator } from './tiledGenerator.js'
 import { buildBackwardGraph } from './videoGraphs.js'
 
-/** The compiled program of a graph, kept as long as its owner likes. */
-export type Compiled = (key: string, size: Size, build: () => StepGraph) => Promise<Program>
-
 /** Numbers in one full-size activation from which on the generator runs in strips: 128 channels of 625 x 625 px. */
-export const TILED_FROM = 50e6
+const TILED_FROM = 50e6
 
 /**
  * The generator in two passes: forward, then, when the losses have said how the layer should change, backward, which computes most of the forward pass

@@ -3,7 +3,8 @@ import { createNodeRuntime } from '../../engine/node/createNodeRuntime.js'
 import { randomStream } from '../../engine/random.js'
 import { generatorParameters, initialParameters } from '../../models/generator.js'
 import { floatTensor } from '../stepFeeds.js'
-import { type Compiled, GeneratorPasses } from './generatorPasses.js'
+import type { Compiled } from './compiled.js'
+import { GeneratorPasses } from './generatorPasses.js'
 import { TiledGenerator } from './tiledGenerator.js'
 
 const shape = { width: 6, skipWidth: 2, levels: 3 }

@@ -8,7 +8,7 @@ import {
 import { floatTensor } from '../stepFeeds.js'
 import type { StepGraph } from '../stepGraph.js'
 import type { Size } from '../viewDraws.js'
-import type { Compiled } from './generatorPasses.js'
+import type { Compiled } from './compiled.js'
 import { ChannelMoments, PaddedPlanes, addPadded, addWindow, rowWindow } from './stripWindows.js'
 
 /** Rows of a strip. */
