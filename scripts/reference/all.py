@@ -1,6 +1,7 @@
 """Writes every fixture of this folder anew; arguments are handed to each script (see README.md)."""
 import clip
 import contrastive
+import fastAtlas
 import generator
 import losses
 import madgrad
@@ -9,6 +10,6 @@ import steps
 import views
 
 if __name__ == '__main__':
-    for oracle in (ops, madgrad, contrastive, generator, views, clip, losses, steps):
+    for oracle in (ops, madgrad, contrastive, fastAtlas, generator, views, clip, losses, steps):
         print(oracle.__name__)
         oracle.main()

@@ -41,7 +41,8 @@ export function emptyTexture(layer: LayerName, clip: ScaledClip, lattices: reado
   const length = (low: number, high: number) => Math.max(2, Math.ceil((high - low + 2 * margin) * fitting))
   const width = length(left, right)
   const height = length(top, bottom)
-  return { origin: [left - margin, top - margin], scale: fitting, width, height, data: new Float32Array(4 * width * height) }
+  // Rounded to float32, as files keep them.
+  return { origin: [Math.fround(left - margin), Math.fround(top - margin)], scale: Math.fround(fitting), width, height, data: new Float32Array(4 * width * height) }
 }
 
 /**
