@@ -96,7 +96,7 @@ function joinsOf({ width, height, data }: FloatImage, beta: number): Join[] {
         let square = 0
         for (let c = 0; c < 3; c++) square += (data[c * n + i]! - data[c * n + i + step]!) ** 2
         weight[i] = square / (down * down + right * right)
-        sum += weight[i]!
+        sum += weight[i]
         count++
       }
     }
