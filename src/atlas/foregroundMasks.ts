@@ -6,7 +6,7 @@ import type { FloatImage } from '../media/image.js'
 import type { ClipFlow } from './clipFlow.js'
 import { createClipGraph } from './segmentation/clipGraph.js'
 import { findAlike } from './segmentation/consensus.js'
-import { frameMeans, movingEvidence, pointLabels, relevancyEvidence } from './segmentation/hintEvidence.js'
+import { frameMeans, movingEvidence, pointEvidence, relevancyEvidence } from './segmentation/hintEvidence.js'
 import { type ClipScene, carryLabels, labelClip, settleLabels, sharpened } from './segmentation/labelling.js'
 import { nodeMotion } from './segmentation/nodeMotion.js'
 
@@ -85,14 +85,16 @@ export async function foregroundMasks({ frames, flow, hint, signal, onProgress, 
 
 async function labelScene(scene: ClipScene, hint: ForegroundHint, given: ReadonlyMap<number, FloatImage>, breathe: () => Promise<void>): Promise<Float32Array> {
   const { graph } = scene
-  if (hint.kind === 'masks' || hint.kind === 'point') {
-    const labels = hint.kind === 'point' ? pointLabels(scene, hint) : new Float32Array(graph.count)
+  if (hint.kind === 'masks') {
+    const labels = new Float32Array(graph.count)
     for (const [t, { data }] of given) labels.set(frameMeans(graph, t, data), graph.first[t])
-    const fixed = new Set(hint.kind === 'point' ? [hint.frame] : given.keys())
+    const fixed = new Set(given.keys())
     await carryLabels(scene, labels, fixed, breathe)
     return await settleLabels(scene, labels, fixed, SETTLING, breathe)
   }
-  const { prior, start, counts } = hint.kind === 'motion' ? movingEvidence(scene) : relevancyEvidence(scene, clipMaps(hint.maps, graph.frames.length))
+  const { prior, start, counts } = hint.kind === 'motion' ? movingEvidence(scene)
+    : hint.kind === 'point' ? pointEvidence(scene, hint)
+      : relevancyEvidence(scene, clipMaps(hint.maps, graph.frames.length))
   return await settleLabels(scene, await labelClip(scene, prior, start, counts, breathe), new Set(), SETTLING, breathe)
 }
 

@@ -64,8 +64,8 @@ export function movingEvidence({ graph, motion }: ClipScene): HintEvidence {
   return { prior, start: randomWalker(graph, [prior]), counts: new Float32Array(graph.count).fill(1) }
 }
 
-/** From a point in one frame: what is around it and has its colour or, where it moves, its speed, in that frame. Labels of the nodes of frame t only. */
-export function pointLabels({ graph, motion }: ClipScene, { x, y, frame }: { x: number; y: number; frame: number }): Float32Array {
+/** From a point in one frame: what is around it and has its colour or, where it moves, its speed, in that frame. */
+export function pointEvidence({ graph, motion }: ClipScene, { x, y, frame }: { x: number; y: number; frame: number }): HintEvidence {
   const { width, height, first, count, centre, colour } = graph
   const [from, to] = [first[frame]!, first[frame + 1]!]
   const own = from + graph.frames[frame]!.labels[Math.floor(y) * width + Math.floor(x)]!
@@ -85,7 +85,7 @@ export function pointLabels({ graph, motion }: ClipScene, { x, y, frame }: { x: 
     value[i] = seed ? 1 : rim ? 0 : moves ? (motion.share[i]! * speed + (1.2 - motion.share[i]!) * looks) / 1.2 : looks
     strength[i] = seed ? 100 : rim ? 0.3 : 0.15
   }
-  return randomWalker(graph, [{ value, strength }])
+  return { prior: { value, strength }, start: value, counts: strength.map((s) => (s > 0 ? 1 : 0)) }
 }
 
 /** Mean of a plane of frame t over each of its regions. */
