@@ -82,15 +82,8 @@ test.each([
   [['video', 'a.mp4', 'gold', '--stps=3'], 'OPTION_UNKNOWN: There is no option "--stps". The nearest is "--steps". "text2live video --help" lists all.'],
   [['video', 'a.mp4', 'golden', 'swan'], 'OPTION_INVALID: text2live video takes one clip and one prompt; more words came. Put the prompt in quotes, for example: '
     + 'text2live video swan.mp4 "golden swan"'],
-  [['video', 'a.mp4'], 'PROMPT_EMPTY: A prompt is needed: say what the edited clip shows. For example: text2live video swan.mp4 "golden swan" --source swan --region swan'],
-  [['video', 'a.mp4', 'gold'], 'INPUT_NOT_FOUND: Expected a clip, but there is no "a.mp4". Check the path and its permissions.'],
-  [['video', 'empty.jpg', 'gold'], 'INPUT_EMPTY: "empty.jpg" is empty (0 bytes). Give a video, an animated GIF, or a folder of images.'],
-  [['video', 'a.mp4', '--layer', 'both', '--foreground-prompt', 'gold'], 'PROMPT_EMPTY: A prompt is needed: say what the edited background (--background-prompt) shows. '
-    + 'For example: text2live video swan.mp4 "golden swan" --source swan --region swan'],
   [['video', 'a.mp4', '--resume', 'gone'], 'OPTION_INVALID: A run is continued with the clip it was started with; leave that out beside --resume, or start a new run.'],
-  [['video', '--resume', 'gone'], 'RUN_NOT_FOUND: There should be a run folder at "gone", but there is nothing. Check the path; runs are made in runs/ unless --out says otherwise.'],
   [['atlas'], 'COMMAND_UNKNOWN: text2live atlas needs a word that says what to do: fit, inspect, render. "text2live atlas --help" shows examples.'],
-  [['atlas', 'inspect', '.'], 'INPUT_NOT_FOUND: "." is no run folder, so the clip that the atlas was fitted to must be named: add --clip swan.mp4 (and --frames and --size as it was fitted).'],
   [['render'], 'OPTION_INVALID: text2live render needs a folder, and none came. "text2live render --help" shows examples.'],
   [['render', '.'], 'RUN_INVALID: "." is not a run folder: it holds no config.yaml of ours. Give the folder that a run was written to.'],
 ])('%j ends with status 2 and says why', async (args, text) => {
