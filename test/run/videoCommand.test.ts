@@ -4,8 +4,10 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { editVideo } from '../../dist/index.js'
+import type * as Text2Live from '../../src/index.js'
 import { writeToyClip, writeToyMask } from './toyVideo.mjs'
+
+const { editVideo } = await import(new URL('../../dist/index.js', import.meta.url).href) as typeof Text2Live
 
 let home: string
 beforeAll(async () => {
@@ -41,10 +43,16 @@ test.each([
   [['video', 'empty.mp4', 'gold'], 'error INPUT_EMPTY: "empty.mp4" is empty (0 bytes). Give a video, an animated GIF, or a folder of images.'],
   [['video', '--resume', 'gone'], 'error RUN_NOT_FOUND: There should be a run folder at "gone", but there is nothing. Check the path; runs are made in runs/ unless --out says otherwise.'],
   [['atlas', 'inspect', '.'], 'error INPUT_NOT_FOUND: "." is no run folder, so the clip that the atlas was fitted to must be named: add --clip swan.mp4 (and --frames and --size as it was fitted).'],
-  [['video', 'clip', 'word '.repeat(300), ...toy], expect.stringMatching(/^error PROMPT_TOO_LONG: /)],
 ])('%j ends with status 2 and leaves nothing', async (args, text) => {
   const before = readdirSync(home)
   expect(await command(args)).toMatchObject({ status: 2, err: text })
+  expect(readdirSync(home)).toEqual(before)
+})
+
+test('a prompt that is too long is refused before anything is made', async () => {
+  const before = readdirSync(home)
+  const { status, err } = await command(['video', 'clip', 'word '.repeat(300), ...toy])
+  expect({ status, err: err.slice(0, 22) }).toEqual({ status: 2, err: 'error PROMPT_TOO_LONG:' })
   expect(readdirSync(home)).toEqual(before)
 })
 
