@@ -57,7 +57,7 @@ test('a prompt that is too long is refused before anything is made', async () =>
 })
 
 test('Ctrl-C keeps what is reached and says how to go on; the resumed fit ends, as NDJSON where asked', async () => {
-  const stopped = await command(['atlas', 'fit', 'clip', ...toy, '-o', 'fit'], 'fitting the layered atlas: step')
+  const stopped = await command(['atlas', 'fit', 'clip', ...toy, '-o', 'fit'], 'fitting the layered atlas: part')
   expect(stopped).toMatchObject({ status: 130, err: 'stopping and keeping what is reached; press Ctrl-C again to leave at once' })
   expect(stopped.out).toContain('To go on: text2live video --resume fit')
   expect(existsSync(join(home, 'fit', 'atlas.safetensors'))).toBe(false)
