@@ -9,6 +9,7 @@ import type { LayerName } from '../layeredAtlas.js'
 import { chainMappings } from './chainMappings.js'
 import { type AtlasImage, FastAtlas, bytesTensor, expectTensor, joined, latticeTensors, readLattices, split } from './fastAtlas.js'
 import { type FastSettings, type FastStage, fastSettings } from './fastSettings.js'
+import { fitOpacity } from './fitOpacity.js'
 import { type Lattice, refineLattice } from './lattice.js'
 import { MappingFitter } from './mappingFitter.js'
 import { type MappingLossName, mappingLossNames } from './mappingStep.js'
@@ -92,8 +93,19 @@ export async function fitFastAtlas({ frames, flow, masks, settings = fastSetting
       let error = 0
       for (let i = 0; i < settings.textureSteps[0]; i++) ({ textures, error } = await improveTextures(clip, lattices, textures, pause))
       const sums = await fitMappings(clip, stage, k, textures)
+      if (stage.opacity) await fitOpacities(clip, textures)
       onProgress?.({ type: 'sweep', sweep: sweep + 1, sweeps, psnr: -10 * Math.log10(error), losses: { foreground: named(sums.foreground), background: named(sums.background) } })
       await onCheckpoint?.({ sweep: sweep + 1, tensors: stateTensors(frames, sweep + 1, lattices, opacity) })
+    }
+  }
+
+  async function fitOpacities(clip: ScaledClip, textures: Layers<Texture>): Promise<void> {
+    const before = [...opacity]
+    for (let t = 0; t < count; t++) {
+      await pause()
+      const sides = [[flow.forward[t], before[t + 1]], [flow.backward[t - 1], before[t - 1]]] as const
+      const neighbours = sides.flatMap(([motion, there]) => (motion && there ? [{ flow: motion, opacity: there }] : []))
+      opacity[t] = fitOpacity(clip, t, Uint8Array.from(masks[t]!.data, (x) => Math.round(x * 255)), neighbours, lattices, textures)
     }
   }
 
