@@ -15,6 +15,7 @@ import { MappingFitter } from './mappingFitter.js'
 import { type MappingLossName, mappingLossNames } from './mappingStep.js'
 import { type ScaledClip, scaleClip } from './scaledClip.js'
 import { type Layers, emptyTexture, improveTextures } from './solveTextures.js'
+import { objectMotion } from './objectMotion.js'
 import type { Texture } from './texture.js'
 
 export type FastAtlasProgress =
@@ -72,12 +73,13 @@ export async function fitFastAtlas({ frames, flow, masks, settings = fastSetting
   const sweeps = settings.stages.reduce((sum, stage) => sum + stage.sweeps, 0)
   const opacity = state ? readOpacity(state, frames) : masks.map((mask) => Uint8Array.from(mask.data, (x) => Math.round(x * 255)))
   const lattices: Record<LayerName, Lattice[]> = { foreground: [], background: [] }
+  const motion = await objectMotion(frames, masks, flow, pause)
   for (const layer of layerNames) {
     await pause()
     if (state) lattices[layer] = readLattices(state.tensors, layer)
     else {
       onProgress?.({ type: 'chain', layer })
-      lattices[layer] = chainMappings(layer, flow, masks, { spacing: settings.stages[0]!.spacing, ...CHAIN })
+      lattices[layer] = chainMappings(layer, motion, masks, { spacing: settings.stages[0]!.spacing, ...CHAIN })
     }
   }
 
@@ -113,7 +115,7 @@ export async function fitFastAtlas({ frames, flow, masks, settings = fastSetting
     const [first, last] = stage.learningRate
     const learningRate = stage.sweeps === 1 ? first : first * (last / first) ** (k / (stage.sweeps - 1))
     const sums = { foreground: new Float64Array(mappingLossNames.length), background: new Float64Array(mappingLossNames.length) }
-    const fitter = new MappingFitter({ runtime, clip, flow, stage, settings, textures, lattices, opacity })
+    const fitter = new MappingFitter({ runtime, clip, flow: motion.flow, stage, settings, textures, lattices, opacity })
     try {
       for (let i = 0; i < count; i++) {
         const t = k % 2 === 0 ? i : count - 1 - i
