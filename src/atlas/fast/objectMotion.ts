@@ -18,6 +18,8 @@ export interface ObjectMotion {
 const REACH = 48
 /** A squared colour difference, summed over channels, counts at most this: pixels that do not match, and those that leave the mask. */
 const OUTLIER = 0.02
+/** Another shift than the flow's has to cost less than this times as much. */
+const CLEARLY = 0.9
 /** Flow that differs more from the motion of the whole, px, is taken for that of the background seen through or around the object. */
 const TOLERANCE = 8
 
@@ -33,8 +35,8 @@ export async function objectMotion(frames: ClipFrames, masks: readonly FloatImag
   const guarded = { forward: [] as Flow[], backward: [] as Flow[] }
   for (let t = 0; t + 1 < masks.length; t++) {
     await pause()
-    const ahead = objectShift(frames, masks, t, t + 1)
-    const back = objectShift(frames, masks, t + 1, t)
+    const ahead = objectShift(frames, masks, t, t + 1, flow.forward[t]!)
+    const back = objectShift(frames, masks, t + 1, t, flow.backward[t]!)
     forward.push(ahead)
     backward.push(back)
     guarded.forward.push(guard(flow.forward[t]!, masks[t]!, ahead))
@@ -51,8 +53,8 @@ function guard({ data, valid }: Flow, mask: FloatImage, [dx, dy]: Shift): Flow {
   return { data, valid: kept }
 }
 
-/** Every fourth px first, then every px around the best. */
-export function objectShift(frames: ClipFrames, masks: readonly FloatImage[], from: number, to: number): Shift {
+/** The median of the object's valid flow, or another shift that explains clearly more: every second px first, then every px around the best. */
+function objectShift(frames: ClipFrames, masks: readonly FloatImage[], from: number, to: number, flow: Flow): Shift {
   const { width, height } = frames
   const [here, there] = [frames.pixels[from]!, frames.pixels[to]!]
   const [mask, other] = [masks[from]!.data, masks[to]!.data]
@@ -74,8 +76,10 @@ export function objectShift(frames: ClipFrames, masks: readonly FloatImage[], fr
     }
     return sum
   }
-  let best: Shift = [0, 0]
-  let least = cost(0, 0)
+  const valid = points.filter((i) => flow.valid[i] === 1)
+  const median = (offset: number) => valid.map((i) => flow.data[offset + i]!).sort((a, b) => a - b)[valid.length >> 1] ?? 0
+  let best: Shift = [Math.round(median(0)), Math.round(median(width * height))]
+  let least = CLEARLY * cost(...best)
   const search = ([x, y]: Shift, reach: number, step: number) => {
     for (let dy = -reach; dy <= reach; dy += step) {
       for (let dx = -reach; dx <= reach; dx += step) {
@@ -84,7 +88,7 @@ export function objectShift(frames: ClipFrames, masks: readonly FloatImage[], fr
       }
     }
   }
-  search([0, 0], REACH, 4)
-  search(best, 3, 1)
+  search([0, 0], REACH, 2)
+  search(best, 1, 1)
   return best
 }
