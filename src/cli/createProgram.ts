@@ -1,5 +1,6 @@
 import { Command } from 'commander'
 import { createRequire } from 'node:module'
+import { atlasCommand } from './atlasCommand.js'
 import { doctorCommand } from './doctorCommand.js'
 import { exportStepCommand } from './exportStepCommand.js'
 import { imageCommand } from './imageCommand.js'
@@ -8,6 +9,7 @@ import { relevancyCommand } from './relevancyCommand.js'
 import { renderCommand } from './renderCommand.js'
 import { scoreCommand } from './scoreCommand.js'
 import type { SetStatus, Terminal } from './terminal.js'
+import { videoCommand } from './videoCommand.js'
 
 /** Version of the installed package. */
 const version = (createRequire(import.meta.url)('../../package.json') as { version: string }).version
@@ -15,8 +17,8 @@ const version = (createRequire(import.meta.url)('../../package.json') as { versi
 /** The command line, without running it. Errors of usage are thrown, nothing ends the process. */
 export function createProgram(terminal: Terminal, setStatus: SetStatus): Command {
   const program = new Command('text2live')
-    .description('Edit a photo with a sentence. A small network is trained on the photo alone until it paints an edit layer (colour and '
-      + 'opacity) that makes the photo show what you say; the photo itself is never repainted.')
+    .description('Edit a photo or a clip with a sentence. A small network is trained on it alone until it paints an edit layer (colour and '
+      + 'opacity) that makes it show what you say; the picture itself is never repainted.')
     .version(version, '-V, --version', 'print the version')
     .helpOption('-h, --help', 'show this text')
     .addHelpText('after', `
@@ -27,6 +29,8 @@ Examples:
       a first impression in seconds
   $ text2live image --resume runs/teapot-1
       go on after Ctrl-C or a crash
+  $ text2live video swan.mp4 "golden swan" --source swan --region swan
+      a clip: taken apart into two flat pictures, edited there, put together again
   $ text2live relevancy teapot.jpg "teapot"
       where the model sees it: choose words for --region
   $ text2live score runs/teapot-1
@@ -35,7 +39,7 @@ Examples:
       what works on this machine
 
 Each command explains itself: text2live image --help. All options: docs/options.md.`)
-  for (const command of [imageCommand, renderCommand, relevancyCommand, scoreCommand, modelsCommand, doctorCommand, exportStepCommand]) program.addCommand(command(terminal, setStatus))
+  for (const command of [imageCommand, videoCommand, atlasCommand, renderCommand, relevancyCommand, scoreCommand, modelsCommand, doctorCommand, exportStepCommand]) program.addCommand(command(terminal, setStatus))
   program.helpCommand(false)
   for (const command of [program, ...program.commands.flatMap((each) => [each, ...each.commands])]) {
     command.exitOverride().showSuggestionAfterError(false).configureOutput({

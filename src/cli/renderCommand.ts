@@ -12,8 +12,14 @@ export function renderCommand(terminal: Terminal, setStatus: SetStatus): Command
     .addHelpText('after', `
 Example:
   $ text2live render runs/teapot-1
-      composite.png, edit.png, layers.psd and the rest, as of the last checkpoint`)
+      composite.png, edit.png, layers.psd and the rest, as of the last checkpoint; of a clip edited.mp4 and the rest`)
     .action(async (folder: string, { json }: { json?: true }) => {
+      const { runKind } = await import('../run/resumeRun.js')
+      if (await runKind(folder) === 'video') {
+        const { followVideo } = await import('./followVideo.js')
+        setStatus(await followVideo({ kind: 'render', folder }, json === true, terminal))
+        return
+      }
       const { renderRun } = await import('../run/renderRun.js')
       setStatus(await followRun((environment, emit) => renderRun(folder, environment, emit), json === true, terminal))
     })

@@ -1,88 +1,25 @@
 import type { ModelProgress } from '../models/node/modelProgress.js'
 import { eventLine, type RunEvent, type StepEvent } from '../run/events.js'
-
-/** Where a reporter writes. */
-export interface Output {
-  readonly isTTY?: boolean | undefined
-  readonly columns?: number | undefined
-  write(text: string): unknown
-}
-
-/** Tells a person or a program how a run goes. */
-interface Reporter {
-  report(event: RunEvent): void
-  /** Leaves the cursor on a line of its own. */
-  end(): void
-}
+import type { TrainerNotice } from '../run/trainerContract.js'
+import { lineReporter, type LiveLine, type Output, type Reporter } from './lineReporter.js'
 
 /** Only NDJSON, one event a line. */
-export function jsonReporter(stdout: Output): Reporter {
+export function jsonReporter(stdout: Output): Reporter<object> {
   return { report: (event) => void stdout.write(eventLine(event)), end: () => undefined }
 }
 
 /** One line that is written over while steps go by on a terminal; plain lines elsewhere. */
-export function textReporter(stdout: Output): Reporter {
-  return stdout.isTTY === true ? terminalReporter(stdout) : plainReporter(stdout)
+export function textReporter(stdout: Output): Reporter<RunEvent> {
+  return lineReporter(stdout, { live: liveLine, describe: describeEvent })
 }
 
-function plainReporter(stdout: Output): Reporter {
-  let lastShown = 0
-  let lastTenth = ''
-  return {
-    report(event) {
-      if (event.type === 'step') {
-        // About fifty lines a run, so that a log stays readable.
-        const every = Math.max(1, Math.round(event.steps / 50))
-        if (event.step !== 1 && event.step !== event.steps && event.step - lastShown < every) return
-        lastShown = event.step
-        stdout.write(`${stepLine(event)}\n`)
-        return
-      }
-      if (event.type === 'model-download') {
-        // Every tenth of the way.
-        const tenth = `${event.model} ${Math.floor((10 * event.bytes) / Math.max(1, event.total))}`
-        if (tenth === lastTenth) return
-        lastTenth = tenth
-      }
-      const line = describeEvent(event)
-      if (line !== null) stdout.write(`${line}\n`)
-    },
-    end: () => undefined,
-  }
+function liveLine(event: RunEvent): LiveLine | null {
+  if (event.type === 'step') return { line: stepLine(event), done: event.step, total: event.steps, of: 'steps', lines: 50 }
+  return event.type === 'model-download' ? downloadProgress(event) : null
 }
 
-const clearLine = '\r\u001b[K'
-
-function terminalReporter(stdout: Output): Reporter {
-  let open = false
-  const end = (): void => {
-    if (open) stdout.write('\n')
-    open = false
-  }
-  return {
-    report(event) {
-      const width = stdout.columns ?? 80
-      if (event.type === 'step' || event.type === 'model-download') {
-        const [done, all] = event.type === 'step' ? [event.step, event.steps] : [event.bytes, event.total]
-        const line = event.type === 'step' ? stepLine(event) : downloadLine(event)
-        stdout.write(`${clearLine}${`${bar(done, all, 20)} ${line}`.slice(0, width - 1)}`)
-        open = done < all
-        if (!open) stdout.write('\n')
-        return
-      }
-      const line = describeEvent(event)
-      // A checkpoint or preview says where its picture is, above the line that goes on.
-      if (line !== null) stdout.write(`${open ? clearLine : ''}${line}\n`)
-      if (line !== null) open = false
-    },
-    end,
-  }
-}
-
-const bar = (part: number, all: number, width: number): string => {
-  const done = Math.round(width * part / Math.max(1, all))
-  return `[${'#'.repeat(done)}${'.'.repeat(width - done)}]`
-}
+export const downloadProgress = (event: ModelProgress): LiveLine =>
+  ({ line: downloadLine(event), done: event.bytes, total: event.total, of: event.model, lines: 10 })
 
 /** "step 12/150  loss 1.234 (composition 0.56, ...)  lr 0.0022  1m 10s left  0.61 s/step  812 MB  cpu" */
 export function stepLine(event: StepEvent): string {
@@ -114,14 +51,6 @@ function describeEvent(event: RunEvent): string | null {
           + `${event.settings.steps} steps, preset ${event.settings.preset}, seed ${event.settings.seed}`,
         ...(event.folder === undefined ? [] : [`run folder: ${event.folder}`]),
       ].join('\n')
-    case 'note':
-      return `note: ${event.message}`
-    case 'warning':
-      return `warning: ${event.message}`
-    case 'model-download':
-      return downloadLine(event)
-    case 'model-loading':
-      return `loading the guidance model (${event.guidance})`
     case 'variation':
       return `variation ${event.index + 1} of ${event.count}, seed ${event.seed}`
     case 'resumed':
@@ -139,9 +68,26 @@ function describeEvent(event: RunEvent): string | null {
         event.folder === undefined ? '' : `\nTo go on: text2live image --resume ${shellWord(event.folder)}`}`
     case 'step':
       return stepLine(event)
-    case 'compile':
     case 'checkpoint':
     case 'error':
+      return null
+    default:
+      return describeNotice(event)
+  }
+}
+
+/** What a person is told of what happens besides steps. */
+export function describeNotice(event: TrainerNotice): string | null {
+  switch (event.type) {
+    case 'note':
+      return `note: ${event.message}`
+    case 'warning':
+      return `warning: ${event.message}`
+    case 'model-download':
+      return downloadLine(event)
+    case 'model-loading':
+      return `loading the guidance model (${event.guidance})`
+    case 'compile':
       return null
   }
 }

@@ -1,4 +1,4 @@
-import type { Output } from './reporters.js'
+import type { Output } from './lineReporter.js'
 
 /** The streams a command writes to. */
 export interface Terminal {

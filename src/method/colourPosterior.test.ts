@@ -15,7 +15,7 @@ const rough = (strength = 1): FloatImage => ({
 describe('colourPosterior', () => {
   it('follows the disc where the prior is rough', () => {
     const prior = rough()
-    const posterior = colourPosterior(photo, prior)
+    const posterior = colourPosterior(photo, prior, colourPosterior(photo, prior))
     expect({ ...posterior, data: 0 }).toEqual({ ...prior, data: 0 })
     expect(overlap(posterior, disc.map)).toBeGreaterThan(0.88)
     expect(overlap(posterior, disc.map)).toBeGreaterThan(overlap(prior, disc.map) + 0.2)

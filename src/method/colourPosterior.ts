@@ -2,34 +2,29 @@ import type { FloatImage } from '../media/image.js'
 
 /** Levels per channel of the colour histograms. */
 const LEVELS = 16
-const ROUNDS = 3
 /** The prior is kept off certainty, so that colour can overrule it. */
 const DOUBT = 0.02
 /** Share of every colour that is never seen, so that no colour is impossible. */
 const UNSEEN = 1e-6
 
 /**
- * A rough map of the object, in [0, 1], made sharper by the photo's colours: the posterior of "object" given the map as
- * prior and two colour histograms, of the object and of the rest, which the map itself weights; repeated with the result.
- * Likelihoods enter as square roots, since neighbouring pixels are no independent witnesses.
+ * The posterior of "object" at every pixel: the prior, and how much more often the pixel's colour is seen in the object than in the rest.
  * @param photo 3 channels, [0, 1]
- * @param prior one channel of the photo's size
+ * @param prior one channel of the photo's size, [0, 1]
+ * @param map where the object is taken to be, to count both kinds of colours: the prior at first, then what was made of the posterior
  */
-export function colourPosterior(photo: FloatImage, prior: FloatImage): FloatImage {
+export function colourPosterior(photo: FloatImage, prior: FloatImage, map: FloatImage = prior): FloatImage {
   const n = photo.width * photo.height
   const level = (c: number, i: number) => Math.min(Math.max(Math.floor(photo.data[c * n + i]! * LEVELS), 0), LEVELS - 1)
   const bin = Int32Array.from({ length: n }, (_, i) => (level(0, i) * LEVELS + level(1, i)) * LEVELS + level(2, i))
-  let map = prior.data
-  for (let round = 0; round < ROUNDS; round++) {
-    const inside = histogram(bin, map.map((x) => x * x))
-    const outside = histogram(bin, map.map((x) => (1 - x) * (1 - x)))
-    map = prior.data.map((x, i) => {
-      const p = Math.min(Math.max(x, DOUBT), 1 - DOUBT)
-      const object = p * Math.sqrt(inside[bin[i]!]! + UNSEEN)
-      return object / (object + (1 - p) * Math.sqrt(outside[bin[i]!]! + UNSEEN))
-    })
-  }
-  return { ...prior, data: map }
+  const inside = histogram(bin, map.data.map((x) => x * x))
+  const outside = histogram(bin, map.data.map((x) => (1 - x) * (1 - x)))
+  const data = prior.data.map((x, i) => {
+    const p = Math.min(Math.max(x, DOUBT), 1 - DOUBT)
+    const object = p * (inside[bin[i]!]! + UNSEEN)
+    return object / (object + (1 - p) * (outside[bin[i]!]! + UNSEEN))
+  })
+  return { ...prior, data }
 }
 
 /** Weighted share of each colour, smoothed over neighbouring levels. */

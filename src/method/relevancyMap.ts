@@ -1,7 +1,7 @@
 import { Graph } from '../engine/graph.js'
 import type { Runtime } from '../engine/runtime.js'
-import { guidedFilter } from '../media/guided.js'
 import type { FloatImage } from '../media/image.js'
+import { randomWalker } from '../media/randomWalker.js'
 import { resize } from '../media/resample.js'
 import { type GuidanceModel, bindWeights } from '../models/guidance.js'
 import { colourPosterior } from './colourPosterior.js'
@@ -10,9 +10,9 @@ import { colourPosterior } from './colourPosterior.js'
 const SCALES = [1, 1.5, 2.5, 4] as const
 /** Scales that would enlarge the photo further than this are left out: they show nothing more. */
 const LARGEST_ENLARGEMENT = 3.5
-/** Windows of the guided filter, as shares of the short side, and their squared contrasts: first wide, then to the edge. */
-const WIDE = { radius: 1 / 16, epsilon: 0.05 ** 2 } as const
-const NARROW = { radius: 1 / 40, epsilon: 0.02 ** 2 } as const
+/** Rounds of colour and walk: the object's colours, then its outline, then its colours again. */
+const ROUNDS = 3
+const WALK = { beta: 3, pull: 1e-3 } as const
 /** How far above the threshold between object and rest a place must answer to count as the object: a miss costs less than an edit on the ground. */
 const MARGIN = 0.1
 /** Slope of the logistic curve that raises the map's contrast. */
@@ -26,16 +26,14 @@ export interface RelevancyQuestion {
 
 /**
  * Where the photo shows the region texts, as a map in [0, 1] of the photo's size: the guidance's coarse relevancy, averaged
- * over models, scales and texts, drawn to the photo's edges by guided filters and to its colours in between, its contrast
- * raised. The published bootstrap target, a stretched 7x7 map, reaches over the object's outline (docs/deviations.md).
+ * over models, scales and texts, then in turn corrected by the photo's colours and drawn to its edges by a random walk, its
+ * contrast raised. The published bootstrap target, a stretched 7x7 map, reaches over the object's outline (docs/deviations.md).
  */
 export async function relevancyMap(photo: FloatImage, questions: readonly RelevancyQuestion[], runtime: Runtime): Promise<FloatImage> {
-  const { width, height } = photo
-  const rough = centred(await roughRelevancy(photo, questions, runtime))
-  const filtered = (map: FloatImage, { radius, epsilon }: { radius: number; epsilon: number }) =>
-    guidedFilter(photo, map, Math.max(2, Math.round(Math.min(width, height) * radius)), epsilon)
-  const prior = withContrast(stretched(filtered(rough, WIDE)))
-  return withContrast(filtered(colourPosterior(photo, prior), NARROW))
+  const prior = withContrast(centred(await roughRelevancy(photo, questions, runtime)))
+  let map = prior
+  for (let round = 0; round < ROUNDS; round++) map = randomWalker(photo, colourPosterior(photo, prior, map), WALK, map)
+  return withContrast(map)
 }
 
 /**

@@ -29,7 +29,7 @@ export interface Parameter {
   readonly init: { readonly fanIn: number } | { readonly constant: number }
 }
 
-const BATCH_NORM_EPS = 1e-5
+export const BATCH_NORM_EPS = 1e-5
 const SLOPE = 0.2
 
 /** out = M rgb: from decorrelated colours to RGB (spec 1.11). */
@@ -116,26 +116,55 @@ export function splitParameters(flat: Value, shape: GeneratorShape): Map<string,
  * inference alike. [1, 3, H, W] in [0, 1] -> [1, 4, H, W] in (0, 1): the edit layer's colour and opacity.
  */
 export function generator(image: Value, parameters: ReadonlyMap<string, Value>, { levels }: GeneratorShape): Value {
-  const p = (name: string) => {
+  const { skip, deep } = branches(image, parameters, 0, levels)
+  return finish(normaliseJoined(join(skip, upsample2x(deep), parameters, 0), parameters, 0), parameters)
+}
+
+/** The two branches that meet in the decoder of a level: the skip [1, skipWidth, h, w], and all below it at half the size, before it is raised. */
+export function branches(x: Value, parameters: ReadonlyMap<string, Value>, i: number, levels: number): { readonly skip: Value; readonly deep: Value } {
+  const at = levelName(i)
+  const p = named(parameters)
+  const skip = activate(norm(conv2d(x, p(`${at}.1.0.1.1.weight`)), parameters, `${at}.1.0.2`))
+  const half = activate(norm(conv2d(reflect(x), p(`${at}.1.1.1.1.weight`), { stride: 2 }), parameters, `${at}.1.1.2`))
+  const inner = activate(norm(conv2d(reflect(half), p(`${at}.1.1.4.1.weight`)), parameters, `${at}.1.1.5`))
+  return { skip, deep: i + 1 < levels ? lower(inner, parameters, i + 1, levels) : inner }
+}
+
+/** A level below the first: encoder, what is below, decoder. */
+function lower(x: Value, parameters: ReadonlyMap<string, Value>, i: number, levels: number): Value {
+  const { skip, deep } = branches(x, parameters, i, levels)
+  const mixed = normaliseJoined(join(skip, upsample2x(deep), parameters, i), parameters, i)
+  const at = levelName(i)
+  return activate(norm(conv2d(mixed, named(parameters)(`${at}.6.1.weight`)), parameters, `${at}.7`))
+}
+
+function normaliseJoined(joined: Value, parameters: ReadonlyMap<string, Value>, i: number): Value {
+  return activate(norm(joined, parameters, `${levelName(i)}.4`))
+}
+
+/** The end of the first level, pixel by pixel: 1x1 convolution, head, sigmoid. [1, width, h, w] -> [1, 4, h, w] */
+export function finish(mixed: Value, parameters: ReadonlyMap<string, Value>): Value {
+  const p = named(parameters)
+  const last = activate(conv2d(mixed, p('netG.6.1.weight'), { bias: p('netG.6.1.bias') }))
+  return sigmoid(head(last, p('netG.8.1.weight'), p('netG.8.1.bias')))
+}
+
+/** The nonlinearity of every level. */
+export function activate(x: Value): Value {
+  return leakyRelu(x, SLOPE)
+}
+
+function norm(x: Value, parameters: ReadonlyMap<string, Value>, name: string): Value {
+  const p = named(parameters)
+  return instanceNorm(x, p(`${name}.weight`), p(`${name}.bias`), BATCH_NORM_EPS)
+}
+
+function named(parameters: ReadonlyMap<string, Value>): (name: string) => Value {
+  return (name) => {
     const value = parameters.get(name)
     if (!value) throw new RangeError(`the generator has no parameter ${name}`)
     return value
   }
-  const norm = (x: Value, name: string) => instanceNorm(x, p(`${name}.weight`), p(`${name}.bias`), BATCH_NORM_EPS)
-  const activate = (x: Value) => leakyRelu(x, SLOPE)
-
-  const level = (x: Value, i: number): Value => {
-    const at = levelName(i)
-    const skip = activate(norm(conv2d(x, p(`${at}.1.0.1.1.weight`)), `${at}.1.0.2`))
-    const half = activate(norm(conv2d(reflect(x), p(`${at}.1.1.1.1.weight`), { stride: 2 }), `${at}.1.1.2`))
-    const deep = activate(norm(conv2d(reflect(half), p(`${at}.1.1.4.1.weight`)), `${at}.1.1.5`))
-    const raised = upsample2x(i + 1 < levels ? level(deep, i + 1) : deep)
-    const joined = convolveNormalised(skip, raised, p(`${at}.2.weight`), p(`${at}.3.1.weight`))
-    const mixed = activate(norm(joined, `${at}.4`))
-    if (i === 0) return activate(conv2d(mixed, p(`${at}.6.1.weight`), { bias: p(`${at}.6.1.bias`) }))
-    return activate(norm(conv2d(mixed, p(`${at}.6.1.weight`)), `${at}.7`))
-  }
-  return sigmoid(head(level(image, 0), p('netG.8.1.weight'), p('netG.8.1.bias')))
 }
 
 /** One pixel of mirrored border on each side. */
@@ -148,19 +177,27 @@ function reflect(x: Value): Value {
  * the concatenation or the norm: the norm's scale goes into the weights, and its shift, a constant per output channel, is
  * what the norm that follows removes.
  */
-function convolveNormalised(skip: Value, raised: Value, scale: Value, weight: Value): Value {
+function join(skip: Value, raised: Value, parameters: ReadonlyMap<string, Value>, i: number): Value {
   const height = Math.min(dim('generator', skip.shape, 2), dim('generator', raised.shape, 2))
   const width = Math.min(dim('generator', skip.shape, 3), dim('generator', raised.shape, 3))
-  const skipWidth = dim('generator', skip.shape, 1)
-  const branches = [[skip, 0] as const, [raised, skipWidth] as const].map(([x, from]) => {
-    const cropped = centreCrop(x, height, width)
-    const n = dim('generator', x.shape, 1)
-    const inverseDeviation = reciprocal(sqrt(add(channelVariance(cropped), BATCH_NORM_EPS)))
-    const part = slice(scale, { axes: [0], starts: [from], ends: [from + n] })
-    const folded = mul(slice(weight, { axes: [1], starts: [from], ends: [from + n] }), mul(reshape(part, [1, n, 1, 1]), inverseDeviation))
-    return conv2d(reflect(cropped), folded)
-  })
-  return add(branches[0]!, branches[1]!)
+  const cropped = [centreCrop(skip, height, width), centreCrop(raised, height, width)] as const
+  const kernels = joinKernels(parameters, i, cropped.map((x) => channelVariance(x)) as [Value, Value])
+  return add(conv2d(reflect(cropped[0]), kernels[0]), conv2d(reflect(cropped[1]), kernels[1]))
+}
+
+/** The kernels for both halves of a level's concatenation, the norm before them folded in: from the variances [1, n, 1, 1] of its skip and raised channels. */
+export function joinKernels(parameters: ReadonlyMap<string, Value>, i: number, variances: readonly [Value, Value]): [Value, Value] {
+  const p = named(parameters)
+  const at = levelName(i)
+  const [scale, weight] = [p(`${at}.2.weight`), p(`${at}.3.1.weight`)]
+  let from = 0
+  return variances.map((variance) => {
+    const n = dim('generator', variance.shape, 1)
+    const [starts, ends] = [[from], [from += n]]
+    const inverseDeviation = reciprocal(sqrt(add(variance, BATCH_NORM_EPS)))
+    const part = slice(scale, { axes: [0], starts, ends })
+    return mul(slice(weight, { axes: [1], starts, ends }), mul(reshape(part, [1, n, 1, 1]), inverseDeviation))
+  }) as [Value, Value]
 }
 
 function centreCrop(x: Value, height: number, width: number): Value {

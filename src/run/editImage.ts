@@ -1,5 +1,6 @@
 import { Text2LiveError } from '../errors.js'
 import type { RunEvent } from './events.js'
+import { eventStream } from './eventStream.js'
 import { openInWorker } from './openInWorker.js'
 import { resumeRun } from './resumeRun.js'
 import { startRun, type StartOptions } from './startRun.js'
@@ -32,7 +33,7 @@ export interface EditRun extends AsyncIterable<RunEvent> {
  * Without `out` nothing is written. Leaving the loop early stops the run as `signal` does. Never prints, never exits.
  */
 export function editImage(options: EditOptions): EditRun {
-  return driveRun(options.signal ?? null, (signal, emit) => runImage(options, { open: openInWorker, signal, defaultFolder: false }, emit))
+  return eventStream(options.signal ?? null, (signal, emit) => runImage(options, { open: openInWorker, signal, defaultFolder: false }, emit))
 }
 
 /** Starts or continues a run, as the options say. */
@@ -46,40 +47,4 @@ export async function runImage(options: EditOptions, environment: RunEnvironment
       `A run is continued with the ${misplaced[0]} it was started with; leave that out beside --resume, or start a new run.`)
   }
   return await resumeRun(resume, flags, environment, emit)
-}
-
-/** Runs `work` and hands out its events in order, however slowly they are read. */
-function driveRun(outer: AbortSignal | null, work: (signal: AbortSignal, emit: Emit) => Promise<EditResult>): EditRun {
-  const stop = new AbortController()
-  const signal = outer === null ? stop.signal : AbortSignal.any([outer, stop.signal])
-  const queue: RunEvent[] = []
-  let wake = (): void => undefined
-  let ended = false
-  const result = work(signal, (event) => {
-    queue.push(event)
-    wake()
-  })
-  const end = (): void => {
-    ended = true
-    wake()
-  }
-  const settled = result.then(end, end)
-
-  async function* events(): AsyncGenerator<RunEvent, void, undefined> {
-    try {
-      for (;;) {
-        const event = queue.shift()
-        if (event !== undefined) yield event
-        else if (ended) break
-        else await new Promise<void>((resolve) => { wake = resolve })
-      }
-      await result
-    } finally {
-      stop.abort()
-      await settled
-    }
-  }
-
-  const iterator = events()
-  return { result, [Symbol.asyncIterator]: () => iterator }
 }

@@ -17,7 +17,7 @@ export class EventLog {
   }
 
   /** @throws DISK_FULL after taking back the part of the line that was written */
-  append(event: RunEvent): void {
+  append(event: object): void {
     const before = fstatSync(this.#file).size
     const line = Buffer.from(eventLine(event))
     try {
@@ -35,6 +35,11 @@ export class EventLog {
 
 /** The events of a log, up to the first line that is no whole event; none where there is no log. */
 export function readEvents(path: string): RunEvent[] {
+  return readLog(path) as RunEvent[]
+}
+
+/** The same for events of any kind. */
+export function readLog(path: string): object[] {
   return wholeLines(path).map(({ event }) => event)
 }
 
@@ -45,9 +50,14 @@ export function readSteps(path: string): StepEvent[] {
 
 /** Cuts the log back to what was true at `step`: later steps, all that followed them, and a half-written last line go. */
 export function truncateEvents(path: string, step: number): void {
+  cutEvents(path, (event) => 'step' in event && (event as StepEvent).step > step)
+}
+
+/** Cuts the log before the first event that `beyond` holds for, and before a half-written last line. */
+export function cutEvents(path: string, beyond: (event: object) => boolean): void {
   let keep = 0
   for (const { event, end } of wholeLines(path)) {
-    if ('step' in event && event.step > step) break
+    if (beyond(event)) break
     keep = end
   }
   let file: number
@@ -64,7 +74,7 @@ export function truncateEvents(path: string, step: number): void {
   }
 }
 
-function wholeLines(path: string): { readonly event: RunEvent; readonly end: number }[] {
+function wholeLines(path: string): { readonly event: object; readonly end: number }[] {
   let bytes: Buffer
   try {
     bytes = readFileSync(path)
@@ -72,7 +82,7 @@ function wholeLines(path: string): { readonly event: RunEvent; readonly end: num
     if (isMissing(error)) return []
     throw error
   }
-  const lines: { event: RunEvent; end: number }[] = []
+  const lines: { event: object; end: number }[] = []
   for (let start = 0; ;) {
     const end = bytes.indexOf(10, start)
     const event = end < 0 ? null : parseEvent(bytes.toString('utf8', start, end))
@@ -82,10 +92,10 @@ function wholeLines(path: string): { readonly event: RunEvent; readonly end: num
   }
 }
 
-function parseEvent(line: string): RunEvent | null {
+function parseEvent(line: string): object | null {
   try {
     const value: unknown = JSON.parse(line)
-    return typeof value === 'object' && value !== null && 'type' in value ? (value as RunEvent) : null
+    return typeof value === 'object' && value !== null && 'type' in value ? value : null
   } catch {
     return null
   }

@@ -80,6 +80,6 @@ export interface InterruptedEvent {
 }
 
 /** One line of events.ndjson and of `--json`: the event without the bytes of a preview. */
-export function eventLine(event: RunEvent): string {
+export function eventLine(event: object): string {
   return `${JSON.stringify(event, (key, value: unknown) => (key === 'png' ? undefined : value))}\n`
 }

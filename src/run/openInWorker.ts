@@ -1,8 +1,9 @@
 import { Worker } from 'node:worker_threads'
 import { Text2LiveError } from '../errors.js'
 import { interrupted } from './interrupted.js'
+import { reviveFailure, threadError } from './workerFailure.js'
 import type { OpenTrainer, Trainer, TrainerNotice } from './trainerContract.js'
-import type { CallName, WorkerCalls, WorkerFailure, WorkerReply, WorkerRequest } from './workerMessages.js'
+import type { CallName, WorkerCalls, WorkerReply, WorkerRequest } from './workerMessages.js'
 
 interface Pending {
   readonly resolve: (answer: WorkerCalls[CallName]['answer']) => void
@@ -84,7 +85,7 @@ function startWorker(notice: (notice: TrainerNotice) => void) {
     const waiting = pending.get(reply.id)
     pending.delete(reply.id)
     if (waiting === undefined) return
-    if ('failure' in reply) waiting.reject(revive(reply.failure))
+    if ('failure' in reply) waiting.reject(reviveFailure(reply.failure))
     else waiting.resolve(reply.answer)
   })
   worker.on('error', (error) => fail(threadError(error)))
@@ -116,18 +117,3 @@ function startWorker(notice: (notice: TrainerNotice) => void) {
     },
   }
 }
-
-/** An error of the worker with its code; ONNX Runtime's allocation failures get one. */
-function revive({ code, message, stack }: WorkerFailure): Error {
-  const cause = Object.assign(new Error(message), { stack })
-  if (code !== null) return new Text2LiveError(code, message, { cause })
-  if (/bad_alloc|failed to allocate|out of memory|bfc_arena/i.test(message)) return outOfMemory(message, cause)
-  return new Text2LiveError('INTERNAL', `Training stopped with an unexpected error: ${message}. Set TEXT2LIVE_DEBUG=1 to see where.`, { cause })
-}
-
-function threadError(error: Error): Error {
-  return (error as NodeJS.ErrnoException).code === 'ERR_WORKER_OUT_OF_MEMORY' ? outOfMemory(error.message, error) : error
-}
-
-const outOfMemory = (message: string, cause: unknown): Text2LiveError =>
-  new Text2LiveError('OUT_OF_MEMORY', `There is not enough memory for this run: ${message}. Use a smaller --size or fewer --views.`, { cause })

@@ -2,13 +2,15 @@ import { existsSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { basename, dirname, isAbsolute, join } from 'node:path'
 import { Text2LiveError } from '../errors.js'
-import { readConfig } from '../options/configFile.js'
+import { readTableConfig } from '../options/configFile.js'
 import type { GivenOptions } from '../options/imageOptions.js'
+import { imageTable } from '../options/imageTable.js'
+import { type OptionTable, rowOf } from '../options/optionTable.js'
 import { isSystemError } from './fileErrors.js'
 
-interface Configs {
+interface Configs<Options> {
   /** One layer per file, in order. */
-  readonly layers: readonly GivenOptions[]
+  readonly layers: readonly Options[]
   readonly notes: readonly string[]
 }
 
@@ -17,10 +19,10 @@ interface Configs {
  * file's own folder.
  * @throws CONFIG_INVALID, CONFIG_UNKNOWN_KEY, OPTION_INVALID, PROMPT_EMPTY
  */
-export async function readConfigs(paths: readonly string[]): Promise<Configs> {
-  const files = await Promise.all(paths.map(readOne))
+export async function readConfigs<Options = GivenOptions>(paths: readonly string[], table: OptionTable = imageTable): Promise<Configs<Options>> {
+  const files = await Promise.all(paths.map((path) => readOne(path, table)))
   return {
-    layers: files.map(({ options }) => options),
+    layers: files.map(({ options }) => options as Options),
     notes: files.flatMap(({ notes, published }, i) => [
       ...(published ? [`${paths[i]} is a configuration of the published code; add --preset reference to run it as that code does`] : []),
       ...notes,
@@ -28,26 +30,28 @@ export async function readConfigs(paths: readonly string[]): Promise<Configs> {
   }
 }
 
-async function readOne(path: string): Promise<ReturnType<typeof readConfig>> {
+type Given = Readonly<Record<string, unknown>>
+
+async function readOne(path: string, table: OptionTable): Promise<ReturnType<typeof readTableConfig<Given>>> {
   const text = await readFile(path, 'utf8').catch((cause: unknown) => {
     const code = isSystemError(cause) ? cause.code : ''
     const came = code === 'ENOENT' ? 'there is nothing' : code === 'EISDIR' ? 'that is a folder' : 'it cannot be read'
     throw new Text2LiveError('CONFIG_INVALID', `There should be a YAML file at "${path}", but ${came}. Check the path.`, { cause })
   })
-  const config = readConfig(text, basename(path))
-  return { ...config, options: withFoundPaths(config.options, dirname(path)) }
+  const config = readTableConfig<Given>(table, text, basename(path))
+  return { ...config, options: withFoundPaths(table, config.options, dirname(path)) }
 }
 
-function withFoundPaths(options: GivenOptions, folder: string): GivenOptions {
-  const found = { ...options }
-  for (const name of ['photo', 'mask'] as const) {
-    const path = found[name]
-    if (typeof path === 'string') found[name] = foundPath(path, folder)
-  }
-  const { guidance } = found
-  if (typeof guidance === 'string') found.guidance = foundPath(guidance, folder)
-  else if (guidance) found.guidance = guidance.map((path) => foundPath(path, folder))
-  return found
+function withFoundPaths(table: OptionTable, options: Given, folder: string): Given {
+  return Object.fromEntries(Object.entries(options).map(([name, value]) => [name, isPath(table, name) ? found(value, folder) : value]))
+}
+
+/** `out` is a folder to make; the value of `atlas` may be a path. */
+const isPath = (table: OptionTable, name: string): boolean => name !== 'out' && (name === 'atlas' || /^paths?$/.test(rowOf(table, name).type))
+
+function found(value: unknown, folder: string): unknown {
+  if (Array.isArray(value)) return value.map((each) => found(each, folder))
+  return typeof value === 'string' ? foundPath(value, folder) : value
 }
 
 function foundPath(path: string, folder: string): string {

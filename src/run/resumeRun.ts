@@ -33,7 +33,7 @@ interface SavedRun {
  * @throws RUN_NOT_FOUND, RUN_INVALID, RUN_LOCKED, CHECKPOINT_INVALID, CHECKPOINT_MISMATCH, SAFETENSORS_INVALID
  */
 export async function resumeRun(path: string, flags: ResumeOptions, environment: RunEnvironment, emit: Emit): Promise<EditResult> {
-  await assertRun(path)
+  await assertKind(path, 'image')
   const folder = await openRunFolder(path)
   try {
     await removeLeftovers(path)
@@ -93,6 +93,22 @@ export async function assertRun(path: string): Promise<void> {
     `"${path}" is not a run folder: it holds no ${runFiles.config} of ours. Give the folder that a run was written to.`)
 }
 
+/**
+ * What a run folder edits.
+ * @throws RUN_NOT_FOUND, RUN_INVALID
+ */
+export async function runKind(path: string): Promise<'image' | 'video'> {
+  await assertRun(path)
+  return /^clip:/m.test(await readFile(join(path, runFiles.config), 'utf8')) ? 'video' : 'image'
+}
+
+/** @throws RUN_INVALID for the run folder of the other kind, naming its command */
+export async function assertKind(path: string, kind: 'image' | 'video'): Promise<void> {
+  const found = await runKind(path)
+  if (found === kind) return
+  throw new Text2LiveError('RUN_INVALID', `"${path}" is the run folder of a ${found === 'video' ? 'clip' : 'photo'}. Continue it with: text2live ${found} --resume ${path}`)
+}
+
 /** The settings, photo and mask of a run folder. */
 export async function readRun(folder: Pick<RunFolder, 'path' | 'file'>): Promise<SavedRun> {
   const { settings, seeds } = await readSettings(folder)
@@ -118,4 +134,4 @@ async function finishedBefore(folder: RunFolder, settings: ImageSettings, step: 
 }
 
 /** Unset flags must not stand in the way of the folder's settings. */
-const withoutUnset = (flags: ResumeOptions): GivenOptions => validateOptions(flags) as GivenOptions
+const withoutUnset = (flags: ResumeOptions): GivenOptions => validateOptions(flags)

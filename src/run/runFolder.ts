@@ -1,12 +1,13 @@
 import { randomBytes } from 'node:crypto'
 import { existsSync, readFileSync } from 'node:fs'
-import { mkdir, readdir, rename, rm, stat } from 'node:fs/promises'
+import { constants, copyFile, mkdir, readdir, rename, rm, stat } from 'node:fs/promises'
 import { basename, dirname, extname, join } from 'node:path'
 import { Text2LiveError } from '../errors.js'
 import { atomicWrite } from '../media/node/atomicWrite.js'
 import { outputFiles } from './events.js'
 import { isSystemError, writeError, writing } from './fileErrors.js'
 import { lockFolder } from './folderLock.js'
+import { videoFiles, videoOutputFiles } from './video/videoFiles.js'
 
 /** Names of what a run folder holds, besides its outputs. */
 export const runFiles = {
@@ -26,6 +27,9 @@ export interface RunFolder {
 }
 
 const defaultParent = 'runs'
+
+/** What a folder begins with: bytes or text by name, or the path of a file to copy; a name may lie in a sub folder. */
+export type FolderContents = Readonly<Record<string, Uint8Array | string | { readonly copy: string }>>
 
 /**
  * Fails early, before minutes of loading, where `makeRunFolder` would fail for sure.
@@ -50,23 +54,23 @@ export async function assertFree(out: string | null, force: boolean): Promise<vo
 /**
  * Makes the run folder and locks it. It appears under its final name with all of `contents` in it, so that it can be resumed from
  * its first moment. With `force`, the files of the run that was there are removed first; files that are none of ours stay.
- * @param out the folder, or null for runs/<photo>-<n> with the first free n
- * @param contents files by name
+ * @param out the folder, or null for runs/<input>-<n> with the first free n
+ * @param inputName file name of the photo or clip
  * @throws OUTPUT_EXISTS, OUTPUT_NOT_WRITABLE, RUN_LOCKED, DISK_FULL
  */
 export async function makeRunFolder(
-  out: string | null, photoName: string, force: boolean, contents: Readonly<Record<string, Uint8Array | string>>,
+  out: string | null, inputName: string, force: boolean, contents: FolderContents,
 ): Promise<RunFolder> {
   await assertFree(out, force)
   if (out !== null && isRunFolder(out)) return await replaceRun(out, contents)
   const parent = out === null ? defaultParent : dirname(out)
   await writing(parent, () => mkdir(parent, { recursive: true }))
-  const aside = join(parent, `.${basename(out ?? photoName)}.${randomBytes(6).toString('hex')}.tmp`)
+  const aside = join(parent, `.${basename(out ?? inputName)}.${randomBytes(6).toString('hex')}.tmp`)
   try {
     await writing(aside, () => mkdir(aside))
-    for (const [name, data] of Object.entries(contents)) await atomicWrite(join(aside, name), data)
+    await fill(aside, contents)
     const lock = await lockFolder(aside)
-    const path = await moveIntoPlace(aside, out, photoName)
+    const path = await moveIntoPlace(aside, out, inputName)
     return holdFolder(path, { release: () => lock.release(path) })
   } catch (error) {
     await rm(aside, { recursive: true, force: true }).catch(() => undefined)
@@ -75,12 +79,12 @@ export async function makeRunFolder(
 }
 
 /** The checkpoint goes first: at no moment does a new configuration stand beside the state of the old one. */
-async function replaceRun(path: string, contents: Readonly<Record<string, Uint8Array | string>>): Promise<RunFolder> {
+async function replaceRun(path: string, contents: FolderContents): Promise<RunFolder> {
   const folder = await openRunFolder(path)
   try {
-    await writing(path, () => rm(folder.file(runFiles.checkpoint), { force: true }))
+    for (const name of [runFiles.checkpoint, videoFiles.checkpoints, videoFiles.atlas]) await writing(path, () => rm(folder.file(name), { recursive: true, force: true }))
     await clearRun(path)
-    for (const [name, data] of Object.entries(contents)) await atomicWrite(folder.file(name), data)
+    await fill(path, contents)
     return folder
   } catch (error) {
     folder.release()
@@ -88,8 +92,17 @@ async function replaceRun(path: string, contents: Readonly<Record<string, Uint8A
   }
 }
 
-async function moveIntoPlace(aside: string, out: string | null, photoName: string): Promise<string> {
-  const stem = basename(photoName, extname(photoName)) || 'photo'
+async function fill(path: string, contents: FolderContents): Promise<void> {
+  for (const [name, data] of Object.entries(contents)) {
+    const file = join(path, name)
+    if (dirname(name) !== '.') await writing(file, () => mkdir(dirname(file), { recursive: true }))
+    if (typeof data === 'string' || data instanceof Uint8Array) await atomicWrite(file, data)
+    else await writing(file, () => copyFile(data.copy, file, constants.COPYFILE_FICLONE))
+  }
+}
+
+async function moveIntoPlace(aside: string, out: string | null, inputName: string): Promise<string> {
+  const stem = basename(inputName, extname(inputName)) || 'run'
   for (let n = 1; ; n++) {
     const path = out ?? join(defaultParent, `${stem}-${n}`)
     try {
@@ -129,13 +142,13 @@ export function isRunFolder(path: string): boolean {
 export async function removeLeftovers(path: string): Promise<void> {
   const entries = await listFolder(path) ?? []
   const leftovers = entries.filter((name) => /^\..*\.tmp$|^\.lock\./.test(name))
-  await Promise.all(leftovers.map((name) => rm(join(path, name), { force: true })))
+  await Promise.all(leftovers.map((name) => rm(join(path, name), { recursive: true, force: true })))
 }
 
 async function clearRun(path: string): Promise<void> {
-  const ours = new Set<string>([...Object.values(outputFiles), ...Object.values(runFiles)])
+  const ours = new Set<string>([outputFiles, runFiles, videoFiles, videoOutputFiles].flatMap((names) => Object.values<string>(names)))
   for (const name of await listFolder(path) ?? []) {
-    const isPicture = /^(photo|mask)\.[a-z]+$/.test(name)
+    const isPicture = /^(photo|mask|clip|object)(\.[a-z0-9]+)?$/.test(name)
     const isVariation = /^seed-\d+$/.test(name) && isRunFolder(join(path, name))
     if (ours.has(name) || isPicture || isVariation) await writing(path, () => rm(join(path, name), { recursive: true, force: true }))
   }

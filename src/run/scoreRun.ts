@@ -11,7 +11,7 @@ import { resolveSettings } from '../options/resolveSettings.js'
 import { openGuidance } from './buildTrainer.js'
 import { outputFiles } from './events.js'
 import { chooseDevice } from './probeDevice.js'
-import { assertRun, readRun } from './resumeRun.js'
+import { assertKind, readRun } from './resumeRun.js'
 import { drawSeed, portableGuidance } from './startRun.js'
 import { variationFolder } from './variations.js'
 
@@ -40,7 +40,7 @@ export interface ScoreReport {
  * @throws RUN_NOT_FOUND, RUN_INVALID for a folder without outputs, MASK_INVALID, GUIDANCE_*, PROMPT_TOO_LONG
  */
 export async function scoreRun(path: string, options: ScoreOptions = {}): Promise<ScoreReport[]> {
-  await assertRun(path)
+  await assertKind(path, 'image')
   const { settings, seeds } = await readRun(inFolder(path))
   const folders = seeds === 1 ? [path] : Array.from({ length: seeds }, (_, i) => join(path, variationFolder(settings.seed + i)))
   const resolved = resolveSettings([settings, { ...options, mask: null }], drawSeed)
@@ -67,7 +67,7 @@ export async function scoreRun(path: string, options: ScoreOptions = {}): Promis
 }
 
 async function readPictures(folder: string, maskPath: string | null) {
-  await assertRun(folder)
+  await assertKind(folder, 'image')
   const { settings, input } = await readRun(inFolder(folder))
   const photo = input.photo.rgb
   const read = async (name: keyof typeof outputFiles) => {

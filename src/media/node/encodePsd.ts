@@ -1,6 +1,6 @@
-import { writePsdUint8Array } from 'ag-psd'
 import { Text2LiveError } from '../../errors.js'
-import { toEightBits, type PixelImage } from '../quantise.js'
+import type { PixelImage } from '../quantise.js'
+import { writePsdLayers } from './writePsdLayers.js'
 
 /** What a layered file is made of, all of one size; `composeOutputs` gives it. */
 export interface LayeredPicture {
@@ -21,19 +21,8 @@ export const layerNames = ['edit layer', 'photo'] as const
  * @throws Text2LiveError SHAPE_MISMATCH; INPUT_TOO_LARGE when a side is over 30000 px, the format's limit
  */
 export function encodePsd({ photo, edit, composite }: LayeredPicture): Buffer {
-  const { width, height } = photo
   checkLayers({ photo, edit, composite })
-  if (width > 30000 || height > 30000) {
-    throw new Text2LiveError('INPUT_TOO_LARGE', `A PSD file has sides of at most 30000 px, got ${width}x${height}.`)
-  }
-  const bytes = writePsdUint8Array({
-    width, height, imageData: rgba(composite),
-    children: [
-      { name: layerNames[1], left: 0, top: 0, imageData: rgba(photo) },
-      { name: layerNames[0], left: 0, top: 0, imageData: rgba(edit) },
-    ],
-  }, { noBackground: true })
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+  return writePsdLayers(composite, [{ name: layerNames[1], image: photo }, { name: layerNames[0], image: edit }])
 }
 
 /** @throws Text2LiveError SHAPE_MISMATCH unless edit, photo and composite are of one size and have the channels they should */
@@ -43,14 +32,4 @@ export function checkLayers({ photo, edit, composite }: LayeredPicture): void {
     throw new Text2LiveError('SHAPE_MISMATCH', 'A layered file expected an RGBA edit, and a photo and composite in RGB or RGBA, of one size, got '
       + [edit, photo, composite].map((image) => `${image.width}x${image.height}x${image.channels}`).join(', ') + '.')
   }
-}
-
-function rgba(pixels: PixelImage): { width: number; height: number; data: Uint8ClampedArray } {
-  const { width, height, channels, data } = toEightBits(pixels)
-  const out = new Uint8ClampedArray(4 * width * height)
-  for (let i = 0; i < width * height; i++) {
-    for (let c = 0; c < 3; c++) out[4 * i + c] = data[channels * i + c]!
-    out[4 * i + 3] = channels === 4 ? data[4 * i + 3]! : 255
-  }
-  return { width, height, data: out }
 }

@@ -127,4 +127,13 @@ describe('files that are no clip', () => {
       }
     })
   }
+
+  it('data that the decoder refuses: a coded error, and the process goes on', async () => {
+    const whole = await readFile(join(fixtures, 'odd.webm'))
+    // Inside the first packet of the video: its size and place stay as they are.
+    const damaged = Uint8Array.from(whole, (byte, i) => (i >= 740 && i < 800 ? (byte * 7 + i) & 0xff : byte))
+    await expect(readClip(await save('damaged.webm', damaged))).rejects.toMatchObject({ code: 'CLIP_TRUNCATED', message: expect.stringContaining('Invalid data') as string })
+    // A promise that nobody holds would end the process, and so the tests, by now.
+    await new Promise((resolve) => { setTimeout(resolve, 20) })
+  })
 })

@@ -1,4 +1,4 @@
-import { Logging, LogLevel } from 'mediabunny'
+import { Logging, LogLevel, registerDecoder } from 'mediabunny'
 import { Text2LiveError } from '../../errors.js'
 
 /**
@@ -8,10 +8,21 @@ import { Text2LiveError } from '../../errors.js'
  * @throws Text2LiveError CLIP_CODEC_MISSING
  */
 export async function registerCodecs(): Promise<void> {
-  Logging.level = LogLevel.Silent
+  registered ??= register()
+  await registered
+}
+
+let registered: Promise<void> | undefined
+
+async function register(): Promise<void> {
   try {
-    const { registerMediabunnyServer } = await import('@mediabunny/server')
+    const [{ registerMediabunnyServer }, { AV_LOG_QUIET, Log }, { LibavDecoder }] = await Promise.all([import('@mediabunny/server'), import('node-av'), import('./libavDecoder.js')])
+    // The first that is registered for a codec is the one that is taken.
+    registerDecoder(LibavDecoder)
     registerMediabunnyServer({ hardwareContext: null })
+    // What goes wrong comes as an error; a library does not print.
+    Log.setLevel(AV_LOG_QUIET)
+    Logging.level = LogLevel.Silent
   } catch (cause) {
     throw codecsMissing(cause)
   }

@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process'
 import { mkdtemp, readFile, readdir, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -31,6 +32,14 @@ const steady = (count: number, rate: number) => ({ timestamps: Array.from({ leng
 function job(format: WriteClipOptions['format'], count = 6, width = 64, height = 48): WriteClipOptions & { readonly frames: Uint8Array[] } {
   const channels = format === 'mp4' ? 3 : 4
   return { format, width, height, timing: steady(count, 24), frames: Array.from({ length: count }, (_, t) => frame(width, height, t, channels)) }
+}
+
+/** Frames that no encoder makes small. */
+function noisy(format: WriteClipOptions['format']): WriteClipOptions {
+  const options = job(format, 8, 128, 96)
+  let seed = 1
+  for (const pixels of options.frames) for (let i = 0; i < pixels.length; i++) pixels[i] = (seed = (seed * 48271) % 2147483647) >> 8
+  return options
 }
 
 /** Mean over channels and pixels, 8 bits; `width` is the row length of `b` in pixels where it is wider. */
@@ -162,5 +171,24 @@ describe('when it fails', () => {
     await expect(writePngSequence(path, { width: 64, height: 48, frames: job('prores', 3).frames, names: ['a'] })).rejects.toMatchObject({ code: 'SHAPE_MISMATCH' })
     expect(await readdir(folder)).toEqual([])
     await expect(writeClip(join(folder, 'none', 'x.mp4'), job('mp4'))).rejects.toMatchObject({ code: 'OUTPUT_NOT_WRITABLE' })
+  })
+
+  it.skipIf(process.platform !== 'linux')('a full disk: nothing is left', async () => {
+    // The kernel lets this process write files of 20,000 bytes at most, and says EFBIG where it would else say ENOSPC.
+    const prlimit = (...rest: string[]) => execFileSync('prlimit', ['--pid', String(process.pid), ...rest], { encoding: 'utf8' }).trim()
+    const before = prlimit('--fsize', '--output=SOFT', '--noheadings', '--raw')
+    const ignore = () => undefined
+    process.on('SIGXFSZ', ignore)
+    try {
+      prlimit('--fsize=20000:')
+      for (const format of ['mp4', 'webm-alpha', 'prores'] as const) {
+        await expect(writeClip(join(folder, 'x'), noisy(format))).rejects.toMatchObject({ code: 'DISK_FULL', message: expect.stringContaining('x"') as string })
+      }
+      await expect(writePngSequence(join(folder, 'x'), { width: 128, height: 96, frames: noisy('prores').frames })).rejects.toMatchObject({ code: 'DISK_FULL' })
+    } finally {
+      prlimit(`--fsize=${before}:`)
+      process.off('SIGXFSZ', ignore)
+    }
+    expect(await readdir(folder)).toEqual([])
   })
 })

@@ -11,7 +11,6 @@ import { refineLayer } from '../../media/refineLayer.js'
 import { resize } from '../../media/resample.js'
 import { type GeneratorShape, generatorOf } from '../../models/generator.js'
 import { type GuidanceModel, withDistinctNames } from '../../models/guidance.js'
-import { minGeneratorSide } from '../../options/resolveSettings.js'
 import type { VideoSettings } from '../../options/videoOptions.js'
 import { boundOf, emphasisOf } from '../regionMaps.js'
 import { relevancyMap } from '../relevancyMap.js'
@@ -20,9 +19,11 @@ import { drawStepShares, drawStepViews } from '../stepDraws.js'
 import { vectorNames } from '../stepRunner.js'
 import { type TextTargets, type Texts, embedTexts } from '../textTargets.js'
 import { type Trainer, type TrainerNotice, type TrainerState, vectorsOf } from '../trainer.js'
-import { type TrainingLayer, through, trainingLayer } from './trainingLayer.js'
-import { type DirectItem, type MappedItem, type VideoStepRequest, VideoStepRunner } from './videoStepRunner.js'
-import { type MappedFrame, type VideoSample, drawVideoSample, videoSample } from './videoSample.js'
+import type { Size } from '../viewDraws.js'
+import { type TrainingLayer, trainingLayer } from './trainingLayer.js'
+import { type LayerMaps, videoItems } from './videoItems.js'
+import { drawVideoSample, videoSample } from './videoSample.js'
+import { VideoStepRunner } from './videoStepRunner.js'
 
 export interface VideoTrainerOptions {
   readonly runtime: Runtime
@@ -68,31 +69,6 @@ export async function createVideoTrainer(options: VideoTrainerOptions): Promise<
   })
   let done = state?.step ?? 0
 
-  /** The maps as an item shows them, through the opacity of the foreground. */
-  const placed = (place: (map: FloatImage) => FloatImage, opacity: FloatImage | null) => ({
-    ...(maps.relevancy ? { relevancy: opacity ? through(place(maps.relevancy), opacity) : place(maps.relevancy) } : {}),
-    ...(maps.emphasis ? { emphasis: place(maps.emphasis) } : {}),
-  })
-  const views = (name: string, size: { width: number; height: number }) => drawStepViews(settings, guidance, name, done, size)
-
-  const mappedItem = (sample: VideoSample, frame: MappedFrame, i: number): MappedItem => ({
-    size: { width: frame.frame.width, height: frame.frame.height }, grid: frame.grid, views: views(`frame ${i}`, frame.frame),
-    ...(frame.opacity ? { opacity: frame.opacity, ...(settings.ground === 'frame' ? { frame: frame.frame } : {}) } : {}),
-    ...placed((map) => sample.inFrame(map, frame), frame.opacity),
-  })
-  const directItem = (sample: VideoSample): DirectItem => {
-    const { picture, opacity } = sample.direct
-    const place = (map: FloatImage) => sample.inFrame(map, sample.direct)
-    return {
-      picture, views: views('direct', picture), ...(opacity ? { opacity } : {}), ...(maps.mask ? { mask: place(maps.mask) } : {}), ...placed(place, opacity),
-    }
-  }
-  const wholeItem = (): DirectItem => {
-    const place = (map: FloatImage) => wholeAtlas(map, layer, settings.wholeAtlasShrink)
-    const picture = place(layer.image)
-    return { picture, views: views('whole', picture), ...(maps.mask ? { mask: place(maps.mask) } : {}), ...placed(place, null) }
-  }
-
   return {
     get step() { return done },
     steps: settings.steps,
@@ -102,13 +78,11 @@ export async function createVideoTrainer(options: VideoTrainerOptions): Promise<
       const sample = await videoSample(layer, draw, settings)
       const joins = settings.wholeAtlasEvery > 0 && (done + 1) % settings.wholeAtlasEvery === 0
       const learningRate = learningRateAt(done, settings)
-      const request: VideoStepRequest = {
-        atlas: sample.atlas, ...(maps.mask ? { mask: sample.inAtlas(maps.mask) } : {}),
-        mapped: sample.mapped.map((frame, i) => mappedItem(sample, frame, i)), direct: [directItem(sample), ...(joins ? [wholeItem()] : [])],
-        shares: drawStepShares(settings, done, targets[0]!), learningRate, k: done,
+      const views = (name: string, size: Size) => drawStepViews(settings, guidance, name, done, size)
+      const { losses } = await runner.step({
+        ...videoItems({ layer, sample, maps, settings, whole: joins, views }), shares: drawStepShares(settings, done, targets[0]!), learningRate, k: done,
         bootstrapWeight: texts.region.length > 0 ? bootstrapWeightAt(done, settings) : 0,
-      }
-      const { losses } = await runner.step(request)
+      })
       done += 1
       return { step: done, losses, learningRate }
     },
@@ -126,13 +100,6 @@ export async function createVideoTrainer(options: VideoTrainerOptions): Promise<
     },
     dispose: () => runner.dispose(),
   }
-}
-
-/** Maps of the size of the layer's atlas image. */
-interface LayerMaps {
-  readonly relevancy: FloatImage | null
-  readonly emphasis: FloatImage | null
-  readonly mask: FloatImage | undefined
 }
 
 /** Where the region is in the atlas, and what follows from it and from the given mask. */
@@ -160,13 +127,6 @@ async function projectedMask(layer: TrainingLayer, mask: FloatImage): Promise<Fl
     yield { mapping: await layer.atlas.mapping(layer.name, 0), map }
   }
   return await projectToAtlas(layer.image, one(), await gap(layer))
-}
-
-/** The atlas as it joins a step: of the foreground what its boxes use, the background shrunk as far as the generator takes it. */
-function wholeAtlas(map: FloatImage, { name, box }: TrainingLayer, shrink: number): FloatImage {
-  if (name === 'foreground') return crop(map, box.x, box.y, box.width, box.height)
-  const factor = Math.max(1, Math.min(shrink, Math.floor(Math.min(map.width, map.height) / minGeneratorSide)))
-  return factor === 1 ? map : resize(map, Math.floor(map.width / factor), Math.floor(map.height / factor), { filter: 'bilinear', antialias: true })
 }
 
 /** The layer of the box placed in the image of its layer, its border repeated outward (spec 1.10). */

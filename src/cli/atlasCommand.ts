@@ -1,0 +1,103 @@
+import { Command } from 'commander'
+import { validateLayer } from '../options/resolveSettings.js'
+import type { GivenVideoOptions } from '../options/videoOptions.js'
+import { videoTable } from '../options/videoTable.js'
+import type { VideoJob } from '../run/video/videoJob.js'
+import { followVideo } from './followVideo.js'
+import { addOptionFlags, givenTableFlags } from './optionFlags.js'
+import type { SetStatus, Terminal } from './terminal.js'
+
+/** Flags of a fit: what has to do with the clip, the object and the atlas, not with an edit. */
+const fitFlags = ['region', 'truncate', 'object', 'point', 'frames', 'preset', 'size', 'seed', 'device', 'threads', 'guidance', 'config', 'out', 'force', 'json', 'atlas', 'atlasSize', 'atlasSampling']
+/** Flags of the commands that use an atlas. */
+const useFlags = ['frames', 'size', 'device', 'threads', 'out', 'force', 'json', 'atlasSize', 'atlasSampling']
+
+/** `text2live atlas fit|inspect|render` */
+export function atlasCommand(terminal: Terminal, setStatus: SetStatus): Command {
+  const command = new Command('atlas')
+    .description('fit, look at and paint the layered atlas of a clip')
+    .helpOption('-h, --help', 'show this text')
+    .addHelpText('after', `
+A layered atlas takes a clip apart into two flat pictures, foreground and background; what is painted on them moves with the clip.
+
+Examples:
+  $ text2live atlas fit swan.mp4 --region swan -o swan-atlas
+  $ text2live atlas inspect swan-atlas
+  $ text2live atlas render swan-atlas --foreground painted.psd -o painted
+  $ text2live video swan.mp4 "golden swan" --source swan --atlas swan-atlas`)
+  command.helpCommand(false)
+  return command.addCommand(fitCommand(terminal, setStatus)).addCommand(inspectCommand(terminal, setStatus)).addCommand(renderCommand(terminal, setStatus))
+}
+
+function fitCommand(terminal: Terminal, setStatus: SetStatus): Command {
+  const command = new Command('fit')
+    .description('fit a layered atlas to a clip')
+    .argument('[clip]', 'MP4, MOV, WebM, MKV, GIF, or a folder of images')
+    .helpOption('-h, --help', 'show this text')
+    .option('--resume <folder>', 'continue a fit from its last checkpoint')
+  addOptionFlags(command, fitFlags, videoTable)
+  return command
+    .addHelpText('after', `
+Examples:
+  $ text2live atlas fit swan.mp4 --region swan -o swan-atlas
+      the swan is found by its name; atlas.safetensors, the masks and metrics.json are in swan-atlas
+  $ text2live atlas fit car.mp4 --object masks/ --atlas neural
+      masks of the frames, and the networks of layered neural atlases: hours`)
+    .action(async (clip: string | undefined, parsed: Record<string, unknown>) => {
+      const given = givenTableFlags(parsed, videoTable) as GivenVideoOptions
+      const options: GivenVideoOptions = { ...given, ...(clip === undefined ? {} : { clip }) }
+      validateLayer(videoTable, options)
+      const { videoJobOf } = await import('../run/video/videoJob.js')
+      const resume = parsed['resume'] as string | undefined
+      setStatus(await followVideo(videoJobOf(resume === undefined ? options : { ...options, resume }, 'atlas'), given.json === true, terminal))
+    })
+}
+
+function inspectCommand(terminal: Terminal, setStatus: SetStatus): Command {
+  const command = new Command('inspect')
+    .description('write atlas images, opacity, a checkerboard on the clip and the PSNR of each frame')
+    .argument('<atlas>', 'a run folder, a folder of "atlas fit", or a published checkpoint (with --clip)')
+    .helpOption('-h, --help', 'show this text')
+    .option('--clip <path>', 'the clip that the atlas was fitted to, where the folder does not hold it')
+  addOptionFlags(command, useFlags, videoTable)
+  return command
+    .addHelpText('after', `
+Examples:
+  $ text2live atlas inspect swan-atlas
+      into swan-atlas/inspect
+  $ text2live atlas inspect pretrained/blackswan/checkpoint --clip data/blackswan --frames 50 -o look
+      a published atlas`)
+    .action(async (atlas: string, parsed: Record<string, unknown> & { clip?: string }) => {
+      const job = { kind: 'atlas-inspect', ...useOptions(atlas, parsed) } as const satisfies VideoJob
+      setStatus(await followVideo(job, parsed['json'] === true, terminal))
+    })
+}
+
+function renderCommand(terminal: Terminal, setStatus: SetStatus): Command {
+  const command = new Command('render')
+    .description('map hand-painted atlas layers back to all frames of the clip')
+    .argument('<atlas>', 'a run folder, a folder of "atlas fit", or a published checkpoint (with --clip)')
+    .helpOption('-h, --help', 'show this text')
+    .option('--foreground <path>', 'the painted foreground: PNG, PSD or ORA of the size of its atlas image')
+    .option('--background <path>', 'the painted background')
+    .option('--clip <path>', 'the clip that the atlas was fitted to, where the folder does not hold it')
+  addOptionFlags(command, useFlags, videoTable)
+  return command
+    .addHelpText('after', `
+Of a PSD or ORA the layer called "edit layer" is taken, else all of it; of a PNG the picture with its alpha.
+
+Example:
+  $ text2live atlas render runs/swan-1 --foreground runs/swan-1/foreground-atlas.psd -o painted
+      the edited clip, the edit layer alone, and both side by side`)
+    .action(async (atlas: string, parsed: Record<string, unknown> & { foreground?: string; background?: string }) => {
+      const { foreground, background } = parsed
+      const painted = { ...(foreground === undefined ? {} : { foreground }), ...(background === undefined ? {} : { background }) }
+      const job = { kind: 'atlas-render', painted, ...useOptions(atlas, parsed) } as const satisfies VideoJob
+      setStatus(await followVideo(job, parsed['json'] === true, terminal))
+    })
+}
+
+function useOptions(atlas: string, parsed: Record<string, unknown>) {
+  const { out, force, json: _, ...options } = givenTableFlags(parsed, videoTable) as GivenVideoOptions
+  return { ...options, atlas, out: out ?? null, force: force === true }
+}

@@ -1,0 +1,85 @@
+/** Where a reporter writes. */
+export interface Output {
+  readonly isTTY?: boolean | undefined
+  readonly columns?: number | undefined
+  write(text: string): unknown
+}
+
+/** Tells a person or a program how a run goes. */
+export interface Reporter<Event> {
+  report(event: Event): void
+  /** Leaves the cursor on a line of its own. */
+  end(): void
+}
+
+/** A line that goes on: how far something is. */
+export interface LiveLine {
+  readonly line: string
+  readonly done: number
+  readonly total: number
+  /** What it counts; another thing begins a line of its own. */
+  readonly of: string
+  /** About so many lines of it where lines are not written over, so that a log stays readable. */
+  readonly lines: number
+}
+
+/** How events are told: as a line that goes on, as a line, or (null) not at all. */
+export interface Wording<Event> {
+  readonly live: (event: Event) => LiveLine | null
+  readonly describe: (event: Event) => string | null
+}
+
+/** One line that is written over while things go on, on a terminal; plain lines elsewhere. */
+export function lineReporter<Event>(stdout: Output, wording: Wording<Event>): Reporter<Event> {
+  return stdout.isTTY === true ? terminalReporter(stdout, wording) : plainReporter(stdout, wording)
+}
+
+function plainReporter<Event>(stdout: Output, { live, describe }: Wording<Event>): Reporter<Event> {
+  let shown = { of: '', done: 0 }
+  return {
+    report(event) {
+      const going = live(event)
+      if (going !== null) {
+        const { of, done, total, lines } = going
+        const every = Math.max(1, Math.round(total / lines))
+        if (of === shown.of && done < total && done >= shown.done && done - shown.done < every) return
+        shown = { of, done }
+      }
+      const line = going?.line ?? describe(event)
+      if (line !== null) stdout.write(`${line}\n`)
+    },
+    end: () => undefined,
+  }
+}
+
+const clearLine = '\r\u001b[K'
+
+function terminalReporter<Event>(stdout: Output, { live, describe }: Wording<Event>): Reporter<Event> {
+  let open = false
+  const end = (): void => {
+    if (open) stdout.write('\n')
+    open = false
+  }
+  return {
+    report(event) {
+      const width = stdout.columns ?? 80
+      const going = live(event)
+      if (going !== null) {
+        stdout.write(`${clearLine}${`${bar(going.done, going.total, 20)} ${going.line}`.slice(0, width - 1)}`)
+        open = going.done < going.total
+        if (!open) stdout.write('\n')
+        return
+      }
+      const line = describe(event)
+      // A preview says where its picture is, above the line that goes on.
+      if (line !== null) stdout.write(`${open ? clearLine : ''}${line}\n`)
+      if (line !== null) open = false
+    },
+    end,
+  }
+}
+
+const bar = (part: number, all: number, width: number): string => {
+  const done = Math.round(width * part / Math.max(1, all))
+  return `[${'#'.repeat(done)}${'.'.repeat(width - done)}]`
+}

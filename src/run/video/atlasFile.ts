@@ -1,0 +1,56 @@
+import { mkdir, readFile } from 'node:fs/promises'
+import { dirname } from 'node:path'
+import { FastAtlas } from '../../atlas/fast/fastAtlas.js'
+import type { LayeredAtlas } from '../../atlas/layeredAtlas.js'
+import { NeuralAtlas } from '../../atlas/neural/neuralAtlas.js'
+import type { Runtime } from '../../engine/runtime.js'
+import { Text2LiveError } from '../../errors.js'
+import { readSafetensors, writeSafetensors } from '../../formats/safetensors.js'
+import { atomicWrite } from '../../media/node/atomicWrite.js'
+import { isMissing, writing } from '../fileErrors.js'
+
+/** An atlas that a file can hold. */
+export type FittedAtlas = FastAtlas | NeuralAtlas
+
+const kind = 'text2live layered atlas'
+const version = '1'
+
+/**
+ * Writes an atlas aside and renames it.
+ * @param clip SHA-256 of the frames it was fitted to
+ * @returns the number of bytes
+ * @throws DISK_FULL, OUTPUT_NOT_WRITABLE
+ */
+export async function writeAtlasFile(path: string, atlas: FittedAtlas, clip: string): Promise<number> {
+  const method = atlas instanceof NeuralAtlas ? 'neural' : 'fast'
+  const bytes = writeSafetensors(atlas.toTensors(), { kind, version, method, clip })
+  await writing(path, () => mkdir(dirname(path), { recursive: true }))
+  await writing(path, () => atomicWrite(path, bytes))
+  return bytes.byteLength
+}
+
+/**
+ * The atlas in a file, and the clip it was fitted to; null where there is no file.
+ * @throws SAFETENSORS_INVALID, CHECKPOINT_INVALID, ATLAS_INVALID
+ */
+export async function readAtlasFile(path: string, runtime: Runtime): Promise<{ readonly atlas: FittedAtlas; readonly clip: string } | null> {
+  const bytes = await readFile(path).catch((error: unknown) => {
+    if (isMissing(error)) return null
+    throw error
+  })
+  if (bytes === null) return null
+  const { metadata, tensors } = readSafetensors(bytes, path)
+  const { method, clip = '' } = metadata
+  if (metadata['kind'] !== kind || metadata['version'] !== version || (method !== 'fast' && method !== 'neural')) {
+    throw new Text2LiveError('ATLAS_INVALID', `Expected a layered atlas of this program in "${path}" ("${kind}", version ${version}); it is something else. `
+      + 'Give the folder of a run, or one that "text2live atlas fit" made.')
+  }
+  return { atlas: method === 'neural' ? NeuralAtlas.fromTensors(tensors, { runtime }) : FastAtlas.fromTensors(tensors), clip }
+}
+
+/** @throws ATLAS_MISMATCH when the atlas is of another number or size of frames than the clip has */
+export function assertAtlasFits(atlas: LayeredAtlas, { width, height, pixels }: { readonly width: number; readonly height: number; readonly pixels: readonly unknown[] }, name: string): void {
+  if (atlas.frames === pixels.length && atlas.width === width && atlas.height === height) return
+  throw new Text2LiveError('ATLAS_MISMATCH', `The atlas "${name}" was fitted to ${atlas.frames} frames of ${atlas.width}x${atlas.height}; this clip has ${pixels.length} of ${width}x${height}. `
+    + `Use --frames ${atlas.frames} and --size ${Math.min(atlas.width, atlas.height)} with the clip it was fitted to, or fit another.`)
+}

@@ -1,0 +1,81 @@
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
+import { estimateClipFlow, type ClipFlow, type Flow } from '../../atlas/clipFlow.js'
+import { Text2LiveError } from '../../errors.js'
+import type { SafetensorsTensor } from '../../formats/safetensors.js'
+import { readStageCheckpoint, writeStageCheckpoint } from './stageCheckpoint.js'
+import { checkpointFiles, videoFiles } from './videoFiles.js'
+import type { StageTools } from './videoSession.js'
+
+/** Pairs of frames in one checkpoint file: about 3 s of work and 13 MB at 768x432. */
+const chunk = 8
+/** Parts of a pixel that a checkpoint tells apart; a flow is rounded to them at once, so that a resumed run works with the same numbers. */
+const steps = 64
+
+/**
+ * The flow between all neighbouring frames, taken from checkpoints as far as there are some.
+ * @throws INTERRUPTED, DISK_FULL, CHECKPOINT_*
+ */
+export async function flowStage({ input, folder, fingerprint, signal, report, emit }: StageTools): Promise<ClipFlow> {
+  const { frames } = input
+  const { width, height, pixels } = frames
+  const pairs = pixels.length - 1
+  const forward: Flow[] = []
+  const backward: Flow[] = []
+  for (let first = 0; first < pairs; first += chunk) {
+    const path = join(folder.file(videoFiles.checkpoints), checkpointFiles.flow(first))
+    const saved = await readStageCheckpoint(path, 'flow', fingerprint)
+    const part = saved === null
+      ? await estimateClipFlow({ width, height, pixels: pixels.slice(first, first + chunk + 1) }, { signal, onProgress: (done) => report(first + done, pairs) })
+      : unpack(saved.tensors, path)
+    if (saved === null) {
+      for (const { data } of [...part.forward, ...part.backward]) round(data)
+      emit({ type: 'checkpoint', stage: 'flow', path, bytes: await writeStageCheckpoint(path, 'flow', fingerprint, { tensors: pack(part), texts: {} }) })
+    }
+    forward.push(...part.forward)
+    backward.push(...part.backward)
+  }
+  return { width, height, forward, backward }
+}
+
+/** Was all the flow of the clip computed before? */
+export const hasFlow = ({ input, folder }: Pick<StageTools, 'input' | 'folder'>): boolean => {
+  const pairs = input.frames.pixels.length - 1
+  return existsSync(join(folder.file(videoFiles.checkpoints), checkpointFiles.flow(pairs - 1 - (pairs - 1) % chunk)))
+}
+
+const most = 32767 / steps
+
+/** No negative zeros either: whole numbers have none. */
+function round(data: Float32Array): void {
+  for (let i = 0; i < data.length; i++) data[i] = Math.round(Math.min(Math.max(data[i]!, -most), most) * steps) / steps + 0
+}
+
+function pack({ width, height, forward, backward }: ClipFlow): Map<string, SafetensorsTensor> {
+  const motion = new Int16Array((forward.length + backward.length) * 2 * width * height)
+  const valid = new Uint8Array((forward.length + backward.length) * width * height)
+  const all = [...forward, ...backward]
+  all.forEach((flow, i) => {
+    const at = i * 2 * width * height
+    for (let k = 0; k < flow.data.length; k++) motion[at + k] = Math.round(flow.data[k]! * steps)
+    valid.set(flow.valid, i * width * height)
+  })
+  return new Map([
+    ['motion', { dtype: 'I16', shape: [all.length, 2, height, width], bytes: new Uint8Array(motion.buffer) }],
+    ['valid', { dtype: 'U8', shape: [all.length, height, width], bytes: valid }],
+  ])
+}
+
+function unpack(tensors: ReadonlyMap<string, SafetensorsTensor>, path: string): ClipFlow {
+  const [motion, valid] = [tensors.get('motion'), tensors.get('valid')]
+  const [count = 0, , height = 0, width = 0] = motion?.shape ?? []
+  if (motion?.dtype !== 'I16' || valid?.dtype !== 'U8' || count % 2 !== 0 || valid.shape.join() !== [count, height, width].join()) {
+    throw new Text2LiveError('CHECKPOINT_INVALID', `${path} holds no flow that this program reads. Delete it to compute it again.`)
+  }
+  const numbers = new Int16Array(new Uint8Array(motion.bytes).buffer)
+  const size = width * height
+  const flows = Array.from({ length: count }, (_, i): Flow => ({
+    data: Float32Array.from(numbers.subarray(i * 2 * size, (i + 1) * 2 * size), (value) => value / steps), valid: new Uint8Array(valid.bytes.subarray(i * size, (i + 1) * size)),
+  }))
+  return { width, height, forward: flows.slice(0, count / 2), backward: flows.slice(count / 2) }
+}

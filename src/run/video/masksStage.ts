@@ -1,0 +1,80 @@
+import { mkdir, rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { ClipFlow } from '../../atlas/clipFlow.js'
+import { foregroundMasks, type ForegroundHint, type ForegroundNotice } from '../../atlas/foregroundMasks.js'
+import { createNodeRuntime } from '../../engine/node/createNodeRuntime.js'
+import { Text2LiveError } from '../../errors.js'
+import type { FloatImage } from '../../media/image.js'
+import { atomicWrite } from '../../media/node/atomicWrite.js'
+import { encodePng } from '../../media/node/encodePng.js'
+import { dequantise, pixelImage, quantise } from '../../media/quantise.js'
+import { openGuidance } from '../buildTrainer.js'
+import { writing } from '../fileErrors.js'
+import { clipRelevancy } from './clipRelevancy.js'
+import { readStageCheckpoint, writeStageCheckpoint } from './stageCheckpoint.js'
+import { checkpointFiles, videoFiles } from './videoFiles.js'
+import type { StageTools } from './videoSession.js'
+
+/**
+ * The mask of the object in every frame, found as the settings say: from given masks, a point, a text, or else by its motion. Written to `masks/` for
+ * people to look at, correct and give back with `--object`.
+ * @throws MASK_*, GUIDANCE_*, INTERRUPTED, DISK_FULL, CHECKPOINT_*
+ */
+export async function masksStage(tools: StageTools, flow: ClipFlow): Promise<FloatImage[]> {
+  const { input, folder, fingerprint, signal, emit, report } = tools
+  const { frames } = input
+  const { width, height, pixels } = frames
+  const path = join(folder.file(videoFiles.checkpoints), checkpointFiles.masks)
+  const saved = await readStageCheckpoint(path, 'masks', fingerprint)
+  if (saved !== null) return unpack(saved.tensors.get('masks')?.bytes ?? new Uint8Array(), width, height, pixels.length, path)
+  const hint = await findHint(tools)
+  const onNotice = ({ kind, frames: which }: ForegroundNotice): void => emit({ type: 'note', message: `${notices[kind]}: ${frameList(which)}` })
+  const found = await foregroundMasks({ frames, flow, hint, signal, onProgress: report, onNotice })
+  const bytes = new Uint8Array(pixels.length * height * width)
+  for (const [t, mask] of found.entries()) bytes.set(quantise(mask, 8).data, t * height * width)
+  const masks = unpack(bytes, width, height, pixels.length, path)
+  await writePictures(folder.file(videoFiles.masks), masks)
+  const tensors = new Map([['masks', { dtype: 'U8', shape: [pixels.length, height, width], bytes }] as const])
+  emit({ type: 'checkpoint', stage: 'masks', path, bytes: await writeStageCheckpoint(path, 'masks', fingerprint, { tensors, texts: {} }) })
+  return masks
+}
+
+const notices: Readonly<Record<ForegroundNotice['kind'], string>> = {
+  'empty-masks': 'empty masks count as not given, for frames', carried: 'the mask of the object was carried to frames', unseen: 'the object is not seen in frames',
+}
+
+/** "3, 7 to 9" */
+function frameList(frames: readonly number[]): string {
+  const runs: [number, number][] = []
+  for (const t of frames) {
+    const last = runs.at(-1)
+    if (last !== undefined && last[1] === t - 1) last[1] = t
+    else runs.push([t, t])
+  }
+  return runs.map(([from, to]) => (from === to ? String(from) : `${from} to ${to}`)).join(', ')
+}
+
+async function findHint({ settings, input, signal, emit, report }: StageTools): Promise<ForegroundHint> {
+  const { frames } = input
+  if (input.object !== null) return { kind: 'masks', masks: input.object }
+  if (input.point !== null) return { kind: 'point', ...input.point }
+  if (settings.region.length === 0) {
+    emit({ type: 'note', message: 'the foreground is what moves against the background, since nobody said what it is; --object, --point or --region say it' })
+    return { kind: 'motion' }
+  }
+  const runtime = createNodeRuntime({ device: 'cpu', ...(settings.threads > 0 ? { threads: settings.threads } : {}) })
+  const models = await openGuidance(settings, runtime, emit, signal)
+  return { kind: 'relevancy', maps: await clipRelevancy(frames, settings.region, settings.truncate, models, runtime, { signal, onProgress: report }) }
+}
+
+function unpack(bytes: Uint8Array, width: number, height: number, count: number, path: string): FloatImage[] {
+  const size = width * height
+  if (bytes.length !== count * size) throw new Text2LiveError('CHECKPOINT_INVALID', `${path} holds no masks of this clip. Delete it to find them again.`)
+  return Array.from({ length: count }, (_, t) => dequantise(pixelImage(width, height, 1, bytes.subarray(t * size, (t + 1) * size))))
+}
+
+async function writePictures(folder: string, masks: readonly FloatImage[]): Promise<void> {
+  await writing(folder, () => rm(folder, { recursive: true, force: true }))
+  await writing(folder, () => mkdir(folder))
+  for (const [t, mask] of masks.entries()) await atomicWrite(join(folder, `${String(t).padStart(5, '0')}.png`), await encodePng(quantise(mask, 8)))
+}

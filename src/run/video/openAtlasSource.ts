@@ -1,0 +1,32 @@
+import { statSync } from 'node:fs'
+import { Text2LiveError } from '../../errors.js'
+import { resolveVideoSettings } from '../../options/resolveVideoSettings.js'
+import type { GivenVideoOptions } from '../../options/videoOptions.js'
+import { isRunFolder } from '../runFolder.js'
+import { atlasRuntime, openAtlas } from './atlasStage.js'
+import type { FittedAtlas } from './atlasFile.js'
+import { inFolder, readVideoSettings } from './resumeVideo.js'
+import { readVideoInput, type VideoInput } from './videoInput.js'
+import { join } from 'node:path'
+
+/** Options of the commands that look at an atlas; those besides `atlas` are needed where the folder does not hold the clip. */
+export type AtlasSourceOptions = Pick<GivenVideoOptions, 'clip' | 'frames' | 'size' | 'device' | 'threads' | 'atlasSize' | 'atlasSampling'> & { readonly atlas: string }
+
+/**
+ * An atlas and the clip it was fitted to: from a run folder both, else the clip is named beside the atlas.
+ * @throws INPUT_NOT_FOUND, ATLAS_*, CLIP_*, INTERRUPTED, ...
+ */
+export async function openAtlasSource(options: AtlasSourceOptions, signal: AbortSignal): Promise<{ readonly atlas: FittedAtlas; readonly input: VideoInput }> {
+  const { atlas: path } = options
+  const given = resolveVideoSettings([options], () => 0)
+  const own = statSync(path, { throwIfNoEntry: false })?.isDirectory() === true && isRunFolder(path) && given.clip === null
+  if (!own && given.clip === null) {
+    throw new Text2LiveError('INPUT_NOT_FOUND', `"${path}" is no run folder, so the clip that the atlas was fitted to must be named: add --clip swan.mp4 `
+      + '(and --frames and --size as it was fitted).')
+  }
+  const folder = { path, file: (name: string) => join(path, name) }
+  const settings = own ? inFolder(folder, await readVideoSettings(folder)) : given
+  const input = await readVideoInput(settings, signal)
+  const { atlas } = await openAtlas({ ...given, atlas: path }, input.frames, atlasRuntime(given))
+  return { atlas, input }
+}

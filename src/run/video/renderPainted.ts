@@ -1,0 +1,46 @@
+import { join } from 'node:path'
+import type { LayeredAtlas, LayerName } from '../../atlas/layeredAtlas.js'
+import { renderEdit } from '../../atlas/renderEdit.js'
+import { Text2LiveError } from '../../errors.js'
+import type { FloatImage } from '../../media/image.js'
+import { readPaintedLayer } from '../../media/node/readPaintedLayer.js'
+import { editedFrames } from './renderStage.js'
+import type { VideoEvent } from './videoEvents.js'
+import type { VideoInput } from './videoInput.js'
+import { writeEditedClip } from './writeEditedClip.js'
+
+/** Painted layers by path: PNG, PSD or ORA at the size of the atlas image. */
+export type PaintedLayers = Readonly<Partial<Record<LayerName, string>>>
+
+/**
+ * Reads the painted layers, checks them against the atlas.
+ * @throws INPUT_*, OPTION_INVALID when there is none, SHAPE_MISMATCH
+ */
+export async function readPainted(atlas: LayeredAtlas, painted: PaintedLayers): Promise<Partial<Record<LayerName, FloatImage>>> {
+  const edits: { -readonly [Layer in LayerName]?: FloatImage } = {}
+  for (const layer of ['foreground', 'background'] as const) {
+    const path = painted[layer]
+    if (path === undefined) continue
+    const edit = await readPaintedLayer(path)
+    const { width, height } = await atlas.image(layer)
+    if (edit.width !== width || edit.height !== height) {
+      throw new Text2LiveError('SHAPE_MISMATCH', `The painted ${layer} must have the size of its atlas image, ${width}x${height}, but "${path}" is ${edit.width}x${edit.height}. `
+        + `Paint over ${layer}-atlas.png or ${layer}-atlas.psd, and keep its size.`)
+    }
+    edits[layer] = edit
+  }
+  if (Object.keys(edits).length > 0) return edits
+  throw new Text2LiveError('OPTION_INVALID', 'A painted layer is needed: give --foreground edit.png, --background edit.png, or both.')
+}
+
+/**
+ * Maps painted layers to all frames and writes the edited clip, the edit layer alone and a side-by-side preview into a folder.
+ * @throws DISK_FULL, OUTPUT_NOT_WRITABLE, CLIP_*, INTERRUPTED
+ */
+export async function renderPainted(
+  atlas: LayeredAtlas, edits: Partial<Record<LayerName, FloatImage>>, input: VideoInput, folder: string, signal: AbortSignal, emit: (event: VideoEvent) => void,
+): Promise<void> {
+  const report = (done: number, total: number): void => emit({ type: 'progress', stage: 'rendering', done, total, secondsLeft: null })
+  const frames = editedFrames({ input, signal, report }, (t) => renderEdit({ atlas, frames: input.frames, edits }, t))
+  await writeEditedClip({ frames, clip: input.clip, source: input.path }, { file: (name) => join(folder, name) }, signal, (message) => emit({ type: 'note', message }))
+}

@@ -1,0 +1,76 @@
+import type { LayeredAtlas, LayerName } from '../../atlas/layeredAtlas.js'
+import { renderEdit, type RenderedFrame } from '../../atlas/renderEdit.js'
+import type { ClipFrames } from '../../media/clipFrames.js'
+import type { FloatImage } from '../../media/image.js'
+import { lossesSvg } from '../../media/lossesSvg.js'
+import { atomicWrite } from '../../media/node/atomicWrite.js'
+import { readClip } from '../../media/node/readClip.js'
+import { writeAtlasPictures } from './atlasPictures.js'
+import { fullSizeFrame } from './fullSizeFrame.js'
+import { readVideoSteps } from './trainStage.js'
+import { videoFiles, videoOutputFiles, type VideoOutputName } from './videoFiles.js'
+import type { StageTools } from './videoSession.js'
+import { writeEditedClip, type EditedFrame } from './writeEditedClip.js'
+
+export type LayerEdits = Readonly<Partial<Record<LayerName, FloatImage>>>
+
+/** What the metrics need of the rendered clip, at the size of the atlas's frames. */
+export interface RenderedClip {
+  readonly frames: ClipFrames
+  /** Alpha of the edit layer by frame, 8 bits. */
+  readonly alphas: readonly Uint8Array[]
+}
+
+/**
+ * Maps the edits to all frames (layered neural atlases, Eq. 15 and 16) and writes every output: the edited clip, the edit layer alone, both side by side, at
+ * the size and with the timing of the clip that was given; the pictures of the atlas; the loss curves.
+ * @throws DISK_FULL, OUTPUT_NOT_WRITABLE, CLIP_*, INTERRUPTED
+ */
+export async function renderStage(tools: StageTools, atlas: LayeredAtlas, edits: LayerEdits): Promise<RenderedClip> {
+  const { folder, emit, settings } = tools
+  const tell = (name: VideoOutputName): void => emit({ type: 'output', name, path: folder.file(videoOutputFiles[name]) })
+  for (const layer of ['foreground', 'background'] as const) {
+    const edit = edits[layer] ?? null
+    const names = [`${layer}Atlas`, `${layer}Edit`, `${layer}Psd`] as const
+    const [image, painted, psd] = names.map((name) => folder.file(videoOutputFiles[name]))
+    await writeAtlasPictures(atlas, layer, edit, { atlas: image!, edit: painted!, psd: psd! })
+    for (const name of edit === null ? names.slice(0, 1) : names) tell(name)
+  }
+  const collected = { pixels: [] as Uint8Array[], alphas: [] as Uint8Array[] }
+  const { clip, path: source } = tools.input
+  const frames = editedFrames(tools, async (t) => {
+    const small = await renderEdit({ atlas, frames: tools.input.frames, edits, behaviour: settings.atlasSampling }, t)
+    collected.pixels.push(small.frame)
+    collected.alphas.push(small.layer.filter((_, i) => i % 4 === 3))
+    return small
+  })
+  const written = await writeEditedClip({ frames, clip, source }, folder, tools.signal, (message) => emit({ type: 'note', message }))
+  for (const name of written) tell(name)
+  const steps = readVideoSteps(folder.file(videoFiles.events))
+  const both = settings.layer === 'both'
+  await atomicWrite(folder.file(videoOutputFiles.losses), lossesSvg(steps.map(({ step, layer, losses }) => ({
+    step, losses: both ? Object.fromEntries(Object.entries(losses).map(([name, value]) => [`${layer} ${name}`, value])) : losses,
+  }))))
+  tell('losses')
+  const { width, height } = tools.input.frames
+  return { frames: { width, height, pixels: collected.pixels }, alphas: collected.alphas }
+}
+
+/** All frames at the clip's own size, with their originals, from what `render` makes of each at the size of the atlas's frames. */
+export async function* editedFrames(
+  { input, signal, report }: Pick<StageTools, 'input' | 'signal' | 'report'>, render: (t: number) => Promise<RenderedFrame>,
+): AsyncGenerator<EditedFrame, void, undefined> {
+  const { clip, frames, path } = input
+  const count = frames.pixels.length
+  const { sourceSize } = clip
+  const sameSize = sourceSize.width === frames.width && sourceSize.height === frames.height
+  const full = sameSize ? frames : (await readClip(path, { frames: count, signal })).frames
+  for (let t = 0; t < count; t++) {
+    signal.throwIfAborted()
+    const small = await render(t)
+    const original = full.pixels[t]!
+    yield { ...(sameSize ? small : fullSizeFrame(small.layer, frames.pixels[t]!, frames, original, full)), original }
+    report(t + 1, count)
+    await new Promise((resolve) => setImmediate(resolve))
+  }
+}

@@ -1,0 +1,36 @@
+import { Worker } from 'node:worker_threads'
+import { Text2LiveError } from '../../errors.js'
+import { reviveFailure, threadError } from '../workerFailure.js'
+import type { VideoJob, VideoJobResult } from './videoJob.js'
+import type { EmitVideo } from './videoSession.js'
+import type { VideoWorkerReply } from './workerProtocol.js'
+
+/**
+ * Does a job in a thread of its own, since its sessions block the thread that runs them. When `signal` aborts, the work at hand is finished (a step, a pair
+ * of frames, a frame), the state kept, and the result says that it is not finished.
+ * @throws what the job throws
+ */
+export async function runInVideoWorker(job: VideoJob, signal: AbortSignal, emit: EmitVideo): Promise<VideoJobResult> {
+  const worker = new Worker(new URL('./videoWorker.js', import.meta.url), { workerData: job })
+  const stop = (): void => worker.postMessage('stop')
+  if (signal.aborted) stop()
+  signal.addEventListener('abort', stop, { once: true })
+  try {
+    return await new Promise<VideoJobResult>((resolve, reject) => {
+      let reply: Exclude<VideoWorkerReply, { event: unknown }> | null = null
+      worker.on('message', (message: VideoWorkerReply) => {
+        if ('event' in message) emit(message.event)
+        else reply = message
+      })
+      worker.on('error', (error) => reject(threadError(error)))
+      // Only then is the memory of the thread free.
+      worker.on('exit', (code) => {
+        if (reply === null) reject(new Text2LiveError('DEVICE_FAILED', `The thread of the run ended by itself (exit code ${code}). Resume the run to continue.`))
+        else if ('failure' in reply) reject(reviveFailure(reply.failure))
+        else resolve(reply.result)
+      })
+    })
+  } finally {
+    signal.removeEventListener('abort', stop)
+  }
+}

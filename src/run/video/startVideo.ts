@@ -1,0 +1,84 @@
+import { existsSync } from 'node:fs'
+import { rm } from 'node:fs/promises'
+import { resolve } from 'node:path'
+import { Text2LiveError } from '../../errors.js'
+import { validateLayer } from '../../options/resolveSettings.js'
+import { resolveVideoSettings } from '../../options/resolveVideoSettings.js'
+import type { GivenVideoOptions, VideoSettings } from '../../options/videoOptions.js'
+import { videoTable } from '../../options/videoTable.js'
+import { writeTableConfig } from '../../options/writeConfig.js'
+import { chooseDevice } from '../probeDevice.js'
+import { readConfigs } from '../readConfigs.js'
+import { assertFree, makeRunFolder } from '../runFolder.js'
+import { drawSeed, portableGuidance } from '../startRun.js'
+import { atlasRuntime, isFit, openAtlas } from './atlasStage.js'
+import { editedLayers, runVideo, type VideoPlan, type VideoResult } from './runVideo.js'
+import { startStageMeter } from './stageMeter.js'
+import type { VideoEnvironment } from './videoEnvironment.js'
+import type { VideoEvent } from './videoEvents.js'
+import { videoFiles } from './videoFiles.js'
+import { copiedInput, readVideoInput } from './videoInput.js'
+import type { EmitVideo } from './videoSession.js'
+
+/**
+ * Validates everything that a person can get wrong, makes the run folder under its final name, and runs all stages.
+ * @param goal `atlas`: fit and measure a layered atlas, without texts and edits
+ * @throws OPTION_*, CONFIG_*, PROMPT_EMPTY, INPUT_*, CLIP_*, MASK_INVALID, OUTPUT_*, DEVICE_*, ... before anything is written
+ */
+export async function startVideo(options: GivenVideoOptions, goal: VideoPlan['goal'], environment: VideoEnvironment, emitOutside: EmitVideo): Promise<VideoResult> {
+  const early: VideoEvent[] = []
+  const emit: EmitVideo = (event) => {
+    early.push(event)
+    emitOutside(event)
+  }
+  const flags = validateLayer(videoTable, options)
+  const { layers: configs, notes } = await readConfigs<GivenVideoOptions>((flags['config'] ?? []) as readonly string[], videoTable)
+  const layers = [...configs, options]
+  for (const message of notes) emit({ type: 'note', message })
+  const settings = resolveVideoSettings(layers, drawSeed)
+  const out = (lastGiven(layers, 'out') ?? null) as string | null
+  const force = flags['force'] === true
+  if (goal === 'edit') assertPrompts(settings)
+  await assertFree(out, force)
+
+  const meter = startStageMeter()
+  const input = await readVideoInput(settings, environment.signal)
+  emit({ type: 'stage-done', stage: 'clip', ...meter.stop() })
+  for (const message of input.notes) emit({ type: 'note', message })
+  if ((lastGiven(layers, 'seed') ?? -1) === -1) emit({ type: 'note', message: `seed: ${settings.seed}, drawn` })
+  const device = await chooseDevice(settings.device)
+  if (device !== settings.device) emit({ type: 'note', message: `device: ${device}, the fastest that works here` })
+
+  const resolved = { ...settings, device }
+  await environment.checkTexts(resolved, goal === 'edit' ? editedLayers(settings) : [], emit, environment.signal)
+  const opened = isFit(settings.atlas) ? null : await openAtlas(settings, input.frames, atlasRuntime(resolved))
+  const copied = await copiedInput({
+    ...resolved, guidance: settings.guidance.map(portableGuidance), atlas: isFit(settings.atlas) ? settings.atlas : resolve(settings.atlas),
+  }, input)
+  const contents = { ...copied.contents, [videoFiles.config]: writeTableConfig(videoTable, copied.settings) }
+  environment.signal.throwIfAborted()
+  const isNew = out === null || !existsSync(out)
+  const folder = await makeRunFolder(out, input.path.replace(/[/\\]+$/, ''), force, contents)
+  try {
+    return await runVideo({ settings: copied.settings, input: { ...input, path: folder.file(copied.settings.clip!) }, folder, goal, early, opened, ...environment }, emitOutside)
+  } catch (error) {
+    // An object that cannot be found, for instance, is bad input too: nothing is left of a run that cannot go on.
+    const isInput = error instanceof Text2LiveError && error.exitStatus === 2 && !existsSync(folder.file(videoFiles.atlas))
+    if (isNew && isInput) await rm(folder.path, { recursive: true, force: true })
+    throw error
+  } finally {
+    folder.release()
+  }
+}
+
+function assertPrompts(settings: VideoSettings): void {
+  for (const layer of editedLayers(settings)) {
+    const own = layer === 'foreground' ? settings.foregroundPrompt : settings.backgroundPrompt
+    if (settings.prompt.length + own.length > 0) continue
+    throw new Text2LiveError('PROMPT_EMPTY', `A prompt is needed: say what the edited ${settings.layer === 'both' ? `${layer} (--${layer}-prompt)` : 'clip'} shows. `
+      + 'For example: text2live video swan.mp4 "golden swan" --source swan --region swan')
+  }
+}
+
+const lastGiven = (layers: readonly GivenVideoOptions[], name: keyof GivenVideoOptions): unknown =>
+  layers.findLast((layer) => layer[name] !== undefined && layer[name] !== null)?.[name]

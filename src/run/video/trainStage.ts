@@ -1,0 +1,159 @@
+import { mkdir } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { LayeredAtlas, LayerName } from '../../atlas/layeredAtlas.js'
+import { renderEdit } from '../../atlas/renderEdit.js'
+import { Text2LiveError } from '../../errors.js'
+import { float32Tensor } from '../../formats/safetensors.js'
+import { toFloat32 } from '../../formats/toFloat32.js'
+import type { FloatImage } from '../../media/image.js'
+import type { VideoTrainer } from '../../method/video/videoTrainer.js'
+import { atomicWrite } from '../../media/node/atomicWrite.js'
+import { encodePng } from '../../media/node/encodePng.js'
+import { pixelImage } from '../../media/quantise.js'
+import { writing } from '../fileErrors.js'
+import type { TrainerState } from '../trainerContract.js'
+import type { OpenVideoTrainer, VideoTrainerInput } from './openVideoTrainer.js'
+import { readVideoEvents } from './readVideoEvents.js'
+import { readStageCheckpoint, writeStageCheckpoint } from './stageCheckpoint.js'
+import type { VideoStepEvent } from './videoEvents.js'
+import { checkpointFiles, videoFiles } from './videoFiles.js'
+import type { StageTools } from './videoSession.js'
+
+/** Milliseconds between two checkpoints. */
+const checkpointInterval = 10_000
+
+/** An edit layer, and the number of steps it was trained for. */
+export interface TrainedEdit {
+  readonly step: number
+  /** RGBA, straight alpha, at the size of the layer's atlas image. */
+  readonly edit: FloatImage
+}
+
+/**
+ * Trains the edit of one layer from its last checkpoint, or takes it as it is when all steps were made. When the signal aborts, the step at hand
+ * is finished and the state kept.
+ * @throws LOSS_NOT_FINITE, DISK_FULL, INTERRUPTED, CHECKPOINT_*, and all that opening the trainer throws
+ */
+export async function trainStage(tools: StageTools, atlas: LayeredAtlas, layer: LayerName, open: OpenVideoTrainer): Promise<TrainedEdit> {
+  const { settings, signal, emit } = tools
+  const { steps } = settings
+  const saved = await readEdit(tools, layer)
+  if (saved !== null && saved.step >= steps) return saved
+  const state = await readState(tools, layer)
+  const trainer = await open(trainerInput(tools, atlas, layer, state), emit, signal)
+  try {
+    if (state !== null) emit({ type: 'resumed', stage: 'training', layer, done: state.step, total: steps })
+    const loop = new TrainingLoop(tools, atlas, layer, trainer)
+    while (trainer.step < steps && !signal.aborted) await loop.step()
+    await loop.checkpoint()
+    signal.throwIfAborted()
+    return await writeEdit(tools, layer, { step: trainer.step, edit: await trainer.edit() })
+  } finally {
+    await trainer.dispose()
+  }
+}
+
+/** What the trainer of a layer is opened with. */
+export const trainerInput = ({ settings, input: { frames, mask } }: Pick<StageTools, 'settings' | 'input'>, atlas: LayeredAtlas, layer: LayerName, state: TrainerState | null): VideoTrainerInput =>
+  ({ settings, atlas, frames, layer, ...(mask === null ? {} : { mask }), ...(state === null ? {} : { state }) })
+
+class TrainingLoop {
+  readonly #seconds: number[] = []
+  #saved = { step: -1, at: performance.now() }
+
+  constructor(
+    private readonly tools: StageTools, private readonly atlas: LayeredAtlas, private readonly layer: LayerName, private readonly trainer: VideoTrainer,
+  ) {}
+
+  async step(): Promise<void> {
+    const { tools: { settings: { steps, previewEvery }, emit }, trainer, layer } = this
+    const before = performance.now()
+    const { step, losses, learningRate } = await trainer.train()
+    const bad = Object.entries(losses).find(([, value]) => !Number.isFinite(value))
+    if (bad !== undefined) {
+      throw new Text2LiveError('LOSS_NOT_FINITE', `At step ${step} the ${bad[0]} loss of the ${layer} became ${bad[1]}, so training stopped. `
+        + 'The last good checkpoint is kept. Try a lower --learning-rate or another --seed.')
+    }
+    const seconds = (performance.now() - before) / 1000
+    this.#seconds.push(seconds)
+    const recent = this.#seconds.slice(-10)
+    const secondsLeft = (steps - step) * recent.reduce((sum, each) => sum + each, 0) / recent.length
+    emit({ type: 'step', layer, step, steps, losses, learningRate, seconds, secondsLeft, memory: process.memoryUsage.rss(), device: trainer.device })
+    if (previewEvery > 0 && step % previewEvery === 0 && step < steps) await this.#preview()
+    if (performance.now() - this.#saved.at >= checkpointInterval) await this.checkpoint()
+  }
+
+  async checkpoint(): Promise<void> {
+    const { tools: { folder, fingerprint, emit }, trainer, layer } = this
+    this.#saved.at = performance.now()
+    if (this.#saved.step === trainer.step) return
+    const path = join(folder.file(videoFiles.checkpoints), checkpointFiles.training(layer))
+    const state = await trainer.state()
+    assertFinite(state)
+    const tensors = new Map(Object.entries(state.tensors).map(([name, { shape, data }]) => [name, float32Tensor(shape, data)]))
+    const bytes = await writeStageCheckpoint(path, `training of the ${layer}`, fingerprint, { tensors, texts: { step: String(state.step) } })
+    this.#saved = { step: trainer.step, at: performance.now() }
+    emit({ type: 'checkpoint', stage: 'training', layer, step: trainer.step, path, bytes })
+  }
+
+  /** The middle frame with the edit as it is. */
+  async #preview(): Promise<void> {
+    const { tools: { settings: { atlasSampling }, input: { frames }, folder, emit }, trainer, layer, atlas } = this
+    const t = frames.pixels.length >> 1
+    const { frame } = await renderEdit({ atlas, frames, edits: { [layer]: await trainer.edit() }, behaviour: atlasSampling }, t)
+    const png = await encodePng(pixelImage(frames.width, frames.height, 3, frame))
+    const previews = folder.file(videoFiles.previews)
+    await writing(previews, () => mkdir(previews, { recursive: true }))
+    const path = join(previews, `${layer}-step-${String(trainer.step).padStart(6, '0')}.png`)
+    await atomicWrite(path, png)
+    emit({ type: 'preview', layer, step: trainer.step, path, png })
+  }
+}
+
+/** The state of the last checkpoint of a layer's training, or null. */
+export async function readState({ folder, fingerprint }: Pick<StageTools, 'folder' | 'fingerprint'>, layer: LayerName): Promise<TrainerState | null> {
+  const path = join(folder.file(videoFiles.checkpoints), checkpointFiles.training(layer))
+  const saved = await readStageCheckpoint(path, `training of the ${layer}`, fingerprint)
+  if (saved === null) return null
+  const tensors = Object.fromEntries([...saved.tensors].map(([name, tensor]) => [name, { shape: tensor.shape, data: toFloat32(tensor, name) }]))
+  return { step: stepOf(saved.texts, path), tensors }
+}
+
+/** The edit of a layer as it was last drawn, or null. */
+export async function readEdit({ folder, fingerprint }: Pick<StageTools, 'folder' | 'fingerprint'>, layer: LayerName): Promise<TrainedEdit | null> {
+  const path = join(folder.file(videoFiles.checkpoints), checkpointFiles.edit(layer))
+  const saved = await readStageCheckpoint(path, `edit of the ${layer}`, fingerprint)
+  if (saved === null) return null
+  const tensor = saved.tensors.get('edit')
+  const [channels, height = 0, width = 0] = tensor?.shape ?? []
+  if (tensor === undefined || channels !== 4) throw new Text2LiveError('CHECKPOINT_INVALID', `${path} holds no edit layer. Delete it and resume the run.`)
+  return { step: stepOf(saved.texts, path), edit: { width, height, channels: 4, data: toFloat32(tensor, 'edit') } }
+}
+
+/** Keeps the drawn edit, so that pictures can be made without the trainer. */
+export async function writeEdit({ folder, fingerprint, emit }: StageTools, layer: LayerName, trained: TrainedEdit): Promise<TrainedEdit> {
+  const path = join(folder.file(videoFiles.checkpoints), checkpointFiles.edit(layer))
+  const { width, height, data } = trained.edit
+  const tensors = new Map([['edit', float32Tensor([4, height, width], data)]])
+  const bytes = await writeStageCheckpoint(path, `edit of the ${layer}`, fingerprint, { tensors, texts: { step: String(trained.step) } })
+  emit({ type: 'checkpoint', stage: 'training', layer, step: trained.step, path, bytes })
+  return trained
+}
+
+/** The steps of all layers from the log: what the loss curves are drawn from. */
+export const readVideoSteps = (path: string): VideoStepEvent[] =>
+  readVideoEvents(path).filter((event): event is VideoStepEvent => event.type === 'step')
+
+function stepOf(texts: Readonly<Record<string, string>>, path: string): number {
+  const step = Number(texts['step'] ?? Number.NaN)
+  if (Number.isInteger(step)) return step
+  throw new Text2LiveError('CHECKPOINT_INVALID', `${path} does not say its step. Delete it to train that layer again.`)
+}
+
+function assertFinite({ step, tensors }: TrainerState): void {
+  for (const [name, { data }] of Object.entries(tensors)) {
+    if (data.every(Number.isFinite)) continue
+    throw new Text2LiveError('LOSS_NOT_FINITE', `After step ${step} the values of ${name} are no longer finite numbers. The last good checkpoint is kept. `
+      + 'Try a lower --learning-rate or another --seed.')
+  }
+}

@@ -1,0 +1,114 @@
+import { createHash } from 'node:crypto'
+import { readdir } from 'node:fs/promises'
+import { basename, extname, join } from 'node:path'
+import { Text2LiveError } from '../../errors.js'
+import type { Clip } from '../../media/clip.js'
+import type { ClipFrames } from '../../media/clipFrames.js'
+import { checkClip } from '../../media/checkClip.js'
+import type { FloatImage } from '../../media/image.js'
+import { decodeMask } from '../../media/node/decodeMask.js'
+import { readHeader } from '../../media/node/readImage.js'
+import { readClip } from '../../media/node/readClip.js'
+import { resize } from '../../media/resample.js'
+import type { VideoSettings } from '../../options/videoOptions.js'
+import type { FolderContents } from '../runFolder.js'
+import { readFrameMasks } from './readFrameMasks.js'
+
+/** The pictures of a run over a clip, decoded and checked. */
+export interface VideoInput {
+  readonly clip: Clip
+  readonly frames: ClipFrames
+  /** The clip as it lies on the disk. */
+  readonly path: string
+  /** Masks of the object by frame, where they were given. */
+  readonly object: ReadonlyMap<number, FloatImage> | null
+  readonly objectFiles: readonly string[]
+  /** A pixel of the frames that is on the object, where one was given. */
+  readonly point: { readonly x: number; readonly y: number; readonly frame: number } | null
+  /** Of the first frame, at the frames' size: the edit stays on what is white there. */
+  readonly mask: FloatImage | null
+  /** SHA-256 over the frames, and over the masks too. */
+  readonly clipDigest: string
+  readonly digest: string
+  readonly notes: readonly string[]
+}
+
+/**
+ * Reads the clip and the masks that the settings name and checks them.
+ * @param progress called after each frame
+ * @throws INPUT_*, CLIP_*, MASK_INVALID, OPTION_INVALID for a point that lies outside, INTERRUPTED
+ */
+export async function readVideoInput(
+  settings: Pick<VideoSettings, 'clip' | 'object' | 'mask' | 'point' | 'frames' | 'size'>, signal: AbortSignal, progress: (done: number, total: number) => void = () => undefined,
+): Promise<VideoInput> {
+  const path = settings.clip
+  if (path === null) {
+    throw new Text2LiveError('INPUT_NOT_FOUND', 'A clip is needed and none was named. For example: text2live video swan.mp4 "golden swan" --source swan --region swan')
+  }
+  const clip = await readClip(path, {
+    ...(settings.frames > 0 ? { frames: settings.frames } : {}), ...(settings.size > 0 ? { size: settings.size } : {}), signal, onProgress: progress,
+  })
+  const { frames } = clip
+  checkClip(frames, `"${path}"`)
+  const object = settings.object === null ? null : await readFrameMasks(settings.object, clip, '--object')
+  const mask = settings.mask === null ? null : await readMask(settings.mask, clip)
+  return {
+    clip, frames, path, object: object?.masks ?? null, objectFiles: object?.files ?? [], point: settings.point === null ? null : pointOf(settings.point, clip), mask, clipDigest: digestOf(frames, null, null), digest: digestOf(frames, object?.masks ?? null, mask),
+    notes: [...clip.notes, ...object?.notes ?? []],
+  }
+}
+
+/** `x,y` or `x,y,frame` in pixels of the clip as it was given. */
+function pointOf(point: string, { sourceSize, frames }: Clip): VideoInput['point'] {
+  const [x = 0, y = 0, frame = 0] = point.split(',').map(Number)
+  if (x >= sourceSize.width || y >= sourceSize.height || frame >= frames.pixels.length) {
+    throw new Text2LiveError('OPTION_INVALID', `--point must lie in the clip, which has ${sourceSize.width}x${sourceSize.height} px and frames 0 to ${frames.pixels.length - 1}; got ${point}.`)
+  }
+  return { x: Math.floor((x + 0.5) * frames.width / sourceSize.width), y: Math.floor((y + 0.5) * frames.height / sourceSize.height), frame }
+}
+
+async function readMask(path: string, { sourceSize, frames }: Clip): Promise<FloatImage> {
+  const { width, height } = await readHeader(path)
+  const ofFrames = width === frames.width && height === frames.height
+  const mask = ofFrames ? await decodeMask(path, width, height) : await decodeMask(path, sourceSize.width, sourceSize.height)
+  return ofFrames ? mask : resize(mask, frames.width, frames.height, { filter: 'bilinear', antialias: true })
+}
+
+function digestOf({ width, height, pixels }: ClipFrames, object: ReadonlyMap<number, FloatImage> | null, mask: FloatImage | null): string {
+  const hash = createHash('sha256').update(`${width}x${height}x${pixels.length}`)
+  for (const frame of pixels) hash.update(frame)
+  const bytes = ({ data }: FloatImage): Uint8Array => new Uint8Array(data.buffer, data.byteOffset, data.byteLength)
+  for (const [t, image] of [...object ?? []].sort(([a], [b]) => a - b)) hash.update(`object ${t}`).update(bytes(image))
+  if (mask !== null) hash.update('mask').update(bytes(mask))
+  return hash.digest('hex')
+}
+
+/**
+ * Copies of the input for the run folder, and the settings that name them there.
+ * @returns `contents` by name; `settings` with the names relative to the folder
+ */
+export async function copiedInput(settings: VideoSettings, { clip, path, objectFiles }: VideoInput): Promise<{ contents: FolderContents; settings: VideoSettings }> {
+  const contents: Record<string, { copy: string }> = {}
+  const copyOne = (name: string, from: string): string => {
+    const own = `${name}${extname(from).toLowerCase()}`
+    contents[own] = { copy: from }
+    return own
+  }
+  const copyFolder = async (name: string, from: string, chosen: (file: string) => boolean): Promise<string> => {
+    for (const file of await readdir(from)) if (chosen(file)) contents[`${name}/${file}`] = { copy: join(from, file) }
+    return name
+  }
+  const stem = (file: string): string => basename(file, extname(file))
+  const used = new Set(clip.frameNames)
+  const own = {
+    clip: clip.kind === 'folder' ? await copyFolder('clip', path, (file) => used.has(stem(file))) : copyOne('clip', path),
+    mask: settings.mask === null ? null : copyOne('mask', settings.mask),
+    object: settings.object,
+  }
+  if (settings.object !== null) {
+    // Masks keep their names: they say which frames they belong to.
+    for (const file of objectFiles) contents[`object/${basename(file)}`] = { copy: file }
+    own.object = objectFiles.includes(settings.object) ? `object/${basename(settings.object)}` : 'object'
+  }
+  return { contents, settings: { ...settings, ...own } }
+}

@@ -1,0 +1,21 @@
+// The thread of a run over a clip: does one job, tells its events, ends.
+import { parentPort, workerData } from 'node:worker_threads'
+import { Text2LiveError } from '../../errors.js'
+import { interrupted } from '../interrupted.js'
+import { checkTexts, openVideoTrainer } from './openVideoTrainer.js'
+import { runVideoJob, type VideoJob } from './videoJob.js'
+import type { VideoWorkerReply } from './workerProtocol.js'
+
+if (parentPort === null) throw new Text2LiveError('INTERNAL', 'videoWorker runs in a worker thread; use editVideo.')
+const port = parentPort
+const stop = new AbortController()
+const post = (reply: VideoWorkerReply): void => port.postMessage(reply)
+
+port.on('message', () => stop.abort(interrupted()))
+runVideoJob(workerData as VideoJob, { signal: stop.signal, openTrainer: openVideoTrainer, checkTexts }, (event) => post({ event })).then(
+  (result) => post({ result }),
+  (error: unknown) => {
+    const { message, stack = '' } = error instanceof Error ? error : new Error(String(error))
+    post({ failure: { code: error instanceof Text2LiveError ? error.code : null, message, stack } })
+  },
+).finally(() => port.close())

@@ -1,0 +1,9 @@
+import type { WorkerFailure } from '../workerMessages.js'
+import type { VideoJobResult } from './videoJob.js'
+import type { VideoEvent } from './videoEvents.js'
+
+/** What the thread of a run over a clip tells; any message to it asks it to stop. */
+export type VideoWorkerReply =
+  | { readonly event: VideoEvent }
+  | { readonly result: VideoJobResult }
+  | { readonly failure: WorkerFailure }
