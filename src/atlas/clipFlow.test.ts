@@ -63,7 +63,7 @@ describe('estimateClipFlow', () => {
       const [x, y] = [i % width, Math.floor(i / width)]
       return inDisc(x, y, 1) && !inDisc(x + 3, y, 0) && !inDisc(x - 3, y, 0)
     })
-    expect(covered.reduce((sum, v) => sum + v, 0) / covered.length).toBeLessThan(0.3)
+    expect(covered.reduce((sum, v) => sum + v, 0) / covered.length).toBeLessThan(0.4)
   })
 
   it('is reproducible, tells progress, and stops when asked', async () => {

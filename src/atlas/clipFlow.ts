@@ -1,7 +1,7 @@
 import { Text2LiveError } from '../errors.js'
 import type { ClipFrames } from '../media/clipFrames.js'
-import { greyPlane, greyPyramid } from './greyPlane.js'
-import { opticalFlow } from './opticalFlow.js'
+import { greyPlane, greyPyramid } from './motion/greyPlane.js'
+import { opticalFlow } from './motion/opticalFlow.js'
 
 /** Where the pixels of one frame lie in another one. */
 export interface Flow {
@@ -35,11 +35,11 @@ const TOLERANCE = 1
 /**
  * Optical flow between neighbouring frames in both directions, checked against each other. Takes about 0.4 s a pair at 768x432; lets the event loop run between pairs.
  *
- * @throws the signal's reason once it is aborted; Text2LiveError SHAPE_MISMATCH when there are less than two frames
+ * @throws the signal's reason once it is aborted; Text2LiveError CLIP_TOO_SHORT when there are less than two frames
  */
 export async function estimateClipFlow(frames: ClipFrames, { signal, onProgress }: ClipFlowOptions = {}): Promise<ClipFlow> {
   const { width, height, pixels } = frames
-  if (pixels.length < 2) throw new Text2LiveError('SHAPE_MISMATCH', `Optical flow expected at least 2 frames, got ${pixels.length}.`)
+  if (pixels.length < 2) throw new Text2LiveError('CLIP_TOO_SHORT', `Optical flow expected at least 2 frames, got ${pixels.length}.`)
   const forward: Flow[] = []
   const backward: Flow[] = []
   let here = greyPyramid(greyPlane(frames, 0), COARSEST)

@@ -117,7 +117,7 @@ export class VideoStepRunner {
       carried = after['gradient']!
     }
     const picture = this.image(atlas)
-    const layer = await this.passes.forward(picture, this.state.parameters)
+    const layer = await this.passes.forward(picture, this.state.parameters, true)
     let cotangent = floatTensor(this.options.runtime, { shape: layer.dims, data: new Float32Array(layer.size) })
     for (const item of mapped) {
       const last = direct.length === 0 && item === mapped.at(-1)
@@ -136,7 +136,7 @@ export class VideoStepRunner {
 
   /** The edit layer of a picture [4, H, W]: colour and opacity. */
   async layer(picture: FloatImage): Promise<FloatImage> {
-    const layer = await this.passes.forward(this.image(picture), this.state.parameters)
+    const layer = await this.passes.forward(this.image(picture), this.state.parameters, false)
     return { width: picture.width, height: picture.height, channels: 4, data: await this.options.runtime.download(layer) }
   }
 

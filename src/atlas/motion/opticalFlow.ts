@@ -2,12 +2,12 @@ import type { GreyPlane } from './greyPlane.js'
 import { searchFlow } from './inverseSearch.js'
 import { refineFlow } from './variationalFlow.js'
 
-/** Dense inverse search at the coarse levels, then the variational refinement; the finest level is too dear for a search and only refined. */
-const REFINEMENT = { iterations: 5, sweeps: 5 } as const
-const FINEST = { iterations: 3, sweeps: 4 } as const
+/** How often the second picture is warped anew by the flow, and the effort for each. The finest level is too dear for a search or a second warp. */
+const COARSE = { warps: 2, iterations: 4, sweeps: 5 } as const
+const FINEST = { warps: 1, iterations: 3, sweeps: 5 } as const
 
 /**
- * The flow from one picture to another, coarse to fine: pixel (x, y) of the first shows what (x + dx, y + dy) of the second shows.
+ * The flow from one picture to another, coarse to fine, by dense inverse search and variational refinement: pixel (x, y) of the first shows what (x + dx, y + dy) of the second shows.
  *
  * @param from, to pyramids of `greyPyramid`, finest level first
  * @returns two planes at the finest size, dx then dy, px
@@ -18,7 +18,8 @@ export function opticalFlow(from: readonly GreyPlane[], to: readonly GreyPlane[]
     const [a, b] = [from[level]!, to[level]!]
     flow = level === from.length - 1 ? new Float32Array(2 * a.width * a.height) : doubled(flow, from[level + 1]!, a)
     if (level > 0 || from.length === 1) searchFlow(a, b, flow)
-    refineFlow(a, b, flow, level > 0 ? REFINEMENT : FINEST)
+    const effort = level > 0 ? COARSE : FINEST
+    for (let warp = 0; warp < effort.warps; warp++) refineFlow(a, b, flow, effort)
   }
   return flow
 }

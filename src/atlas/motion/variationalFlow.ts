@@ -37,9 +37,11 @@ export function refineFlow(from: GreyPlane, to: GreyPlane, flow: Float32Array, {
   const [ixt, iyt] = centralDifferences(difference, width, height)
   const startU = u.slice()
   const startV = v.slice()
-  const [a11, a12, a22, b1, b2, smooth] = Array.from({ length: 6 }, () => new Float32Array(size)) as [Float32Array, Float32Array, Float32Array, Float32Array, Float32Array, Float32Array]
+  const plane = () => new Float32Array(size)
+  const [a12, b1, b2, n1, n2, smooth] = [plane(), plane(), plane(), plane(), plane(), plane()]
 
   for (let iteration = 0; iteration < iterations; iteration++) {
+    smoothnessWeights(u, v, width, height, smooth)
     for (let i = 0; i < size; i++) {
       const du = u[i]! - startU[i]!
       const dv = v[i]! - startV[i]!
@@ -68,53 +70,48 @@ export function refineFlow(from: GreyPlane, to: GreyPlane, flow: Float32Array, {
       const m22 = wb * y * y + wx * xy * xy + wy * yy * yy
       const su = startU[i]!
       const sv = startV[i]!
-      a11[i] = m11
+      const neighbours = 2 * smooth[i]! + smooth[i % width > 0 ? i - 1 : i]! + smooth[i >= width ? i - width : i]!
       a12[i] = m12
-      a22[i] = m22
+      n1[i] = 1 / (m11 + neighbours)
+      n2[i] = 1 / (m22 + neighbours)
       b1[i] = m11 * su + m12 * sv - (wb * x * t + wx * xx * xt + wy * xy * yt)
       b2[i] = m12 * su + m22 * sv - (wb * y * t + wx * xy * xt + wy * yy * yt)
     }
-    smoothnessWeights(u, v, width, height, smooth)
-    for (let sweep = 0; sweep < sweeps; sweep++) relax(u, v, width, height, a11, a12, a22, b1, b2, smooth)
+    for (let sweep = 0; sweep < sweeps; sweep++) relax(u, v, width, height, a12, b1, b2, n1, n2, smooth)
   }
 }
 
-/** One over-relaxed sweep: each pixel solves its two equations given its four neighbours. */
+/**
+ * One over-relaxed sweep: each pixel solves its two equations given its four neighbours. Beyond the border lies the pixel itself, which is no force on it.
+ *
+ * @param n1, n2 one over the diagonals of both equations
+ */
 function relax(
   u: Float32Array, v: Float32Array, width: number, height: number,
-  a11: Float32Array, a12: Float32Array, a22: Float32Array, b1: Float32Array, b2: Float32Array, smooth: Float32Array,
+  a12: Float32Array, b1: Float32Array, b2: Float32Array, n1: Float32Array, n2: Float32Array, smooth: Float32Array,
 ): void {
   for (let y = 0; y < height; y++) {
-    for (let x = 0; x < width; x++) {
-      const i = y * width + x
-      let [total, su, sv] = [1e-9, 0, 0]
+    const start = y * width
+    const up = y > 0 ? -width : 0
+    const down = y < height - 1 ? width : 0
+    // The left neighbour's new values are kept at hand: the sweep waits for them at every pixel.
+    let leftU = u[start]!
+    let leftV = v[start]!
+    let leftWeight = smooth[start]!
+    for (let i = start; i < start + width; i++) {
+      const right = i < start + width - 1 ? i + 1 : i
       const own = smooth[i]!
-      if (x > 0) {
-        const w = smooth[i - 1]!
-        total += w
-        su += w * u[i - 1]!
-        sv += w * v[i - 1]!
-      }
-      if (y > 0) {
-        const w = smooth[i - width]!
-        total += w
-        su += w * u[i - width]!
-        sv += w * v[i - width]!
-      }
-      if (x < width - 1) {
-        total += own
-        su += own * u[i + 1]!
-        sv += own * v[i + 1]!
-      }
-      if (y < height - 1) {
-        total += own
-        su += own * u[i + width]!
-        sv += own * v[i + width]!
-      }
-      const newU = (b1[i]! + su - a12[i]! * v[i]!) / (a11[i]! + total)
-      u[i] = u[i]! + RELAXATION * (newU - u[i]!)
-      const newV = (b2[i]! + sv - a12[i]! * u[i]) / (a22[i]! + total)
-      v[i] = v[i]! + RELAXATION * (newV - v[i]!)
+      const above = smooth[i + up]!
+      const oldU = u[i]!
+      const oldV = v[i]!
+      const m = a12[i]!
+      const su = b1[i]! + above * u[i + up]! + own * (u[right]! + u[i + down]!) - m * oldV
+      const sv = b2[i]! + above * v[i + up]! + own * (v[right]! + v[i + down]!)
+      leftU = oldU + RELAXATION * ((su + leftWeight * leftU) * n1[i]! - oldU)
+      leftV = oldV + RELAXATION * ((sv + leftWeight * leftV - m * leftU) * n2[i]! - oldV)
+      u[i] = leftU
+      v[i] = leftV
+      leftWeight = own
     }
   }
 }

@@ -64,7 +64,11 @@ function createPatchSearch(from: GreyPlane, to: GreyPlane) {
   const ty = new Float32Array(AREA)
   const found = new Float32Array(AREA)
   const best = { u: 0, v: 0, error: Infinity }
-  let [x0, y0, i11, i12, i22] = [0, 0, 0, 0, 0]
+  let x0 = 0
+  let y0 = 0
+  let i11 = 0
+  let i12 = 0
+  let i22 = 0
 
   const errorAt = (u: number, v: number): number => {
     fetch(x0 + u, y0 + v, found)
@@ -86,9 +90,14 @@ function createPatchSearch(from: GreyPlane, to: GreyPlane) {
   return {
     best,
     at(x: number, y: number): void {
-      [x0, y0] = [x, y]
+      x0 = x
+      y0 = y
       best.error = Infinity
-      let [sx, sy, h11, h12, h22] = [0, 0, 0, 0, 0]
+      let sx = 0
+      let sy = 0
+      let h11 = 0
+      let h12 = 0
+      let h22 = 0
       for (let k = 0; k < AREA; k++) {
         const i = (y + (k >> 3)) * width + x + (k & 7)
         const a = gx[i]!
@@ -116,13 +125,18 @@ function createPatchSearch(from: GreyPlane, to: GreyPlane) {
     },
     propose(u: number, v: number): void {
       const error = errorAt(u, v)
-      if (error < best.error) [best.u, best.v, best.error] = [u, v, error]
+      if (!(error < best.error)) return
+      best.u = u
+      best.v = v
+      best.error = error
     },
     descend(): void {
-      const [startU, startV] = [best.u, best.v]
+      const startU = best.u
+      const startV = best.v
       for (let step = 0; step < STEPS; step++) {
         errorAt(best.u, best.v)
-        let [p, q] = [0, 0]
+        let p = 0
+        let q = 0
         for (let k = 0; k < AREA; k++) {
           p += tx[k]! * found[k]!
           q += ty[k]! * found[k]!
@@ -135,7 +149,9 @@ function createPatchSearch(from: GreyPlane, to: GreyPlane) {
         if (Math.abs(u - startU) > PATCH || Math.abs(v - startV) > PATCH) break
         const error = errorAt(u, v)
         if (!(error < best.error)) break
-        ;[best.u, best.v, best.error] = [u, v, error]
+        best.u = u
+        best.v = v
+        best.error = error
         if (du * du + dv * dv < 1e-4) break
       }
     },
@@ -158,7 +174,10 @@ function paddedFetch({ width, height, data }: GreyPlane) {
     const row = py | 0
     const fx = px - column
     const fy = py - row
-    const [w00, w10, w01, w11] = [(1 - fx) * (1 - fy), fx * (1 - fy), (1 - fx) * fy, fx * fy]
+    const w00 = (1 - fx) * (1 - fy)
+    const w10 = fx * (1 - fy)
+    const w01 = (1 - fx) * fy
+    const w11 = fx * fy
     for (let r = 0, k = 0; r < PATCH; r++) {
       let i = (row + r) * w + column
       for (let c = 0; c < PATCH; c++, k++, i++) {
@@ -183,7 +202,8 @@ function mixPatches(
     for (let column = 0; column < columns; column++) {
       const u = patchU[row * columns + column]!
       const v = patchV[row * columns + column]!
-      const [x, y] = [left(column), top(row)]
+      const x = left(column)
+      const y = top(row)
       fetch(x + u, y + v, found)
       for (let k = 0; k < AREA; k++) {
         const i = (y + (k >> 3)) * width + x + (k & 7)

@@ -1,4 +1,4 @@
-import type { ClipFrames } from '../media/clipFrames.js'
+import type { ClipFrames } from '../../media/clipFrames.js'
 
 /** A picture of one channel: `height * width` values in [0, 255]. */
 export interface GreyPlane {

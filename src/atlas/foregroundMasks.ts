@@ -1,0 +1,158 @@
+import { Text2LiveError } from '../errors.js'
+import { type ClipFrames, frameImage } from '../media/clipFrames.js'
+import { crop } from '../media/crop.js'
+import { guidedFilter } from '../media/guided.js'
+import type { FloatImage } from '../media/image.js'
+import type { ClipFlow } from './clipFlow.js'
+import { createClipGraph } from './segmentation/clipGraph.js'
+import { findAlike } from './segmentation/consensus.js'
+import { frameMeans, movingEvidence, pointEvidence, relevancyEvidence } from './segmentation/hintEvidence.js'
+import { type ClipScene, carryLabels, labelClip, settleLabels, sharpened } from './segmentation/labelling.js'
+import { nodeMotion } from './segmentation/nodeMotion.js'
+
+/** How the foreground is named. Frames count from 0; frames that the clip lacks are passed over. */
+export type ForegroundHint =
+  /** Masks of some frames, of the frames' size, 1 channel in [0, 1]. */
+  | { readonly kind: 'masks'; readonly masks: ReadonlyMap<number, FloatImage> }
+  /** A place on the object, px. */
+  | { readonly kind: 'point'; readonly x: number; readonly y: number; readonly frame: number }
+  /** Where the guidance finds the object in some frames: 1 channel, any size, the higher the likelier. */
+  | { readonly kind: 'relevancy'; readonly maps: ReadonlyMap<number, FloatImage> }
+  /** What moves against the background. */
+  | { readonly kind: 'motion' }
+
+/** Something to tell: masks that are empty count as not given; frames in which the object is not seen have masks of zeros. */
+export interface ForegroundNotice {
+  readonly kind: 'empty-masks' | 'carried' | 'unseen'
+  readonly frames: readonly number[]
+}
+
+export interface ForegroundMasksOptions {
+  readonly frames: ClipFrames
+  readonly flow: ClipFlow
+  readonly hint: ForegroundHint
+  readonly signal?: AbortSignal | undefined
+  /** Parts of the work done, of all. */
+  readonly onProgress?: ((done: number, total: number) => void) | undefined
+  readonly onNotice?: ((notice: ForegroundNotice) => void) | undefined
+}
+
+/** Rounds in which all frames agree with each other at the end. */
+const SETTLING = 4
+/** Window and squared contrast of the guided filter that takes a mask from the regions to the edges of the picture; the window is a share of the longer side. */
+const EDGE_RADIUS = 1 / 64
+const EDGE_EPSILON = 1e-4
+
+/**
+ * A mask of the foreground in every frame from a hint. Frames are cut into superpixels; labels spread over these by random walks, by what looks alike along the flow in
+ * frames up to 16 away (so that something hidden for a moment is found again), and by the speed against the background; a guided filter takes them to the edges.
+ * Given masks are returned as they are.
+ *
+ * @returns one channel in [0, 1] for each frame; all zeros where the object is not seen
+ * @throws Text2LiveError MASK_INVALID (size, all empty), POINT_INVALID (outside the picture or clip), OBJECT_NOT_FOUND (nothing moves or answers), the signal's reason
+ */
+export async function foregroundMasks({ frames, flow, hint, signal, onProgress, onNotice }: ForegroundMasksOptions): Promise<FloatImage[]> {
+  const total = frames.pixels.length
+  checkHint(hint, frames)
+  const given = hint.kind === 'masks' ? usableMasks(hint.masks, frames, onNotice) : new Map<number, FloatImage>()
+  if (given.size === total) return frames.pixels.map((_, t) => given.get(t)!)
+
+  let done = 0
+  const parts = 4 * total
+  const breathe = async () => {
+    await new Promise((resolve) => setTimeout(resolve, 0))
+    signal?.throwIfAborted()
+    onProgress?.(Math.min(done++, parts), parts)
+  }
+  const graph = await createClipGraph(frames, flow, breathe)
+  const scene: ClipScene = { graph, alike: await findAlike(graph, flow, breathe), motion: await nodeMotion(graph, flow, breathe) }
+  const labels = await labelScene(scene, hint, given, breathe)
+  const area = labels.reduce((sum, x, i) => sum + (x > 0.5 ? graph.area[i]! : 0), 0)
+  if (area === 0) {
+    throw new Text2LiveError('OBJECT_NOT_FOUND', 'No object was found in any frame of the clip. Give a mask of one frame with --object, or a point on the object with --point x,y.')
+  }
+  const masks: FloatImage[] = []
+  for (let t = 0; t < total; t++) {
+    await breathe()
+    const { labels: regions } = graph.frames[t]!
+    masks.push(given.get(t) ?? drawnToEdges(frames, t, Float32Array.from(regions, (region) => labels[graph.first[t]! + region]!)))
+  }
+  const unseen = masks.flatMap(({ data }, t) => (data.some((x) => x > 0.5) ? [] : [t]))
+  if (unseen.length > 0) onNotice?.({ kind: 'unseen', frames: unseen })
+  onProgress?.(parts, parts)
+  return masks
+}
+
+async function labelScene(scene: ClipScene, hint: ForegroundHint, given: ReadonlyMap<number, FloatImage>, breathe: () => Promise<void>): Promise<Float32Array> {
+  const { graph } = scene
+  if (hint.kind === 'masks') {
+    const labels = new Float32Array(graph.count)
+    for (const [t, { data }] of given) labels.set(frameMeans(graph, t, data), graph.first[t])
+    const fixed = new Set(given.keys())
+    await carryLabels(scene, labels, fixed, breathe)
+    return await settleLabels(scene, labels, fixed, SETTLING, breathe)
+  }
+  const { prior, start, counts } = hint.kind === 'motion' ? movingEvidence(scene)
+    : hint.kind === 'point' ? pointEvidence(scene, hint)
+      : relevancyEvidence(scene, clipMaps(hint.maps, graph.frames.length))
+  return await settleLabels(scene, await labelClip(scene, prior, start, counts, breathe), new Set(), SETTLING, breathe)
+}
+
+const clipMaps = (maps: ReadonlyMap<number, FloatImage>, frames: number) => new Map([...maps].filter(([t]) => t >= 0 && t < frames))
+
+/** The mask follows the edges of the picture, within a window around its regions; values below and above 1/2 go towards 0 and 1. */
+function drawnToEdges(frames: ClipFrames, t: number, data: Float32Array): FloatImage {
+  const { width, height } = frames
+  const mask: FloatImage = { width, height, channels: 1, data }
+  const radius = Math.max(2, Math.round(EDGE_RADIUS * Math.max(width, height)))
+  let [left, right, top, bottom] = [width, -1, height, -1]
+  data.forEach((x, i) => {
+    if (x < 0.05) return
+    left = Math.min(left, i % width)
+    right = Math.max(right, i % width)
+    top = Math.min(top, Math.floor(i / width))
+    bottom = Math.max(bottom, Math.floor(i / width))
+  })
+  const result = new Float32Array(width * height)
+  if (right < 0) return { ...mask, data: result }
+  ;[left, top] = [Math.max(0, left - 2 * radius), Math.max(0, top - 2 * radius)]
+  const [w, h] = [Math.min(width, right + 2 * radius + 1) - left, Math.min(height, bottom + 2 * radius + 1) - top]
+  const part = guidedFilter(crop(frameImage(frames, t), left, top, w, h), crop(mask, left, top, w, h), radius, EDGE_EPSILON)
+  part.data.forEach((x, k) => { result[(top + Math.floor(k / w)) * width + left + (k % w)] = sharpened(Math.min(Math.max(x, 0), 1)) })
+  return { ...mask, data: result }
+}
+
+function checkHint(hint: ForegroundHint, { width, height, pixels }: ClipFrames): void {
+  if (hint.kind === 'point') {
+    const { x, y, frame } = hint
+    if (x >= 0 && y >= 0 && x < width && y < height && Number.isInteger(frame) && frame >= 0 && frame < pixels.length) return
+    throw new Text2LiveError('POINT_INVALID',
+      `The point on the object must lie in the picture, x in [0, ${width}) and y in [0, ${height}), of a frame from 0 to ${pixels.length - 1}; `
+      + `got x ${x}, y ${y}, frame ${frame}. Coordinates are in pixels of the clip at its working size.`)
+  }
+  if (hint.kind === 'relevancy' && clipMaps(hint.maps, pixels.length).size === 0) {
+    throw new Text2LiveError('OBJECT_NOT_FOUND', 'A relevancy map of at least one frame was expected, got none.')
+  }
+}
+
+/** The masks of frames of the clip that show something. */
+function usableMasks(masks: ReadonlyMap<number, FloatImage>, { width, height, pixels }: ClipFrames, onNotice: ForegroundMasksOptions['onNotice']): Map<number, FloatImage> {
+  const present = [...masks].filter(([t]) => t >= 0 && t < pixels.length).sort(([a], [b]) => a - b)
+  for (const [t, mask] of present) {
+    if (mask.width === width && mask.height === height && mask.channels === 1) continue
+    throw new Text2LiveError('MASK_INVALID',
+      `The mask of frame ${t} must have one channel and the size of the frames, ${width}x${height}; it has ${mask.channels} and ${mask.width}x${mask.height}. `
+      + 'Export it at the size of the clip.')
+  }
+  const empty = present.filter(([, { data }]) => !data.some((x) => x > 0.5)).map(([t]) => t)
+  const usable = new Map(present.filter(([t]) => !empty.includes(t)))
+  if (usable.size === 0) {
+    throw new Text2LiveError('MASK_INVALID', present.length === 0
+      ? `No mask belongs to a frame of the clip (0 to ${pixels.length - 1}). Name the files of the masks as those of the frames, or give the mask of one frame.`
+      : `The ${present.length === 1 ? `mask of frame ${present[0]![0]} is` : `masks of all ${present.length} frames given are`} empty: no value is above 1/2. Paint the object white on black.`)
+  }
+  if (empty.length > 0) onNotice?.({ kind: 'empty-masks', frames: empty })
+  const carried = pixels.flatMap((_, t) => (usable.has(t) ? [] : [t]))
+  if (carried.length > 0) onNotice?.({ kind: 'carried', frames: carried })
+  return usable
+}
