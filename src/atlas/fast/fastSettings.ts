@@ -31,9 +31,10 @@ const weights: MappingLossWeights = { reconstruction: 5000, gradient: 1000, rigi
 export const fastSettings = {
   textureScale: 1,
   stages: [
-    { spacing: 32, pixel: 2, sweeps: 2, steps: 12, learningRate: [0.3, 0.2], opacity: false },
-    { spacing: 16, pixel: 2, sweeps: 2, steps: 12, learningRate: [0.2, 0.1], opacity: false },
-    { spacing: 16, pixel: 1, sweeps: 1, steps: 8, learningRate: [0.1, 0.05], opacity: true },
+    { spacing: 32, pixel: 2, sweeps: 2, steps: 12, learningRate: [0.4, 0.3], opacity: false },
+    { spacing: 16, pixel: 2, sweeps: 3, steps: 12, learningRate: [0.3, 0.2], opacity: false },
+    { spacing: 8, pixel: 2, sweeps: 4, steps: 12, learningRate: [0.2, 0.1], opacity: false },
+    { spacing: 8, pixel: 1, sweeps: 1, steps: 6, learningRate: [0.08, 0.08], opacity: true },
   ],
   weights: { foreground: weights, background: weights },
   textureSteps: [3, 8],

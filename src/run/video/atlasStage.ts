@@ -3,6 +3,9 @@ import { basename, dirname, join } from 'node:path'
 import type { ClipFlow } from '../../atlas/clipFlow.js'
 import { fitFastAtlas, type FastAtlasProgress } from '../../atlas/fast/fitFastAtlas.js'
 import type { LayeredAtlas } from '../../atlas/layeredAtlas.js'
+import { fitNeuralAtlas } from '../../atlas/neural/fitNeuralAtlas.js'
+import { NeuralAtlas } from '../../atlas/neural/neuralAtlas.js'
+import { publishedNeuralSettings } from '../../atlas/neural/neuralSettings.js'
 import { openPublishedAtlas } from '../../atlas/neural/openPublishedAtlas.js'
 import { createNodeRuntime } from '../../engine/node/createNodeRuntime.js'
 import type { Device, Runtime } from '../../engine/runtime.js'
@@ -11,7 +14,7 @@ import type { FloatImage } from '../../media/image.js'
 import { folderSource } from '../../models/node/folderSource.js'
 import type { VideoSettings } from '../../options/videoOptions.js'
 import { assertAtlasFits, readAtlasFile, writeAtlasFile, type FittedAtlas } from './atlasFile.js'
-import { readStageCheckpoint, writeStageCheckpoint } from './stageCheckpoint.js'
+import { readStageCheckpoint, writeStageCheckpoint, type StageCheckpoint } from './stageCheckpoint.js'
 import { checkpointFiles, videoFiles } from './videoFiles.js'
 import type { StageTools } from './videoSession.js'
 
@@ -36,25 +39,36 @@ export async function readFittedAtlas({ settings, input, folder }: Pick<StageToo
  */
 export async function fitAtlas(tools: StageTools, flow: ClipFlow, masks: readonly FloatImage[]): Promise<LayeredAtlas> {
   const { settings, input, folder, fingerprint, signal, emit, report } = tools
-  if (settings.atlas !== 'fast') throw new Text2LiveError('OPTION_INVALID', `--atlas ${settings.atlas} cannot be fitted yet; use fast.`)
   const path = join(folder.file(videoFiles.checkpoints), checkpointFiles.atlas)
   const saved = await readStageCheckpoint(path, 'atlas', fingerprint)
-  const state = saved === null ? null : { sweep: Number(saved.texts['sweep']), tensors: saved.tensors }
+  const tensors = saved?.tensors
+  const step = Number(saved?.texts['step'])
+  const save = async (reached: number, state: StageCheckpoint['tensors']): Promise<void> => {
+    const bytes = await writeStageCheckpoint(path, 'atlas', fingerprint, { tensors: state, texts: { step: String(reached) } })
+    emit({ type: 'checkpoint', stage: 'atlas', step: reached, path, bytes })
+  }
+  const common = { frames: input.frames, flow, masks, runtime: atlasRuntime(settings), signal }
+  if (settings.atlas === 'neural') {
+    const neural = { ...publishedNeuralSettings, iterations: settings.atlasIterations, resolution: settings.atlasSize, behaviour: settings.atlasSampling }
+    return await keep(tools, await fitNeuralAtlas({
+      ...common, settings: neural, seed: settings.seed, ...(tensors === undefined ? {} : { state: { step, tensors } }),
+      onProgress: ({ stage, done, total, losses }) => report(done + (stage === 'fit' ? pretrainingOf(tools) : 0), total + (stage === 'fit' ? pretrainingOf(tools) : neural.iterations), losses),
+      onCheckpoint: (state) => save(state.step, state.tensors),
+    }))
+  }
   let detail: Readonly<Record<string, number>> | undefined
-  const atlas = await fitFastAtlas({
-    frames: input.frames, flow, masks, runtime: atlasRuntime(settings), signal, ...(state === null ? {} : { state }),
+  return await keep(tools, await fitFastAtlas({
+    ...common, ...(tensors === undefined ? {} : { state: { sweep: step, tensors } }),
     onProgress: (progress) => {
       if (progress.type === 'sweep') detail = { psnr: progress.psnr }
       const at = sweepsDone(progress)
       if (at !== null) report(at.done, at.total, detail)
     },
-    async onCheckpoint({ sweep, tensors }) {
-      const bytes = await writeStageCheckpoint(path, 'atlas', fingerprint, { tensors, texts: { sweep: String(sweep) } })
-      emit({ type: 'checkpoint', stage: 'atlas', step: sweep, path, bytes })
-    },
-  })
-  return await keep(tools, atlas)
+    onCheckpoint: (state) => save(state.sweep, state.tensors),
+  }))
 }
+
+const pretrainingOf = ({ input }: StageTools): number => publishedNeuralSettings.pretraining * input.frames.pixels.length
 
 /** Frames visited, of all sweeps. */
 function sweepsDone(progress: FastAtlasProgress): { done: number; total: number } | null {
@@ -76,8 +90,10 @@ export async function takeAtlas(tools: StageTools, opened: OpenedAtlas | null): 
   return await keep(tools, atlas)
 }
 
-async function keep({ input, folder, emit }: StageTools, atlas: FittedAtlas): Promise<LayeredAtlas> {
+async function keep({ input, folder, signal, emit }: StageTools, atlas: FittedAtlas): Promise<LayeredAtlas> {
   const path = folder.file(videoFiles.atlas)
+  // Its boxes are saved with it, so that no later stage has to map the whole clip for them.
+  if (atlas instanceof NeuralAtlas) await atlas.prepare({ signal })
   emit({ type: 'checkpoint', stage: 'atlas', path, bytes: await writeAtlasFile(path, atlas, input.clipDigest) })
   return atlas
 }

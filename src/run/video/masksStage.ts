@@ -1,6 +1,7 @@
 import { mkdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { ClipFlow } from '../../atlas/clipFlow.js'
+import { foregroundMasks, type ForegroundHint, type ForegroundNotice } from '../../atlas/foregroundMasks.js'
 import { createNodeRuntime } from '../../engine/node/createNodeRuntime.js'
 import { Text2LiveError } from '../../errors.js'
 import type { FloatImage } from '../../media/image.js'
@@ -10,7 +11,6 @@ import { dequantise, pixelImage, quantise } from '../../media/quantise.js'
 import { openGuidance } from '../buildTrainer.js'
 import { writing } from '../fileErrors.js'
 import { clipRelevancy } from './clipRelevancy.js'
-import { propagatedMasks, type ForegroundHint } from './propagatedMasks.js'
 import { readStageCheckpoint, writeStageCheckpoint } from './stageCheckpoint.js'
 import { checkpointFiles, videoFiles } from './videoFiles.js'
 import type { StageTools } from './videoSession.js'
@@ -21,14 +21,15 @@ import type { StageTools } from './videoSession.js'
  * @throws MASK_*, GUIDANCE_*, INTERRUPTED, DISK_FULL, CHECKPOINT_*
  */
 export async function masksStage(tools: StageTools, flow: ClipFlow): Promise<FloatImage[]> {
-  const { input, folder, fingerprint, emit } = tools
+  const { input, folder, fingerprint, signal, emit, report } = tools
   const { frames } = input
   const { width, height, pixels } = frames
   const path = join(folder.file(videoFiles.checkpoints), checkpointFiles.masks)
   const saved = await readStageCheckpoint(path, 'masks', fingerprint)
   if (saved !== null) return unpack(saved.tensors.get('masks')?.bytes ?? new Uint8Array(), width, height, pixels.length, path)
   const hint = await findHint(tools)
-  const found = propagatedMasks(frames, flow, hint)
+  const onNotice = ({ kind, frames: which }: ForegroundNotice): void => emit({ type: 'note', message: `${notices[kind]}: ${frameList(which)}` })
+  const found = await foregroundMasks({ frames, flow, hint, signal, onProgress: report, onNotice })
   const bytes = new Uint8Array(pixels.length * height * width)
   for (const [t, mask] of found.entries()) bytes.set(quantise(mask, 8).data, t * height * width)
   const masks = unpack(bytes, width, height, pixels.length, path)
@@ -36,6 +37,21 @@ export async function masksStage(tools: StageTools, flow: ClipFlow): Promise<Flo
   const tensors = new Map([['masks', { dtype: 'U8', shape: [pixels.length, height, width], bytes }] as const])
   emit({ type: 'checkpoint', stage: 'masks', path, bytes: await writeStageCheckpoint(path, 'masks', fingerprint, { tensors, texts: {} }) })
   return masks
+}
+
+const notices: Readonly<Record<ForegroundNotice['kind'], string>> = {
+  'empty-masks': 'empty masks count as not given, for frames', carried: 'the mask of the object was carried to frames', unseen: 'the object is not seen in frames',
+}
+
+/** "3, 7 to 9" */
+function frameList(frames: readonly number[]): string {
+  const runs: [number, number][] = []
+  for (const t of frames) {
+    const last = runs.at(-1)
+    if (last !== undefined && last[1] === t - 1) last[1] = t
+    else runs.push([t, t])
+  }
+  return runs.map(([from, to]) => (from === to ? String(from) : `${from} to ${to}`)).join(', ')
 }
 
 async function findHint({ settings, input, signal, emit, report }: StageTools): Promise<ForegroundHint> {

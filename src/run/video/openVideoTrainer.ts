@@ -1,8 +1,11 @@
+import type { LayerName } from '../../atlas/layeredAtlas.js'
 import { createNodeRuntime } from '../../engine/node/createNodeRuntime.js'
+import type { Runtime } from '../../engine/runtime.js'
+import { embedRegion, embedTexts } from '../../method/textTargets.js'
 import { layerTexts } from '../../method/video/layerTexts.js'
 import { createVideoTrainer, type VideoTrainer, type VideoTrainerOptions } from '../../method/video/videoTrainer.js'
 import { openGuidance } from '../buildTrainer.js'
-import { chooseDevice } from '../probeDevice.js'
+import type { VideoSettings } from '../../options/videoOptions.js'
 import type { TrainerNotice } from '../trainerContract.js'
 
 /** What the trainer of one layer needs besides a runtime and a guidance model. */
@@ -14,10 +17,23 @@ export type VideoTrainerInput = Pick<VideoTrainerOptions, 'settings' | 'atlas' |
  */
 export type OpenVideoTrainer = (input: VideoTrainerInput, notice: (notice: TrainerNotice) => void, signal: AbortSignal) => Promise<VideoTrainer>
 
+/** @throws PROMPT_TOO_LONG, GUIDANCE_*, MODEL_*, DOWNLOAD_FAILED, DEVICE_UNAVAILABLE; INTERRUPTED */
+export type CheckTexts = (settings: VideoSettings, layers: readonly LayerName[], notice: (notice: TrainerNotice) => void, signal: AbortSignal) => Promise<void>
+
+export const checkTexts: CheckTexts = async (settings, layers, notice, signal) => {
+  for (const model of await openGuidance(settings, runtimeOf(settings), notice, signal)) {
+    for (const layer of layers) await embedTexts(model, layerTexts(settings, layer), settings.truncate)
+    if (layers.length === 0 && settings.region.length > 0) await embedRegion(model, settings.region, settings.truncate)
+  }
+}
+
+/** The device is one that was chosen already. */
+const runtimeOf = ({ device, threads }: VideoSettings): Runtime => createNodeRuntime({ device: device === 'auto' ? 'cpu' : device, ...(threads > 0 ? { threads } : {}) })
+
 /** The real one: the engine on the device of the settings, the guidance models, the method. */
 export const openVideoTrainer: OpenVideoTrainer = async (input, notice, signal) => {
   const { settings, layer } = input
-  const runtime = createNodeRuntime({ device: await chooseDevice(settings.device), ...(settings.threads > 0 ? { threads: settings.threads } : {}) })
+  const runtime = runtimeOf(settings)
   const guidance = await openGuidance(settings, runtime, notice, signal)
   return await createVideoTrainer({ runtime, guidance, texts: layerTexts(settings, layer), ...input, notice })
 }

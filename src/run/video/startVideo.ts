@@ -1,3 +1,5 @@
+import { existsSync } from 'node:fs'
+import { rm } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import { Text2LiveError } from '../../errors.js'
 import { validateLayer } from '../../options/resolveSettings.js'
@@ -47,15 +49,23 @@ export async function startVideo(options: GivenVideoOptions, goal: VideoPlan['go
   const device = await chooseDevice(settings.device)
   if (device !== settings.device) emit({ type: 'note', message: `device: ${device}, the fastest that works here` })
 
-  const opened = isFit(settings.atlas) ? null : await openAtlas(settings, input.frames, atlasRuntime({ ...settings, device }))
+  const resolved = { ...settings, device }
+  await environment.checkTexts(resolved, goal === 'edit' ? editedLayers(settings) : [], emit, environment.signal)
+  const opened = isFit(settings.atlas) ? null : await openAtlas(settings, input.frames, atlasRuntime(resolved))
   const copied = await copiedInput({
-    ...settings, device, guidance: settings.guidance.map(portableGuidance), atlas: isFit(settings.atlas) ? settings.atlas : resolve(settings.atlas),
+    ...resolved, guidance: settings.guidance.map(portableGuidance), atlas: isFit(settings.atlas) ? settings.atlas : resolve(settings.atlas),
   }, input)
   const contents = { ...copied.contents, [videoFiles.config]: writeTableConfig(videoTable, copied.settings) }
   environment.signal.throwIfAborted()
+  const isNew = out === null || !existsSync(out)
   const folder = await makeRunFolder(out, input.path.replace(/[/\\]+$/, ''), force, contents)
   try {
     return await runVideo({ settings: copied.settings, input: { ...input, path: folder.file(copied.settings.clip!) }, folder, goal, early, opened, ...environment }, emitOutside)
+  } catch (error) {
+    // An object that cannot be found, for instance, is bad input too: nothing is left of a run that cannot go on.
+    const isInput = error instanceof Text2LiveError && error.exitStatus === 2 && !existsSync(folder.file(videoFiles.atlas))
+    if (isNew && isInput) await rm(folder.path, { recursive: true, force: true })
+    throw error
   } finally {
     folder.release()
   }

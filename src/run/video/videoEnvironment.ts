@@ -1,8 +1,10 @@
-import type { OpenVideoTrainer } from './openVideoTrainer.js'
+import type { CheckTexts, OpenVideoTrainer } from './openVideoTrainer.js'
 
 /** What a run over a clip needs from outside. */
 export interface VideoEnvironment {
   /** Aborts with an INTERRUPTED error as its reason. */
   readonly signal: AbortSignal
   readonly openTrainer: OpenVideoTrainer
+  /** Loads the guidance and reads the texts with it, so that what is wrong with them is said before the work begins. */
+  readonly checkTexts: CheckTexts
 }

@@ -2,7 +2,7 @@
 import { parentPort, workerData } from 'node:worker_threads'
 import { Text2LiveError } from '../../errors.js'
 import { interrupted } from '../interrupted.js'
-import { openVideoTrainer } from './openVideoTrainer.js'
+import { checkTexts, openVideoTrainer } from './openVideoTrainer.js'
 import { runVideoJob, type VideoJob } from './videoJob.js'
 import type { VideoWorkerReply } from './workerProtocol.js'
 
@@ -12,7 +12,7 @@ const stop = new AbortController()
 const post = (reply: VideoWorkerReply): void => port.postMessage(reply)
 
 port.on('message', () => stop.abort(interrupted()))
-runVideoJob(workerData as VideoJob, { signal: stop.signal, openTrainer: openVideoTrainer }, (event) => post({ event })).then(
+runVideoJob(workerData as VideoJob, { signal: stop.signal, openTrainer: openVideoTrainer, checkTexts }, (event) => post({ event })).then(
   (result) => post({ result }),
   (error: unknown) => {
     const { message, stack = '' } = error instanceof Error ? error : new Error(String(error))
