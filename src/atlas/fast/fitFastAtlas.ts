@@ -90,8 +90,9 @@ export async function fitFastAtlas({ frames, flow, masks, settings = fastSetting
       for (const layer of layerNames) {
         if (lattices[layer][0]!.spacing > stage.spacing) lattices[layer] = lattices[layer].map((lattice) => refineLattice(lattice, frames))
       }
-      const clip = scaleClip(frames, opacity, stage.pixel)
-      let textures = emptyTextures(clip, lattices, settings.textureScale / stage.pixel, MOVING_MARGIN)
+      const pixel = Math.max(1, Math.min(stage.pixel, Math.floor(Math.min(frames.width, frames.height) / LEAST_SIDE)))
+      const clip = scaleClip(frames, opacity, pixel)
+      let textures = emptyTextures(clip, lattices, settings.textureScale / pixel, MOVING_MARGIN)
       let error = 0
       for (let i = 0; i < settings.textureSteps[0]; i++) ({ textures, error } = await improveTextures(clip, lattices, textures, pause))
       const sums = await fitMappings(clip, stage, k, textures)
@@ -143,6 +144,9 @@ export async function fitFastAtlas({ frames, flow, masks, settings = fastSetting
     width: frames.width, height: frames.height, lattices, opacity, images: { foreground: atlasImage(textures.foreground), background: atlasImage(textures.background) },
   })
 }
+
+/** Frames are not made smaller than this for the coarse stages, px of the short side. */
+const LEAST_SIDE = 100
 
 /** How flow becomes first mappings: places every 4 px, one outlier px counts half. */
 const CHAIN = { bending: 0.05, robustRounds: 2, robustScale: 1, stride: 4 } as const

@@ -53,7 +53,7 @@ function guard({ data, valid }: Flow, mask: FloatImage, [dx, dy]: Shift): Flow {
   return { data, valid: kept }
 }
 
-/** The median of the object's valid flow, or another shift that explains clearly more: every second px first, then every px around the best. */
+/** The median of the object's valid flow, or another shift that explains clearly more: every second px first, then from px to px downhill. */
 function objectShift(frames: ClipFrames, masks: readonly FloatImage[], from: number, to: number, flow: Flow): Shift {
   const { width, height } = frames
   const [here, there] = [frames.pixels[from]!, frames.pixels[to]!]
@@ -89,6 +89,9 @@ function objectShift(frames: ClipFrames, masks: readonly FloatImage[], from: num
     }
   }
   search([0, 0], REACH, 2)
-  search(best, 1, 1)
+  for (let before: Shift | null = null; before !== best;) {
+    before = best
+    search(best, 1, 1)
+  }
   return best
 }

@@ -18,7 +18,7 @@ const RELEVANCY = 0.1
 /** The same of a node that holds still or moves fast. */
 const MOTION = 0.1
 /** Slope of the step between still and moving. */
-const STEEPNESS = 6
+const STEEPNESS = 8
 /** What moves has at least this mean speed against the background, in thousandths of the longer side a frame: about the error of the flow. */
 const LEAST_SPEED = 1
 /** Share of the longer side around a point that surely belongs to what is meant. */
@@ -53,13 +53,13 @@ export function relevancyEvidence({ graph }: ClipScene, maps: ReadonlyMap<number
 
 /** From what moves against the background, over the whole clip. */
 export function movingEvidence({ graph, motion }: ClipScene): HintEvidence {
-  const { threshold, moving } = movingThreshold(motion, graph.area)
-  if (!(moving >= LEAST_SPEED)) {
+  const { threshold, fastest } = movingThreshold(motion, graph)
+  if (!(fastest >= LEAST_SPEED)) {
     throw new Text2LiveError('OBJECT_NOT_FOUND',
       `No moving object found: nothing in the clip moves against the background by more than ${LEAST_SPEED / 1000} of its longer side a frame. `
       + 'Give a mask of one frame with --object, a point on the object with --point x,y, or its name with --region.')
   }
-  const value = motion.residual.map((speed) => 1 / (1 + (threshold / Math.max(speed, 1e-3)) ** STEEPNESS))
+  const value = motion.speed.map((speed) => 1 / (1 + (threshold / Math.max(speed, 1e-3)) ** STEEPNESS))
   const prior = { value, strength: motion.share.map((share) => MOTION * share) }
   return { prior, start: randomWalker(graph, [prior]), counts: new Float32Array(graph.count).fill(1) }
 }
@@ -72,14 +72,14 @@ export function pointEvidence({ graph, motion }: ClipScene, { x, y, frame }: { x
   const radius = POINT_RADIUS * Math.max(width, height)
   const value = new Float32Array(count)
   const strength = new Float32Array(count)
-  const moves = motion.residual[own]! > LEAST_SPEED
+  const moves = motion.speed[own]! > LEAST_SPEED
   const reach = Math.max(width, height)
   for (let i = from; i < to; i++) {
     const distance = Math.hypot(centre[i]! - x, centre[count + i]! - y)
     const seed = i === own || distance < radius
     const colours = Math.hypot(...[0, 1, 2].map((c) => colour[c * count + i]! - colour[c * count + own]!))
     const looks = Math.exp(-((colours / POINT_COLOUR) ** 2)) * Math.exp(-((4 * distance / reach) ** 2))
-    const speed = Math.exp(-(((motion.residual[i]! - motion.residual[own]!) / (POINT_SPEED + motion.residual[own]! / 4)) ** 2))
+    const speed = Math.exp(-(((motion.speed[i]! - motion.speed[own]!) / (POINT_SPEED + motion.speed[own]! / 4)) ** 2))
     const rim = Math.min(centre[i]!, width - centre[i]!, centre[count + i]!, height - centre[count + i]!) < radius
     // A moving object is told by its speed first; a still one by its colour alone.
     value[i] = seed ? 1 : rim ? 0 : moves ? (motion.share[i]! * speed + (1.2 - motion.share[i]!) * looks) / 1.2 : looks
