@@ -101,6 +101,10 @@ export const videoOptions = {
     type: 'integer', group: 'atlas', preset: true, min: 64, max: 8192, unit: 'px', default: 2000, example: '1000',
     help: 'side of the square image that a neural atlas is rendered to, before it is cropped to what the clip uses',
   },
+  atlasIterations: {
+    type: 'integer', group: 'atlas', preset: true, min: 1, max: 10_000_000, unit: 'steps', default: 400_000, free: true, example: '20000',
+    help: 'steps of the fit of a neural atlas, after those that fit its mappings to the frames, 100 per frame',
+  },
   atlasSampling: {
     type: 'choice', group: 'atlas', preset: true, default: 'reference', example: 'fixed',
     choices: {

@@ -10,6 +10,7 @@ const reference = {
 
   atlas: 'neural',
   atlasSize: 2000,
+  atlasIterations: 400_000,
   atlasSampling: 'reference',
   boxBorder: 30,
   opacityThreshold: 0.95,
@@ -81,6 +82,7 @@ const fast = {
   generatorWidth: 64,
   previewEvery: 50,
   atlas: 'fast',
+  atlasIterations: 10_000,
   atlasSampling: 'fixed',
   learningRateDecay: 0.99,
   views: 6,

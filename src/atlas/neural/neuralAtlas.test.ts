@@ -60,8 +60,14 @@ describe('a published atlas', () => {
 
   it('is the same after it was written and read, and when little is kept in memory', async () => {
     const atlas = await open({ behaviour: 'reference' })
-    const again = NeuralAtlas.fromTensors(atlas.toTensors(), { runtime, cacheBytes: 1 })
+    const unprepared = atlas.toTensors()
+    const again = NeuralAtlas.fromTensors(unprepared, { runtime, cacheBytes: 1 })
     await again.prepare()
+    const mapped: number[] = []
+    const prepared = NeuralAtlas.fromTensors(again.toTensors(), { runtime })
+    await prepared.prepare({ onProgress: (done) => mapped.push(done) })
+    expect(mapped, 'with its boxes known no frame is mapped for them').toEqual([])
+    expect(await prepared.box('background')).toEqual(await atlas.box('background'))
     expect(again.behaviour).toBe('reference')
     expect(await again.image('foreground')).toEqual(await atlas.image('foreground'))
     expect(await again.mapping('background', 3)).toEqual(await atlas.mapping('background', 3))

@@ -52,6 +52,7 @@ export class NeuralAtlas implements LayeredAtlas {
   private readonly cache: FrameCache
   private readonly images = new Map<LayerName, Promise<FloatImage>>()
   private readonly boxes = new Map<LayerName, Promise<Box>>()
+  private readonly known = new Map<LayerName, Box>()
 
   constructor(private readonly options: NeuralAtlasOptions) {
     const { runtime, shapes, weights, cacheBytes = 768e6 } = options
@@ -100,11 +101,12 @@ export class NeuralAtlas implements LayeredAtlas {
     return { width: this.width, height: this.height, channels: 1, data }
   }
 
-  /** Everything it is made of, for a file; `fromTensors` reads it. */
+  /** Everything it is made of, for a file, and its boxes where they are known, so that who reads it need not map every frame; `fromTensors` reads it. */
   toTensors(): Map<string, SafetensorsTensor> {
     const { frames, height, width, resolution } = this
     const about = Float32Array.of(1, frames, height, width, resolution, this.behaviour === 'reference' ? 1 : 0)
     const tensors = new Map([['neuralAtlas', float32Tensor([about.length], about)]])
+    for (const [layer, { x, y, width: w, height: h }] of this.known) tensors.set(`${layer}.box`, float32Tensor([4], Float32Array.of(x, y, w, h)))
     for (const name of networkNames) {
       for (const [parameter, { shape, data }] of this.options.weights[name]) tensors.set(`${name}.${parameter}`, float32Tensor(shape, data))
     }
@@ -117,11 +119,19 @@ export class NeuralAtlas implements LayeredAtlas {
     const [version, frames, height, width, resolution, reference] = about ? toFloat32(about, 'neuralAtlas') : []
     if (version !== 1 || !frames || !height || !width || !resolution) throw notNeural('it does not say the frames and sizes it was fitted to')
     const networks = networkNames.map((name) => [name, networkOf(name, tensors)] as const)
-    return new NeuralAtlas({
+    const atlas = new NeuralAtlas({
       runtime, frames, height, width, resolution, behaviour: reference === 1 ? 'reference' : 'fixed', ...(cacheBytes === undefined ? {} : { cacheBytes }),
       shapes: Object.fromEntries(networks.map(([name, { shape }]) => [name, shape])) as Record<NetworkName, ImlpShape>,
       weights: Object.fromEntries(networks.map(([name, { weights }]) => [name, weights])) as Record<NetworkName, NetworkWeights>,
     })
+    for (const layer of layerNames) {
+      const box = tensors.get(`${layer}.box`)
+      if (!box) continue
+      const [x = NaN, y = NaN, w = NaN, h = NaN] = toFloat32(box, `${layer}.box`)
+      if (![x, y, w, h].every(Number.isInteger) || x < 0 || y < 0 || w < 1 || h < 1 || x + w > resolution + 1 || y + h > resolution + 1) throw notNeural(`the box of the ${layer} is [${[x, y, w, h].join(', ')}]`)
+      atlas.known.set(layer, { x, y, width: w, height: h })
+    }
+    return atlas
   }
 
   async dispose(): Promise<void> {
@@ -131,6 +141,8 @@ export class NeuralAtlas implements LayeredAtlas {
 
   /** The box of spec 1.4: from the smallest position, whole, to the largest. */
   private async findBox(layer: LayerName, { signal, onProgress }: PrepareOptions): Promise<Box> {
+    const known = this.known.get(layer)
+    if (known) return known
     let [left, top, right, bottom] = [Infinity, Infinity, -Infinity, -Infinity]
     const size = this.width * this.height
     for (let t = 0; t < this.frames; t++) {
@@ -147,7 +159,9 @@ export class NeuralAtlas implements LayeredAtlas {
     }
     if (![left, top, right, bottom].every(Number.isFinite)) throw notNeural('its mappings give no finite positions')
     const [x, y] = [Math.floor(left), Math.floor(top)]
-    return { x, y, width: Math.max(Math.ceil(right - x), 1), height: Math.max(Math.ceil(bottom - y), 1) }
+    const box = { x, y, width: Math.max(Math.ceil(right - x), 1), height: Math.max(Math.ceil(bottom - y), 1) }
+    this.known.set(layer, box)
+    return box
   }
 
   /** Planes x, y of a frame's pixels in the whole atlas of a layer, px. */
