@@ -1,6 +1,12 @@
 // The library for Node: everything that `import ... from 'text2live'` gives.
 export { Text2LiveError, type ErrorCode } from './errors.js'
+export type { Clip, ClipTiming, ReadClipOptions } from './media/clip.js'
+export type { ClipFrames } from './media/clipFrames.js'
+export type { WrittenClip } from './media/encodeVideo.js'
 export type { FloatImage } from './media/image.js'
+export { readClip } from './media/node/readClip.js'
+export { writeClip, type WriteClipOptions } from './media/node/writeClip.js'
+export { writePngSequence, type PngSequenceOptions } from './media/node/writePngSequence.js'
 export { imageOptions, type GivenOptions, type ImageSettings, type OptionName } from './options/imageOptions.js'
 export { presets, type PresetName } from './options/presets.js'
 export { editImage, type EditOptions, type EditRun } from './run/editImage.js'

@@ -59,13 +59,15 @@ def frame_of(rgb, matrix='bt709', full=False, layout='yuv420p'):
     return frame
 
 
-def video(name, size, ticks, base, codec='libx264', matrix='bt709', full=False, layout='yuv420p', options=None, audio=None, tag=True):
+def video(name, size, ticks, base, codec='libx264', matrix='bt709', full=False, layout='yuv420p', options=None, audio=None, tag=True, pixel=None):
     width, height = size
-    with av.open(str(OUT / name), 'w') as file:
+    with av.open(str(OUT / name), 'w', options={'fflags': '+bitexact'}) as file:
         stream = file.add_stream(codec, rate=Fraction(base.denominator, base.numerator))
         stream.width, stream.height, stream.pix_fmt = width, height, layout
         stream.codec_context.time_base = stream.time_base = base
         stream.options = options or {}
+        if pixel:
+            stream.codec_context.sample_aspect_ratio = pixel
         if tag:
             stream.codec_context.colorspace = {'bt601': 6, 'bt709': 1}[matrix]
             stream.codec_context.color_primaries = stream.codec_context.color_trc = {'bt601': 6, 'bt709': 1}[matrix]
@@ -93,19 +95,23 @@ def video(name, size, ticks, base, codec='libx264', matrix='bt709', full=False, 
                     file.mux(packet)
             for packet in sound.encode():
                 file.mux(packet)
-    return dict(size=[width, height], base=[base.numerator, base.denominator], ticks=ticks)
+    return dict(shown=[width, height], turned=0, base=[base.numerator, base.denominator], ticks=ticks)
 
 
 def steady(count, step=1):
     return [[t * step, step] for t in range(count)]
 
 
-def rotate(path, degrees):
+def turn(clips, name, degrees):
     """Writes the display matrix of a track into its header (`tkhd`), as phones do: clockwise."""
+    path = OUT / name
+    clips[name]['turned'] = degrees
+    if degrees != 180:
+        clips[name]['shown'].reverse()
     data = bytearray(path.read_bytes())
     at = data.index(b'tkhd') + 4 + (36 if data[data.index(b'tkhd') + 4] == 0 else 48) + 4
-    turn = {90: (0, 1, -1, 0), 180: (-1, 0, 0, -1), 270: (0, -1, 1, 0)}[degrees]
-    a, b, c, d = (v * 0x10000 for v in turn)
+    quarter = {90: (0, 1, -1, 0), 180: (-1, 0, 0, -1), 270: (0, -1, 1, 0)}[degrees]
+    a, b, c, d = (v * 0x10000 for v in quarter)
     matrix = [a, b, 0, c, d, 0, 0, 0, 0x40000000]
     data[at:at + 36] = b''.join(v.to_bytes(4, 'big', signed=True) for v in matrix)
     path.write_bytes(data)
@@ -115,10 +121,16 @@ def main():
     OUT.mkdir(parents=True, exist_ok=True)
     small = {'crf': '12', 'preset': 'slow'}
     clips = {}
-    clips['variable.mp4'] = video('variable.mp4', (64, 48), [[0, 3], [3, 1], [4, 7], [11, 2], [13, 4], [17, 3], [20, 5]], Fraction(1, 60), options=small, audio='aac')
+    clips['variable.mp4'] = video('variable.mp4', (64, 48), [[0, 3], [3, 1], [4, 7], [11, 2], [13, 4], [17, 3], [20, 1]], Fraction(1, 60), options=small, audio='aac')
     clips['ntsc.mov'] = video('ntsc.mov', (64, 48), steady(6, 1001), Fraction(1, 24000), options=small)
     clips['turned90.mp4'] = video('turned90.mp4', (64, 48), steady(5), Fraction(1, 25), options=small)
-    rotate(OUT / 'turned90.mp4', 90)
+    turn(clips, 'turned90.mp4', 90)
+    clips['turned180.mp4'] = video('turned180.mp4', (64, 48), steady(5), Fraction(1, 25), options=small)
+    turn(clips, 'turned180.mp4', 180)
+    clips['turned270.mov'] = video('turned270.mov', (64, 48), steady(5), Fraction(1, 25), options=small)
+    turn(clips, 'turned270.mov', 270)
+    clips['wide.mp4'] = video('wide.mp4', (48, 48), steady(5), Fraction(1, 25), options=small, pixel=Fraction(4, 3))
+    clips['wide.mp4']['shown'] = [64, 48]
     clips['fullRange.mp4'] = video('fullRange.mp4', (64, 48), steady(5), Fraction(1, 25), full=True, options=small)
     clips['sd601.mp4'] = video('sd601.mp4', (64, 48), steady(5), Fraction(1, 25), matrix='bt601', options=small)
     clips['untagged.mkv'] = video('untagged.mkv', (64, 48), [[40 * t, 40] for t in range(5)], Fraction(1, 1000), matrix='bt601', options=small, tag=False)
@@ -128,7 +140,7 @@ def main():
     delays = [40, 100, 70, 40, 200, 0]
     frames[0].save(OUT / 'short.gif', save_all=True, append_images=frames[1:], duration=delays, loop=0)
     starts = np.cumsum([0, 40, 100, 70, 40, 200]).tolist()
-    clips['short.gif'] = dict(size=[64, 48], base=[1, 1000], ticks=[[s, d or 100] for s, d in zip(starts, delays)])
+    clips['short.gif'] = dict(shown=[64, 48], turned=0, base=[1, 1000], ticks=[[s, d or 100] for s, d in zip(starts, delays)])
     with av.open(str(OUT / 'soundOnly.mp4'), 'w') as file:
         sound = file.add_stream('aac', rate=48000)
         sound.layout = 'mono'

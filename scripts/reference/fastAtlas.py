@@ -38,7 +38,7 @@ def losses(lattice, d):
     return {
         'reconstruction': mean(residual),
         'gradient': mean(residual.diff(dim=2)) + mean(residual.diff(dim=1)),
-        'rigidity': (g.flatten(2).norm(dim=-1) + inverse.flatten(2).norm(dim=-1)).mean() - 2 * 2 ** .5,
+        'rigidity': ((g.flatten(2).norm(dim=-1) + inverse.flatten(2).norm(dim=-1)) * d['rigidWeights']).sum() - 2 * 2 ** .5,
         'flow': (distance * d['flowWeights']).sum(),
         'bending': (bend(across.diff(dim=2)) + bend(down.diff(dim=1)) + 2 * bend(across.diff(dim=1))) / (lattice[0].numel() * d['spacing'] ** 2),
     }
@@ -74,10 +74,9 @@ def main():
         'texture': uniform(g, 3, 20, 26), 'target': uniform(g, 3, h, w), 'share': uniform(g, 1, h, w), 'origin': rounded(torch.tensor([-3.3, -1.7]).reshape(2, 1, 1)),
         'scale': rounded(torch.tensor(.5)), 'perPixel': rounded(torch.tensor(1 / 77)), 'zoom': rounded(torch.tensor(1.08)),
         'targets': rounded(torch.stack([torch.stack(torch.meshgrid(grid_y, grid_x, indexing='ij')[::-1])] * 2) * 1.1 + normal(g, 2, 2, 3, 5)),
-        'flowWeights': uniform(g, 2, 1, 3, 5),
+        'flowWeights': uniform(g, 2, 1, 3, 5), 'rigidWeights': uniform(g, 3, 5),
     }
-    data['flowWeights'] = rounded(data['flowWeights'] / data['flowWeights'].sum())
-    data = {name: rounded(x) for name, x in data.items()}
+    data = {name: rounded(x / x.sum() if name.endswith('Weights') else x) for name, x in data.items()}
     inputs = {name: fixture.put(name, x) for name, x in data.items()} | {'lattice': fixture.put('lattice', lattice)}
     each, found = {}, losses(lattice.requires_grad_(), data | {'spacing': spacing})
     for name, value in found.items():

@@ -1,4 +1,4 @@
-import { UnsupportedInputFormatError, VideoSampleSink, type Input, type InputVideoTrack } from 'mediabunny'
+import { MatroskaInputFormat, UnsupportedInputFormatError, VideoSampleSink, type Input, type InputVideoTrack } from 'mediabunny'
 import { Text2LiveError } from '../errors.js'
 import type { Clip, ReadClipOptions } from './clip.js'
 import { checkClipMemory, checkReadOptions, clipSize } from './clipSize.js'
@@ -50,8 +50,10 @@ export async function decodeVideo(input: Input, name: string, options: ReadClipO
     if (cause instanceof Text2LiveError) throw cause
     throw damaged(name, pixels.length, cause)
   }
-  // A container knows of all its frames: fewer decoded ones mean that the data end early.
   if (pixels.length === 0) throw damaged(name, 0, 'no frame could be decoded')
+  // Matroska does not say how long the last frame is shown, which comes out as a tick: then it is shown as long as the one before.
+  const last = pixels.length - 1
+  if (last > 0 && durations[last]! <= 1 / await track.getTimeResolution() && await input.getFormat() instanceof MatroskaInputFormat) durations[last] = durations[last - 1]!
   return { kind: 'video', frames: { width, height, pixels }, timing: { timestamps, durations }, sourceSize, notes: colourNotes(name, stated.transfer) }
 }
 

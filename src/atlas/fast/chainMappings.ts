@@ -1,13 +1,17 @@
 import type { FloatImage } from '../../media/image.js'
-import type { ClipFlow, Flow } from '../clipFlow.js'
+import type { Flow } from '../clipFlow.js'
 import type { LayerName } from '../layeredAtlas.js'
 import { type FitLatticeOptions, type Places, fitLattice } from './fitLattice.js'
 import { type Lattice, latticeOf, sampleLattice } from './lattice.js'
+import type { ObjectMotion, Shift } from './objectMotion.js'
 
 export interface ChainOptions extends Omit<FitLatticeOptions, 'width' | 'height'> {
   /** Every so many px a place is taken from the flow. */
   readonly stride: number
 }
+
+/** Weight of the object's motion as a whole, where flow says nothing. */
+const SHIFT_WEIGHT = 0.02
 
 /**
  * First mappings of a layer: the middle frame lies in the atlas as it is, its neighbours where optical flow says, and so on outwards. Each link keeps only what
@@ -15,22 +19,36 @@ export interface ChainOptions extends Omit<FitLatticeOptions, 'width' | 'height'
  *
  * @param opacity of the foreground, one per frame
  */
-export function chainMappings(layer: LayerName, flow: ClipFlow, opacity: readonly FloatImage[], options: ChainOptions): Lattice[] {
+export function chainMappings(layer: LayerName, { flow, forward, backward }: ObjectMotion, opacity: readonly FloatImage[], options: ChainOptions): Lattice[] {
   const { width, height } = flow
   const key = opacity.length >> 1
   const lattices = new Array<Lattice>(opacity.length)
   lattices[key] = latticeOf(flow, options.spacing, (x, y) => [x, y])
-  const link = (t: number, neighbour: number, motion: Flow) => {
+  const link = (t: number, neighbour: number, motion: Flow, shift: Shift) => {
     const places = followFlow(motion, flow, lattices[neighbour]!, options.stride, (i) => share(layer, opacity[t]!, i), (i) => share(layer, opacity[neighbour]!, i))
+    if (layer === 'foreground') followShift(places, shift, lattices[neighbour]!, (x, y) => opacity[t]!.data[Math.floor(y) * width + Math.floor(x)]!)
     lattices[t] = fitLattice(places, { ...options, width, height })
   }
-  for (let t = key - 1; t >= 0; t--) link(t, t + 1, flow.forward[t]!)
-  for (let t = key + 1; t < opacity.length; t++) link(t, t - 1, flow.backward[t - 1]!)
+  for (let t = key - 1; t >= 0; t--) link(t, t + 1, flow.forward[t]!, forward[t]!)
+  for (let t = key + 1; t < opacity.length; t++) link(t, t - 1, flow.backward[t - 1]!, backward[t - 1]!)
   return lattices
 }
 
+/** Fills in, with little weight, where the object's points lie that flow says nothing of. */
+function followShift(places: Places, [dx, dy]: Shift, neighbour: Lattice, opacity: (x: number, y: number) => number): void {
+  for (let k = 0; k < places.weight.length; k++) {
+    if (places.weight[k]! > 0) continue
+    const weight = SHIFT_WEIGHT * opacity(places.x[k]!, places.y[k]!)
+    if (weight === 0) continue
+    const [u, v] = sampleLattice(neighbour, places.x[k]! + dx, places.y[k]! + dy)
+    places.u[k] = u
+    places.v[k] = v
+    places.weight[k] = weight
+  }
+}
+
 /** How much of pixel `i` is the layer's. */
-export function share(layer: LayerName, opacity: FloatImage, i: number): number {
+function share(layer: LayerName, opacity: FloatImage, i: number): number {
   return layer === 'foreground' ? opacity.data[i]! : 1 - opacity.data[i]!
 }
 

@@ -59,7 +59,7 @@ describe('fitFastAtlas', () => {
     const quality = await evaluateAtlas(atlas, input.frames, { flow: motion(0), masks: new Map(input.masks.entries()) })
     expect(quality.meanPsnr).toBeGreaterThan(33)
     expect(Math.min(...quality.psnr)).toBeGreaterThan(31)
-    expect(quality.flowConsistency).toBeLessThan(0.15)
+    expect(quality.flowConsistency).toBeLessThan(0.2)
     expect(quality.opacityIou).toBeGreaterThan(0.95)
     expect(seen.filter((type) => type === 'sweep')).toHaveLength(3)
     expect(seen.filter((type) => type === 'frame')).toHaveLength(3 * count)

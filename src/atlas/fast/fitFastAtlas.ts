@@ -9,11 +9,13 @@ import type { LayerName } from '../layeredAtlas.js'
 import { chainMappings } from './chainMappings.js'
 import { type AtlasImage, FastAtlas, bytesTensor, expectTensor, joined, latticeTensors, readLattices, split } from './fastAtlas.js'
 import { type FastSettings, type FastStage, fastSettings } from './fastSettings.js'
+import { fitOpacity } from './fitOpacity.js'
 import { type Lattice, refineLattice } from './lattice.js'
 import { MappingFitter } from './mappingFitter.js'
 import { type MappingLossName, mappingLossNames } from './mappingStep.js'
 import { type ScaledClip, scaleClip } from './scaledClip.js'
 import { type Layers, emptyTexture, improveTextures } from './solveTextures.js'
+import { objectMotion } from './objectMotion.js'
 import type { Texture } from './texture.js'
 
 export type FastAtlasProgress =
@@ -71,12 +73,13 @@ export async function fitFastAtlas({ frames, flow, masks, settings = fastSetting
   const sweeps = settings.stages.reduce((sum, stage) => sum + stage.sweeps, 0)
   const opacity = state ? readOpacity(state, frames) : masks.map((mask) => Uint8Array.from(mask.data, (x) => Math.round(x * 255)))
   const lattices: Record<LayerName, Lattice[]> = { foreground: [], background: [] }
+  const motion = await objectMotion(frames, masks, flow, pause)
   for (const layer of layerNames) {
     await pause()
     if (state) lattices[layer] = readLattices(state.tensors, layer)
     else {
       onProgress?.({ type: 'chain', layer })
-      lattices[layer] = chainMappings(layer, flow, masks, { spacing: settings.stages[0]!.spacing, ...CHAIN })
+      lattices[layer] = chainMappings(layer, motion, masks, { spacing: settings.stages[0]!.spacing, ...CHAIN })
     }
   }
 
@@ -87,13 +90,26 @@ export async function fitFastAtlas({ frames, flow, masks, settings = fastSetting
       for (const layer of layerNames) {
         if (lattices[layer][0]!.spacing > stage.spacing) lattices[layer] = lattices[layer].map((lattice) => refineLattice(lattice, frames))
       }
-      const clip = scaleClip(frames, opacity, stage.pixel)
-      let textures = emptyTextures(clip, lattices, settings.textureScale / stage.pixel, MOVING_MARGIN)
+      const pixel = Math.max(1, Math.min(stage.pixel, Math.floor(Math.min(frames.width, frames.height) / LEAST_SIDE)))
+      const clip = scaleClip(frames, opacity, pixel)
+      let textures = emptyTextures(clip, lattices, settings.textureScale / pixel, MOVING_MARGIN)
       let error = 0
       for (let i = 0; i < settings.textureSteps[0]; i++) ({ textures, error } = await improveTextures(clip, lattices, textures, pause))
       const sums = await fitMappings(clip, stage, k, textures)
+      if (stage.opacity) await fitOpacities(textures)
       onProgress?.({ type: 'sweep', sweep: sweep + 1, sweeps, psnr: -10 * Math.log10(error), losses: { foreground: named(sums.foreground), background: named(sums.background) } })
       await onCheckpoint?.({ sweep: sweep + 1, tensors: stateTensors(frames, sweep + 1, lattices, opacity) })
+    }
+  }
+
+  async function fitOpacities(textures: Layers<Texture>): Promise<void> {
+    const clip = scaleClip(frames, opacity, 1)
+    const before = [...opacity]
+    for (let t = 0; t < count; t++) {
+      await pause()
+      const sides = [[motion.flow.forward[t], before[t + 1]], [motion.flow.backward[t - 1], before[t - 1]]] as const
+      const neighbours = sides.flatMap(([towards, there]) => (towards && there ? [{ flow: towards, opacity: there }] : []))
+      opacity[t] = fitOpacity(clip, t, Uint8Array.from(masks[t]!.data, (x) => Math.round(x * 255)), neighbours, lattices, textures)
     }
   }
 
@@ -101,7 +117,7 @@ export async function fitFastAtlas({ frames, flow, masks, settings = fastSetting
     const [first, last] = stage.learningRate
     const learningRate = stage.sweeps === 1 ? first : first * (last / first) ** (k / (stage.sweeps - 1))
     const sums = { foreground: new Float64Array(mappingLossNames.length), background: new Float64Array(mappingLossNames.length) }
-    const fitter = new MappingFitter({ runtime, clip, flow, stage, settings, textures, lattices, opacity })
+    const fitter = new MappingFitter({ runtime, clip, flow: motion.flow, stage, settings, textures, lattices, opacity })
     try {
       for (let i = 0; i < count; i++) {
         const t = k % 2 === 0 ? i : count - 1 - i
@@ -129,6 +145,9 @@ export async function fitFastAtlas({ frames, flow, masks, settings = fastSetting
     width: frames.width, height: frames.height, lattices, opacity, images: { foreground: atlasImage(textures.foreground), background: atlasImage(textures.background) },
   })
 }
+
+/** Frames are not made smaller than this for the coarse stages, px of the short side. */
+const LEAST_SIDE = 100
 
 /** How flow becomes first mappings: places every 4 px, one outlier px counts half. */
 const CHAIN = { bending: 0.05, robustRounds: 2, robustScale: 1, stride: 4 } as const

@@ -85,7 +85,7 @@ export class MappingFitter {
     const shape = [2, start.rows, start.columns]
     const zeros = () => this.tensor(new Float32Array(start.data.length), shape)
     const feeds: Record<string, Tensor> = {
-      ...this.tables, ...this.flowFeeds(layer, t, lattices[layer]),
+      ...this.tables, ...this.gridFeeds(layer, t, lattices[layer]),
       rows: axis(window.y, window.height, this.flow.height), columns: axis(window.x, window.width, this.flow.width),
       target: this.tensor(target, [3, window.height, window.width]), share: this.tensor(share, [1, window.height, window.width]),
       perPixel: this.tensor(Float32Array.of(1 / total), []), texture: this.planes[layer],
@@ -146,7 +146,7 @@ export class MappingFitter {
     return { target, share, total }
   }
 
-  private flowFeeds(layer: LayerName, t: number, lattices: readonly Lattice[]): Record<string, Tensor> {
+  private gridFeeds(layer: LayerName, t: number, lattices: readonly Lattice[]): Record<string, Tensor> {
     const [width, height] = [gridCount(this.flow.width, GRID), gridCount(this.flow.height, GRID)]
     const size = width * height
     const targets = new Float32Array(4 * size)
@@ -163,8 +163,13 @@ export class MappingFitter {
       targets.set(places.v, (2 * side + 1) * size)
       weights.set(places.weight, side * size)
     })
+    // What the layer does not show still keeps some shape, so that its mapping goes on smoothly there.
+    const here = share(t)
+    const rigid = Float32Array.from({ length: size }, (_, k) => 0.01 + here((Math.floor(k / width) * GRID + (GRID >> 1)) * this.flow.width + (k % width) * GRID + (GRID >> 1)))
     const total = weights.reduce((sum, w) => sum + w, 0)
+    const shares = rigid.reduce((sum, w) => sum + w, 0)
     return {
+      rigidWeights: this.tensor(rigid.map((w) => w / shares), [height, width]),
       targets: this.tensor(targets, [2, 2, height, width]),
       flowWeights: this.tensor(total > 0 ? weights.map((w) => w / total) : weights, [2, 1, height, width]),
     }

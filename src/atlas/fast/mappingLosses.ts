@@ -1,5 +1,5 @@
 import type { Value } from '../../engine/graph.js'
-import { add, div, mul, reduceMean, reduceSum, slice, sqrt, square, sub } from '../../engine/ops.js'
+import { add, div, mul, reduceSum, slice, sqrt, square, sub } from '../../engine/ops.js'
 
 // The losses of layered neural atlases (Kasten et al. 2021, section 3.2) for one layer of one frame, on explicit textures and lattices. Each is a scalar.
 
@@ -16,18 +16,19 @@ export function gradientLoss(residual: Value, perPixel: Value): Value {
 }
 
 /**
- * How far the mapping is from a rotation: mean of |G| + |(G + .001 I)^-1| (Frobenius) with G = J^T J, less 2 sqrt 2, which a rotation has.
+ * How far the mapping is from a rotation: weighted mean of |G| + |(G + .001 I)^-1| (Frobenius) with G = J^T J, less 2 sqrt 2, which a rotation has.
  * @param across [2, h, w]: the slopes of the mapping along x
  * @param down the same along y
+ * @param weights [h, w], summing to 1
  * @param zoom []: the scale of the frame in the atlas, which is no distortion
  */
-export function rigidityLoss(across: Value, down: Value, zoom: Value): Value {
+export function rigidityLoss(across: Value, down: Value, weights: Value, zoom: Value): Value {
   const dot = (p: Value, q: Value) => div(reduceSum(mul(p, q), [0]), square(zoom))
   const [a, b, d] = [dot(across, across), dot(across, down), dot(down, down)]
   const norm = (p: Value, q: Value, r: Value) => sqrt(add(add(square(p), square(r)), mul(square(q), 2)))
   const [ae, de] = [add(a, EPSILON), add(d, EPSILON)]
   const determinant = sub(mul(ae, de), square(b))
-  return sub(reduceMean(add(norm(a, b, d), div(norm(de, b, ae), determinant))), 2 * Math.SQRT2)
+  return sub(reduceSum(mul(weights, add(norm(a, b, d), div(norm(de, b, ae), determinant)))), 2 * Math.SQRT2)
 }
 
 const EPSILON = 1e-3

@@ -33,7 +33,7 @@ const BETA2 = 0.98
  *
  * Inputs: `lattice`, `mean`, `variance` [2, rows, columns]; `rate` [2]: the learning rate over each bias correction (px); `target` [3, height, width]: the
  * frame less the other layer's share of it; `share` [1, height, width] of this layer; `perPixel` []; `texture` [3, H, W], `origin` [2, 1, 1], `scale` [];
- * `targets`, `flowWeights` of `flowLoss`; `zoom` []; and spline matrices of the windows: `rows`, `columns`, `flowRows`, `flowColumns`, `rigidRows`, `rigidColumns`,
+ * `targets`, `flowWeights` of `flowLoss`; `rigidWeights`, `zoom` of `rigidityLoss`; and spline matrices of the windows: `rows`, `columns`, `flowRows`, `flowColumns`, `rigidRows`, `rigidColumns`,
  * `rigidRowSlopes`, `rigidColumnSlopes`.
  * Outputs: `newLattice`, `newMean`, `newVariance`, `losses` [5] in the order of `mappingLossNames`, unweighted.
  */
@@ -57,7 +57,7 @@ export function buildMappingStep(plan: MappingStepPlan): { graph: Graph; outputs
   const losses: Record<MappingLossName, Value> = {
     reconstruction: reconstructionLoss(residual, perPixel),
     gradient: gradientLoss(residual, perPixel),
-    rigidity: rigidityLoss(across, down, graph.input('zoom', [])),
+    rigidity: rigidityLoss(across, down, graph.input('rigidWeights', [rigid.height, rigid.width]), graph.input('zoom', [])),
     flow: flowLoss(place(axis('flowRows', flow.height, rows), axis('flowColumns', flow.width, columns)),
       graph.input('targets', [2, 2, flow.height, flow.width]), graph.input('flowWeights', [2, 1, flow.height, flow.width])),
     bending: bendingLoss(lattice, plan.spacing),

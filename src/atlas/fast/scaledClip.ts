@@ -21,7 +21,9 @@ export function scaleClip(frames: ClipFrames, opacity: readonly Uint8Array[], pi
     pixel, width, height, colours,
     opacity(t) {
       const bytes = pixel === 1 ? opacity[t]! : blockMean(opacity[t]!, 1, frames.width, width, height, pixel)
-      return Float32Array.from(bytes, (x) => x / 255)
+      const plane = new Float32Array(bytes.length)
+      for (let i = 0; i < plane.length; i++) plane[i] = bytes[i]! / 255
+      return plane
     },
   }
 }

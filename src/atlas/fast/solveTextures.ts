@@ -1,5 +1,6 @@
 import type { LayerName } from '../layeredAtlas.js'
 import { type Lattice, type SplineAxis, evaluateLattice, pixelCentres, splineAxis } from './lattice.js'
+import { fillTexels } from './fillTexels.js'
 import type { ScaledClip } from './scaledClip.js'
 import { type Texture, sampleTexture } from './texture.js'
 
@@ -7,8 +8,6 @@ export type Layers<T> = Readonly<Record<LayerName, T>>
 
 /** Less of a pixel than this is not counted as the layer's. */
 const LEAST_SHARE = 0.004
-/** Weight of black in a texel, against the pixels that show it: what no frame shows is black (the sparsity loss of layered neural atlases). */
-const SPARSITY = 0.02
 /** Longest side of a texture; one that would be longer gets a smaller scale. */
 const LONGEST_SIDE = 4096
 
@@ -86,15 +85,14 @@ Promise<{ textures: Layers<Texture>; error: number }> {
     }
   }
   const stepped = (texture: Texture, sum: Float32Array): Texture => {
-    const data = new Float32Array(texture.data.length)
-    for (let k = 0; k < data.length; k += 4) {
+    for (let k = 0; k < sum.length; k += 4) {
+      // From summed residuals to the weighted colour that the step leads to.
       for (let c = 0; c < 3; c++) {
-        const now = texture.data[k + c]!
-        data[k + c] = Math.min(Math.max(now + (sum[k + c]! - SPARSITY * now) / (sum[k + 3]! + SPARSITY), 0), 1)
+        const colour = texture.data[k + c]! + sum[k + c]! / Math.max(sum[k + 3]!, 1e-6)
+        sum[k + c] = sum[k + 3]! * Math.min(Math.max(colour, 0), 1)
       }
-      data[k + 3] = sum[k + 3]!
     }
-    return { ...texture, data }
+    return { ...texture, data: fillTexels(sum, texture.width, texture.height) }
   }
   return {
     textures: { foreground: stepped(front, frontSum), background: stepped(back, backSum) },

@@ -35,7 +35,7 @@ export async function labelClip({ graph, motion }: ClipScene, prior: Evidence, s
     const learnt = round === 0 ? counts : everywhere
     const evidence = [
       prior,
-      { value: motionEvidence(motion, graph.area, labels, learnt), strength: motionStrength },
+      { value: clipSpeeds(graph, motion, labels, learnt), strength: motionStrength },
       { value: colourEvidence(graph, labels, learnt), strength: colourStrength },
     ]
     labels = randomWalker(graph, evidence, labels).map((x) => sharpened(sharpened(x)))
@@ -56,11 +56,9 @@ export async function carryLabels(scene: ClipScene, labels: Float32Array, given:
   for (const t of given) known.fill(1, first[t], first[t + 1])
   const distance = (t: number) => Math.min(...[...given].map((g) => Math.abs(g - t)))
   const order = graph.frames.map((_, t) => t).filter((t) => !given.has(t)).sort((a, b) => distance(a) - distance(b))
-  let speeds = motionEvidence(motion, graph.area, labels, known)
-  for (const [k, t] of order.entries()) {
+  for (const t of order) {
     await breathe()
-    if (k % 8 === 7) speeds = motionEvidence(motion, graph.area, labels, known)
-    labels.set(agreed(scene, labels, known, speeds, t), first[t])
+    labels.set(agreed(scene, labels, known, motionEvidence(motion, graph, labels, known, t), t), first[t])
     known.fill(1, first[t], first[t + 1])
   }
 }
@@ -73,11 +71,18 @@ export async function settleLabels(scene: ClipScene, labels: Float32Array, fixed
   for (let round = 0; round < rounds; round++) {
     await breathe()
     const next = current.slice()
-    const speeds = motionEvidence(motion, graph.area, current, everywhere)
-    for (let t = 0; t < graph.frames.length; t++) if (!fixed.has(t)) next.set(agreed(scene, current, everywhere, speeds, t), graph.first[t])
+    for (let t = 0; t < graph.frames.length; t++) {
+      if (!fixed.has(t)) next.set(agreed(scene, current, everywhere, motionEvidence(motion, graph, current, everywhere, t), t), graph.first[t])
+    }
     current = next
   }
   return current
+}
+
+function clipSpeeds(graph: ClipGraph, motion: NodeMotion, labels: Float32Array, counts: Float32Array): Float32Array {
+  const value = new Float32Array(graph.count)
+  graph.frames.forEach((_, t) => { value.set(motionEvidence(motion, graph, labels, counts, t), graph.first[t]) })
+  return value
 }
 
 /** Labels of frame t by the consensus of other frames and by speed, smoothed along the edges within the frame (Gauss-Seidel) and sharpened. */
@@ -91,7 +96,7 @@ function agreed({ graph, alike, motion }: ClipScene, labels: Float32Array, known
     const own = support[i - from]!
     const speed = LOCAL_MOTION * motion.share[i]!
     strength[i - from] = own + speed + 1e-6
-    value[i - from] = (own * sharpened(vote[i - from]!) + speed * speeds[i]!) / (own + speed + 1e-6)
+    value[i - from] = (own * sharpened(vote[i - from]!) + speed * speeds[i - from]!) / (own + speed + 1e-6)
   }
   const x = value.slice()
   for (let sweep = 0; sweep < SWEEPS; sweep++) {

@@ -1,118 +1,137 @@
 import { randomStream } from '../../engine/random.js'
 import type { ClipFlow, Flow } from '../clipFlow.js'
 import { cameraMotion, project } from '../motion/cameraMotion.js'
-import { type ClipGraph, regionMeans } from './clipGraph.js'
+import type { ClipGraph } from './clipGraph.js'
 
-/** How the nodes move against the background. */
+/** How the nodes move against the background, in thousandths of the longer side a frame. */
 export interface NodeMotion {
-  /** Mean distance, in thousandths of the longer side, between where the flow and where the camera takes a node's pixels in one frame. */
-  readonly residual: Float32Array
-  /** Share of a node's pixels whose flow holds: the residual rests on these. */
+  /** Mean of what the flow of a node's pixels adds to the camera's motion from one frame to the next, two planes: x, y. */
+  readonly velocity: Float32Array
+  /** Mean length of it. */
+  readonly speed: Float32Array
+  /** Share of a node's pixels whose flow holds: the rest rests on these. */
   readonly share: Float32Array
 }
 
 /** What each node's flow, forward and backward, adds to the camera's motion. */
 export async function nodeMotion(graph: ClipGraph, { forward, backward }: ClipFlow, breathe: () => Promise<void>): Promise<NodeMotion> {
-  const { width, height } = graph
+  const { width, height, first, count } = graph
   const size = width * height
-  const unit = 1000 / Math.max(width, height)
-  const residuals: Float32Array[] = []
-  const shares: Float32Array[] = []
+  const velocity = new Float32Array(2 * count)
+  const speed = new Float32Array(count)
+  const share = new Float32Array(count)
   for (let t = 0; t < graph.frames.length; t++) {
     await breathe()
-    const sum = new Float32Array(size)
-    const share = new Float32Array(size)
-    const flows = [[forward[t], 'forward'], [backward[t - 1], 'backward']] as const
-    for (const [flow, name] of flows) if (flow) addResidual(flow, width, height, cameraMotion(flow, width, height, randomStream(0, `camera ${name}`, t)), sum, share)
-    for (let i = 0; i < size; i++) {
-      if (share[i]! === 0) continue
-      sum[i] = unit * sum[i]! / share[i]!
-      share[i] = 1
+    const { labels } = graph.frames[t]!
+    const votes = new Float32Array(graph.frames[t]!.count)
+    const seen = new Uint8Array(size)
+    const add = ({ data, valid }: Flow, sign: 1 | -1, name: string) => {
+      const camera = cameraMotion({ data, valid }, width, height, randomStream(0, name, t))
+      const unit = 1000 / Math.max(width, height)
+      for (let i = 0; i < size; i++) {
+        if (valid[i] !== 1) continue
+        const [x, y] = [i % width, Math.floor(i / width)]
+        const [px, py] = project(camera, x, y)
+        const dx = unit * (x + data[i]! - px)
+        const dy = unit * (y + data[size + i]! - py)
+        const node = first[t]! + labels[i]!
+        velocity[node]! += sign * dx
+        velocity[count + node]! += sign * dy
+        speed[node]! += Math.hypot(dx, dy)
+        votes[labels[i]!]!++
+        seen[i] = 1
+      }
     }
-    const only = { width, height, frames: [graph.frames[t]!], first: Int32Array.of(0, graph.frames[t]!.count), count: graph.frames[t]!.count }
-    residuals.push(regionMeans(only, () => sum, () => share))
-    shares.push(regionMeans(only, () => share))
+    if (forward[t]) add(forward[t]!, 1, 'camera forward')
+    if (backward[t - 1]) add(backward[t - 1]!, -1, 'camera backward')
+    for (let i = 0; i < size; i++) share[first[t]! + labels[i]!]! += seen[i]!
+    votes.forEach((number, k) => {
+      const node = first[t]! + k
+      share[node]! /= graph.area[node]!
+      if (number === 0) return
+      velocity[node]! /= number
+      velocity[count + node]! /= number
+      speed[node]! /= number
+    })
   }
-  const joined = (parts: readonly Float32Array[]) => {
-    const all = new Float32Array(graph.count)
-    parts.forEach((part, t) => { all.set(part, graph.first[t]) })
-    return all
-  }
-  return { residual: joined(residuals), share: joined(shares) }
+  return { velocity, speed, share }
 }
 
-function addResidual({ data, valid }: Flow, width: number, height: number, camera: ReturnType<typeof cameraMotion>, sum: Float32Array, share: Float32Array): void {
-  for (let y = 0; y < height; y++) {
-    for (let x = 0; x < width; x++) {
-      const i = y * width + x
-      if (valid[i] !== 1) continue
-      const [px, py] = project(camera, x, y)
-      sum[i]! += Math.hypot(x + data[i]! - px, y + data[width * height + i]! - py)
-      share[i]! += 1
-    }
-  }
-}
-
-const BINS = 40
-
-/** Bins of the residual: fine where it is small, twice as wide at every doubling. */
-const binOf = (residual: number) => Math.min(BINS - 1, Math.floor(5 * Math.log2(1 + residual)))
+/** Bins of the velocity along each axis, over the range of a frame, and the frames to each side that are learnt from. */
+const BINS = 48
+const WINDOW = 3
 
 /**
- * How likely each node belongs to the foreground by how fast it moves against the background: Bayes' rule on smoothed histograms, with equal priors.
+ * How likely the nodes of frame t belong to the foreground by their velocity: Bayes' rule on smoothed histograms of the foreground and of the rest around that
+ * frame, with equal priors.
  *
- * @param foreground of each node, [0, 1]; @param counts how much each node counts
+ * @param foreground of each node, [0, 1]; @param counts how much each node counts: when none near the frame does, the nearest frames are learnt from
  */
-export function motionEvidence({ residual, share }: NodeMotion, area: Float32Array, foreground: Float32Array, counts: Float32Array): Float32Array {
-  let inside = new Float64Array(BINS)
-  let outside = new Float64Array(BINS)
-  for (let i = 0; i < residual.length; i++) {
+export function motionEvidence({ velocity, speed, share }: NodeMotion, { first, area, count, frames }: ClipGraph, foreground: Float32Array, counts: Float32Array, t: number): Float32Array {
+  const known = frames.map((_, s) => s).filter((s) => counts[first[s]!]! > 0)
+  const reach = known.length === 0 ? 0 : Math.max(WINDOW, Math.min(...known.map((s) => Math.abs(s - t))))
+  const [begin, end] = [first[Math.max(0, t - reach)]!, first[Math.min(frames.length, t + reach + 1)]!]
+  let range = 1
+  for (let i = begin; i < end; i++) if (share[i]! > 0.5) range = Math.max(range, speed[i]!)
+  const along = (value: number) => Math.min(BINS - 1, Math.max(0, Math.floor(((value / range + 1) / 2) * BINS)))
+  const binOf = (i: number) => along(velocity[count + i]!) * BINS + along(velocity[i]!)
+  const inside = new Float64Array(BINS * BINS)
+  const outside = new Float64Array(BINS * BINS)
+  for (let i = begin; i < end; i++) {
     const weight = share[i]! * counts[i]! * area[i]!
-    const bin = binOf(residual[i]!)
-    inside[bin]! += weight * foreground[i]!
-    outside[bin]! += weight * (1 - foreground[i]!)
+    inside[binOf(i)]! += weight * foreground[i]!
+    outside[binOf(i)]! += weight * (1 - foreground[i]!)
   }
-  inside = density(inside)
-  outside = density(outside)
-  return residual.map((value) => {
-    const bin = binOf(value)
-    return inside[bin]! / (inside[bin]! + outside[bin]!)
+  const [p, q] = [density(inside), density(outside)]
+  return Float32Array.from({ length: first[t + 1]! - first[t]! }, (_, k) => {
+    const bin = binOf(first[t]! + k)
+    return p[bin]! / (p[bin]! + q[bin]!)
   })
 }
 
-/** Smoothed, its sum 1; no bin is impossible. */
-function density(histogram: Float64Array): Float64Array<ArrayBuffer> {
-  let values = Float64Array.from(histogram)
-  for (let pass = 0; pass < 4; pass++) values = values.map((value, k) => value / 2 + ((values[k - 1] ?? value) + (values[k + 1] ?? value)) / 4)
+/** Smoothed by a binomial filter of variance 2, its sum 1; no bin is impossible. */
+function density(histogram: Float64Array): Float64Array {
+  let values = histogram
+  for (const stride of [1, BINS, 1, BINS, 1, BINS, 1, BINS]) {
+    values = values.map((value, k) => {
+      const at = Math.floor(k / stride) % BINS
+      return value / 2 + ((at > 0 ? values[k - stride]! : value) + (at < BINS - 1 ? values[k + stride]! : value)) / 4
+    })
+  }
   const sum = Math.max(values.reduce((s, x) => s + x, 0), 1e-9)
-  return values.map((value) => value / sum + 1e-3)
+  return values.map((value) => value / sum + 1e-4)
 }
 
 /**
- * The residual that splits the nodes into the still and the moving with the largest variance between both (Otsu 1979).
- *
- * @returns the threshold, and how many times the mean of the moving exceeds that of the still
+ * The speed above which a node is the foreground's rather than something else's that moves a little (water, what is nearer than the rest): the upper one of the
+ * two thresholds that part all nodes into three classes of the least variance within (Otsu 1979), and the mean of the fastest class.
  */
-export function movingThreshold({ residual, share }: NodeMotion, area: Float32Array): { threshold: number; contrast: number; moving: number } {
-  const bins = 256
-  const highest = residual.reduce((most, value, i) => (share[i]! > 0.5 ? Math.max(most, value) : most), 1e-6)
-  const counts = new Float64Array(bins)
-  const sums = new Float64Array(bins)
-  residual.forEach((value, i) => {
-    const bin = Math.min(bins - 1, Math.floor((bins * value) / highest))
+export function movingThreshold({ speed, share }: NodeMotion, { area }: ClipGraph): { readonly threshold: number; readonly fastest: number } {
+  const bins = 128
+  const highest = speed.reduce((most, value, i) => (share[i]! > 0.5 ? Math.max(most, value) : most), 1e-6)
+  // Running totals up to each bin.
+  const counts = new Float64Array(bins + 1)
+  const sums = new Float64Array(bins + 1)
+  speed.forEach((value, i) => {
+    const bin = Math.min(bins - 1, Math.floor((bins * value) / highest)) + 1
     counts[bin]! += share[i]! * area[i]!
     sums[bin]! += share[i]! * area[i]! * value
   })
-  const [total, all] = [counts, sums].map((plane) => plane.reduce((s, x) => s + x, 0)) as [number, number]
-  let [below, sumBelow, most, threshold, contrast, moving] = [0, 0, -1, highest, 1, 0]
   for (let bin = 0; bin < bins; bin++) {
-    below += counts[bin]!
-    sumBelow += sums[bin]!
-    const above = total - below
-    if (below === 0 || above <= 0) continue
-    const [still, fast] = [sumBelow / below, (all - sumBelow) / above]
-    const variance = below * above * (still - fast) ** 2
-    if (variance > most) [most, threshold, contrast, moving] = [variance, (highest * (bin + 1)) / bins, fast / Math.max(still, 1e-6), fast]
+    counts[bin + 1]! += counts[bin]!
+    sums[bin + 1]! += sums[bin]!
   }
-  return { threshold, contrast, moving }
+  const between = (from: number, to: number) => {
+    const number = counts[to]! - counts[from]!
+    return number > 0 ? (sums[to]! - sums[from]!) ** 2 / number : 0
+  }
+  let [most, upper] = [-1, bins]
+  for (let i = 1; i < bins; i++) {
+    for (let j = i + 1; j < bins; j++) {
+      const variance = between(0, i) + between(i, j) + between(j, bins)
+      if (variance > most) [most, upper] = [variance, j]
+    }
+  }
+  const number = counts[bins]! - counts[upper]!
+  return { threshold: (highest * upper) / bins, fastest: number > 0 ? (sums[bins]! - sums[upper]!) / number : 0 }
 }

@@ -4,6 +4,7 @@ import type { ClipFlow } from '../../atlas/clipFlow.js'
 import { fitFastAtlas, type FastAtlasProgress } from '../../atlas/fast/fitFastAtlas.js'
 import type { LayeredAtlas } from '../../atlas/layeredAtlas.js'
 import { fitNeuralAtlas } from '../../atlas/neural/fitNeuralAtlas.js'
+import { NeuralAtlas } from '../../atlas/neural/neuralAtlas.js'
 import { publishedNeuralSettings } from '../../atlas/neural/neuralSettings.js'
 import { openPublishedAtlas } from '../../atlas/neural/openPublishedAtlas.js'
 import { createNodeRuntime } from '../../engine/node/createNodeRuntime.js'
@@ -48,7 +49,7 @@ export async function fitAtlas(tools: StageTools, flow: ClipFlow, masks: readonl
   }
   const common = { frames: input.frames, flow, masks, runtime: atlasRuntime(settings), signal }
   if (settings.atlas === 'neural') {
-    const neural = { ...publishedNeuralSettings, resolution: settings.atlasSize, behaviour: settings.atlasSampling }
+    const neural = { ...publishedNeuralSettings, iterations: settings.atlasIterations, resolution: settings.atlasSize, behaviour: settings.atlasSampling }
     return await keep(tools, await fitNeuralAtlas({
       ...common, settings: neural, seed: settings.seed, ...(tensors === undefined ? {} : { state: { step, tensors } }),
       onProgress: ({ stage, done, total, losses }) => report(done + (stage === 'fit' ? pretrainingOf(tools) : 0), total + (stage === 'fit' ? pretrainingOf(tools) : neural.iterations), losses),
@@ -89,8 +90,10 @@ export async function takeAtlas(tools: StageTools, opened: OpenedAtlas | null): 
   return await keep(tools, atlas)
 }
 
-async function keep({ input, folder, emit }: StageTools, atlas: FittedAtlas): Promise<LayeredAtlas> {
+async function keep({ input, folder, signal, emit }: StageTools, atlas: FittedAtlas): Promise<LayeredAtlas> {
   const path = folder.file(videoFiles.atlas)
+  // Its boxes are saved with it, so that no later stage has to map the whole clip for them.
+  if (atlas instanceof NeuralAtlas) await atlas.prepare({ signal })
   emit({ type: 'checkpoint', stage: 'atlas', path, bytes: await writeAtlasFile(path, atlas, input.clipDigest) })
   return atlas
 }
