@@ -23,9 +23,10 @@ const STEEPNESS = 8
 const LEAST_SPEED = 1
 /** Share of the longer side around a point that surely belongs to what is meant. */
 const POINT_RADIUS = 1 / 100
-/** Colours, L*a*b* units, and speeds, thousandths of the longer side, within which the region around a point grows. */
+/** Colours, L*a*b* units, within which the region around a point grows. */
 const POINT_COLOUR = 15
-const POINT_SPEED = 3
+/** Velocities within which it does: thousandths of the longer side, and a share of its own speed. */
+const POINT_VELOCITY = { least: 1.5, share: 0.15 } as const
 
 /** From relevancy maps of some frames, of any size, stretched over the clip to [0, 1]. */
 export function relevancyEvidence({ graph }: ClipScene, maps: ReadonlyMap<number, FloatImage>): HintEvidence {
@@ -64,25 +65,30 @@ export function movingEvidence({ graph, motion }: ClipScene): HintEvidence {
   return { prior, start: randomWalker(graph, [prior]), counts: new Float32Array(graph.count).fill(1) }
 }
 
-/** From a point in one frame: what is around it and has its colour or, where it moves, its speed, in that frame. */
+/** From a point in one frame: what is around it and has its velocity, where it moves against the background, or else its colour, in that frame. */
 export function pointEvidence({ graph, motion }: ClipScene, { x, y, frame }: { x: number; y: number; frame: number }): HintEvidence {
   const { width, height, first, count, centre, colour } = graph
   const [from, to] = [first[frame]!, first[frame + 1]!]
   const own = from + graph.frames[frame]!.labels[Math.floor(y) * width + Math.floor(x)]!
   const radius = POINT_RADIUS * Math.max(width, height)
+  const away = (i: number) => Math.hypot(centre[i]! - x, centre[count + i]! - y)
+  const seeds: number[] = [own]
+  for (let i = from; i < to; i++) if (i !== own && away(i) < 2 * radius) seeds.push(i)
+  // Regions on the outline move as the background does in part: the fastest one tells how the object moves.
+  const fastest = seeds.reduce((best, i) => (motion.share[i]! > 0.5 && motion.speed[i]! > motion.speed[best]! ? i : best), own)
+  const tolerance = POINT_VELOCITY.least + POINT_VELOCITY.share * motion.speed[fastest]!
+  const moves = motion.speed[fastest]! > 2 * LEAST_SPEED
   const value = new Float32Array(count)
   const strength = new Float32Array(count)
-  const moves = motion.speed[own]! > LEAST_SPEED
-  const reach = Math.max(width, height)
   for (let i = from; i < to; i++) {
-    const distance = Math.hypot(centre[i]! - x, centre[count + i]! - y)
-    const seed = i === own || distance < radius
-    const colours = Math.hypot(...[0, 1, 2].map((c) => colour[c * count + i]! - colour[c * count + own]!))
-    const looks = Math.exp(-((colours / POINT_COLOUR) ** 2)) * Math.exp(-((4 * distance / reach) ** 2))
-    const speed = Math.exp(-(((motion.speed[i]! - motion.speed[own]!) / (POINT_SPEED + motion.speed[own]! / 4)) ** 2))
+    const seed = i === own || away(i) < radius
     const rim = Math.min(centre[i]!, width - centre[i]!, centre[count + i]!, height - centre[count + i]!) < radius
-    // A moving object is told by its speed first; a still one by its colour alone.
-    value[i] = seed ? 1 : rim ? 0 : moves ? (motion.share[i]! * speed + (1.2 - motion.share[i]!) * looks) / 1.2 : looks
+    const colours = Math.hypot(...[0, 1, 2].map((c) => colour[c * count + i]! - colour[c * count + own]!))
+    const looks = Math.exp(-((colours / POINT_COLOUR) ** 2) - (4 * away(i) / Math.max(width, height)) ** 2)
+    const apart = Math.hypot(motion.velocity[i]! - motion.velocity[fastest]!, motion.velocity[count + i]! - motion.velocity[count + fastest]!)
+    const goes = Math.exp(-((apart / tolerance) ** 2))
+    const share = motion.share[i]!
+    value[i] = seed ? 1 : rim ? 0 : moves ? share * goes * (0.6 + 0.4 * looks) + (1 - share) * looks : looks
     strength[i] = seed ? 100 : rim ? 0.3 : 0.15
   }
   return { prior: { value, strength }, start: value, counts: strength.map((s) => (s > 0 ? 1 : 0)) }
