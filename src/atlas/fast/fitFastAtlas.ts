@@ -96,18 +96,19 @@ export async function fitFastAtlas({ frames, flow, masks, settings = fastSetting
       let error = 0
       for (let i = 0; i < settings.textureSteps[0]; i++) ({ textures, error } = await improveTextures(clip, lattices, textures, pause))
       const sums = await fitMappings(clip, stage, k, textures)
-      if (stage.opacity) await fitOpacities(clip, textures)
+      if (stage.opacity) await fitOpacities(textures)
       onProgress?.({ type: 'sweep', sweep: sweep + 1, sweeps, psnr: -10 * Math.log10(error), losses: { foreground: named(sums.foreground), background: named(sums.background) } })
       await onCheckpoint?.({ sweep: sweep + 1, tensors: stateTensors(frames, sweep + 1, lattices, opacity) })
     }
   }
 
-  async function fitOpacities(clip: ScaledClip, textures: Layers<Texture>): Promise<void> {
+  async function fitOpacities(textures: Layers<Texture>): Promise<void> {
+    const clip = scaleClip(frames, opacity, 1)
     const before = [...opacity]
     for (let t = 0; t < count; t++) {
       await pause()
-      const sides = [[flow.forward[t], before[t + 1]], [flow.backward[t - 1], before[t - 1]]] as const
-      const neighbours = sides.flatMap(([motion, there]) => (motion && there ? [{ flow: motion, opacity: there }] : []))
+      const sides = [[motion.flow.forward[t], before[t + 1]], [motion.flow.backward[t - 1], before[t - 1]]] as const
+      const neighbours = sides.flatMap(([towards, there]) => (towards && there ? [{ flow: towards, opacity: there }] : []))
       opacity[t] = fitOpacity(clip, t, Uint8Array.from(masks[t]!.data, (x) => Math.round(x * 255)), neighbours, lattices, textures)
     }
   }

@@ -1,5 +1,5 @@
-import type { Flow } from '../clipFlow.js'
 import { boxMean } from '../../media/boxMean.js'
+import type { Flow } from '../clipFlow.js'
 import type { Lattice } from './lattice.js'
 import type { ScaledClip } from './scaledClip.js'
 import { type Layers, placesIn } from './solveTextures.js'
@@ -8,11 +8,8 @@ import { type Texture, sampleTexture } from './texture.js'
 /** Only so near to the outline of the mask the opacity may differ from it, px. */
 const BAND = 6
 /** Weight of the mask (the bootstrapping of layered neural atlases) and of each neighbouring frame's opacity (its opacity flow), against squared colour errors. */
-const MASK = 0.03
+const MASK = 0.05
 const NEIGHBOUR = 0.03
-/** The least that a pixel of the band is shown to the foreground's texture, so that it may grow there. */
-const FLOOR = 0.02
-
 export interface OpacityNeighbour {
   /** From this frame to the other. */
   readonly flow: Flow
@@ -61,7 +58,7 @@ export function fitOpacity(clip: ScaledClip, t: number, mask: Uint8Array, neighb
       sum += NEIGHBOUR * opacity[y * width + x]! / 255
       weight += NEIGHBOUR
     }
-    result[i] = Math.round(255 * Math.min(Math.max(sum / weight, FLOOR), 1))
+    result[i] = Math.round(255 * Math.min(Math.max(sum / weight, 0), 1))
   }
   return result
 }

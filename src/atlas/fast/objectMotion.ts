@@ -16,6 +16,8 @@ export interface ObjectMotion {
 
 /** Motions of up to this many px along each axis are found. */
 const REACH = 48
+/** About so many pixels of the object are compared. */
+const POINTS = 1000
 /** A squared colour difference, summed over channels, counts at most this: pixels that do not match, and those that leave the mask. */
 const OUTLIER = 0.02
 /** Another shift than the flow's has to cost less than this times as much. */
@@ -59,7 +61,9 @@ function objectShift(frames: ClipFrames, masks: readonly FloatImage[], from: num
   const [here, there] = [frames.pixels[from]!, frames.pixels[to]!]
   const [mask, other] = [masks[from]!.data, masks[to]!.data]
   const points: number[] = []
-  for (let y = 1; y < height; y += 3) for (let x = 1; x < width; x += 3) if (mask[y * width + x]! > 0.5) points.push(y * width + x)
+  const area = mask.reduce((sum, x) => sum + (x > 0.5 ? 1 : 0), 0)
+  const stride = Math.max(1, Math.ceil(Math.sqrt(area / POINTS)))
+  for (let y = stride >> 1; y < height; y += stride) for (let x = stride >> 1; x < width; x += stride) if (mask[y * width + x]! > 0.5) points.push(y * width + x)
   if (points.length === 0) return [0, 0]
   const cost = (dx: number, dy: number) => {
     let sum = 0
