@@ -52,15 +52,10 @@ export async function decodeVideo(input: Input, name: string, options: ReadClipO
     if (cause instanceof Text2LiveError) throw cause
     throw damaged(name, timestamps.length, cause)
   }
-<<<<<<< HEAD
-  // A container knows of all its frames: fewer decoded ones mean that the data end early.
   if (timestamps.length === 0) throw damaged(name, 0, 'no frame could be decoded')
-=======
-  if (pixels.length === 0) throw damaged(name, 0, 'no frame could be decoded')
   // Matroska does not say how long the last frame is shown, which comes out as a tick: then it is shown as long as the one before.
-  const last = pixels.length - 1
+  const last = timestamps.length - 1
   if (last > 0 && durations[last]! <= 1 / await track.getTimeResolution() && await input.getFormat() instanceof MatroskaInputFormat) durations[last] = durations[last - 1]!
->>>>>>> main
   return { kind: 'video', frames: { width, height, pixels }, timing: { timestamps, durations }, sourceSize, notes: colourNotes(name, stated.transfer) }
 }
 
