@@ -7,9 +7,10 @@ import losses
 import madgrad
 import ops
 import steps
+import videoSteps
 import views
 
 if __name__ == '__main__':
-    for oracle in (ops, madgrad, contrastive, fastAtlas, generator, views, clip, losses, steps):
+    for oracle in (ops, madgrad, contrastive, fastAtlas, generator, views, clip, losses, steps, videoSteps):
         print(oracle.__name__)
         oracle.main()

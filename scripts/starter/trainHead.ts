@@ -25,6 +25,8 @@ export interface TrainOptions {
   readonly settings: TrainSettings
   /** Safetensors file: what is learned, the optimizer's state, the step. Training goes on from it. */
   readonly checkpoint: string
+  /** Checkpoint of a finished training whose parameters this one starts from, its optimizer anew; absent: from the seeded start. */
+  readonly from?: string | undefined
   /** Steps between two checkpoints. */
   readonly every: number
   readonly threads: number
@@ -36,29 +38,35 @@ export interface TrainOptions {
 
 /** Plain views that the features' mean and deviation are taken over. */
 const SAMPLED = 1500
+const tokenNames = ['head.token.mean', 'head.token.std'] as const
 
 /** Trains the head and the text projection; a run that was stopped and goes on makes the same numbers as one that was not. */
-export async function trainHead({ config, pool, settings, checkpoint, every, threads, say, onStep, signal }: TrainOptions): Promise<void> {
+export async function trainHead({ config, pool, settings, checkpoint, from, every, threads, say, onStep, signal }: TrainOptions): Promise<void> {
   const { sizes } = settings
   const runtime = createNodeRuntime({ device: 'cpu', threads })
   const parameters = initialParameters(config, settings.seed)
   const { graph, outputs } = trainingGraph(config, parameters, sizes)
   const program = await runtime.compile(graph, outputs)
   const inputShapes = feedShapes(sizes)
-  const origin = JSON.stringify({ ...settings, counts: pool.counts })
+  const start = from === undefined ? null : readState(from)
+  const origin = JSON.stringify({ ...settings, counts: pool.counts, ...(start && { from: start.origin }) })
   const names = parameters.flatMap(({ name }) => [name, `${name} mean`, `${name} square`])
   const shapes = new Map(parameters.flatMap(({ name, shape }) => [name, `${name} mean`, `${name} square`].map(key => [key, shape] as const)))
 
   let state: Map<string, Float32Array>
   let step = 0
   if (existsSync(checkpoint)) {
-    const { tensors, metadata } = readSafetensors(new Uint8Array(readFileSync(checkpoint)), checkpoint)
-    if (metadata.origin !== origin) throw new Error(`${checkpoint} is of another training: expected ${origin}, found ${metadata.origin}. Choose another name, or delete it.`)
-    state = new Map([...tensors].map(([name, tensor]) => [name, toFloat32(tensor)]))
-    step = Number(metadata.step)
+    const saved = readState(checkpoint)
+    if (saved.origin !== origin) throw new Error(`${checkpoint} is of another training: expected ${origin}, found ${saved.origin}. Choose another name, or delete it.`)
+    state = saved.state
+    step = saved.step
     say(`goes on after step ${step}`)
   } else {
-    state = new Map([...parameters.flatMap(({ name, initial }) => [[name, initial], [`${name} mean`, new Float32Array(initial.length)], [`${name} square`, new Float32Array(initial.length)]] as const), ...tokenStatistics(pool, settings.seed)])
+    const first = (name: string, initial: Float32Array): Float32Array => start?.state.get(name) ?? initial
+    const statistics = start ? tokenNames.map((name) => [name, start.state.get(name)!] as const) : tokenStatistics(pool, settings.seed)
+    state = new Map([
+      ...parameters.flatMap(({ name, initial }) => [[name, first(name, initial)], [`${name} mean`, new Float32Array(initial.length)], [`${name} square`, new Float32Array(initial.length)]] as const), ...statistics,
+    ])
     mkdirSync(dirname(checkpoint), { recursive: true })
   }
   const save = async (): Promise<void> => {
@@ -66,7 +74,7 @@ export async function trainHead({ config, pool, settings, checkpoint, every, thr
     await atomicWrite(checkpoint, writeSafetensors(tensors, { origin, step: String(step) }))
   }
 
-  const start = performance.now()
+  const began = performance.now()
   const first = step
   const means = { contrastive: 0, cells: 0 }
   while (step < settings.steps && signal?.aborted !== true) {
@@ -87,7 +95,7 @@ export async function trainHead({ config, pool, settings, checkpoint, every, thr
     for (const loss of ['contrastive', 'cells'] as const) means[loss] += value(loss)
     onStep?.({ step, contrastive: value('contrastive') })
     if (step % 20 === 0) {
-      const seconds = (performance.now() - start) / 1000 / (step - first)
+      const seconds = (performance.now() - began) / 1000 / (step - first)
       say(`step ${step} of ${settings.steps}: contrastive ${(means.contrastive / 20).toFixed(3)}, cells ${(means.cells / 20).toFixed(3)}, gradient ${value('norm').toFixed(2)}, `
         + `scale ${value('scale').toFixed(1)}; ${seconds.toFixed(2)} s a step, ${((seconds * (settings.steps - step)) / 60).toFixed(1)} min to go`)
       means.contrastive = means.cells = 0
@@ -98,6 +106,11 @@ export async function trainHead({ config, pool, settings, checkpoint, every, thr
   await program.release()
 }
 
+function readState(path: string): { readonly state: Map<string, Float32Array>; readonly step: number; readonly origin: string } {
+  const { tensors, metadata } = readSafetensors(new Uint8Array(readFileSync(path)), path)
+  return { state: new Map([...tensors].map(([name, tensor]) => [name, toFloat32(tensor)])), step: Number(metadata.step), origin: metadata.origin ?? '' }
+}
+
 /** Linear warm-up, then half a cosine to zero. */
 function learningRateAt({ steps, warmup, learningRate }: TrainSettings, step: number): number {
   if (step < warmup) return (learningRate * (step + 1)) / warmup
@@ -105,7 +118,7 @@ function learningRateAt({ steps, warmup, learningRate }: TrainSettings, step: nu
 }
 
 /** Mean and standard deviation of each feature over cells of plain views. */
-function tokenStatistics({ store, counts }: Pool, seed: number): [string, Float32Array][] {
+function tokenStatistics({ store, counts }: Pool, seed: number): (readonly [string, Float32Array])[] {
   const random = randomStream(seed, 'token statistics')
   const cells = cellsOf('plain')
   const half = new Uint16Array(cells * FEATURES)
@@ -126,5 +139,5 @@ function tokenStatistics({ store, counts }: Pool, seed: number): [string, Float3
   const n = views * cells
   const mean = Float32Array.from(sum, x => x / n)
   const std = Float32Array.from(squares, (x, i) => Math.sqrt(Math.max(x / n - mean[i]! ** 2, 1e-6)))
-  return [['head.token.mean', mean], ['head.token.std', std]]
+  return [[tokenNames[0], mean], [tokenNames[1], std]]
 }

@@ -8,7 +8,7 @@ import { addOptionFlags, givenTableFlags } from './optionFlags.js'
 import type { SetStatus, Terminal } from './terminal.js'
 
 /** Flags of a fit: what has to do with the clip, the object and the atlas, not with an edit. */
-const fitFlags = ['region', 'truncate', 'object', 'point', 'frames', 'preset', 'size', 'seed', 'device', 'threads', 'guidance', 'config', 'out', 'force', 'json', 'atlas', 'atlasSize', 'atlasSampling']
+const fitFlags = ['region', 'truncate', 'object', 'point', 'frames', 'preset', 'size', 'seed', 'device', 'threads', 'guidance', 'config', 'out', 'force', 'json', 'atlas', 'atlasSize', 'atlasIterations', 'atlasSampling']
 /** Flags of the commands that use an atlas. */
 const useFlags = ['frames', 'size', 'device', 'threads', 'out', 'force', 'json', 'atlasSize', 'atlasSampling']
 

@@ -30,6 +30,11 @@ export interface CompileOptions {
    * `onnxruntime-node` knows no other device memory, and on CUDA outputs come back through the CPU.
    */
   keepOnDevice?: readonly string[]
+  /**
+   * Keep freed memory for the next tensor and the next run. Default true. Without, a run takes what it needs at its fullest and gives all of it back, where the
+   * kept memory grows in powers of two; each large tensor then costs the system's clearing of its pages.
+   */
+  keepMemory?: boolean
 }
 
 /** A compiled graph. */
@@ -54,10 +59,10 @@ export interface Runtime {
 /** An ONNX Runtime bound to one device. A device that does not answer is an error with the reason, never a fallback. */
 export function createRuntime(ort: OrtModule, options: RuntimeOptions): Runtime {
   let anchor: Promise<InferenceSession> | null = null
-  const compile: Runtime['compile'] = async (graph, outputs, { keepOnDevice = [] } = {}) => {
+  const compile: Runtime['compile'] = async (graph, outputs, { keepOnDevice = [], keepMemory = true } = {}) => {
     if (options.device === 'webgpu') await (anchor ??= createAnchor(ort, options))
     const model = encodeModel(graph, outputs)
-    const session = await createSession(ort, model.bytes, options, keepOnDevice.filter((name) => name in outputs))
+    const session = await createSession(ort, model.bytes, options, keepOnDevice.filter((name) => name in outputs), keepMemory)
     return {
       inputs: model.inputs.map((value) => ({ name: value.node.op, shape: value.shape })),
       nodeCount: model.nodeCount,
@@ -102,13 +107,14 @@ async function createAnchor(ort: OrtModule, options: RuntimeOptions): Promise<In
   return await createSession(ort, encodeModel(graph, { y: add(graph.input('x', [1]), 1) }).bytes, options, [])
 }
 
-async function createSession(ort: OrtModule, bytes: Uint8Array, options: RuntimeOptions, keepOnDevice: readonly string[]): Promise<InferenceSession> {
+async function createSession(ort: OrtModule, bytes: Uint8Array, options: RuntimeOptions, keepOnDevice: readonly string[], keepMemory = true): Promise<InferenceSession> {
   const { device, threads, strictDevice = device === 'webgpu' } = options
   try {
     return await ort.InferenceSession.create(bytes, {
       executionProviders: [device],
       // The memory pattern reserves over a gigabyte for one step and gains no time.
       enableMemPattern: false,
+      enableCpuMemArena: keepMemory,
       graphOptimizationLevel: 'all',
       logSeverityLevel: 3,
       ...(threads === undefined ? {} : { intraOpNumThreads: threads }),

@@ -3,7 +3,7 @@ import type { ClipFrames } from './clipFrames.js'
 import { thumbnail, unexplained, type Thumbnail } from './frameDifference.js'
 
 /** Training takes frames t - 2, t and t + 2 (supplement 3.1). */
-export const fewestFrames = 5
+const fewestFrames = 5
 
 /** Measured: motion leaves .07 to .29 unexplained at 24 frames per second, .45 at 5; cuts .48 to .75. */
 const cutLevel = 0.4

@@ -19,7 +19,7 @@ export const publishedNetworks: NetworkShapes = {
   atlas: { inputs: 2, outputs: 3, layers: 8, width: 256, frequencies: 10, skips: [4, 7] },
 }
 
-/** Fresh parameters of all networks as one vector, see `joinWeights`. */
+/** Fresh parameters of all networks as one vector, see `splitWeights`. */
 export function initialWeights(shapes: NetworkShapes, seed: number): Float32Array {
   const flat = new Float32Array(networkNames.reduce((n, name) => n + weightCount(shapes[name]), 0))
   let offset = 0
@@ -38,20 +38,7 @@ export function weightCount(shape: ImlpShape): number {
   return imlpParameters(shape).reduce((n, parameter) => n + sizeOf(parameter.shape), 0)
 }
 
-/** One vector of all parameters, in the order of `networkNames` and `imlpParameters`. */
-export function joinWeights(weights: AtlasWeights, shapes: NetworkShapes): Float32Array {
-  const flat = new Float32Array(networkNames.reduce((n, name) => n + weightCount(shapes[name]), 0))
-  let offset = 0
-  for (const name of networkNames) {
-    for (const parameter of imlpParameters(shapes[name])) {
-      flat.set(weights[name].get(parameter.name)!.data, offset)
-      offset += sizeOf(parameter.shape)
-    }
-  }
-  return flat
-}
-
-/** The inverse of `joinWeights`; the parts share the memory of `flat`. */
+/** The networks' parameters, cut from one vector in the order of `networkNames` and `imlpParameters`; they share its memory. */
 export function splitWeights(flat: Float32Array, shapes: NetworkShapes): AtlasWeights {
   let offset = 0
   const part = (shape: ImlpShape): NetworkWeights => new Map(imlpParameters(shape).map((parameter) => {

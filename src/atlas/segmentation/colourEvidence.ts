@@ -4,13 +4,14 @@ import type { ClipGraph } from './clipGraph.js'
 const CELL = 6
 const L_CELLS = 17
 const AB_CELLS = 36
-/** Share of the frame's spacing... each node joins the histograms smoothed by this many binomial passes. */
+/** Binomial passes that smooth the histograms. */
 const SMOOTHING = 2
-/** Pixels of prior in each cell, as a share of the clip: colours hardly seen say little. */
-const PRIOR = 1e-5
+/** Pixels added to each cell, as a share of the clip: colours hardly seen say little. */
+const PRIOR = 1e-8
 
 /**
- * How likely each node belongs to the foreground by its colour alone: Bayes' rule on smoothed colour histograms of the foreground and of the rest, with equal priors.
+ * How likely each node belongs to the foreground by its colour alone: Bayes' rule on smoothed colour histograms of the foreground and of the rest, with priors a
+ * quarter of the way from equal ones, which overrate what is small, to those of the areas.
  *
  * @param foreground of each node, [0, 1]: the histograms are filled by it
  * @param counts how much each node counts, 0 leaves it out
@@ -39,8 +40,8 @@ export function colourEvidence({ count, area, colour }: ClipGraph, foreground: F
   const [insideTotal, outsideTotal] = [Math.max(sum(inside), 1e-9), Math.max(sum(outside), 1e-9)]
   const prior = PRIOR * total
   return Float32Array.from(cell, (k) => {
-    const p = (inside[k]! + prior * 1e-3) / insideTotal
-    const q = (outside[k]! + prior * 1e-3) / outsideTotal
+    const p = (inside[k]! + prior) / insideTotal ** 0.75
+    const q = (outside[k]! + prior) / outsideTotal ** 0.75
     return p / (p + q)
   })
 }

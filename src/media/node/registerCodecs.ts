@@ -29,7 +29,7 @@ async function register(): Promise<void> {
 }
 
 /** @param cause why the native part did not load */
-export function codecsMissing(cause: unknown): Text2LiveError {
+function codecsMissing(cause: unknown): Text2LiveError {
   return new Text2LiveError('CLIP_CODEC_MISSING', 'Reading and writing video needs the native part of node-av, an optional package of npm '
     + `(@seydx/node-av-${process.platform}-${process.arch}...), and it is not there or does not load. Install again without --omit=optional; `
     + 'GIFs and folders of images can be read without it.', { cause })

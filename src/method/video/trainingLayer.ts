@@ -56,7 +56,7 @@ export async function trainingLayer(original: LayeredAtlas, frames: ClipFrames, 
   }
   const shortSide = Math.min(original.width, original.height)
   const scale = settings.trainSize > 0 ? Math.min(1, settings.trainSize / shortSide) : 1
-  const atlas = settings.trainSize > 0 ? scaledAtlas(original, scale, Math.min(1, scale / await atlasDensity(original, name))) : original
+  const atlas = settings.trainSize > 0 ? scaledAtlas(original, scale, await imageScale(original, name, scale)) : original
   const { width, height } = atlas
   if (Math.min(width, height) < minGeneratorSide) {
     throw new Text2LiveError('INPUT_TOO_SMALL', `The generator needs frames of at least ${minGeneratorSide} px on each side to train on; these have ${width}x${height}. Use a larger --size.`)
@@ -90,6 +90,12 @@ export async function trainingLayer(original: LayeredAtlas, frames: ClipFrames, 
       return { mapping, opacity, frame, picture }
     },
   }
+}
+
+/** Scale of the atlas image at which a pixel of it is one of the scaled frame; larger where the image would become too small for the generator. */
+async function imageScale(atlas: LayeredAtlas, name: LayerName, frameScale: number): Promise<number> {
+  const { width, height } = await atlas.image(name)
+  return Math.min(1, Math.max(frameScale / await atlasDensity(atlas, name), (1.1 * minGeneratorSide) / Math.min(width, height)))
 }
 
 /** A picture times an opacity. */
