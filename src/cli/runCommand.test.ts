@@ -3,6 +3,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { optionFlag, optionNames } from '../options/imageOptions.js'
+import { kebabCase } from '../options/optionRow.js'
+import { videoTable } from '../options/videoTable.js'
 import { runCommand } from './runCommand.js'
 
 const start = process.cwd()
@@ -44,6 +46,12 @@ test('help of image lists every flag of the option table under its heading', asy
   ])
 })
 
+test('help of video lists every flag of its option table', async () => {
+  const { out } = await command('video', '--help')
+  for (const name of Object.keys(videoTable.rows).filter((each) => each !== 'clip')) expect(out, name).toContain(` --${kebabCase(name)}`)
+  expect(out).toContain('$ text2live video --resume runs/swan-1')
+})
+
 test('version is that of the package', async () => {
   expect(await command('--version')).toEqual({ status: 0, out: expect.stringMatching(/^\d+\.\d+\.\d+\n$/) as string, err: '' })
 })
@@ -71,6 +79,11 @@ test.each([
   [['image', '--config', 'typo.yaml'], 'CONFIG_UNKNOWN_KEY: typo.yaml:1: there is no option "stesp". The nearest is "steps". Correct the name or remove the line; docs/options.md lists all.'],
   [['image', '--resume', 'gone'], 'RUN_NOT_FOUND: There should be a run folder at "gone", but there is nothing. Check the path; runs are made in runs/ unless --out says otherwise.'],
   [['image', 'a.jpg', '--resume', 'gone'], 'OPTION_INVALID: A run is continued with the photo it was started with; leave that out beside --resume, or start a new run.'],
+  [['video', 'a.mp4', 'gold', '--stps=3'], 'OPTION_UNKNOWN: There is no option "--stps". The nearest is "--steps". "text2live video --help" lists all.'],
+  [['video', 'a.mp4', 'golden', 'swan'], 'OPTION_INVALID: text2live video takes one clip and one prompt; more words came. Put the prompt in quotes, for example: '
+    + 'text2live video swan.mp4 "golden swan"'],
+  [['video', 'a.mp4', '--resume', 'gone'], 'OPTION_INVALID: A run is continued with the clip it was started with; leave that out beside --resume, or start a new run.'],
+  [['atlas'], 'COMMAND_UNKNOWN: text2live atlas needs a word that says what to do: fit, inspect, render. "text2live atlas --help" shows examples.'],
   [['render'], 'OPTION_INVALID: text2live render needs a folder, and none came. "text2live render --help" shows examples.'],
   [['render', '.'], 'RUN_INVALID: "." is not a run folder: it holds no config.yaml of ours. Give the folder that a run was written to.'],
 ])('%j ends with status 2 and says why', async (args, text) => {

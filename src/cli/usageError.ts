@@ -20,9 +20,9 @@ export function usageError(error: CommanderError, program: Command, args: readon
     case 'commander.optionMissingArgument':
       return new Text2LiveError('OPTION_INVALID', `${quoted} needs a value after it, and none came. "${usage}" shows examples.`)
     case 'commander.excessArguments':
-      return new Text2LiveError('OPTION_INVALID', active.name() === 'image'
-        ? 'text2live image takes one photo and one prompt; more words came. Put the prompt in quotes, for example: '
-          + 'text2live image teapot.jpg "golden teapot"'
+      return new Text2LiveError('OPTION_INVALID', active.name() === 'image' || active.name() === 'video'
+        ? `${name} takes one ${active.name() === 'image' ? 'photo' : 'clip'} and one prompt; more words came. Put the prompt in quotes, for example: `
+          + (active.name() === 'image' ? 'text2live image teapot.jpg "golden teapot"' : 'text2live video swan.mp4 "golden swan"')
         : `${name} got more words than it takes. "${usage}" shows what it takes.`)
     case 'commander.missingArgument':
       return new Text2LiveError('OPTION_INVALID',
@@ -46,7 +46,7 @@ function activeCommand(from: Command, words: readonly string[]): { active: Comma
 
 function unknownCommand(word: string, active: Command, usage: string): Text2LiveError {
   const hint = active.parent === null && existsSync(word)
-    ? `To edit that photo: text2live image ${word} "golden teapot"`
+    ? `To edit that photo: text2live image ${word} "golden teapot"${/\.(mp4|mov|webm|mkv|gif)$/i.test(word) ? `; that clip: text2live video ${word} "golden swan"` : ''}`
     : `The nearest is "${nearestName(word, active.commands.map((command) => command.name()))}". "${usage}" lists all.`
   return new Text2LiveError('COMMAND_UNKNOWN', `There is no command "${word}"${active.parent === null ? '' : ` of ${active.name()}`}. ${hint}`)
 }

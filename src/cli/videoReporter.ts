@@ -6,8 +6,8 @@ import { describeNotice, downloadProgress, duration, shellWord, stepLine } from 
 const stages: Readonly<Record<StageName, { readonly title: string; readonly unit: string }>> = {
   clip: { title: 'reading the clip', unit: 'frame' },
   flow: { title: 'optical flow', unit: 'pair' },
-  masks: { title: 'finding the object', unit: 'frame' },
-  atlas: { title: 'fitting the layered atlas', unit: 'step' },
+  masks: { title: 'finding the object', unit: 'part' },
+  atlas: { title: 'fitting the layered atlas', unit: 'part' },
   training: { title: 'training the edit', unit: 'step' },
   rendering: { title: 'rendering', unit: 'frame' },
   metrics: { title: 'measuring', unit: 'frame' },

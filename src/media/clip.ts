@@ -31,6 +31,8 @@ export interface ReadClipOptions {
   readonly size?: number | undefined
   /** Of a folder of images, which says nothing of time. Default 24 per second. */
   readonly frameRate?: number | undefined
+  /** Gets each frame in turn, instead of `Clip.frames`, which then holds none: the next is read once the promise is settled. */
+  readonly onFrame?: ((pixels: Uint8Array) => Promise<void>) | undefined
   readonly signal?: AbortSignal | undefined
   /** After each frame: how many were read, and of how many. */
   readonly onProgress?: ((frame: number, frames: number) => void) | undefined

@@ -25,7 +25,7 @@ export async function decodeVideo(input: Input, name: string, options: ReadClipO
   const { width, height } = clipSize(sourceSize.width, sourceSize.height, options.size)
   const most = options.frames ?? Infinity
   const total = Math.min(most, await countFrames(track, name, options.frames))
-  checkClipMemory(name, total, sourceSize, { width, height })
+  checkClipMemory(name, options.onFrame ? 1 : total, sourceSize, { width, height })
 
   const pixels: Uint8Array[] = []
   const timestamps: number[] = []
@@ -33,26 +33,28 @@ export async function decodeVideo(input: Input, name: string, options: ReadClipO
   try {
     for await (const sample of new VideoSampleSink(track, { hardwareAcceleration: 'prefer-software' }).samples()) {
       try {
-        if (options.signal?.aborted) throw new Text2LiveError('INTERRUPTED', `Stopped while ${name} was read, after ${pixels.length} frames. Nothing was written.`)
+        if (options.signal?.aborted) throw new Text2LiveError('INTERRUPTED', `Stopped while ${name} was read, after ${timestamps.length} frames. Nothing was written.`)
         if (sample.timestamp + sample.duration <= 0 && sample.timestamp < 0) continue
         const stored = await sampleToRgb(sample, stated)
         const resized = resizeFrame(stored.pixels, stored.width, stored.height, ...(sideways ? [height, width] as const : [width, height] as const))
-        pixels.push(turnFrame(resized, sideways ? height : width, sideways ? width : height, rotation, mirrored))
+        const frame = turnFrame(resized, sideways ? height : width, sideways ? width : height, rotation, mirrored)
+        if (options.onFrame) await options.onFrame(frame)
+        else pixels.push(frame)
         timestamps.push(sample.timestamp)
         durations.push(sample.duration)
       } finally {
         sample.close()
       }
-      options.onProgress?.(pixels.length, Math.max(total, pixels.length))
-      if (pixels.length >= most) break
+      options.onProgress?.(timestamps.length, Math.max(total, timestamps.length))
+      if (timestamps.length >= most) break
     }
   } catch (cause) {
     if (cause instanceof Text2LiveError) throw cause
-    throw damaged(name, pixels.length, cause)
+    throw damaged(name, timestamps.length, cause)
   }
-  if (pixels.length === 0) throw damaged(name, 0, 'no frame could be decoded')
+  if (timestamps.length === 0) throw damaged(name, 0, 'no frame could be decoded')
   // Matroska does not say how long the last frame is shown, which comes out as a tick: then it is shown as long as the one before.
-  const last = pixels.length - 1
+  const last = timestamps.length - 1
   if (last > 0 && durations[last]! <= 1 / await track.getTimeResolution() && await input.getFormat() instanceof MatroskaInputFormat) durations[last] = durations[last - 1]!
   return { kind: 'video', frames: { width, height, pixels }, timing: { timestamps, durations }, sourceSize, notes: colourNotes(name, stated.transfer) }
 }

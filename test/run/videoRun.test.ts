@@ -11,7 +11,8 @@ import type { GivenVideoOptions } from '../../src/options/videoOptions.js'
 import { interrupted } from '../../src/run/interrupted.js'
 import { readVideoEvents } from '../../src/run/video/readVideoEvents.js'
 import type { VideoEvent } from '../../src/run/video/videoEvents.js'
-import { runVideoJob, videoJobOf, type VideoJob } from '../../src/run/video/videoJob.js'
+import { runVideoJob } from '../../src/run/video/runVideoJob.js'
+import { videoJobOf, type VideoJob } from '../../src/run/video/videoJob.js'
 import { toySize, toyVideoTrainer, writeToyClip, writeToyMask } from './toyVideo.mjs'
 
 /** Made once: the clip, its mask, and an atlas fitted to it. */

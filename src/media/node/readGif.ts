@@ -21,7 +21,7 @@ export async function readGif(path: string, options: ReadClipOptions = {}): Prom
   const count = Math.min(options.frames ?? Infinity, metadata.pages ?? 1)
   const sourceSize = { width: metadata.width, height: metadata.pageHeight ?? metadata.height }
   const { width, height } = clipSize(sourceSize.width, sourceSize.height, options.size)
-  checkClipMemory(name, count, sourceSize, { width, height })
+  checkClipMemory(name, options.onFrame ? 1 : count, sourceSize, { width, height })
   const pixels: Uint8Array[] = []
   const durations: number[] = []
   const timestamps: number[] = []
@@ -30,7 +30,9 @@ export async function readGif(path: string, options: ReadClipOptions = {}): Prom
     if (options.signal?.aborted) throw new Text2LiveError('INTERRUPTED', `Stopped while ${name} was read, after ${t} frames. Nothing was written.`)
     const data = await sharp(path, { page: t, pages: 1, failOn: 'error', limitInputPixels: false }).flatten({ background: '#000' }).toColourspace('srgb').raw().toBuffer()
       .catch((cause: unknown) => { throw damaged(cause) })
-    pixels.push(resizeFrame(new Uint8Array(data), sourceSize.width, sourceSize.height, width, height))
+    const frame = resizeFrame(new Uint8Array(data), sourceSize.width, sourceSize.height, width, height)
+    if (options.onFrame) await options.onFrame(frame)
+    else pixels.push(frame)
     const delay = metadata.delay?.[t] ?? slowDelay
     const duration = (delay < leastDelay ? slowDelay : delay) / 1000
     timestamps.push(time / 1000)

@@ -20,18 +20,20 @@ export async function readImageFolder(folder: string, options: ReadClipOptions =
   const first = await readHeader(join(folder, files[0]!))
   const sourceSize = { width: first.width, height: first.height }
   const { width, height } = clipSize(first.width, first.height, options.size)
-  checkClipMemory(`"${folder}"`, files.length, sourceSize, { width, height })
+  checkClipMemory(`"${folder}"`, options.onFrame ? 1 : files.length, sourceSize, { width, height })
   const pixels: Uint8Array[] = []
-  for (const file of files) {
-    if (options.signal?.aborted) throw new Text2LiveError('INTERRUPTED', `Stopped while "${folder}" was read, after ${pixels.length} frames. Nothing was written.`)
+  for (const [t, file] of files.entries()) {
+    if (options.signal?.aborted) throw new Text2LiveError('INTERRUPTED', `Stopped while "${folder}" was read, after ${t} frames. Nothing was written.`)
     const header = await readHeader(join(folder, file))
     if (header.width !== first.width || header.height !== first.height) {
       throw new Text2LiveError('CLIP_SIZES_DIFFER', `Expected all images of "${folder}" in one size, but "${files[0]!}" is ${first.width}x${first.height} and "${file}" is `
         + `${header.width}x${header.height}. Take out what does not belong to the clip, or resize it.`)
     }
     const { rgb } = await decodeImage(header)
-    pixels.push(toFrame(rgb, width, height))
-    options.onProgress?.(pixels.length, files.length)
+    const frame = toFrame(rgb, width, height)
+    if (options.onFrame) await options.onFrame(frame)
+    else pixels.push(frame)
+    options.onProgress?.(t + 1, files.length)
   }
   const rate = options.frameRate ?? 24
   return {

@@ -1,4 +1,4 @@
-import { readPsd, type Layer } from 'ag-psd'
+import { initializeCanvas, readPsd, type Layer } from 'ag-psd'
 import { unzipSync } from 'fflate'
 import { readFile } from 'node:fs/promises'
 import { Text2LiveError } from '../../errors.js'
@@ -34,6 +34,11 @@ export async function readPaintedLayer(path: string): Promise<FloatImage> {
 const maxPixels = 100_000_000
 
 function fromPsd(bytes: Uint8Array): FloatImage {
+  // The package takes its pixel buffers from a canvas; here they are plain memory.
+  initializeCanvas(
+    () => { throw new TypeError('there is no canvas') },
+    (width, height) => ({ width, height, data: new Uint8ClampedArray(4 * width * height), colorSpace: 'srgb' }),
+  )
   const document = readPsd(bytes, { useImageData: true, skipThumbnail: true, skipLinkedFilesData: true, totalMemoryLimit: 4 * 4 * maxPixels })
   const { width, height } = document
   const layer = allLayers(document.children ?? []).find(({ name }) => name === layerNames[0])

@@ -7,7 +7,7 @@ import { embedRegion } from '../../method/textTargets.js'
 import type { GuidanceModel } from '../../models/guidance.js'
 
 /** Frames that are asked about, spread over the clip: the motion carries what is found to the others. */
-const asked = 8
+const asked = 5
 /** Short side of the pictures that the models see, px: that of a photo with the preset `fast`. */
 const side = 256
 

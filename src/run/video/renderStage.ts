@@ -1,10 +1,11 @@
 import type { LayeredAtlas, LayerName } from '../../atlas/layeredAtlas.js'
 import { renderEdit, type RenderedFrame } from '../../atlas/renderEdit.js'
+import { Text2LiveError } from '../../errors.js'
 import type { ClipFrames } from '../../media/clipFrames.js'
 import type { FloatImage } from '../../media/image.js'
 import { lossesSvg } from '../../media/lossesSvg.js'
 import { atomicWrite } from '../../media/node/atomicWrite.js'
-import { readClip } from '../../media/node/readClip.js'
+import { streamClip } from '../../media/node/streamClip.js'
 import { writeAtlasPictures } from './atlasPictures.js'
 import { fullSizeFrame } from './fullSizeFrame.js'
 import { readVideoSteps } from './trainStage.js'
@@ -64,13 +65,18 @@ export async function* editedFrames(
   const count = frames.pixels.length
   const { sourceSize } = clip
   const sameSize = sourceSize.width === frames.width && sourceSize.height === frames.height
-  const full = sameSize ? frames : (await readClip(path, { frames: count, signal })).frames
-  for (let t = 0; t < count; t++) {
-    signal.throwIfAborted()
-    const small = await render(t)
-    const original = full.pixels[t]!
-    yield { ...(sameSize ? small : fullSizeFrame(small.layer, frames.pixels[t]!, frames, original, full)), original }
-    report(t + 1, count)
-    await new Promise((resolve) => setImmediate(resolve))
+  const full = streamClip(path, { frames: count, signal })
+  try {
+    for (let t = 0; t < count; t++) {
+      signal.throwIfAborted()
+      const small = await render(t)
+      const original = sameSize ? frames.pixels[t] : (await full.next()).value
+      if (original === undefined) throw new Text2LiveError('CLIP_TRUNCATED', `Expected ${count} frames in "${path}", as before; it ended after ${t}. Start the run again.`)
+      yield { ...(sameSize ? small : fullSizeFrame(small.layer, frames.pixels[t]!, frames, original, sourceSize)), original }
+      report(t + 1, count)
+      await new Promise((resolve) => setImmediate(resolve))
+    }
+  } finally {
+    await full.return()
   }
 }

@@ -56,7 +56,7 @@ export async function resumeVideo(path: string, flags: ResumeVideoOptions, envir
 }
 
 /** A folder whose settings have no prompt is that of an atlas alone. */
-export const goalOf = ({ prompt, foregroundPrompt, backgroundPrompt }: VideoSettings): VideoPlan['goal'] =>
+const goalOf = ({ prompt, foregroundPrompt, backgroundPrompt }: VideoSettings): VideoPlan['goal'] =>
   (prompt.length + foregroundPrompt.length + backgroundPrompt.length > 0 ? 'edit' : 'atlas')
 
 /** The settings of a run folder; paths in them are relative to it. */

@@ -131,7 +131,7 @@ export async function readEdit({ folder, fingerprint }: Pick<StageTools, 'folder
 }
 
 /** Keeps the drawn edit, so that pictures can be made without the trainer. */
-export async function writeEdit({ folder, fingerprint, emit }: StageTools, layer: LayerName, trained: TrainedEdit): Promise<TrainedEdit> {
+async function writeEdit({ folder, fingerprint, emit }: StageTools, layer: LayerName, trained: TrainedEdit): Promise<TrainedEdit> {
   const path = join(folder.file(videoFiles.checkpoints), checkpointFiles.edit(layer))
   const { width, height, data } = trained.edit
   const tensors = new Map([['edit', float32Tensor([4, height, width], data)]])

@@ -3,7 +3,8 @@ import { parentPort, workerData } from 'node:worker_threads'
 import { Text2LiveError } from '../../errors.js'
 import { interrupted } from '../interrupted.js'
 import { checkTexts, openVideoTrainer } from './openVideoTrainer.js'
-import { runVideoJob, type VideoJob } from './videoJob.js'
+import { runVideoJob } from './runVideoJob.js'
+import type { VideoJob } from './videoJob.js'
 import type { VideoWorkerReply } from './workerProtocol.js'
 
 if (parentPort === null) throw new Text2LiveError('INTERNAL', 'videoWorker runs in a worker thread; use editVideo.')
