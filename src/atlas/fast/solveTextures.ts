@@ -8,6 +8,8 @@ export type Layers<T> = Readonly<Record<LayerName, T>>
 
 /** Less of a pixel than this is not counted as the layer's. */
 const LEAST_SHARE = 0.004
+/** A pixel says something of a layer's texture when it has so much of it: of less, what the other layer leaves unexplained would become colour. */
+const TELLING_SHARE = 0.1
 /** Longest side of a texture; one that would be longer gets a smaller scale. */
 const LONGEST_SIDE = 4096
 
@@ -80,8 +82,8 @@ Promise<{ textures: Layers<Texture>; error: number }> {
         rest[c] = r
         error += r * r
       }
-      if (isFront) splat(frontSum, front, inFront[i]!, inFront[plane + i]!, alpha, rest)
-      if (isBack) splat(backSum, back, behind[i]!, behind[plane + i]!, 1 - alpha, rest)
+      if (alpha > TELLING_SHARE) splat(frontSum, front, inFront[i]!, inFront[plane + i]!, alpha, rest)
+      if (1 - alpha > TELLING_SHARE) splat(backSum, back, behind[i]!, behind[plane + i]!, 1 - alpha, rest)
     }
   }
   const stepped = (texture: Texture, sum: Float32Array): Texture => {
