@@ -151,7 +151,7 @@ test('kill -9 at any moment leaves a folder that resumes to the same files', asy
     expect((await run({ resume: out }, goal)).result.finished, moment).toBe(true)
     expect(await computed(out), moment).toEqual(wholes[goal])
   }
-})
+}, 600_000)
 
 test('resuming a finished run says so and changes nothing; more steps are trained as if asked for at once', async () => {
   await run({ ...basics(), out: at('six'), steps: 6, bootstrapSteps: 4 })
