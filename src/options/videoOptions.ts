@@ -76,7 +76,7 @@ export const videoOptions = {
 
   preset,
   steps: { ...steps, default: 3000 },
-  size: { ...size, default: 432, example: '432', also: { value: 0, meaning: 'the clip as it is' }, help: 'short side of the frames of the layered atlas and of the edited clip' },
+  size: { ...size, default: 432, example: '432', also: { value: 0, meaning: 'the clip as it is' }, help: 'short side of the frames of the layered atlas; clips are written at the size of the input' },
   trainSize: {
     type: 'integer', group: 'run', preset: true, min: 129, max: 4096, unit: 'px', default: 0, example: '256',
     also: { value: 0, meaning: 'as --size' },

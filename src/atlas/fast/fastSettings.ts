@@ -35,7 +35,7 @@ export const fastSettings = {
   stages: [
     { spacing: 32, pixel: 4, sweeps: 2, steps: 12, learningRate: [0.5, 0.4], opacity: false },
     { spacing: 16, pixel: 4, sweeps: 3, steps: 12, learningRate: [0.4, 0.2], opacity: false },
-    { spacing: 8, pixel: 2, sweeps: 3, steps: 12, learningRate: [0.2, 0.1], opacity: false },
+    { spacing: 8, pixel: 2, sweeps: 6, steps: 12, learningRate: [0.25, 0.08], opacity: false },
     { spacing: 8, pixel: 1, sweeps: 1, steps: 2, learningRate: [0.05, 0.05], opacity: true },
   ],
   weights: { foreground: weights, background: weights },

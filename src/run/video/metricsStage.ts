@@ -1,7 +1,7 @@
 import { evaluateAtlas } from '../../atlas/evaluateAtlas.js'
 import type { LayeredAtlas } from '../../atlas/layeredAtlas.js'
+import { warpError } from '../../atlas/warpError.js'
 import { atomicWrite } from '../../media/node/atomicWrite.js'
-import { clipWarpError } from './clipWarpError.js'
 import { flowStage } from './flowStage.js'
 import { readVideoEvents } from './readVideoEvents.js'
 import type { RenderedClip } from './renderStage.js'
@@ -39,13 +39,13 @@ export async function metricsStage(tools: StageTools, atlas: LayeredAtlas, rende
   const flow = await flowStage(tools)
   const quality = await evaluateAtlas(atlas, frames, { flow, signal, onProgress: report, ...(object === null ? {} : { masks: object }) })
   const shares = rendered === null ? {} : {
-    warp_error_output: clipWarpError(rendered.frames, flow), ...await alphaShares(atlas, rendered, object),
+    warp_error_output: warpError(rendered.frames, flow).mean, ...await alphaShares(atlas, rendered, object),
   }
   const metrics: VideoMetrics = {
     psnr: quality.meanPsnr, psnr_min: Math.min(...quality.psnr), psnr_per_frame: quality.psnr,
     ...(quality.flowConsistency === undefined ? {} : { flow_consistency: quality.flowConsistency }),
     ...(quality.opacityIou === undefined ? {} : { opacity_iou: quality.opacityIou }),
-    warp_error_input: clipWarpError(frames, flow), ...shares,
+    warp_error_input: warpError(frames, flow).mean, ...shares,
     stages: stageCosts(readVideoEvents(folder.file(videoFiles.events))),
   }
   const path = folder.file(videoOutputFiles.metrics)
