@@ -1,5 +1,6 @@
 import { Text2LiveError } from '../errors.js'
 import type { FloatImage } from './image.js'
+import { resize } from './resample.js'
 
 export interface WalkOptions {
   /** How fast a contrast stops the walk: two neighbours are joined by exp(-beta d / mean d), d their squared difference in colour. */
@@ -12,9 +13,11 @@ export interface WalkOptions {
 const WEAKEST_JOIN = 1e-4
 /** Pull of a prior that is undecided, beside that of a certain one. */
 const UNDECIDED = 0.05
-/** The residual that ends the conjugate gradients, beside the right side's length, and the most of them. */
+/** Pictures with a longer short side are solved at half the size first. */
+const SMALLEST_HALVED = 64
+/** The residual that ends the conjugate gradients, beside the right side's length, and the most of them: more were not seen to move an outline. */
 const TOLERANCE = 1e-3
-const MOST_ITERATIONS = 300
+const MOST_ITERATIONS = 100
 
 /**
  * A map drawn to the edges of a picture: the minimum of sum_ij w_ij (x_i - x_j)^2 + sum_i p_i (x_i - prior_i)^2 over the eight neighbours j of each pixel i,
@@ -23,17 +26,18 @@ const MOST_ITERATIONS = 300
  *
  * @param guide 3 channels, [0, 1]
  * @param prior one channel of the guide's size, [0, 1]; how far it is from 1/2 says how certain it is
- * @param start where the iteration starts, for instance the result for a similar prior
+ * @param start where the iteration starts, for instance the result for a similar prior; absent: the result at half the size
  * @returns one channel within the range of the prior, to the solver's tolerance
  * @throws Text2LiveError SHAPE_MISMATCH
  */
-export function randomWalker(guide: FloatImage, prior: FloatImage, { beta, pull }: WalkOptions, start: FloatImage = prior): FloatImage {
+export function randomWalker(guide: FloatImage, prior: FloatImage, options: WalkOptions, start?: FloatImage): FloatImage {
   const { width, height } = guide
   const n = width * height
-  if (guide.channels !== 3 || [prior, start].some((map) => map.width !== width || map.height !== height || map.channels !== 1)) {
+  if (guide.channels !== 3 || [prior, start ?? prior].some((map) => map.width !== width || map.height !== height || map.channels !== 1)) {
     throw new Text2LiveError('SHAPE_MISMATCH', `randomWalker expected a guide of 3 channels and maps of one channel and its size, `
-      + `got ${guide.channels} channels of ${width}x${height} and ${prior.width}x${prior.height}, ${start.width}x${start.height}.`)
+      + `got ${guide.channels} channels of ${width}x${height} and maps of ${prior.width}x${prior.height}${start ? `, ${start.width}x${start.height}` : ''}.`)
   }
+  const { beta, pull } = options
   const joins = joinsOf(guide, beta)
   const scale = (256 / Math.min(width, height)) ** 2
   const held = Float64Array.from(prior.data, (p) => pull * scale * (Math.abs(2 * p - 1) + UNDECIDED))
@@ -56,13 +60,13 @@ export function randomWalker(guide: FloatImage, prior: FloatImage, { beta, pull 
       }
     }
   }
-  const x = Float64Array.from(start.data)
+  const x = Float64Array.from((start ?? coarseStart(guide, prior, options)).data)
   const product = new Float64Array(n)
   apply(x, product)
-  const right = held.map((h, i) => h * prior.data[i]!)
-  const residual = right.map((b, i) => b - product[i]!)
+  const pulled = held.map((h, i) => h * prior.data[i]!)
+  const residual = pulled.map((b, i) => b - product[i]!)
   const direction = residual.map((r, i) => r / diagonal[i]!)
-  const enough = TOLERANCE ** 2 * dot(right, right)
+  const enough = TOLERANCE ** 2 * dot(pulled, pulled)
   let fall = residual.reduce((sum, r, i) => sum + (r * r) / diagonal[i]!, 0)
   for (let k = 0; k < MOST_ITERATIONS && dot(residual, residual) > enough; k++) {
     apply(direction, product)
@@ -79,6 +83,13 @@ export function randomWalker(guide: FloatImage, prior: FloatImage, { beta, pull 
     for (let i = 0; i < n; i++) direction[i] = residual[i]! / diagonal[i]! + turn * direction[i]!
   }
   return { width, height, channels: 1, data: Float32Array.from(x) }
+}
+
+function coarseStart(guide: FloatImage, prior: FloatImage, options: WalkOptions): FloatImage {
+  const { width, height } = guide
+  if (Math.min(width, height) < SMALLEST_HALVED) return prior
+  const halved = (image: FloatImage) => resize(image, Math.round(width / 2), Math.round(height / 2), { filter: 'bilinear', antialias: true })
+  return resize(randomWalker(halved(guide), halved(prior), options), width, height, { filter: 'bilinear', antialias: false })
 }
 
 /** One of the four ways to a neighbour that is not yet joined: `weight[i]` between pixel i and pixel i + step, 0 where there is none. */

@@ -14,7 +14,7 @@ const TELLING_SHARE = 0.1
 const LONGEST_SIDE = 4096
 
 /** The axes of a clip's pixel centres for a lattice of `spacing`. */
-export function clipAxes({ width, height, pixel }: ScaledClip, spacing: number): { x: SplineAxis; y: SplineAxis } {
+function clipAxes({ width, height, pixel }: ScaledClip, spacing: number): { x: SplineAxis; y: SplineAxis } {
   return { x: splineAxis(pixelCentres(width, pixel), width * pixel, spacing), y: splineAxis(pixelCentres(height, pixel), height * pixel, spacing) }
 }
 

@@ -54,7 +54,7 @@ export function imlp(x: Value, parameters: ReadonlyMap<string, Value>, shape: Im
 }
 
 /** [n, d] -> [n, 2 d K]: for each k of K, sin(2^k pi x) of all d coordinates, then cos(2^k pi x) of them. */
-export function positionalEncoding(x: Value, frequencies: number): Value {
+function positionalEncoding(x: Value, frequencies: number): Value {
   const [n, d] = x.shape as [number, number]
   // PyTorch keeps 2^k pi in float32.
   const scales = x.graph.constant(Array.from({ length: frequencies }, (_, k) => 2 ** k * Math.PI), [1, frequencies, 1])

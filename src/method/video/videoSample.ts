@@ -114,7 +114,7 @@ function mirrored({ mapping, opacity, frame, picture }: FrameCrop, mirror: (pict
  * The smallest box of whole atlas pixels that holds all positions (supplement, Eq. 2). 'fixed' adds what bilinear sampling reads beside them; with bucketed
  * sizes it grows to multiples of the bucket where the image allows it.
  */
-export function atlasWindow(mappings: readonly Mapping[], image: Size, { atlasSampling, sizes, bucket }: SampleSettings): Box {
+function atlasWindow(mappings: readonly Mapping[], image: Size, { atlasSampling, sizes, bucket }: SampleSettings): Box {
   let [left, top, right, bottom] = [Infinity, Infinity, -Infinity, -Infinity]
   for (const { data } of mappings) {
     const n = data.length / 2
