@@ -1,8 +1,8 @@
 import { Command } from 'commander'
-import { validateLayer } from '../options/resolveSettings.js'
 import type { GivenVideoOptions } from '../options/videoOptions.js'
 import { videoTable } from '../options/videoTable.js'
 import type { VideoJob } from '../run/video/videoJob.js'
+import { followClipRun } from './followClipRun.js'
 import { followVideo } from './followVideo.js'
 import { addOptionFlags, givenTableFlags } from './optionFlags.js'
 import type { SetStatus, Terminal } from './terminal.js'
@@ -46,10 +46,7 @@ Examples:
     .action(async (clip: string | undefined, parsed: Record<string, unknown>) => {
       const given = givenTableFlags(parsed, videoTable) as GivenVideoOptions
       const options: GivenVideoOptions = { ...given, ...(clip === undefined ? {} : { clip }) }
-      validateLayer(videoTable, options)
-      const { videoJobOf } = await import('../run/video/videoJob.js')
-      const resume = parsed['resume'] as string | undefined
-      setStatus(await followVideo(videoJobOf(resume === undefined ? options : { ...options, resume }, 'atlas'), given.json === true, terminal))
+      setStatus(await followClipRun(options, parsed['resume'] as string | undefined, 'atlas', terminal))
     })
 }
 

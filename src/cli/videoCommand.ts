@@ -1,8 +1,7 @@
 import { Command } from 'commander'
-import { validateLayer } from '../options/resolveSettings.js'
 import type { GivenVideoOptions } from '../options/videoOptions.js'
 import { videoTable } from '../options/videoTable.js'
-import { followVideo } from './followVideo.js'
+import { followClipRun } from './followClipRun.js'
 import { addOptionFlags, givenTableFlags } from './optionFlags.js'
 import type { SetStatus, Terminal } from './terminal.js'
 
@@ -39,9 +38,6 @@ Examples:
       const given = givenTableFlags(parsed, videoTable) as GivenVideoOptions
       const prompts = [...(prompt === undefined ? [] : [prompt]), ...(given.prompt ?? []) as readonly string[]]
       const options: GivenVideoOptions = { ...given, ...(clip === undefined ? {} : { clip }), ...(prompts.length === 0 ? {} : { prompt: prompts }) }
-      validateLayer(videoTable, options)
-      const { videoJobOf } = await import('../run/video/videoJob.js')
-      const resume = parsed['resume'] as string | undefined
-      setStatus(await followVideo(videoJobOf(resume === undefined ? options : { ...options, resume }, 'edit'), given.json === true, terminal))
+      setStatus(await followClipRun(options, parsed['resume'] as string | undefined, 'edit', terminal))
     })
 }

@@ -1,8 +1,8 @@
 import { fileURLToPath } from 'node:url'
 import { describe, expect, it } from 'vitest'
 import { readFixtureJson, readFixtureTensors } from '../../test/support/readFixture.js'
+import { shares, stepFixture } from '../../test/support/stepFixture.js'
 import { createNodeRuntime } from '../engine/node/createNodeRuntime.js'
-import type { FloatImage } from '../media/image.js'
 import { generatorParameters } from '../models/generator.js'
 import { createClip } from '../models/clip.js'
 import { clipTextShapes, clipVisionShapes } from '../models/clipWeights.js'
@@ -14,13 +14,10 @@ import { lossNames } from './losses.js'
 import { bootstrapWeightAt, learningRateAt } from './schedule.js'
 import { type ViewSet, viewSets } from './stepViews.js'
 import { StepRunner } from './stepRunner.js'
-import type { TextTargets } from './textTargets.js'
 import type { ViewDraw } from './viewDraws.js'
 
 /** Largest difference of a loss from PyTorch in float64. */
 const LOSS_TOLERANCE = 1e-4
-/** |p - reference| <= tolerance * (|reference| + lr sqrt(n)), lengths of a tensor of n entries. */
-const PARAMETER_TOLERANCE = 1e-3
 
 interface Step {
   items: string[]
@@ -37,7 +34,7 @@ interface Fixture {
 }
 
 const fixture = readFixtureJson<Fixture>('steps')
-const tensor = readFixtureTensors('steps')
+const { tensor, targets, picture, compareParameters } = stepFixture(readFixtureTensors('steps'))
 const shape = { width: fixture.settings.generator.width, skipWidth: fixture.settings.generator.skip, levels: fixture.settings.generator.levels }
 const parameters = generatorParameters(shape)
 
@@ -78,45 +75,8 @@ describe('five steps of preset reference', () => {
         expect(Math.abs(losses[name] - expected), `${name} at step ${k}: ${losses[name]} for ${expected}`).toBeLessThan(LOSS_TOLERANCE)
       }
       const after = { 0: 'after1', 4: 'after5' }[k]
-      if (after) compare((await runner.vectors()).parameters, after, step.learningRate)
+      if (after) compareParameters(parameters, (await runner.vectors()).parameters, after, step.learningRate)
     }
     await runner.dispose()
   })
 })
-
-function compare(actual: Float32Array, state: string, learningRate: number): void {
-  let offset = 0
-  for (const p of parameters) {
-    const expected = tensor(`${state}.${p.name}`).data
-    const ours = actual.subarray(offset, offset += expected.length)
-    const difference = Math.hypot(...ours.map((x, i) => x - expected[i]!))
-    const allowed = PARAMETER_TOLERANCE * (Math.hypot(...expected) + learningRate * Math.sqrt(expected.length))
-    expect(difference, `${p.name} ${state}`).toBeLessThanOrEqual(allowed)
-  }
-}
-
-function targets(): TextTargets {
-  const rows = (name: string) => {
-    const { shape: [n, d], data } = tensor(`texts.${name}`)
-    return { shape: [n!, d!] as const, data }
-  }
-  const [composition, source] = [rows('composition'), rows('source')]
-  const pairs = Math.min(composition.shape[0], source.shape[0])
-  const d = composition.shape[1]
-  return {
-    composition, screen: rows('screen'), region: rows('bootstrap'),
-    direction: { shape: [pairs, d], data: Float32Array.from({ length: pairs * d }, (_, i) => composition.data[i]! - source.data[i]!) },
-  }
-}
-
-function shares(picks: readonly number[], count: number): Float32Array {
-  const share = new Float32Array(count)
-  for (const pick of picks) share[pick] = share[pick]! + 1 / picks.length
-  return share
-}
-
-function picture(name: string): FloatImage {
-  const { shape: size, data } = tensor(name)
-  const [height, width] = size.slice(-2) as [number, number]
-  return { width, height, channels: 3, data: data.map((x) => x / 255) }
-}

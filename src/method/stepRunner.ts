@@ -52,6 +52,23 @@ export interface StepRunnerOptions {
   readonly onCompile?: (size: { width: number; height: number; seconds: number }) => void
 }
 
+/** Parameters and MADGRAD's state where a training starts or goes on, and a vector of zeros of their length: what a step carries that nothing was carried to. */
+export function startState(
+  runtime: Runtime, generator: GeneratorShape, seed: number, vectors: Readonly<Record<VectorName, Float32Array>> | undefined,
+): { readonly state: Record<VectorName, Tensor>; readonly zeros: Tensor } {
+  const fresh = vectors?.parameters ?? initialParameters(generator, seed)
+  const vector = (data: Float32Array) => floatTensor(runtime, { shape: [data.length], data })
+  return {
+    zeros: vector(new Float32Array(fresh.length)),
+    state: {
+      parameters: vector(fresh),
+      initial: vector(vectors?.initial ?? fresh.slice()),
+      gradientSum: vector(vectors?.gradientSum ?? new Float32Array(fresh.length)),
+      squareSum: vector(vectors?.squareSum ?? new Float32Array(fresh.length)),
+    },
+  }
+}
+
 /** Compiled graphs held at once: with bucketed sizes all of a run fit; with exact sizes each serves about one step. */
 const PROGRAMS_HELD = { buckets: 4, exact: 1 } as const
 
@@ -66,17 +83,11 @@ export class StepRunner {
     const { guidance, targets, generator, settings, vectors } = options
     const weights = frozenFeeds(options.runtime, guidance, targets)
     this.programs = new ProgramCache(PROGRAMS_HELD[settings.sizes])
-    const fresh = vectors?.parameters ?? initialParameters(generator, settings.seed)
-    const vector = (data: Float32Array) => this.tensor({ shape: [data.length], data })
+    const { state, zeros } = startState(options.runtime, generator, settings.seed, vectors)
     // What a step carries that no whole photo joins.
-    weights['carried'] = vector(new Float32Array(fresh.length))
+    weights['carried'] = zeros
     this.weights = weights
-    this.state = {
-      parameters: vector(fresh),
-      initial: vector(vectors?.initial ?? fresh.slice()),
-      gradientSum: vector(vectors?.gradientSum ?? new Float32Array(fresh.length)),
-      squareSum: vector(vectors?.squareSum ?? new Float32Array(fresh.length)),
-    }
+    this.state = state
   }
 
   /**

@@ -1,11 +1,11 @@
 import { fileURLToPath } from 'node:url'
 import { describe, expect, it } from 'vitest'
 import { readFixtureJson, readFixtureTensors } from '../../../test/support/readFixture.js'
+import { shares, stepFixture } from '../../../test/support/stepFixture.js'
 import { sharePrograms } from '../../../test/support/sharePrograms.js'
 import type { Box } from '../../atlas/frameBoxes.js'
 import type { LayerName, LayeredAtlas } from '../../atlas/layeredAtlas.js'
 import { createNodeRuntime } from '../../engine/node/createNodeRuntime.js'
-import type { FloatImage } from '../../media/image.js'
 import { createClip } from '../../models/clip.js'
 import { parseClipConfig } from '../../models/clipConfig.js'
 import { clipTextShapes, clipVisionShapes } from '../../models/clipWeights.js'
@@ -16,7 +16,6 @@ import { resolveVideoSettings } from '../../options/resolveVideoSettings.js'
 import { lossNames } from '../losses.js'
 import { bootstrapWeightAt, learningRateAt } from '../schedule.js'
 import { type ViewSet, viewSets } from '../stepViews.js'
-import type { TextTargets } from '../textTargets.js'
 import type { ViewDraw } from '../viewDraws.js'
 import { trainingLayer } from './trainingLayer.js'
 import { videoItems } from './videoItems.js'
@@ -25,8 +24,6 @@ import { VideoStepRunner } from './videoStepRunner.js'
 
 /** Largest difference of a loss from PyTorch in float64. */
 const LOSS_TOLERANCE = 1e-4
-/** |p - reference| <= tolerance * (|reference| + lr sqrt(n)), lengths of a tensor of n entries. */
-const PARAMETER_TOLERANCE = 1e-3
 
 interface Step extends VideoDraw {
   learningRate: number
@@ -42,7 +39,7 @@ interface Fixture {
 }
 
 const fixture = readFixtureJson<Fixture>('videoSteps')
-const tensor = readFixtureTensors('videoSteps')
+const { tensor, targets, picture, compareParameters } = stepFixture(readFixtureTensors('videoSteps'))
 const shape = { width: fixture.settings.generator.width, skipWidth: fixture.settings.generator.skip, levels: fixture.settings.generator.levels }
 const parameters = generatorParameters(shape)
 
@@ -80,7 +77,7 @@ describe('five steps of preset reference on a layered atlas', () => {
         expect(Math.abs(losses[loss] - step.losses[loss]!), `${loss} at step ${k}: ${losses[loss]} for ${step.losses[loss]}`).toBeLessThan(LOSS_TOLERANCE)
       }
       const after = { 0: 'after1', 4: 'after5' }[k]
-      if (after) compare((await runner.vectors()).parameters, `${name}.${after}`, step.learningRate)
+      if (after) compareParameters(parameters, (await runner.vectors()).parameters, `${name}.${after}`, step.learningRate)
     }
     await runner.dispose()
   })
@@ -129,41 +126,4 @@ async function tinyClip(runtime: ReturnType<typeof createNodeRuntime>) {
   return await createClip({
     config, runtime, positions: 'reference', read: (names) => weights.weights(names), tokenize: () => { throw new Error('no texts here') },
   })
-}
-
-function compare(actual: Float32Array, state: string, learningRate: number): void {
-  let offset = 0
-  for (const p of parameters) {
-    const expected = tensor(`${state}.${p.name}`).data
-    const ours = actual.subarray(offset, offset += expected.length)
-    const difference = Math.hypot(...ours.map((x, i) => x - expected[i]!))
-    const allowed = PARAMETER_TOLERANCE * (Math.hypot(...expected) + learningRate * Math.sqrt(expected.length))
-    expect(difference, `${p.name} ${state}`).toBeLessThanOrEqual(allowed)
-  }
-}
-
-function targets(): TextTargets {
-  const rows = (name: string) => {
-    const { shape: [n, d], data } = tensor(`texts.${name}`)
-    return { shape: [n!, d!] as const, data }
-  }
-  const [composition, source] = [rows('composition'), rows('source')]
-  const pairs = Math.min(composition.shape[0], source.shape[0])
-  const d = composition.shape[1]
-  return {
-    composition, screen: rows('screen'), region: rows('bootstrap'),
-    direction: { shape: [pairs, d], data: Float32Array.from({ length: pairs * d }, (_, i) => composition.data[i]! - source.data[i]!) },
-  }
-}
-
-function shares(picks: readonly number[], count: number): Float32Array {
-  const share = new Float32Array(count)
-  for (const pick of picks) share[pick] = share[pick]! + 1 / picks.length
-  return share
-}
-
-function picture(name: string): FloatImage {
-  const { shape: size, data } = tensor(name)
-  const [h, w] = size.slice(-2) as [number, number]
-  return { width: w, height: h, channels: 3, data: data.map((x) => x / 255) }
 }

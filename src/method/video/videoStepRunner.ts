@@ -3,7 +3,7 @@ import type { Program, Runtime } from '../../engine/runtime.js'
 import type { Uploaded } from '../../engine/transfer.js'
 import { Text2LiveError } from '../../errors.js'
 import type { FloatImage } from '../../media/image.js'
-import { type GeneratorShape, initialParameters } from '../../models/generator.js'
+import type { GeneratorShape } from '../../models/generator.js'
 import type { GuidanceModel } from '../../models/guidance.js'
 import type { VideoSettings } from '../../options/videoOptions.js'
 import { lossNames } from '../losses.js'
@@ -11,7 +11,7 @@ import { madgradLambda } from '../madgrad.js'
 import { ProgramCache } from '../programCache.js'
 import { LossSum, type ViewSetDraws, floatTensor, freeOnDevice, frozenFeeds, lossWeights, shareFeeds, textCounts, viewFeeds } from '../stepFeeds.js'
 import { type StepGraph, buildStepGraph } from '../stepGraph.js'
-import { type StepResult, type VectorName, vectorNames } from '../stepRunner.js'
+import { type StepResult, type VectorName, startState, vectorNames } from '../stepRunner.js'
 import type { TextShares, TextTargets } from '../textTargets.js'
 import type { Size } from '../viewDraws.js'
 import { GeneratorPasses } from './generatorPasses.js'
@@ -85,15 +85,9 @@ export class VideoStepRunner {
     this.programs = new ProgramCache(PROGRAMS_HELD[settings.sizes])
     this.frozenInputs = frozenFeeds(runtime, guidance, targets)
     this.passes = new GeneratorPasses(runtime, generator, (key, size, build) => this.program(key, size, build))
-    const fresh = vectors?.parameters ?? initialParameters(generator, settings.seed)
-    const vector = (data: Float32Array) => floatTensor(runtime, { shape: [data.length], data })
-    this.nothingCarried = vector(new Float32Array(fresh.length))
-    this.state = {
-      parameters: vector(fresh),
-      initial: vector(vectors?.initial ?? fresh.slice()),
-      gradientSum: vector(vectors?.gradientSum ?? new Float32Array(fresh.length)),
-      squareSum: vector(vectors?.squareSum ?? new Float32Array(fresh.length)),
-    }
+    const { state, zeros } = startState(runtime, generator, settings.seed, vectors)
+    this.nothingCarried = zeros
+    this.state = state
   }
 
   /**
