@@ -59,11 +59,10 @@ export async function writeEditedClip(
     }
     const all = Object.values(writers)
     const readers = teeFrames(frames, all.length, signal)
-    await Promise.all(all.map((write, i) => write(readers[i]!).catch((error: unknown) => {
-      stop.abort(error)
-      // What failed first is what is told: the others stop because of it.
-      throw stop.signal.reason
-    })))
+    // All are waited for, the failed and the stopped: one that still wrote would keep the folder aside from going.
+    await Promise.allSettled(all.map((write, i) => write(readers[i]!).catch((error: unknown) => { stop.abort(error) })))
+    // What failed first is what is told: the others stop because of it.
+    stop.signal.throwIfAborted()
     const written = Object.keys(writers) as VideoOutputName[]
     for (const name of written) await replace(join(aside, videoOutputFiles[name]), folder.file(videoOutputFiles[name]))
     return written
