@@ -28,7 +28,7 @@ const browserPackages = ['onnxruntime-common', 'protobufjs', '@huggingface/token
 
 const root = resolve(process.argv[2] ?? 'src')
 const files = readdirSync(root, { recursive: true, withFileTypes: true })
-  .filter((entry) => entry.isFile() && entry.name.endsWith('.ts') && !entry.name.endsWith('.test.ts'))
+  .filter((entry) => entry.isFile() && /\.[tj]s$/.test(entry.name) && !entry.name.endsWith('.test.ts'))
   .map((entry) => relative(root, join(entry.parentPath ?? entry.path, entry.name)).split(sep).join('/'))
 const present = new Set(files)
 const problems = []
@@ -63,8 +63,9 @@ function startedFiles(code) {
 }
 
 function resolveImport(file, name) {
-  const target = posix.join(dirname(file), name).replace(/\.js$/, '.ts')
-  if (present.has(target)) return target
+  const target = posix.join(dirname(file), name)
+  const source = [target.replace(/\.js$/, '.ts'), target].find((path) => present.has(path))
+  if (source) return source
   problems.push(`${file} imports ${name}, which is no file of the sources`)
   return null
 }
@@ -87,7 +88,7 @@ function check(file, name) {
 }
 
 function layerOf(file) {
-  return file.split('/')[0].replace(/\.ts$/, '')
+  return file.split('/')[0].replace(/\.[tj]s$/, '')
 }
 
 function inNodeFolder(file) {

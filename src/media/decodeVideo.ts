@@ -35,6 +35,7 @@ export async function decodeVideo(input: Input, name: string, options: ReadClipO
       try {
         if (options.signal?.aborted) throw new Text2LiveError('INTERRUPTED', `Stopped while ${name} was read, after ${timestamps.length} frames. Nothing was written.`)
         if (sample.timestamp + sample.duration <= 0 && sample.timestamp < 0) continue
+        if (!(sample.timestamp >= (timestamps.at(-1) ?? -Infinity))) throw new RangeError(`frames are shown at ${timestamps.at(-1)} s and then at ${sample.timestamp} s`)
         const stored = await sampleToRgb(sample, stated)
         const resized = resizeFrame(stored.pixels, stored.width, stored.height, ...(sideways ? [height, width] as const : [width, height] as const))
         const frame = turnFrame(resized, sideways ? height : width, sideways ? width : height, rotation, mirrored)

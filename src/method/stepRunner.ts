@@ -177,7 +177,9 @@ export class StepRunner {
   private async compile(width: number, height: number, build: () => ReturnType<typeof buildStepGraph>): Promise<Program> {
     const start = performance.now()
     const { graph, outputs } = build()
-    const program = await this.options.runtime.compile(graph, outputs, { keepOnDevice: ['newParameters', 'newGradientSum', 'newSquareSum', 'gradient'] })
+    const keepOnDevice = ['newParameters', 'newGradientSum', 'newSquareSum', 'gradient']
+    // A program for each size: what one frees, the next one needs.
+    const program = await this.options.runtime.compile(graph, outputs, { keepOnDevice, keepMemory: false })
     this.options.onCompile?.({ width, height, seconds: (performance.now() - start) / 1000 })
     return program
   }

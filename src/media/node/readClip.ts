@@ -5,6 +5,7 @@ import type { Clip, ReadClipOptions } from '../clip.js'
 import { checkReadOptions } from '../clipSize.js'
 import { missingBytes } from '../containerEnd.js'
 import { decodeVideo } from '../decodeVideo.js'
+import { checkStructure } from './checkStructure.js'
 import { readGif } from './readGif.js'
 import { readImageFolder } from './readImageFolder.js'
 import { registerCodecs } from './registerCodecs.js'
@@ -31,7 +32,11 @@ export async function readClip(path: string, options: ReadClipOptions = {}): Pro
     throw new Text2LiveError('INPUT_NOT_FOUND', `Expected a clip, but ${came}. Check the path and its permissions.`, { cause })
   }
   if (isGif) return readGif(path, options)
-  await registerCodecs()
+  // Both take a moment, so one is loaded while the other runs.
+  const codecs = registerCodecs()
+  codecs.catch(() => undefined)
+  await checkStructure(path, { frames: options.frames, signal: options.signal })
+  await codecs
   const input = new Input({ source: new FilePathSource(path), formats: ALL_FORMATS })
   try {
     return await decodeVideo(input, name, options)

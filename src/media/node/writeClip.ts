@@ -5,6 +5,7 @@ import { ALL_FORMATS, FilePathSource, Input, StreamTarget, type StreamTargetChun
 import { Text2LiveError } from '../../errors.js'
 import { encodeVideo, type EncodeOptions, type WrittenClip } from '../encodeVideo.js'
 import { writeError } from './atomicWrite.js'
+import { checkStructure } from './checkStructure.js'
 import { registerCodecs } from './registerCodecs.js'
 
 export interface WriteClipOptions extends EncodeOptions {
@@ -23,7 +24,8 @@ export async function writeClip(path: string, options: WriteClipOptions): Promis
   const temporary = join(dirname(path), `.${basename(path)}.${randomBytes(6).toString('hex')}.tmp`)
   const audio = options.audioFrom === undefined ? undefined : new Input({ source: new FilePathSource(options.audioFrom), formats: ALL_FORMATS })
   try {
-    const hasSound = audio !== undefined && await audio.canRead().catch(() => false)
+    const notes: string[] = []
+    const hasSound = audio !== undefined && await audio.canRead().catch(() => false) && await soundEnds(options.audioFrom!, options.signal, notes)
     const file = await open(temporary, 'wx')
     let written: WrittenClip
     try {
@@ -33,12 +35,24 @@ export async function writeClip(path: string, options: WriteClipOptions): Promis
       await file.close()
     }
     await nameExclusively(temporary, path)
-    return written
+    return { ...written, notes: [...notes, ...written.notes] }
   } catch (cause) {
     throw writeError(path, cause)
   } finally {
     audio?.dispose()
     await rm(temporary, { force: true }).catch(() => undefined)
+  }
+}
+
+/** Whether the sound of a video can be read to its end; where its structure is damaged, `notes` says that it is left out. */
+async function soundEnds(path: string, signal: AbortSignal | undefined, notes: string[]): Promise<boolean> {
+  try {
+    await checkStructure(path, { sound: true, signal })
+    return true
+  } catch (error) {
+    if (!(error instanceof Text2LiveError && error.code === 'CLIP_TRUNCATED')) throw error
+    notes.push(`The sound of "${path}" is damaged and was left out.`)
+    return false
   }
 }
 

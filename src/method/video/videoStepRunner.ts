@@ -214,9 +214,8 @@ export class VideoStepRunner {
       const start = performance.now()
       const { graph, outputs } = build()
       const keepOnDevice = ['newParameters', 'newGradientSum', 'newSquareSum', 'gradient', 'layer', 'layerGradient']
-      // Of exact sizes each program serves one step: what it frees, the next one needs.
-      const keepMemory = this.options.settings.sizes === 'buckets'
-      const program = await this.options.runtime.compile(graph, outputs, { keepOnDevice, keepMemory })
+      // A program for each size: what one frees, the next one needs.
+      const program = await this.options.runtime.compile(graph, outputs, { keepOnDevice, keepMemory: false })
       if (width > 0) this.options.onCompile?.({ width, height, seconds: (performance.now() - start) / 1000 })
       return program
     })
