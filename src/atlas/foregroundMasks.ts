@@ -7,7 +7,7 @@ import type { ClipFlow } from './clipFlow.js'
 import { createClipGraph } from './segmentation/clipGraph.js'
 import { findAlike } from './segmentation/consensus.js'
 import { frameMeans, movingEvidence, pointEvidence, relevancyEvidence } from './segmentation/hintEvidence.js'
-import { type ClipScene, carryLabels, labelClip, settleLabels, sharpened } from './segmentation/labelling.js'
+import { type ClipScene, carryLabels, labelByColour, labelClip, settleLabels, sharpened } from './segmentation/labelling.js'
 import { nodeMotion } from './segmentation/nodeMotion.js'
 
 /** How the foreground is named. Frames count from 0; frames that the clip lacks are passed over. */
@@ -92,9 +92,8 @@ async function labelScene(scene: ClipScene, hint: ForegroundHint, given: Readonl
     await carryLabels(scene, labels, fixed, breathe)
     return await settleLabels(scene, labels, fixed, SETTLING, breathe)
   }
-  const { prior, start, counts } = hint.kind === 'motion' ? movingEvidence(scene)
-    : hint.kind === 'point' ? pointEvidence(scene, hint)
-      : relevancyEvidence(scene, clipMaps(hint.maps, graph.frames.length))
+  if (hint.kind === 'relevancy') return await labelByColour(scene, relevancyEvidence(scene, clipMaps(hint.maps, graph.frames.length)), breathe)
+  const { prior, start, counts } = hint.kind === 'motion' ? movingEvidence(scene) : pointEvidence(scene, hint)
   return await settleLabels(scene, await labelClip(scene, prior, start, counts, breathe), new Set(), SETTLING, breathe)
 }
 

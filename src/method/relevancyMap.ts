@@ -51,8 +51,8 @@ export async function plainRelevancyMap(photo: FloatImage, questions: readonly R
   return meanOf(maps)
 }
 
-/** The relevancy itself, smooth and coarse, of the photo's size and stretched to [0, 1]: averaged over models, scales and texts. */
-async function roughRelevancy(photo: FloatImage, questions: readonly RelevancyQuestion[], runtime: Runtime): Promise<FloatImage> {
+/** The relevancy itself, smooth and coarse: one channel of the photo's size, stretched to [0, 1], averaged over models, scales and texts. */
+export async function roughRelevancy(photo: FloatImage, questions: readonly RelevancyQuestion[], runtime: Runtime): Promise<FloatImage> {
   const { width, height } = photo
   const sum = new Float32Array(width * height)
   for (const { model, texts } of questions) {

@@ -122,16 +122,22 @@ export function generator(image: Value, parameters: ReadonlyMap<string, Value>, 
 
 /** The two branches that meet in the decoder of a level: the skip [1, skipWidth, h, w], and all below it at half the size, before it is raised. */
 export function branches(x: Value, parameters: ReadonlyMap<string, Value>, i: number, levels: number): { readonly skip: Value; readonly deep: Value } {
+  const { skip, inner } = encode(x, parameters, i)
+  return { skip, deep: i + 1 < levels ? lower(inner, parameters, i + 1, levels) : inner }
+}
+
+/** The encoder of a level: its skip, and what it gives to the level below [1, width, h/2, w/2]. */
+export function encode(x: Value, parameters: ReadonlyMap<string, Value>, i: number): { readonly skip: Value; readonly inner: Value } {
   const at = levelName(i)
   const p = named(parameters)
   const skip = activate(norm(conv2d(x, p(`${at}.1.0.1.1.weight`)), parameters, `${at}.1.0.2`))
   const half = activate(norm(conv2d(reflect(x), p(`${at}.1.1.1.1.weight`), { stride: 2 }), parameters, `${at}.1.1.2`))
   const inner = activate(norm(conv2d(reflect(half), p(`${at}.1.1.4.1.weight`)), parameters, `${at}.1.1.5`))
-  return { skip, deep: i + 1 < levels ? lower(inner, parameters, i + 1, levels) : inner }
+  return { skip, inner }
 }
 
 /** A level below the first: encoder, what is below, decoder. */
-function lower(x: Value, parameters: ReadonlyMap<string, Value>, i: number, levels: number): Value {
+export function lower(x: Value, parameters: ReadonlyMap<string, Value>, i: number, levels: number): Value {
   const { skip, deep } = branches(x, parameters, i, levels)
   const mixed = normaliseJoined(join(skip, upsample2x(deep), parameters, i), parameters, i)
   const at = levelName(i)

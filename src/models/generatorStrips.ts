@@ -1,12 +1,12 @@
 import { gradients } from '../engine/gradients.js'
 import { Graph, type Value } from '../engine/graph.js'
 import { add, channelVariance, concat, conv2d, mul, pad, reciprocal, reduceMean, reduceSum, reshape, slice, sqrt, square, stopGradient, sub, upsample2x } from '../engine/ops.js'
-import { BATCH_NORM_EPS, type GeneratorShape, activate, branches, finish, joinGradients, joinKernels, parameterCount, splitParameters } from './generator.js'
+import { BATCH_NORM_EPS, type GeneratorShape, activate, branches, encode, finish, joinGradients, joinKernels, lower, parameterCount, splitParameters } from './generator.js'
 
 /**
  * The generator in pieces, for pictures whose full-size activations (width * H * W numbers each) should never exist at once. All below the first level's
  * decoder, at half the size, is the core; the decoder runs on strips of rows. Norms couple the strips through sums over all of them, which the caller adds up
- * between the passes: raised -> joined -> layer forward, head -> join -> spread backward. Same numbers as `generator`, to rounding.
+ * between the passes: raised -> joined -> layer forward, head -> join -> spread -> lower -> encoder backward. Same numbers as `generator`, to rounding.
  */
 export interface StripGraph {
   readonly graph: Graph
@@ -25,9 +25,10 @@ export interface StripPlan {
 export const deepRowsOf = (rows: number): number => Math.ceil(rows / 2) + 2
 
 /** Parameters by the piece that they belong to, in the order of the flat vector. */
-export function pieceOf(name: string): 'head' | 'join' | 'core' {
+export function pieceOf(name: string): 'head' | 'join' | 'encoder' | 'lower' {
   if (/^netG\.(8\.1|6\.1|4)\./.test(name)) return 'head'
-  return /^netG\.(3\.1|2)\./.test(name) ? 'join' : 'core'
+  if (/^netG\.(3\.1|2)\./.test(name)) return 'join'
+  return name.startsWith('netG.1.1.7.') ? 'lower' : 'encoder'
 }
 
 interface Parameters {
@@ -47,15 +48,29 @@ export function coreGraph({ height, width }: { readonly height: number; readonly
   return { graph, outputs: { skip, deep, skipVariance: channelVariance(skip) } }
 }
 
-/** Cotangents of the core's outputs -> 'gradient': of the core's parameters, joined. */
-export function coreBackwardGraph({ height, width }: { readonly height: number; readonly width: number }, shape: GeneratorShape): StripGraph {
+/**
+ * 'deepCotangent' of the core -> 'gradient' of the parameters of all levels below the first, joined, and 'innerCotangent' [1, w, H/2, W/2]: of what the first
+ * level's encoder gives them, which is computed again. A graph of its own, so that what the encoder keeps for its own backward pass is not there meanwhile.
+ */
+export function lowerBackwardGraph({ height, width }: { readonly height: number; readonly width: number }, shape: GeneratorShape): StripGraph {
   const graph = new Graph()
   const parameters = parametersOf(graph, shape)
-  const { skip, deep } = branches(graph.input('picture', [1, 3, height, width]), parameters.all, 0, shape.levels)
-  const outputs = [['skip', skip], ['deep', deep], ['skipVariance', channelVariance(skip)]] as const
+  const { inner } = encode(graph.input('picture', [1, 3, height, width]), parameters.all, 0)
+  const deep = lower(inner, parameters.all, 1, shape.levels)
+  const own = parameters.of('lower')
+  const found = gradients(deep, [...own, inner], graph.input('deepCotangent', deep.shape))
+  return { graph, outputs: { gradient: joinGradients(found.slice(0, own.length)), innerCotangent: found.at(-1)! } }
+}
+
+/** Cotangents of the first level's encoder -> 'gradient': of its parameters, joined. */
+export function encoderBackwardGraph({ height, width }: { readonly height: number; readonly width: number }, shape: GeneratorShape): StripGraph {
+  const graph = new Graph()
+  const parameters = parametersOf(graph, shape)
+  const { skip, inner } = encode(graph.input('picture', [1, 3, height, width]), parameters.all, 0)
+  const outputs = [['skip', skip], ['inner', inner], ['skipVariance', channelVariance(skip)]] as const
   // The gradient of the sum of products is that of the outputs with these cotangents.
   const total = outputs.map(([name, value]) => reduceSum(mul(value, graph.input(`${name}Cotangent`, value.shape)))).reduce((a, b) => add(a, b))
-  return { graph, outputs: { gradient: joinGradients(gradients(total, parameters.of('core'))) } }
+  return { graph, outputs: { gradient: joinGradients(gradients(total, parameters.of('encoder'))) } }
 }
 
 /** Variances of both branches -> 'skipKernel', 'raisedKernel'. */

@@ -1,8 +1,12 @@
 import { existsSync } from 'node:fs'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { type Browser, type Page as Tab, chromium } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { createNodeRuntime } from '../../src/engine/node/createNodeRuntime.js'
+import { readClip } from '../../src/media/node/readClip.js'
 import { createBundledTokenizer } from '../../src/models/bundledTokenizer.js'
 import { loadGuidance } from '../../src/models/loadGuidance.js'
 import { folderSource } from '../../src/models/node/folderSource.js'
@@ -20,6 +24,11 @@ if (!present && process.env['TEXT2LIVE_REQUIRE_BROWSER'] === '1') throw new Erro
 /** Between Node's CPU kernels and WebAssembly's or a graphics processor's. */
 const TOLERANCE = { first: 1e-4, updated: 1e-2 }
 const STARTER_TOLERANCE = { first: 1e-4, updated: 3e-2 }
+
+/** Between the frames that Chromium's decoders and libav's give, of 255: the same YUV samples by the same arithmetic. */
+const FRAME_TOLERANCE = 0
+/** Of what VP9 keeps of soft shapes, dB; Node's own encoder is held to the same. */
+const ENCODED_PSNR = 34
 
 const folder = (path: string) => fileURLToPath(new URL(path, import.meta.url))
 const oneSize = { preset: 'fast', cropsMinCover: 1, scaleMin: 1, scaleMax: 1, wholeImageEvery: 0 } as const
@@ -77,4 +86,63 @@ describe.skipIf(!present)('the core in Chromium', () => {
     expect(differingLosses(losses, expected, TOLERANCE)).toEqual([])
     expect(differingLosses([losses[1]!, losses[0]!], expected, TOLERANCE).length).toBeGreaterThan(6)
   }, 900_000)
+
+  it.each([
+    ['/examples/swan.mp4', { frames: 8, size: 96 }], ['/fixtures/clips/variable.mp4', {}], ['/fixtures/clips/turned90.mp4', {}], ['/fixtures/clips/ntsc.mov', {}],
+    ['/fixtures/clips/fullRange.mp4', {}], ['/fixtures/clips/odd.webm', {}], ['/fixtures/clips/wide.mp4', {}],
+  ])('decodes %s as Node does', async (address, options) => {
+    const path = folder(`../..${address.replace('/fixtures/', '/test/fixtures/')}`)
+    const expected = await readClip(path, options)
+    const { width, height, timing, frames } = await tab.evaluate(([from, asked]) => page.decodeClip(from, asked), [address, options] as const)
+    expect({ width, height, count: frames.length }).toEqual({ width: expected.frames.width, height: expected.frames.height, count: expected.frames.pixels.length })
+    for (const [t, time] of timing.timestamps.entries()) expect(time).toBeCloseTo(expected.timing.timestamps[t]!, 5)
+    for (const [t, time] of timing.durations.entries()) expect(time).toBeCloseTo(expected.timing.durations[t]!, 5)
+    const worst = Math.max(...frames.map((text, t) => Buffer.from(text, 'base64').reduce((most, value, i) => Math.max(most, Math.abs(value - expected.frames.pixels[t]![i]!)), 0)))
+    expect(worst).toBeLessThanOrEqual(FRAME_TOLERANCE)
+    // Another frame is told apart.
+    expect(Buffer.from(frames[0]!, 'base64').equals(Buffer.from(expected.frames.pixels.at(-1)!))).toBe(false)
+  }, 120_000)
+
+  it.each(['webm-alpha', 'mp4', 'prores'] as const)('encodes a clip as %s that Node reads, or says that it cannot', async (format) => {
+    const { width, height } = { width: 64, height: 48 }
+    const channels = format === 'mp4' ? 3 : 4
+    const timing = { timestamps: [0, 1, 2, 3, 4, 5].map((t) => t / 25), durations: [0, 1, 2, 3, 4, 5].map(() => 1 / 25) }
+    const frames = timing.timestamps.map((_, t) => softShapes(width, height, t, channels))
+    const written = await tab.evaluate(([...asked]) => page.encodeClip(...asked), [format, width, height, timing, frames.map((frame) => Buffer.from(frame).toString('base64'))] as const)
+    if ('code' in written) {
+      // VP9 is in every Chromium; an encoder for H.264 is not, and one for ProRes in none.
+      expect([format, written.code]).toEqual([expect.stringMatching(/^(mp4|prores)$/), 'CLIP_CODEC_MISSING'])
+      return
+    }
+    const place = await mkdtemp(join(tmpdir(), 'text2live-browser-'))
+    try {
+      const path = join(place, format === 'mp4' ? 'a.mp4' : 'a.webm')
+      await writeFile(path, Buffer.from(written.file, 'base64'))
+      const clip = await readClip(path)
+      expect(clip.frames).toMatchObject({ width, height })
+      for (const [t, time] of timing.timestamps.entries()) expect(clip.timing.timestamps[t]).toBeCloseTo(time, 3)
+      for (const [t, pixels] of clip.frames.pixels.entries()) expect(psnr(frames[t]!, pixels, channels)).toBeGreaterThan(ENCODED_PSNR)
+    } finally {
+      await rm(place, { recursive: true })
+    }
+  }, 120_000)
 })
+
+/** RGB or RGBA bytes: soft shapes that move; alpha a disc with a soft edge. */
+function softShapes(width: number, height: number, t: number, channels: 3 | 4): Uint8Array {
+  const out = new Uint8Array(width * height * channels)
+  for (let y = 0; y < height; y++) {
+    for (let x = 0; x < width; x++) {
+      const at = channels * (y * width + x)
+      out.set([128 + 100 * Math.sin((x + 2 * t) / 9), 128 + 90 * Math.cos((y - t) / 11), 60 + 2 * t + x], at)
+      if (channels === 4) out[at + 3] = Math.max(0, Math.min(255, 400 - 30 * Math.hypot(x - width / 2, y - height / 2)))
+    }
+  }
+  return out
+}
+
+/** Of the colours of `a`, of so many channels, and RGB `b`, dB. */
+function psnr(a: Uint8Array, b: Uint8Array, channels: 3 | 4): number {
+  const sum = b.reduce((total, value, i) => total + (value - a[channels * Math.floor(i / 3) + i % 3]!) ** 2, 0)
+  return 10 * Math.log10(255 ** 2 * b.length / sum)
+}

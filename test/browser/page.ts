@@ -1,4 +1,8 @@
-import { type Device, type GivenOptions, type Runtime, createBundledTokenizer, createRuntime, fetchSource, loadGuidance } from '../../src/core.js'
+import { ALL_FORMATS, BufferTarget, Input, UrlSource } from 'mediabunny'
+import {
+  type ClipTiming, type Device, type EncodeOptions, type GivenOptions, type ReadClipOptions, type Runtime, Text2LiveError, createBundledTokenizer, createRuntime, decodeVideo, encodeVideo,
+  fetchSource, loadGuidance,
+} from '../../src/core.js'
 import { readOpFixture } from '../ops/opFixture.js'
 import { runOpCase } from '../ops/runOpCase.js'
 import { type Losses, tinyClip, twoSteps } from '../support/twoSteps.js'
@@ -11,6 +15,10 @@ export interface Page {
   /** Token ids by CLIP's own tokenizer. */
   tokenize(texts: readonly string[]): Promise<(readonly number[])[]>
   runSteps(device: Device, model: 'starter' | 'tinyClip', options: GivenOptions): Promise<Losses[]>
+  /** The clip at an address of this server; each frame as base64. */
+  decodeClip(address: string, options: Pick<ReadClipOptions, 'frames' | 'size'>): Promise<{ width: number; height: number; timing: ClipTiming; frames: string[] }>
+  /** The bytes of a file as base64, of frames as base64; or the code of the error. */
+  encodeClip(format: EncodeOptions['format'], width: number, height: number, timing: ClipTiming, frames: readonly string[]): Promise<{ file: string } | { code: string }>
 }
 
 async function openRuntime(device: Device): Promise<Runtime> {
@@ -19,6 +27,14 @@ async function openRuntime(device: Device): Promise<Runtime> {
   ort.env.wasm.numThreads = 2
   return createRuntime(ort, { device, strictDevice: true })
 }
+
+function toBase64(bytes: Uint8Array): string {
+  let text = ''
+  for (let at = 0; at < bytes.length; at += 1 << 15) text += String.fromCharCode(...bytes.subarray(at, at + (1 << 15)))
+  return btoa(text)
+}
+
+const fromBase64 = (text: string) => Uint8Array.from(atob(text), (character) => character.charCodeAt(0))
 
 const page: Page = {
   isolated: crossOriginIsolated,
@@ -51,6 +67,27 @@ const page: Page = {
       ? await loadGuidance(fetchSource('/models/starter'), runtime)
       : await tinyClip(fetchSource('/fixtures/tinyClip'), runtime)
     return await twoSteps(runtime, guidance, options)
+  },
+
+  async decodeClip(address, options) {
+    const input = new Input({ source: new UrlSource(address), formats: ALL_FORMATS })
+    try {
+      const { frames: { width, height, pixels }, timing } = await decodeVideo(input, address, options)
+      return { width, height, timing, frames: pixels.map(toBase64) }
+    } finally {
+      input.dispose()
+    }
+  },
+
+  async encodeClip(format, width, height, timing, frames) {
+    const target = new BufferTarget()
+    try {
+      await encodeVideo(target, { format, width, height, timing, frames: frames.map(fromBase64) })
+    } catch (error) {
+      if (error instanceof Text2LiveError) return { code: error.code }
+      throw error
+    }
+    return { file: toBase64(new Uint8Array(target.buffer!)) }
   },
 }
 

@@ -22,7 +22,7 @@ export async function servePage(): Promise<{ address: string; close: () => Promi
     // ONNX Runtime's bundles would otherwise carry their 27 MB of WebAssembly into the page's assets.
     resolve: { conditions: ['onnxruntime-web-use-extern-wasm', 'module', 'browser', 'import', 'default'] },
   })
-  const places = { '/ort/': folder('../../node_modules/onnxruntime-web/dist'), '/models/': folder('../../models'), '/fixtures/': folder('../fixtures'), '/': built }
+  const places = { '/ort/': folder('../../node_modules/onnxruntime-web/dist'), '/models/': folder('../../models'), '/fixtures/': folder('../fixtures'), '/examples/': folder('../../examples'), '/': built }
   const server = createServer((request, response) => {
     const path = decodeURIComponent(new URL(request.url ?? '/', 'http://localhost').pathname)
     const [prefix, place] = Object.entries(places).find(([start]) => path.startsWith(start))!

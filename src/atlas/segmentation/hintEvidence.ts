@@ -2,7 +2,9 @@ import { Text2LiveError } from '../../errors.js'
 import type { FloatImage } from '../../media/image.js'
 import { resize } from '../../media/resample.js'
 import { type ClipGraph, regionMeans } from './clipGraph.js'
+import { consensus } from './consensus.js'
 import type { ClipScene } from './labelling.js'
+import { logOdds, probability } from './logOdds.js'
 import { movingThreshold } from './nodeMotion.js'
 import { type Evidence, randomWalker } from './randomWalker.js'
 
@@ -13,9 +15,13 @@ export interface HintEvidence {
   readonly counts: Float32Array
 }
 
-/** How much a relevancy of 0 or 1 counts against edges of weight 1. */
-const RELEVANCY = 0.1
-/** The same of a node that holds still or moves fast. */
+/** Standard deviations above the mean at which a relevancy says neither yes nor no, and the log-odds that one more adds. */
+const RELEVANT = 1.5
+const RELEVANCY_SLOPE = 2
+/** Rounds in which the frames' answers are averaged, and how much those of other frames count beside a node's own. */
+const ANSWER_ROUNDS = 3
+const OTHER_FRAMES = 4
+/** How much a node that holds still or moves fast counts against edges of weight 1. */
 const MOTION = 0.1
 /** Slope of the step between still and moving. */
 const STEEPNESS = 8
@@ -28,28 +34,46 @@ const POINT_COLOUR = 15
 /** Velocities within which it does: thousandths of the longer side, and a share of its own speed. */
 const POINT_VELOCITY = { least: 1.5, share: 0.15 } as const
 
-/** From relevancy maps of some frames, of any size, stretched over the clip to [0, 1]. */
-export function relevancyEvidence({ graph }: ClipScene, maps: ReadonlyMap<number, FloatImage>): HintEvidence {
-  const { width, height, first, count } = graph
-  let [low, high] = [Infinity, -Infinity]
-  for (const { data } of maps.values()) {
-    for (const x of data) {
-      low = Math.min(low, x)
-      high = Math.max(high, x)
-    }
-  }
-  if (!(high - low > 1e-6)) {
-    throw new Text2LiveError('OBJECT_NOT_FOUND', 'The guidance finds the region text nowhere in the clip: its relevancy is the same everywhere. Name the object with other words, or point at it.')
-  }
-  const start = new Float32Array(count)
-  const counts = new Float32Array(count)
+/**
+ * From relevancy maps of some frames, of any size: the mean of what alike nodes of many frames answer, taken together with how fast a node moves against the
+ * background, where anything does. One answer alone is vague, and what moves with the object (its reflection, the waves behind it) answers less to the text.
+ *
+ * @returns how likely each node belongs to the object, [0, 1]
+ */
+export function relevancyEvidence(scene: ClipScene, maps: ReadonlyMap<number, FloatImage>): Float32Array {
+  const { graph, motion } = scene
+  const { width, height, first, count, area } = graph
+  const answers = new Float32Array(count)
+  const known = new Float32Array(count)
   for (const [t, map] of maps) {
     const fine = map.width === width && map.height === height ? map : resize(map, width, height, { filter: 'bilinear', antialias: true })
-    const values = frameMeans(graph, t, fine.data)
-    start.set(values.map((x) => (x - low) / (high - low)), first[t])
-    counts.fill(1, first[t], first[t + 1])
+    answers.set(frameMeans(graph, t, fine.data), first[t])
+    known.fill(1, first[t], first[t + 1])
   }
-  return { prior: { value: start, strength: counts.map((x) => RELEVANCY * x) }, start, counts }
+  const relevancy = overFrames(scene, answers, known)
+  const total = area.reduce((sum, x) => sum + x, 0)
+  const mean = relevancy.reduce((sum, x, i) => sum + area[i]! * x, 0) / total
+  const deviation = Math.sqrt(relevancy.reduce((sum, x, i) => sum + area[i]! * (x - mean) ** 2, 0) / total)
+  if (!(deviation > 1e-6)) {
+    throw new Text2LiveError('OBJECT_NOT_FOUND', 'The guidance finds the region text nowhere in the clip: its relevancy is the same everywhere. Name the object with other words, or point at it.')
+  }
+  const { threshold, fastest } = movingThreshold(motion, graph)
+  return relevancy.map((x, i) => {
+    const moving = fastest >= LEAST_SPEED ? motion.share[i]! * (movesFast(motion.speed[i]!, threshold) - 0.5) + 0.5 : 0.5
+    return probability(RELEVANCY_SLOPE * ((x - mean) / deviation - RELEVANT) + logOdds(moving, 0.03))
+  })
+}
+
+/** Each node's answer and those of alike nodes in other frames, averaged a few times over so that they reach frames that were not asked. */
+function overFrames({ graph: { count }, alike }: ClipScene, answers: Float32Array, asked: Float32Array): Float32Array {
+  let [values, known] = [answers, asked]
+  for (let round = 0; round < ANSWER_ROUNDS; round++) {
+    const { vote, support } = consensus(alike, values, known, 0, count)
+    const weight = support.map((x) => OTHER_FRAMES * x)
+    values = values.map((x, i) => (known[i]! * x + weight[i]! * vote[i]!) / Math.max(known[i]! + weight[i]!, 1e-9))
+    known = known.map((x, i) => Math.min(1, x + weight[i]!))
+  }
+  return values
 }
 
 /** From what moves against the background, over the whole clip. */
@@ -60,10 +84,12 @@ export function movingEvidence({ graph, motion }: ClipScene): HintEvidence {
       `No moving object found: nothing in the clip moves against the background by more than ${LEAST_SPEED / 1000} of its longer side a frame. `
       + 'Give a mask of one frame with --object, a point on the object with --point x,y, or its name with --region.')
   }
-  const value = motion.speed.map((speed) => 1 / (1 + (threshold / Math.max(speed, 1e-3)) ** STEEPNESS))
+  const value = motion.speed.map((speed) => movesFast(speed, threshold))
   const prior = { value, strength: motion.share.map((share) => MOTION * share) }
   return { prior, start: randomWalker(graph, [prior]), counts: new Float32Array(graph.count).fill(1) }
 }
+
+const movesFast = (speed: number, threshold: number): number => 1 / (1 + (threshold / Math.max(speed, 1e-3)) ** STEEPNESS)
 
 /** From a point in one frame: what is around it and has its velocity, where it moves against the background, or else its colour, in that frame. */
 export function pointEvidence({ graph, motion }: ClipScene, { x, y, frame }: { x: number; y: number; frame: number }): HintEvidence {

@@ -1,6 +1,7 @@
 import { type ClipGraph } from './clipGraph.js'
 import { colourEvidence } from './colourEvidence.js'
 import { type Alike, consensus } from './consensus.js'
+import { logOdds, probability } from './logOdds.js'
 import { type NodeMotion, motionEvidence } from './nodeMotion.js'
 import { type Evidence, randomWalker } from './randomWalker.js'
 
@@ -15,6 +16,9 @@ export interface ClipScene {
 const GLOBAL_COLOUR = 0.02
 const GLOBAL_MOTION = 0.1
 const ROUNDS = 4
+/** How much a certain posterior counts against edges of weight 1, and an undecided one beside it. */
+const POSTERIOR = 0.3
+const UNDECIDED = 0.05
 /** How much motion counts beside a full consensus. */
 const LOCAL_MOTION = 0.2
 const SWEEPS = 15
@@ -39,6 +43,24 @@ export async function labelClip({ graph, motion }: ClipScene, prior: Evidence, s
       { value: colourEvidence(graph, labels, learnt), strength: colourStrength },
     ]
     labels = randomWalker(graph, evidence, labels).map((x) => sharpened(sharpened(x)))
+  }
+  return labels
+}
+
+/**
+ * Labels the whole clip from a vague probability of each node: the posterior with the colours of the object so far, learnt from the nodes that are certain, then
+ * random walks over all frames, in turn.
+ *
+ * @param prior of each node, [0, 1]
+ */
+export async function labelByColour({ graph }: Pick<ClipScene, 'graph'>, prior: Float32Array, breathe: () => Promise<void>): Promise<Float32Array> {
+  let labels = prior
+  for (let round = 0; round < ROUNDS; round++) {
+    await breathe()
+    const colours = colourEvidence(graph, labels, labels.map((x) => (2 * x - 1) ** 2))
+    const value = prior.map((p, i) => probability(logOdds(p, 0.02) + logOdds(colours[i]!, 0.02)))
+    const strength = value.map((p) => POSTERIOR * (Math.abs(2 * p - 1) + UNDECIDED))
+    labels = randomWalker(graph, [{ value, strength }], labels).map(sharpened)
   }
   return labels
 }

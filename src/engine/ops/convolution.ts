@@ -1,7 +1,7 @@
 import { Text2LiveError } from '../../errors.js'
 import { type Value, show } from '../graph.js'
 import { reduceSum, reshape } from './broadcasting.js'
-import { mul } from './elementwise.js'
+import { add, mul } from './elementwise.js'
 import { gemm, matmul, swapLast } from './linear.js'
 import { concat, flip, pad, slice, transpose } from './shape.js'
 
@@ -86,6 +86,9 @@ function transposedConvolution(g: Value, x: Value, w: Value, stride: number, pad
   })
 }
 
+/** Numbers in the copies that the products of a weight gradient read at a time; where there are more, it is summed over bands of rows. */
+const BAND = 32e6
+
 /**
  * dW[o, c, i, j] = sum over pixels p of g[o, p] x[c, p + (i, j)], as kw long matrix products: the padded input is laid out
  * flat, so that a column shift is an offset; the cotangent, widened to the input's row length with zeros, is stacked kh
@@ -99,51 +102,74 @@ function weightGradient(g: Value, x: Value, w: Value, stride: number, pads: read
     const xi = n === 1 ? x : slice(x, { axes: [0], starts: [item], ends: [item + 1] })
     const gi = n === 1 ? g : slice(g, { axes: [0], starts: [item], ends: [item + 1] })
     if (groups > 1) return sampledProduct(gi, xi, w, stride, pads, groups)
-    return kh * kw === 1 && stride === 1 && pads.every((p) => p === 0)
-      ? gemm(reshape(gi, [o, gh * gw]), reshape(xi, [c, gh * gw]), null, { transB: true })
-      : stride === 1 ? shiftedProducts(gi, xi, w, pads) : sampledProduct(gi, xi, w, stride, pads, 1)
+    if (kh * kw === 1 && stride === 1 && pads.every((p) => p === 0)) return gemm(reshape(gi, [o, gh * gw]), reshape(xi, [c, gh * gw]), null, { transB: true })
+    // Of few input channels all taps are fewer numbers than the stacked cotangent.
+    return stride === 1 && c * kw >= o ? shiftedProducts(gi, xi, w, pads) : sampledProduct(gi, xi, w, stride, pads, 1)
   })
   return reshape(items.reduce((sum, item) => sum.graph.apply({ op: 'Add', inputs: [sum, item], shape: sum.shape })), [o, perGroup, kh, kw])
+}
+
+/**
+ * The sum of `product` over bands of rows of the cotangent, each with the `reach` rows and more of the padded input that it meets. Its copies are made for one
+ * band at a time, since nothing but the finished products of the others is needed beside them.
+ * @param copied numbers that `product` copies for one row of the cotangent
+ */
+function sumOverBands(g: Value, padded: Value, stride: number, reach: number, copied: number, product: (g: Value, padded: Value) => Value): Value {
+  const [, , height] = g.shape as [number, number, number, number]
+  const rows = Math.ceil(height / Math.ceil((height * copied) / BAND))
+  if (rows >= height) return product(g, padded)
+  const rowsOf = (x: Value, start: number, end: number) => slice(x, { axes: [2], starts: [start], ends: [end] })
+  const products = Array.from({ length: Math.ceil(height / rows) }, (_, band) => {
+    const [start, end] = [band * rows, Math.min((band + 1) * rows, height)]
+    return product(rowsOf(g, start, end), rowsOf(padded, start * stride, (end - 1) * stride + reach))
+  })
+  return products.reduce((sum, part) => add(sum, part))
 }
 
 /** [1, O, h, w] and [1, C, H, W] -> [O, C * kh * kw] for stride 1. */
 function shiftedProducts(g: Value, x: Value, w: Value, [top, left, bottom, right]: readonly [number, number, number, number]): Value {
   const [o, c, kh, kw] = w.shape as [number, number, number, number]
-  const [, , gh, gw] = g.shape as [number, number, number, number]
+  const [, , , gw] = g.shape as [number, number, number, number]
   // A spare row at the bottom keeps the last column shifts inside the flat input.
   const padded = pad(x, [[0, 0], [0, 0], [top, bottom + 1], [left, right]])
-  const [, , ph, pw] = padded.shape as [number, number, number, number]
-  const flat = reshape(padded, [c, ph * pw])
-  const span = (gh + kh - 1) * pw
-  const wide = reshape(pad(g, [[0, 0], [0, 0], [0, 0], [0, pw - gw]]), [o, gh * pw])
-  const zeros = g.graph.zeros([o, kh * pw])
-  const copies = Array.from({ length: 2 * kh - 1 }, (_, i) => (i % 2 === 0 ? wide : zeros))
-  // Copy i starts i rows late, since the zeros between two copies are one row longer than the rest of a copy.
-  const stacked = reshape(concat(copies, 1), [o * kh, span])
-  const columns = Array.from({ length: kw }, (_, j) => {
-    const shifted = slice(flat, { axes: [1], starts: [j], ends: [j + span] })
-    return reshape(gemm(stacked, shifted, null, { transB: true }), [o, kh, c, 1])
+  const pw = padded.shape[3]!
+  return sumOverBands(g, padded, 1, kh + 1, o * kh * pw, (band, rows) => {
+    const [, , bh] = band.shape as [number, number, number, number]
+    const flat = reshape(rows, [c, (bh + kh) * pw])
+    const span = (bh + kh - 1) * pw
+    const wide = reshape(pad(band, [[0, 0], [0, 0], [0, 0], [0, pw - gw]]), [o, bh * pw])
+    const zeros = g.graph.zeros([o, kh * pw])
+    const copies = Array.from({ length: 2 * kh - 1 }, (_, i) => (i % 2 === 0 ? wide : zeros))
+    // Copy i starts i rows late, since the zeros between two copies are one row longer than the rest of a copy.
+    const stacked = reshape(concat(copies, 1), [o * kh, span])
+    const columns = Array.from({ length: kw }, (_, j) => {
+      const shifted = slice(flat, { axes: [1], starts: [j], ends: [j + span] })
+      return reshape(gemm(stacked, shifted, null, { transB: true }), [o, kh, c, 1])
+    })
+    return reshape(transpose(concat(columns, 3), [0, 2, 1, 3]), [o, c * kh * kw])
   })
-  return reshape(transpose(concat(columns, 3), [0, 2, 1, 3]), [o, c * kh * kw])
 }
 
-/** The same for a longer stride or for groups: every kernel tap samples its own grid of the input. -> [O, C / groups * kh * kw] */
+/** The same for a longer stride, few channels or groups: every kernel tap samples its own grid of the input. -> [O, C / groups * kh * kw] */
 function sampledProduct(g: Value, x: Value, w: Value, stride: number, pads: readonly [number, number, number, number], groups: number): Value {
   const [o, perGroup, kh, kw] = w.shape as [number, number, number, number]
-  const [, , gh, gw] = g.shape as [number, number, number, number]
+  const [, , , gw] = g.shape as [number, number, number, number]
   const [top, left, bottom, right] = pads
   const padded = pad(x, [[0, 0], [0, 0], [top, bottom], [left, right]])
-  const taps = Array.from({ length: kh * kw }, (_, k) => {
-    const i = Math.floor(k / kw)
-    const j = k % kw
-    const tap = slice(padded, {
-      axes: [2, 3], starts: [i, j], ends: [i + (gh - 1) * stride + 1, j + (gw - 1) * stride + 1], steps: [stride, stride],
+  return sumOverBands(g, padded, stride, kh, groups * perGroup * kh * kw * gw, (band, rows) => {
+    const [, , bh] = band.shape as [number, number, number, number]
+    const taps = Array.from({ length: kh * kw }, (_, k) => {
+      const i = Math.floor(k / kw)
+      const j = k % kw
+      const tap = slice(rows, {
+        axes: [2, 3], starts: [i, j], ends: [i + (bh - 1) * stride + 1, j + (gw - 1) * stride + 1], steps: [stride, stride],
+      })
+      return reshape(tap, [groups, perGroup, bh * gw])
     })
-    return reshape(tap, [groups, perGroup, gh * gw])
+    const sampled = concat(taps, 1) // [groups, kh * kw * perGroup, h * w]
+    const product = groups === 1
+      ? gemm(reshape(band, [o, bh * gw]), reshape(sampled, [kh * kw * perGroup, bh * gw]), null, { transB: true })
+      : matmul(reshape(band, [groups, o / groups, bh * gw]), swapLast(sampled))
+    return reshape(transpose(reshape(product, [o, kh * kw, perGroup]), [0, 2, 1]), [o, perGroup * kh * kw])
   })
-  const sampled = concat(taps, 1) // [groups, kh * kw * perGroup, h * w]
-  const product = groups === 1
-    ? gemm(reshape(g, [o, gh * gw]), reshape(sampled, [kh * kw * perGroup, gh * gw]), null, { transB: true })
-    : matmul(reshape(g, [groups, o / groups, gh * gw]), swapLast(sampled))
-  return reshape(transpose(reshape(product, [o, kh * kw, perGroup]), [0, 2, 1]), [o, perGroup * kh * kw])
 }

@@ -82,7 +82,7 @@ export class LibavDecoder extends CustomVideoDecoder {
       const frame = this.#frame.clone()
       if (!time || !frame) throw new Error('a decoded frame belongs to no packet')
       this.#times.delete(number)
-      this.onSample(new VideoSample(new AvFrameVideoSampleResource(frame), { timestamp: time.timestamp, duration: time.duration }))
+      this.onSample(new DecodedSample(frame, time))
     }
   }
 
@@ -94,6 +94,32 @@ export class LibavDecoder extends CustomVideoDecoder {
       this.#failed = true
       this.onError(error)
     }
+  }
+}
+
+/** Copied with the padding that libav's rows have: mediabunny (1.61) leaves out the chroma of a last column that is half a pair. */
+class DecodedSample extends VideoSample {
+  readonly #planes: readonly { readonly data: Uint8Array; readonly stride: number }[]
+
+  constructor(frame: libav.Frame, { timestamp, duration }: { readonly timestamp: number; readonly duration: number }) {
+    super(new AvFrameVideoSampleResource(frame), { timestamp, duration })
+    this.#planes = (frame.data ?? []).map((data, i) => ({ data, stride: frame.linesize[i]! }))
+  }
+
+  override allocationSize(options: VideoFrameCopyToOptions = {}): number {
+    if (options.format) return super.allocationSize(options)
+    return this.#planes.reduce((sum, { data }) => sum + data.length, 0)
+  }
+
+  override async copyTo(destination: AllowSharedBufferSource, options: VideoFrameCopyToOptions = {}): Promise<PlaneLayout[]> {
+    if (options.format) return super.copyTo(destination, options)
+    const bytes = ArrayBuffer.isView(destination) ? new Uint8Array(destination.buffer, destination.byteOffset, destination.byteLength) : new Uint8Array(destination)
+    let offset = 0
+    return this.#planes.map(({ data, stride }) => {
+      bytes.set(data, offset)
+      offset += data.length
+      return { offset: offset - data.length, stride }
+    })
   }
 }
 

@@ -44,6 +44,12 @@ describe('clips that another program made', () => {
   }
 })
 
+it('the last column of an odd width has its own colour, as far down as the frame goes', async () => {
+  const { frames: { width, height, pixels } } = await readClip(join(fixtures, 'odd.webm'))
+  const at = (x: number, y: number) => [...pixels[0]!.subarray(3 * (y * width + x), 3 * (y * width + x) + 3)]
+  for (const y of [0, 1, height - 1]) expect(worst([at(width - 1, y)], [at(width - 4, y)])).toBeLessThanOrEqual(6)
+})
+
 describe('what a caller asks for', () => {
   it('the first frames, the short side, and progress', async () => {
     const seen: number[][] = []

@@ -2,8 +2,8 @@ import type { Tensor } from 'onnxruntime-common'
 import type { Runtime } from '../../engine/runtime.js'
 import { type GeneratorShape, generatorParameters } from '../../models/generator.js'
 import {
-  type StripPlan, coreBackwardGraph, coreGraph, deepRowsOf, headBackwardGraph, headGraph, joinBackwardGraph, joinedGraph, kernelBackwardGraph, kernelGraph, pieceOf,
-  raisedGraph, spreadGraph,
+  type StripPlan, coreGraph, deepRowsOf, encoderBackwardGraph, headBackwardGraph, headGraph, joinBackwardGraph, joinedGraph, kernelBackwardGraph, kernelGraph,
+  lowerBackwardGraph, pieceOf, raisedGraph, spreadGraph,
 } from '../../models/generatorStrips.js'
 import { floatTensor } from '../stepFeeds.js'
 import type { StepGraph } from '../stepGraph.js'
@@ -109,7 +109,7 @@ export class TiledGenerator {
         skipKernel.add(after['skipKernelGradient']!)
         raisedKernel.add(after['raisedKernelGradient']!)
       })
-    // The largest of what was kept; the core's backward pass needs the room.
+    // The largest of what was kept; what follows needs the room.
     joined.forEach((rows) => { rows.dispose() })
     joined.length = 0
 
@@ -120,19 +120,24 @@ export class TiledGenerator {
     const raisedMean = this.channel(raised.mean)
     await this.each('spread', strips, spreadGraph, (strip) => ({ deep: this.deepWindow(deep, strip), raisedMean, factor }), (_, after, strip) => addDeep(after, strip))
 
-    const core = await this.once('core backward', size, () => coreBackwardGraph(size, this.shape), {
-      picture, parameters, skipVarianceCotangent: kernels['skipVarianceGradient']!,
-      skipCotangent: floatTensor(this.runtime, { shape: [1, this.shape.skipWidth, size.height, size.width], data: skipCotangent }),
-      deepCotangent: floatTensor(this.runtime, { shape: deep.dims, data: deepCotangent }),
+    deep.dispose()
+
+    const lower = await this.once('lower backward', size, () => lowerBackwardGraph(size, this.shape), {
+      picture, parameters, deepCotangent: floatTensor(this.runtime, { shape: deep.dims, data: deepCotangent }),
     })
-    const pieces = { head: head.values, join: kernels['gradient']!.data as Float32Array, core: core['gradient']!.data as Float32Array }
+    const encoder = await this.once('encoder backward', size, () => encoderBackwardGraph(size, this.shape), {
+      picture, parameters, innerCotangent: lower['innerCotangent']!, skipVarianceCotangent: kernels['skipVarianceGradient']!,
+      skipCotangent: floatTensor(this.runtime, { shape: [1, this.shape.skipWidth, size.height, size.width], data: skipCotangent }),
+    })
+    const values = (after: Feeds) => after['gradient']!.data as Float32Array
+    const pieces = { head: head.values, join: values(kernels), lower: values(lower), encoder: values(encoder) }
     return this.assembled(pieces, await this.runtime.download(carried))
   }
 
   /** The whole gradient, plus what was carried. */
   private assembled(pieces: Readonly<Record<ReturnType<typeof pieceOf>, Float32Array>>, carried: Float32Array): Tensor {
     const data = carried.slice()
-    const read = { head: 0, join: 0, core: 0 }
+    const read = { head: 0, join: 0, lower: 0, encoder: 0 }
     let at = 0
     for (const { name, shape } of generatorParameters(this.shape)) {
       const piece = pieceOf(name)

@@ -2,17 +2,17 @@ import type { Runtime } from '../../engine/runtime.js'
 import { frameImage, type ClipFrames } from '../../media/clipFrames.js'
 import type { FloatImage } from '../../media/image.js'
 import { resize } from '../../media/resample.js'
-import { relevancyMap } from '../../method/relevancyMap.js'
+import { roughRelevancy } from '../../method/relevancyMap.js'
 import { embedRegion } from '../../method/textTargets.js'
 import type { GuidanceModel } from '../../models/guidance.js'
 
-/** Frames that are asked about, spread over the clip: the motion carries what is found to the others. */
-const asked = 5
+/** Frames that are asked about, spread over the clip: one answer is vague, many agree on the object. */
+const asked = 12
 /** Short side of the pictures that the models see, px: that of a photo with the preset `fast`. */
 const side = 256
 
 /**
- * Where guidance models see the texts in some frames of a clip: maps of the frames' size in [0, 1], by frame.
+ * Where guidance models see the texts in some frames of a clip: coarse maps of the frames' size in [0, 1], by frame.
  * @throws PROMPT_TOO_LONG unless `truncate`; the signal's reason
  */
 export async function clipRelevancy(
@@ -29,7 +29,7 @@ export async function clipRelevancy(
     signal.throwIfAborted()
     const t = Math.round((i + 0.5) * frames.pixels.length / count - 0.5)
     const small = resize(frameImage(frames, t), Math.round(width * scale), Math.round(height * scale), { filter: 'bilinear', antialias: true })
-    maps.set(t, resize(await relevancyMap(small, questions, runtime), width, height, { filter: 'bilinear', antialias: true }))
+    maps.set(t, resize(await roughRelevancy(small, questions, runtime), width, height, { filter: 'bilinear', antialias: true }))
     onProgress(i + 1, count)
   }
   return maps
