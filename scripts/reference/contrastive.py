@@ -4,7 +4,7 @@ import torch.nn.functional as F
 
 from fixture import Fixture, normal, rng, uniform
 
-N, D, CELLS = 7, 5, 11
+N, D = 7, 5
 BETAS, EPS, DECAY = (.9, .98), 1e-8, .1
 
 
@@ -19,11 +19,11 @@ def contrastive(images, texts, positives, ignored, weights, scale):
     return .5 * (towards(logits, positives) + towards(logits.T, positives.T))
 
 
-def cells(features, texts, positive, negative, slope, offset):
-    """Weighted logistic losses of slope * answer + offset."""
-    z = slope * features @ texts.T + offset
-    loss = lambda target: F.binary_cross_entropy_with_logits(z, torch.full_like(z, target), reduction='none')
-    return (positive * loss(1.)).sum() + (negative * loss(0.)).sum()
+def rival(images, texts, rivals, scale):
+    """softplus of (other's logit - own), from an image to texts and from a text to images, half of each."""
+    logits = scale * images @ texts.T
+    own = logits.diagonal()
+    return .5 * sum((rivals * F.softplus(logits - x)).sum() for x in (own[:, None], own[None, :]))
 
 
 def losses():
@@ -45,12 +45,13 @@ def losses():
         fixture.put(name, x)
         fixture.put(f'{name}.gradient', x.grad)
 
-    inputs = {'cells': normal(g, CELLS, D, scale=6), 'cellTexts': normal(g, N, D, scale=6), 'slope': torch.tensor(1.5), 'offset': torch.tensor(-.75)}
-    positive, negative = uniform(g, CELLS, N), uniform(g, CELLS, N)
+    inputs = {'regions': normal(g, N, D), 'regionTexts': normal(g, N, D), 'rivalScale': torch.tensor(30.)}
+    rivals = uniform(g, N, N) * (1 - torch.eye(N))
+    rivals[2] = 0
     for x in inputs.values(): x.requires_grad_()
-    loss = cells(inputs['cells'], inputs['cellTexts'], positive, negative, inputs['slope'], inputs['offset'])
+    loss = rival(unit(inputs['regions']), unit(inputs['regionTexts']), rivals, inputs['rivalScale'])
     loss.backward()
-    for name, x in (('positive', positive), ('negative', negative), ('located', loss)): fixture.put(name, x)
+    for name, x in (('rivals', rivals), ('rival', loss)): fixture.put(name, x)
     for name, x in inputs.items():
         fixture.put(name, x)
         fixture.put(f'{name}.gradient', x.grad)

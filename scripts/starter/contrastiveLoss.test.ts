@@ -5,7 +5,7 @@ import { createNodeRuntime } from '../../src/engine/node/createNodeRuntime.js'
 import { normalizeLength } from '../../src/engine/ops.js'
 import { evaluate } from '../../test/support/evaluate.js'
 import { readFixtureTensors, relativeError } from '../../test/support/readFixture.js'
-import { cellLoss, contrastiveLoss, squaredNorm } from './contrastiveLoss.js'
+import { contrastiveLoss, rivalLoss, squaredNorm } from './contrastiveLoss.js'
 
 const TOLERANCE = 1e-5
 
@@ -41,10 +41,10 @@ describe('contrastive loss', () => {
   })
 })
 
-describe('loss on cells', () => {
-  it('has the value and gradients of PyTorch, for answers up to some hundreds', async () => {
-    await expectAsPyTorch('located', ['cells', 'cellTexts', 'slope', 'offset'], ['positive', 'negative'], ({ cells, cellTexts, slope, offset, positive, negative }) =>
-      cellLoss(cells!, cellTexts!, { positive: positive!, negative: negative! }, slope!, offset!))
+describe('loss between rivals', () => {
+  it('has the value and gradients of PyTorch, where the own text is ahead and where it is behind', async () => {
+    await expectAsPyTorch('rival', ['regions', 'regionTexts', 'rivalScale'], ['rivals'], ({ regions, regionTexts, rivalScale, rivals }) =>
+      rivalLoss(normalizeLength(regions!), normalizeLength(regionTexts!), rivals!, rivalScale!))
   })
 })
 

@@ -26,20 +26,18 @@ export function contrastiveLoss(images: Value, texts: Value, { positives, ignore
   return mul(add(towards(logits, positives), towards(transpose(logits, [1, 0]), transpose(positives, [1, 0]))), 0.5)
 }
 
-export interface CellWeights {
-  /** [C, T], non-negative, summing to 1 over the pairs where text t tells of what stands in cell c. */
-  readonly positive: Value
-  /** [C, T], the same over the pairs where it does not. */
-  readonly negative: Value
-}
-
 /**
- * Does text t tell of cell c? Logistic loss on `slope * answer + offset`, where the answers cells [C, D] x texts [T, D] are the very numbers that relevancy shows:
- * the background is to answer less than the object, everywhere by the same measure.
+ * Of the regions of one scene, each is to be told by its own text more than by the others' texts, and each text is to tell of its own region more than of the
+ * others: the mean of log(1 + exp(other - own)) over both, of logits as above. `rivals` [N, N], non-negative, sums to 1 over the pairs of an image i and the text j of
+ * another region in its scene; images and texts [N, D] have length 1.
  */
-export function cellLoss(cells: Value, texts: Value, { positive, negative }: CellWeights, slope: Value, offset: Value): Value {
-  const z = add(mul(matmul(cells, transpose(texts, [1, 0])), slope), offset) // [C, T]
-  return add(reduceSum(mul(softplus(neg(z)), positive)), reduceSum(mul(softplus(z), negative)))
+export function rivalLoss(images: Value, texts: Value, rivals: Value, scale: Value): Value {
+  const N = images.shape[0]!
+  const logits = mul(matmul(images, transpose(texts, [1, 0])), scale) // [N, N]
+  const own = mul(reduceSum(mul(images, texts), [1]), scale) // [N]
+  const towardsTexts = reduceSum(mul(softplus(sub(logits, reshape(own, [N, 1]))), rivals))
+  const towardsImages = reduceSum(mul(softplus(sub(logits, reshape(own, [1, N]))), rivals))
+  return mul(add(towardsTexts, towardsImages), 0.5)
 }
 
 /** log(1 + exp(x)), without overflow. */

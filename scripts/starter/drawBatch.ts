@@ -24,16 +24,13 @@ export interface Pool {
 
 /** Cells that a region must fill to be one. */
 const SMALLEST_REGION = 1.5
-/** Share of a region's shape that a cell must hold to count as of it, or to count as free of it. */
-const INSIDE = 0.6
-const OUTSIDE = 0.15
-/** Share of the negative weight on cells that lies in the text's own scene. */
-const OWN_SCENE = 0.6
+/** Weight of a scene's ground, beside 1 of what is pasted on it: it is large, and partly hidden. */
+const GROUND = 0.7
 
 export function tintedByLabel(plan: ViewPlan, count: number): Map<string, number[]> {
   const groups = new Map<string, number[]>()
   for (let i = 0; i < count; i++) {
-    const label = plan.pairs[plan.tintable[i]!]!.texts[0]!
+    const label = plan.pairs[plan.tinted[i]!]!.texts[0]!
     const group = groups.get(label)
     if (group) group.push(i)
     else groups.set(label, [i])
@@ -65,7 +62,6 @@ export function drawBatch(pool: Pool, sizes: BatchSizes, seed: number, step: num
 
   const scenes = new Float32Array(sizes.scenes * SCENE_CELLS * FEATURES)
   const shares = new Float32Array(sizes.scenes * sizes.regions * SCENE_CELLS).fill(1 / SCENE_CELLS)
-  const filled: Float32Array[] = []
   for (let s = 0; s < sizes.scenes; s++) {
     const i = random.integer(0, counts.scene)
     const view = drawView(plan, 'scene', i)
@@ -78,14 +74,13 @@ export function drawBatch(pool: Pool, sizes: BatchSizes, seed: number, step: num
       const area = share?.reduce((sum, x) => sum + x, 0) ?? 0
       const seen = area >= SMALLEST_REGION
       if (seen) shares.set(share!.map(x => x / area), (s * sizes.regions + r) * SCENE_CELLS)
-      images.push(imageOf(layers[seen ? r : 0]!, seen ? 1 : 0))
-      filled.push(share ?? new Float32Array(SCENE_CELLS))
+      images.push(imageOf(layers[seen ? r : 0]!, seen ? (r === 0 ? GROUND : 1) : 0))
     }
   }
 
   const embedded = new Float32Array(images.length * SENTENCE)
   images.forEach(({ phrase }, i) => embedded.set(sentences.vector(phrase.text), i * SENTENCE))
-  return { views, scenes, shares, sentences: embedded, ...pairImages(images), ...pairCells(images.slice(sizes.views), filled, sizes) }
+  return { views, scenes, shares, sentences: embedded, ...pairImages(images), rivals: pairRivals(images, sizes) }
 }
 
 /** Which kind each whole view is of. */
@@ -103,7 +98,7 @@ function drawKinds(counts: Pool['counts'], views: number): WholeKind[] {
 
 /** Up to four tinted views of the label that view `i` has. */
 function drawGroup({ tintedByLabel: groups, plan }: Pool, i: number, random: RandomStream): number[] {
-  const group = groups.get(plan.pairs[plan.tintable[i]!]!.texts[0]!)!
+  const group = groups.get(plan.pairs[plan.tinted[i]!]!.texts[0]!)!
   return random.permutation(group.length).slice(0, 4).map(k => group[k]!)
 }
 
@@ -127,40 +122,21 @@ function pairImages(images: readonly Image[]): Pick<Feeds, 'positives' | 'ignore
   return { positives, ignored, weights: Float32Array.from(images, ({ weight }) => weight / total) }
 }
 
-/** Which regions' texts tell of which cells: [scenes * cells, scenes * regions], each positive and each negative part summing to 1. */
-function pairCells(regions: readonly Image[], filled: readonly Float32Array[], { scenes, regions: R }: BatchSizes): Pick<Feeds, 'cellPositive' | 'cellNegative'> {
-  const T = regions.length
-  const C = scenes * SCENE_CELLS
-  const cellPositive = new Float32Array(C * T)
-  const cellNegative = new Float32Array(C * T)
-  const sums = { positive: 0, own: 0, other: 0 }
-  const isOwn = (cell: number, t: number): boolean => Math.floor(cell / SCENE_CELLS) === Math.floor(t / R)
-  const between = regions.map(({ phrase }) => regions.map(({ shown }) => relation(phrase, shown)))
-  for (let cell = 0; cell < C; cell++) {
-    const scene = Math.floor(cell / SCENE_CELLS)
-    for (let t = 0; t < T; t++) {
-      if (regions[t]!.weight === 0) continue
-      // Of all that stands in the cell, what does the text tell?
-      let [tells, maybe] = [0, 0]
-      for (let r = scene * R; r < (scene + 1) * R; r++) {
-        const share = filled[r]![cell % SCENE_CELLS]!
-        const found = r === t ? 'tells' : between[t]![r]!
-        if (found === 'tells') tells += share
-        else if (found === 'maybe') maybe += share
-      }
-      if (tells >= INSIDE) {
-        cellPositive[cell * T + t] = 1
-        sums.positive++
-      } else if (tells + maybe <= OUTSIDE) {
-        cellNegative[cell * T + t] = 1
-        sums[isOwn(cell, t) ? 'own' : 'other']++
+/** Regions i and texts j of one scene where the text does not tell of the region: [N, N], summing to 1. */
+function pairRivals(images: readonly Image[], { views, scenes, regions }: BatchSizes): Float32Array {
+  const N = images.length
+  const rivals = new Float32Array(N * N)
+  let count = 0
+  for (let s = 0; s < scenes; s++) {
+    const first = views + s * regions
+    for (let i = first; i < first + regions; i++) {
+      for (let j = first; j < first + regions; j++) {
+        const [image, other] = [images[i]!, images[j]!]
+        if (image.weight === 0 || other.weight === 0 || relation(other.phrase, image.shown) !== 'differs') continue
+        rivals[i * N + j] = 1
+        count++
       }
     }
   }
-  for (let i = 0; i < C * T; i++) {
-    const own = isOwn(Math.floor(i / T), i % T)
-    if (cellPositive[i]! > 0) cellPositive[i] = 1 / sums.positive
-    if (cellNegative[i]! > 0) cellNegative[i] = own ? OWN_SCENE / sums.own : (1 - OWN_SCENE) / sums.other
-  }
-  return { cellPositive, cellNegative }
+  return rivals.map(x => x / Math.max(count, 1))
 }

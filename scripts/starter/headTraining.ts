@@ -1,11 +1,11 @@
 import { gradients } from '../../src/engine/gradients.js'
 import { Graph, type Value } from '../../src/engine/graph.js'
-import { add, clip, concat, div, exp, gemm, matmul, maximum, mul, normalizeLength, reduceMean, reshape, slice, sqrt } from '../../src/engine/ops.js'
+import { add, clip, concat, div, exp, gemm, matmul, maximum, mul, normalizeLength, reduceMean, reshape, sqrt } from '../../src/engine/ops.js'
 import { randomStream } from '../../src/engine/random.js'
 import { type StarterConfig, starterImageShapes } from '../../src/models/starterConfig.js'
 import { tokensOfCells } from '../../src/models/starterImage.js'
 import { adamw } from './adamw.js'
-import { cellLoss, contrastiveLoss, squaredNorm } from './contrastiveLoss.js'
+import { contrastiveLoss, rivalLoss, squaredNorm } from './contrastiveLoss.js'
 import { FEATURES } from './trunkFeatures.js'
 import { CELL, viewSizes } from './views.js'
 
@@ -20,8 +20,8 @@ function imageCount({ views, scenes, regions }: BatchSizes): number {
 }
 
 export const SENTENCE = 384
-/** Weight of the loss on cells beside the contrastive loss. */
-const LAMBDA_CELLS = 0.5
+/** Weight of the loss between the regions of a scene beside the contrastive loss. */
+const LAMBDA_RIVALS = 0.5
 const LARGEST_SCALE = 60
 const GRADIENT_NORM = 1
 const optimizer = { betas: [0.9, 0.98], eps: 1e-8 } as const
@@ -29,7 +29,7 @@ const DECAY = 0.1
 
 export interface Parameter { readonly name: string; readonly shape: readonly number[]; readonly initial: Float32Array; readonly decay: number }
 
-/** Everything that is learned, at its seeded start: head and text projection, temperature, and the slope and offset of the loss on cells. */
+/** Everything that is learned, at its seeded start: head, text projection and temperature. */
 export function initialParameters(config: StarterConfig, seed: number): Parameter[] {
   const shapes = [...starterImageShapes(config)].filter(([name]) => name.startsWith('head.') && !name.startsWith('head.token.'))
   shapes.push(['text_projection.weight', [config.embed_dim, SENTENCE]])
@@ -37,13 +37,12 @@ export function initialParameters(config: StarterConfig, seed: number): Paramete
     const size = shape.reduce((product, n) => product * n, 1)
     const isNorm = /\.ln(_post)?\.weight$/.test(name)
     if (shape.length === 1) return { name, shape, initial: new Float32Array(size).fill(isNorm ? 1 : 0), decay: 0 }
-    // Uniform with variance 1 / inputs; the residual branch starts at half of it.
+    // Uniform with variance 1 / (3 inputs), as PyTorch's layers start: small, so that what is learned outweighs the chance start and a text never seen lands near its like.
     const random = randomStream(seed, `initial ${name}`)
-    const bound = Math.sqrt(3 / shape[1]!) * (name === 'head.fc2.weight' ? 0.5 : 1)
+    const bound = Math.sqrt(1 / shape[1]!)
     return { name, shape, initial: Float32Array.from({ length: size }, () => random.uniform(-bound, bound)), decay: DECAY }
   })
-  const scalar = (name: string, value: number): Parameter => ({ name, shape: [], initial: Float32Array.of(value), decay: 0 })
-  return [...parameters, scalar('log_scale', Math.log(1 / 0.07)), scalar('cell_slope', 1), scalar('cell_offset', -1)]
+  return [...parameters, { name: 'log_scale', shape: [], initial: Float32Array.of(Math.log(1 / 0.07)), decay: 0 }]
 }
 
 /** Inputs of a step besides the parameters and the optimizer's state. */
@@ -56,8 +55,7 @@ export function feedShapes(sizes: BatchSizes) {
     /** What share each cell has in a region's mean: rows sum to 1. */
     shares: [scenes, regions, SCENE_CELLS],
     sentences: [N, SENTENCE],
-    positives: [N, N], ignored: [N, N], weights: [N],
-    cellPositive: [scenes * SCENE_CELLS, scenes * regions], cellNegative: [scenes * SCENE_CELLS, scenes * regions],
+    positives: [N, N], ignored: [N, N], weights: [N], rivals: [N, N],
     tokenMean: [FEATURES], tokenStd: [FEATURES],
     learningRate: [], meanCorrection: [], squareCorrection: [],
   } satisfies Record<string, readonly number[]>
@@ -86,16 +84,14 @@ export function trainingGraph(config: StarterConfig, parameters: readonly Parame
   const scale = clip(exp(w('log_scale')), 1, LARGEST_SCALE)
   const contrastive = contrastiveLoss(images, texts, feeds, scale)
 
-  const cells = gemm(sceneTokens, w('head.proj.weight'), null, { transB: true }) // [P * 49, D]
-  const regionTexts = slice(texts, { axes: [0], starts: [sizes.views], ends: [imageCount(sizes)] })
-  const located = cellLoss(cells, regionTexts, { positive: feeds.cellPositive, negative: feeds.cellNegative }, w('cell_slope'), w('cell_offset'))
-  const total = add(contrastive, mul(located, LAMBDA_CELLS))
+  const rivalry = rivalLoss(images, texts, feeds.rivals, scale)
+  const total = add(contrastive, mul(rivalry, LAMBDA_RIVALS))
 
   const wrt = parameters.map(({ name }) => values.get(name)!)
   const found = gradients(total, wrt)
   const norm = sqrt(squaredNorm(found))
   const shrink = div(GRADIENT_NORM, maximum(norm, GRADIENT_NORM))
-  const outputs: Record<string, Value> = { contrastive, cells: located, norm, scale }
+  const outputs: Record<string, Value> = { contrastive, rivalry, norm, scale }
   parameters.forEach(({ name, shape, decay }, i) => {
     const state = { mean: graph.input(`${name} mean`, shape), square: graph.input(`${name} square`, shape) }
     const next = adamw(wrt[i]!, mul(found[i]!, shrink), state, feeds, { ...optimizer, decay })

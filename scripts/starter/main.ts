@@ -16,8 +16,8 @@ const planned = { seed: 7, scenes: 24_000, cleanScenes: 10_000 }
 
 /** The two parts of the training: first what pictures show, then, from there, where they show it. */
 const phases = {
-  whole: { learningRate: 1e-3, sizes: { views: 448, cellsPerView: 12, scenes: 48, regions: 3 } },
-  place: { learningRate: 6e-4, sizes: { views: 384, cellsPerView: 12, scenes: 128, regions: 3 } },
+  whole: { learningRate: 1e-3, sizes: { views: 400, cellsPerView: 25, scenes: 32, regions: 3 } },
+  place: { learningRate: 6e-4, sizes: { views: 224, cellsPerView: 25, scenes: 96, regions: 3 } },
 } as const
 
 const { positionals: [command], values } = parseArgs({

@@ -44,7 +44,7 @@ beforeAll(async () => {
   }
   pool = {
     plan, store, sentences: { vector: text => direction(text, SENTENCE).map(x => x / Math.sqrt(SENTENCE / 3)) },
-    counts: { plain: 12, tinted: 12, scene: 12, crop: 0, textured: 0 }, tintedByLabel: tintedByLabel(plan, 12),
+    counts: { plain: 12, tinted: 6, scene: 12, crop: 0, textured: 0 }, tintedByLabel: tintedByLabel(plan, 6),
   }
 })
 

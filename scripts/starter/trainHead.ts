@@ -76,7 +76,7 @@ export async function trainHead({ config, pool, settings, checkpoint, from, ever
 
   const began = performance.now()
   const first = step
-  const means = { contrastive: 0, cells: 0 }
+  const means = { contrastive: 0, rivalry: 0 }
   while (step < settings.steps && signal?.aborted !== true) {
     const t = step + 1
     const scalar = (x: number): Float32Array => Float32Array.of(x)
@@ -92,13 +92,13 @@ export async function trainHead({ config, pool, settings, checkpoint, from, ever
     step = t
     const value = (name: string): number => (result[name]!.data as Float32Array)[0]!
     if (!Number.isFinite(value('contrastive')) || !Number.isFinite(value('norm'))) throw new Error(`step ${step}: the loss is no finite number`)
-    for (const loss of ['contrastive', 'cells'] as const) means[loss] += value(loss)
+    for (const loss of ['contrastive', 'rivalry'] as const) means[loss] += value(loss)
     onStep?.({ step, contrastive: value('contrastive') })
     if (step % 20 === 0) {
       const seconds = (performance.now() - began) / 1000 / (step - first)
-      say(`step ${step} of ${settings.steps}: contrastive ${(means.contrastive / 20).toFixed(3)}, cells ${(means.cells / 20).toFixed(3)}, gradient ${value('norm').toFixed(2)}, `
+      say(`step ${step} of ${settings.steps}: contrastive ${(means.contrastive / 20).toFixed(3)}, rivalry ${(means.rivalry / 20).toFixed(3)}, gradient ${value('norm').toFixed(2)}, `
         + `scale ${value('scale').toFixed(1)}; ${seconds.toFixed(2)} s a step, ${((seconds * (settings.steps - step)) / 60).toFixed(1)} min to go`)
-      means.contrastive = means.cells = 0
+      means.contrastive = means.rivalry = 0
     }
     if (step % every === 0) await save()
   }

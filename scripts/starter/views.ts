@@ -41,8 +41,8 @@ export interface View {
 export const viewKinds = ['plain', 'scene', 'tinted', 'crop', 'textured'] as const
 export type ViewKind = (typeof viewKinds)[number]
 
-/** Side of each kind's pictures: random windows are shown smaller, for another scale and half the time. */
-export const viewSizes = { plain: 224, crop: 160, tinted: 160, textured: 160, scene: 224 } as const satisfies Record<ViewKind, number>
+/** Side of each kind's pictures: a crop as large as its photo, so that parts are seen enlarged; what tells of colour and material, in half the time. */
+export const viewSizes = { plain: 224, crop: 224, tinted: 160, textured: 160, scene: 224 } as const satisfies Record<ViewKind, number>
 
 export const CELL = 32
 
@@ -56,8 +56,12 @@ export interface ViewPlan {
   readonly seed: number
   readonly pairs: readonly Pair[]
   readonly cleanCount: number
+  /** Pairs that crops are made of: every second. */
+  readonly cropped: readonly number[]
   /** Pairs that may be tinted: their text is a short one that names no colour. */
   readonly tintable: readonly number[]
+  /** Pairs that tinted views are made of: every second of those. */
+  readonly tinted: readonly number[]
   /** Pairs that are pictures of a material. */
   readonly textures: readonly number[]
   /** Pairs that a texture can be laid upon. */
@@ -77,18 +81,22 @@ export function planViews(pairs: readonly Pair[], cleanCount: number, { seed, sc
   const textures = all.filter(i => pairs[i]!.source === 'textures3d' && pairs[i]!.texts[0]!.split(' ').length <= 2)
   // Every fourth of the unclean pairs that can be tinted: the materials are few.
   const texturable = tintable.filter(i => i >= cleanCount && i % 4 === 0)
-  return { seed, pairs, cleanCount, tintable, textures, texturable, scenes, cleanScenes }
+  const half = (list: readonly number[]): number[] => list.filter((_, k) => k % 2 === 0)
+  return { seed, pairs, cleanCount, cropped: half(all), tintable, tinted: half(tintable), textures, texturable, scenes, cleanScenes }
 }
 
 export function viewCount(plan: ViewPlan, kind: ViewKind): number {
-  return { plain: plan.pairs.length, crop: plan.pairs.length, tinted: plan.tintable.length, textured: plan.texturable.length, scene: plan.scenes }[kind]
+  return { plain: plan.pairs.length, crop: plan.cropped.length, tinted: plan.tinted.length, textured: plan.texturable.length, scene: plan.scenes }[kind]
 }
 
 /** How many of a kind's views, the first ones, are made of clean pairs alone. */
 export function cleanViewCount(plan: ViewPlan, kind: ViewKind): number {
-  return {
-    plain: plan.cleanCount, crop: plan.cleanCount, tinted: plan.tintable.filter(i => i < plan.cleanCount).length, textured: 0, scene: plan.cleanScenes,
-  }[kind]
+  return { plain: plan.cleanCount, crop: cleanOf(plan, plan.cropped), tinted: cleanOf(plan, plan.tinted), textured: 0, scene: plan.cleanScenes }[kind]
+}
+
+/** How many of the pairs in a list, the first ones, are clean. */
+function cleanOf({ cleanCount }: ViewPlan, list: readonly number[]): number {
+  return list.filter(i => i < cleanCount).length
 }
 
 /** View number `i` of a kind: the same for the same seed, whatever else was drawn. */
@@ -100,8 +108,8 @@ export function drawView(plan: ViewPlan, kind: ViewKind, i: number): View {
   const within = (): Ellipse | null => random.chance(0.4) ? null : ellipse(random)
   switch (kind) {
     case 'plain': return alone({ ...layer(i, {}), flip: false })
-    case 'crop': return alone(layer(i, { window: squareWindow(random, 0.55) }))
-    case 'tinted': return alone(layer(plan.tintable[i]!, { window: squareWindow(random, 0.7), colour: random.integer(0, colours.length), within: within() }))
+    case 'crop': return alone(layer(plan.cropped[i]!, { window: squareWindow(random, 0.55) }))
+    case 'tinted': return alone(layer(plan.tinted[i]!, { window: squareWindow(random, 0.7), colour: random.integer(0, colours.length), within: within() }))
     case 'textured': {
       const texture = plan.textures[random.integer(0, plan.textures.length)]!
       return alone(layer(plan.texturable[i]!, { window: squareWindow(random, 0.7), texture, within: within() }))
@@ -110,17 +118,17 @@ export function drawView(plan: ViewPlan, kind: ViewKind, i: number): View {
   }
 }
 
-/** A photo with one or two others pasted on it; a third of the pasted are tinted, some of the pairs are one photo in two colours. */
+/** A photo with another pasted on it, or two; a quarter of the pasted are tinted, some of the twos are one photo in two colours. */
 function drawScene(plan: ViewPlan, i: number, random: RandomStream): View {
   const size = viewSizes.scene
   const clean = i < plan.cleanScenes
   const limit = clean ? plan.cleanCount : plan.pairs.length
-  const tintable = clean ? cleanViewCount(plan, 'tinted') : plan.tintable.length
+  const tintable = clean ? cleanOf(plan, plan.tintable) : plan.tintable.length
   const patch = (): Layer => {
     const change = random.uniform()
-    const base = { window: squareWindow(random, 0.75), flip: random.chance(0.5), within: null }
-    if (change < 0.4) return { ...base, pair: plan.tintable[random.integer(0, tintable)]!, colour: random.integer(0, colours.length), texture: null }
-    if (change < 0.5 && !clean) {
+    const base = { window: squareWindow(random, 0.6), flip: random.chance(0.5), within: null }
+    if (change < 0.25) return { ...base, pair: plan.tintable[random.integer(0, tintable)]!, colour: random.integer(0, colours.length), texture: null }
+    if (change < 0.35 && !clean) {
       const texture = plan.textures[random.integer(0, plan.textures.length)]!
       return { ...base, pair: plan.texturable[random.integer(0, plan.texturable.length)]!, colour: null, texture }
     }
@@ -128,14 +136,14 @@ function drawScene(plan: ViewPlan, i: number, random: RandomStream): View {
   }
   const first = patch()
   const layers = [first]
-  if (random.chance(0.6)) {
+  if (random.chance(0.3)) {
     const twin = first.colour !== null && random.chance(0.3)
     layers.push(twin ? { ...first, flip: !first.flip, colour: (first.colour + random.integer(1, colours.length)) % colours.length } : patch())
   }
   const pasted: Pasted[] = []
   for (const layer of layers) {
-    const box = freeBox(random, size, pasted, layers.length === 1 ? [64, 168] : [56, 120])
-    if (box) pasted.push({ layer, box, ellipse: random.chance(0.65) })
+    const box = freeBox(random, size, pasted, layers.length === 1 ? [96, 168] : [72, 120])
+    if (box) pasted.push({ layer, box, ellipse: random.chance(0.6) })
   }
   return { size, ground: { pair: random.integer(0, limit), window: squareWindow(random, 0.6), flip: random.chance(0.5), colour: null, texture: null, within: null }, pasted }
 }
