@@ -1,6 +1,6 @@
 import {
   canEncodeVideo, EncodedAudioPacketSource, EncodedPacketSink, MovOutputFormat, Mp4OutputFormat, Output, Quality, VideoSample, VideoSampleSource, WebMOutputFormat,
-  type Input, type InputAudioTrack, type OutputFormat, type Target, type VideoEncodingConfig,
+  type Input, type InputAudioTrack, type OutputFormat, type Target, type VideoEncodingConfig, type VideoSampleInit,
 } from 'mediabunny'
 import { Text2LiveError } from '../errors.js'
 import type { ClipTiming } from './clip.js'
@@ -33,6 +33,8 @@ export interface WrittenClip {
 }
 
 const bt709 = { primaries: 'bt709', transfer: 'bt709', matrix: 'bt709', fullRange: false } as const
+
+type PlanesInit = Required<Pick<VideoSampleInit, 'format' | 'codedWidth' | 'codedHeight' | 'timestamp' | 'duration' | 'colorSpace'>>
 
 interface Recipe {
   readonly channels: 3 | 4
@@ -113,7 +115,7 @@ export async function encodeVideo(target: Target, options: EncodeOptions, audio?
         throw new Text2LiveError('SHAPE_MISMATCH', `A clip as "${format}" expected ${count} frames of ${options.width}x${options.height}x${channels} bytes, got ${frame.length} bytes for frame ${t}.`)
       }
       const planes = rgbToYuv(padded(frame, options.width, options.height, channels, width, height), width, height, channels, pixels === 'I444AP10' ? '444p10' : '420')
-      const sample = new VideoSample(planes, {
+      const sample = new PlanesSample(planes, {
         format: pixels, codedWidth: width, codedHeight: height, timestamp: timing.timestamps[t]!, duration: timing.durations[t]!, colorSpace: bt709,
       })
       try { await source.add(sample) } finally { sample.close() }
@@ -123,6 +125,36 @@ export async function encodeVideo(target: Target, options: EncodeOptions, audio?
     if (t !== count) throw new Text2LiveError('SHAPE_MISMATCH', `A clip as "${format}" expected ${count} frames, as its timing has, got ${t}.`)
     source.close()
   }
+}
+
+/** Copied as a whole: mediabunny (1.61) leaves out the chroma of a last column that is half a pair, and libav then refuses the frame. */
+class PlanesSample extends VideoSample {
+  readonly #planes: Uint8Array | Uint16Array
+  readonly #init: PlanesInit
+
+  constructor(planes: Uint8Array | Uint16Array, init: PlanesInit) {
+    super(planes, init)
+    this.#planes = planes
+    this.#init = init
+  }
+
+  override clone(): PlanesSample {
+    return new PlanesSample(this.#planes, { ...this.#init, timestamp: this.timestamp, duration: this.duration })
+  }
+
+  override allocationSize(options: VideoFrameCopyToOptions = {}): number {
+    return options.format ? super.allocationSize(options) : this.#planes.byteLength
+  }
+
+  override async copyTo(destination: AllowSharedBufferSource, options: VideoFrameCopyToOptions = {}): Promise<PlaneLayout[]> {
+    if (options.format) return super.copyTo(destination, options)
+    bytesOf(destination).set(bytesOf(this.#planes))
+    return []
+  }
+}
+
+function bytesOf(data: AllowSharedBufferSource): Uint8Array {
+  return ArrayBuffer.isView(data) ? new Uint8Array(data.buffer, data.byteOffset, data.byteLength) : new Uint8Array(data)
 }
 
 /** One track for each of the input that the container can hold; each is copied by the function that is returned for it. */

@@ -36,12 +36,12 @@ const POINT_VELOCITY = { least: 1.5, share: 0.15 } as const
 
 /**
  * From relevancy maps of some frames, of any size: the mean of what alike nodes of many frames answer, taken together with how fast a node moves against the
- * background, where anything does. One answer alone is vague, and what moves with the object (its reflection, the waves behind it) answers less to the text.
+ * background, in frames where anything does. One answer alone is vague, and what moves with the object (its reflection, the waves behind it) answers less to the text.
  *
  * @returns how likely each node belongs to the object, [0, 1]
  */
 export function relevancyEvidence(scene: ClipScene, maps: ReadonlyMap<number, FloatImage>): Float32Array {
-  const { graph, motion } = scene
+  const { graph } = scene
   const { width, height, first, count, area } = graph
   const answers = new Float32Array(count)
   const known = new Float32Array(count)
@@ -57,11 +57,20 @@ export function relevancyEvidence(scene: ClipScene, maps: ReadonlyMap<number, Fl
   if (!(deviation > 1e-6)) {
     throw new Text2LiveError('OBJECT_NOT_FOUND', 'The guidance finds the region text nowhere in the clip: its relevancy is the same everywhere. Name the object with other words, or point at it.')
   }
-  const { threshold, fastest } = movingThreshold(motion, graph)
-  return relevancy.map((x, i) => {
-    const moving = fastest >= LEAST_SPEED ? motion.share[i]! * (movesFast(motion.speed[i]!, threshold) - 0.5) + 0.5 : 0.5
-    return probability(RELEVANCY_SLOPE * ((x - mean) / deviation - RELEVANT) + logOdds(moving, 0.03))
+  const moving = movingInFrames(scene)
+  return relevancy.map((x, i) => probability(RELEVANCY_SLOPE * ((x - mean) / deviation - RELEVANT) + logOdds(moving[i]!, 0.03)))
+}
+
+/** How likely each node is one that moves, among those of its frame: what runs in one frame walks in another. 1/2 where the flow does not hold or all is still. */
+function movingInFrames({ graph, motion }: ClipScene): Float32Array {
+  const moving = new Float32Array(graph.count).fill(0.5)
+  graph.frames.forEach((_, t) => {
+    const [from, to] = [graph.first[t]!, graph.first[t + 1]!]
+    const { threshold, fastest } = movingThreshold(motion, graph, from, to)
+    if (fastest < LEAST_SPEED) return
+    for (let i = from; i < to; i++) moving[i]! += motion.share[i]! * (movesFast(motion.speed[i]!, threshold) - 0.5)
   })
+  return moving
 }
 
 /** Each node's answer and those of alike nodes in other frames, averaged a few times over so that they reach frames that were not asked. */
@@ -78,7 +87,7 @@ function overFrames({ graph: { count }, alike }: ClipScene, answers: Float32Arra
 
 /** From what moves against the background, over the whole clip. */
 export function movingEvidence({ graph, motion }: ClipScene): HintEvidence {
-  const { threshold, fastest } = movingThreshold(motion, graph)
+  const { threshold, fastest } = movingThreshold(motion, graph, 0, graph.count)
   if (!(fastest >= LEAST_SPEED)) {
     throw new Text2LiveError('OBJECT_NOT_FOUND',
       `No moving object found: nothing in the clip moves against the background by more than ${LEAST_SPEED / 1000} of its longer side a frame. `

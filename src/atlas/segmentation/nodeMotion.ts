@@ -104,26 +104,27 @@ function density(histogram: Float64Array): Float64Array {
 
 /**
  * The speed above which a node is the foreground's rather than something else's that moves a little (water, what is nearer than the rest): the upper one of the
- * two thresholds that part all nodes into three classes of the least variance within (Otsu 1979), and the mean of the fastest class.
+ * two thresholds that part the nodes `from` to `to - 1` into three classes of the least variance within (Otsu 1979), and the mean of the fastest class.
  */
-export function movingThreshold({ speed, share }: NodeMotion, { area }: ClipGraph): { readonly threshold: number; readonly fastest: number } {
+export function movingThreshold({ speed, share }: NodeMotion, { area }: ClipGraph, from: number, to: number): { readonly threshold: number; readonly fastest: number } {
   const bins = 128
-  const highest = speed.reduce((most, value, i) => (share[i]! > 0.5 ? Math.max(most, value) : most), 1e-6)
+  let highest = 1e-6
+  for (let i = from; i < to; i++) if (share[i]! > 0.5) highest = Math.max(highest, speed[i]!)
   // Running totals up to each bin.
   const counts = new Float64Array(bins + 1)
   const sums = new Float64Array(bins + 1)
-  speed.forEach((value, i) => {
-    const bin = Math.min(bins - 1, Math.floor((bins * value) / highest)) + 1
+  for (let i = from; i < to; i++) {
+    const bin = Math.min(bins - 1, Math.floor((bins * speed[i]!) / highest)) + 1
     counts[bin]! += share[i]! * area[i]!
-    sums[bin]! += share[i]! * area[i]! * value
-  })
+    sums[bin]! += share[i]! * area[i]! * speed[i]!
+  }
   for (let bin = 0; bin < bins; bin++) {
     counts[bin + 1]! += counts[bin]!
     sums[bin + 1]! += sums[bin]!
   }
-  const between = (from: number, to: number) => {
-    const number = counts[to]! - counts[from]!
-    return number > 0 ? (sums[to]! - sums[from]!) ** 2 / number : 0
+  const between = (low: number, high: number) => {
+    const number = counts[high]! - counts[low]!
+    return number > 0 ? (sums[high]! - sums[low]!) ** 2 / number : 0
   }
   let [most, upper] = [-1, bins]
   for (let i = 1; i < bins; i++) {

@@ -121,6 +121,20 @@ describe('layers with alpha', () => {
     for (const [t, pixels] of clip.frames.pixels.entries()) expect(psnr(options.frames[t]!, pixels, 4)).toBeGreaterThan(38)
   })
 
+  it('WebM of odd sides: its own size, the last column in its own colour', async () => {
+    const { width, height } = { width: 67, height: 45 }
+    const options = job('webm-alpha', 3, width, height)
+    const path = join(folder, 'odd.webm')
+    await writeClip(path, options)
+    const clip = await readClip(path)
+    expect(clip.frames).toMatchObject({ width, height })
+    const last = (pixels: Uint8Array, channels: number, c: number, y: number) => pixels[channels * (y * width + width - 1) + c]!
+    for (const [t, pixels] of clip.frames.pixels.entries()) {
+      expect(psnr(options.frames[t]!, pixels, 4, width, height, width)).toBeGreaterThan(38)
+      for (const c of [0, 1, 2]) expect(Math.abs(last(pixels, 3, c, 20) - last(options.frames[t]!, 4, c, 20))).toBeLessThan(16)
+    }
+  })
+
   it('ProRes 4444: colours come back', async () => {
     const options = job('prores')
     const path = join(folder, 'layer.mov')
