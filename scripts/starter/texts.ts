@@ -8,7 +8,9 @@ export interface Phrase { readonly text: string; readonly label: string | null; 
 /** What a photo shows: its pair's texts, and the colour or material it was given or is known to have. */
 export interface Shown { readonly texts: readonly string[]; readonly attribute: string | null }
 
-const templates = ['a photo of {}', 'an image of {}', 'a photo of a {}', 'photo of {}', 'a high quality image of {}']
+const templates = ['a photo of {}', 'an image of {}', 'a photo of a {}', 'photo of {}']
+/** How a photo's own texts are said, twice as they are: were a text always to come in the same template, the template alone would tell of it. */
+const ways = ['{}', '{}', ...templates]
 
 export function shownIn(layer: Layer, { pairs }: ViewPlan): Shown {
   const pair = pairs[layer.pair]!
@@ -25,8 +27,8 @@ export function phrasesOf(layer: Layer, { pairs }: ViewPlan): Phrase[] {
   const attribute = attributeOf(layer, pairs)
   if (attribute === null) {
     const known = pair.color ?? null
-    const own = pair.texts.flatMap((text): Phrase[] => [text, templated(text)].map(form => ({ text: form, label: text, attribute: known !== null && text.includes(known) ? known : null })))
-    return known === null ? own : [...own, ...[known, templated(known)].map(text => ({ text, label: null, attribute: known }))]
+    const own = pair.texts.flatMap((text): Phrase[] => said(text).map(form => ({ text: form, label: text, attribute: known !== null && text.includes(known) ? known : null })))
+    return known === null ? own : [...own, ...said(known).map(text => ({ text, label: null, attribute: known }))]
   }
   const [label = ''] = pair.texts
   const whole = layer.within === null
@@ -47,6 +49,10 @@ export function relation(phrase: Phrase, shown: Shown): 'tells' | 'maybe' | 'dif
   if (phrase.attribute === null) return shown.attribute === null ? 'tells' : 'maybe'
   if (shown.attribute === null) return 'maybe'
   return phrase.attribute === shown.attribute ? 'tells' : 'differs'
+}
+
+function said(text: string): string[] {
+  return ways.map(way => way.replace('{}', text))
 }
 
 function templated(text: string): string {
