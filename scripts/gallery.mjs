@@ -61,19 +61,19 @@ async function pictures({ edits }) {
 
 function page() {
   const number = (value) => value.toFixed(2)
-  const section = ({ photo, credit, share, edits }) => `### ${basename(photo, '.jpg')}
+  const section = ({ photo, credit, share, edits, failed }) => `### ${basename(photo, '.jpg')}
 ${share === false ? 'The pictures are not shown, since the licence of the photo is not stated exactly.' : `![photo; composite and alpha of "${edits[0].prompt}"; of "${edits[1].prompt}"](images/gallery/${photo})`}
 
 | prompt | kind | what a person sees | alpha, mean | change where alpha is 0 |
 |--|--|--|--|--|
 ${edits.map(({ prompt, kind, verdict, scores }) => `| ${prompt} | ${kind} | ${verdict ?? 'not judged yet'} | ${number(scores.alpha_mean)} | ${scores.change_outside_alpha.toFixed(4)} |`).join('\n')}
 
-Photo: ${credit}.`
+Photo: ${credit}.${failed ? ` Failed on it: ${failed.join(', ')}.` : ''}`
   const chapter = (fails) => entries.filter((entry) => Boolean(entry.fails) === fails).map(section).join('\n\n')
   return `# Gallery of the starter model
 
 What the embedded model makes of ten photos, two prompts each: preset \`${values.preset}\`, seed 1, on the CPU. Each row shows the photo, then composite and alpha of
-both edits. Nothing was chosen among seeds; the prompts were, and what failed among those tried stands at the end. Made by
+both edits. Nothing was chosen among seeds; the prompts were: what failed among those tried is named under each photo and at the end. Made by
 
     node scripts/gallery.mjs --photos <folder of the photos>
 
