@@ -11,6 +11,7 @@ import { createBundledTokenizer } from '../../src/models/bundledTokenizer.js'
 import { loadGuidance } from '../../src/models/loadGuidance.js'
 import { folderSource } from '../../src/models/node/folderSource.js'
 import { readBundledVocabulary } from '../../src/models/node/readBundledVocabulary.js'
+import { psnr, softShapes } from '../support/softShapes.js'
 import { differingLosses, tinyClip, twoSteps } from '../support/twoSteps.js'
 import type { Page } from './page.js'
 import { servePage } from './servePage.js'
@@ -120,28 +121,9 @@ describe.skipIf(!present)('the core in Chromium', () => {
       const clip = await readClip(path)
       expect(clip.frames).toMatchObject({ width, height })
       for (const [t, time] of timing.timestamps.entries()) expect(clip.timing.timestamps[t]).toBeCloseTo(time, 3)
-      for (const [t, pixels] of clip.frames.pixels.entries()) expect(psnr(frames[t]!, pixels, channels)).toBeGreaterThan(ENCODED_PSNR)
+      for (const [t, pixels] of clip.frames.pixels.entries()) expect(psnr(frames[t]!, pixels, channels, width, height)).toBeGreaterThan(ENCODED_PSNR)
     } finally {
       await rm(place, { recursive: true })
     }
   }, 120_000)
 })
-
-/** RGB or RGBA bytes: soft shapes that move; alpha a disc with a soft edge. */
-function softShapes(width: number, height: number, t: number, channels: 3 | 4): Uint8Array {
-  const out = new Uint8Array(width * height * channels)
-  for (let y = 0; y < height; y++) {
-    for (let x = 0; x < width; x++) {
-      const at = channels * (y * width + x)
-      out.set([128 + 100 * Math.sin((x + 2 * t) / 9), 128 + 90 * Math.cos((y - t) / 11), 60 + 2 * t + x], at)
-      if (channels === 4) out[at + 3] = Math.max(0, Math.min(255, 400 - 30 * Math.hypot(x - width / 2, y - height / 2)))
-    }
-  }
-  return out
-}
-
-/** Of the colours of `a`, of so many channels, and RGB `b`, dB. */
-function psnr(a: Uint8Array, b: Uint8Array, channels: 3 | 4): number {
-  const sum = b.reduce((total, value, i) => total + (value - a[channels * Math.floor(i / 3) + i % 3]!) ** 2, 0)
-  return 10 * Math.log10(255 ** 2 * b.length / sum)
-}

@@ -113,7 +113,7 @@ class DecodedSample extends VideoSample {
 
   override async copyTo(destination: AllowSharedBufferSource, options: VideoFrameCopyToOptions = {}): Promise<PlaneLayout[]> {
     if (options.format) return super.copyTo(destination, options)
-    const bytes = ArrayBuffer.isView(destination) ? new Uint8Array(destination.buffer, destination.byteOffset, destination.byteLength) : new Uint8Array(destination)
+    const bytes = bufferOf(destination)
     let offset = 0
     return this.#planes.map(({ data, stride }) => {
       bytes.set(data, offset)

@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { ALL_FORMATS, EncodedPacketSink, FilePathSource, Input } from 'mediabunny'
 import sharp from 'sharp'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { psnr, softShapes } from '../../../test/support/softShapes.js'
 import { readClip } from './readClip.js'
 import { writeClip, type WriteClipOptions } from './writeClip.js'
 import { writePngSequence } from './writePngSequence.js'
@@ -14,24 +15,11 @@ let folder = ''
 beforeEach(async () => { folder = await mkdtemp(join(tmpdir(), 'text2live-clip-')) })
 afterEach(async () => { await rm(folder, { recursive: true }) })
 
-/** Soft shapes that move; alpha a disc with a soft edge. */
-function frame(width: number, height: number, t: number, channels: 3 | 4): Uint8Array {
-  const out = new Uint8Array(width * height * channels)
-  for (let y = 0; y < height; y++) {
-    for (let x = 0; x < width; x++) {
-      const at = channels * (y * width + x)
-      out.set([128 + 100 * Math.sin((x + 2 * t) / 9), 128 + 90 * Math.cos((y - t) / 11), 60 + 2 * t + x], at)
-      if (channels === 4) out[at + 3] = Math.max(0, Math.min(255, 400 - 30 * Math.hypot(x - width / 2, y - height / 2)))
-    }
-  }
-  return out
-}
-
 const steady = (count: number, rate: number) => ({ timestamps: Array.from({ length: count }, (_, t) => t / rate), durations: Array.from({ length: count }, () => 1 / rate) })
 
 function job(format: WriteClipOptions['format'], count = 6, width = 64, height = 48): WriteClipOptions & { readonly frames: Uint8Array[] } {
   const channels = format === 'mp4' ? 3 : 4
-  return { format, width, height, timing: steady(count, 24), frames: Array.from({ length: count }, (_, t) => frame(width, height, t, channels)) }
+  return { format, width, height, timing: steady(count, 24), frames: Array.from({ length: count }, (_, t) => softShapes(width, height, t, channels)) }
 }
 
 /** Frames that no encoder makes small. */
@@ -40,13 +28,6 @@ function noisy(format: WriteClipOptions['format']): WriteClipOptions {
   let seed = 1
   for (const pixels of options.frames) for (let i = 0; i < pixels.length; i++) pixels[i] = (seed = (seed * 48271) % 2147483647) >> 8
   return options
-}
-
-/** Mean over channels and pixels, 8 bits; `width` is the row length of `b` in pixels where it is wider. */
-function psnr(a: Uint8Array, b: Uint8Array, channels = 3, width = 64, rows = 48, wide = width): number {
-  let sum = 0
-  for (let y = 0; y < rows; y++) for (let x = 0; x < width; x++) for (let c = 0; c < 3; c++) sum += (a[channels * (y * width + x) + c]! - b[3 * (y * wide + x) + c]!) ** 2
-  return 10 * Math.log10(255 ** 2 * 3 * width * rows / sum)
 }
 
 async function audioPackets(path: string): Promise<{ timestamp: number; data: Uint8Array }[]> {
@@ -68,7 +49,7 @@ describe('an MP4', () => {
     const clip = await readClip(path)
     expect(clip.timing.timestamps).toEqual(options.timing.timestamps)
     expect(clip.timing.durations.every((duration) => Math.abs(duration - 1 / 24) < 1e-9)).toBe(true)
-    for (const [t, pixels] of clip.frames.pixels.entries()) expect(psnr(options.frames[t]!, pixels)).toBeGreaterThan(40)
+    for (const [t, pixels] of clip.frames.pixels.entries()) expect(psnr(options.frames[t]!, pixels, 3, 64, 48)).toBeGreaterThan(40)
     expect(await readdir(folder)).toEqual(['a.mp4'])
   })
 
@@ -118,7 +99,7 @@ describe('layers with alpha', () => {
     expect(notes).toEqual([expect.stringMatching(/"aac".*\.webm.*left out/)])
     const clip = await readClip(path)
     expect(clip.frames.pixels.length).toBe(6)
-    for (const [t, pixels] of clip.frames.pixels.entries()) expect(psnr(options.frames[t]!, pixels, 4)).toBeGreaterThan(38)
+    for (const [t, pixels] of clip.frames.pixels.entries()) expect(psnr(options.frames[t]!, pixels, 4, 64, 48)).toBeGreaterThan(38)
   })
 
   it('WebM of odd sides: its own size, the last column in its own colour', async () => {
@@ -130,7 +111,7 @@ describe('layers with alpha', () => {
     expect(clip.frames).toMatchObject({ width, height })
     const last = (pixels: Uint8Array, channels: number, c: number, y: number) => pixels[channels * (y * width + width - 1) + c]!
     for (const [t, pixels] of clip.frames.pixels.entries()) {
-      expect(psnr(options.frames[t]!, pixels, 4, width, height, width)).toBeGreaterThan(38)
+      expect(psnr(options.frames[t]!, pixels, 4, width, height)).toBeGreaterThan(38)
       for (const c of [0, 1, 2]) expect(Math.abs(last(pixels, 3, c, 20) - last(options.frames[t]!, 4, c, 20))).toBeLessThan(16)
     }
   })
@@ -141,7 +122,7 @@ describe('layers with alpha', () => {
     expect((await writeClip(path, options)).notes).toEqual([])
     const clip = await readClip(path)
     expect(clip.timing).toEqual(options.timing)
-    for (const [t, pixels] of clip.frames.pixels.entries()) expect(psnr(options.frames[t]!, pixels, 4)).toBeGreaterThan(45)
+    for (const [t, pixels] of clip.frames.pixels.entries()) expect(psnr(options.frames[t]!, pixels, 4, 64, 48)).toBeGreaterThan(45)
   })
 
   it('PNGs: the same samples, under the names of the input', async () => {
@@ -176,7 +157,7 @@ describe('when it fails', () => {
     const path = join(folder, 'x.mp4')
     await expect(writeClip(path, { ...job('mp4'), signal: stop.signal, onProgress: (t) => { if (t === 3) stop.abort() } })).rejects.toMatchObject({ code: 'INTERRUPTED' })
     // eslint-disable-next-line @typescript-eslint/require-await
-    async function* broken() { yield frame(64, 48, 0, 3); throw new TypeError('broken') }
+    async function* broken() { yield softShapes(64, 48, 0, 3); throw new TypeError('broken') }
     await expect(writeClip(path, { ...job('mp4'), frames: broken() })).rejects.toThrow(new TypeError('broken'))
     await expect(writeClip(path, { ...job('mp4'), timing: steady(7, 24) })).rejects.toMatchObject({ code: 'SHAPE_MISMATCH' })
     await expect(writeClip(path, { ...job('mp4'), timing: steady(5, 24) })).rejects.toMatchObject({ code: 'SHAPE_MISMATCH' })
