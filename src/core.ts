@@ -14,6 +14,7 @@ export { encodeVideo, type EncodeOptions, type WrittenClip } from './media/encod
 export { refineLayer, type RefineOptions } from './media/guided.js'
 export type { FloatImage } from './media/image.js'
 export { resize, type ResizeOptions } from './media/resample.js'
+export { readSound, type Sound, type SoundTrack } from './media/sound.js'
 export { exportStep, type ExportStepOptions } from './method/exportStep.js'
 export { relevancyMap } from './method/relevancyMap.js'
 export type { Texts } from './method/textTargets.js'

@@ -8,6 +8,11 @@ export interface ClipTiming {
   readonly durations: readonly number[]
 }
 
+/** When the last frame ends, in seconds; 0 without frames. */
+export function clipEnd({ timestamps, durations }: ClipTiming): number {
+  return timestamps.length === 0 ? 0 : timestamps.at(-1)! + durations.at(-1)!
+}
+
 /** A clip as it was read: upright, square pixels, sRGB. */
 export interface Clip {
   readonly kind: 'video' | 'gif' | 'folder'

@@ -1,10 +1,11 @@
 import {
-  canEncodeVideo, EncodedAudioPacketSource, EncodedPacketSink, MovOutputFormat, Mp4OutputFormat, Output, Quality, VideoSample, VideoSampleSource, WebMOutputFormat,
-  type Input, type InputAudioTrack, type OutputFormat, type Target, type VideoEncodingConfig, type VideoSampleInit,
+  canEncodeVideo, EncodedAudioPacketSource, MovOutputFormat, Mp4OutputFormat, NullTarget, Output, Quality, VideoSample, VideoSampleSource, WebMOutputFormat,
+  type OutputFormat, type Target, type VideoEncodingConfig, type VideoSampleInit,
 } from 'mediabunny'
 import { Text2LiveError } from '../errors.js'
-import type { ClipTiming } from './clip.js'
+import { clipEnd, type ClipTiming } from './clip.js'
 import { rgbToYuv } from './rgbToYuv.js'
+import type { Sound, SoundTrack } from './sound.js'
 import { steadyRate, tickRate } from './tickRate.js'
 
 export interface EncodeOptions {
@@ -61,25 +62,24 @@ const recipes: Readonly<Record<EncodeOptions['format'], Recipe>> = {
 
 /**
  * Writes a video: the frames at the times of `timing` (to the tick in MP4 and MOV, to the millisecond in WebM), tagged BT.709 and limited range. The sound of
- * another file is carried over packet by packet, as it is, up to the end of the last frame; what the container cannot hold is left out with a note.
+ * another file is carried over packet by packet, as it is; what the container cannot hold, and what is damaged so that it refuses it, is left out with a note.
  *
  * @param target emptied by the caller on failure
- * @param audio whose sound to carry over
+ * @param sound to carry over, up to the end of the last frame: what `readSound` gives
  * @throws Text2LiveError SHAPE_MISMATCH (frames of another number or size), CLIP_CODEC_MISSING, INTERRUPTED; what `target` throws
  */
-export async function encodeVideo(target: Target, options: EncodeOptions, audio?: Input): Promise<WrittenClip> {
+export async function encodeVideo(target: Target, options: EncodeOptions, sound?: Sound): Promise<WrittenClip> {
   const { format, timing, signal } = options
   const count = timing.timestamps.length
   const { channels, container, pixels, video } = recipes[format]
   const even = (side: number) => (format === 'mp4' ? side + side % 2 : side)
   const width = even(options.width)
   const height = even(options.height)
-  const notes: string[] = []
+  const notes = [...sound?.notes ?? []]
   if (width !== options.width || height !== options.height) {
     notes.push(`H.264 needs even sides: the clip is ${width}x${height}, its last column or row of pixels doubled, instead of ${options.width}x${options.height}.`)
   }
-  const end = count === 0 ? 0 : timing.timestamps[count - 1]! + timing.durations[count - 1]!
-  const rate = count / Math.max(1e-3, end - (timing.timestamps[0] ?? 0))
+  const rate = count / Math.max(1e-3, clipEnd(timing) - (timing.timestamps[0] ?? 0))
   const config = video(width, height, rate)
   if (!await canEncodeVideo(config.codec, { ...config, width, height })) {
     throw new Text2LiveError('CLIP_CODEC_MISSING', `A clip as "${format}" needs an encoder for ${config.codec}, which is not here. Choose another format, or a sequence of PNGs.`)
@@ -96,10 +96,15 @@ export async function encodeVideo(target: Target, options: EncodeOptions, audio?
   // In MP4 and MOV `frameRate` sets the clock, to which times are rounded; WebM counts milliseconds, and there it is what it is called.
   const clock = format === 'webm-alpha' ? steadyRate(timing) : tickRate(timing)
   output.addVideoTrack(source, { ...(clock === null ? {} : { frameRate: clock }), canBeTransparent: channels === 4 })
-  const sound = audio ? await addSound(output, audio, notes) : []
+  const copies: (() => Promise<void>)[] = []
+  for (const track of sound?.tracks ?? []) {
+    const refused = await refusal(container(), track)
+    if (refused === null) copies.push(addTrack(output, track))
+    else notes.push(`Sound in "${track.codec}" ${refused} and was left out.`)
+  }
   try {
     await output.start()
-    await Promise.all([addFrames(), ...sound.map((copy) => copy(end))])
+    await Promise.all([addFrames(), ...copies.map((copy) => copy())])
     await output.finalize()
   } catch (cause) {
     await output.cancel().catch(() => undefined)
@@ -157,29 +162,30 @@ function bytesOf(data: AllowSharedBufferSource): Uint8Array {
   return ArrayBuffer.isView(data) ? new Uint8Array(data.buffer, data.byteOffset, data.byteLength) : new Uint8Array(data)
 }
 
-/** One track for each of the input that the container can hold; each is copied by the function that is returned for it. */
-async function addSound(output: Output, audio: Input, notes: string[]): Promise<((end: number) => Promise<void>)[]> {
-  const copies: ((end: number) => Promise<void>)[] = []
-  for (const track of await audio.getAudioTracks()) {
-    const codec = await track.getCodec()
-    const decoderConfig = codec === null ? null : await track.getDecoderConfig()
-    if (codec === null || decoderConfig === null || !output.format.getSupportedAudioCodecs().includes(codec)) {
-      notes.push(`Sound in "${codec ?? String(await track.getInternalCodecId())}" cannot be held by ${output.format.fileExtension} files and was left out.`)
-      continue
-    }
-    const source = new EncodedAudioPacketSource(codec)
-    output.addAudioTrack(source, { languageCode: await track.getLanguageCode() })
-    copies.push((end) => copyPackets(track, source, decoderConfig, end))
+/** What is wrong with a track for `format`; null where it can be carried over. Damage in packets is found only as they are written, too late to leave them out. */
+async function refusal(format: OutputFormat, track: SoundTrack): Promise<string | null> {
+  if (!format.getSupportedAudioCodecs().includes(track.codec)) return `cannot be held by ${format.fileExtension} files`
+  const trial = new Output({ format, target: new NullTarget() })
+  try {
+    const copy = addTrack(trial, track)
+    await trial.start()
+    await copy()
+    await trial.finalize()
+    return null
+  } catch {
+    await trial.cancel().catch(() => undefined)
+    return 'is damaged'
   }
-  return copies
 }
 
-async function copyPackets(track: InputAudioTrack, source: EncodedAudioPacketSource, decoderConfig: AudioDecoderConfig, end: number): Promise<void> {
-  for await (const packet of new EncodedPacketSink(track).packets()) {
-    if (packet.timestamp >= end) break
-    await source.add(packet, { decoderConfig })
+/** @returns copies the packets, once `output` has started */
+function addTrack(output: Output, { codec, languageCode, decoderConfig, packets }: SoundTrack): () => Promise<void> {
+  const source = new EncodedAudioPacketSource(codec)
+  output.addAudioTrack(source, { languageCode })
+  return async () => {
+    for (const packet of packets) await source.add(packet, { decoderConfig })
+    source.close()
   }
-  source.close()
 }
 
 /** The frame with its last column and row repeated up to another size. */

@@ -2,11 +2,12 @@ import { execFileSync } from 'node:child_process'
 import { mkdtemp, readFile, readdir, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { ALL_FORMATS, EncodedPacketSink, FilePathSource, Input } from 'mediabunny'
+import { ALL_FORMATS, AudioSample, AudioSampleSource, BufferTarget, EncodedPacketSink, FilePathSource, Input, Mp4OutputFormat, Output, Quality } from 'mediabunny'
 import sharp from 'sharp'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { psnr, softShapes } from '../../../test/support/softShapes.js'
 import { readClip } from './readClip.js'
+import { registerCodecs } from './registerCodecs.js'
 import { writeClip, type WriteClipOptions } from './writeClip.js'
 import { writePngSequence } from './writePngSequence.js'
 
@@ -32,9 +33,9 @@ function noisy(format: WriteClipOptions['format']): WriteClipOptions {
 
 async function audioPackets(path: string): Promise<{ timestamp: number; data: Uint8Array }[]> {
   const input = new Input({ source: new FilePathSource(path), formats: ALL_FORMATS })
-  const track = (await input.getPrimaryAudioTrack())!
+  const track = await input.getPrimaryAudioTrack()
   const packets = []
-  for await (const { timestamp, data } of new EncodedPacketSink(track).packets()) packets.push({ timestamp, data })
+  if (track) for await (const { timestamp, data } of new EncodedPacketSink(track).packets()) packets.push({ timestamp, data })
   input.dispose()
   return packets
 }
@@ -88,6 +89,81 @@ describe('an MP4', () => {
     for (const [i, file] of ['short.gif', 'ntsc.mov'].entries()) {
       expect((await writeClip(join(folder, `${i}.mp4`), { ...job('mp4'), audioFrom: join(fixtures, file) })).notes).toEqual([])
     }
+  })
+})
+
+describe('damaged sound in a file whose structure is whole', () => {
+  /** Where each packet of sound lies in the file. */
+  const places = async (path: string) => {
+    const whole = await readFile(path)
+    let end = 0
+    return (await audioPackets(path)).map(({ data }) => {
+      const at = whole.indexOf(data, end)
+      expect(at).toBeGreaterThan(0)
+      return { at, end: end = at + data.length }
+    })
+  }
+  const damagedFile = async (source: string, damage: (bytes: Buffer) => void) => {
+    const path = join(folder, `damaged.${source.split('.').at(-1)!}`)
+    const bytes = await readFile(source)
+    damage(bytes)
+    await writeFile(path, bytes)
+    return path
+  }
+  /** A second of AC-3, whose first packet is described in the head of an MP4. */
+  const ac3 = async () => {
+    await registerCodecs()
+    const target = new BufferTarget()
+    const output = new Output({ format: new Mp4OutputFormat(), target })
+    const source = new AudioSampleSource({ codec: 'ac3', quality: new Quality({ bitrate: 64000 }) })
+    output.addAudioTrack(source)
+    await output.start()
+    const data = Float32Array.from({ length: 48000 }, (_, i) => Math.sin(0.05 * i))
+    await source.add(new AudioSample({ data, format: 'f32', numberOfChannels: 1, sampleRate: 48000, timestamp: 0 }))
+    await output.finalize()
+    const path = join(folder, 'ac3.mp4')
+    await writeFile(path, new Uint8Array(target.buffer!))
+    return path
+  }
+  const carried = async (audioFrom: string) => {
+    const path = join(folder, 'out.mp4')
+    const { notes } = await writeClip(path, { ...job('mp4', 12), audioFrom })
+    expect((await readClip(path)).frames.pixels.length).toBe(12)
+    expect((await readdir(folder)).filter((name) => name.endsWith('.tmp'))).toEqual([])
+    return { notes, packets: await audioPackets(path) }
+  }
+
+  it.each(['variable.mp4', 'odd.webm'])('%s: packets that can be read are carried as they are, whatever is in them', async (file) => {
+    const source = join(fixtures, file)
+    const sound = await places(source)
+    const path = await damagedFile(source, (bytes) => { for (const { at, end } of sound) bytes.fill(255, at, end) })
+    const { notes, packets } = await carried(path)
+    expect(notes).toEqual([])
+    expect(packets.length).toBeGreaterThan(5)
+    expect(packets.every(({ data }) => data.every((byte) => byte === 255))).toBe(true)
+  })
+
+  it('packets that the container refuses are left out with a note', async () => {
+    const source = await ac3()
+    const whole = await carried(source)
+    expect(whole.notes).toEqual([])
+    expect(whole.packets.length).toBeGreaterThan(10)
+    await rm(join(folder, 'out.mp4'))
+    const [first] = await places(source)
+    const path = await damagedFile(source, (bytes) => bytes.fill(0, first!.at, first!.end))
+    expect(await carried(path)).toEqual({ notes: ['Sound in "ac3" is damaged and was left out.'], packets: [] })
+  })
+
+  it.each([
+    ['that is not where the tables say', 'variable.mp4', (bytes: Buffer) => bytes.writeUInt32BE(0x7fffffff, bytes.lastIndexOf('stco') + 12)],
+    ['that says it holds several', 'odd.webm', (bytes: Buffer, third: number) => { bytes[third - 1] = 0x86 }],
+    ['that is earlier than the one before', 'odd.webm', (bytes: Buffer, third: number) => bytes.writeUInt16BE(0, third - 3)],
+  ] as const)('with a packet %s, a track is left out with a note', async (_, file, damage) => {
+    const source = join(fixtures, file)
+    const third = (await places(source))[2]!.at
+    const { notes, packets } = await carried(await damagedFile(source, (bytes) => { damage(bytes, third) }))
+    expect(notes).toEqual([expect.stringMatching(/^Sound in "(aac|opus)" is damaged and was left out\.$/)])
+    expect(packets).toEqual([])
   })
 })
 

@@ -1,16 +1,17 @@
 import { randomBytes } from 'node:crypto'
 import { access, copyFile, constants, link, open, rm, type FileHandle } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
-import { ALL_FORMATS, FilePathSource, Input, StreamTarget, type StreamTargetChunk } from 'mediabunny'
+import { StreamTarget, type StreamTargetChunk } from 'mediabunny'
 import { Text2LiveError } from '../../errors.js'
 import { encodeVideo, type EncodeOptions, type WrittenClip } from '../encodeVideo.js'
+import type { Sound } from '../sound.js'
 import { writeError } from './atomicWrite.js'
-import { checkStructure } from './checkStructure.js'
+import { readClipSound } from './readClipSound.js'
 import { registerCodecs } from './registerCodecs.js'
 
 export interface WriteClipOptions extends EncodeOptions {
-  /** A file whose sound is carried over, packet by packet; one without sound, or a GIF or folder, gives none. */
-  readonly audioFrom?: string | undefined
+  /** A file whose sound is carried over, packet by packet, see `readClipSound`; or what that read, where more than one clip gets it. */
+  readonly audioFrom?: string | Sound | undefined
 }
 
 /**
@@ -22,37 +23,23 @@ export async function writeClip(path: string, options: WriteClipOptions): Promis
   await refuseExisting(path)
   await registerCodecs()
   const temporary = join(dirname(path), `.${basename(path)}.${randomBytes(6).toString('hex')}.tmp`)
-  const audio = options.audioFrom === undefined ? undefined : new Input({ source: new FilePathSource(options.audioFrom), formats: ALL_FORMATS })
+  const { audioFrom, timing, signal } = options
   try {
-    const notes: string[] = []
-    const hasSound = audio !== undefined && await audio.canRead().catch(() => false) && await soundEnds(options.audioFrom!, options.signal, notes)
+    const sound = typeof audioFrom === 'string' ? await readClipSound(audioFrom, timing, signal) : audioFrom
     const file = await open(temporary, 'wx')
     let written: WrittenClip
     try {
-      written = await encodeVideo(new StreamTarget(writesTo(file), { chunked: true }), options, hasSound ? audio : undefined)
+      written = await encodeVideo(new StreamTarget(writesTo(file), { chunked: true }), options, sound)
       await file.sync()
     } finally {
       await file.close()
     }
     await nameExclusively(temporary, path)
-    return { ...written, notes: [...notes, ...written.notes] }
+    return written
   } catch (cause) {
     throw writeError(path, cause)
   } finally {
-    audio?.dispose()
     await rm(temporary, { force: true }).catch(() => undefined)
-  }
-}
-
-/** Whether the sound of a video can be read to its end; where its structure is damaged, `notes` says that it is left out. */
-async function soundEnds(path: string, signal: AbortSignal | undefined, notes: string[]): Promise<boolean> {
-  try {
-    await checkStructure(path, { sound: true, signal })
-    return true
-  } catch (error) {
-    if (!(error instanceof Text2LiveError && error.code === 'CLIP_TRUNCATED')) throw error
-    notes.push(`The sound of "${path}" is damaged and was left out.`)
-    return false
   }
 }
 
