@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import type { RenderedFrame } from '../../atlas/renderEdit.js'
 import { Text2LiveError } from '../../errors.js'
 import type { Clip } from '../../media/clip.js'
+import { readClipSound } from '../../media/node/readClipSound.js'
 import { writeClip, type WriteClipOptions } from '../../media/node/writeClip.js'
 import { writePngSequence } from '../../media/node/writePngSequence.js'
 import { sideBySide } from '../../media/sideBySide.js'
@@ -43,18 +44,19 @@ export async function writeEditedClip(
   try {
     const prores = await canWriteProres(aside, width, height)
     if (!prores) note(`${videoOutputFiles.editLayerProres} is left out: ProRes cannot be encoded on this machine`)
+    const sound = await readClipSound(source, clip.timing, signal)
     const video = async (name: VideoOutputName, options: Pick<WriteClipOptions, 'format' | 'frames'> & Partial<WriteClipOptions>): Promise<void> => {
       const { notes } = await writeClip(join(aside, videoOutputFiles[name]), { width, height, timing: clip.timing, signal, ...options })
       for (const message of notes) note(`${videoOutputFiles[name]}: ${message}`)
     }
     const names = clip.frameNames === undefined ? {} : { names: clip.frameNames }
     const writers: Partial<Record<VideoOutputName, (from: AsyncIterable<EditedFrame>) => Promise<unknown>>> = {
-      edited: (from) => video('edited', { format: 'mp4', frames: mapped(from, ({ frame }) => frame), audioFrom: source }),
+      edited: (from) => video('edited', { format: 'mp4', frames: mapped(from, ({ frame }) => frame), audioFrom: sound }),
       editLayer: (from) => video('editLayer', { format: 'webm-alpha', frames: mapped(from, ({ layer }) => layer) }),
       editLayerFrames: (from) => writePngSequence(join(aside, videoOutputFiles.editLayerFrames), { width, height, frames: mapped(from, ({ layer }) => layer), signal, ...names }),
       ...(prores ? { editLayerProres: (from: AsyncIterable<EditedFrame>) => video('editLayerProres', { format: 'prores', frames: mapped(from, ({ layer }) => layer) }) } : {}),
       sideBySide: (from) => video('sideBySide', {
-        format: 'mp4', width: 2 * width, frames: mapped(from, ({ original, frame }) => sideBySide(original, frame, width, height)), audioFrom: source,
+        format: 'mp4', width: 2 * width, frames: mapped(from, ({ original, frame }) => sideBySide(original, frame, width, height)), audioFrom: sound,
       }),
     }
     const all = Object.values(writers)
