@@ -3,7 +3,7 @@ import type { Runtime } from '../engine/runtime.js'
 import type { FloatImage } from '../media/image.js'
 import { randomWalker } from '../media/randomWalker.js'
 import { resize } from '../media/resample.js'
-import { type GuidanceModel, bindWeights } from '../models/guidance.js'
+import { type GuidanceModel, bindWeights, weightFeeds } from '../models/guidance.js'
 import { colourPosterior } from './colourPosterior.js'
 
 /** Short sides, in multiples of the guidance's own size, at which the photo is looked at. */
@@ -83,9 +83,8 @@ async function answers(picture: FloatImage, { model, texts }: RelevancyQuestion,
   const maps = model.relevancy(image, graph.input('texts', texts.shape), inputs) // [K, 1, gh, gw]
   const program = await runtime.compile(graph, { maps })
   const T = runtime.Tensor
-  const frozen = [...used].map(([name, weight]) => [name, new T('float32', weight.data, weight.shape)] as const)
   const result = await program.run({
-    ...Object.fromEntries(frozen), image: new T('float32', picture.data, [1, 3, picture.height, picture.width]),
+    ...weightFeeds(used, runtime), image: new T('float32', picture.data, [1, 3, picture.height, picture.width]),
     texts: new T('float32', texts.data, texts.shape),
   })
   const data = await result.maps!.getData() as Float32Array

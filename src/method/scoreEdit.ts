@@ -2,7 +2,7 @@ import { Graph } from '../engine/graph.js'
 import type { Runtime } from '../engine/runtime.js'
 import type { FloatImage } from '../media/image.js'
 import { resize } from '../media/resample.js'
-import { type GuidanceModel, bindWeights } from '../models/guidance.js'
+import { type GuidanceModel, bindWeights, weightFeeds } from '../models/guidance.js'
 import { structureLoss } from './losses.js'
 import { viewSide } from './stepViews.js'
 import type { Texts } from './textTargets.js'
@@ -34,8 +34,7 @@ export async function scoreEdit(photo: FloatImage, composite: FloatImage, texts:
   const program = await runtime.compile(graph, {
     before: model.embed(before, inputs), after: model.embed(after, inputs), structure: structureLoss(model.tokens(after, inputs), model.tokens(before, inputs)),
   })
-  const weights = [...used].map(([name, weight]) => [name, new runtime.Tensor('float32', weight.data, weight.shape)] as const)
-  const result = await program.run({ ...Object.fromEntries(weights), photo: seen(photo), composite: seen(composite) })
+  const result = await program.run({ ...weightFeeds(used, runtime), photo: seen(photo), composite: seen(composite) })
   const vector = async (name: string) => await result[name]!.getData() as Float32Array
   const [photoEmbedding, editEmbedding, [structureDistance]] = [await vector('before'), await vector('after'), await vector('structure')]
   await program.release()

@@ -3,7 +3,7 @@ import { normalizeRows } from '../engine/ops.js'
 import type { Runtime } from '../engine/runtime.js'
 import { Text2LiveError } from '../errors.js'
 import type { ClipTextConfig } from './clipConfig.js'
-import { bindWeights } from './guidance.js'
+import { bindWeights, weightFeeds } from './guidance.js'
 import type { WeightTensor } from './guidance.js'
 import { linear, transformerBlock } from './transformerBlock.js'
 import type { TransformerShape } from './transformerBlock.js'
@@ -50,8 +50,7 @@ async function encodeBatch(
   for (let block = 0; block < config.num_hidden_layers; block++) x = transformerBlock(x, block, shape, w)
   const program = await runtime.compile(graph, { projected: linear(normalizeRows(x, config.layer_norm_eps), 'project', w) })
   try {
-    const feeds = Object.fromEntries([...used].map(([name, weight]) => [name, new runtime.Tensor('float32', weight.data, weight.shape)]))
-    const { projected } = await program.run({ ...feeds, embedded: new runtime.Tensor('float32', embedTokens(ids, t, d, weights), [N * t, d]) })
+    const { projected } = await program.run({ ...weightFeeds(used, runtime), embedded: new runtime.Tensor('float32', embedTokens(ids, t, d, weights), [N * t, d]) })
     const all = (await projected!.getData()) as Float32Array
     const D = all.length / (N * t)
     const embeddings = new Float32Array(N * D)

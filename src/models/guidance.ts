@@ -1,4 +1,6 @@
+import type { Tensor } from 'onnxruntime-common'
 import type { Graph, Value } from '../engine/graph.js'
+import type { Runtime } from '../engine/runtime.js'
 import { Text2LiveError } from '../errors.js'
 import type { TokenizedText } from './textTokenizer.js'
 
@@ -102,6 +104,11 @@ export function bindWeights(graph: Graph, model: Pick<GuidanceModel, 'name' | 'w
     return value
   }
   return { inputs, used }
+}
+
+/** What a program is fed of the weights that its graph asked for, by the name of their graph input. */
+export function weightFeeds(used: WeightBinding['used'], runtime: Runtime): Record<string, Tensor> {
+  return Object.fromEntries([...used].map(([name, { data, shape }]) => [name, new runtime.Tensor('float32', data, shape)]))
 }
 
 /** The models with names of their own, so that one graph can hold them all: those that share a name are numbered. */

@@ -3,7 +3,7 @@ import { runInNewContext } from 'node:vm'
 import { expect, it } from 'vitest'
 import { Graph } from '../engine/graph.js'
 import { createNodeRuntime } from '../engine/node/createNodeRuntime.js'
-import { bindWeights } from './guidance.js'
+import { bindWeights, weightFeeds } from './guidance.js'
 import type { GuidanceModel } from './guidance.js'
 import { randomClip } from './randomClip.js'
 
@@ -19,8 +19,7 @@ async function embedGrey(model: GuidanceModel): Promise<Float32Array> {
   const { inputs, used } = bindWeights(graph, model)
   const views = graph.input('views', [2, 3, 48, 64])
   const program = await runtime.compile(graph, { embedding: model.embed(views, inputs) })
-  const feeds = Object.fromEntries([...used].map(([name, { data, shape }]) => [name, new runtime.Tensor('float32', data, shape)]))
-  const result = await program.run({ ...feeds, views: new runtime.Tensor('float32', new Float32Array(2 * 3 * 48 * 64).fill(0.5), [2, 3, 48, 64]) })
+  const result = await program.run({ ...weightFeeds(used, runtime), views: new runtime.Tensor('float32', new Float32Array(2 * 3 * 48 * 64).fill(0.5), [2, 3, 48, 64]) })
   await program.release()
   return result.embedding!.data as Float32Array
 }

@@ -9,7 +9,7 @@ import { concat, mul, neg, normalizeLength, reduceSum, slice } from '../engine/o
 import { readSafetensors } from '../formats/safetensors.js'
 import type { Safetensors } from '../formats/safetensors.js'
 import { toFloat32 } from '../formats/toFloat32.js'
-import { bindWeights } from './guidance.js'
+import { bindWeights, weightFeeds } from './guidance.js'
 import type { GuidanceModel } from './guidance.js'
 import { folderSource } from './node/folderSource.js'
 import { loadStarter } from './starter.js'
@@ -53,7 +53,7 @@ async function run(
   const outputs = build(graph.input('pixels', pixels.shape), graph.input('text0', [1, 256]), inputs)
   const program = await runtime.compile(graph, outputs)
   const result = await program.run({
-    ...Object.fromEntries([...used].map(([input, weight]) => [input, new runtime.Tensor('float32', weight.data, weight.shape)])),
+    ...weightFeeds(used, runtime),
     pixels: new runtime.Tensor('float32', toFloat32(pixels).map(x => x / 255), pixels.shape),
     text0: new runtime.Tensor('float32', expected('text.embedding').slice(0, 256), [1, 256]),
   })

@@ -4,7 +4,7 @@ import { add, gelu, gemm, layerNorm, matmul, mul, normalizeLength, reduceSum, re
 import type { Runtime } from '../engine/runtime.js'
 import { Text2LiveError } from '../errors.js'
 import { toFloat32 } from '../formats/toFloat32.js'
-import { bindWeights } from './guidance.js'
+import { bindWeights, weightFeeds } from './guidance.js'
 import type { WeightInputs, WeightTensor } from './guidance.js'
 import type { StarterConfig, StarterText } from './starterConfig.js'
 import { linear } from './transformerBlock.js'
@@ -103,7 +103,7 @@ async function encodeBatch(ids: readonly (readonly number[])[], config: StarterT
   const program = await runtime.compile(graph, { sentences })
   try {
     const result = await program.run({
-      ...Object.fromEntries([...used].map(([name, weight]) => [name, new runtime.Tensor('float32', weight.data, weight.shape)])),
+      ...weightFeeds(used, runtime),
       mask: new runtime.Tensor('float32', Float32Array.from({ length: N * t }, (_, i) => (i % t < ids[Math.floor(i / t)]!.length ? 1 : 0)), [N, t]),
       embedded: new runtime.Tensor('float32', await embedTokens(ids, t, d, file), [N * t, d]),
     })
