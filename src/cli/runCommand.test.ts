@@ -2,10 +2,10 @@ import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { command } from '../../test/support/command.js'
 import { optionFlag, optionNames } from '../options/imageOptions.js'
 import { kebabCase } from '../options/optionRow.js'
 import { videoTable } from '../options/videoTable.js'
-import { runCommand } from './runCommand.js'
 
 const start = process.cwd()
 let home: string
@@ -21,13 +21,6 @@ afterAll(() => {
   process.chdir(start)
   rmSync(home, { recursive: true, force: true })
 })
-
-async function command(...args: string[]): Promise<{ status: number; out: string; err: string }> {
-  const written = { out: '', err: '' }
-  const stream = (name: 'out' | 'err') => ({ write: (text: string) => { written[name] += text } })
-  const status = await runCommand(args, { stdout: stream('out'), stderr: stream('err'), width: 500, debug: false })
-  return { status, ...written }
-}
 
 test('help teaches with examples and costs nothing', async () => {
   const { status, out, err } = await command('--help')

@@ -4,9 +4,9 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import sharp from 'sharp'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { runCommand } from '../../src/cli/runCommand.js'
 import { runImage } from '../../src/run/editImage.js'
 import type { ScoreReport } from '../../src/run/scoreRun.js'
+import { command } from '../support/command.js'
 import { toyTrainer } from './toyTrainer.mjs'
 
 const teapot = fileURLToPath(new URL('../../examples/teapot.jpg', import.meta.url))
@@ -24,13 +24,6 @@ beforeAll(async () => {
   }
 })
 afterAll(() => rmSync(home, { recursive: true, force: true }))
-
-async function command(...args: string[]): Promise<{ status: number; out: string; err: string }> {
-  const written = { out: '', err: '' }
-  const stream = (name: 'out' | 'err') => ({ write: (text: string) => { written[name] += text } })
-  const status = await runCommand(args, { stdout: stream('out'), stderr: stream('err'), width: 500, debug: false })
-  return { status, ...written }
-}
 
 test('score measures a run, warns of the judge that was optimised, and leaves the folder as it was', async () => {
   const before = readdirSync(at('run')).sort()
