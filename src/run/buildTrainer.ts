@@ -1,17 +1,16 @@
-import { createNodeRuntime } from '../engine/node/createNodeRuntime.js'
 import type { Runtime } from '../engine/runtime.js'
 import { createTrainer } from '../method/trainer.js'
 import type { GuidanceModel } from '../models/guidance.js'
 import { loadGuidance } from '../models/loadGuidance.js'
 import { openModelSource } from '../models/node/openModelSource.js'
 import type { ImageSettings } from '../options/imageOptions.js'
-import { chooseDevice } from './probeDevice.js'
+import { openRuntime } from './openRuntime.js'
 import type { OpenTrainer, TrainerNotice } from './trainerContract.js'
 
 /** Makes the real trainer in the thread that calls it: the engine on the asked device, the guidance model, the method. */
 export const buildTrainer: OpenTrainer = async (input, notice, signal) => {
   const { settings } = input
-  const runtime = createNodeRuntime({ device: await chooseDevice(settings.device), ...(settings.threads > 0 ? { threads: settings.threads } : {}) })
+  const runtime = await openRuntime(settings)
   const guidance = await openGuidance(settings, runtime, notice, signal)
   return await createTrainer({ runtime, guidance, ...input, notice })
 }

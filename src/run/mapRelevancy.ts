@@ -1,5 +1,4 @@
 import { existsSync } from 'node:fs'
-import { createNodeRuntime } from '../engine/node/createNodeRuntime.js'
 import { Text2LiveError } from '../errors.js'
 import type { FloatImage } from '../media/image.js'
 import { heatOverlay } from '../media/heatOverlay.js'
@@ -13,7 +12,7 @@ import type { GivenOptions } from '../options/imageOptions.js'
 import { resolveSettings } from '../options/resolveSettings.js'
 import { openGuidance } from './buildTrainer.js'
 import { readImageInput } from './imageInput.js'
-import { chooseDevice } from './probeDevice.js'
+import { openRuntime } from './openRuntime.js'
 import { drawSeed } from './startRun.js'
 
 export interface RelevancyOptions extends Pick<GivenOptions, 'preset' | 'guidance' | 'relevancy' | 'size' | 'device' | 'threads' | 'truncate' | 'positionEmbedding' | 'force'> {
@@ -40,7 +39,7 @@ export async function mapRelevancy({ photo, ...options }: RelevancyOptions): Pro
   const settings = resolveSettings([options], drawSeed)
   if (settings.region.length === 0) throw new Text2LiveError('PROMPT_EMPTY', 'A text is needed: say what to look for. For example: text2live relevancy horse.jpg "horse"')
   const input = await readImageInput(photo, null, settings)
-  const runtime = createNodeRuntime({ device: await chooseDevice(settings.device), ...(settings.threads > 0 ? { threads: settings.threads } : {}) })
+  const runtime = await openRuntime(settings)
   const questions = []
   for (const model of await openGuidance(settings, runtime)) {
     questions.push({ model, texts: await embedRegion(model, settings.region, settings.truncate) })

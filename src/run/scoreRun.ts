@@ -1,6 +1,5 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
-import { createNodeRuntime } from '../engine/node/createNodeRuntime.js'
 import { Text2LiveError } from '../errors.js'
 import { measureChange } from '../media/changeMeasures.js'
 import { decodeMask } from '../media/node/decodeMask.js'
@@ -10,7 +9,7 @@ import type { GivenOptions, ImageSettings } from '../options/imageOptions.js'
 import { resolveSettings } from '../options/resolveSettings.js'
 import { openGuidance } from './buildTrainer.js'
 import { outputFiles } from './events.js'
-import { chooseDevice } from './probeDevice.js'
+import { openRuntime } from './openRuntime.js'
 import { assertKind, readRun } from './resumeRun.js'
 import { drawSeed, portableGuidance } from './startRun.js'
 import { variationFolder } from './variations.js'
@@ -45,7 +44,7 @@ export async function scoreRun(path: string, options: ScoreOptions = {}): Promis
   const folders = seeds === 1 ? [path] : Array.from({ length: seeds }, (_, i) => join(path, variationFolder(settings.seed + i)))
   const resolved = resolveSettings([settings, { ...options, mask: null }], drawSeed)
   const judge = { ...resolved, guidance: resolved.guidance.map(portableGuidance) }
-  const runtime = createNodeRuntime({ device: await chooseDevice(judge.device), ...(judge.threads > 0 ? { threads: judge.threads } : {}) })
+  const runtime = await openRuntime(judge)
   const models = await openGuidance(judge, runtime)
   const reports: ScoreReport[] = []
   for (const folder of folders) {
