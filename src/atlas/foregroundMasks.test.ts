@@ -1,5 +1,6 @@
 import { beforeAll, describe, expect, it } from 'vitest'
 import { clipOf, texture } from '../../test/support/movingTexture.js'
+import { overlap } from '../media/changeMeasures.js'
 import type { ClipFrames } from '../media/clipFrames.js'
 import type { FloatImage } from '../media/image.js'
 import { type ClipFlow, estimateClipFlow } from './clipFlow.js'
@@ -17,17 +18,6 @@ const disc = (t: number): FloatImage => ({
   width, height, channels: 1, data: Float32Array.from({ length: width * height }, (_, i) => (inDisc((i % width) + 0.5, Math.floor(i / width) + 0.5, t) ? 1 : 0)),
 })
 const nothing = (): FloatImage => ({ width, height, channels: 1, data: new Float32Array(width * height) })
-
-/** Intersection over union. */
-function overlap(mask: FloatImage, truth: FloatImage): number {
-  let [both, either] = [0, 0]
-  mask.data.forEach((x, i) => {
-    const [a, b] = [x > 0.5, truth.data[i]! > 0.5]
-    if (a && b) both++
-    if (a || b) either++
-  })
-  return both / either
-}
 
 let frames: ClipFrames
 let flow: ClipFlow

@@ -47,7 +47,8 @@ export function measureChange(photo: FloatImage, composite: FloatImage, alpha: F
   return { ...measures, changeOutsideMask: weightedMean((i) => 1 - mask.data[i]!), localisationIou: overlap(alpha, mask) }
 }
 
-function overlap(a: FloatImage, b: FloatImage): number {
+/** Intersection over union of where each map is at least one half; 0 where both are empty. */
+export function overlap(a: FloatImage, b: FloatImage): number {
   let [both, either] = [0, 0]
   a.data.forEach((x, i) => {
     const [inA, inB] = [x >= 0.5, b.data[i]! >= 0.5]

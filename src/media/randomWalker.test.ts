@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
-import { overlap, twoObjects } from '../../test/support/twoObjects.js'
+import { twoObjects } from '../../test/support/twoObjects.js'
 import { randomStream } from '../engine/random.js'
+import { overlap } from './changeMeasures.js'
 import type { FloatImage } from './image.js'
 import { randomWalker } from './randomWalker.js'
 

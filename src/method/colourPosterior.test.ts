@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import { overlap, twoObjects } from '../../test/support/twoObjects.js'
+import { twoObjects } from '../../test/support/twoObjects.js'
+import { overlap } from '../media/changeMeasures.js'
 import type { FloatImage } from '../media/image.js'
 import { colourPosterior } from './colourPosterior.js'
 

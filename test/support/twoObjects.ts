@@ -18,13 +18,3 @@ export function twoObjects(height: number, width: number) {
   const photo: FloatImage = { height, width, channels: 3, data }
   return { photo, disc: { map: disc, x: x0, y: y0, radius }, square }
 }
-
-/** Intersection over union of two maps, each taken to be where it exceeds a half. */
-export function overlap(a: FloatImage, b: FloatImage): number {
-  let [both, either] = [0, 0]
-  a.data.forEach((x, i) => {
-    both += x > 0.5 && b.data[i]! > 0.5 ? 1 : 0
-    either += x > 0.5 || b.data[i]! > 0.5 ? 1 : 0
-  })
-  return either === 0 ? 0 : both / either
-}
