@@ -12,7 +12,7 @@ const one = (data: Float32Array, width: number): FloatImage => ({ width, height:
 describe('randomWalker', () => {
   it('draws a blob that spills over the disc to its outline', () => {
     const blob = one(photo.data.subarray(0, 96 * 120).map((_, i) => Math.exp(-(((i % 120) - disc.x - 6) ** 2 + (Math.floor(i / 120) - disc.y + 6) ** 2) / (2 * (0.9 * disc.radius) ** 2))), 120)
-    const drawn = randomWalker(photo, blob, options)
+    const drawn = randomWalker(photo, options)(blob)
     expect(overlap(blob, disc.map)).toBeLessThan(0.7)
     expect(overlap(drawn, disc.map)).toBeGreaterThan(0.95)
     expect(Math.min(...drawn.data)).toBeGreaterThanOrEqual(-0.01)
@@ -24,7 +24,7 @@ describe('randomWalker', () => {
     const [width, height] = [7, 5]
     const guide: FloatImage = { width, height, channels: 3, data: Float32Array.from({ length: 3 * width * height }, () => random.uniform()) }
     const prior = one(Float32Array.from({ length: width * height }, () => random.uniform()), width)
-    const result = randomWalker(guide, prior, { beta: 1, pull: 0.05 })
+    const result = randomWalker(guide, { beta: 1, pull: 0.05 })(prior)
     const energy = energyOf(guide, prior, 1, 0.05)
     const least = energy(result.data)
     expect(least).toBeLessThan(energy(prior.data))
@@ -36,12 +36,12 @@ describe('randomWalker', () => {
   it('evens out a blob where the picture has no edge', () => {
     const flat: FloatImage = { width: 32, height: 32, channels: 3, data: new Float32Array(3 * 32 * 32).fill(0.4) }
     const blob = one(new Float32Array(32 * 32).map((_, i) => (Math.hypot((i % 32) - 9, Math.floor(i / 32) - 9) < 5 ? 0.9 : 0.2)), 32)
-    const { data } = randomWalker(flat, blob, options)
+    const { data } = randomWalker(flat, options)(blob)
     expect(Math.max(...data) - Math.min(...data)).toBeLessThan(0.35)
   })
 
   it('refuses maps of another size', () => {
-    expect(() => randomWalker(photo, one(new Float32Array(100), 10), options)).toThrow(/randomWalker expected/)
+    expect(() => randomWalker(photo, options)(one(new Float32Array(100), 10))).toThrow(/randomWalker expected/)
   })
 })
 

@@ -20,27 +20,35 @@ const TOLERANCE = 1e-3
 const MOST_ITERATIONS = 100
 
 /**
- * A map drawn to the edges of a picture: the minimum of sum_ij w_ij (x_i - x_j)^2 + sum_i p_i (x_i - prior_i)^2 over the eight neighbours j of each pixel i,
- * the random walker with priors (Grady, Multilabel Random Walker Image Segmentation Using Prior Models, 2005, Eq. 9). Inside an area without edges the
- * result is nearly even, whatever blob the prior has there. Conjugate gradients with the diagonal as preconditioner.
- *
- * @param guide 3 channels, [0, 1]
+ * A prior drawn to the edges of the guide.
  * @param prior one channel of the guide's size, [0, 1]; how far it is from 1/2 says how certain it is
  * @param start where the iteration starts, for instance the result for a similar prior; absent: the result at half the size
  * @returns one channel within the range of the prior, to the solver's tolerance
  * @throws Text2LiveError SHAPE_MISMATCH
  */
-export function randomWalker(guide: FloatImage, prior: FloatImage, options: WalkOptions, start?: FloatImage): FloatImage {
+type Walk = (prior: FloatImage, start?: FloatImage) => FloatImage
+
+/**
+ * Draws maps to the edges of a picture: the minimum of sum_ij w_ij (x_i - x_j)^2 + sum_i p_i (x_i - prior_i)^2 over the eight neighbours j of each pixel i,
+ * the random walker with priors (Grady, Multilabel Random Walker Image Segmentation Using Prior Models, 2005, Eq. 9). Inside an area without edges the
+ * result is nearly even, whatever blob the prior has there. Conjugate gradients with the diagonal as preconditioner.
+ *
+ * @param guide 3 channels, [0, 1]
+ */
+export function randomWalker(guide: FloatImage, options: WalkOptions): Walk {
+  const joins = joinsOf(guide, options.beta)
+  return (prior, start) => walked(guide, joins, options, prior, start)
+}
+
+function walked(guide: FloatImage, joins: readonly Join[], options: WalkOptions, prior: FloatImage, start?: FloatImage): FloatImage {
   const { width, height } = guide
   const n = width * height
   if (guide.channels !== 3 || [prior, start ?? prior].some((map) => map.width !== width || map.height !== height || map.channels !== 1)) {
     throw new Text2LiveError('SHAPE_MISMATCH', `randomWalker expected a guide of 3 channels and maps of one channel and its size, `
       + `got ${guide.channels} channels of ${width}x${height} and maps of ${prior.width}x${prior.height}${start ? `, ${start.width}x${start.height}` : ''}.`)
   }
-  const { beta, pull } = options
-  const joins = joinsOf(guide, beta)
   const scale = (256 / Math.min(width, height)) ** 2
-  const held = Float64Array.from(prior.data, (p) => pull * scale * (Math.abs(2 * p - 1) + UNDECIDED))
+  const held = Float64Array.from(prior.data, (p) => options.pull * scale * (Math.abs(2 * p - 1) + UNDECIDED))
   const diagonal = held.slice()
   for (const { step, weight } of joins) {
     for (let i = 0; i < n; i++) {
@@ -89,7 +97,7 @@ function coarseStart(guide: FloatImage, prior: FloatImage, options: WalkOptions)
   const { width, height } = guide
   if (Math.min(width, height) < SMALLEST_HALVED) return prior
   const halved = (image: FloatImage) => resize(image, Math.round(width / 2), Math.round(height / 2), { filter: 'bilinear', antialias: true })
-  return resize(randomWalker(halved(guide), halved(prior), options), width, height, { filter: 'bilinear', antialias: false })
+  return resize(randomWalker(halved(guide), options)(halved(prior)), width, height, { filter: 'bilinear', antialias: false })
 }
 
 /** One of the four ways to a neighbour that is not yet joined: `weight[i]` between pixel i and pixel i + step, 0 where there is none. */

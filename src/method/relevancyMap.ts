@@ -31,8 +31,9 @@ export interface RelevancyQuestion {
  */
 export async function relevancyMap(photo: FloatImage, questions: readonly RelevancyQuestion[], runtime: Runtime): Promise<FloatImage> {
   const prior = withContrast(centred(await roughRelevancy(photo, questions, runtime)))
+  const [posterior, walk] = [colourPosterior(photo), randomWalker(photo, WALK)]
   let map = prior
-  for (let round = 0; round < ROUNDS; round++) map = randomWalker(photo, colourPosterior(photo, prior, map), WALK, map)
+  for (let round = 0; round < ROUNDS; round++) map = walk(posterior(prior, map), map)
   return withContrast(map)
 }
 
