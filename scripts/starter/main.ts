@@ -14,11 +14,8 @@ import { type ViewKind, planViews, viewKinds } from './views.js'
 /** The views of the shipped model. */
 const planned = { seed: 7, scenes: 24_000, cleanScenes: 10_000 }
 
-/** The two parts of the training: first what pictures show, then, from there, where they show it. */
-const phases = {
-  whole: { learningRate: 1e-3, sizes: { views: 400, cellsPerView: 25, scenes: 32, regions: 3 } },
-  place: { learningRate: 6e-4, sizes: { views: 224, cellsPerView: 25, scenes: 96, regions: 3 } },
-} as const
+/** A step of the training. */
+const trained = { learningRate: 1e-3, sizes: { views: 400, cellsPerView: 25, scenes: 32, regions: 3 } } as const
 
 const { positionals: [command], values } = parseArgs({
   allowPositionals: true,
@@ -26,7 +23,7 @@ const { positionals: [command], values } = parseArgs({
     pairs: { type: 'string' }, work: { type: 'string' }, parts: { type: 'string' }, out: { type: 'string' }, name: { type: 'string', default: 'head' },
     clean: { type: 'boolean', default: false }, kinds: { type: 'string', default: viewKinds.join() },
     workers: { type: 'string', default: String(availableParallelism()) }, threads: { type: 'string', default: String(availableParallelism()) },
-    steps: { type: 'string', default: '900' }, phase: { type: 'string', default: 'whole' }, from: { type: 'string' }, config: { type: 'string', default: 'models/starter' },
+    steps: { type: 'string', default: '3000' }, config: { type: 'string', default: 'models/starter' },
     model: { type: 'string', default: 'models/starter' }, videos: { type: 'string' }, figures: { type: 'string' },
   },
 })
@@ -38,7 +35,7 @@ const need = (name: 'pairs' | 'work' | 'parts' | 'out'): string => {
 }
 const say = (line: string): void => { process.stderr.write(`${line}\n`) }
 const features = (): string => join(need('work'), 'features')
-const checkpoint = (name = values.name): string => join(need('work'), `${name}.safetensors`)
+const checkpoint = (): string => join(need('work'), `${values.name}.safetensors`)
 const threads = Number(values.threads)
 /** Ctrl-C ends a training after the step at hand; the same command goes on with it. */
 const untilInterrupt = (): AbortSignal => {
@@ -59,10 +56,9 @@ switch (command) {
     const plan = planViews(folder.pairs, folder.cleanCount, planned)
     const config = readStarterConfig(values.config)
     const pool = await openPool({ plan, store: new FeatureStore(features()), parts: need('parts'), texts: join(need('work'), 'texts'), config, cleanOnly: values.clean, threads, say })
-    if (values.phase !== 'whole' && values.phase !== 'place') throw new Error(`Expected --phase whole or place, came ${values.phase}`)
     const steps = Number(values.steps)
     await trainHead({
-      config, pool, settings: { seed: 7, steps, warmup: Math.round(steps / 8), ...phases[values.phase] }, checkpoint: checkpoint(), from: values.from && checkpoint(values.from),
+      config, pool, settings: { seed: 7, steps, warmup: Math.round(steps / 8), ...trained }, checkpoint: checkpoint(),
       every: 50, threads, say, signal: untilInterrupt(),
     })
     break

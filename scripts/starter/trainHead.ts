@@ -25,8 +25,6 @@ export interface TrainOptions {
   readonly settings: TrainSettings
   /** Safetensors file: what is learned, the optimizer's state, the step. Training goes on from it. */
   readonly checkpoint: string
-  /** Checkpoint of a finished training whose parameters this one starts from, its optimizer anew; absent: from the seeded start. */
-  readonly from?: string | undefined
   /** Steps between two checkpoints. */
   readonly every: number
   readonly threads: number
@@ -41,15 +39,14 @@ const SAMPLED = 1500
 const tokenNames = ['head.token.mean', 'head.token.std'] as const
 
 /** Trains the head and the text projection; a run that was stopped and goes on makes the same numbers as one that was not. */
-export async function trainHead({ config, pool, settings, checkpoint, from, every, threads, say, onStep, signal }: TrainOptions): Promise<void> {
+export async function trainHead({ config, pool, settings, checkpoint, every, threads, say, onStep, signal }: TrainOptions): Promise<void> {
   const { sizes } = settings
   const runtime = createNodeRuntime({ device: 'cpu', threads })
   const parameters = initialParameters(config, settings.seed)
   const { graph, outputs } = trainingGraph(config, parameters, sizes)
   const program = await runtime.compile(graph, outputs)
   const inputShapes = feedShapes(sizes)
-  const start = from === undefined ? null : readState(from)
-  const origin = JSON.stringify({ ...settings, counts: pool.counts, ...(start && { from: start.origin }) })
+  const origin = JSON.stringify({ ...settings, counts: pool.counts })
   const names = parameters.flatMap(({ name }) => [name, `${name} mean`, `${name} square`])
   const shapes = new Map(parameters.flatMap(({ name, shape }) => [name, `${name} mean`, `${name} square`].map(key => [key, shape] as const)))
 
@@ -62,10 +59,9 @@ export async function trainHead({ config, pool, settings, checkpoint, from, ever
     step = saved.step
     say(`goes on after step ${step}`)
   } else {
-    const first = (name: string, initial: Float32Array): Float32Array => start?.state.get(name) ?? initial
-    const statistics = start ? tokenNames.map((name) => [name, start.state.get(name)!] as const) : tokenStatistics(pool, settings.seed)
     state = new Map([
-      ...parameters.flatMap(({ name, initial }) => [[name, first(name, initial)], [`${name} mean`, new Float32Array(initial.length)], [`${name} square`, new Float32Array(initial.length)]] as const), ...statistics,
+      ...parameters.flatMap(({ name, initial }) => [[name, initial], [`${name} mean`, new Float32Array(initial.length)], [`${name} square`, new Float32Array(initial.length)]] as const),
+      ...tokenStatistics(pool, settings.seed),
     ])
     mkdirSync(dirname(checkpoint), { recursive: true })
   }
