@@ -11,33 +11,35 @@ export interface FastStage {
   readonly steps: number
   /** Learning rate of the first sweep and of the last, px. */
   readonly learningRate: readonly [number, number]
+  /** Weight of the flow loss. */
+  readonly flow: number
   /** Whether the opacity is fitted too, after each sweep. */
   readonly opacity: boolean
 }
 
 export interface FastSettings {
-  /** Pixels of the atlas images to a px of the middle frame. Default 1. */
-  readonly textureScale: number
+  /** Pixels of the atlas images along a px of the middle frame: while mappings move, and at the end. Frames that show a texel each from elsewhere hold more than one of them does. */
+  readonly textureScale: readonly [number, number]
   /** Coarse to fine. The first spacing is that of the first mappings, which follow the flow. */
   readonly stages: readonly FastStage[]
-  readonly weights: Readonly<Record<'foreground' | 'background', MappingLossWeights>>
+  /** Of the other losses. */
+  readonly weights: Omit<MappingLossWeights, 'flow'>
   /** Steps towards the least squares of the textures: in every sweep, and at the end. */
   readonly textureSteps: readonly [number, number]
 }
 
-const weights: MappingLossWeights = { reconstruction: 5000, gradient: 1000, rigidity: 1, flow: 5, bending: 5 }
-
 /**
- * Made for frames of 432x768. Mappings are found on frames of a quarter and half the size: their error is a fraction of a pixel there too, at a sixteenth and a fourth of the cost.
+ * Made for frames of 432x768. Most of the motion is found on frames of a quarter and half the size, at a sixteenth and a fourth of the cost; what ripples
+ * and bends in between, on the frames themselves, where flow weighs more so that neighbouring frames do not ripple apart.
  */
 export const fastSettings = {
-  textureScale: 1,
+  textureScale: [1, 2],
   stages: [
-    { spacing: 32, pixel: 4, sweeps: 2, steps: 12, learningRate: [0.5, 0.4], opacity: false },
-    { spacing: 16, pixel: 4, sweeps: 3, steps: 12, learningRate: [0.4, 0.2], opacity: false },
-    { spacing: 8, pixel: 2, sweeps: 6, steps: 12, learningRate: [0.25, 0.08], opacity: false },
-    { spacing: 8, pixel: 1, sweeps: 1, steps: 2, learningRate: [0.05, 0.05], opacity: true },
+    { spacing: 32, pixel: 4, sweeps: 2, steps: 12, learningRate: [0.5, 0.4], flow: 5, opacity: false },
+    { spacing: 16, pixel: 4, sweeps: 3, steps: 12, learningRate: [0.4, 0.2], flow: 5, opacity: false },
+    { spacing: 8, pixel: 2, sweeps: 6, steps: 12, learningRate: [0.25, 0.08], flow: 5, opacity: false },
+    { spacing: 4, pixel: 1, sweeps: 6, steps: 8, learningRate: [0.15, 0.04], flow: 10, opacity: true },
   ],
-  weights: { foreground: weights, background: weights },
-  textureSteps: [3, 6],
+  weights: { reconstruction: 5000, gradient: 1000, rigidity: 1, bending: 5 },
+  textureSteps: [3, 8],
 } as const satisfies FastSettings
