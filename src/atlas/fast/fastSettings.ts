@@ -11,8 +11,6 @@ export interface FastStage {
   readonly steps: number
   /** Learning rate of the first sweep and of the last, px. */
   readonly learningRate: readonly [number, number]
-  /** Weight of the flow loss. */
-  readonly flow: number
   /** Whether the opacity is fitted too, after each sweep. */
   readonly opacity: boolean
 }
@@ -22,24 +20,23 @@ export interface FastSettings {
   readonly textureScale: readonly [number, number]
   /** Coarse to fine. The first spacing is that of the first mappings, which follow the flow. */
   readonly stages: readonly FastStage[]
-  /** Of the other losses. */
-  readonly weights: Omit<MappingLossWeights, 'flow'>
+  readonly weights: MappingLossWeights
   /** Steps towards the least squares of the textures: in every sweep, and at the end. */
   readonly textureSteps: readonly [number, number]
 }
 
 /**
  * Made for frames of 432x768. Most of the motion is found on frames of a quarter and half the size, at a sixteenth and a fourth of the cost; what ripples
- * and bends in between, on the frames themselves, where flow weighs more so that neighbouring frames do not ripple apart.
+ * and bends in between, on the frames themselves.
  */
 export const fastSettings = {
   textureScale: [1, 2],
   stages: [
-    { spacing: 32, pixel: 4, sweeps: 2, steps: 12, learningRate: [0.5, 0.4], flow: 5, opacity: false },
-    { spacing: 16, pixel: 4, sweeps: 3, steps: 12, learningRate: [0.4, 0.2], flow: 5, opacity: false },
-    { spacing: 8, pixel: 2, sweeps: 6, steps: 12, learningRate: [0.25, 0.08], flow: 5, opacity: false },
-    { spacing: 4, pixel: 1, sweeps: 6, steps: 8, learningRate: [0.15, 0.04], flow: 10, opacity: true },
+    { spacing: 32, pixel: 4, sweeps: 2, steps: 12, learningRate: [0.5, 0.4], opacity: false },
+    { spacing: 16, pixel: 4, sweeps: 3, steps: 12, learningRate: [0.4, 0.2], opacity: false },
+    { spacing: 8, pixel: 2, sweeps: 6, steps: 12, learningRate: [0.25, 0.08], opacity: false },
+    { spacing: 4, pixel: 1, sweeps: 8, steps: 8, learningRate: [0.15, 0.04], opacity: true },
   ],
-  weights: { reconstruction: 5000, gradient: 1000, rigidity: 1, bending: 5 },
+  weights: { reconstruction: 5000, gradient: 1000, rigidity: 1, flow: 5, bending: 5 },
   textureSteps: [3, 8],
 } as const satisfies FastSettings

@@ -110,11 +110,11 @@ export class MappingFitter {
   private async program(layer: LayerName, texture: Texture): Promise<Program> {
     const known = this.programs.get(layer)
     if (known) return known
-    const { stage: { spacing, flow }, settings } = this.options
+    const { stage: { spacing }, settings } = this.options
     const grid = { width: gridCount(this.flow.width, GRID), height: gridCount(this.flow.height, GRID) }
     const { graph, outputs } = buildMappingStep({
       rows: controlCount(this.flow.height, spacing), columns: controlCount(this.flow.width, spacing), spacing, ...this.sizes[layer],
-      texture: { width: texture.width, height: texture.height }, flow: grid, rigid: grid, weights: { ...settings.weights, flow },
+      texture: { width: texture.width, height: texture.height }, flow: grid, rigid: grid, weights: settings.weights,
     })
     const program = await this.runtime.compile(graph, outputs)
     this.programs.set(layer, program)
