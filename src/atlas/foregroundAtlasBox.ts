@@ -25,8 +25,8 @@ export async function foregroundAtlasBox(atlas: Pick<LayeredAtlas, 'image' | 'ma
     }
   }
   if (left === Infinity) {
-    throw new Text2LiveError('ATLAS_EMPTY', 'Expected a foreground of opacity 0.95 or more in some frame of the layered atlas; there is none. '
-      + 'Say what the object is (--object, --point or --region) and fit the atlas again, or edit the background.')
+    throw new Text2LiveError('ATLAS_EMPTY', 'Expected a foreground of at least the opacity of --opacity-threshold in some frame of the layered atlas; there is none. '
+      + 'Say what the object is (--object, --point or --region) and fit the atlas again (a neural one for more iterations), lower the threshold, or edit the background.')
   }
   const image = await atlas.image('foreground')
   const [x, width] = within(left, right, image.width)
