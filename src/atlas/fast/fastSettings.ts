@@ -6,6 +6,11 @@ export interface FastStage {
   readonly spacing: number
   /** Size of the pixels that are compared, px of the frame; smaller on frames whose short side would have less than 100 of them. */
   readonly pixel: number
+  /**
+   * Pixels of the textures along a pixel that is compared, on the middle frame. Frames that each show a texel from elsewhere let it hold more than one of them
+   * does; while the large motion is unknown, such a texture would rather hold several frames beside each other.
+   */
+  readonly textureScale: number
   readonly sweeps: number
   /** Steps of Adam at each visit. */
   readonly steps: number
@@ -16,8 +21,8 @@ export interface FastStage {
 }
 
 export interface FastSettings {
-  /** Pixels of the atlas images along a px of the middle frame: while mappings move, and at the end. Frames that show a texel each from elsewhere hold more than one of them does. */
-  readonly textureScale: readonly [number, number]
+  /** Pixels of the finished atlas images along a px of the middle frame. */
+  readonly textureScale: number
   /** Coarse to fine. The first spacing is that of the first mappings, which follow the flow. */
   readonly stages: readonly FastStage[]
   readonly weights: MappingLossWeights
@@ -30,13 +35,13 @@ export interface FastSettings {
  * and bends in between, on the frames themselves.
  */
 export const fastSettings = {
-  textureScale: [1, 2],
+  textureScale: 2,
   stages: [
-    { spacing: 32, pixel: 4, sweeps: 2, steps: 12, learningRate: [0.5, 0.4], opacity: false },
-    { spacing: 16, pixel: 4, sweeps: 3, steps: 12, learningRate: [0.4, 0.2], opacity: false },
-    { spacing: 8, pixel: 2, sweeps: 6, steps: 12, learningRate: [0.25, 0.08], opacity: false },
-    { spacing: 4, pixel: 1, sweeps: 8, steps: 8, learningRate: [0.15, 0.04], opacity: true },
+    { spacing: 32, pixel: 4, textureScale: 1, sweeps: 2, steps: 12, learningRate: [0.5, 0.4], opacity: false },
+    { spacing: 16, pixel: 4, textureScale: 1, sweeps: 3, steps: 12, learningRate: [0.4, 0.2], opacity: false },
+    { spacing: 8, pixel: 2, textureScale: 1, sweeps: 6, steps: 12, learningRate: [0.25, 0.08], opacity: false },
+    { spacing: 4, pixel: 1, textureScale: 2, sweeps: 8, steps: 8, learningRate: [0.15, 0.04], opacity: true },
   ],
-  weights: { reconstruction: 5000, gradient: 1000, rigidity: 1, flow: 5, bending: 5 },
+  weights: { reconstruction: 5000, gradient: 1000, rigidity: 1, flow: 20, bending: 5 },
   textureSteps: [3, 8],
 } as const satisfies FastSettings

@@ -11,10 +11,10 @@ import { type FastAtlasState, fitFastAtlas } from './fitFastAtlas.js'
 const [width, height, count] = [64, 48, 5]
 const runtime = createNodeRuntime({ device: 'cpu', threads: 1 })
 const settings: FastSettings = {
-  textureScale: [1, 2], weights: { reconstruction: 5000, gradient: 1000, rigidity: 1, flow: 5, bending: 5 }, textureSteps: [3, 6],
+  textureScale: 2, weights: { reconstruction: 5000, gradient: 1000, rigidity: 1, flow: 5, bending: 5 }, textureSteps: [3, 6],
   stages: [
-    { spacing: 16, pixel: 2, sweeps: 1, steps: 6, learningRate: [0.2, 0.2], opacity: false },
-    { spacing: 8, pixel: 1, sweeps: 2, steps: 4, learningRate: [0.1, 0.05], opacity: true },
+    { spacing: 16, pixel: 2, textureScale: 1, sweeps: 1, steps: 6, learningRate: [0.2, 0.2], opacity: false },
+    { spacing: 8, pixel: 1, textureScale: 2, sweeps: 2, steps: 4, learningRate: [0.1, 0.05], opacity: true },
   ],
 }
 

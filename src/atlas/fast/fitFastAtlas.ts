@@ -92,7 +92,7 @@ export async function fitFastAtlas({ frames, flow, masks, settings = fastSetting
       }
       const pixel = Math.max(1, Math.min(stage.pixel, Math.floor(Math.min(frames.width, frames.height) / LEAST_SIDE)))
       const clip = scaleClip(frames, opacity, pixel)
-      let textures = emptyTextures(clip, lattices, settings.textureScale[0] / pixel, MOVING_MARGIN)
+      let textures = emptyTextures(clip, lattices, stage.textureScale / pixel, MOVING_MARGIN)
       let error = 0
       for (let i = 0; i < settings.textureSteps[0]; i++) ({ textures, error } = await improveTextures(clip, lattices, textures, pause))
       const sums = await fitMappings(clip, stage, k, textures)
@@ -136,7 +136,7 @@ export async function fitFastAtlas({ frames, flow, masks, settings = fastSetting
   }
 
   const clip = scaleClip(frames, opacity, 1)
-  let textures = emptyTextures(clip, lattices, settings.textureScale[1], 1)
+  let textures = emptyTextures(clip, lattices, settings.textureScale, 1)
   for (let i = 0; i < settings.textureSteps[1]; i++) {
     ({ textures } = await improveTextures(clip, lattices, textures, pause))
     onProgress?.({ type: 'textures', step: i + 1, steps: settings.textureSteps[1] })

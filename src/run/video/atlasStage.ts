@@ -7,12 +7,12 @@ import { fitNeuralAtlas } from '../../atlas/neural/fitNeuralAtlas.js'
 import { NeuralAtlas } from '../../atlas/neural/neuralAtlas.js'
 import { publishedNeuralSettings } from '../../atlas/neural/neuralSettings.js'
 import { openPublishedAtlas } from '../../atlas/neural/openPublishedAtlas.js'
-import { createNodeRuntime } from '../../engine/node/createNodeRuntime.js'
-import type { Device, Runtime } from '../../engine/runtime.js'
+import type { Runtime } from '../../engine/runtime.js'
 import { Text2LiveError } from '../../errors.js'
 import type { FloatImage } from '../../media/image.js'
 import { folderSource } from '../../models/node/folderSource.js'
 import type { VideoSettings } from '../../options/videoOptions.js'
+import { openRuntime } from '../openRuntime.js'
 import { assertAtlasFits, readAtlasFile, writeAtlasFile, type FittedAtlas } from './atlasFile.js'
 import { readStageCheckpoint, writeStageCheckpoint, type StageCheckpoint } from './stageCheckpoint.js'
 import { checkpointFiles, videoFiles } from './videoFiles.js'
@@ -27,7 +27,7 @@ export const isFit = (atlas: string): atlas is 'fast' | 'neural' => atlas === 'f
  */
 export async function readFittedAtlas({ settings, input, folder }: Pick<StageTools, 'settings' | 'input' | 'folder'>): Promise<LayeredAtlas | null> {
   const path = folder.file(videoFiles.atlas)
-  const saved = await readAtlasFile(path, atlasRuntime(settings))
+  const saved = await readAtlasFile(path, await openRuntime(settings))
   if (saved === null) return null
   assertAtlasFits(saved.atlas, input.frames, path)
   return saved.atlas
@@ -47,7 +47,7 @@ export async function fitAtlas(tools: StageTools, flow: ClipFlow, masks: readonl
     const bytes = await writeStageCheckpoint(path, 'atlas', fingerprint, { tensors: state, texts: { step: String(reached) } })
     emit({ type: 'checkpoint', stage: 'atlas', step: reached, path, bytes })
   }
-  const common = { frames: input.frames, flow, masks, runtime: atlasRuntime(settings), signal }
+  const common = { frames: input.frames, flow, masks, runtime: await openRuntime(settings), signal }
   if (settings.atlas === 'neural') {
     const neural = { ...publishedNeuralSettings, iterations: settings.atlasIterations, resolution: settings.atlasSize, behaviour: settings.atlasSampling }
     return await keep(tools, await fitNeuralAtlas({
@@ -83,7 +83,7 @@ function sweepsDone(progress: FastAtlasProgress): { done: number; total: number 
  */
 export async function takeAtlas(tools: StageTools, opened: OpenedAtlas | null): Promise<LayeredAtlas> {
   const { settings, input, emit } = tools
-  const { atlas, clip } = opened ?? await openAtlas(settings, input.frames, atlasRuntime(settings))
+  const { atlas, clip } = opened ?? await openAtlas(settings, input.frames, await openRuntime(settings))
   if (clip !== null && clip !== input.clipDigest) {
     emit({ type: 'warning', message: `the atlas "${settings.atlas}" was fitted to other frames than these; the edit may not sit where it should` })
   }
@@ -130,7 +130,3 @@ export async function openAtlas(
   const atlas = await openPublishedAtlas(source, { runtime, frames, behaviour: atlasSampling, resolution: atlasSize, files: { checkpoint, config: 'config.json' } })
   return { atlas, clip: null }
 }
-
-/** The device that the settings name does the arithmetic of an atlas too. */
-export const atlasRuntime = ({ device, threads }: Pick<VideoSettings, 'device' | 'threads'>): Runtime =>
-  createNodeRuntime({ device: device === 'auto' ? 'cpu' : device satisfies Device, ...(threads > 0 ? { threads } : {}) })

@@ -2,8 +2,9 @@ import { statSync } from 'node:fs'
 import { Text2LiveError } from '../../errors.js'
 import { resolveVideoSettings } from '../../options/resolveVideoSettings.js'
 import type { GivenVideoOptions } from '../../options/videoOptions.js'
+import { openRuntime } from '../openRuntime.js'
 import { isRunFolder } from '../runFolder.js'
-import { atlasRuntime, openAtlas } from './atlasStage.js'
+import { openAtlas } from './atlasStage.js'
 import type { FittedAtlas } from './atlasFile.js'
 import { inFolder, readVideoSettings } from './resumeVideo.js'
 import { readVideoInput, type VideoInput } from './videoInput.js'
@@ -27,6 +28,6 @@ export async function openAtlasSource(options: AtlasSourceOptions, signal: Abort
   const folder = { path, file: (name: string) => join(path, name) }
   const settings = own ? inFolder(folder, await readVideoSettings(folder)) : given
   const input = await readVideoInput(settings, signal)
-  const { atlas } = await openAtlas({ ...given, atlas: path }, input.frames, atlasRuntime(given))
+  const { atlas } = await openAtlas({ ...given, atlas: path }, input.frames, await openRuntime(given))
   return { atlas, input }
 }

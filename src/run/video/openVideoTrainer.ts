@@ -1,10 +1,9 @@
 import type { LayerName } from '../../atlas/layeredAtlas.js'
-import { createNodeRuntime } from '../../engine/node/createNodeRuntime.js'
-import type { Runtime } from '../../engine/runtime.js'
 import { embedRegion, embedTexts } from '../../method/textTargets.js'
 import { layerTexts } from '../../method/video/layerTexts.js'
 import { createVideoTrainer, type VideoTrainer, type VideoTrainerOptions } from '../../method/video/videoTrainer.js'
 import { openGuidance } from '../buildTrainer.js'
+import { openRuntime } from '../openRuntime.js'
 import type { VideoSettings } from '../../options/videoOptions.js'
 import type { TrainerNotice } from '../trainerContract.js'
 
@@ -21,19 +20,16 @@ export type OpenVideoTrainer = (input: VideoTrainerInput, notice: (notice: Train
 export type CheckTexts = (settings: VideoSettings, layers: readonly LayerName[], notice: (notice: TrainerNotice) => void, signal: AbortSignal) => Promise<void>
 
 export const checkTexts: CheckTexts = async (settings, layers, notice, signal) => {
-  for (const model of await openGuidance(settings, runtimeOf(settings), notice, signal)) {
+  for (const model of await openGuidance(settings, await openRuntime(settings), notice, signal)) {
     for (const layer of layers) await embedTexts(model, layerTexts(settings, layer), settings.truncate)
     if (layers.length === 0 && settings.region.length > 0) await embedRegion(model, settings.region, settings.truncate)
   }
 }
 
-/** The device is one that was chosen already. */
-const runtimeOf = ({ device, threads }: VideoSettings): Runtime => createNodeRuntime({ device: device === 'auto' ? 'cpu' : device, ...(threads > 0 ? { threads } : {}) })
-
 /** The real one: the engine on the device of the settings, the guidance models, the method. */
 export const openVideoTrainer: OpenVideoTrainer = async (input, notice, signal) => {
   const { settings, layer } = input
-  const runtime = runtimeOf(settings)
+  const runtime = await openRuntime(settings)
   const guidance = await openGuidance(settings, runtime, notice, signal)
   return await createVideoTrainer({ runtime, guidance, texts: layerTexts(settings, layer), ...input, notice })
 }

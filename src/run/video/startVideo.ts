@@ -7,11 +7,12 @@ import { resolveVideoSettings } from '../../options/resolveVideoSettings.js'
 import type { GivenVideoOptions, VideoSettings } from '../../options/videoOptions.js'
 import { videoTable } from '../../options/videoTable.js'
 import { writeTableConfig } from '../../options/writeConfig.js'
+import { openRuntime } from '../openRuntime.js'
 import { chooseDevice } from '../probeDevice.js'
 import { readConfigs } from '../readConfigs.js'
 import { assertFree, makeRunFolder } from '../runFolder.js'
 import { drawSeed, portableGuidance } from '../startRun.js'
-import { atlasRuntime, isFit, openAtlas } from './atlasStage.js'
+import { isFit, openAtlas } from './atlasStage.js'
 import { editedLayers, runVideo, type VideoPlan, type VideoResult } from './runVideo.js'
 import { startStageMeter } from './stageMeter.js'
 import type { VideoEnvironment } from './videoEnvironment.js'
@@ -51,7 +52,7 @@ export async function startVideo(options: GivenVideoOptions, goal: VideoPlan['go
 
   const resolved = { ...settings, device }
   await environment.checkTexts(resolved, goal === 'edit' ? editedLayers(settings) : [], emit, environment.signal)
-  const opened = isFit(settings.atlas) ? null : await openAtlas(settings, input.frames, atlasRuntime(resolved))
+  const opened = isFit(settings.atlas) ? null : await openAtlas(settings, input.frames, await openRuntime(resolved))
   const copied = await copiedInput({
     ...resolved, guidance: settings.guidance.map(portableGuidance), atlas: isFit(settings.atlas) ? settings.atlas : resolve(settings.atlas),
   }, input)
