@@ -59,6 +59,14 @@ describe('a graph holds what is needed, once', () => {
     expect(graph.constant([1, 2], [2])).not.toBe(graph.constant([1, 2], [2, 1]))
   })
 
+  it('knows that a transpose and the one that undoes it are nothing', () => {
+    const x = new Graph().input('x', [2, 3, 4])
+    const turned = ops.transpose(x, [1, 2, 0])
+    expect(ops.transpose(turned, [2, 0, 1])).toBe(x)
+    expect(ops.swapLast(ops.swapLast(x))).toBe(x)
+    expect(ops.transpose(turned, [1, 2, 0]).node.op).toBe('Transpose')
+  })
+
   it('drops nodes and inputs that no output depends on', () => {
     const graph = new Graph()
     const x = graph.input('x', [4])

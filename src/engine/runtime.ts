@@ -96,6 +96,9 @@ const IDLE_OPTIMIZERS = [
   'QDQSelectorActionTransformer', 'NhwcTransformer', 'QDQFinalCleanupTransformer', 'QDQS8ToU8Transformer', 'IsInfReduceSumFusion', 'PropagateCastOps',
   'MatMul_BatchNormalization_Fusion', 'DQMatMulToMatMulNBits', 'MatMulNBitsMlpFusion', 'MatMulNBitsQkvFusion', 'GroupQueryAttentionPreNormFusion',
   'PadFusion', 'LabelEncoderFusion', 'NotWhereFusion', 'SliceConcatToSpaceToDepthFusion',
+  // This one does find something: it joins a transposed factor's Transpose with the one before it, which is then too late to fold it into the product, and
+  // moves Transposes behind Slices, which were to be of rows.
+  'TransposeOptimizer_CPUExecutionProvider',
 ]
 
 /**

@@ -1,6 +1,6 @@
 import type { Graph, Value } from '../engine/graph.js'
 import { add, concat, mul, reduceMean, reshape, slice, sub } from '../engine/ops.js'
-import { type GuidanceModel, bindWeights } from '../models/guidance.js'
+import { type GuidanceModel, type WeightInputs, bindWeights } from '../models/guidance.js'
 import type { ImageSettings } from '../options/imageOptions.js'
 import { type ViewInputs, clipViews, resizePicture, viewInputs } from './clipViews.js'
 import { type LossName, bootstrapLoss, directionalLoss, lossNames, sparsityLoss, sphericalLoss, stretch, structureLoss } from './losses.js'
@@ -86,20 +86,26 @@ function guidanceLosses(plan: LossPlan, model: GuidanceModel, fed: SharedInputs,
   const { inputs: weights } = bindWeights(graph, model)
   const side = viewSide(model)
   const views = viewPlan(plan.size, side, settings)
-  // Losses that share views of one image also share its embeddings: equal applications are one node.
-  const embed = (image: Value, set: ViewSet) => model.embed(clipViews(image, fed.views(set, side), views), weights) // [V, D]
+  const viewsOf = (image: Value, set: ViewSet) => clipViews(image, fed.views(set, side), views) // [V, 3, h, w]
   const target = (name: TargetName, n: number) => graph.input(targetInputName(model, name), [n, model.embeddingWidth])
   const losses = new Map<LossName, Value>()
 
-  if (settings.lambdaComposition > 0) {
-    losses.set('composition', sphericalLoss(embed(composite, 'composition'), target('composition', texts.composition), fed.share('composition', texts.composition)))
+  // What depends on the edit is encoded in one batch: a third of the nodes to compile, and longer products.
+  const judged: Partial<Record<ViewSet, Value>> = {
+    ...(settings.lambdaComposition > 0 ? { composition: viewsOf(composite, 'composition') } : {}),
+    ...(settings.lambdaDirectional > 0 ? { directionalOutput: viewsOf(composite, 'directionalOutput') } : {}),
+    ...(settings.lambdaScreen > 0 ? { screen: viewsOf(greenScreen, 'screen') } : {}),
   }
-  if (settings.lambdaDirectional > 0) {
-    const change = sub(embed(composite, 'directionalOutput'), embed(picture, 'directionalInput'))
+  const embeddings = embedTogether(judged, model, weights)
+  if (embeddings.composition) {
+    losses.set('composition', sphericalLoss(embeddings.composition, target('composition', texts.composition), fed.share('composition', texts.composition)))
+  }
+  if (embeddings.directionalOutput) {
+    const change = sub(embeddings.directionalOutput, model.embed(viewsOf(picture, 'directionalInput'), weights))
     losses.set('directional', directionalLoss(change, target('direction', texts.direction), fed.share('direction', texts.direction)))
   }
-  if (settings.lambdaScreen > 0) {
-    losses.set('screen', sphericalLoss(embed(greenScreen, 'screen'), target('screen', texts.screen), fed.share('screen', texts.screen)))
+  if (embeddings.screen) {
+    losses.set('screen', sphericalLoss(embeddings.screen, target('screen', texts.screen), fed.share('screen', texts.screen)))
   }
   if (settings.lambdaStructure > 0) {
     const whole = seenSize(plan.size, side, 380)
@@ -116,6 +122,28 @@ function guidanceLosses(plan: LossPlan, model: GuidanceModel, fed: SharedInputs,
     losses.set('bootstrap', bootstrapLoss(resizePicture(alpha, window, settings.antialias), relevancy))
   }
   return losses
+}
+
+/** Image tokens in a batch. With more the products are long without joining sets, and tensors would become larger than the buffers of many GPUs may be. */
+const BATCH_TOKENS = 4096
+
+/**
+ * The embeddings [V, D] of several sets of views [V, 3, h, w], encoded as one batch where that is not too large. Sets that are one node, as losses that share
+ * views have them, are encoded once.
+ */
+function embedTogether<Name extends string>(sets: Readonly<Partial<Record<Name, Value>>>, model: GuidanceModel, weights: WeightInputs): Partial<Record<Name, Value>> {
+  const named = Object.entries(sets) as [Name, Value][]
+  const distinct = [...new Set(named.map(([, views]) => views))]
+  const tokens = distinct.reduce((sum, { shape: [v, , h, w] }) => sum + v! * Math.floor(h! / model.cell) * Math.floor(w! / model.cell), 0)
+  const embeddings = new Map<Value, Value>()
+  if (distinct.length > 1 && tokens <= BATCH_TOKENS) {
+    const all = model.embed(concat(distinct, 0), weights)
+    let from = 0
+    for (const views of distinct) embeddings.set(views, slice(all, { axes: [0], starts: [from], ends: [from += views.shape[0]!] }))
+  } else {
+    for (const views of distinct) embeddings.set(views, model.embed(views, weights))
+  }
+  return Object.fromEntries(named.map(([name, views]) => [name, embeddings.get(views)!])) as Partial<Record<Name, Value>>
 }
 
 /** The losses [6] in the order of `lossNames`, and their sum, each times its entry of the graph input 'weights' [6]. */

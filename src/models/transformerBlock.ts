@@ -1,5 +1,5 @@
 import type { Value } from '../engine/graph.js'
-import { add, gelu, gemm, matmul, normalizeRows, reshape, silu, slice, softmax, transpose } from '../engine/ops.js'
+import { add, gelu, gemm, matmul, normalizeRows, reshape, silu, slice, softmax, swapLast, transpose } from '../engine/ops.js'
 import type { ClipActivation } from './clipConfig.js'
 import type { WeightInputs } from './guidance.js'
 
@@ -44,9 +44,9 @@ function attention(queries: Value, context: Value, block: number, shape: Transfo
   const d = context.shape[1]!
   const n = queries.shape[0]! / V
   const q = transpose(reshape(linear(queries, `blocks.${block}.query`, w), [V, n, H, d / H]), [0, 2, 1, 3]) // [V, H, n, d/H]
-  const k = transpose(reshape(linear(context, `blocks.${block}.key`, w), [V, t, H, d / H]), [0, 2, 3, 1]) // [V, H, d/H, t]
+  const k = transpose(reshape(linear(context, `blocks.${block}.key`, w), [V, t, H, d / H]), [0, 2, 1, 3]) // [V, H, t, d/H]
   const v = transpose(reshape(linear(context, `blocks.${block}.value`, w), [V, t, H, d / H]), [0, 2, 1, 3]) // [V, H, t, d/H]
-  const scores = matmul(q, k) // [V, H, n, t]
+  const scores = matmul(q, swapLast(k)) // [V, H, n, t]
   const probabilities = softmax(mask ? add(scores, mask) : scores)
   const mixed = reshape(transpose(matmul(probabilities, v), [0, 2, 1, 3]), [V * n, d])
   return { mixed, probabilities }

@@ -9,6 +9,9 @@ export function transpose(x: Value, perm: readonly number[]): Value {
     throw new Text2LiveError('SHAPE_MISMATCH', `Transpose: permutation ${show(perm)} does not fit shape ${show(x.shape)}`)
   }
   if (perm.every((axis, i) => axis === i)) return x
+  // Back to where it came from, as the gradient of a product with a transposed factor asks.
+  const { op, attributes, inputs: [source] } = x.node
+  if (op === 'Transpose' && source && (attributes['perm'] as readonly number[]).every((axis, i) => perm[axis] === i)) return source
   const inverse = perm.map((_, i) => perm.indexOf(i))
   return x.graph.apply({
     op: 'Transpose', inputs: [x], shape: perm.map((axis) => dim('Transpose', x.shape, axis)), dtype: x.dtype, attributes: { perm },
