@@ -8,7 +8,7 @@ import type { PresetName } from '../options/presets.js'
 import { pictureLosses } from './pictureLosses.js'
 
 /** The batches that the losses of one picture send through the image tower, in views. */
-async function batchesOf(preset: PresetName, patchSize: number): Promise<number[]> {
+async function batchesOf(preset: PresetName, patchSize: number, fields: Partial<GuidanceModel> = {}): Promise<number[]> {
   const runtime = createNodeRuntime({ device: 'cpu', threads: 1 })
   const clip = await randomClip({
     projection_dim: 8,
@@ -16,7 +16,7 @@ async function batchesOf(preset: PresetName, patchSize: number): Promise<number[
     text_config: { hidden_size: 16, intermediate_size: 24, num_hidden_layers: 1, num_attention_heads: 2, vocab_size: 514, max_position_embeddings: 20 },
   }, runtime)
   const batches: number[] = []
-  const model: GuidanceModel = { ...clip, embed(views, weights) { batches.push(views.shape[0]!); return clip.embed(views, weights) } }
+  const model: GuidanceModel = { ...clip, ...fields, embed(views, weights) { batches.push(views.shape[0]!); return clip.embed(views, weights) } }
   const settings = resolveSettings([{ preset, prompt: ['golden swan'], region: ['swan'], views: 8 }], () => 0)
   const size = { height: 40, width: 60 }
   const graph = new Graph()
@@ -35,6 +35,10 @@ it('encodes what depends on the edit as one batch, and the picture as another', 
 
 it('encodes views that two losses share once', async () => {
   expect(await batchesOf('fast', 32)).toEqual([16, 8])
+})
+
+it('keeps the sets of a model that gains nothing apart', async () => {
+  expect(await batchesOf('reference', 32, { gainsByBatch: false })).toEqual([8, 8, 8, 8])
 })
 
 it('keeps the sets of a model with many tokens apart', async () => {

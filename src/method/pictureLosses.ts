@@ -90,7 +90,7 @@ function guidanceLosses(plan: LossPlan, model: GuidanceModel, fed: SharedInputs,
   const target = (name: TargetName, n: number) => graph.input(targetInputName(model, name), [n, model.embeddingWidth])
   const losses = new Map<LossName, Value>()
 
-  // What depends on the edit is encoded in one batch: a third of the nodes to compile, and longer products.
+  // What depends on the edit can be one batch: a third of the nodes to compile, and longer products.
   const judged: Partial<Record<ViewSet, Value>> = {
     ...(settings.lambdaComposition > 0 ? { composition: viewsOf(composite, 'composition') } : {}),
     ...(settings.lambdaDirectional > 0 ? { directionalOutput: viewsOf(composite, 'directionalOutput') } : {}),
@@ -128,7 +128,7 @@ function guidanceLosses(plan: LossPlan, model: GuidanceModel, fed: SharedInputs,
 const BATCH_TOKENS = 4096
 
 /**
- * The embeddings [V, D] of several sets of views [V, 3, h, w], encoded as one batch where that is not too large. Sets that are one node, as losses that share
+ * The embeddings [V, D] of several sets of views [V, 3, h, w], encoded as one batch where the model gains by that. Sets that are one node, as losses that share
  * views have them, are encoded once.
  */
 function embedTogether<Name extends string>(sets: Readonly<Partial<Record<Name, Value>>>, model: GuidanceModel, weights: WeightInputs): Partial<Record<Name, Value>> {
@@ -136,7 +136,7 @@ function embedTogether<Name extends string>(sets: Readonly<Partial<Record<Name, 
   const distinct = [...new Set(named.map(([, views]) => views))]
   const tokens = distinct.reduce((sum, { shape: [v, , h, w] }) => sum + v! * Math.floor(h! / model.cell) * Math.floor(w! / model.cell), 0)
   const embeddings = new Map<Value, Value>()
-  if (distinct.length > 1 && tokens <= BATCH_TOKENS) {
+  if (model.gainsByBatch && distinct.length > 1 && tokens <= BATCH_TOKENS) {
     const all = model.embed(concat(distinct, 0), weights)
     let from = 0
     for (const views of distinct) embeddings.set(views, slice(all, { axes: [0], starts: [from], ends: [from += views.shape[0]!] }))

@@ -41,6 +41,7 @@ export async function createClip(
     normalisation,
     weights: await visionWeights(config, read, normalisation),
     constants: new Set(),
+    gainsByBatch: true,
     embed: (views, w) => embedViews(views, vision, positions, w),
     tokens: (image, w) => lastBlockTokens(oneImage(image, 'CLIP'), vision, positions, w),
     relevancy: (image, texts, w) => attentionRelevancy(oneImage(image, 'CLIP'), texts, vision, positions, w),

@@ -51,6 +51,9 @@ export interface GuidanceModel {
    */
   readonly constants: ReadonlySet<string>
 
+  /** Whether twice the views in one batch take less than twice the time: long products do, convolutions do not, whose tensors only outgrow the cache. */
+  readonly gainsByBatch: boolean
+
   /** Embeddings [V, D], not normalised, of the views [V, 3, h, w]. */
   embed(views: Value, weights: WeightInputs): Value
 
