@@ -124,8 +124,8 @@ function guidanceLosses(plan: LossPlan, model: GuidanceModel, fed: SharedInputs,
   return losses
 }
 
-/** Image tokens in a batch. With more the products are long without joining sets, and tensors would become larger than the buffers of many GPUs may be. */
-const BATCH_TOKENS = 4096
+/** Image tokens in a joined batch. With more, products are long without joining sets, whose backward passes then hold their tensors one after the other. */
+const BATCH_TOKENS = 1536
 
 /**
  * The embeddings [V, D] of several sets of views [V, 3, h, w], encoded as one batch where the model gains by that. Sets that are one node, as losses that share
