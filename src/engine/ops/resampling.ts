@@ -3,7 +3,7 @@ import { type Value, show, sizeOf } from '../graph.js'
 import { reshape } from './broadcasting.js'
 import { conv2d } from './convolution.js'
 import { add, cast, clip, floor, mul, step, sub } from './elementwise.js'
-import { matmul } from './linear.js'
+import { matmul, swapLast } from './linear.js'
 import { pad, scatterAdd, slice } from './shape.js'
 
 /** Twice the size, bilinear, half-pixel centres (align_corners false): [N, C, H, W] -> [N, C, 2H, 2W]. */
@@ -35,15 +35,8 @@ export function resampleSeparable(x: Value, rows: Value, columns: Value): Value 
   if (rowLength !== height || columnLength !== width || columns.shape[0] !== views || h === undefined || w === undefined) {
     throw new Text2LiveError('SHAPE_MISMATCH', `resampleSeparable: ${show(x.shape)} does not fit rows ${show(rows.shape)}, columns ${show(columns.shape)}`)
   }
-  const across = matmul(x, reshape(transposeLast(columns), [views!, 1, width, w])) // [V, C, H, w]
+  const across = matmul(x, reshape(swapLast(columns), [views!, 1, width, w])) // [V, C, H, w]
   return matmul(reshape(rows, [views!, 1, h, height]), across) // [V, C, h, w]
-}
-
-function transposeLast(x: Value): Value {
-  const [a, b, c] = x.shape as [number, number, number]
-  return x.graph.apply({
-    op: 'Transpose', inputs: [x], shape: [a, c, b], attributes: { perm: [0, 2, 1] }, gradient: (g) => [() => transposeLast(g)],
-  })
 }
 
 /**
@@ -96,7 +89,7 @@ function samplingTaps(grid: Value, height: number, width: number): Tap[] {
   const samples = grid.shape[1]! * grid.shape[2]!
   const v = grid.shape[0]!
   // x and y apart at once: a slice of the last axis costs the CPU ten times as much as one of rows.
-  const planes = transposeLast(reshape(grid, [v, samples, 2]))
+  const planes = swapLast(reshape(grid, [v, samples, 2]))
   const axis = (k: number, n: number) => {
     const position = reshape(slice(planes, { axes: [1], starts: [k], ends: [k + 1] }), [v, samples])
     const pixel = sub(mul(add(position, 1), n / 2), 0.5)
