@@ -5,20 +5,21 @@ import { dirname, join, posix, relative, resolve, sep } from 'node:path'
 
 /** What each layer may import besides itself. */
 const layers = {
-  cli: ['run', 'method', 'atlas', 'models', 'engine', 'media', 'formats', 'options', 'errors'],
-  run: ['method', 'atlas', 'models', 'engine', 'media', 'formats', 'options', 'errors'],
-  method: ['atlas', 'models', 'engine', 'media', 'formats', 'options', 'errors'],
-  atlas: ['models', 'engine', 'media', 'formats', 'options', 'errors'],
-  models: ['engine', 'media', 'formats', 'errors'],
-  engine: ['errors'],
-  media: ['errors'],
-  formats: ['errors'],
-  options: ['errors'],
-  errors: [],
+  cli: ['run', 'method', 'atlas', 'models', 'engine', 'media', 'formats', 'options', 'errors', 'printable'],
+  run: ['method', 'atlas', 'models', 'engine', 'media', 'formats', 'options', 'errors', 'printable'],
+  method: ['atlas', 'models', 'engine', 'media', 'formats', 'options', 'errors', 'printable'],
+  atlas: ['models', 'engine', 'media', 'formats', 'options', 'errors', 'printable'],
+  models: ['engine', 'media', 'formats', 'errors', 'printable'],
+  engine: ['errors', 'printable'],
+  media: ['errors', 'printable'],
+  formats: ['errors', 'printable'],
+  options: ['errors', 'printable'],
+  errors: ['printable'],
+  printable: [],
 }
 
 /** Layers that run in the browser too, except in their `node` folders. */
-const core = ['method', 'atlas', 'models', 'engine', 'media', 'formats', 'options', 'errors']
+const core = ['method', 'atlas', 'models', 'engine', 'media', 'formats', 'options', 'errors', 'printable']
 
 /** What the entries of the package may import. Nothing may import an entry. */
 const entries = { index: Object.keys(layers), core }

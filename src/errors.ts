@@ -1,6 +1,8 @@
+import { printable } from './printable.js'
+
 /**
  * Every error a person can cause or meet. `code` is stable and upper-case; the message says what was expected, what came
- * and what to do. The command prints it without a stack trace and exits with `exitStatus`.
+ * and what to do; it never holds a control character, wherever its words came from, and is bounded in length. The command prints it without a stack trace and exits with `exitStatus`.
  */
 export class Text2LiveError extends Error {
   override readonly name = 'Text2LiveError'
@@ -9,7 +11,7 @@ export class Text2LiveError extends Error {
   readonly exitStatus: 1 | 2 | 130
 
   constructor(code: ErrorCode, message: string, options: { cause?: unknown; exitStatus?: 1 | 2 | 130 } = {}) {
-    super(message, options.cause === undefined ? undefined : { cause: options.cause })
+    super(printable(message), options.cause === undefined ? undefined : { cause: options.cause })
     this.code = code
     this.exitStatus = options.exitStatus ?? exitStatuses[code]
   }

@@ -1,8 +1,8 @@
-import { readFile, stat } from 'node:fs/promises'
 import sharp, { type Metadata } from 'sharp'
 import { Text2LiveError } from '../../errors.js'
 import type { FloatImage } from '../image.js'
 import { dequantise, pixelImage } from '../quantise.js'
+import { readRegularFile } from './readRegularFile.js'
 import { sniffFormat, type PhotoFormat } from './sniffFormat.js'
 
 /** Decoded in float32 RGB, this is 1.2 GB. */
@@ -31,7 +31,7 @@ export interface ImageHeader {
  */
 export async function readHeader(source: string | Uint8Array): Promise<ImageHeader> {
   const name = typeof source === 'string' ? `"${source}"` : 'The image given as bytes'
-  const bytes = typeof source === 'string' ? await readBytes(source) : source
+  const bytes = typeof source === 'string' ? await readRegularFile(source, { what: 'an image file', maxBytes }) : source
   if (bytes.length === 0) throw new Text2LiveError('INPUT_EMPTY', `${name} is empty (0 bytes). Give a JPEG, PNG, WebP, AVIF or TIFF file.`)
   const { format, looksLike } = sniffFormat(bytes)
   if (!format) {
@@ -55,24 +55,6 @@ export async function readHeader(source: string | Uint8Array): Promise<ImageHead
   }
   return {
     name, bytes, format, width, height, metadata, bitDepth: metadata.depth === 'ushort' ? 16 : 8, orientation: metadata.orientation ?? 1,
-  }
-}
-
-async function readBytes(path: string): Promise<Uint8Array> {
-  try {
-    const info = await stat(path)
-    if (info.isDirectory()) throw new Text2LiveError('INPUT_NOT_FOUND', `Expected an image file, but "${path}" is a folder. Name a file in it.`)
-    if (info.size > maxBytes) {
-      throw new Text2LiveError('INPUT_TOO_LARGE', `"${path}" has ${info.size} bytes; at most ${maxBytes} can be read. Make the image smaller.`)
-    }
-    return await readFile(path)
-  } catch (cause) {
-    if (cause instanceof Text2LiveError) throw cause
-    const reason = (cause as NodeJS.ErrnoException).code
-    const came = reason === 'ENOENT' || reason === 'ENOTDIR'
-      ? `there is no file "${path}". Check the path.`
-      : `"${path}" cannot be read (${reason ?? String(cause)}). Check its permissions.`
-    throw new Text2LiveError('INPUT_NOT_FOUND', `Expected an image file, but ${came}`, { cause })
   }
 }
 

@@ -1,0 +1,24 @@
+import fc from 'fast-check'
+import { expect, test } from 'vitest'
+import { Text2LiveError } from './errors.js'
+import { maxMessageLength, printable } from './printable.js'
+
+test('control characters and marks that reorder text are written as escapes, other text stays', () => {
+  expect(printable('a\u001b[2Jb\rc\u009b\u202ed')).toBe('a\\x1b[2Jb\\x0dc\\x9b\\u202ed')
+  expect(printable('goldene Teekanne 茶壶 🫖\n  line\tend')).toBe('goldene Teekanne 茶壶 🫖\n  line\tend')
+  expect(printable('\ud800x')).toBe('\\ud800x')
+})
+
+test('long text is cut in its middle', () => {
+  const cut = printable('a'.repeat(1e6) + 'z', 100)
+  expect(cut.length).toBeLessThanOrEqual(100)
+  expect(cut).toMatch(/^a+ \.\.\. a+z$/)
+})
+
+test('no message of an error holds a control byte or is longer than the limit', () => {
+  fc.assert(fc.property(fc.string({ unit: 'binary', maxLength: 200 }), (text) => {
+    const { message } = new Text2LiveError('INTERNAL', text)
+    expect(message).not.toMatch(/[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/)
+  }))
+  expect(new Text2LiveError('INTERNAL', 'x'.repeat(1e6)).message.length).toBe(maxMessageLength - 1)
+})

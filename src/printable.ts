@@ -1,0 +1,22 @@
+/** Longest message of an error, characters: a few screens. */
+export const maxMessageLength = 4000
+
+/**
+ * Text that came from a file, made safe for a terminal: control characters, and the marks that reorder or hide text, are written as escapes (`\x1b`, `\u202e`); line ends and
+ * tabs stay. Longer text is cut in its middle.
+ * @param limit characters
+ */
+export function printable(text: string, limit = maxMessageLength): string {
+  // Cut first, so that a message of a gigabyte is not escaped whole.
+  const half = Math.floor((limit - 5) / 2)
+  const cut = text.length > limit ? `${text.slice(0, half)} ... ${text.slice(-half)}` : text
+  return cut.replace(unsafe, escaped)
+}
+
+/** The joiners U+200C and U+200D stay: scripts and emoji need them. */
+const unsafe = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]|[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff]/g
+
+const escaped = (character: string): string => {
+  const code = character.charCodeAt(0)
+  return code < 256 ? `\\x${code.toString(16).padStart(2, '0')}` : `\\u${code.toString(16).padStart(4, '0')}`
+}
