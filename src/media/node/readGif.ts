@@ -1,8 +1,8 @@
-import sharp from 'sharp'
 import { Text2LiveError } from '../../errors.js'
 import type { Clip, ReadClipOptions } from '../clip.js'
 import { checkClipMemory, clipSize } from '../clipSize.js'
 import { resizeFrame } from '../resizeFrame.js'
+import { sharp } from './sharp.js'
 
 /** Viewers show a frame that asks for less than this so long as `slowDelay`, ms. */
 const leastDelay = 20
