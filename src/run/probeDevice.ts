@@ -84,5 +84,5 @@ export async function chooseDevice(asked: ImageSettings['device']): Promise<Devi
 function innermostReason(error: unknown): string {
   const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error
   const text = (cause instanceof Error ? cause.message : String(cause)).replaceAll(/\s+/g, ' ')
-  return text.replace(/^\S*onnxruntime_src\S* .* was false\. /, '').trim().slice(0, 300)
+  return text.replace(/^\S*onnxruntime_src\S* .* was false\. /, '').replace(/ Require stack: .*$/, '').trim().slice(0, 300)
 }

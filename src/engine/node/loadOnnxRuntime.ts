@@ -1,8 +1,7 @@
 import { createRequire } from 'node:module'
+import type * as onnxRuntime from 'onnxruntime-node'
 import { Text2LiveError } from '../../errors.js'
 import { silenceTelemetry } from './silenceTelemetry.js'
-
-type OnnxRuntime = typeof import('onnxruntime-node')
 
 const require = createRequire(import.meta.url)
 
@@ -11,10 +10,10 @@ const require = createRequire(import.meta.url)
  *
  * @throws Text2LiveError TELEMETRY_ON, DEPENDENCY_MISSING
  */
-export function loadOnnxRuntime(): OnnxRuntime {
+export function loadOnnxRuntime(): typeof onnxRuntime {
   silenceTelemetry()
   try {
-    return require('onnxruntime-node') as OnnxRuntime
+    return require('onnxruntime-node') as typeof onnxRuntime
   } catch (cause) {
     throw new Text2LiveError('DEPENDENCY_MISSING', `ONNX Runtime, the package onnxruntime-node, is not there or does not load on this system (${process.platform}-${process.arch}): `
       + `${reason(cause)}. Install again: it has libraries for Linux with glibc (x64, arm64), macOS (arm64) and Windows (x64, arm64). `

@@ -1,8 +1,7 @@
 import { createRequire } from 'node:module'
+import type sharpPackage from 'sharp'
 import type { Sharp, SharpInput, SharpOptions } from 'sharp'
 import { Text2LiveError } from '../../errors.js'
-
-type SharpPackage = typeof import('sharp')
 
 const require = createRequire(import.meta.url)
 
@@ -11,9 +10,9 @@ const require = createRequire(import.meta.url)
  *
  * @throws Text2LiveError DEPENDENCY_MISSING
  */
-export function loadSharp(): SharpPackage {
+export function loadSharp(): typeof sharpPackage {
   try {
-    return require('sharp') as SharpPackage
+    return require('sharp') as typeof sharpPackage
   } catch (cause) {
     throw new Text2LiveError('DEPENDENCY_MISSING', 'Reading and writing pictures needs the library of the package sharp for this system, an optional package of npm '
       + `(@img/sharp-${process.platform}-${process.arch}...), and it is not there or does not load. Install again without --omit=optional `

@@ -11,6 +11,7 @@ import { cutEvents } from '../eventLog.js'
 import { assertKind } from '../resumeRun.js'
 import { openRunFolder, removeLeftovers, type RunFolder } from '../runFolder.js'
 import { drawSeed } from '../startRun.js'
+import { assertDependencies } from './assertDependencies.js'
 import { differingSettings } from './differingSettings.js'
 import { editedLayers, runVideo, type VideoPlan, type VideoResult } from './runVideo.js'
 import { readVideoEvents } from './readVideoEvents.js'
@@ -47,6 +48,7 @@ export async function resumeVideo(path: string, flags: ResumeVideoOptions, envir
       return before
     }
     if (JSON.stringify(settings) !== JSON.stringify(saved)) await atomicWrite(folder.file(videoFiles.config), writeTableConfig(videoTable, settings))
+    await assertDependencies(goalOf(settings))
     const input = await readVideoInput(inFolder(folder, settings), environment.signal)
     await cutLog(folder, settings, input.digest)
     return await runVideo({ settings, input, folder, goal: goalOf(settings), early: [], ...environment }, emit)

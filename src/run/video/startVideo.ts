@@ -12,6 +12,7 @@ import { chooseDevice } from '../probeDevice.js'
 import { readConfigs } from '../readConfigs.js'
 import { assertFree, makeRunFolder } from '../runFolder.js'
 import { drawSeed, portableGuidance } from '../startRun.js'
+import { assertDependencies } from './assertDependencies.js'
 import { isFit, openAtlas } from './atlasStage.js'
 import { editedLayers, runVideo, type VideoPlan, type VideoResult } from './runVideo.js'
 import { startStageMeter } from './stageMeter.js'
@@ -41,6 +42,7 @@ export async function startVideo(options: GivenVideoOptions, goal: VideoPlan['go
   const force = flags['force'] === true
   if (goal === 'edit') assertPrompts(settings)
   await assertFree(out, force)
+  await assertDependencies(goal)
 
   const meter = startStageMeter()
   const input = await readVideoInput(settings, environment.signal)
