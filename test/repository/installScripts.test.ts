@@ -4,8 +4,8 @@ import { expect, it } from 'vitest'
 const read = (path: string): unknown => JSON.parse(readFileSync(new URL(`../../${path}`, import.meta.url), 'utf8'))
 
 /**
- * No install script of a dependency is needed, and that of onnxruntime-node fetches CUDA from NuGet and fails where it cannot. npm from 11.16 on asks `allowScripts` of
- * package.json; the npm before runs the scripts of what the lock file marks with `hasInstallScript`, so no entry is marked.
+ * No install script of a dependency is needed, and that of onnxruntime-node fetches CUDA from NuGet and fails where it cannot. A new npm (11.19 does) asks `allowScripts`
+ * of package.json; one before it runs the scripts of what the lock file marks with `hasInstallScript`, so no entry is marked.
  */
 it('runs no install script of a dependency, with any npm', () => {
   const { allowScripts } = read('package.json') as { allowScripts: Record<string, boolean> }
