@@ -7,9 +7,10 @@ import { decodeImage, readHeader } from '../readImage.js'
 /**
  * What brings a document's colours to sRGB, by its ICC profile. Without a profile, or with one of sRGB, colours stay as they are, bit for bit.
  * @param profile the ICC profile, if it has one
+ * @param bitDepth of the conversion
  * @throws Text2LiveError INPUT_TRUNCATED for a profile that cannot be used
  */
-export async function openProfile(profile: Uint8Array | undefined, grey: boolean): Promise<(image: FloatImage) => Promise<FloatImage>> {
+export async function openProfile(profile: Uint8Array | undefined, grey: boolean, bitDepth: 8 | 16): Promise<(image: FloatImage) => Promise<FloatImage>> {
   if (profile === undefined || profile.length === 0) return (image) => Promise.resolve(image)
   const [space, signature] = [ascii(profile, 16), ascii(profile, 36)]
   if (signature !== 'acsp' || space !== (grey ? 'GRAY' : 'RGB ')) throw unusable(signature === 'acsp' ? `it is one of "${space.trim()}"` : 'it is damaged')
@@ -23,7 +24,7 @@ export async function openProfile(profile: Uint8Array | undefined, grey: boolean
   if (!differs) return (image) => Promise.resolve(image)
   return grey ? (image) => Promise.resolve(throughCurve(image, converted)) : async (image) => {
     const { width, height, data } = image
-    const rgb = await convert(quantise({ width, height, channels: 3, data: data.subarray(0, 3 * width * height) }, 16), profile)
+    const rgb = await convert(quantise({ width, height, channels: 3, data: data.subarray(0, 3 * width * height) }, bitDepth), profile)
     const out = Float32Array.from(data)
     out.set(rgb.data)
     return { ...image, data: out }

@@ -24,7 +24,9 @@ export function psdLayers(structure: PsdStructure): PaintedLayer[] {
       const blendMode = divider!.length >= 12 ? new ByteReader(divider!, 8).ascii(4) : record.blendMode
       open.at(-1)!.push(layerOf({ ...record, blendMode }, children, decode))
     } else {
-      open.at(-1)!.push(layerOf(record, null, decode))
+      const layer = layerOf(record, null, decode)
+      // Some writers keep a flat document as one layer with neither name nor pixels.
+      if (layer.name !== '' || layer.seenWithoutPixels || !isEmpty(record.place)) open.at(-1)!.push(layer)
     }
   }
   if (open.length !== 1) throw new RangeError('its groups are not closed')
@@ -54,7 +56,7 @@ function boundedDecoder({ width, height, depth, large, colourMode }: PsdStructur
 function layerOf(record: PsdRecord, children: readonly PaintedLayer[] | null, { decode, size, colours }: ReturnType<typeof boundedDecoder>): PaintedLayer {
   const { name, place, blocks, mask } = record
   const fill = blocks.get('iOpa')?.[0] ?? 255
-  const empty = place.right === place.left || place.bottom === place.top
+  const empty = isEmpty(place)
   const adjustment = [...blocks.keys()].map((key) => adjustments[key]).find((kind) => kind !== undefined)
   const fillKind = empty ? [...blocks.keys()].map((key) => unrendered[key]).find((kind) => kind !== undefined) : undefined
   const unsupported = featuresOf(record, children !== null)
@@ -67,6 +69,8 @@ function layerOf(record: PsdRecord, children: readonly PaintedLayer[] | null, { 
     mask: () => (mask === null || mask.disabled ? null : maskOf(record, decode)),
   }
 }
+
+const isEmpty = ({ top, left, bottom, right }: Rectangle): boolean => right === left || bottom === top
 
 function pixelsOf(record: PsdRecord, decode: Decode, { width, height }: { width: number; height: number }, colours: readonly number[]): FloatImage {
   const plane = width * height

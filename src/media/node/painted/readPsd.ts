@@ -23,7 +23,7 @@ export async function readPsd(bytes: Uint8Array, checkSize: (width: number, heig
   if (depth !== 8 && depth !== 16) throw unread(`it has ${depth} bits per channel`)
   const structure = readPsdStructure(header)
   if (header.channels < (colourMode === 3 ? 3 : 1)) throw new RangeError(`it has ${header.channels} channels`)
-  const toSrgb = await openProfile(structure.resources.get(iccProfile), colourMode === 1)
+  const toSrgb = await openProfile(structure.resources.get(iccProfile), colourMode === 1, depth)
   return { width, height, layers: psdLayers(structure), merged: () => Promise.resolve(mergedPicture(structure)), toSrgb }
 }
 
