@@ -7,6 +7,8 @@ import { fileURLToPath } from 'node:url'
 import sharp from 'sharp'
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
 import { readClip } from '../../src/media/node/readClip.js'
+import { writePsdLayers } from '../../src/media/node/writePsdLayers.js'
+import { pixelImage } from '../../src/media/quantise.js'
 import type { GivenVideoOptions } from '../../src/options/videoOptions.js'
 import { interrupted } from '../../src/run/interrupted.js'
 import { readVideoEvents } from '../../src/run/video/readVideoEvents.js'
@@ -231,6 +233,15 @@ test('an atlas is inspected and painted', async () => {
   const { frames } = await readClip(at('painted', 'edited.mp4'))
   const centre = 3 * (32 * toySize.width + 50)
   expect([...frames.pixels[5]!.subarray(centre, centre + 3)].map((value) => value > 128)).toEqual([true, false, false])
+  // The same as an artist leaves it: on a new layer, the edit layer hidden, the base renamed.
+  const image = pixelImage(width, height, 3, Uint8Array.from(await sharp(at('look', 'foreground-atlas.png')).removeAlpha().raw().toBuffer()))
+  const red = pixelImage(width, height, 4, Uint8Array.from({ length: 4 * width * height }, (_, i) => (i % 4 === 0 || i % 4 === 3 ? 255 : 0)))
+  writeFileSync(at('red.psd'), writePsdLayers(image, [{ name: 'Background', image }, { name: 'edit layer', image: red, hidden: true }, { name: 'Layer 1', image: red }]))
+  const { events } = await job({ kind: 'atlas-render', out: at('layers'), painted: { foreground: at('red.psd') }, ...used })
+  expect(events.flatMap((event) => (event.type === 'note' ? [event.message.replaceAll(work, '~')] : []))).toEqual([
+    'The layer "Background" of "~/red.psd" is the atlas image as it was, and stands for the clip.', 'The paint in "~/red.psd" covers all of the picture: nothing of the clip shows through.',
+  ])
+  expect((await readClip(at('layers', 'edited.mp4'))).frames.pixels).toEqual(frames.pixels)
   expect(await failureOf(job({ kind: 'atlas-render', out: at('painted'), painted: { foreground: at('red.png') }, ...used }))).toMatch(/^OUTPUT_EXISTS/)
   expect(await failureOf(job({ kind: 'atlas-render', out: at('none'), painted: {}, ...used }))).toMatch(/^OPTION_INVALID/)
   expect(await failureOf(job({ kind: 'atlas-render', out: at('none'), painted: { background: at('red.png') }, ...used }))).toMatch(/^SHAPE_MISMATCH/)

@@ -31,7 +31,7 @@ async function useAtlas(
 ): Promise<VideoJobResult> {
   const started = performance.now()
   const { atlas, input } = await openAtlasSource(withoutPainted(options), signal)
-  const edits = 'painted' in options ? await readPainted(atlas, options.painted) : null
+  const edits = 'painted' in options ? await readPainted(atlas, options.painted, (message) => emit({ type: 'note', message })) : null
   const folder = out ?? join(statSync(options.atlas).isDirectory() ? options.atlas : dirname(options.atlas), kind === 'atlas-inspect' ? 'inspect' : 'painted')
   emit({ type: 'stage-start', stage: 'rendering' })
   const names = await writeAside(folder, force, (aside) => edits === null
