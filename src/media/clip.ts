@@ -20,6 +20,8 @@ export interface Clip {
   readonly timing: ClipTiming
   /** Of a folder of images: the name of each frame's file, without its ending. */
   readonly frameNames?: readonly string[]
+  /** Of a folder of images: the names of all of them, read or not. */
+  readonly folderNames?: readonly string[]
   /** Before it was resized, px: upright, square pixels. */
   readonly sourceSize: { readonly width: number; readonly height: number }
   /** Sentences for the reader of a log: what was assumed or left out. */

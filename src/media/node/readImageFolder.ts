@@ -37,11 +37,13 @@ export async function readImageFolder(folder: string, options: ReadClipOptions =
   }
   const rate = options.frameRate ?? 24
   return {
-    kind: 'folder', frames: { width, height, pixels }, sourceSize, frameNames: files.map((file) => file.slice(0, -extname(file).length)),
+    kind: 'folder', frames: { width, height, pixels }, sourceSize, frameNames: files.map(stem), folderNames: all.map(stem),
     timing: { timestamps: files.map((_, t) => t / rate), durations: files.map(() => 1 / rate) },
     notes: options.frameRate === undefined ? [`A folder of images says nothing of time: "${folder}" is taken as ${rate} frames per second.`] : [],
   }
 }
+
+const stem = (file: string): string => file.slice(0, -extname(file).length)
 
 /** Names of the images in a folder, sorted. */
 async function imageFiles(folder: string): Promise<string[]> {
@@ -54,12 +56,11 @@ async function imageFiles(folder: string): Promise<string[]> {
   files.sort((a, b) => order.compare(a, b) || (a < b ? -1 : 1))
   const seen = new Map<string, string>()
   for (const file of files) {
-    const stem = file.slice(0, -extname(file).length)
-    const other = seen.get(stem)
+    const other = seen.get(stem(file))
     if (other !== undefined) {
       throw new Text2LiveError('CLIP_NOT_VIDEO', `Expected one image for each frame, but "${folder}" has both "${other}" and "${file}". Take out those that do not belong to the clip.`)
     }
-    seen.set(stem, file)
+    seen.set(stem(file), file)
   }
   return files
 }

@@ -22,7 +22,8 @@ export interface VideoInput {
   readonly path: string
   /** Masks of the object by frame, where they were given. */
   readonly object: ReadonlyMap<number, FloatImage> | null
-  readonly objectFiles: readonly string[]
+  /** The files of these masks by frame. */
+  readonly objectFiles: ReadonlyMap<number, string>
   /** A pixel of the frames that is on the object, where one was given. */
   readonly point: { readonly x: number; readonly y: number; readonly frame: number } | null
   /** Of the first frame, at the frames' size: the edit stays on what is white there. */
@@ -50,11 +51,12 @@ export async function readVideoInput(
   })
   const { frames } = clip
   checkClip(frames, `"${path}"`)
-  const object = settings.object === null ? null : await readFrameMasks(settings.object, clip, '--object')
-  const mask = settings.mask === null ? null : await readMask(settings.mask, clip)
+  const object = settings.object === null ? null : await readFrameMasks(settings.object, clip, settings.frames, '--object')
+  const notes = [...clip.notes, ...object?.notes ?? []]
+  const mask = settings.mask === null ? null : await readMask(settings.mask, clip, (message) => notes.push(`--mask: ${message}`))
   return {
-    clip, frames, path, object: object?.masks ?? null, objectFiles: object?.files ?? [], point: settings.point === null ? null : pointOf(settings.point, clip), mask, clipDigest: digestOf(frames, null, null), digest: digestOf(frames, object?.masks ?? null, mask),
-    notes: [...clip.notes, ...object?.notes ?? []],
+    clip, frames, path, object: object?.masks ?? null, objectFiles: object?.files ?? new Map(), point: settings.point === null ? null : pointOf(settings.point, clip), mask, clipDigest: digestOf(frames, null, null), digest: digestOf(frames, object?.masks ?? null, mask),
+    notes,
   }
 }
 
@@ -67,10 +69,10 @@ function pointOf(point: string, { sourceSize, frames }: Clip): VideoInput['point
   return { x: Math.floor((x + 0.5) * frames.width / sourceSize.width), y: Math.floor((y + 0.5) * frames.height / sourceSize.height), frame }
 }
 
-async function readMask(path: string, { sourceSize, frames }: Clip): Promise<FloatImage> {
+async function readMask(path: string, { sourceSize, frames }: Clip, note: (message: string) => void): Promise<FloatImage> {
   const { width, height } = await readHeader(path)
   const ofFrames = width === frames.width && height === frames.height
-  const mask = ofFrames ? await decodeMask(path, width, height) : await decodeMask(path, sourceSize.width, sourceSize.height)
+  const mask = ofFrames ? await decodeMask(path, width, height, note) : await decodeMask(path, sourceSize.width, sourceSize.height, note)
   return ofFrames ? mask : resize(mask, frames.width, frames.height, { filter: 'bilinear', antialias: true })
 }
 
@@ -106,9 +108,11 @@ export async function copiedInput(settings: VideoSettings, { clip, path, objectF
     object: settings.object,
   }
   if (settings.object !== null) {
-    // Masks keep their names: they say which frames they belong to.
-    for (const file of objectFiles) contents[`object/${basename(file)}`] = { copy: file }
-    own.object = objectFiles.includes(settings.object) ? `object/${basename(settings.object)}` : 'object'
+    // Masks are named after their frames, so that they are paired the same when they are read again.
+    const nameOf = (frame: number, file: string): string => `object/${clip.frameNames?.[frame] ?? String(frame).padStart(5, '0')}${extname(file).toLowerCase()}`
+    for (const [frame, file] of objectFiles) contents[nameOf(frame, file)] = { copy: file }
+    const single = [...objectFiles].find(([, file]) => file === settings.object)
+    own.object = single === undefined ? 'object' : nameOf(...single)
   }
   return { contents, settings: { ...settings, ...own } }
 }
