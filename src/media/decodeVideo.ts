@@ -48,13 +48,13 @@ export interface VideoSource {
   readonly samples: AsyncIterable<VideoSample>
 }
 
-/** What \`scale\` of ffmpeg and others leave of a shape that whole pixels do not hit is no reason to resize: a side that would change by less than this, of 1, stays. */
+/** What \`scale\` of ffmpeg and others leave of a shape that whole pixels do not hit is no reason to resize: a side that would change by less than this, of 1, or by a pixel, stays. */
 const nearlySquare = 0.01
 
 /** The size with square pixels: that of the stored ones where these are nearly square. */
 export function squarePixels([codedWidth, codedHeight]: readonly [number, number], [width, height]: readonly [number, number]): { readonly width: number; readonly height: number } {
-  const close = Math.abs(width / codedWidth - 1) < nearlySquare && Math.abs(height / codedHeight - 1) < nearlySquare
-  return close ? { width: codedWidth, height: codedHeight } : { width, height }
+  const isClose = (side: number, coded: number): boolean => Math.abs(side - coded) <= Math.max(1, nearlySquare * coded)
+  return isClose(width, codedWidth) && isClose(height, codedHeight) ? { width: codedWidth, height: codedHeight } : { width, height }
 }
 
 /**
@@ -129,7 +129,7 @@ async function openTrack(input: Input, name: string): Promise<InputVideoTrack> {
   const codec = await track.getCodec()
   if (codec === null || !await track.canDecode()) {
     const unknown = codec ?? String(await track.getInternalCodecId())
-    throw new Text2LiveError('CLIP_CODEC_MISSING', `The video of ${name} is in a codec that cannot be decoded here ("${unknown}"). Convert it to H.264 in MP4.`)
+    throw new Text2LiveError('CLIP_CODEC_MISSING', `The video of ${name} is in a codec that cannot be decoded here ("${unknown}"). Convert it to H.264 in MP4, for example: ffmpeg -i ${name} -c:v libx264 -crf 18 -pix_fmt yuv420p clip.mp4`)
   }
   return track
 }

@@ -23,6 +23,8 @@ const deinterlacing = 'bwdif=mode=send_frame:deint=interlaced'
 /** The clock that frames are numbered in while they are made whole; the filter halves it. */
 const clock = 1000
 
+const slack = 6
+
 /** libav's software decoders: compressed frames in, whole frames out, in the order they are shown in. */
 export class LibavFrames {
   readonly #frame = new libav.Frame()
@@ -106,7 +108,7 @@ export class LibavFrames {
     return { frame, number, alpha, deinterlaced }
   }
 
-  /** Alpha is the luma of its stream, all codes used. */
+  /** Alpha is the luma of its stream, all codes used. The codec loses a little, and what is nearly opaque was meant to be. */
   async #decodeAlpha(data: Uint8Array, number: number, isKey: boolean): Promise<void> {
     if (this.#alpha === null) {
       this.#alpha = new LibavFrames()
@@ -117,7 +119,7 @@ export class LibavFrames {
       const [luma] = planes ?? []
       const plane = new Uint8Array(width * height)
       for (let y = 0; luma !== undefined && y < height; y++) plane.set(luma.subarray(y * linesize[0]!, y * linesize[0]! + width), y * width)
-      this.#alphas.set(decoded.number, plane)
+      this.#alphas.set(decoded.number, plane.map((value) => (value < slack ? 0 : value > 255 - slack ? 255 : value)))
       decoded.frame.free()
     }
   }
