@@ -33,7 +33,7 @@ Examples:
     .action(async (folder: string, parsed: Record<string, unknown>) => {
       const { json, ...options } = givenFlags(parsed)
       const { scoreRun } = await import('../run/scoreRun.js')
-      const reports = await scoreRun(folder, options)
+      const reports = await scoreRun(folder, options, (message) => terminal.stderr.write(`note: ${message}\n`))
       if (json === true) for (const report of reports) terminal.stdout.write(`${JSON.stringify(report)}\n`)
       else terminal.stdout.write(reports.map(reportText).join('\n'))
       const judges = [...new Set(reports.flatMap(({ optimised }) => optimised))]

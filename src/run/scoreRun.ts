@@ -36,9 +36,10 @@ export interface ScoreReport {
 
 /**
  * Scores the pictures of a run folder, of each variation where there are several. Nothing is written.
+ * @param note is told what a person might not expect of how the mask is read
  * @throws RUN_NOT_FOUND, RUN_INVALID for a folder without outputs, MASK_INVALID, GUIDANCE_*, PROMPT_TOO_LONG
  */
-export async function scoreRun(path: string, options: ScoreOptions = {}): Promise<ScoreReport[]> {
+export async function scoreRun(path: string, options: ScoreOptions = {}, note: (message: string) => void = () => undefined): Promise<ScoreReport[]> {
   await assertKind(path, 'image')
   const { settings, seeds } = await readRun(inFolder(path))
   const folders = seeds === 1 ? [path] : Array.from({ length: seeds }, (_, i) => join(path, variationFolder(settings.seed + i)))
@@ -47,8 +48,8 @@ export async function scoreRun(path: string, options: ScoreOptions = {}): Promis
   const runtime = await openRuntime(judge)
   const models = await openGuidance(judge, runtime)
   const reports: ScoreReport[] = []
-  for (const folder of folders) {
-    const run = await readPictures(folder, options.mask ?? null)
+  for (const [i, folder] of folders.entries()) {
+    const run = await readPictures(folder, options.mask ?? null, i === 0 ? note : () => undefined)
     const { photo, composite, alpha, mask } = run
     const scores: GuidanceScores[] = []
     for (const model of models) scores.push(await scoreEdit(photo, composite, run.settings, judge.truncate, model, runtime))
@@ -65,7 +66,7 @@ export async function scoreRun(path: string, options: ScoreOptions = {}): Promis
   return reports
 }
 
-async function readPictures(folder: string, maskPath: string | null) {
+async function readPictures(folder: string, maskPath: string | null, note: (message: string) => void) {
   await assertKind(folder, 'image')
   const { settings, input } = await readRun(inFolder(folder))
   const photo = input.photo.rgb
@@ -79,7 +80,7 @@ async function readPictures(folder: string, maskPath: string | null) {
   const plane = photo.width * photo.height
   return {
     settings: settings satisfies ImageSettings, photo, composite, alpha: { ...grey, channels: 1 as const, data: grey.data.subarray(0, plane) },
-    mask: maskPath === null ? null : await decodeMask(maskPath, photo.width, photo.height),
+    mask: maskPath === null ? null : await decodeMask(maskPath, photo.width, photo.height, note),
   }
 }
 

@@ -37,6 +37,7 @@ export async function startRun(options: StartOptions, environment: RunEnvironmen
   assertPrompt(settings)
   const photoSource = photo instanceof Uint8Array ? photo : photoPath(settings)
   const input = await readImageInput(photoSource, mask instanceof Uint8Array ? mask : settings.mask, settings)
+  for (const message of input.notes) emit({ type: 'note', message })
   await assertFree(out, force)
   announce(settings, layers, emit)
   const device = await chooseDevice(settings.device)

@@ -1,6 +1,7 @@
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { LayeredAtlas, LayerName } from '../../atlas/layeredAtlas.js'
+import { boundedEdit } from '../../atlas/boundedEdit.js'
 import { renderEdit } from '../../atlas/renderEdit.js'
 import { Text2LiveError } from '../../errors.js'
 import { float32Tensor } from '../../formats/safetensors.js'
@@ -98,9 +99,10 @@ class TrainingLoop {
 
   /** The middle frame with the edit as it is. */
   async #preview(): Promise<void> {
-    const { tools: { settings: { atlasSampling }, input: { frames }, folder, emit }, trainer, layer, atlas } = this
+    const { tools: { settings: { atlasSampling }, input: { frames, clip }, folder, emit }, trainer, layer, atlas } = this
     const t = frames.pixels.length >> 1
-    const { frame } = await renderEdit({ atlas, frames, edits: { [layer]: await trainer.edit() }, behaviour: atlasSampling }, t)
+    const rendered = await renderEdit({ atlas, frames, edits: { [layer]: await trainer.edit() }, behaviour: atlasSampling }, t)
+    const { frame } = boundedEdit(rendered, frames.pixels[t]!, clip.alphas?.[t] ?? null)
     const png = await encodePng(pixelImage(frames.width, frames.height, 3, frame))
     const previews = folder.file(videoFiles.previews)
     await writing(previews, () => mkdir(previews, { recursive: true }))
