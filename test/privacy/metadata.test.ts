@@ -74,7 +74,7 @@ describe('a clip that says where it was taken', () => {
     const input = new Input({ source: new BufferSource(plain), formats: ALL_FORMATS })
     const track = await input.getPrimaryVideoTrack()
     const output = new Output({ format: new Mp4OutputFormat({ metadataFormat: 'udta' }), target: new BufferTarget() })
-    const source = new EncodedVideoPacketSource(track!.codec!)
+    const source = new EncodedVideoPacketSource((await track!.getCodec())!)
     output.addVideoTrack(source)
     output.setMetadataTags({ artist: secret, raw: { '\u00a9xyz': '+52.5200+013.4050/' } })
     await output.start()
