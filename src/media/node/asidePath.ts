@@ -43,4 +43,4 @@ async function removeAsides(folder: string, isDead: (stem: string, tag: string |
 const tagged = new RegExp(String.raw`^\.(.+)\.${tagPattern}\.[0-9a-f]{12}\.tmp$`, 's')
 const untagged = /^\.(.+)\.[0-9a-f]{12}\.tmp$/s
 
-const stemOf = (path: string): string => [...basename(path)].slice(0, kept).join('')
+const stemOf = (path: string): string => Array.from(basename(path)).slice(0, kept).join('')

@@ -91,7 +91,7 @@ test('the lock goes when its process ends by itself', async () => {
 const script = fileURLToPath(new URL('../../../test/run/lockContender.mjs', import.meta.url))
 
 test('of eight processes that find a stale lock one has it, in every round, and never two', async () => {
-  const rounds = 250
+  const rounds = 150
   for (let round = 0; round < rounds; round++) writeFileSync(at(String(round)), dead(String(round)))
   const children: ChildProcess[] = Array.from({ length: 8 }, () => spawn(process.execPath, [script, home], { stdio: ['pipe', 'pipe', 'inherit'] }))
   const exits = children.map((child) => new Promise((done) => child.on('exit', done)))

@@ -13,8 +13,7 @@ export type LockHolder = ProcessIdentity
 export interface ProcessLock {
   /** Its folder has another name now. */
   moved(path: string): void
-  /** @param path where the lock file is, if not where it was last */
-  release(path?: string): void
+  release(): void
 }
 
 /** What is in the way of a lock. */
@@ -171,10 +170,10 @@ function held(path: string, text: string): ProcessLock {
   let at = path
   const lock: ProcessLock = {
     moved(to) { at = to },
-    release(from = at) {
+    release() {
       ours.delete(lock)
       try {
-        if (readLock(from) === text) remove(from)
+        if (readLock(at) === text) remove(at)
       } catch {
         // The folder became read-only meanwhile: a dead holder's lock is taken over.
       }
