@@ -92,7 +92,7 @@ function assertRegular(path: string, info: { isFile(): boolean; readonly size: n
 
 function missing(path: string, error: unknown): null {
   if (isMissing(error)) return null
-  if (!isSystemError(error)) throw error
+  if (error instanceof Text2LiveError || !isSystemError(error)) throw error
   if (error.code === 'ELOOP') throw linked(path)
   throw new Text2LiveError('RUN_INVALID', `"${path}" should be a file of a run, but it cannot be read (${error.code}). Check its permissions.`, { cause: error })
 }
