@@ -6,23 +6,28 @@ import { readTableConfig } from '../options/configFile.js'
 import type { GivenOptions } from '../options/imageOptions.js'
 import { imageTable } from '../options/imageTable.js'
 import { type OptionTable, rowOf } from '../options/optionTable.js'
+import { pathInside } from './checkFolder.js'
 import { isSystemError } from './fileErrors.js'
+import { refuseLink } from './runFile.js'
 
 interface Configs<Options> {
   /** One layer per file, in order. */
   readonly layers: readonly Options[]
   readonly notes: readonly string[]
+  /** Of each layer: is it the config.yaml of a run folder, which may come from anybody? */
+  readonly ofRun: readonly boolean[]
 }
 
 /**
  * Reads config files. Paths in a file are taken from the working folder first, as the published code takes them, then from the
- * file's own folder.
- * @throws CONFIG_INVALID, CONFIG_UNKNOWN_KEY, OPTION_INVALID, PROMPT_EMPTY
+ * file's own folder; those of a run's config.yaml lie in its folder.
+ * @throws RUN_INVALID for a path of a run that leads out of its folder, CONFIG_INVALID, CONFIG_UNKNOWN_KEY, OPTION_INVALID, PROMPT_EMPTY
  */
 export async function readConfigs<Options = GivenOptions>(paths: readonly string[], table: OptionTable = imageTable): Promise<Configs<Options>> {
   const files = await Promise.all(paths.map((path) => readOne(path, table)))
   return {
     layers: files.map(({ options }) => options as Options),
+    ofRun: files.map(({ ofRun }) => ofRun),
     notes: files.flatMap(({ notes, published }, i) => [
       ...(published ? [`${paths[i]} is a configuration of the published code; add --preset reference to run it as that code does`] : []),
       ...notes,
@@ -39,7 +44,27 @@ async function readOne(path: string, table: OptionTable): Promise<ReturnType<typ
     throw new Text2LiveError('CONFIG_INVALID', `There should be a YAML file at "${path}", but ${came}. Check the path.`, { cause })
   })
   const config = readTableConfig<Given>(table, text, basename(path))
-  return { ...config, options: withFoundPaths(table, config.options, dirname(path)) }
+  if (!config.ofRun) return { ...config, options: withFoundPaths(table, config.options, dirname(path)) }
+  refuseLink(path)
+  if (config.options['out'] !== undefined) {
+    throw new Text2LiveError('CONFIG_INVALID', `"${path}" is the configuration of a run, and sets "out": where another run goes is not its to say. Remove the line, and use --out.`)
+  }
+  const elsewhere = ['guidance', 'atlas'].flatMap((name) => [config.options[name]].flat()).find((value) => typeof value === 'string' && /^[\\/]{2}/.test(value))
+  if (typeof elsewhere === 'string') {
+    throw new Text2LiveError('RUN_INVALID', `"${path}" is the configuration of a run, and names "${elsewhere}" on another machine, which is not asked for it. Give it as a flag, if you want it.`)
+  }
+  const inside = Object.entries(config.options).map(([name, value]) => [name, pictures.has(name) && typeof value === 'string' ? pathInside(dirname(path), value, name) : value])
+  return { ...config, options: Object.fromEntries(inside) as Given }
+}
+
+/** What a run folder holds copies of. */
+const pictures = new Set(['photo', 'mask', 'clip', 'object'])
+
+/** Is it a run's config.yaml, and no person, that names the guidance models? */
+export function fromRun({ layers, ofRun }: Configs<Given>, flags: Given): boolean {
+  const names = (layer: Given | undefined): boolean => Array.isArray(layer?.['guidance']) && layer['guidance'].length > 0
+  if (names(flags) || typeof flags['guidance'] === 'string') return false
+  return ofRun[layers.findLastIndex(names)] === true
 }
 
 function withFoundPaths(table: OptionTable, options: Given, folder: string): Given {

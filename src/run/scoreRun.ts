@@ -11,7 +11,9 @@ import { openGuidance } from './buildTrainer.js'
 import { outputFiles } from './events.js'
 import { openRuntime } from './openRuntime.js'
 import { assertKind, readRun } from './resumeRun.js'
-import { drawSeed, portableGuidance } from './startRun.js'
+import { refuseLink } from './runFile.js'
+import { accessTo, hereOnly, portableGuidance } from './guidanceAccess.js'
+import { drawSeed } from './startRun.js'
 import { variationFolder } from './variations.js'
 
 /** `mask` is where the edit should be; without `guidance`, the models of the run judge. */
@@ -44,9 +46,10 @@ export async function scoreRun(path: string, options: ScoreOptions = {}, note: (
   const { settings, seeds } = await readRun(inFolder(path))
   const folders = seeds === 1 ? [path] : Array.from({ length: seeds }, (_, i) => join(path, variationFolder(settings.seed + i)))
   const resolved = resolveSettings([settings, { ...options, mask: null }], drawSeed)
-  const judge = { ...resolved, guidance: resolved.guidance.map(portableGuidance) }
+  const given = [options.guidance ?? []].flat()
+  const judge = given.length === 0 ? resolved : { ...resolved, guidance: given.map(portableGuidance) }
   const runtime = await openRuntime(judge)
-  const models = await openGuidance(judge, runtime)
+  const models = await openGuidance(judge, runtime, undefined, undefined, given.length === 0 ? hereOnly : accessTo(given))
   const reports: ScoreReport[] = []
   for (const [i, folder] of folders.entries()) {
     const run = await readPictures(folder, options.mask ?? null, i === 0 ? note : () => undefined)
@@ -72,6 +75,7 @@ async function readPictures(folder: string, maskPath: string | null, note: (mess
   const photo = input.photo.rgb
   const read = async (name: keyof typeof outputFiles) => {
     const path = join(folder, outputFiles[name])
+    refuseLink(path)
     if (!existsSync(path)) throw noOutputs(folder, outputFiles[name])
     return await decodeImage(await readHeader(path))
   }

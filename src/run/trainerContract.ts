@@ -1,10 +1,11 @@
 import type { Trainer, TrainerOptions } from '../method/trainer.js'
+import type { GuidanceAccess } from './guidanceAccess.js'
 import type { ModelProgress } from '../models/node/modelProgress.js'
 
 export type { StepReport, Trainer, TrainerState } from '../method/trainer.js'
 
 /** What the trainer needs besides a runtime and a guidance model; plain data, it crosses to the training worker. */
-export type TrainerInput = Pick<TrainerOptions, 'photo' | 'mask' | 'settings' | 'texts' | 'state'>
+export type TrainerInput = Pick<TrainerOptions, 'photo' | 'mask' | 'settings' | 'texts' | 'state'> & { readonly access?: GuidanceAccess }
 
 /** What happens while a trainer is made or runs, besides its steps. */
 export type TrainerNotice =

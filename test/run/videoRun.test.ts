@@ -36,7 +36,7 @@ beforeAll(async () => {
   await writeToyClip(clip(), 10)
   await writeToyMask(mask())
   await run(fit(join(home, 'atlas')), 'atlas')
-}, 120_000)
+}, 600_000)
 afterAll(() => rmSync(home, { recursive: true, force: true }))
 beforeEach(() => {
   work = mkdtempSync(join(home, 'work-'))
@@ -138,7 +138,8 @@ test('kill -9 at any moment leaves a folder that resumes to the same files', asy
   await run({ ...basics(), out: at('whole') })
   const wholes = { edit: await computed(at('whole')), atlas: await computed(join(home, 'atlas')) }
   const moments = [
-    ['atlas', 'checkpoint flow'], ['atlas', 'stage-start masks'], ['atlas', 'checkpoint atlas 2'], ['edit', 'step foreground 2'], ['edit', 'progress rendering'], ['edit', 'progress metrics'],
+    ['atlas', 'checkpoint flow'], ['atlas', 'stage-start masks'], ['atlas', 'checkpoint masks'], ['atlas', 'checkpoint atlas 2'], ['edit', 'run-start'], ['edit', 'stage-start atlas'],
+    ['edit', 'step foreground 2'], ['edit', 'checkpoint training'], ['edit', 'progress rendering'], ['edit', 'output'], ['edit', 'stage-done rendering'], ['edit', 'progress metrics'],
   ] as const
   for (const [goal, moment] of moments) {
     const out = at(`killed-${moment.replaceAll(' ', '-')}`)
@@ -152,6 +153,8 @@ test('kill -9 at any moment leaves a folder that resumes to the same files', asy
     expect(signal, told).toBe('SIGKILL')
     expect((await run({ resume: out }, goal)).result.finished, moment).toBe(true)
     expect(await computed(out), moment).toEqual(wholes[goal])
+    expect((readdirSync(out, { recursive: true }) as string[]).filter((name) => /(^|[/\\])\./.test(name)), moment).toEqual([])
+    expect(readdirSync(work).filter((name) => name.startsWith('.')), moment).toEqual([])
   }
 }, 600_000)
 
