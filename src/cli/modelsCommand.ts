@@ -1,6 +1,6 @@
 import { Command } from 'commander'
 import { Text2LiveError } from '../errors.js'
-import type { ListedModel, ModelDescription } from '../models/node/modelCache.js'
+import type { FileCheck, ListedModel, ModelDescription } from '../models/node/modelCache.js'
 import { jsonReporter, textReporter } from './reporters.js'
 import type { SetStatus, Terminal } from './terminal.js'
 
@@ -63,9 +63,13 @@ export function modelsCommand(terminal: Terminal, setStatus: SetStatus): Command
     .action(async (name: string, { json }: JsonFlag) => {
       const { verifyModel } = await import('../models/node/modelCache.js')
       const files = await verifyModel(name, await cacheFolder())
-      const damaged = files.filter(({ intact }) => !intact)
-      answer(json, { name, intact: damaged.length === 0, files },
-        () => files.map(({ file, intact, expected, found }) => (intact ? `intact   ${file}` : `damaged  ${file}: expected ${expected}, found ${found}`)).join('\n'))
+      const damaged = files.filter(({ intact }) => intact === false)
+      const unproven = files.some(({ intact }) => intact === null)
+      answer(json, { name, intact: damaged.length > 0 ? false : unproven ? null : true, files }, () => files.map(checkLine).join('\n'))
+      if (unproven && json !== true) {
+        terminal.stderr.write('note: the cache holds no hash of the files that are unproven: another program put them there without links. Their structure is whole, '
+          + 'SHA-256 as found; their publisher shows theirs on the page of the model\n')
+      }
       if (damaged.length > 0) {
         throw new Text2LiveError('MODEL_DAMAGED', `${damaged.map(({ file }) => file).join(', ')} of ${name} changed on the disk. ${name === 'starter'
           ? 'Install text2live again.' : `Remove the model and fetch it again: text2live models remove ${name} --force && text2live models get ${name}`}`)
@@ -133,6 +137,11 @@ const states = { embedded: 'embedded', cached: 'here', part: 'in part', absent: 
 
 const listLine = ({ name, state, bytes, about }: ListedModel): string =>
   `${name.padEnd(40)}  ${states[state].padEnd(8)}  ${(state === 'absent' ? `(${megabytes(bytes)})` : megabytes(bytes)).padStart(9)}  ${about}`.trimEnd()
+
+function checkLine({ file, intact, expected, found }: FileCheck): string {
+  if (intact === null) return `unproven ${file}: ${found}`
+  return intact ? `intact   ${file}` : `damaged  ${file}: expected ${expected}, found ${found}`
+}
 
 function infoText({ name, state, folder, commit, architecture, files, about }: ModelDescription): string {
   const towers = architecture && [

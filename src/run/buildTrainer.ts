@@ -24,7 +24,7 @@ export async function openGuidance(settings: Pick<ImageSettings, 'guidance' | 'p
   const models: GuidanceModel[] = []
   for (const name of settings.guidance) {
     notice({ type: 'model-loading', guidance: name })
-    const source = await openModelSource(name, { onProgress: notice, signal })
+    const source = await openModelSource(name, { onProgress: notice, onNote: message => notice({ type: 'note', message }), signal })
     models.push(await loadGuidance(source, runtime, { positions: settings.positionEmbedding }))
   }
   return models

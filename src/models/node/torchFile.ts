@@ -3,6 +3,7 @@ import { basename, dirname, join } from 'node:path'
 import { Text2LiveError } from '../../errors.js'
 import type { FileSource } from '../fileSource.js'
 import { publishedSha256 } from '../knownModels.js'
+import { isResNet, resNet } from '../otherModels.js'
 import { openaiSource } from '../torchSource.js'
 import { digestOf, fetchFile, sizeOf } from './fetchFile.js'
 import { folderSource } from './folderSource.js'
@@ -41,13 +42,14 @@ export async function fetchTorchFile(url: string, { environment, patience, signa
   if (!/^[\w][\w.-]*\.pt$/.test(name)) {
     throw new Text2LiveError('OPTION_INVALID', `Expected the address of a .pt file of OpenAI's, it is ${url}. A model of the hub is named owner/name, without an address.`)
   }
+  if (isResNet(name)) throw resNet(name)
   const sha256 = sha256In(url)
   const known = sha256 !== undefined && sha256 === publishedSha256(name)
   const path = join(environment.torchCache, ...(known ? [] : [createHash('sha256').update(url).digest('hex').slice(0, 16)]), name)
   if (await sizeOf(path) !== null) return path
   if (environment.offline) throw offline(url, path, 'HF_HUB_OFFLINE is set')
   const bearing = patience ?? { stallSeconds: environment.stallSeconds }
-  const { fetch } = steadyFetch({ ...bearing, signal })
+  const { fetch } = steadyFetch({ ...bearing, signal, proxies: environment.proxies })
   const get = async (range: string): Promise<Response> => {
     const response = await fetch(url, { headers: { range } })
     if (response.ok) return response
@@ -69,7 +71,7 @@ export async function fetchTorchFile(url: string, { environment, patience, signa
   } catch (error) {
     if (!(error instanceof ConnectionFailure)) throw error
     if (error.unreachable) throw offline(url, path, error.message)
-    throw new Text2LiveError('DOWNLOAD_FAILED', `The download of ${url} failed several times in a row: ${error.message}. What was downloaded so far is kept.`, { cause: error })
+    throw new Text2LiveError('DOWNLOAD_FAILED', `The download of ${url} failed${error.kind === 'refused' ? '' : ' several times in a row'}: ${error.message}. What was downloaded so far is kept.`, { cause: error })
   }
 }
 
