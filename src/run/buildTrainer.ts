@@ -12,7 +12,7 @@ export const buildTrainer: OpenTrainer = async (input, notice, signal) => {
   const { settings } = input
   const runtime = await openRuntime(settings)
   const guidance = await openGuidance(settings, runtime, notice, signal)
-  return await createTrainer({ runtime, guidance, ...input, notice })
+  return await createTrainer({ runtime, guidance, ...input, notice, onNote: message => notice({ type: 'note', message }) })
 }
 
 /**

@@ -32,11 +32,13 @@ export interface ScoreReport {
   readonly change_outside_alpha: number
   readonly change_outside_mask?: number
   readonly localisation_iou?: number
+  /** What a person should know of how the texts and the models were taken. */
+  readonly notes?: readonly string[]
 }
 
 /**
  * Scores the pictures of a run folder, of each variation where there are several. Nothing is written.
- * @throws RUN_NOT_FOUND, RUN_INVALID for a folder without outputs, MASK_INVALID, GUIDANCE_*, PROMPT_TOO_LONG
+ * @throws RUN_NOT_FOUND, RUN_INVALID for a folder without outputs, MASK_INVALID, GUIDANCE_*, PROMPT_TOO_LONG, PROMPT_NOT_UNDERSTOOD
  */
 export async function scoreRun(path: string, options: ScoreOptions = {}): Promise<ScoreReport[]> {
   await assertKind(path, 'image')
@@ -45,13 +47,15 @@ export async function scoreRun(path: string, options: ScoreOptions = {}): Promis
   const resolved = resolveSettings([settings, { ...options, mask: null }], drawSeed)
   const judge = { ...resolved, guidance: resolved.guidance.map(portableGuidance) }
   const runtime = await openRuntime(judge)
-  const models = await openGuidance(judge, runtime)
+  const notes = new Set<string>()
+  const onNote = (message: string): void => void notes.add(message)
+  const models = await openGuidance(judge, runtime, notice => { if (notice.type === 'note') onNote(notice.message) })
   const reports: ScoreReport[] = []
   for (const folder of folders) {
     const run = await readPictures(folder, options.mask ?? null)
     const { photo, composite, alpha, mask } = run
     const scores: GuidanceScores[] = []
-    for (const model of models) scores.push(await scoreEdit(photo, composite, run.settings, judge.truncate, model, runtime))
+    for (const model of models) scores.push(await scoreEdit(photo, composite, run.settings, judge.truncate, model, runtime, onNote))
     const mean = (name: keyof GuidanceScores) => scores.reduce((sum, score) => sum + score[name], 0) / scores.length
     const change = measureChange(photo, composite, alpha, mask ?? undefined)
     reports.push({
@@ -60,6 +64,7 @@ export async function scoreRun(path: string, options: ScoreOptions = {}): Promis
       alpha_mean: change.alphaMean, change_outside_alpha: change.changeOutsideAlpha,
       ...(change.changeOutsideMask === undefined ? {} : { change_outside_mask: change.changeOutsideMask }),
       ...(change.localisationIou === undefined ? {} : { localisation_iou: change.localisationIou }),
+      ...(notes.size === 0 ? {} : { notes: [...notes] }),
     })
   }
   return reports

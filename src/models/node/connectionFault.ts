@@ -13,8 +13,9 @@ export interface Fault {
  * @param proxy that it was asked through
  */
 export function connectionFault(host: string, error: unknown, proxy: Proxy | null): Fault {
-  const cause = (error as { cause?: Cause } | undefined)?.cause
-  const status = proxyStatus(cause)
+  const causes = causesOf(error)
+  const cause = causes.find(({ code }) => typeof code === 'string') ?? causes[0]
+  const status = causes.map(proxyStatus).find(found => found !== null) ?? null
   const named = proxy === null ? '' : `the proxy ${proxy.address} (${proxy.variable})`
   if (status !== null) return { message: proxyAnswer(named === '' ? 'the proxy' : named, host, status), kind: status >= 500 ? 'unreachable' : 'refused' }
   const code = cause?.code ?? ''
@@ -28,6 +29,14 @@ export function connectionFault(host: string, error: unknown, proxy: Proxy | nul
 interface Cause {
   readonly code?: string
   readonly message?: string
+  readonly cause?: Cause
+}
+
+/** `fetch` says only that it failed; why is in what caused that, one or two errors down. */
+function causesOf(error: unknown): Cause[] {
+  const causes: Cause[] = []
+  for (let cause = (error as Cause | undefined)?.cause; cause !== undefined && causes.length < 5; cause = cause.cause) causes.push(cause)
+  return causes
 }
 
 /** Nothing answered at all: no name, no route, no listener. */

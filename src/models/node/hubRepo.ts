@@ -66,7 +66,7 @@ export async function fetchRepo(repo: string, options: FetchModelOptions, refres
   } catch (error) {
     if (cached === null) throw error instanceof ConnectionFailure && error.unreachable ? offline(repo, environment, error.message) : coded(error, repo, environment)
     if (error instanceof Text2LiveError && error.code === 'INTERRUPTED') throw error
-    const why = coded(error, repo, environment)
+    const why = error instanceof ConnectionFailure ? error : coded(error, repo, environment)
     lacking(why instanceof Error ? why.message : String(why))
     return cached
   }

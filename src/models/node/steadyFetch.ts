@@ -1,3 +1,4 @@
+import { STATUS_CODES } from 'node:http'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Text2LiveError } from '../../errors.js'
 import { connectionFault, type Fault } from './connectionFault.js'
@@ -220,10 +221,10 @@ async function pause(seconds: number, signal: AbortSignal | undefined): Promise<
   })
 }
 
-function busy(url: string, { status, statusText }: Response, attempts: number, asked: number | null, proxy: Proxy | null): Text2LiveError {
+function busy(url: string, { status }: Response, attempts: number, asked: number | null, proxy: Proxy | null): Text2LiveError {
   const pauseAsked = asked === null ? '' : ` and asks to wait ${Math.ceil(asked)} s`
   return new Text2LiveError('DOWNLOAD_FAILED',
-    `${new URL(url).host}${proxy === null ? '' : `, asked through the proxy ${proxy.address} (${proxy.variable}),`} answered ${`${status} ${statusText}`.trim()} to ${attempts} requests in a row${pauseAsked}. Try again later; what was `
+    `${new URL(url).host}${proxy === null ? '' : `, asked through the proxy ${proxy.address} (${proxy.variable}),`} answered ${`${status} ${STATUS_CODES[status] ?? ''}`.trim()} to ${attempts} requests in a row${pauseAsked}. Try again later; what was `
       + `downloaded so far is kept.${status === 429 ? ' A token in HF_TOKEN has higher limits.' : ''}`)
 }
 

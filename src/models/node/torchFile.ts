@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto'
+import { STATUS_CODES } from 'node:http'
 import { basename, dirname, join } from 'node:path'
 import { Text2LiveError } from '../../errors.js'
 import type { FileSource } from '../fileSource.js'
@@ -53,7 +54,7 @@ export async function fetchTorchFile(url: string, { environment, patience, signa
   const get = async (range: string): Promise<Response> => {
     const response = await fetch(url, { headers: { range } })
     if (response.ok) return response
-    throw new Text2LiveError('MODEL_UNKNOWN', `Expected a file at ${url}, the server answered ${`${response.status} ${response.statusText}`.trim()}. Check the address.`)
+    throw new Text2LiveError('MODEL_UNKNOWN', `Expected a file at ${url}, the server answered ${`${response.status} ${STATUS_CODES[response.status] ?? ''}`.trim()}. Check the address.`)
   }
   try {
     const total = Number((await patiently(bearing, signal, () => get('bytes=0-0'))).headers.get('content-range')?.split('/')[1] ?? NaN)
