@@ -58,7 +58,7 @@ export function modelsCommand(terminal: Terminal, setStatus: SetStatus): Command
     })
 
   const verify = sub('verify', 'hash the files of a model again', `  $ text2live models verify openai/clip-vit-base-patch32
-      exit status 1 when a file is not what its publisher says`)
+      exit status 1 when a file is not what its publisher says; unproven where the cache holds no hash of it`)
     .argument('<name>', 'a known name, owner/name of the hub, or starter')
     .action(async (name: string, { json }: JsonFlag) => {
       const { verifyModel } = await import('../models/node/modelCache.js')
@@ -89,7 +89,7 @@ export function modelsCommand(terminal: Terminal, setStatus: SetStatus): Command
     })
 
   const imported = sub('import', 'check a model and copy it into the cache, for machines without network', `  $ text2live models import ./clip-vit-base-patch32 --name openai/clip-vit-base-patch32
-      a folder with config.json, model.safetensors and tokenizer files; then: --guidance openai/clip-vit-base-patch32
+      a folder with config.json, model.safetensors (or its shards) and tokenizer files; then: --guidance openai/clip-vit-base-patch32
   $ text2live models import ViT-B-32.pt --name local/vit-b-32
       OpenAI's own file, converted`)
     .argument('<path>', 'a folder in the Hugging Face layout, or a .pt file of OpenAI\'s')
@@ -102,7 +102,8 @@ export function modelsCommand(terminal: Terminal, setStatus: SetStatus): Command
 
   const command = new Command('models').description('fetch, list, check and remove guidance models').helpOption('-h, --help', 'show this text').helpCommand(false)
     .addHelpText('after', `
-Models are kept in the cache that the Hugging Face programs share (HF_HOME, HF_HUB_CACHE). HF_ENDPOINT, HF_TOKEN and HF_HUB_OFFLINE are respected.
+Models are kept in the cache that the Hugging Face programs share (HF_HOME, HF_HUB_CACHE). HF_ENDPOINT, HF_TOKEN, HF_HUB_OFFLINE, HTTPS_PROXY,
+HTTP_PROXY, ALL_PROXY and NO_PROXY are respected.
 
 Examples:
   $ text2live models list

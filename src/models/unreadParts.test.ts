@@ -43,6 +43,7 @@ describe('what the starter model cannot read', () => {
     await expect(starter.encodeTexts(['茶壶'])).rejects.toMatchObject({ code: 'PROMPT_NOT_UNDERSTOOD' })
     await embedRegion(starter, ['golden 茶壶', 'golden 茶壶'], false, message => notes.push(message))
     expect(notes).toEqual([expect.stringMatching(/^the starter model cannot read "茶壶" in "golden 茶壶"/)])
+    await expect(embedRegion(starter, ['t\u0435apot'], false)).rejects.toMatchObject({ message: expect.stringContaining('U+0435') as string })
     await embedRegion(starter, ['golden théière'], false, message => notes.push(message))
     expect(notes).toHaveLength(1)
   })

@@ -71,12 +71,18 @@ export function checkTextsAreRead(model: TextReader, texts: readonly string[], o
 }
 
 export const notUnderstood = (text: string, model: string): Text2LiveError => new Text2LiveError('PROMPT_NOT_UNDERSTOOD',
-  `Expected a text that the ${model} model can read; it knows no word of ${JSON.stringify(shortened(text))}, so any other such text would mean the same to it. `
+  `Expected a text that the ${model} model can read; it knows no word of ${JSON.stringify(shortened(text))}${lookAlike(text)}, so any other such text would mean the same to it. `
     + 'It reads English words in Latin letters: say it in English.')
 
 const shortened = (text: string): string => (text.length > 200 ? `${text.slice(0, 200)}…` : text)
 
 function quoted(parts: readonly string[]): string {
-  const shown = [...new Set(parts)].map(part => JSON.stringify(shortened(part)))
+  const shown = [...new Set(parts)].map(part => JSON.stringify(shortened(part)) + lookAlike(part))
   return shown.length > 8 ? `${shown.slice(0, 8).join(', ')} and ${shown.length - 8} more` : shown.join(', ')
+}
+
+/** Names the letter of another script in a word of Latin letters: to the eye the word is right. */
+function lookAlike(part: string): string {
+  const letter = /\p{Script=Latin}/u.test(part) ? foreignLetter.exec(part)?.[0] : undefined
+  return letter === undefined ? '' : ` (its "${letter}" is U+${letter.codePointAt(0)!.toString(16).toUpperCase().padStart(4, '0')}, of another script)`
 }
