@@ -33,9 +33,10 @@ Examples:
     .action(async (folder: string, parsed: Record<string, unknown>) => {
       const { json, ...options } = givenFlags(parsed)
       const { scoreRun } = await import('../run/scoreRun.js')
-      const reports = await scoreRun(folder, options, (message) => terminal.stderr.write(`note: ${message}\n`))
+      const reports = await scoreRun(folder, options)
       if (json === true) for (const report of reports) terminal.stdout.write(`${JSON.stringify(report)}\n`)
       else terminal.stdout.write(reports.map(reportText).join('\n'))
+      if (json !== true) for (const note of new Set(reports.flatMap(({ notes }) => notes ?? []))) terminal.stderr.write(`note: ${note}\n`)
       const judges = [...new Set(reports.flatMap(({ optimised }) => optimised))]
       if (judges.length > 0) {
         terminal.stderr.write(`warning: ${judges.join(', ')} was optimised in this run, so similarity, directional and structure_distance flatter it; `

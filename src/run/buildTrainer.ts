@@ -14,7 +14,7 @@ export const buildTrainer: OpenTrainer = async (input, notice, signal) => {
   const { settings } = input
   const runtime = await openRuntime(settings)
   const guidance = await openGuidance(settings, runtime, notice, signal, input.access)
-  return await createTrainer({ runtime, guidance, ...input, notice })
+  return await createTrainer({ runtime, guidance, ...input, notice, onNote: message => notice({ type: 'note', message }) })
 }
 
 /**
@@ -26,7 +26,7 @@ export async function openGuidance(settings: Pick<ImageSettings, 'guidance' | 'p
   const models: GuidanceModel[] = []
   for (const name of settings.guidance) {
     notice({ type: 'model-loading', guidance: withoutSecrets(name) })
-    const source = await openModelSource(addresses[name] ?? name, { onProgress: notice, signal, hereOnly: !fetch })
+    const source = await openModelSource(addresses[name] ?? name, { onProgress: notice, onNote: message => notice({ type: 'note', message }), signal, hereOnly: !fetch })
     models.push(await loadGuidance(source, runtime, { positions: settings.positionEmbedding }))
   }
   return models

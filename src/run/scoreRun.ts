@@ -34,14 +34,15 @@ export interface ScoreReport {
   readonly change_outside_alpha: number
   readonly change_outside_mask?: number
   readonly localisation_iou?: number
+  /** What a person should know of how the mask, the texts and the models were taken. */
+  readonly notes?: readonly string[]
 }
 
 /**
  * Scores the pictures of a run folder, of each variation where there are several. Nothing is written.
- * @param note is told what a person might not expect of how the mask is read
- * @throws RUN_NOT_FOUND, RUN_INVALID for a folder without outputs, MASK_INVALID, GUIDANCE_*, PROMPT_TOO_LONG
+ * @throws RUN_NOT_FOUND, RUN_INVALID for a folder without outputs, MASK_INVALID, GUIDANCE_*, PROMPT_TOO_LONG, PROMPT_NOT_UNDERSTOOD
  */
-export async function scoreRun(path: string, options: ScoreOptions = {}, note: (message: string) => void = () => undefined): Promise<ScoreReport[]> {
+export async function scoreRun(path: string, options: ScoreOptions = {}): Promise<ScoreReport[]> {
   await assertKind(path, 'image')
   const { settings, seeds } = await readRun(inFolder(path))
   const folders = seeds === 1 ? [path] : Array.from({ length: seeds }, (_, i) => join(path, variationFolder(settings.seed + i)))
@@ -49,13 +50,16 @@ export async function scoreRun(path: string, options: ScoreOptions = {}, note: (
   const given = [options.guidance ?? []].flat()
   const judge = given.length === 0 ? resolved : { ...resolved, guidance: given.map(portableGuidance) }
   const runtime = await openRuntime(judge)
-  const models = await openGuidance(judge, runtime, undefined, undefined, given.length === 0 ? hereOnly : accessTo(given))
+  const notes = new Set<string>()
+  const onNote = (message: string): void => void notes.add(message)
+  const access = given.length === 0 ? hereOnly : accessTo(given)
+  const models = await openGuidance(judge, runtime, notice => { if (notice.type === 'note') onNote(notice.message) }, undefined, access)
   const reports: ScoreReport[] = []
-  for (const [i, folder] of folders.entries()) {
-    const run = await readPictures(folder, options.mask ?? null, i === 0 ? note : () => undefined)
+  for (const folder of folders) {
+    const run = await readPictures(folder, options.mask ?? null, onNote)
     const { photo, composite, alpha, mask } = run
     const scores: GuidanceScores[] = []
-    for (const model of models) scores.push(await scoreEdit(photo, composite, run.settings, judge.truncate, model, runtime))
+    for (const model of models) scores.push(await scoreEdit(photo, composite, run.settings, judge.truncate, model, runtime, onNote))
     const mean = (name: keyof GuidanceScores) => scores.reduce((sum, score) => sum + score[name], 0) / scores.length
     const change = measureChange(photo, composite, alpha, mask ?? undefined)
     reports.push({
@@ -64,6 +68,7 @@ export async function scoreRun(path: string, options: ScoreOptions = {}, note: (
       alpha_mean: change.alphaMean, change_outside_alpha: change.changeOutsideAlpha,
       ...(change.changeOutsideMask === undefined ? {} : { change_outside_mask: change.changeOutsideMask }),
       ...(change.localisationIou === undefined ? {} : { localisation_iou: change.localisationIou }),
+      ...(notes.size === 0 ? {} : { notes: [...notes] }),
     })
   }
   return reports

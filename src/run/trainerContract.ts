@@ -16,7 +16,7 @@ export type TrainerNotice =
 
 /**
  * Makes the trainer of a run: in a worker thread for the command and the library, in place for a test.
- * @throws PROMPT_TOO_LONG, GUIDANCE_*, MODEL_*, DOWNLOAD_FAILED, DEVICE_UNAVAILABLE; INTERRUPTED when `signal` aborts
+ * @throws PROMPT_TOO_LONG, PROMPT_NOT_UNDERSTOOD, GUIDANCE_*, MODEL_*, DOWNLOAD_FAILED, DEVICE_UNAVAILABLE; INTERRUPTED when `signal` aborts
  */
 export type OpenTrainer = (input: TrainerInput, notice: (notice: TrainerNotice) => void, signal: AbortSignal) => Promise<Trainer>
 

@@ -1,4 +1,4 @@
-import { open, stat } from 'node:fs/promises'
+import { open, readdir, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Text2LiveError } from '../../errors.js'
 import type { FileSource } from '../fileSource.js'
@@ -17,6 +17,7 @@ export async function folderSource(folder: string): Promise<FileSource> {
       const file = await stat(join(folder, name)).catch(() => null)
       return file?.isFile() ? file.size : null
     },
+    list: async () => await readdir(folder).catch(() => []),
     async read(name, start = 0, end) {
       const file = await open(join(folder, name))
       try {

@@ -2,17 +2,23 @@ import { existsSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { fileURLToPath } from 'node:url'
 import { Text2LiveError } from '../../errors.js'
+import { inMemory, withFiles } from '../convertedFile.js'
 import type { FileSource } from '../fileSource.js'
 import { withoutSecrets } from '../withoutSecrets.js'
 import { findKnownModel, knownModels, nearestModel, starterName } from '../knownModels.js'
+import { hasTokenizer, layoutOf, openAiVocabulary, openClipLayout } from '../modelFiles.js'
+import { isResNet, resNet } from '../otherModels.js'
 import { sizeOf } from './fetchFile.js'
 import { folderSource } from './folderSource.js'
 import type { HubEnvironment } from './hubEnvironment.js'
 import type { OnProgress } from './modelProgress.js'
+import { readBundledVocabulary } from './readBundledVocabulary.js'
 import type { Patience } from './steadyFetch.js'
 
 export interface OpenModelOptions {
   readonly onProgress?: OnProgress
+  /** What a person should know of how the model was found. */
+  readonly onNote?: (message: string) => void
   readonly signal?: AbortSignal | undefined
   /** Default: what the variables of the process say. */
   readonly environment?: HubEnvironment
@@ -46,10 +52,10 @@ export async function openModelSource(value: string, options: OpenModelOptions =
     case 'repo': {
       const { cachedSnapshot, fetchRepo } = await import('./hubRepo.js')
       const all = await withEnvironment(options)
-      if (options.hereOnly !== true) return await folderSource(await fetchRepo(name.repo, all))
+      if (options.hereOnly !== true) return await openFolder(await fetchRepo(name.repo, all))
       const snapshot = await cachedSnapshot(all.environment.cache, name.repo)
       if (snapshot === null) throw notHere(name.repo)
-      return await folderSource(snapshot)
+      return await openFolder(snapshot)
     }
     case 'url': {
       const { fetchedTorchFile, fetchTorchFile, openTorchFile, sha256In } = await import('./torchFile.js')
@@ -76,9 +82,17 @@ async function withEnvironment(options: OpenModelOptions): Promise<OpenModelOpti
  * @throws GUIDANCE_NOT_FOUND, MODEL_DAMAGED, PYTORCH_FILE_INVALID, PICKLE_UNSAFE, GUIDANCE_INVALID
  */
 export async function openPath(path: string): Promise<FileSource> {
-  if (!path.endsWith('.pt') || await sizeOf(path) === null) return await folderSource(path)
+  if (!path.endsWith('.pt') || await sizeOf(path) === null) return await openFolder(path)
   const { openTorchFile } = await import('./torchFile.js')
   return await openTorchFile(path)
+}
+
+/** A model of open_clip often comes without tokenizer files: the library has OpenAI's vocabulary built in. */
+async function openFolder(folder: string): Promise<FileSource> {
+  const source = await folderSource(folder)
+  const present = new Set(await source.list?.())
+  if (layoutOf(present) !== openClipLayout || hasTokenizer(present)) return source
+  return withFiles(source, new Map([[openAiVocabulary, inMemory(await readBundledVocabulary())]]))
 }
 
 /**
@@ -93,6 +107,7 @@ export function readModelName(value: string): ModelName {
   const known = findKnownModel(value)
   if (known) return { kind: 'repo', repo: known.repo }
   if (/^[\w-][\w.-]*\/[\w-][\w.-]*$/.test(value) && !/\.(pt|bin|safetensors)$/.test(value)) return { kind: 'repo', repo: value }
+  if (isResNet(value)) throw resNet(value)
   if (/[/\\]|^\.|\.(pt|bin|safetensors)$/.test(value)) return { kind: 'path', path }
   throw new Text2LiveError('MODEL_UNKNOWN',
     `There is no guidance model called "${withoutSecrets(value)}", and no folder of that name. The nearest is "${nearestModel(value)}". Known: ${starterName}, `

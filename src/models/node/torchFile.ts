@@ -1,9 +1,11 @@
 import { createHash } from 'node:crypto'
+import { STATUS_CODES } from 'node:http'
 import { basename, dirname, join } from 'node:path'
 import { Text2LiveError } from '../../errors.js'
 import type { FileSource } from '../fileSource.js'
 import { publishedSha256 } from '../knownModels.js'
 import { withoutSecrets } from '../withoutSecrets.js'
+import { isResNet, resNet } from '../otherModels.js'
 import { openaiSource } from '../torchSource.js'
 import { digestOf, fetchFile, sizeOf } from './fetchFile.js'
 import { folderSource } from './folderSource.js'
@@ -42,11 +44,12 @@ export async function fetchTorchFile(url: string, { environment, patience, signa
   const shown = withoutSecrets(url)
   const path = torchFilePath(url, environment)
   const name = basename(path)
+  if (isResNet(name)) throw resNet(name)
   const sha256 = sha256In(url)
   if (await sizeOf(path) !== null) return path
   if (environment.offline) throw offline(shown, path, 'HF_HUB_OFFLINE is set')
   const bearing = patience ?? { stallSeconds: environment.stallSeconds }
-  const { fetch } = steadyFetch({ ...bearing, signal })
+  const { fetch } = steadyFetch({ ...bearing, signal, proxies: environment.proxies })
   // An address with a user and a password cannot be fetched as it is.
   const { username, password } = new URL(url)
   const authorization = username + password === '' ? {} : { authorization: `Basic ${Buffer.from(`${decodeURIComponent(username)}:${decodeURIComponent(password)}`).toString('base64')}` }
@@ -54,7 +57,7 @@ export async function fetchTorchFile(url: string, { environment, patience, signa
   const get = async (range: string): Promise<Response> => {
     const response = await fetch(address, { headers: { range, ...authorization } })
     if (response.ok) return response
-    throw new Text2LiveError('MODEL_UNKNOWN', `Expected a file at ${shown}, the server answered ${`${response.status} ${response.statusText}`.trim()}. Check the address.`)
+    throw new Text2LiveError('MODEL_UNKNOWN', `Expected a file at ${shown}, the server answered ${`${response.status} ${STATUS_CODES[response.status] ?? ''}`.trim()}. Check the address.`)
   }
   try {
     const total = Number((await patiently(bearing, signal, () => get('bytes=0-0'))).headers.get('content-range')?.split('/')[1] ?? NaN)
@@ -72,7 +75,7 @@ export async function fetchTorchFile(url: string, { environment, patience, signa
   } catch (error) {
     if (!(error instanceof ConnectionFailure)) throw error
     if (error.unreachable) throw offline(shown, path, error.message)
-    throw new Text2LiveError('DOWNLOAD_FAILED', `The download of ${shown} failed several times in a row: ${error.message}. What was downloaded so far is kept.`, { cause: error })
+    throw new Text2LiveError('DOWNLOAD_FAILED', `The download of ${shown} failed${error.kind === 'refused' ? '' : ' several times in a row'}: ${error.message}. What was downloaded so far is kept.`, { cause: error })
   }
 }
 
