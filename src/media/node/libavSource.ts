@@ -25,7 +25,7 @@ export async function openLibavSource(path: string, container: LibavContainer): 
   try {
     check(await format.openInput(`file:${path}`, libav.InputFormat.findInputFormat(container), libav.Dictionary.fromObject({ protocol_whitelist: 'file' })), 'open')
     check(await format.findStreamInfo(null), 'read the streams')
-    const streams = format.streams ?? []
+    const streams = format.streams
     const stream = streams.find(({ codecpar }) => codecpar.codecType === libav.AVMEDIA_TYPE_VIDEO)
     if (stream === undefined) throw new Error('it lists no video')
     const codec = libav.Codec.findDecoder(stream.codecpar.codecId)
@@ -66,7 +66,7 @@ async function* samplesOf(format: libav.FormatContext, stream: libav.Stream, cod
     times.delete(number)
     return time === undefined ? shown++ / rate : time
   }
-  async function* inOrder(decoded: readonly DecodedFrame[]): AsyncGenerator<VideoSample, void, undefined> {
+  function* inOrder(decoded: readonly DecodedFrame[]): Generator<VideoSample, void, undefined> {
     for (const each of decoded) {
       const next = { decoded: each, timestamp: timeOf(each) }
       if (waiting !== null) {

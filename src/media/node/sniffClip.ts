@@ -35,7 +35,7 @@ export function sniffClip(head: Uint8Array, path: string): SniffedClip {
   if (ascii(4, 8) === 'ftyp') {
     const brand = ascii(8, 12)
     const family = /^(hei[cxms]|hev[cxms]|mif1|msf1)/.test(brand) ? 'HEIC' : /^avi[fs]/.test(brand) ? 'AVIF' : null
-    if (family !== null) return refused(`${/^(he[iv]c?s|hev|msf1|avis)/.test(brand) ? `a sequence of ${family} pictures` : `${family}, a picture`}`,
+    if (family !== null) return refused(/^(he[iv]c?s|hev|msf1|avis)/.test(brand) ? `a sequence of ${family} pictures` : `${family}, a picture`,
       `Export it as MP4 or MOV, or convert it: ${conversion(path)}; a single picture is edited by text2live image, as JPEG or PNG.`)
     if (/^M4[AB] /.test(brand)) return refused('sound (M4A)', sound)
     return { kind: 'container' }

@@ -100,3 +100,28 @@ it('the mask that bounds the edit is read as that of a photo', async () => {
   expect(input.notes).toContainEqual(expect.stringContaining('label'))
   expect((await readCopies(options, 'bounded')).digest).toBe(input.digest)
 })
+
+describe('a clip with alpha', () => {
+  const cut = async () => await writeFolder('cut', 0, count, (t, i) => (isObject(t, i) ? [3 * (i % width), 160, 40, 255] : [255, 0, 255, 0]))
+
+  it('is the object where none is named, over black', async () => {
+    const input = await read({ clip: await cut() })
+    expect([...input.object!.keys()]).toEqual([0, 1, 2, 3, 4, 5])
+    for (const [t, { data }] of input.object!) expect(data.every((value, i) => value === Number(isObject(t, i)))).toBe(true)
+    expect(input.frames.pixels.every((pixels, t) => pixels.every((value, i) => isObject(t, Math.floor(i / 3)) || value === 0))).toBe(true)
+    expect(input.notes).toContainEqual(expect.stringContaining('what is opaque in the clip'))
+    expect((await readCopies({ clip: join(home, 'cut') }, 'cut copy')).digest).toBe(input.digest)
+    expect((await read({ clip: join(home, 'cut'), point: '20,24' })).object).toBeNull()
+  })
+
+  it('of which a corner alone is cut off leaves the object to be found', async () => {
+    const clip = await writeFolder('corner', 0, count, (t, i) => [...(isObject(t, i) ? [220, 160, 40] : [90, 3 * (i % width), 90]), i < 3 ? 0 : 255])
+    const input = await read({ clip })
+    expect(input.object).toBeNull()
+    expect(input.clip.alphas![0]![0]).toBe(0)
+  })
+
+  it('that is transparent all over is refused', async () => {
+    await expect(read({ clip: await writeFolder('nothing', 0, count, (t) => [40 * t, 9, 9, 0]) })).rejects.toMatchObject({ code: 'MASK_INVALID' })
+  })
+})
