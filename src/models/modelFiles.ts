@@ -29,7 +29,7 @@ export const openClipLayout: Layout = {
 }
 
 /** Every file that a model may be read from, but for the shards that an index names. */
-export const modelFiles: readonly string[] = [...new Set([huggingFaceLayout, openClipLayout].flatMap(({ descriptions, weights }) => [...descriptions, ...weights]))]
+const modelFiles: readonly string[] = [...new Set([huggingFaceLayout, openClipLayout].flatMap(({ descriptions, weights }) => [...descriptions, ...weights]))]
 
 const hasWeights = (present: ReadonlySet<string>, { config, weights }: Layout): boolean => present.has(config) && weights.some(name => present.has(name))
 

@@ -20,12 +20,8 @@ interface Shards {
 
 /** @throws GUIDANCE_INVALID for an index that is none, or that names a file outside of the model's folder */
 export async function readShards(source: FileSource): Promise<Shards> {
-  return parseShards(await readJson(source, shardIndex), `${source.location}/${shardIndex}`)
-}
-
-/** @throws GUIDANCE_INVALID as `readShards` */
-export function parseShards(json: unknown, path: string): Shards {
-  const parsed = index.safeParse(json)
+  const path = `${source.location}/${shardIndex}`
+  const parsed = index.safeParse(await readJson(source, shardIndex))
   if (!parsed.success) throw invalid(path, 'it has no "weight_map" of names')
   const places = new Map(Object.entries(parsed.data.weight_map))
   const shards = [...new Set(places.values())].sort()
