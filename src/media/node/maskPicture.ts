@@ -1,6 +1,6 @@
-import sharp from 'sharp'
 import type { MaskPicture } from '../maskReading.js'
 import { decodeImage, type ImageHeader } from './readImage.js'
+import { sharp } from './sharp.js'
 
 /**
  * Decodes a picture so far that a mask can be read from it. Of a palette with colours, the indices are what counts: as DAVIS, SAM 2 and other programs write labels.
