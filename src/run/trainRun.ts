@@ -137,7 +137,7 @@ class RunSession {
     const seconds = (performance.now() - before) / 1000
     const event: StepEvent = {
       type: 'step', step, steps: this.#plan.settings.steps, losses, learningRate, seconds, secondsLeft: this.#secondsLeft(step, seconds),
-      memory: process.memoryUsage.rss(), device: trainer.device,
+      memory: process.memoryUsage.rss() + (trainer.memory ?? 0), device: trainer.device,
     }
     this.#steps.push(event)
     this.emit(event)
