@@ -13,7 +13,7 @@ import { readEvents, truncateEvents } from './eventLog.js'
 import { folderContents } from './folderContents.js'
 import { accessTo, hereOnly, portableGuidance } from './guidanceAccess.js'
 import { readImageInput, type ImageInput } from './imageInput.js'
-import { readOutputs } from './outputs.js'
+import { openOutputs } from './outputs.js'
 import { isRunFolder, makeRunFolder, openRunFolder, runFiles, type RunFolder } from './runFolder.js'
 import { maxConfigBytes, readRunFile } from './runFile.js'
 import { drawSeed } from './startRun.js'
@@ -143,7 +143,7 @@ async function readSettings(folder: Pick<RunFolder, 'file'>): Promise<Pick<Saved
 
 async function finishedBefore(folder: RunFolder, settings: ImageSettings, step: number): Promise<EditResult | null> {
   const last = readEvents(folder.file(runFiles.events)).findLast(({ type }) => type === 'done' || type === 'step')
-  const files = await readOutputs(folder)
+  const files = openOutputs(folder)
   if (last?.type !== 'done' || files === null) return null
   return { finished: true, step, settings, folder: folder.path, files }
 }
