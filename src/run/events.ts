@@ -56,7 +56,7 @@ export interface StepEvent {
   readonly seconds: number
   /** Estimated from the last steps. */
   readonly secondsLeft: number
-  /** Resident memory of the process, bytes. */
+  /** Resident memory, bytes: of this process and, where training has one of its own, of that. */
   readonly memory: number
   readonly device: string
 }
