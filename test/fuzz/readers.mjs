@@ -20,6 +20,7 @@ import { byteVocabulary, clipTokenizerJson } from '../../dist/models/clipTokeniz
 import { memorySource } from '../../dist/models/fileSource.js'
 import { openClip } from '../../dist/models/loadGuidance.js'
 import { openTorchFile } from '../../dist/models/node/torchFile.js'
+import { readProxySettings } from '../../dist/models/node/proxies.js'
 import { fetchRepo } from '../../dist/models/node/hubRepo.js'
 import { imageTable } from '../../dist/options/imageTable.js'
 import { readTableConfig } from '../../dist/options/configFile.js'
@@ -126,7 +127,7 @@ const hubInfo = bytesOf(JSON.stringify({ _id: '1', id: 'a/b', sha: 'a'.repeat(40
 const hubPaths = bytesOf(JSON.stringify([...model.keys()].map((path) => ({ type: 'file', path, size: 12, oid: 'b'.repeat(40), ...(path.endsWith('safetensors') ? { lfs: { oid: 'c'.repeat(64), size: 12, pointerSize: 134 } } : {}) }))))
 const hub = (path) => async (bytes) => {
   answers = new Map([['/revision/', hubInfo], ['/paths-info/', hubPaths], [path, bytes]])
-  const environment = { cache: join(home, 'hub'), torchCache: join(home, 'torch'), endpoint: `http://127.0.0.1:${server.address().port}`, offline: false, token: null, stallSeconds: 5 }
+  const environment = { cache: join(home, 'hub'), torchCache: join(home, 'torch'), endpoint: `http://127.0.0.1:${server.address().port}`, offline: false, token: null, stallSeconds: 5, proxies: readProxySettings({}) }
   await fetchRepo('a/b', { environment, patience: { stallSeconds: 5, attempts: 1, firstWait: 0.01 } }, true)
 }
 

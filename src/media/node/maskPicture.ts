@@ -1,7 +1,11 @@
 import type { MaskPicture } from '../maskReading.js'
+<<<<<<< HEAD
 import { alphaStrips, colourStrips, stripsOf, wholeOf } from '../strips.js'
 import { decodePixels, type ImageHeader } from './readImage.js'
 import { sharp } from './sharp.js'
+=======
+import { damagedImage, decodeImage, type ImageHeader } from './readImage.js'
+>>>>>>> e60bfa7 (fix(masks): a damaged palette mask is refused with a code)
 
 /**
  * Decodes a picture so far that a mask can be read from it. Of a palette with colours, the indices are what counts: as DAVIS, SAM 2 and other programs write labels.
@@ -48,9 +52,9 @@ async function paletteLabels(header: ImageHeader): Promise<Pick<MaskPicture, 'co
   if (palette === undefined || depth === undefined || chunks[0]?.type !== 'IHDR') return null
   const shares = chunks.find(({ type }) => type === 'tRNS')?.data
   // Indices have the layout of greys of that depth, which are spread over 0 to 255 as they are decoded.
-  const grey = sharp(asGrey(chunks), { failOn: 'error', limitInputPixels: false }).autoOrient().toColourspace('b-w').extractChannel(0).raw()
+  const grey = sharp(asGrey(chunks), { failOn: 'error', limitInputPixels: header.width * header.height }).autoOrient().toColourspace('b-w').extractChannel(0).raw()
   const step = 255 / (2 ** depth - 1)
-  const indices = Uint8Array.from(await grey.toBuffer(), (value) => Math.round(value / step))
+  const indices = Uint8Array.from(await grey.toBuffer().catch((cause: unknown) => { throw damagedImage(header.name, 'PNG', cause) }), (value) => Math.round(value / step))
   const used = new Uint8Array(256)
   for (const index of indices) used[index] = 1
   const entries = Array.from(used.keys()).filter((index) => used[index] === 1)

@@ -44,7 +44,7 @@ export async function readHeader(source: string | Uint8Array): Promise<ImageHead
   try {
     metadata = await sharp(bytes, { limitInputPixels: false }).metadata()
   } catch (cause) {
-    throw damaged(name, looksLike, cause)
+    throw damagedImage(name, looksLike, cause)
   }
   const { width, height } = metadata.autoOrient
   if (width * height > maxPixels) {
@@ -78,7 +78,7 @@ export async function decodePixels(header: ImageHeader): Promise<PixelImage> {
   try {
     decoded = await pipeline.raw({ depth: sixteen ? 'ushort' : 'uchar' }).toBuffer({ resolveWithObject: true })
   } catch (cause) {
-    throw damaged(header.name, header.format.toUpperCase(), cause)
+    throw damagedImage(header.name, header.format.toUpperCase(), cause)
   }
   const { data, info } = decoded
   const { width, height, channels } = info
@@ -106,7 +106,8 @@ function stretch(samples: Uint8Array | Uint16Array, bits: number): void {
   for (let i = 0; i < samples.length; i++) samples[i] = Math.min(65535, Math.round(samples[i]! * 65535 / white))
 }
 
-function damaged(name: string, format: string, cause: unknown): Text2LiveError {
+/** The error of a picture that cannot be decoded. */
+export function damagedImage(name: string, format: string, cause: unknown): Text2LiveError {
   if (cause instanceof Text2LiveError) return cause
   const reason = (cause instanceof Error ? cause.message : String(cause)).trim().split('\n').at(-1)
   return new Text2LiveError('INPUT_TRUNCATED',

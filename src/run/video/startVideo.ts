@@ -39,7 +39,7 @@ export async function startVideo(options: GivenVideoOptions, goal: VideoPlan['go
   const flags = validateLayer(videoTable, options)
   const read = await readConfigs<GivenVideoOptions>((flags['config'] ?? []) as readonly string[], videoTable)
   const { layers: configs, notes } = read
-  const layers = [...configs, options]
+  const layers = [...read.layers, options]
   for (const message of notes) emit({ type: 'note', message })
   const settings = resolveVideoSettings(layers, drawSeed)
   const out = (lastGiven(layers, 'out') ?? null) as string | null
