@@ -25,7 +25,7 @@ const core = ['method', 'atlas', 'models', 'engine', 'media', 'formats', 'option
 const entries = { index: Object.keys(layers), core }
 
 /** Packages that the core may import: each of them runs in a browser. */
-const browserPackages = ['onnxruntime-common', 'protobufjs', '@huggingface/tokenizers', 'zod', 'yaml', 'fastest-levenshtein', 'fflate', 'ag-psd', 'entities', 'ftfy-js', 'mediabunny']
+const browserPackages = ['onnxruntime-common', 'protobufjs', '@huggingface/tokenizers', 'zod', 'yaml', 'fastest-levenshtein', 'fflate', 'entities', 'ftfy-js', 'mediabunny']
 
 const root = resolve(process.argv[2] ?? 'src')
 const files = readdirSync(root, { recursive: true, withFileTypes: true })

@@ -8,6 +8,8 @@ export interface Strips {
   readonly channels: 1 | 3
   /** Rows `y` to `y + rows - 1`. */
   strip(y: number, rows: number): FloatImage
+  /** All planes, four bytes a sample; made anew each time they are read. */
+  readonly data: Float32Array
 }
 
 /** Few enough that the planes of a strip stay in the processor's cache, enough that what is done once for each does not count. */
@@ -27,7 +29,7 @@ export const alphaStrips = (pixels: PixelImage): Strips => samples(pixels, 3, 1)
 function samples(pixels: PixelImage, first: number, channels: 1 | 3): Strips {
   const { width, height, channels: stride, data: from } = pixels
   const top = pixels.bitDepth === 8 ? 255 : 65535
-  return {
+  return withData({
     width, height, channels,
     strip(y, rows) {
       const plane = rows * width
@@ -38,24 +40,29 @@ function samples(pixels: PixelImage, first: number, channels: 1 | 3): Strips {
       }
       return { width, height: rows, channels, data }
     },
-  }
+  })
 }
 
 /** One plane that is held as floats. */
 export function planeStrips({ width, height, data }: FloatImage): Strips {
-  return { width, height, channels: 1, strip: (y, rows) => ({ width, height: rows, channels: 1, data: data.subarray(y * width, (y + rows) * width) }) }
+  return withData({ width, height, channels: 1, strip: (y, rows) => ({ width, height: rows, channels: 1, data: data.subarray(y * width, (y + rows) * width) }) })
 }
 
 /** The product of two planes. */
 export function productStrips(a: Strips, b: Strips): Strips {
-  return {
-    ...a,
+  const { width, height, channels } = a
+  return withData({
+    width, height, channels,
     strip(y, rows) {
       const [left, right] = [a.strip(y, rows), b.strip(y, rows)]
       return { ...left, data: left.data.map((value, i) => value * right.data[i]!) }
     },
-  }
+  })
 }
 
 /** All rows at once. */
-export const wholeOf = (strips: Strips): FloatImage => strips.strip(0, strips.height)
+export const wholeOf = (strips: Pick<Strips, 'height' | 'strip'>): FloatImage => strips.strip(0, strips.height)
+
+function withData(strips: Omit<Strips, 'data'>): Strips {
+  return { ...strips, get data() { return wholeOf(strips).data } }
+}

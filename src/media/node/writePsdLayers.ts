@@ -18,8 +18,8 @@ interface PsdLayer {
 export const writePsdLayers = (composite: PixelImage, layers: readonly PsdLayer[]): Buffer => Buffer.concat([...psdLayerPieces(composite, layers)])
 
 /**
- * As `writePsdLayers`, in pieces: beside the pictures it holds only the packed channels of the layers, whose lengths stand before them in the file. `ag-psd`, which
- * reads such files here, would take six bytes and more for each pixel of each picture; what it writes is the same, byte for byte.
+ * As `writePsdLayers`, in pieces: beside the pictures it holds only the packed channels of the layers, whose lengths stand before them in the file. `ag-psd` would hold each
+ * picture several times over; what it writes is the same, byte for byte.
  */
 export function psdLayerPieces(composite: PixelImage, layers: readonly PsdLayer[]): Generator<Uint8Array> {
   const { width, height } = composite

@@ -10,7 +10,7 @@ import { readPsdHeader, readPsdStructure, type PsdStructure } from './psdStructu
 const colourModes = ['bitmap', 'greyscale', 'indexed', 'RGB', 'CMYK', '', '', 'multichannel', 'duotone', 'Lab']
 
 /**
- * A PSD or PSB: RGB or greyscale, 8 or 16 bits. ag-psd, which writes ours, is not used: it takes the memory that a file claims to need, drops blocks that it cannot read, among them
+ * A PSD or PSB: RGB or greyscale, 8 or 16 bits. ag-psd is not used: it takes the memory that a file claims to need, drops blocks that it cannot read, among them
  * adjustments, and misreads packed rows of 16 bits.
  * @param checkSize is told the size before anything of it is allocated
  * @throws Text2LiveError INPUT_NOT_IMAGE for other colour modes and depths, INPUT_TOO_LARGE; RangeError for what is damaged or cut
