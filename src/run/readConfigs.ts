@@ -67,7 +67,7 @@ export function fromRun({ layers, ofRun }: Configs<Given>, flags: Given): boolea
  * The text of a config file.
  * @throws CONFIG_INVALID where there is none, it is no regular file, or it is longer than any configuration
  */
-export async function readConfigText(path: string): Promise<string> {
+async function readConfigText(path: string): Promise<string> {
   const bytes = await readRegularFile(path, { what: 'a YAML file', maxBytes: longestConfig }).catch((cause: unknown) => {
     if (!(cause instanceof Text2LiveError)) throw cause
     if (isMissing(cause.cause)) throw new Text2LiveError('CONFIG_INVALID', `There should be a YAML file at "${path}", but there is nothing. Check the path.`, { cause })

@@ -1,7 +1,7 @@
 import type { MaskPicture } from '../maskReading.js'
 <<<<<<< HEAD
 import { alphaStrips, colourStrips, stripsOf, wholeOf } from '../strips.js'
-import { decodePixels, type ImageHeader } from './readImage.js'
+import { damagedImage, decodePixels, type ImageHeader } from './readImage.js'
 import { sharp } from './sharp.js'
 =======
 import { damagedImage, decodeImage, type ImageHeader } from './readImage.js'
