@@ -1,11 +1,7 @@
 import type { MaskPicture } from '../maskReading.js'
-<<<<<<< HEAD
 import { alphaStrips, colourStrips, stripsOf, wholeOf } from '../strips.js'
 import { damagedImage, decodePixels, type ImageHeader } from './readImage.js'
 import { sharp } from './sharp.js'
-=======
-import { damagedImage, decodeImage, type ImageHeader } from './readImage.js'
->>>>>>> e60bfa7 (fix(masks): a damaged palette mask is refused with a code)
 
 /**
  * Decodes a picture so far that a mask can be read from it. Of a palette with colours, the indices are what counts: as DAVIS, SAM 2 and other programs write labels.
