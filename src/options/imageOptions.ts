@@ -130,6 +130,10 @@ export const imageOptions = {
     type: 'integer', group: 'schedule', preset: true, min: 8, max: 512, unit: 'channels', default: 128, example: '64',
     help: 'channels of every layer of the generator',
   },
+  generatorLevels: {
+    type: 'integer', group: 'schedule', preset: true, min: 2, max: 7, unit: 'levels', default: 7, example: '6',
+    help: 'times the generator halves the picture: fewer see less of it at once',
+  },
   wholeImageEvery: {
     type: 'integer', group: 'schedule', preset: true, min: 1, max: 1_000_000, unit: 'steps', default: 75, example: '50',
     also: { value: 0, meaning: 'never' },

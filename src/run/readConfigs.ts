@@ -8,26 +8,25 @@ import { imageTable } from '../options/imageTable.js'
 import { type OptionTable, rowOf } from '../options/optionTable.js'
 import { isSystemError } from './fileErrors.js'
 
-interface Configs<Options> {
-  /** One layer per file, in order. */
-  readonly layers: readonly Options[]
-  readonly notes: readonly string[]
-}
-
 /**
- * Reads config files. Paths in a file are taken from the working folder first, as the published code takes them, then from the
+ * Reads config files, one layer of options per file, in order. Paths in a file are taken from the working folder first, as the published code takes them, then from the
  * file's own folder.
+ * @param note told of each file of the published code what is set and what is ignored, before the next is read
+ * @param preset what the command line says, or null
  * @throws CONFIG_INVALID, CONFIG_UNKNOWN_KEY, OPTION_INVALID, PROMPT_EMPTY
  */
-export async function readConfigs<Options = GivenOptions>(paths: readonly string[], table: OptionTable = imageTable): Promise<Configs<Options>> {
-  const files = await Promise.all(paths.map((path) => readOne(path, table)))
-  return {
-    layers: files.map(({ options }) => options as Options),
-    notes: files.flatMap(({ notes, published }, i) => [
-      ...(published ? [`${paths[i]} is a configuration of the published code; add --preset reference to run it as that code does`] : []),
-      ...notes,
-    ]),
+export async function readConfigs<Options = GivenOptions>(
+  paths: readonly string[], { note, preset = null, table = imageTable }: { readonly note: (message: string) => void; readonly preset?: unknown; readonly table?: OptionTable },
+): Promise<readonly Options[]> {
+  const layers: Given[] = []
+  for (const path of paths) {
+    const { options, published } = await readOne(path, table)
+    layers.push(options)
+    if (published === null) continue
+    const isPreset = [...layers.map((layer) => layer['preset']), preset].some((each) => each !== undefined && each !== null)
+    note(isPreset ? published : `${published} Add --preset reference to run it as that code does.`)
   }
+  return layers as Options[]
 }
 
 type Given = Readonly<Record<string, unknown>>

@@ -26,9 +26,9 @@ export async function startRun(options: StartOptions, environment: RunEnvironmen
   const { photo, mask, ...rest } = options
   const flags: GivenOptions = { ...rest, ...(typeof photo === 'string' ? { photo } : {}), ...(typeof mask === 'string' ? { mask } : {}) }
   const command = validateOptions(flags)
-  const configs = await readConfigs((command.config ?? []) as readonly string[])
-  const layers = [...configs.layers, flags]
-  for (const message of configs.notes) emit({ type: 'note', message })
+  const note = (message: string): void => emit({ type: 'note', message })
+  const configs = await readConfigs((command.config ?? []) as readonly string[], { note, preset: command.preset })
+  const layers = [...configs, flags]
   const settings = resolveSettings(layers, drawSeed)
   const out = (lastGiven(layers, 'out') ?? null) as string | null
   const force = command.force === true

@@ -33,9 +33,9 @@ export async function startVideo(options: GivenVideoOptions, goal: VideoPlan['go
     emitOutside(event)
   }
   const flags = validateLayer(videoTable, options)
-  const { layers: configs, notes } = await readConfigs<GivenVideoOptions>((flags['config'] ?? []) as readonly string[], videoTable)
+  const note = (message: string): void => emit({ type: 'note', message })
+  const configs = await readConfigs<GivenVideoOptions>((flags['config'] ?? []) as readonly string[], { note, preset: flags['preset'], table: videoTable })
   const layers = [...configs, options]
-  for (const message of notes) emit({ type: 'note', message })
   const settings = resolveVideoSettings(layers, drawSeed)
   const out = (lastGiven(layers, 'out') ?? null) as string | null
   const force = flags['force'] === true
