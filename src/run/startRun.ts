@@ -4,7 +4,7 @@ import { readModelName } from '../models/node/openModelSource.js'
 import { optionFlag, type GivenOptions, type ImageSettings } from '../options/imageOptions.js'
 import { resolveSettings, validateOptions } from '../options/resolveSettings.js'
 import { folderContents } from './folderContents.js'
-import { readImageInput, type ImageInput } from './imageInput.js'
+import { assertNotBlank, readImageInput, type ImageInput } from './imageInput.js'
 import { chooseDevice } from './probeDevice.js'
 import { readConfigs } from './readConfigs.js'
 import { assertFree, makeRunFolder, type RunFolder } from './runFolder.js'
@@ -37,6 +37,7 @@ export async function startRun(options: StartOptions, environment: RunEnvironmen
   assertPrompt(settings)
   const photoSource = photo instanceof Uint8Array ? photo : photoPath(settings)
   const input = await readImageInput(photoSource, mask instanceof Uint8Array ? mask : settings.mask, settings)
+  assertNotBlank(input.training.photo)
   await assertFree(out, force)
   announce(settings, layers, emit)
   const device = await chooseDevice(settings.device)

@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs'
 import { rm } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import { Text2LiveError } from '../../errors.js'
-import { validateLayer } from '../../options/resolveSettings.js'
+import { minGeneratorSide, validateLayer } from '../../options/resolveSettings.js'
 import { resolveVideoSettings } from '../../options/resolveVideoSettings.js'
 import type { GivenVideoOptions, VideoSettings } from '../../options/videoOptions.js'
 import { videoTable } from '../../options/videoTable.js'
@@ -18,7 +18,7 @@ import { startStageMeter } from './stageMeter.js'
 import type { VideoEnvironment } from './videoEnvironment.js'
 import type { VideoEvent } from './videoEvents.js'
 import { videoFiles } from './videoFiles.js'
-import { copiedInput, readVideoInput } from './videoInput.js'
+import { copiedInput, readVideoInput, type VideoInput } from './videoInput.js'
 import type { EmitVideo } from './videoSession.js'
 
 /**
@@ -45,6 +45,7 @@ export async function startVideo(options: GivenVideoOptions, goal: VideoPlan['go
   const meter = startStageMeter()
   const input = await readVideoInput(settings, environment.signal)
   emit({ type: 'stage-done', stage: 'clip', ...meter.stop() })
+  if (goal === 'edit') assertTrainableFrames(input)
   for (const message of input.notes) emit({ type: 'note', message })
   if ((lastGiven(layers, 'seed') ?? -1) === -1) emit({ type: 'note', message: `seed: ${settings.seed}, drawn` })
   const device = await chooseDevice(settings.device)
@@ -70,6 +71,13 @@ export async function startVideo(options: GivenVideoOptions, goal: VideoPlan['go
   } finally {
     folder.release()
   }
+}
+
+/** Said here, since training, which needs it, comes minutes later. */
+function assertTrainableFrames({ frames: { width, height }, clip: { sourceSize } }: VideoInput): void {
+  if (Math.min(width, height) >= minGeneratorSide) return
+  throw new Text2LiveError('INPUT_TOO_SMALL', `The generator needs frames of at least ${minGeneratorSide} px on each side to train on; the clip has ${sourceSize.width}x${sourceSize.height}, `
+    + `read at ${width}x${height}. Use a larger --size, or enlarge the clip.`)
 }
 
 function assertPrompts(settings: VideoSettings): void {
