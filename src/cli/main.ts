@@ -1,15 +1,6 @@
 #!/usr/bin/env node
+import { openProcessTerminal } from './processTerminal.js'
 import { runCommand } from './runCommand.js'
 
-// A reader that has seen enough, as `| head` has, is no error.
-process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-  if (error.code === 'EPIPE') process.exit(0)
-  throw error
-})
-
-process.exitCode = await runCommand(process.argv.slice(2), {
-  stdout: process.stdout,
-  stderr: process.stderr,
-  width: Math.min((process.stderr.isTTY ? process.stderr.columns : 0) || 100, 110),
-  debug: process.env['TEXT2LIVE_DEBUG'] === '1',
-})
+const terminal = openProcessTerminal()
+process.exitCode = await terminal.finish(await runCommand(process.argv.slice(2), terminal))

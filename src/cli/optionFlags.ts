@@ -11,7 +11,7 @@ export function addOptionFlags(command: Command, names: readonly string[] = Obje
   for (const group of Object.keys(optionGroups) as OptionGroup[]) {
     for (const name of names) {
       const row = rowOf(table, name)
-      if (row.group === group && row.positional !== 0) addFlag(command, name, table)
+      if (row.group === group) addFlag(command, name, table)
     }
   }
 }

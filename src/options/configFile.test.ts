@@ -65,23 +65,25 @@ bootstrap_epoch: 1000
 `
 
 test('reads the published image_config.yaml: the numbers of the reference preset', () => {
-  const { options, published } = readConfig(publishedImageConfig, 'image_config.yaml')
+  const { options, notes, published } = readConfig(publishedImageConfig, 'image_config.yaml')
+  expect(published).toBe(true)
+  expect(notes).toHaveLength(1)
   const reference = resolveSettings([{ preset: 'reference' }], () => 5)
   const mapped = resolveSettings([{ preset: 'fast' }, options], () => 5)
   for (const name of settingNames.filter((name) => options[name] !== undefined)) expect(mapped[name], name).toEqual(reference[name])
   expect(Object.keys(options)).toHaveLength(26)
-  expect(published).toMatch(/^image_config\.yaml is a configuration of the published code\. It sets --seed -1, --preview-every 50, --size 512, .*--generator-levels 7\. /)
-  expect(published).toMatch(/Ignored: use_wandb, wandb_project, wandb_entity \(events are written to events\.ndjson\); device \(.*\); results_folder \(.*\); clip_model_name \(.*\)\.$/)
+  expect(notes[0]).toMatch(/^image_config\.yaml is a configuration of the published code\. It sets --seed -1, --preview-every 50, --size 512, .*--generator-levels 7\. /)
+  expect(notes[0]).toMatch(/Ignored: use_wandb, wandb_project, wandb_entity \(events are written to events\.ndjson\); device \(.*\); results_folder \(.*\); clip_model_name \(.*\)\.$/)
 })
 
 /** The published template, as it comes: a person is to fill in what is empty. */
 const publishedTemplate = 'image_path: "" # path\nscreen_text: ""\ncomp_text: ["", " "]\nsrc_text: ["cat", ""]\nbootstrap_text: "cat"\nbootstrap_epoch: 100\n'
 
 test('what is empty in a published file is not given', () => {
-  const { options, published } = readConfig(publishedTemplate, 'template.yaml')
+  const { options, notes } = readConfig(publishedTemplate, 'template.yaml')
   expect(options).toEqual({ source: ['cat'], region: ['cat'], bootstrapSteps: 100 })
-  expect(published).toBe('template.yaml is a configuration of the published code. It sets --source "cat", --region "cat", --bootstrap-steps 100. '
-    + 'Ignored: image_path, screen_text, comp_text (empty, so not given).')
+  expect(notes).toEqual(['template.yaml is a configuration of the published code. It sets --source "cat", --region "cat", --bootstrap-steps 100. '
+    + 'Ignored: image_path, screen_text, comp_text (empty, so not given).'])
   const layers = [readConfig(publishedTemplate, 'template.yaml').options, { photo: 'cat.jpg', prompt: 'a golden cat' }]
   expect(resolveSettings(layers, () => 5)).toMatchObject({ photo: 'cat.jpg', prompt: ['a golden cat'], screen: ['a golden cat'], source: ['cat'] })
   expect(failure('prompt: ""')).toMatch(/^PROMPT_EMPTY: /)
@@ -118,7 +120,7 @@ test('bootstrap_epoch -1 turns the bootstrap off in a file that names a region, 
 test('takes our own keys in camelCase, kebab-case and with underscores', () => {
   const { options, published } = readConfig('learningRate: 0.001\nlambda-sparsity: 3\nlambda_alpha_l1: 0.02\ndevice: cpu\nregion: [sky, cloud]\nmask:\n', 'a.yaml')
   expect(options).toEqual({ learningRate: 0.001, lambdaSparsity: 3, lambdaAlphaL1: 0.02, device: 'cpu', region: ['sky', 'cloud'] })
-  expect(published).toBeNull()
+  expect(published).toBe(false)
   expect(readConfig('', 'empty.yaml').options).toEqual({})
 })
 

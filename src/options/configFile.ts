@@ -13,8 +13,10 @@ import { printable } from '../printable.js'
 /** A config file, read. */
 interface ConfigFile<Options> {
   readonly options: Options
-  /** The file speaks the published code's keys: what it sets here, and what of it is ignored and why, as one text. */
-  readonly published: string | null
+  /** Of a file of the published code one text: what it sets here, what of it is ignored, and why. */
+  readonly notes: readonly string[]
+  /** The file speaks the published code's keys. */
+  readonly published: boolean
 }
 
 /** Version of the run folder's config.yaml; a later program refuses what it cannot read. */
@@ -57,7 +59,7 @@ export function readTableConfig<Options>(table: OptionTable, text: string, fileN
   }
   // The published code computes no bootstrap loss when bootstrap_epoch is -1, whatever bootstrap_text says.
   if (options['region'] !== undefined && entries.some(({ key, value }) => key === 'bootstrap_epoch' && value === -1)) options['bootstrapSteps'] = 0
-  return { options: options as Options, published: published ? publishedText(fileName, options, ignored) : null }
+  return { options: options as Options, notes: published ? [publishedText(fileName, options, ignored)] : [], published }
 }
 
 interface Ignored {

@@ -89,7 +89,7 @@ export const imageOptions = {
   },
 
   out: {
-    type: 'path', group: 'output', short: 'o', preset: false, default: null, command: true, example: 'runs/gold',
+    type: 'path', group: 'output', short: 'o', preset: false, default: null, command: true, written: true, example: 'runs/gold',
     help: 'run folder to make (default: runs/<photo>-<n>)',
   },
   force: {

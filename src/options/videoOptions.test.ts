@@ -90,7 +90,7 @@ n_epochs: 1500
 const read = (text: string, name: string): GivenVideoOptions => readTableConfig<GivenVideoOptions>(videoTable, text, name).options
 
 test('the published config is the preset reference', () => {
-  const { options, published } = readTableConfig<GivenVideoOptions>(videoTable, publishedVideoConfig, 'video_config.yaml')
+  const { options, notes } = readTableConfig<GivenVideoOptions>(videoTable, publishedVideoConfig, 'video_config.yaml')
   const settings = resolveVideoSettings([{ preset: 'fast' }, options], () => 3)
   const reference = resolveVideoSettings([{ preset: 'reference' }], () => 3)
   const named: readonly (keyof GivenVideoOptions)[] = [
@@ -99,7 +99,7 @@ test('the published config is the preset reference', () => {
     'previewEvery', 'frameDistance', 'wholeAtlasEvery', 'atlasSize', 'boxBorder', 'opacityThreshold', 'seed',
   ]
   for (const name of named) expect(settings[name as keyof typeof settings], name).toEqual(reference[name as keyof typeof reference])
-  expect(published).toContain('lambda_clip (the published code does not read it)')
+  expect(notes[0]).toContain('lambda_clip (the published code does not read it)')
 })
 
 test('the examples of the published code are laid over it', () => {

@@ -6,6 +6,7 @@ import { readTableConfig } from '../options/configFile.js'
 import type { GivenOptions } from '../options/imageOptions.js'
 import { imageTable } from '../options/imageTable.js'
 import { type OptionTable, rowOf } from '../options/optionTable.js'
+import { pathHint } from '../pathHint.js'
 import { isSystemError } from './fileErrors.js'
 
 /**
@@ -20,11 +21,10 @@ export async function readConfigs<Options = GivenOptions>(
 ): Promise<readonly Options[]> {
   const layers: Given[] = []
   for (const path of paths) {
-    const { options, published } = await readOne(path, table)
+    const { options, notes } = await readOne(path, table)
     layers.push(options)
-    if (published === null) continue
     const isPreset = [...layers.map((layer) => layer['preset']), preset].some((each) => each !== undefined && each !== null)
-    note(isPreset ? published : `${published} Add --preset reference to run it as that code does.`)
+    for (const text of notes) note(isPreset ? text : `${text} Add --preset reference to run it as that code does.`)
   }
   return layers as Options[]
 }
@@ -35,7 +35,7 @@ async function readOne(path: string, table: OptionTable): Promise<ReturnType<typ
   const text = await readFile(path, 'utf8').catch((cause: unknown) => {
     const code = isSystemError(cause) ? cause.code : ''
     const came = code === 'ENOENT' ? 'there is nothing' : code === 'EISDIR' ? 'that is a folder' : 'it cannot be read'
-    throw new Text2LiveError('CONFIG_INVALID', `There should be a YAML file at "${path}", but ${came}. Check the path.`, { cause })
+    throw new Text2LiveError('CONFIG_INVALID', `There should be a YAML file at "${path}", but ${came}. ${pathHint(path)}`, { cause })
   })
   const config = readTableConfig<Given>(table, text, basename(path))
   return { ...config, options: withFoundPaths(table, config.options, dirname(path)) }

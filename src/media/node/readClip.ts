@@ -1,6 +1,7 @@
 import { open, stat } from 'node:fs/promises'
 import { ALL_FORMATS, FilePathSource, Input } from 'mediabunny'
 import { Text2LiveError } from '../../errors.js'
+import { pathHint } from '../../pathHint.js'
 import type { Clip, ReadClipOptions } from '../clip.js'
 import { checkReadOptions } from '../clipSize.js'
 import { missingBytes } from '../containerEnd.js'
@@ -28,8 +29,9 @@ export async function readClip(path: string, options: ReadClipOptions = {}): Pro
   } catch (cause) {
     if (cause instanceof Text2LiveError) throw cause
     const reason = (cause as NodeJS.ErrnoException).code
-    const came = reason === 'ENOENT' || reason === 'ENOTDIR' ? `there is no ${name}` : `${name} cannot be read (${reason ?? String(cause)})`
-    throw new Text2LiveError('INPUT_NOT_FOUND', `Expected a clip, but ${came}. Check the path and its permissions.`, { cause })
+    const missing = reason === 'ENOENT' || reason === 'ENOTDIR'
+    const came = missing ? `there is no ${name}. ${pathHint(path)}` : `${name} cannot be read (${reason ?? String(cause)}). Check its permissions.`
+    throw new Text2LiveError('INPUT_NOT_FOUND', `Expected a clip, but ${came}`, { cause })
   }
   if (isGif) return readGif(path, options)
   // Both take a moment, so one is loaded while the other runs.

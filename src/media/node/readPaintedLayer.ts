@@ -2,6 +2,7 @@ import { initializeCanvas, readPsd, type Layer } from 'ag-psd'
 import { unzipSync } from 'fflate'
 import { readFile } from 'node:fs/promises'
 import { Text2LiveError } from '../../errors.js'
+import { pathHint } from '../../pathHint.js'
 import type { FloatImage } from '../image.js'
 import { dequantise, pixelImage } from '../quantise.js'
 import { layerNames } from './encodePsd.js'
@@ -16,7 +17,7 @@ import { sniffFormat } from './sniffFormat.js'
  */
 export async function readPaintedLayer(path: string): Promise<FloatImage> {
   const bytes = await readFile(path).catch((cause: unknown) => {
-    throw new Text2LiveError('INPUT_NOT_FOUND', `Expected a painted layer (PNG, PSD or ORA) at "${path}", and it cannot be read. Check the path.`, { cause })
+    throw new Text2LiveError('INPUT_NOT_FOUND', `Expected a painted layer (PNG, PSD or ORA) at "${path}", and it cannot be read. ${pathHint(path)}`, { cause })
   })
   const { looksLike } = sniffFormat(bytes)
   try {

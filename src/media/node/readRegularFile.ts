@@ -1,5 +1,6 @@
 import { constants, open, type FileHandle } from 'node:fs/promises'
 import { Text2LiveError } from '../../errors.js'
+import { pathHint } from '../../pathHint.js'
 
 /** What a file that is read should be. */
 export interface ExpectedFile {
@@ -30,7 +31,7 @@ export async function readRegularFile(path: string, { what, maxBytes, signal }: 
     if (cause instanceof Text2LiveError) throw cause
     const reason = (cause as NodeJS.ErrnoException).code
     const came = reason === 'ENOENT' || reason === 'ENOTDIR'
-      ? `there is no file "${path}". Check the path.`
+      ? `there is no file "${path}". ${pathHint(path)}`
       : `"${path}" cannot be read (${reason ?? String(cause)}). Check its permissions.`
     throw new Text2LiveError('INPUT_NOT_FOUND', `Expected ${what}, but ${came}`, { cause })
   } finally {
