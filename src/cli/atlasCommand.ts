@@ -13,6 +13,8 @@ const fitFlags = ['clip', 'region', 'truncate', 'object', 'point', 'frames', 'pr
 /** Flags of the commands that use an atlas. */
 const useFlags = ['frames', 'size', 'device', 'threads', 'out', 'force', 'json', 'atlasSize', 'atlasSampling']
 
+const writes = (name: string): Readonly<Record<string, string>> => ({ out: `folder to make (default: ${name}/ in that of the atlas)`, force: 'replace its files if it exists' })
+
 /** `text2live atlas fit|inspect|render` */
 export function atlasCommand(terminal: Terminal, setStatus: SetStatus): Command {
   const command = new Command('atlas')
@@ -60,7 +62,7 @@ function inspectCommand(terminal: Terminal, setStatus: SetStatus): Command {
     .argument('<atlas>', 'a run folder, a folder of "atlas fit", or a published checkpoint (with --clip)')
     .helpOption('-h, --help', 'show this text')
     .option('--clip <path>', 'the clip that the atlas was fitted to, where the folder does not hold it')
-  addOptionFlags(command, useFlags, videoTable)
+  addOptionFlags(command, useFlags, videoTable, writes('inspect'))
   return command
     .addHelpText('after', `
 Examples:
@@ -82,7 +84,7 @@ function renderCommand(terminal: Terminal, setStatus: SetStatus): Command {
     .option('--foreground <path>', 'the painted foreground: PNG, PSD or ORA of the size of its atlas image')
     .option('--background <path>', 'the painted background')
     .option('--clip <path>', 'the clip that the atlas was fitted to, where the folder does not hold it')
-  addOptionFlags(command, useFlags, videoTable)
+  addOptionFlags(command, useFlags, videoTable, writes('painted'))
   return command
     .addHelpText('after', `
 Of a PSD or ORA the layer called "edit layer" is taken, else all of it; of a PNG the picture with its alpha.

@@ -14,7 +14,9 @@ export function relevancyCommand(terminal: Terminal, setStatus: SetStatus): Comm
     .option('-o, --out <path>', 'PNG to write: the map in colours over the photo (default: <photo>-relevancy.png)')
     .option('--map <path>', 'also write the bare map as a grey PNG, for instance to paint a --mask from')
     .helpOption('-h, --help', 'show this text')
-  addOptionFlags(command, ['preset', 'guidance', 'relevancy', 'size', 'device', 'threads', 'truncate', 'positionEmbedding', 'force', 'json'])
+  addOptionFlags(command, ['preset', 'guidance', 'relevancy', 'size', 'device', 'threads', 'truncate', 'positionEmbedding', 'force', 'json'], undefined, {
+    force: 'replace the pictures if they exist', json: 'print one line of JSON', device: 'where the model runs: auto, cpu, webgpu or cuda; one that does not work is an error (default: auto)',
+  })
   return command
     .addHelpText('after', `
 Examples:

@@ -2,7 +2,7 @@ import sharp from 'sharp'
 import { expect, test } from 'vitest'
 import { sniffFormat } from './sniffFormat.js'
 
-const bytes = (text: string): Uint8Array => Uint8Array.from([...text].map((character) => character.charCodeAt(0)))
+const bytes = (text: string): Uint8Array => Uint8Array.from({ length: text.length }, (_, i) => text.charCodeAt(i))
 const box = (major: string, ...compatible: string[]): Uint8Array => bytes(`\0\0\0${String.fromCharCode(16 + 4 * compatible.length)}ftyp${major}\0\0\0\0${compatible.join('')}rest`)
 
 /** A TIFF file of one directory; a value of the type SHORT or LONG stands in its entry. */
