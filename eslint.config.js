@@ -20,6 +20,16 @@ export default tseslint.config(
       '@typescript-eslint/no-non-null-assertion': 'off',
     },
   },
+  {
+    files: ['src/**/*.ts'],
+    ignores: ['**/*.test.ts'],
+    rules: {
+      '@typescript-eslint/no-restricted-imports': ['error', { paths: [
+        { name: 'sharp', allowTypeImports: true, message: 'Import { sharp } from media/node/sharp.js: it is loaded when it is used, and says what is missing.' },
+        { name: 'onnxruntime-node', allowTypeImports: true, message: 'Call loadOnnxRuntime of engine/node: it turns off telemetry first, and says what is missing.' },
+      ] }],
+    },
+  },
   // `readFixtureJson<Shape>` says what the reader of a fixture expects.
   { files: ['test/**/*.ts', '**/*.test.ts'], rules: { '@typescript-eslint/no-unnecessary-type-parameters': 'off' } },
 )

@@ -14,7 +14,7 @@ test.each([
   ['a.jpg\n', 'line end'],
   ['~/a.jpg', 'the shell takes "~"'],
   ['~ann/a.jpg', 'the shell takes "~"'],
-  ['frames/%05d.jpg', 'name the folder that holds them, "frames/"'],
+  ['frames/%05d.jpg', 'name the folder that holds the frames, "frames/"'],
   ['%d.png', 'name the folder'],
   ['*.jpg', 'pattern'],
   ['frames/0000?.png', 'pattern'],

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { Worker } from 'node:worker_threads'
+import { silenceTelemetry } from '../../src/engine/node/silenceTelemetry.js'
 import { CHUNK, FeatureStore } from './featureStore.js'
 import type { FeatureJob, FeatureWorkerData } from './featureWorker.js'
 import { PairFolder } from './pairs.js'
@@ -27,6 +28,7 @@ export async function extractFeatures(options: ExtractOptions): Promise<void> {
     return Array.from({ length: Math.ceil(views / CHUNK) }, (_, chunk) => ({ kind, chunk })).filter(job => !store.has(job.kind, job.chunk))
   })
   say(`${jobs.length} files of up to ${CHUNK} views to make, by ${workers} workers`)
+  silenceTelemetry()
   const start = performance.now()
   let [next, done] = [0, 0]
   const { plan: settings, config } = options

@@ -87,7 +87,9 @@ function renderCommand(terminal: Terminal, setStatus: SetStatus): Command {
   addOptionFlags(command, useFlags, videoTable, writes('painted'))
   return command
     .addHelpText('after', `
-Of a PSD or ORA the layer called "edit layer" is taken, else all of it; of a PNG the picture with its alpha.
+Of a PSD or ORA all that is visible is taken, with masks, opacity, groups and clipping, except the picture that was painted over (the layer "atlas" or
+"photo") and "mask"; a file without other layers counts as a whole. Blend modes, adjustments and layer effects are refused by name. Of a PNG the picture
+with its alpha is taken.
 
 Example:
   $ text2live atlas render runs/swan-1 --foreground runs/swan-1/foreground-atlas.psd -o painted

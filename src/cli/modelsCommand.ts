@@ -1,6 +1,6 @@
 import { Command } from 'commander'
 import { Text2LiveError } from '../errors.js'
-import type { ListedModel, ModelDescription } from '../models/node/modelCache.js'
+import type { FileCheck, ListedModel, ModelDescription } from '../models/node/modelCache.js'
 import { jsonReporter, textReporter } from './reporters.js'
 import { stopOnSignals } from './stopOnSignals.js'
 import type { SetStatus, Terminal } from './terminal.js'
@@ -59,14 +59,18 @@ export function modelsCommand(terminal: Terminal, setStatus: SetStatus): Command
     })
 
   const verify = sub('verify', 'hash the files of a model again', `  $ text2live models verify openai/clip-vit-base-patch32
-      exit status 1 when a file is not what its publisher says`)
+      exit status 1 when a file is not what its publisher says; unproven where the cache holds no hash of it`)
     .argument('<name>', 'a known name, owner/name of the hub, or starter')
     .action(async (name: string, { json }: JsonFlag) => {
       const { verifyModel } = await import('../models/node/modelCache.js')
       const files = await verifyModel(name, await cacheFolder())
-      const damaged = files.filter(({ intact }) => !intact)
-      answer(json, { name, intact: damaged.length === 0, files },
-        () => files.map(({ file, intact, expected, found }) => (intact ? `intact   ${file}` : `damaged  ${file}: expected ${expected}, found ${found}`)).join('\n'))
+      const damaged = files.filter(({ intact }) => intact === false)
+      const unproven = files.some(({ intact }) => intact === null)
+      answer(json, { name, intact: damaged.length > 0 ? false : unproven ? null : true, files }, () => files.map(checkLine).join('\n'))
+      if (unproven && json !== true) {
+        terminal.stderr.write('note: the cache holds no hash of the files that are unproven: another program put them there without links. Their structure is whole, '
+          + 'SHA-256 as found; their publisher shows theirs on the page of the model\n')
+      }
       if (damaged.length > 0) {
         throw new Text2LiveError('MODEL_DAMAGED', `${damaged.map(({ file }) => file).join(', ')} of ${name} changed on the disk. ${name === 'starter'
           ? 'Install text2live again.' : `Remove the model and fetch it again: text2live models remove ${name} --force && text2live models get ${name}`}`)
@@ -86,7 +90,7 @@ export function modelsCommand(terminal: Terminal, setStatus: SetStatus): Command
     })
 
   const imported = sub('import', 'check a model and copy it into the cache, for machines without network', `  $ text2live models import ./clip-vit-base-patch32 --name openai/clip-vit-base-patch32
-      a folder with config.json, model.safetensors and tokenizer files; then: --guidance openai/clip-vit-base-patch32
+      a folder with config.json, model.safetensors (or its shards) and tokenizer files; then: --guidance openai/clip-vit-base-patch32
   $ text2live models import ViT-B-32.pt --name local/vit-b-32
       OpenAI's own file, converted`)
     .argument('<path>', 'a folder in the Hugging Face layout, or a .pt file of OpenAI\'s')
@@ -99,7 +103,8 @@ export function modelsCommand(terminal: Terminal, setStatus: SetStatus): Command
 
   const command = new Command('models').description('fetch, list, check and remove guidance models').helpOption('-h, --help', 'show this text').helpCommand(false)
     .addHelpText('after', `
-Models are kept in the cache that the Hugging Face programs share (HF_HOME, HF_HUB_CACHE). HF_ENDPOINT, HF_TOKEN and HF_HUB_OFFLINE are respected.
+Models are kept in the cache that the Hugging Face programs share (HF_HOME, HF_HUB_CACHE). HF_ENDPOINT, HF_TOKEN, HF_HUB_OFFLINE, HTTPS_PROXY,
+HTTP_PROXY, ALL_PROXY and NO_PROXY are respected.
 
 Examples:
   $ text2live models list
@@ -129,6 +134,11 @@ const states = { embedded: 'embedded', cached: 'here', part: 'in part', absent: 
 
 const listLine = ({ name, state, bytes, about }: ListedModel): string =>
   `${name.padEnd(40)}  ${states[state].padEnd(8)}  ${(state === 'absent' ? `(${megabytes(bytes)})` : megabytes(bytes)).padStart(9)}  ${about}`.trimEnd()
+
+function checkLine({ file, intact, expected, found }: FileCheck): string {
+  if (intact === null) return `unproven ${file}: ${found}`
+  return intact ? `intact   ${file}` : `damaged  ${file}: expected ${expected}, found ${found}`
+}
 
 function infoText({ name, state, folder, commit, architecture, files, about }: ModelDescription): string {
   const towers = architecture && [

@@ -36,9 +36,10 @@ Examples:
       for (const path of Object.values(files)) assertFreeFile(path, force)
       const result = await mapRelevancy({ ...options, photo: photo === standardInput ? await readStandardInput() : photo, region })
       for (const [name, path] of Object.entries(files)) await writeMap(path, result.files[name as keyof typeof files], force)
+      if (json !== true) for (const note of result.notes) terminal.stderr.write(`note: ${note}\n`)
       const percent = (100 * result.share).toFixed(0)
       terminal.stdout.write(json === true
-        ? `${JSON.stringify({ share: result.share, ...files })}\n`
+        ? `${JSON.stringify({ share: result.share, ...files, ...(result.notes.length > 0 ? { notes: result.notes } : {}) })}\n`
         : `wrote ${Object.values(files).join(' and ')}: "${region.join('", "')}" on ${percent} % of the photo\n`)
       setStatus(0)
     })

@@ -90,7 +90,7 @@ test.each([
     + 'begins with it, outside quotes: write --flag ~/file with a space, not --flag=~/file, or the whole path.'],
   [['image', 'a.jpg', 'gold', '--out', 'file:///tmp/x'], 'OPTION_INVALID: --out takes a path to write to; got "file:///tmp/x". Give the path itself, without "file:": "/tmp/x".'],
   [['image', '*.jpg', 'gold'], 'INPUT_NOT_FOUND: Expected an image file, but there is no file "*.jpg". The shell found no file for this pattern, or quotes kept it from looking: '
-    + 'name one file, or for a clip or for masks the folder that holds them.'],
+    + 'name one file, or for a clip or its masks the folder that holds the frames.'],
   [['image', '--config', 'https://a.org/x.yaml'], 'CONFIG_INVALID: There should be a YAML file at "https://a.org/x.yaml", but there is nothing. It is an address, and nothing is fetched '
     + 'from one: download the file, for example with curl -LO, and name that.'],
   [['atlas'], 'COMMAND_UNKNOWN: text2live atlas needs a word that says what to do: fit, inspect, render. "text2live atlas --help" shows examples.'],

@@ -39,6 +39,7 @@ Examples:
       const reports = await scoreRun(folder, options)
       if (json === true) for (const report of reports) terminal.stdout.write(`${JSON.stringify(report)}\n`)
       else terminal.stdout.write(reports.map(reportText).join('\n'))
+      if (json !== true) for (const note of new Set(reports.flatMap(({ notes }) => notes ?? []))) terminal.stderr.write(`note: ${note}\n`)
       const judges = [...new Set(reports.flatMap(({ optimised }) => optimised))]
       if (judges.length > 0) {
         terminal.stderr.write(`warning: ${judges.join(', ')} was optimised in this run, so similarity, directional and structure_distance flatter it; `

@@ -13,13 +13,17 @@ export function clipEnd({ timestamps, durations }: ClipTiming): number {
   return timestamps.length === 0 ? 0 : timestamps.at(-1)! + durations.at(-1)!
 }
 
-/** A clip as it was read: upright, square pixels, sRGB. */
+/** A clip as it was read: upright, square pixels, sRGB; what is transparent, over black. */
 export interface Clip {
   readonly kind: 'video' | 'gif' | 'folder'
   readonly frames: ClipFrames
+  /** Of each frame, where the clip has transparency: straight alpha, `height * width` bytes. Not beside `onFrame`. */
+  readonly alphas?: readonly Uint8Array[]
   readonly timing: ClipTiming
   /** Of a folder of images: the name of each frame's file, without its ending. */
   readonly frameNames?: readonly string[]
+  /** Of a folder of images: the names of all of them, read or not. */
+  readonly folderNames?: readonly string[]
   /** Before it was resized, px: upright, square pixels. */
   readonly sourceSize: { readonly width: number; readonly height: number }
   /** Sentences for the reader of a log: what was assumed or left out. */
@@ -36,8 +40,8 @@ export interface ReadClipOptions {
   readonly size?: number | undefined
   /** Of a folder of images, which says nothing of time. Default 24 per second. */
   readonly frameRate?: number | undefined
-  /** Gets each frame in turn, instead of `Clip.frames`, which then holds none: the next is read once the promise is settled. */
-  readonly onFrame?: ((pixels: Uint8Array) => Promise<void>) | undefined
+  /** Gets each frame in turn, and its alpha where it is not opaque, instead of `Clip.frames`, which then holds none: the next is read once the promise is settled. */
+  readonly onFrame?: ((pixels: Uint8Array, alpha: Uint8Array | null) => Promise<void>) | undefined
   readonly signal?: AbortSignal | undefined
   /** After each frame: how many were read, and of how many. */
   readonly onProgress?: ((frame: number, frames: number) => void) | undefined

@@ -1,6 +1,6 @@
 /**
- * Where a media file says that it ends, so that a shorter one is known to be cut: the last top-level box of MP4 and MOV, the segment of WebM and MKV. GIF: its
- * last byte. Decoders give what frames are there and say nothing.
+ * Where a media file says that it ends, so that a shorter one is known to be cut: the last top-level box of MP4 and MOV, the segment of WebM and MKV, the first part of AVI. GIF:
+ * its last byte. Decoders give what frames are there and say nothing.
  *
  * @param read bytes `[start, start + length)`, fewer at the end of the file
  * @param size of the file, bytes
@@ -13,6 +13,7 @@ export async function missingBytes(read: (start: number, length: number) => Prom
     const tail = await read(Math.max(0, size - 64), 64)
     return tail.findLast((byte) => byte !== 0) === 0x3b ? 0 : 1
   }
+  if (ascii(head, 0, 4) === 'RIFF' && ascii(head, 8, 12) === 'AVI ') return Math.max(0, new DataView(head.buffer, head.byteOffset).getUint32(4, true) + 8 - size)
   if (head[0] === 0x1a && head[1] === 0x45 && head[2] === 0xdf && head[3] === 0xa3) return matroskaEnd(read, size)
   return /^(ftyp|moov|mdat|free|wide|skip)$/.test(ascii(head, 4, 8)) ? boxesEnd(read, size) : 0
 }

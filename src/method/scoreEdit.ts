@@ -3,6 +3,7 @@ import type { Runtime } from '../engine/runtime.js'
 import type { FloatImage } from '../media/image.js'
 import { resize } from '../media/resample.js'
 import { type GuidanceModel, bindWeights, weightFeeds } from '../models/guidance.js'
+import { checkTextsAreRead } from '../models/unreadParts.js'
 import { structureLoss } from './losses.js'
 import { viewSide } from './stepViews.js'
 import type { Texts } from './textTargets.js'
@@ -21,10 +22,12 @@ export interface GuidanceScores {
 /**
  * Scores an edit by a model: both pictures whole, their short sides at the size of the model's views.
  * @param photo, composite RGB of one size
- * @throws PROMPT_TOO_LONG unless `truncate`
+ * @param onNote is told of texts that the model can read in part only
+ * @throws PROMPT_TOO_LONG unless `truncate`, PROMPT_NOT_UNDERSTOOD
  */
 export async function scoreEdit(photo: FloatImage, composite: FloatImage, texts: Pick<Texts, 'prompt' | 'source'>, truncate: boolean,
-  model: GuidanceModel, runtime: Runtime): Promise<GuidanceScores> {
+  model: GuidanceModel, runtime: Runtime, onNote?: (message: string) => void): Promise<GuidanceScores> {
+  checkTextsAreRead(model, [...texts.prompt, ...texts.source], onNote)
   const side = viewSide(model)
   const { width, height } = viewSize({ width: photo.width, height: photo.height }, side, Math.round((380 * side) / 224))
   const seen = (picture: FloatImage) => new runtime.Tensor('float32', resize(picture, width, height, { filter: 'bicubic', antialias: true }).data, [1, 3, height, width])

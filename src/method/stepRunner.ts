@@ -1,3 +1,4 @@
+import { Text2LiveError } from '../errors.js'
 import type { Tensor } from 'onnxruntime-common'
 import type { Program, Runtime } from '../engine/runtime.js'
 import type { Uploaded } from '../engine/transfer.js'
@@ -57,6 +58,10 @@ export function startState(
   runtime: Runtime, generator: GeneratorShape, seed: number, vectors: Readonly<Record<VectorName, Float32Array>> | undefined,
 ): { readonly state: Record<VectorName, Tensor>; readonly zeros: Tensor } {
   const fresh = vectors?.parameters ?? initialParameters(generator, seed)
+  const expected = vectors === undefined ? fresh.length : initialParameters(generator, seed).length
+  for (const [name, { length }] of Object.entries(vectors ?? {})) {
+    if (length !== expected) throw new Text2LiveError('CHECKPOINT_INVALID', `Expected the checkpoint to hold ${expected} numbers of "${name}", as the generator of these settings has; it has ${length}.`)
+  }
   const vector = (data: Float32Array) => floatTensor(runtime, { shape: [data.length], data })
   return {
     zeros: vector(new Float32Array(fresh.length)),

@@ -1,5 +1,6 @@
 import type { RandomStream } from '../engine/random.js'
 import type { GuidanceModel } from '../models/guidance.js'
+import { checkTextsAreRead } from '../models/unreadParts.js'
 import { fillTemplates, screenTemplates, textTemplates } from './textTemplates.js'
 
 /** The texts of an edit, each a list of wordings. */
@@ -39,8 +40,13 @@ export function targetInputName(model: Pick<GuidanceModel, 'name'>, target: Targ
   return `text.${model.name}.${target}`
 }
 
-/** Embeds every text in every template. */
-export async function embedTexts(guidance: GuidanceModel, texts: Texts, truncate: boolean): Promise<TextTargets> {
+/**
+ * Embeds every text in every template.
+ * @param onNote is told of texts that the model can read in part only
+ * @throws PROMPT_TOO_LONG unless `truncate`, PROMPT_NOT_UNDERSTOOD
+ */
+export async function embedTexts(guidance: GuidanceModel, texts: Texts, truncate: boolean, onNote?: (message: string) => void): Promise<TextTargets> {
+  checkTextsAreRead(guidance, [...texts.prompt, ...texts.screen, ...texts.source, ...texts.region], onNote)
   const d = guidance.embeddingWidth
   const lists = [
     fillTemplates(texts.prompt, textTemplates), fillTemplates(texts.screen, screenTemplates), fillTemplates(texts.source, textTemplates),
@@ -66,8 +72,9 @@ export interface TextShares {
   readonly screen: Float32Array
 }
 
-/** Embeddings [K, D] of what `relevancy` is asked to find. */
-export async function embedRegion(guidance: GuidanceModel, region: readonly string[], truncate: boolean): Promise<Rows> {
+/** Embeddings [K, D] of what `relevancy` is asked to find. @throws as `embedTexts` */
+export async function embedRegion(guidance: GuidanceModel, region: readonly string[], truncate: boolean, onNote?: (message: string) => void): Promise<Rows> {
+  checkTextsAreRead(guidance, region, onNote)
   return { shape: [region.length, guidance.embeddingWidth], data: await guidance.encodeTexts(relevancyTexts(guidance, region), { truncate }) }
 }
 

@@ -45,6 +45,8 @@ export interface TrainerOptions {
   /** Widths of the generator; tests use narrow ones. Default: the published ones, or the preset's. */
   readonly generator?: GeneratorShape
   readonly notice?: (notice: TrainerNotice) => void
+  /** Is told of texts that a guidance model can read in part only. */
+  readonly onNote?: (message: string) => void
 }
 
 /** What happens while a trainer is made or runs, besides its steps. */
@@ -67,7 +69,7 @@ export interface Trainer {
   dispose(): Promise<void>
 }
 
-/** Embeds the texts, prepares the maps and the first parameters. */
+/** Embeds the texts, prepares the maps and the first parameters. @throws PROMPT_TOO_LONG, PROMPT_NOT_UNDERSTOOD, INPUT_TOO_SMALL, CHECKPOINT_INVALID */
 export async function createTrainer(options: TrainerOptions): Promise<Trainer> {
   const { runtime, photo, settings, texts, state } = options
   const guidance = withDistinctNames(options.guidance)
@@ -77,7 +79,7 @@ export async function createTrainer(options: TrainerOptions): Promise<Trainer> {
       `The generator needs at least ${minGeneratorSide} px on each side to train on; the photo has ${photo.width}x${photo.height}. Use a larger photo or --size.`)
   }
   const targets: TextTargets[] = []
-  for (const model of guidance) targets.push(await embedTexts(model, texts, settings.truncate))
+  for (const model of guidance) targets.push(await embedTexts(model, texts, settings.truncate, options.onNote))
   const located = texts.region.length > 0 && settings.relevancy === 'edges'
     ? await relevancyMap(photo, guidance.map((model, i) => ({ model, texts: targets[i]!.region! })), runtime)
     : null

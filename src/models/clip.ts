@@ -48,7 +48,7 @@ export async function createClip(
     relevancyText: prompt => prompt,
     tokenize,
     async encodeTexts(texts, { truncate = false } = {}) {
-      const ids = tokenizeAll(texts, tokenize, truncate)
+      const ids = tokenizeAll(texts, { name: 'clip', tokenize }, truncate)
       return encodeClipTexts(ids, text, await textWeights(config, read), runtime)
     },
   }

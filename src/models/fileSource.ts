@@ -6,6 +6,8 @@ export interface FileSource {
   readonly location: string
   /** Bytes of the file, or null where there is none. */
   size(name: string): Promise<number | null>
+  /** The names of all files, where the place can tell. */
+  list?(): Promise<readonly string[]>
   /** The bytes from `start` (default 0) to before `end` (default: the end) of a file that exists; a buffer of their own or a view. */
   read(name: string, start?: number, end?: number): Promise<Uint8Array>
 }
@@ -15,6 +17,7 @@ export function memorySource(files: ReadonlyMap<string, Uint8Array>, location = 
   return {
     location,
     size: name => Promise.resolve(files.get(name)?.byteLength ?? null),
+    list: () => Promise.resolve([...files.keys()]),
     read: (name, start, end) => Promise.resolve((files.get(name) ?? new Uint8Array()).subarray(start, end)),
   }
 }

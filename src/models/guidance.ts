@@ -70,12 +70,12 @@ export interface GuidanceModel {
   /** The text to embed for the relevancy of `prompt`: the prompt itself for CLIP. */
   relevancyText(prompt: string): string
 
-  /** Token ids of a text, begin and end included, and where it had to be cut to fit `contextLength`. */
+  /** Token ids of a text, begin and end included, where it had to be cut to fit `contextLength`, and what of it the model cannot read. */
   tokenize(text: string): TokenizedText
 
   /**
    * Embeddings [N, D] of N texts, row-major, not normalised.
-   * @throws PROMPT_TOO_LONG for a text that does not fit, unless `truncate`
+   * @throws PROMPT_TOO_LONG for a text that does not fit, unless `truncate`; PROMPT_NOT_UNDERSTOOD for a text of which the model knows no word
    */
   encodeTexts(texts: readonly string[], options?: EncodeTextOptions): Promise<Float32Array>
 }

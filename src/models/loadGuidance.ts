@@ -9,8 +9,11 @@ import { clipTokenizerJson } from './clipTokenizer.js'
 import { clipTextShapes, clipVisionShapes } from './clipWeights.js'
 import type { FileSource } from './fileSource.js'
 import type { GuidanceModel, Normalisation } from './guidance.js'
-import { normalisationFile, openAiTokens, openAiVocabulary } from './modelFiles.js'
+import { huggingFaceLayout, normalisationFile, openAiTokens, openAiVocabulary, openClipLayout } from './modelFiles.js'
+import { openClipSource } from './openClipSource.js'
+import { kindOfModel, requireBothTowers } from './otherModels.js'
 import type { PositionMode } from './positionEmbedding.js'
+import { openShards, shardIndex } from './shards.js'
 import { loadStarter } from './starter.js'
 import { createTextTokenizer } from './textTokenizer.js'
 import type { TextTokenizer } from './textTokenizer.js'
@@ -23,29 +26,15 @@ export interface LoadGuidanceOptions {
   readonly positions?: PositionMode
 }
 
-const kind = z.union([z.object({ format: z.literal('text2live-starter-1') }), z.object({ model_type: z.literal('clip') })])
-
 /**
- * Loads the guidance model whose `config.json` stands in `source`: a CLIP in the Hugging Face layout (`model.safetensors`, or `pytorch_model.bin`; `tokenizer.json`, or
- * `vocab.json` and `merges.txt`, or OpenAI's vocabulary), or the starter model. The image tower's weights are read at once, the text tower's when texts are encoded.
+ * Loads the guidance model in `source`: a CLIP in the Hugging Face layout (`config.json`; `model.safetensors`, whole or in shards, or `pytorch_model.bin`; `tokenizer.json`, or
+ * `vocab.json` and `merges.txt`, or OpenAI's vocabulary) or in that of open_clip, or the starter model. The image tower's weights are read at once, the text tower's when texts are encoded.
  * @param runtime runs the text tower
  * @throws GUIDANCE_INVALID for missing files, an unknown kind or activation, wrong shapes, weights that are no numbers; SAFETENSORS_INVALID
  */
 export async function loadGuidance(source: FileSource, runtime: Runtime, { positions = 'fixed' }: LoadGuidanceOptions = {}): Promise<GuidanceModel> {
-  const json = await readJson(source, 'config.json')
-  const found = kind.safeParse(json)
-  if (!found.success) {
-    throw new Text2LiveError(
-      'GUIDANCE_INVALID',
-      `Expected ${source.location}/config.json to name a model we know: "model_type": "clip" (a CLIP with vision transformer) or `
-        + '"format": "text2live-starter-1". Use such a model.',
-    )
-  }
-  return 'format' in found.data ? loadStarter(source, runtime) : loadClip(source, json, runtime, positions)
-}
-
-async function loadClip(source: FileSource, json: unknown, runtime: Runtime, positions: PositionMode): Promise<GuidanceModel> {
-  const { config, file, tokenize, normalisation } = await openClip(source, json)
+  if (await source.size('config.json') !== null && kindOfModel(await readJson(source, 'config.json'), `${source.location}/config.json`) === 'starter') return loadStarter(source, runtime)
+  const { config, file, tokenize, normalisation } = await openClip(source)
   return createClip({ config, read: names => file.weights(names), tokenize, runtime, positions, normalisation })
 }
 
@@ -59,24 +48,50 @@ export interface CheckedClip {
 
 /**
  * Checks all files of a CLIP, of its weights the header.
- * @param json its parsed `config.json`, where it was read before
  * @throws GUIDANCE_INVALID, SAFETENSORS_INVALID
  */
-export async function openClip(source: FileSource, json?: unknown): Promise<CheckedClip> {
-  const config = parseClipConfig(json ?? await readJson(source, 'config.json'), `${source.location}/config.json`)
-  const file = await openWeightFile(await withSafetensors(source), 'model.safetensors', new Map())
-  requireOneSpace(file, source.location)
+export async function openClip(given: FileSource): Promise<CheckedClip> {
+  const source = await inHuggingFaceLayout(given)
+  const path = `${source.location}/config.json`
+  const json = await readJson(source, 'config.json')
+  kindOfModel(json, path)
+  const config = parseClipConfig(json, path)
+  const file = await openWeights(source)
+  requireBothTowers(new Set(file.header.entries.keys()), file.path)
+  requireOneSpace(file)
   file.require(new Map([...clipVisionShapes(config), ...clipTextShapes(config)]))
   return { config, file, tokenize: await tokenizerOf(source, config), normalisation: await normalisationOf(source) }
 }
 
+/**
+ * The files as they are where they are in that layout, else made of those of open_clip.
+ * @throws GUIDANCE_INVALID, SAFETENSORS_INVALID, PYTORCH_FILE_INVALID, PICKLE_UNSAFE
+ */
+export async function inHuggingFaceLayout(source: FileSource): Promise<FileSource> {
+  // One after the other: a source on the web fetches what it is asked for.
+  const whole = await source.size('config.json') !== null && await firstOf(source, huggingFaceLayout.weights) !== undefined
+  return whole || await source.size(openClipLayout.config) === null ? source : await openClipSource(source)
+}
+
+async function firstOf(source: FileSource, names: readonly string[]): Promise<string | undefined> {
+  for (const name of names) if (await source.size(name) !== null) return name
+  return undefined
+}
+
+async function openWeights(source: FileSource): Promise<WeightFile> {
+  const name = await firstOf(source, huggingFaceLayout.weights)
+  if (name === shardIndex) return await openShards(source)
+  return name?.endsWith('.bin') === true ? await openWeightFile(await withSafetensors(source), 'model.safetensors', new Map())
+    : await openWeightFile(source, name ?? 'model.safetensors', new Map())
+}
+
 /** Both towers embed into one space; where they do not, one of them is of another model. */
-function requireOneSpace({ header }: WeightFile, location: string): void {
+function requireOneSpace({ header, path }: WeightFile): void {
   const [image, text] = ['visual_projection.weight', 'text_projection.weight'].map(name => header.entries.get(name)?.shape[0])
   if (image === undefined || text === undefined || image === text) return
   throw new Text2LiveError(
     'GUIDANCE_INVALID',
-    `Expected the image and the text part of ${location}/model.safetensors to give embeddings of one width, they give ${image} and ${text} numbers. `
+    `Expected the image and the text part of ${path} to give embeddings of one width, they give ${image} and ${text} numbers. `
       + 'They are of different models; copy or download the whole model again.',
   )
 }

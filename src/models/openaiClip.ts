@@ -5,7 +5,7 @@ import type { RandomAccess } from '../formats/zipEntries.js'
 import { type ClipConfig, parseClipConfig } from './clipConfig.js'
 import { type ReadWeights, clipTextShapes, clipVisionShapes } from './clipWeights.js'
 import type { WeightTensor } from './guidance.js'
-import { requireFinite } from './weightFile.js'
+import { requireFinite, type WeightShapes } from './weightFile.js'
 
 /** A CLIP as OpenAI publishes it: what its shapes say of it, and its weights by their Hugging Face names. */
 export interface OpenaiClip {
@@ -13,7 +13,14 @@ export interface OpenaiClip {
   readonly read: ReadWeights
 }
 
-type State = ReadonlyMap<string, PickleTensor>
+/** Tensors under OpenAI's names, in whatever file they lie. */
+export interface StoredTensors {
+  /** What errors call the file. */
+  readonly location: string
+  readonly shapes: WeightShapes
+  /** The numbers of a tensor, row-major: of its rows `from` to before `to` along the first axis. */
+  rows(name: string, from: number, to: number): Promise<Float32Array>
+}
 
 /** Width of a head, in all of OpenAI's models. */
 const HEAD = 64
@@ -24,34 +31,70 @@ const HEAD = 64
  * @throws PYTORCH_FILE_INVALID, PICKLE_UNSAFE; GUIDANCE_INVALID for another network, missing or wrong tensors
  */
 export async function openOpenaiClip(file: RandomAccess): Promise<OpenaiClip> {
+  const tensors = await torchTensors(file)
+  const config = configOf(tensors)
+  return { config, read: readOpenaiNames(tensors, config, problem => invalid(file.location, problem)) }
+}
+
+/** @throws PYTORCH_FILE_INVALID, PICKLE_UNSAFE */
+export async function torchTensors(file: RandomAccess): Promise<StoredTensors> {
   const archive = await openPyTorchFile(file)
   const state = tensorsByPath(archive.root)
-  const config = configOf(state, file.location)
-  for (const [name, shape] of [...clipVisionShapes(config), ...clipTextShapes(config)]) {
-    const came = partOf(name, state, file.location).tensor.shape
-    if (came.length !== shape.length || came.some((n, axis) => n !== shape[axis])) {
-      throw invalid(file.location, `its "${sourceOf(name).source}" gives [${came.join(', ')}] for ${name}, the rest of the file asks for [${shape.join(', ')}]`)
-    }
-  }
   return {
-    config,
-    async read(names) {
-      const weights = new Map<string, WeightTensor>()
-      for (const name of names) {
-        const { source, tensor } = partOf(name, state, file.location)
-        const data = await archive.read(tensor)
-        requireFinite(file.location, source, data)
-        weights.set(name, { shape: tensor.shape, data })
-      }
-      return weights
+    location: file.location,
+    shapes: new Map([...state].map(([name, { shape }]) => [name, shape])),
+    rows(name, from, to) {
+      const { storage, offset, shape, strides } = state.get(name)!
+      return archive.read(shape.length === 0 ? state.get(name)! : new PickleTensor(storage, offset + from * strides[0]!, [to - from, ...shape.slice(1)], strides))
     },
   }
 }
 
-function configOf(state: State, location: string): ClipConfig {
-  const shape = (name: string, axes: number): readonly number[] => find(state, name, axes, location).shape
-  const blocks = (prefix: string): number => [...state.keys()].filter(name => name.startsWith(prefix) && name.endsWith('.attn.in_proj_weight')).length
-  if (!state.has('visual.proj') && state.has('visual.attnpool.c_proj.weight')) {
+/**
+ * The weights of a CLIP by their Hugging Face names.
+ * @param invalid makes the error of what is wrong with the file
+ * @throws GUIDANCE_INVALID for missing tensors and other shapes than those of `config`
+ */
+export function readOpenaiNames(tensors: StoredTensors, config: ClipConfig, invalid: (problem: string) => Text2LiveError): ReadWeights {
+  const shapes = new Map([...clipVisionShapes(config), ...clipTextShapes(config)])
+  for (const [name, shape] of shapes) {
+    const { source, third, transposed } = sourceOf(name)
+    const stored = tensors.shapes.get(source)
+    if (!stored) throw invalid(`it has no tensor "${source}"`)
+    const came = transposed === true ? [...stored].reverse() : third === undefined ? stored : [stored[0]! / 3, ...stored.slice(1)]
+    if (came.length !== shape.length || came.some((n, axis) => n !== shape[axis])) {
+      throw invalid(`its "${source}" gives [${came.join(', ')}] for ${name}, the rest of the file asks for [${shape.join(', ')}]`)
+    }
+  }
+  return async (names) => {
+    const weights = new Map<string, WeightTensor>()
+    for (const name of names) {
+      const { source, third, transposed } = sourceOf(name)
+      const shape = shapes.get(name)!
+      const [rows = 0] = transposed === true ? [...shape].reverse() : shape
+      const stored = await tensors.rows(source, (third ?? 0) * rows, ((third ?? 0) + 1) * rows)
+      requireFinite(tensors.location, source, stored)
+      weights.set(name, { shape, data: transposed === true ? turned(stored, rows) : stored })
+    }
+    return weights
+  }
+}
+
+/** [rows, columns] -> [columns, rows] */
+function turned(data: Float32Array, rows: number): Float32Array {
+  const columns = data.length / rows
+  return Float32Array.from(data, (_, i) => data[(i % rows) * columns + Math.floor(i / rows)]!)
+}
+
+function configOf({ shapes, location }: StoredTensors): ClipConfig {
+  const shape = (name: string, axes: number): readonly number[] => {
+    const found = shapes.get(name)
+    if (!found) throw invalid(location, `it has no tensor "${name}"`)
+    if (found.length !== axes) throw invalid(location, `its tensor "${name}" has ${found.length} axes, not ${axes}`)
+    return found
+  }
+  const blocks = (prefix: string): number => [...shapes.keys()].filter(name => name.startsWith(prefix) && name.endsWith('.attn.in_proj_weight')).length
+  if (!shapes.has('visual.proj') && shapes.has('visual.attnpool.c_proj.weight')) {
     throw invalid(location, 'its image tower is a ResNet; only those with a vision transformer (ViT) serve')
   }
   const [width = 0, , patch = 0] = shape('visual.conv1.weight', 4)
@@ -70,16 +113,6 @@ function configOf(state: State, location: string): ClipConfig {
       vocab_size: shape('token_embedding.weight', 2)[0], max_position_embeddings: shape('positional_embedding', 2)[0],
     },
   }, location)
-}
-
-/** The tensor, or the view of a part of one, that OpenAI's file has for a Hugging Face name (spec 6.2). */
-function partOf(name: string, state: State, location: string): { source: string; tensor: PickleTensor } {
-  const { source, third, transposed } = sourceOf(name)
-  const { storage, offset, shape, strides } = find(state, source, null, location)
-  if (transposed === true) return { source, tensor: new PickleTensor(storage, offset, [...shape].reverse(), [...strides].reverse()) }
-  if (third === undefined) return { source, tensor: new PickleTensor(storage, offset, shape, strides) }
-  const [rows = 0, ...rest] = shape
-  return { source, tensor: new PickleTensor(storage, offset + third * (rows / 3) * strides[0]!, [rows / 3, ...rest], strides) }
 }
 
 interface Source {
@@ -121,13 +154,6 @@ function sourceOf(name: string): Source {
   const target = renamedLayers[part]
   if (tower !== undefined && target !== undefined) return { source: `${prefix}.${target}.${kind}` }
   throw new RangeError(`no weight of CLIP is called "${name}"`)
-}
-
-function find(state: State, name: string, axes: number | null, location: string): PickleTensor {
-  const tensor = state.get(name)
-  if (!tensor) throw invalid(location, `it has no tensor "${name}"`)
-  if (axes !== null && tensor.shape.length !== axes) throw invalid(location, `its tensor "${name}" has ${tensor.shape.length} axes, not ${axes}`)
-  return tensor
 }
 
 function invalid(location: string, problem: string): Text2LiveError {

@@ -42,7 +42,7 @@ export async function loadStarter(source: FileSource, runtime: Runtime): Promise
     relevancyText: prompt => `a photo of ${prompt}`,
     tokenize,
     async encodeTexts(texts, { truncate = false } = {}) {
-      return (await encodeStarterTexts(tokenizeAll(texts, tokenize, truncate), config, text.file, runtime)).embeddings
+      return (await encodeStarterTexts(tokenizeAll(texts, { name: 'starter', tokenize }, truncate), config, text.file, runtime)).embeddings
     },
   }
 }

@@ -1,5 +1,6 @@
 import { Tokenizer } from '@huggingface/tokenizers'
 import { Text2LiveError } from '../errors.js'
+import { findUnreadParts, notUnderstood, type UnreadParts } from './unreadParts.js'
 
 /** Where a text is cut to fit the context of a text tower. */
 export interface TextOverflow {
@@ -17,6 +18,8 @@ export interface TokenizedText {
   readonly ids: readonly number[]
   /** Present when the text is too long. */
   readonly overflow?: TextOverflow
+  /** Present when the vocabulary has no words for a part of the text. Byte-level vocabularies, CLIP's, have tokens for everything. */
+  readonly unread?: UnreadParts
 }
 
 export type TextTokenizer = (text: string) => TokenizedText
@@ -34,11 +37,24 @@ export function createTextTokenizer(tokenizerJson: unknown, tokenizerConfig: unk
   if (frame.length !== 2 || begin === undefined || end === undefined) {
     throw invalid(location, `expected it to put one begin and one end token around a text, it puts ${frame.length} tokens around an empty one`)
   }
-  return fitTexts({ begin, end, contextLength }, (text) => {
+  const tokens = (text: string): readonly number[] => {
     const { ids } = tokenizer.encode(text, { add_special_tokens: false })
     if (ids.some(id => !Number.isInteger(id))) throw invalid(location, `its vocabulary has no token for a part of ${JSON.stringify(text)}`)
     return ids
-  })
+  }
+  const fitted = fitTexts({ begin, end, contextLength }, tokens)
+  const unknown = unknownToken(tokenizerJson, tokenizer)
+  if (unknown === undefined || unknown === begin || unknown === end) return fitted
+  return (text) => {
+    const unread = findUnreadParts(text, { tokens, unknown })
+    return { ...fitted(text), ...(unread === null ? {} : { unread }) }
+  }
+}
+
+/** The token for what the vocabulary lacks, of the model of words that BERT has. */
+function unknownToken(tokenizerJson: unknown, tokenizer: Encoder): number | undefined {
+  const { model } = tokenizerJson as { readonly model?: { readonly type?: unknown; readonly unk_token?: unknown } }
+  return model?.type === 'WordPiece' && typeof model.unk_token === 'string' ? tokenizer.token_to_id(model.unk_token) : undefined
 }
 
 /** What stands around the tokens of a text, and how many fit, both included. */
@@ -64,11 +80,12 @@ export function fitTexts({ begin, end, contextLength }: TextFrame, inner: (text:
 
 /**
  * Token ids of every text.
- * @throws PROMPT_TOO_LONG for the first that does not fit, unless `truncate`
+ * @throws PROMPT_TOO_LONG for the first that does not fit, unless `truncate`; PROMPT_NOT_UNDERSTOOD for the first of which nothing is read
  */
-export function tokenizeAll(texts: readonly string[], tokenize: TextTokenizer, truncate: boolean): (readonly number[])[] {
+export function tokenizeAll(texts: readonly string[], { name, tokenize }: { readonly name: string; readonly tokenize: TextTokenizer }, truncate: boolean): (readonly number[])[] {
   return texts.map((text) => {
-    const { ids, overflow } = tokenize(text)
+    const { ids, overflow, unread } = tokenize(text)
+    if (unread?.whole === true) throw notUnderstood(text, name)
     if (overflow && !truncate) throw promptTooLong(text, overflow)
     return ids
   })
@@ -112,6 +129,7 @@ function halve(count: number, fits: (n: number) => boolean): number {
 /** What we use of the package. Its own declarations import without file endings, so that Node's module rules find none of them. */
 interface Encoder {
   encode(text: string, options?: { add_special_tokens: boolean }): { ids: number[] }
+  token_to_id(token: string): number | undefined
 }
 const HuggingFaceTokenizer = Tokenizer as unknown as new (tokenizerJson: object, tokenizerConfig: object) => Encoder
 

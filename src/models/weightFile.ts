@@ -11,6 +11,8 @@ export type WeightShapes = ReadonlyMap<string, readonly number[]>
 
 /** A safetensors file whose tensors are read one by one. */
 export interface WeightFile {
+  /** What errors call it. */
+  readonly path: string
   readonly header: SafetensorsHeader
   tensor(name: string): Promise<SafetensorsTensor>
   /** @throws GUIDANCE_INVALID unless every tensor of `expected` is there with its shape */
@@ -49,6 +51,7 @@ export async function openWeightFile(source: FileSource, name: string, expected:
     return { dtype: entry.dtype, shape: entry.shape, bytes }
   }
   return {
+    path,
     header,
     tensor,
     require,

@@ -17,6 +17,8 @@ interface ConfigFile<Options> {
   readonly notes: readonly string[]
   /** The file speaks the published code's keys. */
   readonly published: boolean
+  /** It says its version, as the config.yaml of a run folder does. */
+  readonly ofRun: boolean
 }
 
 /** Version of the run folder's config.yaml; a later program refuses what it cannot read. */
@@ -59,7 +61,7 @@ export function readTableConfig<Options>(table: OptionTable, text: string, fileN
   }
   // The published code computes no bootstrap loss when bootstrap_epoch is -1, whatever bootstrap_text says.
   if (options['region'] !== undefined && entries.some(({ key, value }) => key === 'bootstrap_epoch' && value === -1)) options['bootstrapSteps'] = 0
-  return { options: options as Options, notes: published ? [publishedText(fileName, options, ignored)] : [], published }
+  return { options: options as Options, notes: published ? [publishedText(fileName, options, ignored)] : [], published, ofRun: entries.some(({ key }) => key === 'configVersion') }
 }
 
 interface Ignored {

@@ -2,8 +2,10 @@ import type { Runtime } from '../engine/runtime.js'
 import { createTrainer } from '../method/trainer.js'
 import type { GuidanceModel } from '../models/guidance.js'
 import { loadGuidance } from '../models/loadGuidance.js'
+import { withoutSecrets } from '../models/withoutSecrets.js'
 import { openModelSource } from '../models/node/openModelSource.js'
 import type { ImageSettings } from '../options/imageOptions.js'
+import { accessTo, type GuidanceAccess } from './guidanceAccess.js'
 import { openRuntime } from './openRuntime.js'
 import type { OpenTrainer, TrainerNotice } from './trainerContract.js'
 
@@ -11,20 +13,20 @@ import type { OpenTrainer, TrainerNotice } from './trainerContract.js'
 export const buildTrainer: OpenTrainer = async (input, notice, signal) => {
   const { settings } = input
   const runtime = await openRuntime(settings)
-  const guidance = await openGuidance(settings, runtime, notice, signal)
-  return await createTrainer({ runtime, guidance, ...input, notice })
+  const guidance = await openGuidance(settings, runtime, notice, signal, input.access)
+  return await createTrainer({ runtime, guidance, ...input, notice, onNote: message => notice({ type: 'note', message }) })
 }
 
 /**
- * Each of the models that the settings name, fetched where it must be.
+ * Each of the models that the settings name, fetched where it must be and may be.
  * @throws GUIDANCE_*, SAFETENSORS_INVALID, and all that `openModelSource` throws
  */
 export async function openGuidance(settings: Pick<ImageSettings, 'guidance' | 'positionEmbedding'>, runtime: Runtime,
-  notice: (notice: TrainerNotice) => void = () => undefined, signal?: AbortSignal): Promise<GuidanceModel[]> {
+  notice: (notice: TrainerNotice) => void = () => undefined, signal?: AbortSignal, { fetch, addresses }: GuidanceAccess = accessTo([])): Promise<GuidanceModel[]> {
   const models: GuidanceModel[] = []
   for (const name of settings.guidance) {
-    notice({ type: 'model-loading', guidance: name })
-    const source = await openModelSource(name, { onProgress: notice, signal })
+    notice({ type: 'model-loading', guidance: withoutSecrets(name) })
+    const source = await openModelSource(addresses[name] ?? name, { onProgress: notice, onNote: message => notice({ type: 'note', message }), signal, hereOnly: !fetch })
     models.push(await loadGuidance(source, runtime, { positions: settings.positionEmbedding }))
   }
   return models

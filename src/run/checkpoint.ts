@@ -1,12 +1,14 @@
 import { createHash } from 'node:crypto'
-import { readFile } from 'node:fs/promises'
 import { z } from 'zod'
 import { Text2LiveError } from '../errors.js'
 import { readSafetensors, writeSafetensors, float32Tensor } from '../formats/safetensors.js'
 import { toFloat32 } from '../formats/toFloat32.js'
 import { atomicWrite } from '../media/node/atomicWrite.js'
 import { optionRow, settingNames, type ImageSettings } from '../options/imageOptions.js'
-import { isMissing, writing } from './fileErrors.js'
+import { imageTable } from '../options/imageTable.js'
+import { writing } from './fileErrors.js'
+import { assertFiniteNumbers, readSavedSettings, readSavedStep } from './readSavedSettings.js'
+import { readRunFile } from './runFile.js'
 import type { TrainerState } from './trainerContract.js'
 
 /** What a checkpoint belongs to: the settings it was trained with and the pictures, by their SHA-256. */
@@ -28,7 +30,7 @@ const version = '1'
 const metadataSchema = z.object({
   kind: z.literal(kind),
   version: z.literal(version),
-  step: z.string().regex(/^\d+$/),
+  step: z.string(),
   settings: z.string(),
   photo: z.string(),
   mask: z.string(),
@@ -50,13 +52,10 @@ export async function writeCheckpoint(path: string, { state, fingerprint }: Chec
 
 /**
  * The checkpoint at `path`, or null where there is none.
- * @throws SAFETENSORS_INVALID, CHECKPOINT_INVALID
+ * @throws SAFETENSORS_INVALID, CHECKPOINT_INVALID; RUN_INVALID for a link or no regular file
  */
 export async function readCheckpoint(path: string): Promise<Checkpoint | null> {
-  const bytes = await readFile(path).catch((error: unknown) => {
-    if (isMissing(error)) return null
-    throw error
-  })
+  const bytes = await readRunFile(path)
   if (bytes === null) return null
   const { metadata, tensors } = readSafetensors(bytes, path)
   const parsed = metadataSchema.safeParse(metadata)
@@ -66,10 +65,11 @@ export async function readCheckpoint(path: string): Promise<Checkpoint | null> {
   }
   const { step, settings, photo, mask } = parsed.data
   const state: TrainerState = {
-    step: Number(step),
+    step: readSavedStep(step, path),
     tensors: Object.fromEntries([...tensors].map(([name, tensor]) => [name, { shape: tensor.shape, data: toFloat32(tensor, name) }])),
   }
-  return { state, fingerprint: { settings: parseSettings(settings, path), photo, mask } }
+  for (const [name, { data }] of Object.entries(state.tensors)) assertFiniteNumbers(name, data, path)
+  return { state, fingerprint: { settings: readSavedSettings(imageTable, settings, path) as unknown as ImageSettings, photo, mask } }
 }
 
 /**
@@ -98,13 +98,5 @@ function assertFinite({ step, tensors }: TrainerState): void {
     throw new Text2LiveError('LOSS_NOT_FINITE',
       `After step ${step} the values of ${name} are no longer finite numbers. The last good checkpoint is kept. `
       + 'Try a lower --learning-rate or another --seed.')
-  }
-}
-
-function parseSettings(json: string, path: string): ImageSettings {
-  try {
-    return JSON.parse(json) as ImageSettings
-  } catch (cause) {
-    throw new Text2LiveError('CHECKPOINT_INVALID', `${path} holds settings that cannot be read. Delete it to start the run again.`, { cause })
   }
 }

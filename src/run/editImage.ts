@@ -9,7 +9,7 @@ import type { RunEnvironment } from './trainerContract.js'
 
 /** Options of `editImage`: those of docs/options.md, pictures also as bytes. */
 export interface EditOptions extends StartOptions {
-  /** A run folder to continue; then only steps, device, threads and previewEvery may be given besides. */
+  /** A run folder to continue; then only steps, device, threads and previewEvery may be given besides; guidance, to name again a model that is to be fetched. */
   readonly resume?: string | null | undefined
   /** Aborting finishes the step at hand, writes the outputs of the state reached and ends with an `interrupted` event. */
   readonly signal?: AbortSignal | undefined

@@ -4,8 +4,8 @@ import { readFile } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import { availableParallelism, cpus, freemem, totalmem } from 'node:os'
 import { env } from 'onnxruntime-common'
-import sharp from 'sharp'
 import { decodePhoto } from '../media/node/decodePhoto.js'
+import { loadSharp } from '../media/node/sharp.js'
 import { devices, probeDevice, type DeviceProbe } from './probeDevice.js'
 
 /** What `text2live doctor` found out. */
@@ -38,7 +38,7 @@ export async function examineMachine(): Promise<DoctorReport> {
   return {
     versions: {
       text2live: packageJson.version, node: process.versions.node, onnxruntime: env.versions.common,
-      sharp: sharp.versions.sharp, libvips: sharp.versions.vips,
+      ...sharpVersions(),
     },
     cpu: { model: cpus()[0]?.model.trim() ?? 'unknown', cores: availableParallelism() },
     memory: { total: totalmem(), free: freemem() },
@@ -65,10 +65,19 @@ async function checkStarter(folder = new URL('../../models/starter/', import.met
   }
 }
 
+function sharpVersions(): { sharp: string; libvips: string } {
+  try {
+    const { sharp, vips } = loadSharp().versions
+    return { sharp, libvips: vips }
+  } catch {
+    return { sharp: 'missing', libvips: 'missing' }
+  }
+}
+
 /** Writes a small picture in the format and reads it back. */
 async function probeFormat(format: FormatProbe['format']): Promise<FormatProbe> {
   try {
-    const bytes = await sharp({ create: { width: 64, height: 48, channels: 3, background: { r: 200, g: 100, b: 50 } } }).toFormat(format).toBuffer()
+    const bytes = await loadSharp()({ create: { width: 64, height: 48, channels: 3, background: { r: 200, g: 100, b: 50 } } }).toFormat(format).toBuffer()
     const { rgb } = await decodePhoto(bytes)
     const red = rgb.data[0] ?? 0
     if (rgb.width !== 64 || rgb.height !== 48 || Math.abs(red - 200 / 255) > 0.05) return { format, reads: false, problem: 'it is read wrongly' }

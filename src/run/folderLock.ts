@@ -4,8 +4,9 @@ import { holderText, takeLock } from '../media/node/processLock.js'
 import { writing } from './fileErrors.js'
 
 interface FolderLock {
-  /** @param folder where the folder is now, if it was renamed since */
-  release(folder?: string): void
+  /** @param folder where the folder is now */
+  moved(folder: string): void
+  release(): void
 }
 
 const lockName = '.lock'
@@ -19,7 +20,7 @@ export async function lockFolder(folder: string): Promise<FolderLock> {
   const taken = await writing(path, () => takeLock(path))
   if (taken === null) throw locked(folder, 'another process keeps taking it')
   if ('pid' in taken) throw locked(folder, `${holderText(taken)} is writing it`)
-  return { release: (now = folder) => taken.release(join(now, lockName)) }
+  return { moved: (now) => taken.moved(join(now, lockName)), release: () => taken.release() }
 }
 
 function locked(folder: string, why: string): Text2LiveError {

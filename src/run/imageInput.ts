@@ -17,6 +17,8 @@ export interface ImageInput {
   readonly bounds: FloatImage | null
   /** The mask file, as given. */
   readonly mask: { readonly bytes: Uint8Array; readonly extension: string } | null
+  /** What to tell of how they are read. */
+  readonly notes: readonly string[]
   /** RGB and bounds at training size. */
   readonly training: { readonly photo: FloatImage; readonly mask?: FloatImage }
 }
@@ -32,7 +34,8 @@ export async function readImageInput(
   const decoded = await decodePhoto(photo)
   const { width, height } = decoded.rgb
   if (settings.size === 0) assertTrainable(Math.min(width, height), settings.scaleMin, settings.cropsMinCover)
-  const given = mask === null ? null : { image: await decodeMask(mask, width, height), header: await readHeader(mask) }
+  const notes: string[] = []
+  const given = mask === null ? null : { image: await decodeMask(mask, width, height, (message) => notes.push(`mask: ${message}`)), header: await readHeader(mask) }
   const bounds = intersect(given?.image ?? null, decoded.alpha ?? null)
   const size = trainingSize(width, height, settings.size)
   assertShape(size, width, height)
@@ -41,6 +44,7 @@ export async function readImageInput(
     photo: decoded,
     bounds,
     mask: given === null ? null : { bytes: given.header.bytes, extension: given.header.format },
+    notes,
     training: { photo: toSize(decoded.rgb, size), ...(bounds === null ? {} : { mask: toSize(bounds, size) }) },
   }
 }

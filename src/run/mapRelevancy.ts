@@ -29,20 +29,24 @@ export interface RelevancyResult {
   readonly files: { readonly heat: Uint8Array; readonly map: Uint8Array }
   /** Part of the photo where the map is at least one half. */
   readonly share: number
+  /** What a person should know of how the texts and the models were taken. */
+  readonly notes: readonly string[]
 }
 
 /**
  * Where a guidance model sees the texts in a photo.
- * @throws INPUT_*, PROMPT_EMPTY, PROMPT_TOO_LONG, OPTION_INVALID, GUIDANCE_*, DEVICE_UNAVAILABLE
+ * @throws INPUT_*, PROMPT_EMPTY, PROMPT_TOO_LONG, PROMPT_NOT_UNDERSTOOD, OPTION_INVALID, GUIDANCE_*, DEVICE_UNAVAILABLE
  */
 export async function mapRelevancy({ photo, ...options }: RelevancyOptions): Promise<RelevancyResult> {
   const settings = resolveSettings([options], drawSeed)
   if (settings.region.length === 0) throw new Text2LiveError('PROMPT_EMPTY', 'A text is needed: say what to look for. For example: text2live relevancy horse.jpg "horse"')
   const input = await readImageInput(photo, null, settings)
   const runtime = await openRuntime(settings)
+  const notes: string[] = []
+  const onNote = (message: string): void => void notes.push(message)
   const questions = []
-  for (const model of await openGuidance(settings, runtime)) {
-    questions.push({ model, texts: await embedRegion(model, settings.region, settings.truncate) })
+  for (const model of await openGuidance(settings, runtime, notice => { if (notice.type === 'note') onNote(notice.message) })) {
+    questions.push({ model, texts: await embedRegion(model, settings.region, settings.truncate, onNote) })
   }
   const { width, height } = input.photo.rgb
   const locate = settings.relevancy === 'edges' ? relevancyMap : plainRelevancyMap
@@ -51,6 +55,7 @@ export async function mapRelevancy({ photo, ...options }: RelevancyOptions): Pro
     map,
     files: { heat: await encodePng(quantise(heatOverlay(input.photo.rgb, map), 8)), map: await encodePng(quantise(map, 8)) },
     share: map.data.filter((value) => value >= 0.5).length / map.data.length,
+    notes,
   }
 }
 

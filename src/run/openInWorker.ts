@@ -1,4 +1,5 @@
 import { Worker } from 'node:worker_threads'
+import { silenceTelemetry } from '../engine/node/silenceTelemetry.js'
 import { Text2LiveError } from '../errors.js'
 import { interrupted } from './interrupted.js'
 import { reviveFailure, threadError } from './workerFailure.js'
@@ -13,6 +14,7 @@ interface Pending {
 /** A trainer in a thread of its own, since a step blocks the thread that runs it for as long as it takes. */
 export const openInWorker: OpenTrainer = async (input, notice, signal) => {
   if (signal.aborted) throw interrupted()
+  silenceTelemetry()
   const worker = startWorker(notice)
   const abandon = (): void => worker.fail(interrupted())
   signal.addEventListener('abort', abandon, { once: true })

@@ -1,4 +1,3 @@
-import { readFile } from 'node:fs/promises'
 import { composeOutputs } from '../media/composeOutputs.js'
 import type { FloatImage } from '../media/image.js'
 import { lossesSvg } from '../media/lossesSvg.js'
@@ -9,6 +8,7 @@ import { encodePsd } from '../media/node/encodePsd.js'
 import { refineLayer } from '../media/refineLayer.js'
 import { outputFiles, type OutputName, type RunEvent, type StepEvent } from './events.js'
 import type { ImageInput } from './imageInput.js'
+import { readRunFile } from './runFile.js'
 import type { RunFolder } from './runFolder.js'
 
 /** Each output as the bytes of its file. */
@@ -46,7 +46,7 @@ export async function writeOutputs(folder: RunFolder, files: OutputFiles, emit: 
 /** The outputs as they lie in a folder; null when one is missing. */
 export async function readOutputs(folder: RunFolder): Promise<OutputFiles | null> {
   const names = Object.keys(outputFiles) as OutputName[]
-  const files = await Promise.all(names.map((name) => readFile(folder.file(outputFiles[name])).catch(() => null)))
+  const files = await Promise.all(names.map((name) => readRunFile(folder.file(outputFiles[name]))))
   if (files.includes(null)) return null
   return Object.fromEntries(names.map((name, i) => [name, files[i]])) as unknown as OutputFiles
 }

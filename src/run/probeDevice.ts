@@ -2,6 +2,7 @@ import { execFile } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import { Graph } from '../engine/graph.js'
 import { createNodeRuntime } from '../engine/node/createNodeRuntime.js'
+import { loadOnnxRuntime } from '../engine/node/loadOnnxRuntime.js'
 import { conv2d } from '../engine/ops.js'
 import type { Device } from '../engine/runtime.js'
 import { Text2LiveError } from '../errors.js'
@@ -67,9 +68,12 @@ export async function probeHere(device: Device): Promise<DeviceProbe> {
 /**
  * The device that a run uses. `auto` takes the fastest that works; every other choice is taken as asked, and the engine refuses
  * it with the reason if it does not work.
+ *
+ * @throws Text2LiveError DEVICE_UNAVAILABLE, DEPENDENCY_MISSING, TELEMETRY_ON
  */
 export async function chooseDevice(asked: ImageSettings['device']): Promise<Device> {
   if (asked !== 'auto') return asked
+  loadOnnxRuntime()
   const working = (await Promise.all(devices.map(probeDevice))).filter((probe) => probe.works)
   const [best] = working.sort((a, b) => a.milliseconds - b.milliseconds)
   if (best !== undefined) return best.device
@@ -80,5 +84,5 @@ export async function chooseDevice(asked: ImageSettings['device']): Promise<Devi
 function innermostReason(error: unknown): string {
   const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error
   const text = (cause instanceof Error ? cause.message : String(cause)).replaceAll(/\s+/g, ' ')
-  return text.replace(/^\S*onnxruntime_src\S* .* was false\. /, '').trim().slice(0, 300)
+  return text.replace(/^\S*onnxruntime_src\S* .* was false\. /, '').replace(/ Require stack: .*$/, '').trim().slice(0, 300)
 }

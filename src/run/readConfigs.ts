@@ -7,26 +7,37 @@ import type { GivenOptions } from '../options/imageOptions.js'
 import { imageTable } from '../options/imageTable.js'
 import { type OptionTable, rowOf } from '../options/optionTable.js'
 import { pathHint } from '../pathHint.js'
+import { pathInside } from './checkFolder.js'
 import { isSystemError } from './fileErrors.js'
+import { refuseLink } from './runFile.js'
+
+interface Configs<Options> {
+  /** One layer per file, in order. */
+  readonly layers: readonly Options[]
+  /** Of each layer: is it the config.yaml of a run folder, which may come from anybody? */
+  readonly ofRun: readonly boolean[]
+}
 
 /**
- * Reads config files, one layer of options per file, in order. Paths in a file are taken from the working folder first, as the published code takes them, then from the
- * file's own folder.
+ * Reads config files. Paths in a file are taken from the working folder first, as the published code takes them, then from the
+ * file's own folder; those of a run's config.yaml lie in its folder.
  * @param note told of each file of the published code what is set and what is ignored, before the next is read
  * @param preset what the command line says, or null
- * @throws CONFIG_INVALID, CONFIG_UNKNOWN_KEY, OPTION_INVALID, PROMPT_EMPTY
+ * @throws RUN_INVALID for a path of a run that leads out of its folder, CONFIG_INVALID, CONFIG_UNKNOWN_KEY, OPTION_INVALID, PROMPT_EMPTY
  */
 export async function readConfigs<Options = GivenOptions>(
   paths: readonly string[], { note, preset = null, table = imageTable }: { readonly note: (message: string) => void; readonly preset?: unknown; readonly table?: OptionTable },
-): Promise<readonly Options[]> {
+): Promise<Configs<Options>> {
   const layers: Given[] = []
+  const ofRun: boolean[] = []
   for (const path of paths) {
-    const { options, notes } = await readOne(path, table)
-    layers.push(options)
+    const config = await readOne(path, table)
+    layers.push(config.options)
+    ofRun.push(config.ofRun)
     const isPreset = [...layers.map((layer) => layer['preset']), preset].some((each) => each !== undefined && each !== null)
-    for (const text of notes) note(isPreset ? text : `${text} Add --preset reference to run it as that code does.`)
+    for (const text of config.notes) note(isPreset ? text : `${text} Add --preset reference to run it as that code does.`)
   }
-  return layers as Options[]
+  return { layers: layers as Options[], ofRun }
 }
 
 type Given = Readonly<Record<string, unknown>>
@@ -38,7 +49,27 @@ async function readOne(path: string, table: OptionTable): Promise<ReturnType<typ
     throw new Text2LiveError('CONFIG_INVALID', `There should be a YAML file at "${path}", but ${came}. ${pathHint(path)}`, { cause })
   })
   const config = readTableConfig<Given>(table, text, basename(path))
-  return { ...config, options: withFoundPaths(table, config.options, dirname(path)) }
+  if (!config.ofRun) return { ...config, options: withFoundPaths(table, config.options, dirname(path)) }
+  refuseLink(path)
+  if (config.options['out'] !== undefined) {
+    throw new Text2LiveError('CONFIG_INVALID', `"${path}" is the configuration of a run, and sets "out": where another run goes is not its to say. Remove the line, and use --out.`)
+  }
+  const elsewhere = ['guidance', 'atlas'].flatMap((name) => [config.options[name]].flat()).find((value) => typeof value === 'string' && /^[\\/]{2}/.test(value))
+  if (typeof elsewhere === 'string') {
+    throw new Text2LiveError('RUN_INVALID', `"${path}" is the configuration of a run, and names "${elsewhere}" on another machine, which is not asked for it. Give it as a flag, if you want it.`)
+  }
+  const inside = Object.entries(config.options).map(([name, value]) => [name, pictures.has(name) && typeof value === 'string' ? pathInside(dirname(path), value, name) : value])
+  return { ...config, options: Object.fromEntries(inside) as Given }
+}
+
+/** What a run folder holds copies of. */
+const pictures = new Set(['photo', 'mask', 'clip', 'object'])
+
+/** Is it a run's config.yaml, and no person, that names the guidance models? */
+export function fromRun({ layers, ofRun }: Configs<Given>, flags: Given): boolean {
+  const names = (layer: Given | undefined): boolean => Array.isArray(layer?.['guidance']) && layer['guidance'].length > 0
+  if (names(flags) || typeof flags['guidance'] === 'string') return false
+  return ofRun[layers.findLastIndex(names)] === true
 }
 
 function withFoundPaths(table: OptionTable, options: Given, folder: string): Given {

@@ -1,6 +1,7 @@
 import { Text2LiveError } from '../errors.js'
 import { assertSameRun, readCheckpoint } from './checkpoint.js'
 import { readSteps } from './eventLog.js'
+import { hereOnly } from './guidanceAccess.js'
 import { makeOutputs, writeOutputs } from './outputs.js'
 import { isRunFolder, openRunFolder, runFiles, type RunFolder } from './runFolder.js'
 import { assertRun, readRun } from './resumeRun.js'
@@ -41,7 +42,7 @@ async function renderOne(folder: RunFolder, { open, signal }: RunEnvironment, em
   if (checkpoint === null) throw noCheckpoint(folder.path)
   assertSameRun(path, checkpoint.fingerprint, fingerprintOf(settings, input))
   const { state } = checkpoint
-  const trainer = await open(trainerInput(settings, input, state), emit, signal)
+  const trainer = await open(trainerInput(settings, input, state, hereOnly), emit, signal)
   try {
     const steps = readSteps(folder.file(runFiles.events)).filter(({ step }) => step <= state.step)
     const files = await makeOutputs(input, await trainer.layer(), steps)

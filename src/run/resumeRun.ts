@@ -1,18 +1,22 @@
-import { readFile, stat } from 'node:fs/promises'
+import { stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Text2LiveError } from '../errors.js'
 import { atomicWrite } from '../media/node/atomicWrite.js'
+import { withoutSecrets } from '../models/withoutSecrets.js'
 import { readConfig } from '../options/configFile.js'
 import type { GivenOptions, ImageSettings } from '../options/imageOptions.js'
 import { oddPath } from '../pathHint.js'
 import { resolveSettings, validateOptions } from '../options/resolveSettings.js'
 import { writeConfig } from '../options/writeConfig.js'
+import { checkFolder, pathInside } from './checkFolder.js'
 import { assertSameRun, readCheckpoint } from './checkpoint.js'
 import { readEvents, truncateEvents } from './eventLog.js'
 import { folderContents } from './folderContents.js'
+import { accessTo, hereOnly, portableGuidance } from './guidanceAccess.js'
 import { readImageInput, type ImageInput } from './imageInput.js'
 import { readOutputs } from './outputs.js'
-import { isRunFolder, makeRunFolder, openRunFolder, removeLeftovers, runFiles, type RunFolder } from './runFolder.js'
+import { isRunFolder, makeRunFolder, openRunFolder, runFiles, type RunFolder } from './runFolder.js'
+import { maxConfigBytes, readRunFile } from './runFile.js'
 import { drawSeed } from './startRun.js'
 import type { RunEnvironment } from './trainerContract.js'
 import { fingerprintOf, trainRun, type EditResult, type Emit } from './trainRun.js'
@@ -37,7 +41,6 @@ export async function resumeRun(path: string, flags: ResumeOptions, environment:
   await assertKind(path, 'image')
   const folder = await openRunFolder(path)
   try {
-    await removeLeftovers(path)
     const { seeds } = await readSettings(folder)
     if (seeds === 1) return await resumeOne(folder, flags, environment, emit)
     const { settings, input } = await readRun(folder)
@@ -56,9 +59,10 @@ export async function resumeRun(path: string, flags: ResumeOptions, environment:
 /** Reads and checks what a run folder says of itself. The folder is released by the run, also when this fails. */
 async function resumeOne(folder: RunFolder, flags: ResumeOptions, environment: RunEnvironment, emit: Emit): Promise<EditResult> {
   try {
-    await removeLeftovers(folder.path)
     const saved = await readRun(folder)
-    const settings = resolveSettings([saved.settings, withoutUnset(flags)], drawSeed)
+    const given = withoutUnset(flags)
+    const named = (given.guidance ?? []) as readonly string[]
+    const settings = resolveSettings([saved.settings, named.length === 0 ? given : { ...given, guidance: named.map(portableGuidance) }], drawSeed)
     const checkpointPath = folder.file(runFiles.checkpoint)
     const checkpoint = await readCheckpoint(checkpointPath)
     const now = fingerprintOf(settings, saved.input)
@@ -76,7 +80,9 @@ async function resumeOne(folder: RunFolder, flags: ResumeOptions, environment: R
     if (JSON.stringify(settings) !== JSON.stringify(saved.settings)) await atomicWrite(folder.file(runFiles.config), writeConfig(settings))
     truncateEvents(folder.file(runFiles.events), step)
     const { open, signal } = environment
-    return await trainRun({ settings, input: saved.input, open, signal, start, folder: () => Promise.resolve(folder) }, emit)
+    // What a run folder names is not fetched: only who names it besides says that he wants it.
+    const access = named.length === 0 ? hereOnly : accessTo(named)
+    return await trainRun({ settings, input: saved.input, access, open, signal, start, folder: () => Promise.resolve(folder) }, emit)
   } finally {
     folder.release()
   }
@@ -89,6 +95,7 @@ export async function assertRun(path: string): Promise<void> {
     throw new Text2LiveError('RUN_NOT_FOUND',
       `There should be a run folder at "${path}", but there is nothing. ${oddPath(path) ?? 'Check the path; runs are made in runs/ unless --out says otherwise.'}`)
   }
+  if (found.isDirectory()) checkFolder(path)
   if (found.isDirectory() && isRunFolder(path)) return
   throw new Text2LiveError('RUN_INVALID',
     `"${path}" is not a run folder: it holds no ${runFiles.config} of ours. Give the folder that a run was written to.`)
@@ -100,7 +107,7 @@ export async function assertRun(path: string): Promise<void> {
  */
 export async function runKind(path: string): Promise<'image' | 'video'> {
   await assertRun(path)
-  return /^clip:/m.test(await readFile(join(path, runFiles.config), 'utf8')) ? 'video' : 'image'
+  return /^clip:/m.test(await readRunConfig(join(path, runFiles.config))) ? 'video' : 'image'
 }
 
 /** @throws RUN_INVALID for the run folder of the other kind, naming its command */
@@ -116,15 +123,23 @@ export async function readRun(folder: Pick<RunFolder, 'path' | 'file'>): Promise
   if (settings.photo === null) {
     throw new Text2LiveError('RUN_INVALID', `${folder.file(runFiles.config)} names no photo. The folder cannot be continued; start a new run.`)
   }
-  const mask = settings.mask === null ? null : join(folder.path, settings.mask)
-  const input = await readImageInput(join(folder.path, settings.photo), mask, settings)
+  const mask = settings.mask === null ? null : pathInside(folder.path, settings.mask, 'mask')
+  const input = await readImageInput(pathInside(folder.path, settings.photo, 'photo'), mask, settings)
   return { settings, seeds, input }
+}
+
+/** The text of a run's config.yaml. @throws RUN_INVALID */
+export async function readRunConfig(path: string): Promise<string> {
+  const bytes = await readRunFile(path, maxConfigBytes)
+  if (bytes === null) throw new Text2LiveError('RUN_INVALID', `There should be a configuration of a run at "${path}", but there is nothing. Give the folder that a run was written to.`)
+  return bytes.toString('utf8')
 }
 
 async function readSettings(folder: Pick<RunFolder, 'file'>): Promise<Pick<SavedRun, 'settings' | 'seeds'>> {
   const path = folder.file(runFiles.config)
-  const { options } = readConfig(await readFile(path, 'utf8'), path)
-  return { settings: resolveSettings([options], drawSeed), seeds: options.seeds ?? 1 }
+  const { options } = readConfig(await readRunConfig(path), path)
+  const settings = resolveSettings([options], drawSeed)
+  return { settings: { ...settings, guidance: settings.guidance.map(withoutSecrets) }, seeds: options.seeds ?? 1 }
 }
 
 async function finishedBefore(folder: RunFolder, settings: ImageSettings, step: number): Promise<EditResult | null> {

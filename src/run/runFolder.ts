@@ -1,22 +1,19 @@
-import { randomBytes } from 'node:crypto'
-import { existsSync, readFileSync } from 'node:fs'
+import { existsSync } from 'node:fs'
 import { constants, copyFile, mkdir, readdir, rename, rm, stat } from 'node:fs/promises'
 import { basename, dirname, extname, join } from 'node:path'
 import { Text2LiveError } from '../errors.js'
+import { asidePath, clearAsides, removeDeadAsides } from '../media/node/asidePath.js'
 import { atomicWrite } from '../media/node/atomicWrite.js'
+import { syncFile, syncFolder } from '../media/node/syncFolder.js'
+import { checkFolder } from './checkFolder.js'
 import { outputFiles } from './events.js'
 import { isSystemError, writeError, writing } from './fileErrors.js'
 import { lockFolder } from './folderLock.js'
+import { maxConfigBytes, readRunFileSync } from './runFile.js'
+import { runFiles } from './runFiles.js'
 import { videoFiles, videoOutputFiles } from './video/videoFiles.js'
 
-/** Names of what a run folder holds, besides its outputs. */
-export const runFiles = {
-  config: 'config.yaml',
-  events: 'events.ndjson',
-  checkpoint: 'checkpoint.safetensors',
-  previews: 'previews',
-  contactSheet: 'contact-sheet.png',
-} as const
+export { runFiles }
 
 /** A run folder that this process holds. */
 export interface RunFolder {
@@ -65,13 +62,17 @@ export async function makeRunFolder(
   if (out !== null && isRunFolder(out)) return await replaceRun(out, contents)
   const parent = out === null ? defaultParent : dirname(out)
   await writing(parent, () => mkdir(parent, { recursive: true }))
-  const aside = join(parent, `.${basename(out ?? inputName)}.${randomBytes(6).toString('hex')}.tmp`)
+  const named = join(parent, basename(out ?? inputName))
+  await removeDeadAsides(named)
+  const aside = asidePath(named)
   try {
     await writing(aside, () => mkdir(aside))
     await fill(aside, contents)
     const lock = await lockFolder(aside)
     const path = await moveIntoPlace(aside, out, inputName)
-    return holdFolder(path, { release: () => lock.release(path) })
+    lock.moved(path)
+    await writing(path, () => syncFolder(parent))
+    return holdFolder(path, lock)
   } catch (error) {
     await rm(aside, { recursive: true, force: true }).catch(() => undefined)
     throw error
@@ -97,8 +98,13 @@ async function fill(path: string, contents: FolderContents): Promise<void> {
     const file = join(path, name)
     if (dirname(name) !== '.') await writing(file, () => mkdir(dirname(file), { recursive: true }))
     if (typeof data === 'string' || data instanceof Uint8Array) await atomicWrite(file, data)
-    else await writing(file, () => copyFile(data.copy, file, constants.COPYFILE_FICLONE))
+    else {
+      await writing(file, () => copyFile(data.copy, file, constants.COPYFILE_FICLONE))
+      await writing(file, () => syncFile(file))
+    }
   }
+  // Files are flushed as they are written; so that all of them are there when the folder gets its name, their names are too.
+  for (const folder of new Set(Object.keys(contents).map((name) => dirname(join(path, name))))) await writing(folder, () => syncFolder(folder))
 }
 
 async function moveIntoPlace(aside: string, out: string | null, inputName: string): Promise<string> {
@@ -119,10 +125,15 @@ async function moveIntoPlace(aside: string, out: string | null, inputName: strin
   }
 }
 
-/** Locks an existing run folder. */
+/**
+ * Locks an existing run folder, which may come from anybody, and clears away what a killed process left half-written in it.
+ * @throws RUN_INVALID for links in it, RUN_LOCKED
+ */
 export async function openRunFolder(path: string): Promise<RunFolder> {
+  checkFolder(path)
   const lock = await lockFolder(path)
-  return holdFolder(path, { release: () => lock.release(path) })
+  await removeLeftovers(path)
+  return holdFolder(path, lock)
 }
 
 function holdFolder(path: string, { release }: Pick<RunFolder, 'release'>): RunFolder {
@@ -132,17 +143,17 @@ function holdFolder(path: string, { release }: Pick<RunFolder, 'release'>): RunF
 /** Is it a folder that a run made: does its config.yaml say so? */
 export function isRunFolder(path: string): boolean {
   try {
-    return /^configVersion:/m.test(readFileSync(join(path, runFiles.config), 'utf8'))
+    return /^configVersion:/m.test(readRunFileSync(join(path, runFiles.config), maxConfigBytes)?.toString('utf8') ?? '')
   } catch {
     return false
   }
 }
 
-/** Removes what a killed process left half-written: files that were never renamed to their name. */
-export async function removeLeftovers(path: string): Promise<void> {
-  const entries = await listFolder(path) ?? []
-  const leftovers = entries.filter((name) => /^\..*\.tmp$|^\.lock\./.test(name))
-  await Promise.all(leftovers.map((name) => rm(join(path, name), { recursive: true, force: true })))
+/** Removes what a killed process left half-written in a folder that is ours: what was never renamed to its name, and guards of locks that are gone. */
+async function removeLeftovers(path: string): Promise<void> {
+  for (const folder of [path, ...[runFiles.previews, videoFiles.masks, videoFiles.checkpoints].map((name) => join(path, name))]) await clearAsides(folder)
+  const guards = (await readdir(path).catch(() => [])).filter((name) => name.startsWith('.lock.'))
+  await Promise.all(guards.map((name) => rm(join(path, name), { recursive: true, force: true }).catch(() => undefined)))
 }
 
 async function clearRun(path: string): Promise<void> {

@@ -11,7 +11,9 @@ import { openGuidance } from './buildTrainer.js'
 import { outputFiles } from './events.js'
 import { openRuntime } from './openRuntime.js'
 import { assertKind, readRun } from './resumeRun.js'
-import { drawSeed, portableGuidance } from './startRun.js'
+import { refuseLink } from './runFile.js'
+import { accessTo, hereOnly, portableGuidance } from './guidanceAccess.js'
+import { drawSeed } from './startRun.js'
 import { variationFolder } from './variations.js'
 
 /** `mask` is where the edit should be; without `guidance`, the models of the run judge. */
@@ -32,26 +34,32 @@ export interface ScoreReport {
   readonly change_outside_alpha: number
   readonly change_outside_mask?: number
   readonly localisation_iou?: number
+  /** What a person should know of how the mask, the texts and the models were taken. */
+  readonly notes?: readonly string[]
 }
 
 /**
  * Scores the pictures of a run folder, of each variation where there are several. Nothing is written.
- * @throws RUN_NOT_FOUND, RUN_INVALID for a folder without outputs, MASK_INVALID, GUIDANCE_*, PROMPT_TOO_LONG
+ * @throws RUN_NOT_FOUND, RUN_INVALID for a folder without outputs, MASK_INVALID, GUIDANCE_*, PROMPT_TOO_LONG, PROMPT_NOT_UNDERSTOOD
  */
 export async function scoreRun(path: string, options: ScoreOptions = {}): Promise<ScoreReport[]> {
   await assertKind(path, 'image')
   const { settings, seeds } = await readRun(inFolder(path))
   const folders = seeds === 1 ? [path] : Array.from({ length: seeds }, (_, i) => join(path, variationFolder(settings.seed + i)))
   const resolved = resolveSettings([settings, { ...options, mask: null }], drawSeed)
-  const judge = { ...resolved, guidance: resolved.guidance.map(portableGuidance) }
+  const given = [options.guidance ?? []].flat()
+  const judge = given.length === 0 ? resolved : { ...resolved, guidance: given.map(portableGuidance) }
   const runtime = await openRuntime(judge)
-  const models = await openGuidance(judge, runtime)
+  const notes = new Set<string>()
+  const onNote = (message: string): void => void notes.add(message)
+  const access = given.length === 0 ? hereOnly : accessTo(given)
+  const models = await openGuidance(judge, runtime, notice => { if (notice.type === 'note') onNote(notice.message) }, undefined, access)
   const reports: ScoreReport[] = []
   for (const folder of folders) {
-    const run = await readPictures(folder, options.mask ?? null)
+    const run = await readPictures(folder, options.mask ?? null, onNote)
     const { photo, composite, alpha, mask } = run
     const scores: GuidanceScores[] = []
-    for (const model of models) scores.push(await scoreEdit(photo, composite, run.settings, judge.truncate, model, runtime))
+    for (const model of models) scores.push(await scoreEdit(photo, composite, run.settings, judge.truncate, model, runtime, onNote))
     const mean = (name: keyof GuidanceScores) => scores.reduce((sum, score) => sum + score[name], 0) / scores.length
     const change = measureChange(photo, composite, alpha, mask ?? undefined)
     reports.push({
@@ -60,17 +68,19 @@ export async function scoreRun(path: string, options: ScoreOptions = {}): Promis
       alpha_mean: change.alphaMean, change_outside_alpha: change.changeOutsideAlpha,
       ...(change.changeOutsideMask === undefined ? {} : { change_outside_mask: change.changeOutsideMask }),
       ...(change.localisationIou === undefined ? {} : { localisation_iou: change.localisationIou }),
+      ...(notes.size === 0 ? {} : { notes: [...notes] }),
     })
   }
   return reports
 }
 
-async function readPictures(folder: string, maskPath: string | null) {
+async function readPictures(folder: string, maskPath: string | null, note: (message: string) => void) {
   await assertKind(folder, 'image')
   const { settings, input } = await readRun(inFolder(folder))
   const photo = input.photo.rgb
   const read = async (name: keyof typeof outputFiles) => {
     const path = join(folder, outputFiles[name])
+    refuseLink(path)
     if (!existsSync(path)) throw noOutputs(folder, outputFiles[name])
     return await decodeImage(await readHeader(path))
   }
@@ -79,7 +89,7 @@ async function readPictures(folder: string, maskPath: string | null) {
   const plane = photo.width * photo.height
   return {
     settings: settings satisfies ImageSettings, photo, composite, alpha: { ...grey, channels: 1 as const, data: grey.data.subarray(0, plane) },
-    mask: maskPath === null ? null : await decodeMask(maskPath, photo.width, photo.height),
+    mask: maskPath === null ? null : await decodeMask(maskPath, photo.width, photo.height, note),
   }
 }
 

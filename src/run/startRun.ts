@@ -1,12 +1,11 @@
-import { resolve } from 'node:path'
 import { Text2LiveError } from '../errors.js'
-import { readModelName } from '../models/node/openModelSource.js'
 import { optionFlag, type GivenOptions, type ImageSettings } from '../options/imageOptions.js'
 import { resolveSettings, validateOptions } from '../options/resolveSettings.js'
 import { folderContents } from './folderContents.js'
+import { accessTo, hereOnly, portableGuidance } from './guidanceAccess.js'
 import { assertNotBlank, readImageInput, type ImageInput } from './imageInput.js'
 import { chooseDevice } from './probeDevice.js'
-import { readConfigs } from './readConfigs.js'
+import { fromRun, readConfigs } from './readConfigs.js'
 import { assertFree, makeRunFolder, type RunFolder } from './runFolder.js'
 import { trainRun, type EditResult, type Emit } from './trainRun.js'
 import type { RunEnvironment } from './trainerContract.js'
@@ -28,7 +27,7 @@ export async function startRun(options: StartOptions, environment: RunEnvironmen
   const command = validateOptions(flags)
   const note = (message: string): void => emit({ type: 'note', message })
   const configs = await readConfigs((command.config ?? []) as readonly string[], { note, preset: command.preset })
-  const layers = [...configs, flags]
+  const layers = [...configs.layers, flags]
   const settings = resolveSettings(layers, drawSeed)
   const out = (lastGiven(layers, 'out') ?? null) as string | null
   const force = command.force === true
@@ -37,18 +36,20 @@ export async function startRun(options: StartOptions, environment: RunEnvironmen
   assertPrompt(settings)
   const photoSource = photo instanceof Uint8Array ? photo : photoPath(settings)
   const input = await readImageInput(photoSource, mask instanceof Uint8Array ? mask : settings.mask, settings)
+  for (const message of input.notes) emit({ type: 'note', message })
   assertNotBlank(input.training.photo)
   await assertFree(out, force)
   announce(settings, layers, emit)
   const device = await chooseDevice(settings.device)
   if (device !== settings.device) emit({ type: 'note', message: `device: ${device}, the fastest that works here` })
   const resolved = portable(settings, input, device)
+  const access = fromRun(configs, flags) ? hereOnly : accessTo(settings.guidance)
 
   const makeFolder = (saved: ImageSettings, seedCount: number) => async (): Promise<RunFolder | null> =>
     out === null && !environment.defaultFolder ? null : await makeRunFolder(out, input.name, force, folderContents(saved, input, seedCount))
-  if (seeds > 1) return await trainVariations({ settings: resolved, input, seeds, makeFolder: makeFolder(resolved, seeds) }, environment, emit)
+  if (seeds > 1) return await trainVariations({ settings: resolved, input, access, seeds, makeFolder: makeFolder(resolved, seeds) }, environment, emit)
   const { open, signal } = environment
-  return await trainRun({ settings: resolved, input, open, signal, start: null, folder: makeFolder(resolved, 1) }, emit)
+  return await trainRun({ settings: resolved, input, access, open, signal, start: null, folder: makeFolder(resolved, 1) }, emit)
 }
 
 /** The settings as the run folder holds them: its own copies of the pictures, absolute paths to guidance models, the device chosen. */
@@ -60,12 +61,6 @@ function portable(settings: ImageSettings, input: ImageInput, device: ImageSetti
     guidance: settings.guidance.map(portableGuidance),
     device,
   }
-}
-
-/** One name for one model, wherever it is read: a path is made absolute, another name of a known model becomes that of its repository. */
-export function portableGuidance(value: string): string {
-  const name = readModelName(value)
-  return name.kind === 'path' ? resolve(name.path) : name.kind === 'repo' ? name.repo : value
 }
 
 function announce(settings: ImageSettings, layers: readonly GivenOptions[], emit: Emit): void {

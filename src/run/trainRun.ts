@@ -9,6 +9,7 @@ import { digest, writeCheckpoint, type Fingerprint } from './checkpoint.js'
 import { EventLog, readSteps } from './eventLog.js'
 import type { RunEvent, StepEvent } from './events.js'
 import { writing } from './fileErrors.js'
+import type { GuidanceAccess } from './guidanceAccess.js'
 import type { ImageInput } from './imageInput.js'
 import { interrupted } from './interrupted.js'
 import { runFiles, type RunFolder } from './runFolder.js'
@@ -21,6 +22,7 @@ export type Emit = (event: RunEvent) => void
 interface RunPlan {
   readonly settings: ImageSettings
   readonly input: ImageInput
+  readonly access: GuidanceAccess
   readonly open: OpenTrainer
   readonly signal: AbortSignal
   /** The state of the checkpoint, when the run is continued. */
@@ -47,7 +49,8 @@ export interface EditResult {
 /** Milliseconds between two checkpoints. */
 const checkpointInterval = 10_000
 
-export const trainerInput = (settings: ImageSettings, input: ImageInput, state: TrainerState | null): TrainerInput => ({
+export const trainerInput = (settings: ImageSettings, input: ImageInput, state: TrainerState | null, access: GuidanceAccess): TrainerInput => ({
+  access,
   photo: input.training.photo,
   ...(input.training.mask === undefined ? {} : { mask: input.training.mask }),
   settings,
@@ -70,7 +73,7 @@ export async function trainRun(plan: RunPlan, emit: Emit): Promise<EditResult> {
   const stopped = (): boolean => signal.aborted
   let trainer: Trainer | null = null
   try {
-    trainer = await plan.open(trainerInput(settings, input, start), session.emit, signal)
+    trainer = await plan.open(trainerInput(settings, input, start, plan.access), session.emit, signal)
     if (stopped()) throw interrupted()
     await session.begin(await plan.folder())
     if (start !== null) session.emit({ type: 'resumed', step: start.step, steps: settings.steps })

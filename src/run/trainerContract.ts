@@ -1,10 +1,11 @@
 import type { Trainer, TrainerOptions } from '../method/trainer.js'
+import type { GuidanceAccess } from './guidanceAccess.js'
 import type { ModelProgress } from '../models/node/modelProgress.js'
 
 export type { StepReport, Trainer, TrainerState } from '../method/trainer.js'
 
 /** What the trainer needs besides a runtime and a guidance model; plain data, it crosses to the training worker. */
-export type TrainerInput = Pick<TrainerOptions, 'photo' | 'mask' | 'settings' | 'texts' | 'state'>
+export type TrainerInput = Pick<TrainerOptions, 'photo' | 'mask' | 'settings' | 'texts' | 'state'> & { readonly access?: GuidanceAccess }
 
 /** What happens while a trainer is made or runs, besides its steps. */
 export type TrainerNotice =
@@ -15,7 +16,7 @@ export type TrainerNotice =
 
 /**
  * Makes the trainer of a run: in a worker thread for the command and the library, in place for a test.
- * @throws PROMPT_TOO_LONG, GUIDANCE_*, MODEL_*, DOWNLOAD_FAILED, DEVICE_UNAVAILABLE; INTERRUPTED when `signal` aborts
+ * @throws PROMPT_TOO_LONG, PROMPT_NOT_UNDERSTOOD, GUIDANCE_*, MODEL_*, DOWNLOAD_FAILED, DEVICE_UNAVAILABLE; INTERRUPTED when `signal` aborts
  */
 export type OpenTrainer = (input: TrainerInput, notice: (notice: TrainerNotice) => void, signal: AbortSignal) => Promise<Trainer>
 

@@ -4,6 +4,7 @@ import { atomicWrite } from '../media/node/atomicWrite.js'
 import { decodePhoto } from '../media/node/decodePhoto.js'
 import { quantise } from '../media/quantise.js'
 import type { ImageSettings } from '../options/imageOptions.js'
+import type { GuidanceAccess } from './guidanceAccess.js'
 import type { ImageInput } from './imageInput.js'
 import { makeRunFolder, runFiles, type RunFolder } from './runFolder.js'
 import { folderContents } from './folderContents.js'
@@ -13,6 +14,7 @@ import { trainRun, type EditResult, type Emit } from './trainRun.js'
 interface VariationsPlan {
   readonly settings: ImageSettings
   readonly input: ImageInput
+  readonly access: GuidanceAccess
   /** Number of variations. */
   readonly seeds: number
   readonly makeFolder: () => Promise<RunFolder | null>
@@ -34,7 +36,7 @@ export async function trainVariations(plan: VariationsPlan, environment: RunEnvi
         parent ??= await plan.makeFolder()
         return parent === null ? null : await makeRunFolder(parent.file(variationFolder(seed)), '', false, folderContents(settings, plan.input, 1))
       }
-      return await trainRun({ settings, input: plan.input, open, signal, start: null, folder }, asPartOf(() => parent, emit))
+      return await trainRun({ settings, input: plan.input, access: plan.access, open, signal, start: null, folder }, asPartOf(() => parent, emit))
     })
     return await finishVariations(parent ?? null, results, plan.seeds, emit)
   } finally {

@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process'
-import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { cp, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -7,7 +7,9 @@ import sharp from 'sharp'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import type { RunEvent } from '../../src/run/events.js'
 import { startHub, type HubServer } from '../models/hubServer.js'
+import { openaiTensors } from '../models/openaiTensors.js'
 import { tinyModel } from '../models/tinyModel.js'
+import { writeTorchFile } from '../models/torchWriter.js'
 
 // The built command: training, and with it the download, runs in a worker thread.
 const main = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url))
@@ -38,8 +40,13 @@ interface Ended {
 
 /** Runs the command; the first time that its output has `interruptAt`, Ctrl-C is pressed. */
 function image(args: readonly string[], interruptAt?: string): Promise<Ended> {
-  const env = { PATH: process.env.PATH, HF_HOME: join(home, 'hf'), HF_ENDPOINT: hub.endpoint }
-  const child = spawn(process.execPath, [main, 'image', ...args], { cwd: home, env })
+  return command('image', args, 'hf', interruptAt)
+}
+
+/** Any command, with a cache of that name. */
+function command(name: string, args: readonly string[], cache: string, interruptAt?: string): Promise<Ended> {
+  const env = { PATH: process.env.PATH, HF_HOME: join(home, cache), XDG_CACHE_HOME: join(home, cache), HOME: home, HF_ENDPOINT: hub.endpoint }
+  const child = spawn(process.execPath, [main, name, ...args], { cwd: home, env })
   let [out, err] = ['', '']
   let interrupted = 0
   child.stderr.on('data', (text: Buffer) => { err += String(text) })
@@ -85,6 +92,43 @@ test('a run fetches the model that --guidance names, says how far it is, and res
   expect(more).toMatchObject({ status: 0, err: '' })
   expect(more.out).toContain('step 2/2')
   expect(hub.requests).toEqual([])
+})
+
+test('what a run folder names is not fetched unasked: it says which model, and how', async () => {
+  await cp(join(home, 'run'), join(home, 'sent'), { recursive: true })
+  hub.requests.length = 0
+  for (const [name, args] of [['image', ['--resume', 'sent', '--steps', '3']], ['render', ['sent']], ['score', ['sent']], ['image', ['--config', 'sent/config.yaml', '--out', 'again']]] as const) {
+    const { status, err } = await command(name, args, 'empty')
+    expect(status, name).toBe(2)
+    expect(err.replaceAll(/\s+/g, ' '), name).toContain(`error MODEL_NOT_CACHED: The run was made with the model "${repo}", which is not on this machine.`)
+    expect(err.replaceAll(/\s+/g, ' '), name).toContain(`text2live models get ${repo}`)
+  }
+  expect(hub.requests).toEqual([])
+  expect(await readdir(home)).not.toContain('again')
+  // Named by a person, under any of its names, it is.
+  expect(await command('image', ['--resume', 'sent', '--steps', '3', '--guidance', 'ViT-B/32'], 'empty')).toMatchObject({ status: 0, err: '' })
+  expect(hub.requests.length).toBeGreaterThan(0)
+})
+
+test('an address with a password and a token is used whole, and written nowhere', async () => {
+  hub.plain.set('/files/own.pt', writeTorchFile(openaiTensors()))
+  const { host } = new URL(hub.endpoint)
+  const [shown, given] = [`http://${host}/files/own.pt`, `http://someone:pass-9@${host}/files/own.pt?token=tok-7#frag-5`]
+  const ran = await command('image', ['bowl.png', '--guidance', given, '--json', '--out', 'private', ...flags], 'hf')
+  expect(ran).toMatchObject({ status: 0, err: '' })
+  expect(hub.tokens).toContain('/files/own.pt')
+  const written = await Promise.all((await readdir(join(home, 'private'), { withFileTypes: true })).filter(entry => entry.isFile()).map(({ name }) => readFile(join(home, 'private', name), 'latin1')))
+  for (const text of [ran.out, ...written]) for (const secret of ['pass-9', 'tok-7', 'frag-5', 'someone']) expect(text.includes(secret), secret).toBe(false)
+  expect(await readFile(join(home, 'private', 'config.yaml'), 'utf8')).toContain(shown)
+  const again = await command('image', ['--resume', 'private', '--steps', '2'], 'hf')
+  expect(again).toMatchObject({ status: 2 })
+  expect(again.err.replaceAll(/\s+/g, ' ')).toContain(`error MODEL_NOT_CACHED: The run was made with the model "${shown}"`)
+  hub.requests.length = 0
+  expect(await command('image', ['--resume', 'private', '--steps', '2', '--guidance', given], 'hf')).toMatchObject({ status: 0, err: '' })
+  expect(hub.requests).toEqual([])
+  const refused = await command('image', ['bowl.png', '--guidance', `http://someone:pass-9@${host}/gone.pt?token=tok-7`, '--json', ...flags], 'hf')
+  expect(refused.status).toBe(2)
+  expect(`${refused.out}${refused.err}`).not.toMatch(/pass-9|tok-7/)
 })
 
 test('a name that nobody knows ends the run before anything is written', async () => {

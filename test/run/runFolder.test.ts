@@ -238,7 +238,7 @@ test('a config file gives photo and prompt, its paths from the working folder or
   writeFileSync(at('bowl.yaml'), `image_path: ./bowl.png\ncomp_text: golden bowl\nsrc_text: bowl\nresize_input: 192\nn_epochs: 9\ndevice: cuda\nuse_wandb: False\n`)
   const { result, events } = await run({ config: [at('bowl.yaml')], steps: 2, device: 'cpu', seed: 1 })
   expect(result.settings).toMatchObject({ prompt: ['golden bowl'], source: ['bowl'], steps: 2, size: 192, device: 'cpu' })
-  expect(events.filter(({ type }) => type === 'note')).toHaveLength(3)
+  expect(events.filter(({ type }) => type === 'note')).toEqual([{ type: 'note', message: expect.stringMatching(/^bowl\.yaml is a configuration of the published code\. It sets .*Add --preset reference/) as string }])
 })
 
 test('the source text that nobody gave is announced', async () => {
@@ -261,4 +261,61 @@ test('kill -9 at any moment leaves a folder that resumes to the same pictures', 
     await run({ resume: out })
     expect(computed(out), moment).toEqual(computed(at('whole')))
   }
+})
+
+const toyRun = fileURLToPath(new URL('./toyRun.mjs', import.meta.url))
+const killAtCall = new URL('./killAtCall.mjs', import.meta.url).href
+
+/** The run in a process of its own, killed before one of the system calls that change what is on the disk, counted from 1; 0: none. */
+async function killedAt(call: number, options: EditOptions): Promise<{ by: NodeJS.Signals | null; calls: number }> {
+  const child = spawn(process.execPath, ['--import', killAtCall, toyRun, JSON.stringify(options), '0'], { cwd: home, env: { ...process.env, KILL_AT: String(call) } })
+  let told = ''
+  child.stdout.on('data', (data: Buffer) => { told += data.toString() })
+  const by = await new Promise<NodeJS.Signals | null>((resolve) => { child.on('close', (_, signal) => resolve(signal)) })
+  return { by, calls: Number(/calls (\d+)/.exec(told)?.[1]) }
+}
+
+/** All names in a folder but those that a run leaves. */
+const leftIn = (folder: string): string[] => (readdirSync(folder, { recursive: true }) as string[]).filter((name) => /(^|[/\\])\.|\.tmp$/.test(name))
+
+test('kill -9 before any system call that writes: resumed, or started again, the run is the same, and nothing is left over', async () => {
+  const short = { ...basics(), steps: 2, previewEvery: 1, source: 'bowl', region: [] }
+  await run({ ...short, out: at('whole') })
+  const { calls } = await killedAt(0, { ...short, out: at('counted') })
+  expect(calls).toBeGreaterThan(60)
+  // While the folder is made, and later.
+  const moments = [2, 6, 10, 14, 18, 22, ...Array.from({ length: 7 }, (_, i) => 26 + Math.floor((calls - 26) * i / 6))]
+  const killed = await Promise.all(moments.map(async (moment) => {
+    mkdirSync(at(String(moment)))
+    return (await killedAt(moment, { ...short, out: at(String(moment), 'run') })).by
+  }))
+  expect(killed).toEqual(moments.map(() => 'SIGKILL'))
+  for (const moment of moments) {
+    const out = at(String(moment), 'run')
+    await run(existsSync(out) ? { resume: out } : { ...short, out })
+    expect(computed(out), String(moment)).toEqual(computed(at('whole')))
+    expect(leftIn(home).filter((name) => name.startsWith(`${moment}/`)), String(moment)).toEqual([])
+  }
+}, 600_000)
+
+test('what a killed rendering left is removed by the next; what a living process is writing stays', async () => {
+  await run(basics())
+  const before = computed(at('run'))
+  const { identityTag, ownIdentity } = await import('../../src/media/node/processIdentity.js')
+  const living = `.inspect.${identityTag(ownIdentity())}.0123456789ab.tmp`
+  const dead = identityTag({ ...ownIdentity(), pid: 2 ** 22 + 1 })
+  for (const name of [`.edit.png.${dead}.0123456789ab.tmp`, '.edit.png.0123456789ab.tmp', `previews/.step-000002.png.${dead}.0123456789ab.tmp`, living]) writeFileSync(at('run', name), 'half')
+  mkdirSync(at('run', `.rendering.${dead}.0123456789ab.tmp`))
+  writeFileSync(at('run', '.mine.tmp'), 'not of this program')
+  await renderRun(at('run'), { open: toyTrainer(), signal: new AbortController().signal, defaultFolder: false }, () => undefined)
+  expect(leftIn(at('run')).sort()).toEqual([living, '.mine.tmp'].sort())
+  expect(computed(at('run'))).toEqual(before)
+})
+
+test('a folder that a killed process was making is removed when the same is made again', async () => {
+  const { identityTag, ownIdentity } = await import('../../src/media/node/processIdentity.js')
+  const dead = identityTag({ ...ownIdentity(), pid: 2 ** 22 + 1 })
+  for (const name of [`.run.${dead}.0123456789ab.tmp`, `.other.${dead}.0123456789ab.tmp`]) mkdirSync(at(name))
+  await run(basics())
+  expect(leftIn(home)).toEqual([`.other.${dead}.0123456789ab.tmp`])
 })

@@ -41,6 +41,14 @@ test('score measures a run, warns of the judge that was optimised, and leaves th
   expect(err).toContain('warning: starter was optimised in this run')
   expect(readdirSync(at('run')).sort()).toEqual(before)
 
+  // The same mask as a label of 1.
+  writeFileSync(at('label.png'), await sharp(at('mask.png')).removeAlpha().threshold(128).linear(1 / 255, 0).toColourspace('b-w').png().toBuffer())
+  writeFileSync(at('hard.png'), await sharp(at('mask.png')).removeAlpha().threshold(128).toColourspace('b-w').png().toBuffer())
+  const [hard, label] = await Promise.all(['hard.png', 'label.png'].map((mask) => command('score', at('run'), '--mask', at(mask), '--json')))
+  expect(JSON.parse(label!.out)).toEqual(JSON.parse(hard!.out))
+  expect(label!.err).toMatch(/note: .*label/)
+  expect(hard!.err).not.toContain('note:')
+
   const text = await command('score', at('run'))
   expect(text.out).toContain('similarity')
   expect(text.out).not.toContain('localisation_iou')

@@ -7,6 +7,8 @@ import { fileURLToPath } from 'node:url'
 import sharp from 'sharp'
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
 import { readClip } from '../../src/media/node/readClip.js'
+import { writePsdLayers } from '../../src/media/node/writePsdLayers.js'
+import { pixelImage } from '../../src/media/quantise.js'
 import type { GivenVideoOptions } from '../../src/options/videoOptions.js'
 import { interrupted } from '../../src/run/interrupted.js'
 import { readVideoEvents } from '../../src/run/video/readVideoEvents.js'
@@ -34,7 +36,7 @@ beforeAll(async () => {
   await writeToyClip(clip(), 10)
   await writeToyMask(mask())
   await run(fit(join(home, 'atlas')), 'atlas')
-}, 120_000)
+}, 600_000)
 afterAll(() => rmSync(home, { recursive: true, force: true }))
 beforeEach(() => {
   work = mkdtempSync(join(home, 'work-'))
@@ -136,7 +138,8 @@ test('kill -9 at any moment leaves a folder that resumes to the same files', asy
   await run({ ...basics(), out: at('whole') })
   const wholes = { edit: await computed(at('whole')), atlas: await computed(join(home, 'atlas')) }
   const moments = [
-    ['atlas', 'checkpoint flow'], ['atlas', 'stage-start masks'], ['atlas', 'checkpoint atlas 2'], ['edit', 'step foreground 2'], ['edit', 'progress rendering'], ['edit', 'progress metrics'],
+    ['atlas', 'checkpoint flow'], ['atlas', 'stage-start masks'], ['atlas', 'checkpoint masks'], ['atlas', 'checkpoint atlas 2'], ['edit', 'run-start'], ['edit', 'stage-start atlas'],
+    ['edit', 'step foreground 2'], ['edit', 'checkpoint training'], ['edit', 'progress rendering'], ['edit', 'output'], ['edit', 'stage-done rendering'], ['edit', 'progress metrics'],
   ] as const
   for (const [goal, moment] of moments) {
     const out = at(`killed-${moment.replaceAll(' ', '-')}`)
@@ -150,6 +153,8 @@ test('kill -9 at any moment leaves a folder that resumes to the same files', asy
     expect(signal, told).toBe('SIGKILL')
     expect((await run({ resume: out }, goal)).result.finished, moment).toBe(true)
     expect(await computed(out), moment).toEqual(wholes[goal])
+    expect((readdirSync(out, { recursive: true }) as string[]).filter((name) => /(^|[/\\])\./.test(name)), moment).toEqual([])
+    expect(readdirSync(work).filter((name) => name.startsWith('.')), moment).toEqual([])
   }
 }, 600_000)
 
@@ -231,6 +236,15 @@ test('an atlas is inspected and painted', async () => {
   const { frames } = await readClip(at('painted', 'edited.mp4'))
   const centre = 3 * (32 * toySize.width + 50)
   expect([...frames.pixels[5]!.subarray(centre, centre + 3)].map((value) => value > 128)).toEqual([true, false, false])
+  // The same as an artist leaves it: on a new layer, the edit layer hidden, the base renamed.
+  const image = pixelImage(width, height, 3, Uint8Array.from(await sharp(at('look', 'foreground-atlas.png')).removeAlpha().raw().toBuffer()))
+  const red = pixelImage(width, height, 4, Uint8Array.from({ length: 4 * width * height }, (_, i) => (i % 4 === 0 || i % 4 === 3 ? 255 : 0)))
+  writeFileSync(at('red.psd'), writePsdLayers(image, [{ name: 'Background', image }, { name: 'edit layer', image: red, hidden: true }, { name: 'Layer 1', image: red }]))
+  const { events } = await job({ kind: 'atlas-render', out: at('layers'), painted: { foreground: at('red.psd') }, ...used })
+  expect(events.flatMap((event) => (event.type === 'note' ? [event.message.replaceAll(work, '~')] : []))).toEqual([
+    'The layer "Background" of "~/red.psd" is the atlas image as it was, and stands for the clip.', 'The paint in "~/red.psd" covers all of the picture: nothing of the clip shows through.',
+  ])
+  expect((await readClip(at('layers', 'edited.mp4'))).frames.pixels).toEqual(frames.pixels)
   expect(await failureOf(job({ kind: 'atlas-render', out: at('painted'), painted: { foreground: at('red.png') }, ...used }))).toMatch(/^OUTPUT_EXISTS/)
   expect(await failureOf(job({ kind: 'atlas-render', out: at('none'), painted: {}, ...used }))).toMatch(/^OPTION_INVALID/)
   expect(await failureOf(job({ kind: 'atlas-render', out: at('none'), painted: { background: at('red.png') }, ...used }))).toMatch(/^SHAPE_MISMATCH/)

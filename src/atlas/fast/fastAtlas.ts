@@ -3,7 +3,7 @@ import { type SafetensorsTensor, float32Tensor } from '../../formats/safetensors
 import { toFloat32 } from '../../formats/toFloat32.js'
 import type { FloatImage } from '../../media/image.js'
 import type { LayerName, LayeredAtlas, Mapping } from '../layeredAtlas.js'
-import { type Lattice, denseMapping } from './lattice.js'
+import { type Lattice, controlCount, denseMapping } from './lattice.js'
 import type { Layers } from './solveTextures.js'
 
 /** The atlas image of a layer: RGB bytes, interleaved, and where it lies. */
@@ -74,7 +74,19 @@ export class FastAtlas implements LayeredAtlas {
       images[layer] = { origin: [x!, y!], scale: scale!, width: image.shape[1]!, height: image.shape[0]!, pixels: image.bytes }
       lattices[layer] = readLattices(tensors, layer)
     }
-    return new FastAtlas({ width, height, images, lattices, opacity: split(bytes, width * height) })
+    const atlas = new FastAtlas({ width, height, images, lattices, opacity: split(bytes, width * height) })
+    atlas.assertWhole()
+    return atlas
+  }
+
+  /** A file may say anything: what later stages index by must be as a fit makes it. */
+  private assertWhole(): void {
+    const { width, height, images, lattices, opacity } = this.parts
+    for (const layer of layerNames) {
+      const { origin, scale, width: w, height: h, pixels } = images[layer]
+      if (width > 0 && height > 0 && opacity.length > 0 && latticesFit(lattices[layer], opacity.length, { width, height }) && pixels.length === 3 * w * h && w > 0 && h > 0 && scale > 0 && origin.every(Number.isFinite)) continue
+      throw new Text2LiveError('CHECKPOINT_INVALID', `Expected the ${layer} of a fast atlas of ${opacity.length} frames of ${width}x${height}; its tensors do not fit together. Fit the atlas again.`)
+    }
   }
 }
 
@@ -98,6 +110,12 @@ export function readLattices(tensors: ReadonlyMap<string, SafetensorsTensor>, la
   const [spacing] = toFloat32(expectTensor(tensors, `${layer}.spacing`, 1), `${layer}.spacing`)
   const size = 2 * rows * columns
   return Array.from({ length: frames }, (_, t) => ({ spacing: spacing!, rows, columns, data: data.slice(t * size, (t + 1) * size) }))
+}
+
+/** Does each frame of a clip have a lattice of its size? */
+export function latticesFit(lattices: readonly Lattice[], frames: number, { width, height }: { readonly width: number; readonly height: number }): boolean {
+  return lattices.length === frames && lattices.every(({ spacing, rows, columns, data }) =>
+    spacing > 0 && columns === controlCount(width, spacing) && rows === controlCount(height, spacing) && data.length === 2 * rows * columns)
 }
 
 export function expectTensor(tensors: ReadonlyMap<string, SafetensorsTensor>, name: string, rank: number): SafetensorsTensor {

@@ -7,7 +7,7 @@ import type { FloatImage } from '../../media/image.js'
 import type { ClipFlow } from '../clipFlow.js'
 import type { LayerName } from '../layeredAtlas.js'
 import { chainMappings } from './chainMappings.js'
-import { type AtlasImage, FastAtlas, bytesTensor, expectTensor, joined, latticeTensors, readLattices, split } from './fastAtlas.js'
+import { type AtlasImage, FastAtlas, bytesTensor, expectTensor, joined, latticeTensors, latticesFit, readLattices, split } from './fastAtlas.js'
 import { type FastSettings, type FastStage, fastSettings } from './fastSettings.js'
 import { fitOpacity } from './fitOpacity.js'
 import { type Lattice, refineLattice } from './lattice.js'
@@ -76,8 +76,13 @@ export async function fitFastAtlas({ frames, flow, masks, settings = fastSetting
   const motion = await objectMotion(frames, masks, flow, pause)
   for (const layer of layerNames) {
     await pause()
-    if (state) lattices[layer] = readLattices(state.tensors, layer)
-    else {
+    if (state) {
+      lattices[layer] = readLattices(state.tensors, layer)
+      if (!latticesFit(lattices[layer], count, frames)) {
+        throw new Text2LiveError('CHECKPOINT_INVALID', `Expected the fit of a clip of ${count} frames of ${frames.width}x${frames.height}; the lattices of the ${layer} in the checkpoint are of another. `
+          + 'Start the fit again without it.')
+      }
+    } else {
       onProgress?.({ type: 'chain', layer })
       lattices[layer] = chainMappings(layer, motion, masks, { spacing: settings.stages[0]!.spacing, ...CHAIN })
     }

@@ -117,7 +117,10 @@ export class NeuralAtlas implements LayeredAtlas {
   static fromTensors(tensors: ReadonlyMap<string, SafetensorsTensor>, { runtime, cacheBytes }: Pick<NeuralAtlasOptions, 'runtime' | 'cacheBytes'>): NeuralAtlas {
     const about = tensors.get('neuralAtlas')
     const [version, frames, height, width, resolution, reference] = about ? toFloat32(about, 'neuralAtlas') : []
-    if (version !== 1 || !frames || !height || !width || !resolution) throw notNeural('it does not say the frames and sizes it was fitted to')
+    const sizes = [frames, height, width, resolution]
+    if (version !== 1 || !frames || !height || !width || !resolution || !sizes.every((size) => Number.isInteger(size) && size! > 0 && size! <= 65536)) {
+      throw notNeural('it does not say the frames and sizes it was fitted to')
+    }
     const networks = networkNames.map((name) => [name, networkOf(name, tensors)] as const)
     const atlas = new NeuralAtlas({
       runtime, frames, height, width, resolution, behaviour: reference === 1 ? 'reference' : 'fixed', ...(cacheBytes === undefined ? {} : { cacheBytes }),

@@ -1,16 +1,18 @@
-import { randomBytes } from 'node:crypto'
 import { open, rename, rm } from 'node:fs/promises'
-import { basename, dirname, join } from 'node:path'
+import { dirname } from 'node:path'
 import { Text2LiveError } from '../../errors.js'
+import { asidePath } from './asidePath.js'
+import { syncFolder } from './syncFolder.js'
 
 /**
  * Writes a file so that at every moment `path` holds either what was there before or all of `data`: to a temporary file in the
- * same folder, flushed to the disk, then renamed. On failure the temporary file is removed.
+ * same folder, flushed to the disk, then renamed, which is flushed too: what is written outlasts a loss of power. On failure the temporary file is removed. A link at
+ * `path` is replaced, and what it points to stays as it is.
  *
  * @throws Text2LiveError DISK_FULL, OUTPUT_NOT_WRITABLE
  */
 export async function atomicWrite(path: string, data: Uint8Array | string): Promise<void> {
-  const temporary = join(dirname(path), `.${basename(path)}.${randomBytes(6).toString('hex')}.tmp`)
+  const temporary = asidePath(path)
   try {
     const file = await open(temporary, 'wx')
     try {
@@ -20,6 +22,7 @@ export async function atomicWrite(path: string, data: Uint8Array | string): Prom
       await file.close()
     }
     await rename(temporary, path)
+    await syncFolder(dirname(path))
   } catch (cause) {
     await rm(temporary, { force: true }).catch(() => undefined)
     throw writeError(path, cause)

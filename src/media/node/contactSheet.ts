@@ -1,8 +1,8 @@
-import sharp from 'sharp'
 import { Text2LiveError } from '../../errors.js'
 import { toEightBits, type PixelImage } from '../quantise.js'
 import { drawText, glyphHeight, glyphWidth } from './bitmapFont.js'
 import { encodePng } from './encodePng.js'
+import { sharp } from './sharp.js'
 
 const background = 24
 const ink = 220

@@ -1,8 +1,8 @@
 import { strToU8, zipSync, type Zippable } from 'fflate'
-import sharp from 'sharp'
 import { toEightBits } from '../quantise.js'
 import { encodePng } from './encodePng.js'
 import { checkLayers, layerNames, type LayeredPicture } from './encodePsd.js'
+import { sharp } from './sharp.js'
 
 /** The first day that zip files know: the same picture gives the same bytes. */
 const mtime = new Date(1980, 0, 1)

@@ -1,5 +1,5 @@
-import sharp from 'sharp'
 import type { PixelImage } from '../quantise.js'
+import { sharp } from './sharp.js'
 
 /**
  * A PNG of the same samples: grey, RGB or RGBA, 8 or 16 bits. Alpha is straight; colours under alpha 0 are kept.

@@ -14,6 +14,10 @@ export interface LayeredPicture {
 
 /** Names of the layers, from the top. */
 export const layerNames = ['edit layer', 'photo'] as const
+/** What an edit is painted over, in files of a photo and of an atlas: it is no part of the edit. */
+export const baseLayerNames = [layerNames[1], 'atlas'] as const
+/** In files of an atlas, hidden: the part that the clip shows. */
+export const maskLayerName = 'mask'
 
 /**
  * A Photoshop document, 8 bits RGB, with the layers "photo" and above it "edit layer".

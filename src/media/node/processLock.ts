@@ -1,123 +1,189 @@
-import { readFileSync, rmSync } from 'node:fs'
-import { constants, copyFile, link, open, readFile, rename, rm } from 'node:fs/promises'
+import { createHash, randomBytes } from 'node:crypto'
+import { closeSync, constants, fstatSync, linkSync, lstatSync, mkdirSync, openSync, readSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { hostname } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { asidePath } from './asidePath.js'
 import { writeError } from './atomicWrite.js'
+import { isAlive, ownIdentity, type ProcessIdentity } from './processIdentity.js'
 
-/** Who holds a lock. `born` tells a process from a later one with the same pid, where the system says. */
-export interface LockHolder {
-  readonly pid: number
-  readonly host: string
-  readonly born: string | null
-}
+/** Who holds a lock. */
+export type LockHolder = ProcessIdentity
 
 export interface ProcessLock {
-  /** @param path where the lock file is now, if its folder was renamed since */
-  release(path?: string): void
+  /** Its folder has another name now. */
+  moved(path: string): void
+  release(): void
 }
 
-/** What file systems without hard links (FAT, some network drives) answer. */
-const noLinks = new Set(['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS'])
+/** What is in the way of a lock. */
+interface Obstacle {
+  readonly holder: LockHolder | null
+  /** It will be gone in a moment: the lock was released, or somebody is taking over what a dead process left. */
+  readonly passing: boolean
+}
+
+/** Milliseconds that a take-over by another process may last. */
+const patience = 2000
 
 /**
  * Takes the lock file `path`, or tells who holds it: another process, also on another machine. The lock of a process that is gone (kill -9) is
- * taken over; null: others keep taking it.
+ * taken over; null: others keep taking it. It is released when this process ends by itself, whatever it does.
+ *
+ * A lock is made by exclusive creation, its text in it. A stale one is removed only by who holds its guard, a lock named after the stale one's text, and only if
+ * that text is still there; so of all that found the same stale lock one removes it, and nobody removes a fresh one. Each text is unique, so a guard
+ * says nothing of later locks. A process killed in a take-over leaves a guard that is stale itself, and is taken over in the same way.
  * @throws OUTPUT_NOT_WRITABLE, DISK_FULL
  */
 export async function takeLock(path: string): Promise<ProcessLock | LockHolder | null> {
-  const mine: LockHolder = { pid: process.pid, host: hostname(), born: birthOf(process.pid) }
-  const text = JSON.stringify(mine)
-  for (let attempt = 0; attempt < 10; attempt++) {
-    if (await createExclusive(path, text)) return releaser(path, text)
-    const holder = await removeStale(path)
-    if (holder !== null) return holder
+  const text = JSON.stringify({ ...ownIdentity(), id: randomBytes(8).toString('hex') })
+  for (const started = performance.now(); ;) {
+    const obstacle = attempt(path, path, text)
+    if (obstacle === null) return held(path, text)
+    if (!obstacle.passing) return obstacle.holder
+    if (performance.now() - started > patience) return obstacle.holder
+    await sleep(1 + 9 * Math.random())
   }
-  return null
 }
 
 /** "process 12 on host", without this machine's name. */
 export const holderText = ({ pid, host }: LockHolder): string => `process ${pid}${host === hostname() ? '' : ` on ${host}`}`
 
-async function createExclusive(path: string, text: string): Promise<boolean> {
-  // Written aside and linked: a lock is never seen half-written.
-  const aside = `${path}.${process.pid}.${Math.random().toString(36).slice(2)}`
+/**
+ * One attempt at the lock `path`, which is `root` or one of its guards.
+ * @returns null where it is ours now
+ */
+function attempt(path: string, root: string, text: string): Obstacle | null {
+  if (createExclusive(path, text)) return null
+  const found = readLock(path)
+  // A network drive may have made the lock and lost its answer.
+  if (found === text) return null
+  if (found === null) return { holder: null, passing: true }
+  const holder = parseHolder(found)
+  if (holder !== null && isAlive(holder)) return { holder, passing: false }
+  const guard = `${root}.${createHash('sha256').update(found).digest('hex').slice(0, 16)}`
+  const guarding = attempt(guard, root, text)
+  if (guarding !== null) return { ...guarding, passing: true }
   try {
-    const file = await open(aside, 'wx')
-    try { await file.writeFile(text) } finally { await file.close() }
-    await link(aside, path).catch((error: unknown) => {
-      if (isSystemError(error) && noLinks.has(error.code)) return copyFile(aside, path, constants.COPYFILE_EXCL)
-      throw error
-    })
-    return true
+    if (readLock(path) === found) remove(path)
+    return createExclusive(path, text) ? null : { holder: null, passing: true }
+  } finally {
+    if (readLock(guard) === text) remove(guard)
+  }
+}
+
+/** What file systems without hard links (FAT, some network drives) answer. */
+const noLinks = new Set(['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS'])
+
+/** A lock appears with its text in it or not at all: written aside and linked, or where there are no links, in a folder that is renamed, which a folder with a file in it stands against. */
+function createExclusive(path: string, text: string): boolean {
+  const aside = asidePath(path)
+  try {
+    writeFileSync(aside, text, { flag: 'wx' })
+    try {
+      linkSync(aside, path)
+      return true
+    } catch (error) {
+      const code = codeOf(error)
+      // The holder clears away what lies aside; then it has the lock.
+      if (code === 'EEXIST' || code === 'ENOENT') return false
+      if (!noLinks.has(code)) throw error
+    }
+    rmSync(aside, { force: true })
+    return renameFolder(aside, path, text)
   } catch (error) {
-    if (isSystemError(error) && error.code === 'EEXIST') return false
     throw writeError(path, error)
   } finally {
-    await rm(aside, { force: true })
+    rmSync(aside, { recursive: true, force: true })
   }
 }
 
-/** @returns the holder where it is alive */
-async function removeStale(path: string): Promise<LockHolder | null> {
-  const text = await readFile(path, 'utf8').catch(() => null)
-  if (text === null) return null
-  const holder = parseHolder(text)
-  if (holder !== null && isAlive(holder)) return holder
-  // Another process may have taken the stale lock over since it was read: what is moved away must be what was read.
-  const aside = `${path}.stale.${process.pid}.${Math.random().toString(36).slice(2)}`
+/** Exported for a test on file systems that have links. */
+export function renameFolder(aside: string, path: string, text: string): boolean {
+  mkdirSync(aside)
+  writeFileSync(join(aside, inFolder), text, { flag: 'wx' })
   try {
-    await rename(path, aside)
-  } catch {
-    return null
+    renameSync(aside, path)
+    return true
+  } catch (error) {
+    if (exists(path)) return false
+    throw error
   }
-  const moved = await readFile(aside, 'utf8').catch(() => '')
-  if (moved !== text) await link(aside, path).catch(() => undefined)
-  await rm(aside, { force: true })
-  return null
 }
 
-function releaser(locked: string, text: string): ProcessLock {
-  return {
-    release(path = locked) {
-      try {
-        if (readFileSync(path, 'utf8') === text) rmSync(path, { force: true })
-      } catch (error) {
-        if (!isSystemError(error)) throw error
-        // The folder was removed or became read-only meanwhile: nothing left to release, and a dead holder's lock is taken over.
-      }
-    },
+const inFolder = 'holder'
+
+/** Moved away first: a lock is there or not, also one that is a folder. Nobody else changes it between: it is ours, or we hold its guard. */
+function remove(path: string): void {
+  const aside = asidePath(path)
+  try {
+    renameSync(path, aside)
+  } catch (error) {
+    if (codeOf(error) === 'ENOENT') return
+    throw writeError(path, error)
+  }
+  rmSync(aside, { recursive: true, force: true })
+}
+
+/** The text of a lock; empty for what is none of ours, such as a link, which is not followed; null where there is nothing. */
+function readLock(path: string, inside = false): string | null {
+  let file: number
+  try {
+    const found = lstatSync(path)
+    if (found.isDirectory()) {
+      const text = inside ? '' : readLock(join(path, inFolder), true)
+      // Without its file it is none of ours, or was released while we looked.
+      return text ?? (lstatSync(path).ino === found.ino ? '' : null)
+    }
+    if (!found.isFile()) return ''
+    // Windows has no such flags, and `undefined` counts as 0.
+    file = openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK)
+  } catch (error) {
+    const code = codeOf(error)
+    if (code === 'ENOENT' || code === 'ENOTDIR') return null
+    if (code === 'ELOOP' || code === 'ENXIO') return ''
+    throw writeError(path, error)
+  }
+  try {
+    if (!fstatSync(file).isFile()) return ''
+    const bytes = Buffer.alloc(4096)
+    return bytes.toString('utf8', 0, readSync(file, bytes, 0, bytes.length, 0))
+  } finally {
+    closeSync(file)
   }
 }
 
 function parseHolder(text: string): LockHolder | null {
   try {
-    const value = JSON.parse(text) as Partial<LockHolder>
-    const { pid, host, born } = value
-    return typeof pid === 'number' && typeof host === 'string' ? { pid, host, born: born ?? null } : null
+    const { pid, host, born } = JSON.parse(text) as Partial<LockHolder>
+    return Number.isSafeInteger(pid) && Number(pid) > 0 && typeof host === 'string' ? { pid: Number(pid), host, born: typeof born === 'string' ? born : null } : null
   } catch {
     return null
   }
 }
 
-/** A process on another machine cannot be asked; it counts as alive. */
-function isAlive({ pid, host, born }: LockHolder): boolean {
-  if (host !== hostname()) return true
-  try {
-    process.kill(pid, 0)
-  } catch (error) {
-    if (!(isSystemError(error) && error.code === 'EPERM')) return false
+/** The locks of this thread: what ends by `process.exit` lets them go. */
+const ours = new Set<ProcessLock>()
+let watching = false
+
+function held(path: string, text: string): ProcessLock {
+  let at = path
+  const lock: ProcessLock = {
+    moved(to) { at = to },
+    release() {
+      ours.delete(lock)
+      try {
+        if (readLock(at) === text) remove(at)
+      } catch {
+        // The folder became read-only meanwhile: a dead holder's lock is taken over.
+      }
+    },
   }
-  return born === null || birthOf(pid) === born
+  ours.add(lock)
+  if (!watching) process.on('exit', () => { for (const each of ours) each.release() })
+  watching = true
+  return lock
 }
 
-/** When the process started, in clock ticks since boot (field 22 of /proc/<pid>/stat); null where there is no /proc. */
-function birthOf(pid: number): string | null {
-  try {
-    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8')
-    return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19] ?? null
-  } catch {
-    return null
-  }
-}
-
-const isSystemError = (error: unknown): error is NodeJS.ErrnoException & { code: string } =>
-  typeof (error as NodeJS.ErrnoException | null)?.code === 'string'
+const exists = (path: string): boolean => lstatSync(path, { throwIfNoEntry: false }) !== undefined
+const codeOf = (error: unknown): string => (error as NodeJS.ErrnoException | null)?.code ?? ''

@@ -1,15 +1,19 @@
-import { ALL_FORMATS, FilePathSource, Input } from 'mediabunny'
+import { stat } from 'node:fs/promises'
+import { FilePathSource, Input } from 'mediabunny'
 import { Text2LiveError } from '../../errors.js'
 import type { ClipTiming } from '../clip.js'
 import { readSound, type Sound } from '../sound.js'
 import { checkStructure } from './checkStructure.js'
+import { containerFormats } from './readClip.js'
 
 /**
  * The sound of a file, see `readSound`; one without sound, or a GIF or folder, gives none.
  * @throws Text2LiveError INTERRUPTED
  */
 export async function readClipSound(path: string, timing: ClipTiming, signal?: AbortSignal): Promise<Sound> {
-  const input = new Input({ source: new FilePathSource(path), formats: ALL_FORMATS })
+  // A pipe would be waited for.
+  if (!(await stat(path).catch(() => null))?.isFile()) return { tracks: [], notes: [] }
+  const input = new Input({ source: new FilePathSource(path), formats: containerFormats })
   try {
     if (!await input.canRead().catch(() => false)) return { tracks: [], notes: [] }
     await checkStructure(path, { sound: true, signal })

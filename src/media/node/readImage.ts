@@ -1,8 +1,9 @@
-import sharp, { type Metadata } from 'sharp'
+import type { Metadata } from 'sharp'
 import { Text2LiveError } from '../../errors.js'
 import type { FloatImage } from '../image.js'
 import { dequantise, pixelImage } from '../quantise.js'
 import { readRegularFile } from './readRegularFile.js'
+import { sharp } from './sharp.js'
 import { sniffFormat, type PhotoFormat } from './sniffFormat.js'
 
 /** Decoded in float32 RGB, this is 1.2 GB. */
@@ -99,6 +100,7 @@ function stretch(samples: Uint8Array | Uint16Array, bits: number): void {
 }
 
 function damaged(name: string, format: string, cause: unknown): Text2LiveError {
+  if (cause instanceof Text2LiveError) return cause
   const reason = (cause instanceof Error ? cause.message : String(cause)).trim().split('\n').at(-1)
   return new Text2LiveError('INPUT_TRUNCATED',
     `Expected a whole ${format} file, but ${name} is cut short or damaged (${reason}). Copy or export it again.`, { cause })

@@ -1,13 +1,14 @@
-import { randomBytes } from 'node:crypto'
 import { access, copyFile, constants, link, open, rm, type FileHandle } from 'node:fs/promises'
-import { basename, dirname, join } from 'node:path'
+import { dirname } from 'node:path'
 import { StreamTarget, type StreamTargetChunk } from 'mediabunny'
 import { Text2LiveError } from '../../errors.js'
 import { encodeVideo, type EncodeOptions, type WrittenClip } from '../encodeVideo.js'
 import type { Sound } from '../sound.js'
+import { asidePath } from './asidePath.js'
 import { writeError } from './atomicWrite.js'
 import { readClipSound } from './readClipSound.js'
 import { registerCodecs } from './registerCodecs.js'
+import { syncFolder } from './syncFolder.js'
 
 export interface WriteClipOptions extends EncodeOptions {
   /** A file whose sound is carried over, packet by packet, see `readClipSound`; or what that read, where more than one clip gets it. */
@@ -22,7 +23,7 @@ export interface WriteClipOptions extends EncodeOptions {
 export async function writeClip(path: string, options: WriteClipOptions): Promise<WrittenClip> {
   await refuseExisting(path)
   await registerCodecs()
-  const temporary = join(dirname(path), `.${basename(path)}.${randomBytes(6).toString('hex')}.tmp`)
+  const temporary = asidePath(path)
   const { audioFrom, timing, signal } = options
   try {
     const sound = typeof audioFrom === 'string' ? await readClipSound(audioFrom, timing, signal) : audioFrom
@@ -35,6 +36,7 @@ export async function writeClip(path: string, options: WriteClipOptions): Promis
       await file.close()
     }
     await nameExclusively(temporary, path)
+    await syncFolder(dirname(path))
     return written
   } catch (cause) {
     throw writeError(path, cause)

@@ -1,10 +1,11 @@
-import { randomBytes } from 'node:crypto'
-import { mkdir, rename, rm, writeFile } from 'node:fs/promises'
-import { basename, dirname, join } from 'node:path'
+import { mkdir, open, rename, rm } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
 import { Text2LiveError } from '../../errors.js'
 import { pixelImage } from '../quantise.js'
+import { asidePath } from './asidePath.js'
 import { writeError } from './atomicWrite.js'
 import { encodePng } from './encodePng.js'
+import { syncFolder } from './syncFolder.js'
 import { refuseExisting } from './writeClip.js'
 
 export interface PngSequenceOptions {
@@ -28,7 +29,7 @@ export interface PngSequenceOptions {
 export async function writePngSequence(folder: string, options: PngSequenceOptions): Promise<string[]> {
   const { width, height, names, signal } = options
   await refuseExisting(folder)
-  const aside = join(dirname(folder), `.${basename(folder)}.${randomBytes(6).toString('hex')}.tmp`)
+  const aside = asidePath(folder)
   const files: string[] = []
   try {
     await mkdir(aside)
@@ -38,17 +39,30 @@ export async function writePngSequence(folder: string, options: PngSequenceOptio
       if (stem === undefined) throw new Text2LiveError('SHAPE_MISMATCH', `A sequence of PNGs expected ${names!.length} frames, as there are names, got more.`)
       const channels = frame.length === 4 * width * height ? 4 : 3
       files.push(`${stem}.png`)
-      await writeFile(join(aside, `${stem}.png`), await encodePng(pixelImage(width, height, channels, frame)))
+      await writeNew(join(aside, `${stem}.png`), await encodePng(pixelImage(width, height, channels, frame)))
       options.onProgress?.(files.length)
     }
     if (names && files.length !== names.length) {
       throw new Text2LiveError('SHAPE_MISMATCH', `A sequence of PNGs expected ${names.length} frames, as there are names, got ${files.length}.`)
     }
     await refuseExisting(folder)
+    await syncFolder(aside)
     await rename(aside, folder)
+    await syncFolder(dirname(folder))
     return files
   } catch (cause) {
     await rm(aside, { recursive: true, force: true }).catch(() => undefined)
     throw writeError(folder, cause)
+  }
+}
+
+/** A file that is on the disk before its folder gets its name. */
+async function writeNew(path: string, data: Uint8Array): Promise<void> {
+  const file = await open(path, 'wx')
+  try {
+    await file.writeFile(data)
+    await file.sync()
+  } finally {
+    await file.close()
   }
 }

@@ -53,7 +53,7 @@ export interface VideoTrainer extends Omit<Trainer, 'layer'> {
 
 /**
  * Embeds the texts, brings the clip to training size, prepares the maps and the first parameters (supplement 3.1).
- * @throws PROMPT_TOO_LONG, ATLAS_EMPTY, SHAPE_MISMATCH, INPUT_TOO_SMALL, CHECKPOINT_INVALID
+ * @throws PROMPT_TOO_LONG, PROMPT_NOT_UNDERSTOOD, ATLAS_EMPTY, SHAPE_MISMATCH, INPUT_TOO_SMALL, CHECKPOINT_INVALID
  */
 export async function createVideoTrainer(options: VideoTrainerOptions): Promise<VideoTrainer> {
   const { runtime, settings, texts, state } = options

@@ -105,7 +105,7 @@ async function fetchPart(file: WantedFile, part: string, { patience, signal, onB
         progressed()
         onBytes(at)
       }
-      if (at < file.size) throw new ConnectionFailure(`${file.name} ended after ${at} of its ${file.size} bytes`, false)
+      if (at < file.size) throw new ConnectionFailure(`${file.name} ended after ${at} of its ${file.size} bytes`, 'broken')
     })
     await handle.sync()
     const hex = hash.digest('hex')

@@ -1,4 +1,4 @@
-import { open, stat } from 'node:fs/promises'
+import { open, readdir, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Text2LiveError } from '../../errors.js'
 import { oddPath } from '../../pathHint.js'
@@ -18,6 +18,7 @@ export async function folderSource(folder: string): Promise<FileSource> {
       const file = await stat(join(folder, name)).catch(() => null)
       return file?.isFile() ? file.size : null
     },
+    list: async () => await readdir(folder).catch(() => []),
     async read(name, start = 0, end) {
       const file = await open(join(folder, name))
       try {
@@ -42,6 +43,6 @@ function notFound(folder: string, came: string): Text2LiveError {
   return new Text2LiveError(
     'GUIDANCE_NOT_FOUND',
     `Expected a folder with a guidance model (config.json, safetensors weights, tokenizer files) at ${folder}, ${came}. `
-      + `${oddPath(folder) ?? 'Check the path, or leave the option out to use the starter model.'}`,
+      + (oddPath(folder) ?? 'Check the path, or leave the option out to use the starter model.'),
   )
 }

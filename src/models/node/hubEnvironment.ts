@@ -3,6 +3,7 @@ import { readFile } from 'node:fs/promises'
 import { homedir } from 'node:os'
 import { join } from 'node:path'
 import { Text2LiveError } from '../../errors.js'
+import { readProxySettings, type ProxySettings } from './proxies.js'
 
 /** What the variables of the Hugging Face ecosystem ask for. */
 export interface HubEnvironment {
@@ -18,6 +19,7 @@ export interface HubEnvironment {
   readonly token: string | null
   /** `HF_HUB_DOWNLOAD_TIMEOUT`: seconds without a byte after which a connection counts as dead. */
   readonly stallSeconds: number
+  readonly proxies: ProxySettings
 }
 
 type Variables = Readonly<Record<string, string | undefined>>
@@ -42,6 +44,7 @@ export async function readHubEnvironment(variables: Variables = process.env): Pr
     offline: isOn('HF_HUB_OFFLINE') || isOn('TRANSFORMERS_OFFLINE'),
     token: given('HF_TOKEN') ?? given('HUGGING_FACE_HUB_TOKEN') ?? await tokenIn(given('HF_TOKEN_PATH') ?? join(home, 'token')),
     stallSeconds: stall > 0 ? stall : defaultStall,
+    proxies: readProxySettings(variables),
   }
 }
 

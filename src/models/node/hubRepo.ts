@@ -1,18 +1,25 @@
 import { downloadFile, HubApiError, modelInfo, pathsInfo } from '@huggingface/hub'
-import { link, mkdir, readdir, readFile, symlink, copyFile, lstat, rm } from 'node:fs/promises'
+import { link, mkdir, readdir, readFile, symlink, copyFile, lstat, rm, stat } from 'node:fs/promises'
 import { basename, dirname, join, relative } from 'node:path'
 import { Text2LiveError } from '../../errors.js'
 import { atomicWrite, writeError } from '../../media/node/atomicWrite.js'
-import { nearestModel } from '../knownModels.js'
-import { missingFiles, modelFiles, normalisationFile, wantedFiles } from '../modelFiles.js'
+import { findKnownModel, nearestModel } from '../knownModels.js'
+import { layoutOf, missingFiles, normalisationFile, openClipLayout, surveyModel, wantedFiles } from '../modelFiles.js'
+import { kindOfModel } from '../otherModels.js'
+import { readShards, shardIndex } from '../shards.js'
+import { readJson } from '../weightFile.js'
 import { fetchFile, sizeOf, type Digest } from './fetchFile.js'
+import { folderSource } from './folderSource.js'
 import type { HubEnvironment } from './hubEnvironment.js'
 import { countProgress, type OnProgress } from './modelProgress.js'
+import { proxyFor } from './proxies.js'
 import { ConnectionFailure, patiently, steadyFetch, type Patience, type SteadyFetch } from './steadyFetch.js'
 
 export interface FetchModelOptions {
   readonly environment: HubEnvironment
   readonly onProgress?: OnProgress
+  /** What a person should know of how the model was found. */
+  readonly onNote?: (message: string) => void
   readonly signal?: AbortSignal | undefined
   readonly patience?: Patience
 }
@@ -27,42 +34,82 @@ export interface RemoteFile {
   readonly digest: Digest
 }
 
+/** A whole model is in the cache: what else may be had is worth one question and these seconds. */
+const brief = { attempts: 1, stallSeconds: 5 }
+
 /**
- * The folder of a model's files, from the cache where they are all there; what is missing is fetched first.
+ * The folder of a model's files, from the cache where they are all there, whatever the network answers; what is missing is fetched first.
  * @param refresh ask the hub for the newest commit in any case
- * @throws MODEL_UNKNOWN, MODEL_OFFLINE, MODEL_DAMAGED, DOWNLOAD_FAILED, DISK_FULL, OUTPUT_NOT_WRITABLE, INTERRUPTED
+ * @throws MODEL_UNKNOWN, MODEL_OFFLINE, MODEL_DAMAGED, DOWNLOAD_FAILED, DISK_FULL, OUTPUT_NOT_WRITABLE, INTERRUPTED; OPTION_INVALID for a proxy variable that cannot be used
  */
 export async function fetchRepo(repo: string, options: FetchModelOptions, refresh = false): Promise<string> {
-  const { environment } = options
-  const cached = refresh ? null : await cachedSnapshot(environment.cache, repo)
-  const complete = cached !== null && (environment.offline || await isComplete(environment.cache, repo, cached))
-  if (complete) return cached
-  if (environment.offline) throw offline(repo, environment, 'HF_HUB_OFFLINE is set')
+  const { environment, onNote = () => undefined } = options
+  const { offline: isOffline, cache } = environment
+  const cached = refresh ? null : await cachedSnapshot(cache, repo)
+  if (cached !== null) await noteOlder(cache, repo, cached, onNote)
+  const complete = cached !== null && await isComplete(cache, repo, cached)
+  const lacking = (why: string): void => {
+    // The known models want what OpenAI's do.
+    if (!complete && findKnownModel(repo) === undefined) {
+      onNote(`${repo} is taken from the cache, which lacks ${normalisationFile}, so pixels are normalised as OpenAI's models want them: ${why}`)
+    }
+  }
+  if (cached !== null && (isOffline || complete)) {
+    if (isOffline) lacking('HF_HUB_OFFLINE is set')
+    return cached
+  }
+  if (isOffline) throw offline(repo, environment, 'HF_HUB_OFFLINE is set')
   try {
-    return await download(repo, options, cached === null ? 'main' : basename(cached))
+    if (cached === null) return await download(repo, options, 'main')
+    const patience = { ...options.patience, ...brief, stallSeconds: Math.min(brief.stallSeconds, options.patience?.stallSeconds ?? environment.stallSeconds) }
+    return await download(repo, { ...options, patience }, basename(cached))
   } catch (error) {
-    // What is missing may well not exist; the model itself is whole.
-    if (cached !== null && error instanceof ConnectionFailure && error.unreachable) return cached
-    if (error instanceof ConnectionFailure && error.unreachable) throw offline(repo, environment, error.message)
-    throw coded(error, repo, environment)
+    if (cached === null) throw error instanceof ConnectionFailure && error.unreachable ? offline(repo, environment, error.message) : coded(error, repo, environment)
+    if (error instanceof Text2LiveError && error.code === 'INTERRUPTED') throw error
+    const why = error instanceof ConnectionFailure ? error : coded(error, repo, environment)
+    lacking(why instanceof Error ? why.message : String(why))
+    return cached
   }
 }
 
-/** The snapshot that `refs/main` names, or the only one there is, where it holds a whole model. */
+/** The snapshot that `refs/main` names where it holds a whole model, else the newest that does. */
 export async function cachedSnapshot(cache: string, repo: string): Promise<string | null> {
-  const folder = repoFolder(cache, repo)
-  const main = (await readFile(join(folder, 'refs', 'main'), 'utf8').catch(() => '')).trim()
-  const commits = main === '' ? await readdir(join(folder, 'snapshots')).catch(() => []) : [main]
-  if (commits.length !== 1) return null
-  const snapshot = join(folder, 'snapshots', commits[0]!)
-  return missingFiles(await filesIn(snapshot)).length === 0 ? snapshot : null
+  const snapshots = join(repoFolder(cache, repo), 'snapshots')
+  const main = await mainCommit(cache, repo)
+  if (main !== '' && await isWhole(join(snapshots, main))) return join(snapshots, main)
+  const others = (await readdir(snapshots).catch(() => [])).filter(name => name !== main).map(name => join(snapshots, name))
+  const dated = await Promise.all(others.map(async path => ({ path, time: (await stat(path).catch(() => null))?.mtimeMs ?? 0 })))
+  for (const { path } of dated.sort((a, b) => b.time - a.time)) if (await isWhole(path)) return path
+  return null
+}
+
+/** Empty where no program has written it. What it says becomes part of a path. */
+async function mainCommit(cache: string, repo: string): Promise<string> {
+  const text = (await readFile(join(repoFolder(cache, repo), 'refs', 'main'), 'utf8').catch(() => '')).trim()
+  return /^[\w-]+$/.test(text) ? text : ''
+}
+
+async function isWhole(snapshot: string): Promise<boolean> {
+  try {
+    return (await surveyModel(await folderSource(snapshot))).missing.length === 0
+  } catch {
+    return false
+  }
+}
+
+async function noteOlder(cache: string, repo: string, snapshot: string, onNote: (message: string) => void): Promise<void> {
+  const [main, commits] = [await mainCommit(cache, repo), await readdir(dirname(snapshot))]
+  if (main === basename(snapshot) || (main === '' && commits.length === 1)) return
+  onNote(`${repo}: commit ${basename(snapshot)} is taken, the newest that is whole in the cache${main === '' ? '' : `; ${main}, which it counts as the current one, is not`}. `
+    + `text2live models get ${repo} fetches the newest`)
 }
 
 /**
  * Another program may have put a model here without the files that it had no use for. What the repository does not have either is marked as all programs
- * of the ecosystem do: by an empty file in `.no_exist/<commit>`.
+ * of the ecosystem do: by an empty file in `.no_exist/<commit>`. The layout of open_clip has its normalisation in its config.
  */
 async function isComplete(cache: string, repo: string, snapshot: string): Promise<boolean> {
+  if (layoutOf(new Set(await readdir(snapshot))) === openClipLayout) return true
   const absent = join(repoFolder(cache, repo), '.no_exist', basename(snapshot), normalisationFile)
   return await sizeOf(join(snapshot, normalisationFile)) !== null || await sizeOf(absent) !== null
 }
@@ -74,45 +121,74 @@ export async function markAbsent(folder: string, commit: string, present: Readon
   await atomicWrite(join(folder, '.no_exist', commit, normalisationFile), '')
 }
 
-/** Which of the files that we read are in a folder, links to nothing left out. */
-export async function filesIn(folder: string): Promise<Set<string>> {
-  const sizes = await Promise.all(modelFiles.map(name => sizeOf(join(folder, name))))
-  return new Set(modelFiles.filter((_, i) => sizes[i] !== null))
+/** The files of the model in a folder, shards included, links to nothing left out. */
+export async function filesIn(folder: string): Promise<string[]> {
+  return (await surveyModel(await folderSource(folder))).files
 }
 
 async function download(repo: string, options: FetchModelOptions, revision: string): Promise<string> {
   const { environment, signal, onProgress = () => undefined } = options
   const { cache } = environment
-  const patience = options.patience ?? { stallSeconds: environment.stallSeconds }
+  const patience = { stallSeconds: environment.stallSeconds, ...options.patience }
   const hub = connectHub(repo, environment, patience, signal)
-  const { commit, files } = await listFiles(repo, hub, revision)
+  const { commit, names } = await hub.head(revision)
+  const wanted = wantedOf(repo, names)
   const folder = repoFolder(cache, repo)
   const snapshot = join(folder, 'snapshots', commit)
-  const total = files.reduce((sum, { size }) => sum + size, 0)
-  const progress = countProgress(repo, total, onProgress)
-  let before = 0
-  for (const { path, size, digest } of files) {
-    const blob = join(folder, 'blobs', digest.hex)
-    if (await sizeOf(blob) !== size) {
-      if (await sizeOf(blob) !== null) await rm(blob)
-      await fetchFile(
-        {
-          path: blob, name: `${repo}/${path}`, size, digest, lock: join(cache, '.locks', `models--${repo.replaceAll('/', '--')}`, `${digest.hex}.text2live`),
-          open: start => hub.open(commit, path, start),
-        },
-        { patience, signal, onBytes: bytes => progress.at(path, before + bytes) },
-      )
+  const fetchAll = async (files: readonly RemoteFile[], progress: ReturnType<typeof countProgress>): Promise<void> => {
+    let before = 0
+    for (const { path, size, digest } of files) {
+      const blob = join(folder, 'blobs', digest.hex)
+      // Where the system has no links, the file itself is in the snapshot.
+      if (await sizeOf(join(snapshot, path)) !== size) {
+        if (await sizeOf(blob) !== size) {
+          if (await sizeOf(blob) !== null) await rm(blob)
+          await fetchFile(
+            {
+              path: blob, name: `${repo}/${path}`, size, digest, lock: join(cache, '.locks', `models--${repo.replaceAll('/', '--')}`, `${digest.hex}.text2live`),
+              open: start => hub.open(commit, path, start),
+            },
+            { patience, signal, onBytes: bytes => progress.at(path, before + bytes) },
+          )
+        }
+        await linkBlob(blob, join(snapshot, path))
+      }
+      before += size
     }
-    before += size
-    await linkBlob(blob, join(snapshot, path))
   }
-  await markAbsent(folder, commit, new Set(files.map(({ path }) => path)))
+  const described = await hub.describe(commit, wanted)
+  const small = described.filter(({ path }) => path.endsWith('.json'))
+  // What describes the model is read before the weights are fetched: they may be of another kind, or several files.
+  await fetchAll(small, countProgress(repo, sizeOfAll(small), () => undefined))
+  const shards = await readDescriptions(snapshot, repo, wanted, names)
+  const files = shards.length === 0 ? described : [...described, ...await hub.describe(commit, [...shards])]
+  const progress = countProgress(repo, sizeOfAll(files), onProgress)
+  await fetchAll(files, progress)
+  try {
+    await markAbsent(folder, commit, names)
+  } catch (error) {
+    // A cache that cannot be written needs no marks to be read: the hub is asked again.
+    if (!(error instanceof Text2LiveError)) throw error
+  }
   if (revision === 'main') {
     await mkdir(join(folder, 'refs'), { recursive: true })
     await atomicWrite(join(folder, 'refs', 'main'), commit)
   }
   progress.done(files.at(-1)!.path)
   return snapshot
+}
+
+const sizeOfAll = (files: readonly RemoteFile[]): number => files.reduce((sum, { size }) => sum + size, 0)
+
+/** @returns the names of the shards that the weights are in, none where they are one file */
+async function readDescriptions(snapshot: string, repo: string, wanted: readonly string[], names: ReadonlySet<string>): Promise<readonly string[]> {
+  const source = await folderSource(snapshot)
+  if (wanted.includes('config.json')) kindOfModel(await readJson(source, 'config.json'), `${repo}/config.json`)
+  if (!wanted.includes(shardIndex)) return []
+  const { shards } = await readShards(source)
+  const absent = shards.filter(name => !names.has(name))
+  if (absent.length > 0) throw noModel(repo, absent.map(name => `${name}, which ${shardIndex} names`))
+  return shards
 }
 
 interface Hub {
@@ -125,14 +201,16 @@ interface Hub {
 /** The hub client, with our `fetch` and our patience. */
 function connectHub(repo: string, environment: HubEnvironment, patience: Patience, signal: AbortSignal | undefined): Hub {
   const { endpoint: hubUrl, token } = environment
-  const steady = (): SteadyFetch => steadyFetch({ ...patience, signal, token, origin: new URL(hubUrl).origin })
+  const steady = (): SteadyFetch => steadyFetch({ ...patience, signal, token, origin: new URL(hubUrl).origin, proxies: environment.proxies })
   /** One request with its answer read to the end. */
   const call = <T>(work: (fetch: typeof globalThis.fetch) => Promise<T>): Promise<T> => patiently(patience, signal, async () => {
     const { fetch, failure } = steady()
     try {
       return await work(fetch)
     } catch (error) {
-      throw failure() ?? error
+      const cause = failure() ?? error
+      if (cause instanceof Text2LiveError || cause instanceof ConnectionFailure || cause instanceof HubApiError) throw cause
+      throw unreadable(repo, hubUrl, `something else (${cause instanceof Error ? cause.message : String(cause)}), perhaps the sign-in page of a network`)
     }
   })
   return {
@@ -175,18 +253,15 @@ async function* readAll(stream: ReadableStream<Uint8Array>, failure: () => unkno
   }
 }
 
-async function listFiles(repo: string, hub: Hub, revision: string): Promise<{ commit: string; files: RemoteFile[] }> {
-  const { commit, names } = await hub.head(revision)
+/** @throws GUIDANCE_INVALID unless `names` are files of a model */
+function wantedOf(repo: string, names: ReadonlySet<string>): string[] {
   const missing = missingFiles(names)
-  if (missing.length > 0) {
-    throw new Text2LiveError('GUIDANCE_INVALID',
-      `Expected ${repo} to be a CLIP in the Hugging Face layout; it offers no ${missing.join(', no ')}. Use another repository, for instance `
-        + 'openai/clip-vit-base-patch32.')
-  }
-  const wanted = wantedFiles(names)
-  const described = new Map((await hub.describe(commit, wanted)).map(file => [file.path, file]))
-  return { commit, files: wanted.flatMap(name => described.get(name) ?? []) }
+  if (missing.length > 0) throw noModel(repo, missing)
+  return wantedFiles(names)
 }
+
+const noModel = (repo: string, missing: readonly string[]): Text2LiveError => new Text2LiveError('GUIDANCE_INVALID',
+  `Expected ${repo} to be a CLIP in the Hugging Face layout; it offers no ${missing.join(', no ')}. Use another repository, for instance openai/clip-vit-base-patch32.`)
 
 /** A relative link, as all programs of the ecosystem make; where the system has none, a second name for the same file, or a copy. */
 export async function linkBlob(blob: string, path: string): Promise<void> {
@@ -209,8 +284,9 @@ export async function linkBlob(blob: string, path: string): Promise<void> {
   throw writeError(path, failure)
 }
 
-function coded(error: unknown, repo: string, { endpoint, token }: HubEnvironment): unknown {
+function coded(error: unknown, repo: string, { endpoint, token, proxies }: HubEnvironment): unknown {
   if (error instanceof ConnectionFailure) {
+    if (error.kind === 'refused') return new Text2LiveError('DOWNLOAD_FAILED', `${repo} cannot be fetched: ${error.message}.`, { cause: error })
     return new Text2LiveError('DOWNLOAD_FAILED',
       `The download of ${repo} failed several times in a row: ${error.message}. What was downloaded so far is kept; run the same again to go on.`, { cause: error })
   }
@@ -220,11 +296,13 @@ function coded(error: unknown, repo: string, { endpoint, token }: HubEnvironment
     return new Text2LiveError('DOWNLOAD_FAILED', `${endpoint} answered ${statusCode} when asked for ${repo}: ${error.message}. Try again later.`, { cause: error })
   }
   const nearest = nearestModel(repo)
+  const proxy = proxyFor(new URL(endpoint), proxies)
   return new Text2LiveError('MODEL_UNKNOWN',
     `Expected a model called ${repo} at ${endpoint}, which shows none (${statusCode})${nearest === repo ? '' : `. The nearest known name is "${nearest}"`}. `
       + (token === null
         ? 'If it is private or asks to accept terms, put a token into HF_TOKEN.'
-        : 'If it is private or asks to accept terms, the token in use may not read it: accept the terms on its page, or use another token.'),
+        : 'If it is private or asks to accept terms, the token in use may not read it: accept the terms on its page, or use another token.')
+      + (proxy === null || statusCode !== 403 ? '' : ` Or the proxy ${proxy.address} (${proxy.variable}), through which it was asked, does not let it through.`),
     { cause: error })
 }
 

@@ -4,8 +4,8 @@ import { basename, extname, join, resolve } from 'node:path'
 import { Text2LiveError } from '../../errors.js'
 import { atomicWrite, writeError } from '../../media/node/atomicWrite.js'
 import type { FileSource } from '../fileSource.js'
-import { openClip } from '../loadGuidance.js'
-import { missingFiles, modelFiles, wantedFiles } from '../modelFiles.js'
+import { inHuggingFaceLayout, openClip } from '../loadGuidance.js'
+import { surveyModel } from '../modelFiles.js'
 import { requireRoom, sizeOf, startHash } from './fetchFile.js'
 import { cachedSnapshot, linkBlob, markAbsent, repoFolder } from './hubRepo.js'
 import { openPath } from './openModelSource.js'
@@ -24,33 +24,27 @@ const largeFile = 10e6
 /**
  * Copies a model into the cache, where it is found by name from then on: as if it had been fetched. It is checked first: its files, the shapes and
  * every number of its weights.
- * @param path a folder in the Hugging Face layout, or a `.pt` file of OpenAI's, which is converted to that layout
+ * @param path a folder in the Hugging Face layout; or in that of open_clip, or a `.pt` file of OpenAI's, which are converted to it
  * @param name owner/name; by default local/<name of the folder>
  * @throws GUIDANCE_NOT_FOUND, GUIDANCE_INVALID, SAFETENSORS_INVALID for what is no model; OPTION_INVALID for a name that cannot be; OUTPUT_EXISTS
  * where the cache has another model of that name; DISK_FULL, OUTPUT_NOT_WRITABLE
  */
 export async function importModel(path: string, name: string | undefined, cache: string): Promise<ImportedModel> {
   const repo = checkName(name ?? `local/${basename(resolve(path), extname(path) === '.pt' ? '.pt' : '').replace(/[^\w.-]+/g, '-')}`)
-  const source = await openPath(path)
-  const names = await presentIn(source)
-  const missing = missingFiles(names)
+  const source = await inHuggingFaceLayout(await openPath(path))
+  const { files, missing } = await surveyModel(source)
   if (missing.length > 0) {
     throw new Text2LiveError('GUIDANCE_INVALID',
       `Expected a model in the Hugging Face layout at ${path}; it has no ${missing.join(', no ')}. Give the folder that holds these files.`)
   }
   const { file } = await openClip(source)
   for (const tensor of file.header.entries.keys()) if (!tensor.endsWith('position_ids')) await file.weights([tensor])
-  return await copyInto(repo, source, wantedFiles(names), cache)
+  return await copyInto(repo, source, files, cache)
 }
 
 function checkName(name: string): string {
   if (/^[\w-][\w.-]*\/[\w-][\w.-]*$/.test(name) && !/--|\.\./.test(name)) return name
   throw new Text2LiveError('OPTION_INVALID', `Expected --name to be owner/name in letters, digits, "-", "_" and ".", it is "${name}". For example: --name local/my-clip`)
-}
-
-async function presentIn(source: FileSource): Promise<Set<string>> {
-  const sizes = await Promise.all(modelFiles.map(name => source.size(name)))
-  return new Set(modelFiles.filter((_, i) => sizes[i] !== null))
 }
 
 async function copyInto(repo: string, source: FileSource, names: readonly string[], cache: string): Promise<ImportedModel> {

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { readdir, readFile, realpath, rename, rm, stat } from 'node:fs/promises'
+import { lstat, readdir, readFile, realpath, rename, rm, stat } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { Text2LiveError } from '../../errors.js'
@@ -7,6 +7,7 @@ import { writeError } from '../../media/node/atomicWrite.js'
 import type { CheckedClip } from '../loadGuidance.js'
 import { knownModels, starterName } from '../knownModels.js'
 import { openClip } from '../loadGuidance.js'
+import { layoutOf, openClipLayout } from '../modelFiles.js'
 import { digestOf, partSuffix, sizeOf } from './fetchFile.js'
 import { cachedSnapshot, filesIn, repoFolder } from './hubRepo.js'
 import { openPath, readModelName } from './openModelSource.js'
@@ -39,9 +40,10 @@ export interface ModelDescription extends ListedModel {
 export interface FileCheck {
   readonly file: string
   readonly bytes: number
-  readonly intact: boolean
+  /** Null where the cache holds no hash to compare with: a file that another program put there without links is known by its name only. It can be read. */
+  readonly intact: boolean | null
   /** The hash that was published, or that the file had when it was put into the cache. */
-  readonly expected: string
+  readonly expected: string | null
   readonly found: string
 }
 
@@ -66,19 +68,30 @@ async function describeRepo(cache: string, name: string): Promise<ListedModel & 
   const known = knownModels.find(({ repo }) => repo === name)
   const about = known?.about ?? ''
   const folder = repoFolder(cache, name)
-  const blobs = join(folder, 'blobs')
-  const names = await readdir(blobs).catch(() => null)
-  if (names === null) return { name, state: 'absent', bytes: known?.bytes ?? 0, about, clip: false }
-  const sizes = await Promise.all(names.map(blob => sizeOf(join(blobs, blob))))
-  const bytes = sizes.reduce((sum: number, size) => sum + (size ?? 0), 0)
+  const blobs = await readdir(join(folder, 'blobs')).catch(() => [])
+  const bytes = await bytesOf(folder)
+  if (bytes === null) return { name, state: 'absent', bytes: known?.bytes ?? 0, about, clip: false }
   const snapshot = await cachedSnapshot(cache, name)
   if (snapshot !== null) return { name, state: 'cached', bytes, about, folder, clip: await isClip(snapshot) }
-  const ours = names.some(blob => blob.endsWith(partSuffix))
+  const ours = blobs.some(blob => blob.endsWith(partSuffix))
   return { name, state: known !== undefined || ours ? 'part' : 'cached', bytes, about, folder, clip: false }
+}
+
+/** What a repository takes on the disk: its blobs, and what stands in its snapshots itself where there are no links. Null where it has neither. */
+async function bytesOf(folder: string): Promise<number | null> {
+  const listed = await Promise.all(['blobs', 'snapshots'].map(part => readdir(join(folder, part), { recursive: true }).then(names => names.map(name => join(folder, part, name)), () => null)))
+  if (listed.every(paths => paths === null)) return null
+  const files = new Map<string, number>()
+  for (const path of listed.flatMap(paths => paths ?? [])) {
+    const found = await lstat(path, { bigint: true }).catch(() => null)
+    if (found?.isFile() === true) files.set(`${found.dev} ${found.ino}`, Number(found.size))
+  }
+  return [...files.values()].reduce((sum, size) => sum + size, 0)
 }
 
 async function isClip(snapshot: string): Promise<boolean> {
   try {
+    if (layoutOf(new Set(await readdir(snapshot))) === openClipLayout) return true
     return (JSON.parse(await readFile(join(snapshot, 'config.json'), 'utf8')) as { model_type?: unknown } | null)?.model_type === 'clip'
   } catch {
     return false
@@ -94,7 +107,7 @@ export async function describeModel(value: string, cache: string): Promise<Model
   if (name.kind === 'url') throw new Text2LiveError('OPTION_INVALID', `Expected a name or a path, it is an address. Fetch it first: text2live models get ${value}`)
   const folder = name.kind === 'repo' ? await requireSnapshot(name.repo, cache) : name.path
   const source = await openPath(folder)
-  const files = folder.endsWith('.pt') ? await filesOf(dirname(folder), [basename(folder)]) : await filesOf(folder, [...await filesIn(folder)])
+  const files = folder.endsWith('.pt') ? await filesOf(dirname(folder), [basename(folder)]) : await filesOf(folder, await filesIn(folder))
   const bytes = files.reduce((sum, file) => sum + file.bytes, 0)
   const base = listed ?? { name: value, state: 'cached' as const, bytes, about: '', folder, clip: true }
   return withoutClip({ ...base, ...(name.kind === 'repo' ? { commit: basename(folder) } : {}), architecture: architectureOf(await openClip(source)), files })
@@ -136,19 +149,48 @@ export async function verifyModel(value: string, cache: string): Promise<FileChe
     throw new Text2LiveError('OPTION_INVALID', `Only models in the cache have hashes to compare with; ${value} is none. Put it there by \`text2live models import\`.`)
   }
   const snapshot = await requireSnapshot(name.repo, cache)
-  const blobs = await readdir(join(repoFolder(cache, name.repo), 'blobs'))
-  const checks: FileCheck[] = []
-  for (const file of await filesIn(snapshot)) {
-    const path = await realpath(join(snapshot, file))
-    const named = basename(path)
-    const found = await Promise.all((['sha256', 'git'] as const).map(kind => digestOf(path, kind)))
-    // Where the system has no links the file is a copy: its hash must be among those of the cache.
-    const isHash = /^[0-9a-f]{40}([0-9a-f]{24})?$/.test(named)
-    const ours = isHash ? found.find(({ length }) => length === named.length)! : found.find(hash => blobs.includes(hash)) ?? found[0]!
-    const intact = isHash ? ours === named : blobs.includes(ours)
-    checks.push({ file, bytes: (await stat(path)).size, intact, expected: isHash ? named : 'a hash in blobs', found: ours })
-  }
-  return checks
+  const checks: HashedFile[] = []
+  for (const file of await filesIn(snapshot)) checks.push(await hashFile(snapshot, file))
+  const spare = await unclaimedBlobs(repoFolder(cache, name.repo), checks)
+  const results = checks.map(({ file, bytes, blob, hashes: [sha256 = '', git = ''] }): FileCheck => {
+    if (blob !== null) {
+      const found = blob.length === sha256.length ? sha256 : git
+      return { file, bytes, intact: found === blob, expected: blob, found }
+    }
+    // Where the system has no links the file is a copy: its hash must be among those of the cache, unless every one of them is another file's.
+    const named = [sha256, git].find(hash => spare.all.has(hash))
+    if (named !== undefined) return { file, bytes, intact: true, expected: named, found: named }
+    return spare.left.size > 0 ? { file, bytes, intact: false, expected: 'a hash in blobs', found: sha256 } : { file, bytes, intact: null, expected: null, found: sha256 }
+  })
+  // Nobody knows the hash, but a file that was cut or overwritten cannot be read.
+  if (results.some(({ intact }) => intact === null)) await openClip(await openPath(snapshot))
+  return results
+}
+
+interface HashedFile {
+  readonly file: string
+  readonly bytes: number
+  /** The hash that its place is called by, where it is a link into `blobs`. */
+  readonly blob: string | null
+  /** SHA-256 and git's object id. */
+  readonly hashes: readonly string[]
+}
+
+const isHash = (name: string): boolean => /^[0-9a-f]{40}([0-9a-f]{24})?$/.test(name)
+
+async function hashFile(snapshot: string, file: string): Promise<HashedFile> {
+  const path = await realpath(join(snapshot, file))
+  const hashes = await Promise.all((['sha256', 'git'] as const).map(kind => digestOf(path, kind)))
+  return { file, bytes: (await stat(path)).size, blob: isHash(basename(path)) ? basename(path) : null, hashes }
+}
+
+/** The hashes in `blobs`, and those of them that no link and no copy stands for: a file that changed had one of these. */
+async function unclaimedBlobs(folder: string, checks: readonly HashedFile[]): Promise<{ all: ReadonlySet<string>; left: ReadonlySet<string> }> {
+  const all = new Set((await readdir(join(folder, 'blobs')).catch(() => [])).filter(isHash))
+  const snapshots = join(folder, 'snapshots')
+  const linked = await Promise.all((await readdir(snapshots, { recursive: true })).map(async name => basename(await realpath(join(snapshots, name)).catch(() => ''))))
+  const claimed = new Set([...linked, ...checks.flatMap(({ hashes }) => hashes)])
+  return { all, left: new Set([...all].filter(hash => !claimed.has(hash))) }
 }
 
 async function verifyStarter(): Promise<FileCheck[]> {

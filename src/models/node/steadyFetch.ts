@@ -1,5 +1,9 @@
+import { STATUS_CODES } from 'node:http'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Text2LiveError } from '../../errors.js'
+import { connectionFault, type Fault } from './connectionFault.js'
+import { proxiedFetch } from './proxiedFetch.js'
+import { proxyFor, type Proxy, type ProxySettings } from './proxies.js'
 
 /** How much trouble a download bears before it gives up. */
 export interface Patience {
@@ -16,19 +20,28 @@ interface SteadyFetchOptions extends Patience {
   /** Sent as a bearer token to `origin` alone. */
   readonly token?: string | null
   readonly origin?: string
+  /** Default: none. */
+  readonly proxies?: ProxySettings | undefined
 }
 
-/** A connection that failed in a way that may pass: it is worth another attempt. */
+/** A connection that failed. */
 export class ConnectionFailure extends Error {
   override readonly name = 'ConnectionFailure'
-  /** Nothing answered at all: no name, no route, no listener. */
-  readonly unreachable: boolean
+  /** `broken` and, less likely, `unreachable` (no name, no route, no listener) may pass; `refused` stays: a certificate, a proxy that lets nobody through. */
+  readonly kind: Fault['kind']
 
-  constructor(message: string, unreachable: boolean, cause?: unknown) {
+  constructor(message: string, kind: Fault['kind'], cause?: unknown) {
     super(message, { cause })
-    this.unreachable = unreachable
+    this.kind = kind
+  }
+
+  get unreachable(): boolean {
+    return this.kind === 'unreachable'
   }
 }
+
+/** Failures in a row after which it is useless to go on. */
+const bearable: Readonly<Record<Fault['kind'], number>> = { broken: Infinity, unreachable: 2, refused: 1 }
 
 export interface SteadyFetch {
   readonly fetch: typeof fetch
@@ -37,6 +50,7 @@ export interface SteadyFetch {
 }
 
 const passing = new Set([408, 425, 429, 500, 502, 503, 504])
+const gateway = new Set([502, 503, 504])
 /** A server that asks for a longer pause than this is given up at once, seconds. */
 export const longestPause = 300
 
@@ -66,11 +80,13 @@ type Noting = <T>(work: () => Promise<T>) => Promise<T>
 async function ask(url: string, init: RequestInit, options: SteadyFetchOptions, noting: Noting): Promise<Response> {
   const { attempts = 6 } = options
   for (let attempt = 1; ; attempt++) {
-    const { response, ...connection } = await connect(url, init, options)
+    const { response, proxy, ...connection } = await connect(url, init, options)
     if (!passing.has(response.status)) return inRange(response, new Headers(init.headers).get('range'), url, connection, options, noting)
     const asked = retryAfter(response.headers.get('retry-after'))
     await response.body?.cancel()
-    if (attempt >= attempts || (asked ?? 0) > longestPause) throw busy(url, response, attempt, asked)
+    // What a proxy answers for a server that it cannot reach looks like an answer of that server.
+    const limit = proxy !== null && gateway.has(response.status) ? Math.min(attempts, bearable.unreachable) : attempts
+    if (attempt >= limit || (asked ?? 0) > longestPause) throw busy(url, response, attempt, asked, proxy)
     await pause(asked ?? waitBefore(attempt, options), options.signal)
   }
 }
@@ -92,7 +108,7 @@ export async function patiently<T>(
       return await work(() => { failures = 0 })
     } catch (error) {
       failures++
-      if (!(error instanceof ConnectionFailure) || failures >= attempts || (error.unreachable && failures >= 2)) throw error
+      if (!(error instanceof ConnectionFailure) || failures >= Math.min(attempts, bearable[error.kind])) throw error
       await pause(waitBefore(failures, patience), signal)
     }
   }
@@ -105,8 +121,10 @@ interface Connection {
   readonly stalled: () => boolean
 }
 
-async function connect(url: string, init: RequestInit, options: SteadyFetchOptions): Promise<Connection & { response: Response }> {
-  const { signal, stallSeconds, token, origin } = options
+async function connect(url: string, init: RequestInit, options: SteadyFetchOptions): Promise<Connection & { response: Response; proxy: Proxy | null }> {
+  const { signal, stallSeconds, token, origin, proxies } = options
+  const proxy = proxies === undefined ? null : proxyFor(new URL(url), proxies)
+  const used = proxies === undefined || (proxies.http ?? proxies.https) === null ? fetch : await proxiedFetch(proxies)
   const stall = new AbortController()
   let timer = setTimeout(() => stall.abort(), stallSeconds * 1000)
   const headers = new Headers(init.headers)
@@ -122,23 +140,21 @@ async function connect(url: string, init: RequestInit, options: SteadyFetchOptio
     stalled: () => stall.signal.aborted,
   }
   try {
-    const response = await fetch(url, { ...init, headers, signal: AbortSignal.any([stall.signal, ...(signal ? [signal] : [])]) })
+    const response = await used(url, { ...init, headers, signal: AbortSignal.any([stall.signal, ...(signal ? [signal] : [])]) })
     connection.close()
-    return { ...connection, response }
+    return { ...connection, response, proxy }
   } catch (cause) {
     connection.close()
     throw connectionError(url, cause, connection, options)
   }
 }
 
-function connectionError(url: string, cause: unknown, connection: Connection, { signal, stallSeconds }: SteadyFetchOptions): Error {
+function connectionError(url: string, cause: unknown, connection: Connection, { signal, stallSeconds, proxies }: SteadyFetchOptions): Error {
   if (signal?.aborted === true) return stopped()
-  const { host } = new URL(url)
-  if (connection.stalled()) return new ConnectionFailure(`${host} sent nothing for ${stallSeconds} s`, false, cause)
-  const reason = (cause as { cause?: { code?: string; message?: string } } | undefined)?.cause
-  const unreachable = /^(ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ENETUNREACH|EHOSTUNREACH|UND_ERR_CONNECT_TIMEOUT)$/.test(reason?.code ?? '')
-  const why = reason?.code ?? reason?.message ?? (cause instanceof Error ? cause.message : String(cause))
-  return new ConnectionFailure(unreachable ? `${host} cannot be reached (${why})` : `the connection to ${host} broke (${why})`, unreachable, cause)
+  const asked = new URL(url)
+  if (connection.stalled()) return new ConnectionFailure(`${asked.host} sent nothing for ${stallSeconds} s`, 'broken', cause)
+  const { message, kind } = connectionFault(asked.host, cause, proxies === undefined ? null : proxyFor(asked, proxies))
+  return new ConnectionFailure(message, kind, cause)
 }
 
 /** Only what was asked for, whatever the server sends: some ignore `Range` and send the whole file. */
@@ -205,10 +221,10 @@ async function pause(seconds: number, signal: AbortSignal | undefined): Promise<
   })
 }
 
-function busy(url: string, { status, statusText }: Response, attempts: number, asked: number | null): Text2LiveError {
+function busy(url: string, { status }: Response, attempts: number, asked: number | null, proxy: Proxy | null): Text2LiveError {
   const pauseAsked = asked === null ? '' : ` and asks to wait ${Math.ceil(asked)} s`
   return new Text2LiveError('DOWNLOAD_FAILED',
-    `${new URL(url).host} answered ${`${status} ${statusText}`.trim()} to ${attempts} requests in a row${pauseAsked}. Try again later; what was `
+    `${new URL(url).host}${proxy === null ? '' : `, asked through the proxy ${proxy.address} (${proxy.variable}),`} answered ${`${status} ${STATUS_CODES[status] ?? ''}`.trim()} to ${attempts} requests in a row${pauseAsked}. Try again later; what was `
       + `downloaded so far is kept.${status === 429 ? ' A token in HF_TOKEN has higher limits.' : ''}`)
 }
 

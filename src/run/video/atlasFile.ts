@@ -1,4 +1,4 @@
-import { mkdir, readFile } from 'node:fs/promises'
+import { mkdir } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { FastAtlas } from '../../atlas/fast/fastAtlas.js'
 import type { LayeredAtlas } from '../../atlas/layeredAtlas.js'
@@ -6,14 +6,20 @@ import { NeuralAtlas } from '../../atlas/neural/neuralAtlas.js'
 import type { Runtime } from '../../engine/runtime.js'
 import { Text2LiveError } from '../../errors.js'
 import { readSafetensors, writeSafetensors } from '../../formats/safetensors.js'
+import { toFloat32 } from '../../formats/toFloat32.js'
 import { atomicWrite } from '../../media/node/atomicWrite.js'
-import { isMissing, writing } from '../fileErrors.js'
+import { writing } from '../fileErrors.js'
+import { readRunFile } from '../runFile.js'
 
 /** An atlas that a file can hold. */
 export type FittedAtlas = FastAtlas | NeuralAtlas
 
 const kind = 'text2live layered atlas'
 const version = '1'
+
+/** An atlas as the bytes of its file. */
+export const atlasBytes = (atlas: FittedAtlas, clip: string): Uint8Array =>
+  writeSafetensors(atlas.toTensors(), { kind, version, method: atlas instanceof NeuralAtlas ? 'neural' : 'fast', clip })
 
 /**
  * Writes an atlas aside and renames it.
@@ -22,28 +28,28 @@ const version = '1'
  * @throws DISK_FULL, OUTPUT_NOT_WRITABLE
  */
 export async function writeAtlasFile(path: string, atlas: FittedAtlas, clip: string): Promise<number> {
-  const method = atlas instanceof NeuralAtlas ? 'neural' : 'fast'
-  const bytes = writeSafetensors(atlas.toTensors(), { kind, version, method, clip })
+  const bytes = atlasBytes(atlas, clip)
   await writing(path, () => mkdir(dirname(path), { recursive: true }))
   await writing(path, () => atomicWrite(path, bytes))
   return bytes.byteLength
 }
 
 /**
- * The atlas in a file, and the clip it was fitted to; null where there is no file.
- * @throws SAFETENSORS_INVALID, CHECKPOINT_INVALID, ATLAS_INVALID
+ * The atlas in a file, and the clip it was fitted to; null where there is no file. A link is not followed.
+ * @throws RUN_INVALID, SAFETENSORS_INVALID, CHECKPOINT_INVALID, ATLAS_INVALID
  */
 export async function readAtlasFile(path: string, runtime: Runtime): Promise<{ readonly atlas: FittedAtlas; readonly clip: string } | null> {
-  const bytes = await readFile(path).catch((error: unknown) => {
-    if (isMissing(error)) return null
-    throw error
-  })
+  const bytes = await readRunFile(path)
   if (bytes === null) return null
   const { metadata, tensors } = readSafetensors(bytes, path)
   const { method, clip = '' } = metadata
   if (metadata['kind'] !== kind || metadata['version'] !== version || (method !== 'fast' && method !== 'neural')) {
     throw new Text2LiveError('ATLAS_INVALID', `Expected a layered atlas of this program in "${path}" ("${kind}", version ${version}); it is something else. `
       + 'Give the folder of a run, or one that "text2live atlas fit" made.')
+  }
+  for (const [name, tensor] of tensors) {
+    if (!/^B?F\d/.test(tensor.dtype) || toFloat32(tensor, name).every(Number.isFinite)) continue
+    throw new Text2LiveError('ATLAS_INVALID', `The atlas "${path}" holds values of "${name}" that are no finite numbers. Take another copy of it, or fit it again.`)
   }
   return { atlas: method === 'neural' ? NeuralAtlas.fromTensors(tensors, { runtime }) : FastAtlas.fromTensors(tensors), clip }
 }

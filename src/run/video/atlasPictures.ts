@@ -3,7 +3,7 @@ import type { LayeredAtlas, LayerName } from '../../atlas/layeredAtlas.js'
 import { compositeOver } from '../../media/compositeOver.js'
 import type { FloatImage } from '../../media/image.js'
 import { atomicWrite } from '../../media/node/atomicWrite.js'
-import { layerNames } from '../../media/node/encodePsd.js'
+import { baseLayerNames, layerNames, maskLayerName } from '../../media/node/encodePsd.js'
 import { encodePng } from '../../media/node/encodePng.js'
 import { writePsdLayers } from '../../media/node/writePsdLayers.js'
 import { quantise } from '../../media/quantise.js'
@@ -28,6 +28,6 @@ export async function writeAtlasPictures(atlas: LayeredAtlas, layer: LayerName, 
   await atomicWrite(paths.edit, await encodePng(editPixels))
   const mask = quantise(await atlasCoverage(atlas, layer), 8)
   await atomicWrite(paths.psd, writePsdLayers(quantise(compositeOver(edit, image), 8), [
-    { name: 'atlas', image: atlasPixels }, { name: layerNames[0], image: editPixels }, { name: 'mask', image: mask, hidden: true },
+    { name: baseLayerNames[1], image: atlasPixels }, { name: layerNames[0], image: editPixels }, { name: maskLayerName, image: mask, hidden: true },
   ]))
 }

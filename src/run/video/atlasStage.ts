@@ -1,4 +1,4 @@
-import { stat } from 'node:fs/promises'
+import { realpath, stat } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import type { ClipFlow } from '../../atlas/clipFlow.js'
 import { fitFastAtlas, type FastAtlasProgress } from '../../atlas/fast/fitFastAtlas.js'
@@ -14,6 +14,7 @@ import type { FloatImage } from '../../media/image.js'
 import { folderSource } from '../../models/node/folderSource.js'
 import type { VideoSettings } from '../../options/videoOptions.js'
 import { openRuntime } from '../openRuntime.js'
+import { readSavedStep } from '../readSavedSettings.js'
 import { assertAtlasFits, readAtlasFile, writeAtlasFile, type FittedAtlas } from './atlasFile.js'
 import { readStageCheckpoint, writeStageCheckpoint, type StageCheckpoint } from './stageCheckpoint.js'
 import { checkpointFiles, videoFiles } from './videoFiles.js'
@@ -43,7 +44,7 @@ export async function fitAtlas(tools: StageTools, flow: ClipFlow, masks: readonl
   const path = join(folder.file(videoFiles.checkpoints), checkpointFiles.atlas)
   const saved = await readStageCheckpoint(path, 'atlas', fingerprint)
   const tensors = saved?.tensors
-  const step = Number(saved?.texts['step'])
+  const step = saved === null ? 0 : readSavedStep(saved.texts['step'], path)
   const save = async (reached: number, state: StageCheckpoint['tensors']): Promise<void> => {
     const bytes = await writeStageCheckpoint(path, 'atlas', fingerprint, { tensors: state, texts: { step: String(reached) } })
     emit({ type: 'checkpoint', stage: 'atlas', step: reached, path, bytes })
@@ -78,17 +79,16 @@ function sweepsDone(progress: FastAtlasProgress): { done: number; total: number 
 }
 
 /**
- * Opens the atlas that the settings name (one of ours, or a published checkpoint) and copies it to the run folder, so that the run does not need it any more.
- * @param opened where it was opened already, to see that it fits
- * @throws INPUT_NOT_FOUND, ATLAS_*, PICKLE_UNSAFE, PYTORCH_FILE_INVALID, DISK_FULL
+ * Takes the atlas that the settings name (one of ours, or a published checkpoint); a copy lies in the run folder since its first moment, so that the run
+ * needs nothing outside.
  */
-export async function takeAtlas(tools: StageTools, opened: OpenedAtlas | null): Promise<LayeredAtlas> {
-  const { settings, input, emit } = tools
-  const { atlas, clip } = opened ?? await openAtlas(settings, input.frames, await openRuntime(settings))
+export async function takeAtlas({ settings, input, folder, emit }: StageTools, { atlas, clip }: OpenedAtlas): Promise<LayeredAtlas> {
   if (clip !== null && clip !== input.clipDigest) {
     emit({ type: 'warning', message: `the atlas "${settings.atlas}" was fitted to other frames than these; the edit may not sit where it should` })
   }
-  return await keep(tools, atlas)
+  const path = folder.file(videoFiles.atlas)
+  emit({ type: 'checkpoint', stage: 'atlas', path, bytes: (await stat(path)).size })
+  return atlas
 }
 
 async function keep({ input, folder, signal, emit }: StageTools, atlas: FittedAtlas): Promise<LayeredAtlas> {
@@ -117,7 +117,7 @@ export async function openAtlas(
   if (found === null) {
     throw new Text2LiveError('INPUT_NOT_FOUND', `--atlas takes fast, neural, or the path of an atlas: a run folder, or a published checkpoint; there is nothing at "${path}". ${pathHint(path)}`)
   }
-  const own = await readAtlasFile(found.isDirectory() ? join(path, videoFiles.atlas) : path, runtime).catch((error: unknown) => {
+  const own = await readAtlasFile(found.isDirectory() ? join(path, videoFiles.atlas) : await realpath(path), runtime).catch((error: unknown) => {
     // A file that is no safetensors may be a published checkpoint.
     if (!found.isDirectory() && error instanceof Text2LiveError && error.code === 'SAFETENSORS_INVALID') return null
     throw error

@@ -13,7 +13,7 @@ const side = 256
 
 /**
  * Where guidance models see the texts in some frames of a clip: coarse maps of the frames' size in [0, 1], by frame.
- * @throws PROMPT_TOO_LONG unless `truncate`; the signal's reason
+ * @throws PROMPT_TOO_LONG unless `truncate`, PROMPT_NOT_UNDERSTOOD; the signal's reason
  */
 export async function clipRelevancy(
   frames: ClipFrames, region: readonly string[], truncate: boolean, models: readonly GuidanceModel[], runtime: Runtime,

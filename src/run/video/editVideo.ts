@@ -8,7 +8,7 @@ import { videoJobOf } from './videoJob.js'
 
 /** Options of `editVideo`: those of docs/options.md. */
 export interface EditVideoOptions extends Omit<GivenVideoOptions, 'json'> {
-  /** A run folder to continue; then only steps, device, threads and previewEvery may be given besides. */
+  /** A run folder to continue; then only steps, device, threads and previewEvery may be given besides; guidance, to name again a model that is to be fetched. */
   readonly resume?: string | null | undefined
   /** Aborting finishes the work at hand, keeps the state reached in the folder and ends with an `interrupted` event. */
   readonly signal?: AbortSignal | undefined

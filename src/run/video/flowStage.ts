@@ -27,7 +27,7 @@ export async function flowStage({ input, folder, fingerprint, signal, report, em
     const saved = await readStageCheckpoint(path, 'flow', fingerprint)
     const part = saved === null
       ? await estimateClipFlow({ width, height, pixels: pixels.slice(first, first + chunk + 1) }, { signal, onProgress: (done) => report(first + done, pairs) })
-      : unpack(saved.tensors, path)
+      : unpack(saved.tensors, path, { width, height, pairs: Math.min(chunk, pairs - first) })
     if (saved === null) {
       for (const { data } of [...part.forward, ...part.backward]) round(data)
       emit({ type: 'checkpoint', stage: 'flow', path, bytes: await writeStageCheckpoint(path, 'flow', fingerprint, { tensors: pack(part), texts: {} }) })
@@ -66,11 +66,13 @@ function pack({ width, height, forward, backward }: ClipFlow): Map<string, Safet
   ])
 }
 
-function unpack(tensors: ReadonlyMap<string, SafetensorsTensor>, path: string): ClipFlow {
+function unpack(
+  tensors: ReadonlyMap<string, SafetensorsTensor>, path: string, { width, height, pairs }: { readonly width: number; readonly height: number; readonly pairs: number },
+): ClipFlow {
   const [motion, valid] = [tensors.get('motion'), tensors.get('valid')]
-  const [count = 0, , height = 0, width = 0] = motion?.shape ?? []
-  if (motion?.dtype !== 'I16' || valid?.dtype !== 'U8' || count % 2 !== 0 || valid.shape.join() !== [count, height, width].join()) {
-    throw new Text2LiveError('CHECKPOINT_INVALID', `${path} holds no flow that this program reads. Delete it to compute it again.`)
+  const count = 2 * pairs
+  if (motion?.dtype !== 'I16' || valid?.dtype !== 'U8' || motion.shape.join() !== [count, 2, height, width].join() || valid.shape.join() !== [count, height, width].join()) {
+    throw new Text2LiveError('CHECKPOINT_INVALID', `${path} holds no flow of ${pairs} pairs of frames of ${width}x${height}. Delete it to compute it again.`)
   }
   const numbers = new Int16Array(new Uint8Array(motion.bytes).buffer)
   const size = width * height

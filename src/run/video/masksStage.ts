@@ -54,7 +54,7 @@ function frameList(frames: readonly number[]): string {
   return runs.map(([from, to]) => (from === to ? String(from) : `${from} to ${to}`)).join(', ')
 }
 
-async function findHint({ settings, input, signal, emit, report }: StageTools): Promise<ForegroundHint> {
+async function findHint({ settings, input, access, signal, emit, report }: StageTools): Promise<ForegroundHint> {
   const { frames } = input
   if (input.object !== null) return { kind: 'masks', masks: input.object }
   if (input.point !== null) return { kind: 'point', ...input.point }
@@ -63,7 +63,7 @@ async function findHint({ settings, input, signal, emit, report }: StageTools): 
     return { kind: 'motion' }
   }
   const runtime = createNodeRuntime({ device: 'cpu', ...(settings.threads > 0 ? { threads: settings.threads } : {}) })
-  const models = await openGuidance(settings, runtime, emit, signal)
+  const models = await openGuidance(settings, runtime, emit, signal, access)
   return { kind: 'relevancy', maps: await clipRelevancy(frames, settings.region, settings.truncate, models, runtime, { signal, onProgress: report }) }
 }
 

@@ -1,7 +1,9 @@
+import { z } from 'zod'
 import { evaluateAtlas } from '../../atlas/evaluateAtlas.js'
 import type { LayeredAtlas } from '../../atlas/layeredAtlas.js'
 import { warpError } from '../../atlas/warpError.js'
 import { atomicWrite } from '../../media/node/atomicWrite.js'
+import { readRunFile } from '../runFile.js'
 import { flowStage } from './flowStage.js'
 import { readVideoEvents } from './readVideoEvents.js'
 import type { RenderedClip } from './renderStage.js'
@@ -27,6 +29,22 @@ export interface VideoMetrics {
   readonly alpha_outside?: number
   /** Over all processes that the run took. Memory in bytes. */
   readonly stages: Readonly<Record<string, { readonly seconds: number; readonly peak_memory: number }>>
+}
+
+const number = z.number().nullable()
+const metricsSchema = z.looseObject({
+  psnr: number, psnr_min: number, psnr_per_frame: z.array(number), warp_error_input: number, warp_error_output: number.optional(), flow_consistency: number.optional(),
+  opacity_iou: number.optional(), alpha_inside: number.optional(), alpha_outside: number.optional(), stages: z.record(z.string(), z.object({ seconds: z.number(), peak_memory: z.number() })),
+})
+
+/** The numbers of a run that has measured before; null where the file is missing or holds something else, so that it is measured again. @throws RUN_INVALID for a link */
+export async function readMetrics(path: string): Promise<VideoMetrics | null> {
+  const bytes = await readRunFile(path)
+  try {
+    return bytes === null ? null : metricsSchema.parse(JSON.parse(bytes.toString('utf8'))) as unknown as VideoMetrics
+  } catch {
+    return null
+  }
 }
 
 /**

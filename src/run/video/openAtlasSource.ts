@@ -3,6 +3,7 @@ import { Text2LiveError } from '../../errors.js'
 import { resolveVideoSettings } from '../../options/resolveVideoSettings.js'
 import type { GivenVideoOptions } from '../../options/videoOptions.js'
 import { openRuntime } from '../openRuntime.js'
+import { checkFolder } from '../checkFolder.js'
 import { isRunFolder } from '../runFolder.js'
 import { openAtlas } from './atlasStage.js'
 import type { FittedAtlas } from './atlasFile.js'
@@ -20,7 +21,9 @@ export type AtlasSourceOptions = Pick<GivenVideoOptions, 'clip' | 'frames' | 'si
 export async function openAtlasSource(options: AtlasSourceOptions, signal: AbortSignal): Promise<{ readonly atlas: FittedAtlas; readonly input: VideoInput }> {
   const { atlas: path } = options
   const given = resolveVideoSettings([options], () => 0)
-  const own = statSync(path, { throwIfNoEntry: false })?.isDirectory() === true && isRunFolder(path) && given.clip === null
+  const isFolder = statSync(path, { throwIfNoEntry: false })?.isDirectory() === true
+  if (isFolder && given.clip === null) checkFolder(path)
+  const own = isFolder && isRunFolder(path) && given.clip === null
   if (!own && given.clip === null) {
     throw new Text2LiveError('INPUT_NOT_FOUND', `"${path}" is no run folder, so the clip that the atlas was fitted to must be named: add --clip swan.mp4 `
       + '(and --frames and --size as it was fitted).')

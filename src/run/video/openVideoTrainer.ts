@@ -2,27 +2,38 @@ import type { LayerName } from '../../atlas/layeredAtlas.js'
 import { embedRegion, embedTexts } from '../../method/textTargets.js'
 import { layerTexts } from '../../method/video/layerTexts.js'
 import { createVideoTrainer, type VideoTrainer, type VideoTrainerOptions } from '../../method/video/videoTrainer.js'
+import { checkTextsAreRead } from '../../models/unreadParts.js'
 import { openGuidance } from '../buildTrainer.js'
+import type { GuidanceAccess } from '../guidanceAccess.js'
 import { openRuntime } from '../openRuntime.js'
 import type { VideoSettings } from '../../options/videoOptions.js'
 import type { TrainerNotice } from '../trainerContract.js'
 
 /** What the trainer of one layer needs besides a runtime and a guidance model. */
-export type VideoTrainerInput = Pick<VideoTrainerOptions, 'settings' | 'atlas' | 'frames' | 'layer' | 'mask' | 'state'>
+export type VideoTrainerInput = Pick<VideoTrainerOptions, 'settings' | 'atlas' | 'frames' | 'layer' | 'mask' | 'state'> & { readonly access?: GuidanceAccess }
 
 /**
  * Makes a trainer in the thread that calls it: the real one for the command and the library, a small one for a test.
- * @throws PROMPT_TOO_LONG, GUIDANCE_*, MODEL_*, DEVICE_UNAVAILABLE, ATLAS_*; INTERRUPTED
+ * @throws PROMPT_TOO_LONG, PROMPT_NOT_UNDERSTOOD, GUIDANCE_*, MODEL_*, DEVICE_UNAVAILABLE, ATLAS_*; INTERRUPTED
  */
 export type OpenVideoTrainer = (input: VideoTrainerInput, notice: (notice: TrainerNotice) => void, signal: AbortSignal) => Promise<VideoTrainer>
 
-/** @throws PROMPT_TOO_LONG, GUIDANCE_*, MODEL_*, DOWNLOAD_FAILED, DEVICE_UNAVAILABLE; INTERRUPTED */
-export type CheckTexts = (settings: VideoSettings, layers: readonly LayerName[], notice: (notice: TrainerNotice) => void, signal: AbortSignal) => Promise<void>
+/** @throws PROMPT_TOO_LONG, PROMPT_NOT_UNDERSTOOD, GUIDANCE_*, MODEL_*, DOWNLOAD_FAILED, DEVICE_UNAVAILABLE; INTERRUPTED */
+export type CheckTexts = (
+  settings: VideoSettings, layers: readonly LayerName[], notice: (notice: TrainerNotice) => void, signal: AbortSignal, access: GuidanceAccess,
+) => Promise<void>
 
-export const checkTexts: CheckTexts = async (settings, layers, notice, signal) => {
-  for (const model of await openGuidance(settings, await openRuntime(settings), notice, signal)) {
-    for (const layer of layers) await embedTexts(model, layerTexts(settings, layer), settings.truncate)
-    if (layers.length === 0 && settings.region.length > 0) await embedRegion(model, settings.region, settings.truncate)
+export const checkTexts: CheckTexts = async (settings, layers, notice, signal, access) => {
+  for (const model of await openGuidance(settings, await openRuntime(settings), notice, signal, access)) {
+    const notes = new Set<string>()
+    const onNote = (message: string): void => void notes.add(message)
+    for (const layer of layers) await embedTexts(model, layerTexts(settings, layer), settings.truncate, onNote)
+    if (settings.region.length > 0) {
+      if (layers.length === 0) await embedRegion(model, settings.region, settings.truncate, onNote)
+      // The object is looked for by it, whatever layer is edited.
+      else checkTextsAreRead(model, settings.region, onNote)
+    }
+    for (const message of notes) notice({ type: 'note', message })
   }
 }
 
@@ -30,6 +41,6 @@ export const checkTexts: CheckTexts = async (settings, layers, notice, signal) =
 export const openVideoTrainer: OpenVideoTrainer = async (input, notice, signal) => {
   const { settings, layer } = input
   const runtime = await openRuntime(settings)
-  const guidance = await openGuidance(settings, runtime, notice, signal)
+  const guidance = await openGuidance(settings, runtime, notice, signal, input.access)
   return await createVideoTrainer({ runtime, guidance, texts: layerTexts(settings, layer), ...input, notice })
 }

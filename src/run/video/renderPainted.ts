@@ -13,21 +13,18 @@ import { writeEditedClip } from './writeEditedClip.js'
 export type PaintedLayers = Readonly<Partial<Record<LayerName, string>>>
 
 /**
- * Reads the painted layers, checks them against the atlas.
- * @throws INPUT_*, OPTION_INVALID when there is none, SHAPE_MISMATCH
+ * Reads the painted layers, which must have the size of their atlas image.
+ * @param note is told what a person should know of how a file was taken
+ * @throws INPUT_*, LAYER_UNSUPPORTED, OPTION_INVALID when there is none, SHAPE_MISMATCH
  */
-export async function readPainted(atlas: LayeredAtlas, painted: PaintedLayers): Promise<Partial<Record<LayerName, FloatImage>>> {
+export async function readPainted(atlas: LayeredAtlas, painted: PaintedLayers, note: (message: string) => void): Promise<Partial<Record<LayerName, FloatImage>>> {
   const edits: { -readonly [Layer in LayerName]?: FloatImage } = {}
   for (const layer of ['foreground', 'background'] as const) {
     const path = painted[layer]
     if (path === undefined) continue
-    const edit = await readPaintedLayer(path)
-    const { width, height } = await atlas.image(layer)
-    if (edit.width !== width || edit.height !== height) {
-      throw new Text2LiveError('SHAPE_MISMATCH', `The painted ${layer} must have the size of its atlas image, ${width}x${height}, but "${path}" is ${edit.width}x${edit.height}. `
-        + `Paint over ${layer}-atlas.png or ${layer}-atlas.psd, and keep its size.`)
-    }
-    edits[layer] = edit
+    const base = await atlas.image(layer)
+    const mismatch = `Paint over ${layer}-atlas.png or ${layer}-atlas.psd, and keep its size.`
+    edits[layer] = await readPaintedLayer(path, { base, mismatch, note })
   }
   if (Object.keys(edits).length > 0) return edits
   throw new Text2LiveError('OPTION_INVALID', 'A painted layer is needed: give --foreground edit.png, --background edit.png, or both.')

@@ -1,11 +1,12 @@
 import type { LayeredAtlas, LayerName } from '../../atlas/layeredAtlas.js'
+import { boundedEdit } from '../../atlas/boundedEdit.js'
 import { renderEdit, type RenderedFrame } from '../../atlas/renderEdit.js'
 import { Text2LiveError } from '../../errors.js'
 import type { ClipFrames } from '../../media/clipFrames.js'
 import type { FloatImage } from '../../media/image.js'
 import { lossesSvg } from '../../media/lossesSvg.js'
 import { atomicWrite } from '../../media/node/atomicWrite.js'
-import { streamClip } from '../../media/node/streamClip.js'
+import { streamFrames } from '../../media/node/streamClip.js'
 import { writeAtlasPictures } from './atlasPictures.js'
 import { fullSizeFrame } from './fullSizeFrame.js'
 import { readVideoSteps } from './trainStage.js'
@@ -41,8 +42,9 @@ export async function renderStage(tools: StageTools, atlas: LayeredAtlas, edits:
   const { clip, path: source } = tools.input
   const frames = editedFrames(tools, async (t) => {
     const small = await renderEdit({ atlas, frames: tools.input.frames, edits, behaviour: settings.atlasSampling }, t)
-    collected.pixels.push(small.frame)
-    collected.alphas.push(small.layer.filter((_, i) => i % 4 === 3))
+    const bounded = boundedEdit(small, tools.input.frames.pixels[t]!, clip.alphas?.[t] ?? null)
+    collected.pixels.push(bounded.frame)
+    collected.alphas.push(bounded.layer.filter((_, i) => i % 4 === 3))
     return small
   })
   const written = await writeEditedClip({ frames, clip, source }, folder, tools.signal, (message) => emit({ type: 'note', message }))
@@ -57,7 +59,7 @@ export async function renderStage(tools: StageTools, atlas: LayeredAtlas, edits:
   return { frames: { width, height, pixels: collected.pixels }, alphas: collected.alphas }
 }
 
-/** All frames at the clip's own size, with their originals, from what `render` makes of each at the size of the atlas's frames. */
+/** All frames at the clip's own size, the edit where the clip is opaque, with their originals, from what `render` makes of each at the size of the atlas's frames. */
 export async function* editedFrames(
   { input, signal, report }: Pick<StageTools, 'input' | 'signal' | 'report'>, render: (t: number) => Promise<RenderedFrame>,
 ): AsyncGenerator<EditedFrame, void, undefined> {
@@ -65,14 +67,16 @@ export async function* editedFrames(
   const count = frames.pixels.length
   const { sourceSize } = clip
   const sameSize = sourceSize.width === frames.width && sourceSize.height === frames.height
-  const full = streamClip(path, { frames: count, signal })
+  const full = streamFrames(path, { frames: count, signal })
   try {
     for (let t = 0; t < count; t++) {
       signal.throwIfAborted()
       const small = await render(t)
-      const original = sameSize ? frames.pixels[t] : (await full.next()).value
-      if (original === undefined) throw new Text2LiveError('CLIP_TRUNCATED', `Expected ${count} frames in "${path}", as before; it ended after ${t}. Start the run again.`)
-      yield { ...(sameSize ? small : fullSizeFrame(small.layer, frames.pixels[t]!, frames, original, sourceSize)), original }
+      const whole = sameSize ? { pixels: frames.pixels[t]!, alpha: clip.alphas?.[t] ?? null } : (await full.next()).value
+      if (!whole) throw new Text2LiveError('CLIP_TRUNCATED', `Expected ${count} frames in "${path}", as before; it ended after ${t}. Start the run again.`)
+      const original = whole.pixels
+      const edited = sameSize ? small : fullSizeFrame(small.layer, frames.pixels[t]!, frames, original, sourceSize)
+      yield { ...boundedEdit(edited, original, whole.alpha), original }
       report(t + 1, count)
       await new Promise((resolve) => setImmediate(resolve))
     }

@@ -1,14 +1,17 @@
 import type { LayerName } from '../../atlas/layeredAtlas.js'
 import { Text2LiveError } from '../../errors.js'
 import type { FloatImage } from '../../media/image.js'
+import { cutEvents } from '../eventLog.js'
+import { hereOnly } from '../guidanceAccess.js'
 import { openRunFolder } from '../runFolder.js'
 import { readFittedAtlas } from './atlasStage.js'
 import { removeTransientCheckpoints } from './removeTransientCheckpoints.js'
 import { renderStage } from './renderStage.js'
 import { inFolder, readVideoSettings } from './resumeVideo.js'
 import { editedLayers, measured, type VideoResult } from './runVideo.js'
-import { readEdit, readState, trainerInput } from './trainStage.js'
+import { fitting, readEdit, readState, trainerInput } from './trainStage.js'
 import type { VideoEnvironment } from './videoEnvironment.js'
+import { videoFiles } from './videoFiles.js'
 import { readVideoInput } from './videoInput.js'
 import { VideoSession, type EmitVideo } from './videoSession.js'
 
@@ -23,9 +26,11 @@ export async function renderVideo(path: string, environment: VideoEnvironment, e
   try {
     const settings = await readVideoSettings(folder)
     const input = await readVideoInput(inFolder(folder, settings), signal)
-    const base = { settings, input, folder, signal, fingerprint: { settings, pictures: input.digest } }
+    const base = { settings, input, folder, access: hereOnly, signal, fingerprint: { settings, pictures: input.digest } }
     const atlas = await readFittedAtlas(base)
     if (atlas === null) throw nothingYet(path)
+    // Behind the half of a line, which a killed process may have left, nothing would be read.
+    cutEvents(folder.file(videoFiles.events), () => false)
     session = new VideoSession(base, emit)
     const edits: { -readonly [Layer in LayerName]?: FloatImage } = {}
     let steps = 0
@@ -34,7 +39,7 @@ export async function renderVideo(path: string, environment: VideoEnvironment, e
       if (state === null) continue
       steps += state.step
       if (drawn?.step === state.step) {
-        edits[layer] = drawn.edit
+        edits[layer] = (await fitting(drawn, atlas, layer)).edit
         continue
       }
       edits[layer] = await session.stage('training', async () => {

@@ -1,21 +1,25 @@
-import { readFile } from 'node:fs/promises'
 import { existsSync } from 'node:fs'
 import { readTableConfig } from '../../options/configFile.js'
+import { validateLayer } from '../../options/resolveSettings.js'
 import { resolveVideoSettings } from '../../options/resolveVideoSettings.js'
 import type { GivenVideoOptions, VideoSettings } from '../../options/videoOptions.js'
 import { videoTable } from '../../options/videoTable.js'
 import { writeTableConfig } from '../../options/writeConfig.js'
 import { Text2LiveError } from '../../errors.js'
+import { withoutSecrets } from '../../models/withoutSecrets.js'
 import { atomicWrite } from '../../media/node/atomicWrite.js'
 import { cutEvents } from '../eventLog.js'
-import { assertKind } from '../resumeRun.js'
-import { openRunFolder, removeLeftovers, type RunFolder } from '../runFolder.js'
+import { checkFolder, pathInside } from '../checkFolder.js'
+import { accessTo, hereOnly, portableGuidance } from '../guidanceAccess.js'
+import { assertKind, readRunConfig } from '../resumeRun.js'
+import { openRunFolder, type RunFolder } from '../runFolder.js'
 import { drawSeed } from '../startRun.js'
+import { assertDependencies } from './assertDependencies.js'
 import { differingSettings } from './differingSettings.js'
 import { editedLayers, runVideo, type VideoPlan, type VideoResult } from './runVideo.js'
 import { readVideoEvents } from './readVideoEvents.js'
 import { readState } from './trainStage.js'
-import type { VideoMetrics } from './metricsStage.js'
+import { readMetrics } from './metricsStage.js'
 import type { VideoEnvironment } from './videoEnvironment.js'
 import type { VideoEvent } from './videoEvents.js'
 import { videoFiles, videoOutputFiles } from './videoFiles.js'
@@ -23,7 +27,7 @@ import { readVideoInput } from './videoInput.js'
 import type { EmitVideo } from './videoSession.js'
 
 /** Flags that may stand beside `--resume`. */
-export type ResumeVideoOptions = Pick<GivenVideoOptions, 'steps' | 'device' | 'threads' | 'previewEvery'>
+export type ResumeVideoOptions = Pick<GivenVideoOptions, 'steps' | 'device' | 'threads' | 'previewEvery' | 'guidance'>
 
 /**
  * Continues a run over a clip from the last checkpoint of the stage that it was in, bit for bit on the CPU.
@@ -33,9 +37,9 @@ export async function resumeVideo(path: string, flags: ResumeVideoOptions, envir
   await assertKind(path, 'video')
   const folder = await openRunFolder(path)
   try {
-    await removeLeftovers(path)
     const saved = await readVideoSettings(folder)
-    const settings = resolveVideoSettings([saved, flags], drawSeed)
+    const named = (validateLayer(videoTable, flags)['guidance'] ?? []) as readonly string[]
+    const settings = resolveVideoSettings([saved, named.length === 0 ? flags : { ...flags, guidance: named.map(portableGuidance) }], drawSeed)
     const differing = differingSettings(saved, settings)
     if (differing.length > 0) {
       throw new Text2LiveError('CHECKPOINT_MISMATCH', `A run is continued with the settings it was started with. These differ: ${differing.join(', ')}. `
@@ -47,9 +51,10 @@ export async function resumeVideo(path: string, flags: ResumeVideoOptions, envir
       return before
     }
     if (JSON.stringify(settings) !== JSON.stringify(saved)) await atomicWrite(folder.file(videoFiles.config), writeTableConfig(videoTable, settings))
+    await assertDependencies(goalOf(settings))
     const input = await readVideoInput(inFolder(folder, settings), environment.signal)
     await cutLog(folder, settings, input.digest)
-    return await runVideo({ settings, input, folder, goal: goalOf(settings), early: [], ...environment }, emit)
+    return await runVideo({ settings, input, folder, access: named.length === 0 ? hereOnly : accessTo(named), goal: goalOf(settings), early: [], ...environment }, emit)
   } finally {
     folder.release()
   }
@@ -62,8 +67,9 @@ const goalOf = ({ prompt, foregroundPrompt, backgroundPrompt }: VideoSettings): 
 /** The settings of a run folder; paths in them are relative to it. */
 export async function readVideoSettings(folder: Pick<RunFolder, 'file'>): Promise<VideoSettings> {
   const path = folder.file(videoFiles.config)
-  const { options } = readTableConfig<GivenVideoOptions>(videoTable, await readFile(path, 'utf8'), path)
-  return resolveVideoSettings([options], drawSeed)
+  const { options } = readTableConfig<GivenVideoOptions>(videoTable, await readRunConfig(path), path)
+  const settings = resolveVideoSettings([options], drawSeed)
+  return { ...settings, guidance: settings.guidance.map(withoutSecrets) }
 }
 
 /** The same with paths that can be opened. */
@@ -71,8 +77,9 @@ export function inFolder(folder: Pick<RunFolder, 'path' | 'file'>, settings: Vid
   if (settings.clip === null) {
     throw new Text2LiveError('RUN_INVALID', `${folder.file(videoFiles.config)} names no clip. The folder cannot be continued; start a new run.`)
   }
-  const at = (name: string | null): string | null => (name === null ? null : folder.file(name))
-  return { ...settings, clip: at(settings.clip), object: at(settings.object), mask: at(settings.mask) }
+  checkFolder(folder.path)
+  const at = (key: 'clip' | 'object' | 'mask'): string | null => (settings[key] === null ? null : pathInside(folder.path, settings[key], key))
+  return { ...settings, clip: at('clip'), object: at('object'), mask: at('mask') }
 }
 
 /** Steps beyond the last checkpoint of a layer are taken back, with all that followed them. */
@@ -91,8 +98,8 @@ async function finishedBefore(folder: RunFolder, settings: VideoSettings): Promi
   const trained = goalOf(settings) === 'atlas'
     || editedLayers(settings).every((layer) => events.some((event) => event.type === 'step' && event.layer === layer && event.step >= settings.steps))
   const needed = goalOf(settings) === 'atlas' ? [videoFiles.atlas] : [videoOutputFiles.edited, videoOutputFiles.editLayer, videoOutputFiles.losses]
-  const whole = [...needed, videoOutputFiles.metrics].every((name) => existsSync(folder.file(name)))
-  if (events.at(-1)?.type !== 'done' || !trained || !whole) return null
-  const metrics = JSON.parse(await readFile(folder.file(videoOutputFiles.metrics), 'utf8')) as VideoMetrics
+  const whole = needed.every((name) => existsSync(folder.file(name)))
+  const metrics = await readMetrics(folder.file(videoOutputFiles.metrics))
+  if (events.at(-1)?.type !== 'done' || !trained || !whole || metrics === null) return null
   return { finished: true, settings, folder: folder.path, metrics }
 }

@@ -1,4 +1,5 @@
 import { Worker } from 'node:worker_threads'
+import { silenceTelemetry } from '../../engine/node/silenceTelemetry.js'
 import { Text2LiveError } from '../../errors.js'
 import { reviveFailure, threadError } from '../workerFailure.js'
 import type { VideoJob, VideoJobResult } from './videoJob.js'
@@ -11,6 +12,7 @@ import type { VideoWorkerReply } from './workerProtocol.js'
  * @throws what the job throws
  */
 export async function runInVideoWorker(job: VideoJob, signal: AbortSignal, emit: EmitVideo): Promise<VideoJobResult> {
+  silenceTelemetry()
   const worker = new Worker(new URL('./videoWorker.js', import.meta.url), { workerData: job })
   const stop = (): void => worker.postMessage('stop')
   if (signal.aborted) stop()

@@ -2,6 +2,7 @@ import type { LayeredAtlas, LayerName } from '../../atlas/layeredAtlas.js'
 import { Text2LiveError } from '../../errors.js'
 import type { FloatImage } from '../../media/image.js'
 import type { VideoSettings } from '../../options/videoOptions.js'
+import type { GuidanceAccess } from '../guidanceAccess.js'
 import type { RunFolder } from '../runFolder.js'
 import { fitAtlas, isFit, readFittedAtlas, takeAtlas, type OpenedAtlas } from './atlasStage.js'
 import { flowStage, hasFlow } from './flowStage.js'
@@ -10,6 +11,7 @@ import { metricsStage, type VideoMetrics } from './metricsStage.js'
 import type { OpenVideoTrainer } from './openVideoTrainer.js'
 import { renderStage, type LayerEdits, type RenderedClip } from './renderStage.js'
 import { trainStage } from './trainStage.js'
+import { videoFiles } from './videoFiles.js'
 import type { VideoInput } from './videoInput.js'
 import { VideoSession, type EmitVideo } from './videoSession.js'
 import { removeTransientCheckpoints } from './removeTransientCheckpoints.js'
@@ -19,6 +21,7 @@ export interface VideoPlan {
   readonly settings: VideoSettings
   readonly input: VideoInput
   readonly folder: RunFolder
+  readonly access: GuidanceAccess
   readonly signal: AbortSignal
   readonly openTrainer: OpenVideoTrainer
   /** `atlas`: fit and measure the atlas, train nothing. */
@@ -46,8 +49,8 @@ export const editedLayers = ({ layer }: Pick<VideoSettings, 'layer'>): readonly 
  * @throws what the stages throw, but for INTERRUPTED, which is a result
  */
 export async function runVideo(plan: VideoPlan, emit: EmitVideo): Promise<VideoResult> {
-  const { settings, input, folder, signal } = plan
-  const session = new VideoSession({ settings, input, folder, signal, fingerprint: { settings, pictures: input.digest } }, emit)
+  const { settings, input, folder, access, signal } = plan
+  const session = new VideoSession({ settings, input, folder, access, signal, fingerprint: { settings, pictures: input.digest } }, emit)
   const unfinished = { finished: false, settings, folder: folder.path, metrics: null }
   try {
     session.begin(plan.early)
@@ -69,9 +72,13 @@ export async function runVideo(plan: VideoPlan, emit: EmitVideo): Promise<VideoR
 
 /** The flow and the masks are let go once the atlas stands: training needs the memory. */
 async function fittedAtlas(session: VideoSession, { settings, opened = null }: VideoPlan): Promise<LayeredAtlas> {
+  if (opened !== null) return await session.stage('atlas', (tools) => takeAtlas(tools, opened))
   const saved = await readFittedAtlas(session.base)
   if (saved !== null) return saved
-  if (!isFit(settings.atlas)) return await session.stage('atlas', (tools) => takeAtlas(tools, opened))
+  if (!isFit(settings.atlas)) {
+    throw new Text2LiveError('RUN_INVALID', `${session.base.folder.path} was made with the atlas "${settings.atlas}" and should hold a copy of it, ${videoFiles.atlas}; there is none, and nothing outside a run `
+      + 'folder is read. Start a new run with --atlas.')
+  }
   const flow = await session.stage('flow', flowStage)
   const masks = await session.stage('masks', (tools) => masksStage(tools, flow))
   return await session.stage('atlas', (tools) => fitAtlas(tools, flow, masks))

@@ -1,5 +1,6 @@
 import { statSync } from 'node:fs'
 import { dirname, join } from 'node:path'
+import { refuseLink } from '../runFile.js'
 import { inspectAtlas } from './inspectAtlas.js'
 import { openAtlasSource, type AtlasSourceOptions } from './openAtlasSource.js'
 import { readPainted, renderPainted, type PaintedLayers } from './renderPainted.js'
@@ -31,8 +32,11 @@ async function useAtlas(
 ): Promise<VideoJobResult> {
   const started = performance.now()
   const { atlas, input } = await openAtlasSource(withoutPainted(options), signal)
-  const edits = 'painted' in options ? await readPainted(atlas, options.painted) : null
+  const edits = 'painted' in options ? await readPainted(atlas, options.painted, (message) => emit({ type: 'note', message })) : null
+  const own = out === null
   const folder = out ?? join(statSync(options.atlas).isDirectory() ? options.atlas : dirname(options.atlas), kind === 'atlas-inspect' ? 'inspect' : 'painted')
+  // A folder that the user names may be a link; one in a run folder, which may come from anybody, leads nowhere else.
+  if (own) refuseLink(folder)
   emit({ type: 'stage-start', stage: 'rendering' })
   const names = await writeAside(folder, force, (aside) => edits === null
     ? inspectAtlas(atlas, input, aside, signal, emit)

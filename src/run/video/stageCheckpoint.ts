@@ -1,11 +1,15 @@
-import { mkdir, readFile } from 'node:fs/promises'
+import { mkdir } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { z } from 'zod'
 import { Text2LiveError } from '../../errors.js'
 import { readSafetensors, writeSafetensors, type SafetensorsTensor } from '../../formats/safetensors.js'
+import { toFloat32 } from '../../formats/toFloat32.js'
 import { atomicWrite } from '../../media/node/atomicWrite.js'
 import type { VideoSettings } from '../../options/videoOptions.js'
-import { isMissing, writing } from '../fileErrors.js'
+import { videoTable } from '../../options/videoTable.js'
+import { writing } from '../fileErrors.js'
+import { assertFiniteNumbers, readSavedSettings } from '../readSavedSettings.js'
+import { readRunFile } from '../runFile.js'
 import { differingSettings } from './differingSettings.js'
 
 /** What a run's checkpoints belong to: its settings and the pictures it works on, by their SHA-256. */
@@ -40,13 +44,10 @@ export async function writeStageCheckpoint(path: string, stage: string, fingerpr
 
 /**
  * The checkpoint at `path`, or null where there is none.
- * @throws SAFETENSORS_INVALID, CHECKPOINT_INVALID; CHECKPOINT_MISMATCH where another configuration or another clip made it, naming what differs
+ * @throws SAFETENSORS_INVALID, CHECKPOINT_INVALID; RUN_INVALID for a link or no regular file; CHECKPOINT_MISMATCH where another configuration or another clip made it, naming what differs
  */
 export async function readStageCheckpoint(path: string, stage: string, fingerprint: VideoFingerprint): Promise<StageCheckpoint | null> {
-  const bytes = await readFile(path).catch((error: unknown) => {
-    if (isMissing(error)) return null
-    throw error
-  })
+  const bytes = await readRunFile(path)
   if (bytes === null) return null
   const { metadata, tensors } = readSafetensors(bytes, path)
   const parsed = metadataSchema.safeParse(metadata)
@@ -54,11 +55,12 @@ export async function readStageCheckpoint(path: string, stage: string, fingerpri
     throw new Text2LiveError('CHECKPOINT_INVALID', `${path} is not a checkpoint of the ${stage} that this program reads. Delete it to begin that stage again.`)
   }
   assertSame(path, parsed.data, fingerprint)
+  for (const [name, tensor] of tensors) if (/^B?F\d/.test(tensor.dtype)) assertFiniteNumbers(name, toFloat32(tensor, name), path)
   return { tensors, texts: metadata }
 }
 
 function assertSame(path: string, saved: { readonly settings: string; readonly pictures: string }, now: VideoFingerprint): void {
-  const differing = differingSettings(JSON.parse(saved.settings) as VideoSettings, now.settings)
+  const differing = differingSettings(readSavedSettings(videoTable, saved.settings, path) as unknown as VideoSettings, now.settings)
   if (saved.pictures !== now.pictures) differing.push('the clip or its masks (other pictures)')
   if (differing.length === 0) return
   throw new Text2LiveError('CHECKPOINT_MISMATCH', `${path} was made by another configuration. These differ: ${differing.join(', ')}. `

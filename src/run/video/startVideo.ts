@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs'
 import { rm } from 'node:fs/promises'
 import { resolve } from 'node:path'
+import { NeuralAtlas } from '../../atlas/neural/neuralAtlas.js'
 import { Text2LiveError } from '../../errors.js'
 import { minGeneratorSide, validateLayer } from '../../options/resolveSettings.js'
 import { resolveVideoSettings } from '../../options/resolveVideoSettings.js'
@@ -9,9 +10,12 @@ import { videoTable } from '../../options/videoTable.js'
 import { writeTableConfig } from '../../options/writeConfig.js'
 import { openRuntime } from '../openRuntime.js'
 import { chooseDevice } from '../probeDevice.js'
-import { readConfigs } from '../readConfigs.js'
+import { fromRun, readConfigs } from '../readConfigs.js'
 import { assertFree, makeRunFolder } from '../runFolder.js'
-import { drawSeed, portableGuidance } from '../startRun.js'
+import { assertDependencies } from './assertDependencies.js'
+import { accessTo, hereOnly, portableGuidance } from '../guidanceAccess.js'
+import { drawSeed } from '../startRun.js'
+import { atlasBytes } from './atlasFile.js'
 import { isFit, openAtlas } from './atlasStage.js'
 import { editedLayers, runVideo, type VideoPlan, type VideoResult } from './runVideo.js'
 import { startStageMeter } from './stageMeter.js'
@@ -34,13 +38,14 @@ export async function startVideo(options: GivenVideoOptions, goal: VideoPlan['go
   }
   const flags = validateLayer(videoTable, options)
   const note = (message: string): void => emit({ type: 'note', message })
-  const configs = await readConfigs<GivenVideoOptions>((flags['config'] ?? []) as readonly string[], { note, preset: flags['preset'], table: videoTable })
-  const layers = [...configs, options]
+  const read = await readConfigs<GivenVideoOptions>((flags['config'] ?? []) as readonly string[], { note, preset: flags['preset'], table: videoTable })
+  const layers = [...read.layers, options]
   const settings = resolveVideoSettings(layers, drawSeed)
   const out = (lastGiven(layers, 'out') ?? null) as string | null
   const force = flags['force'] === true
   if (goal === 'edit') assertPrompts(settings)
   await assertFree(out, force)
+  await assertDependencies(goal)
 
   const meter = startStageMeter()
   const input = await readVideoInput(settings, environment.signal)
@@ -51,18 +56,21 @@ export async function startVideo(options: GivenVideoOptions, goal: VideoPlan['go
   const device = await chooseDevice(settings.device)
   if (device !== settings.device) emit({ type: 'note', message: `device: ${device}, the fastest that works here` })
 
-  const resolved = { ...settings, device }
-  await environment.checkTexts(resolved, goal === 'edit' ? editedLayers(settings) : [], emit, environment.signal)
+  const resolved = { ...settings, guidance: settings.guidance.map(portableGuidance), device }
+  const access = fromRun(read, flags) ? hereOnly : accessTo(settings.guidance)
+  await environment.checkTexts(resolved, goal === 'edit' ? editedLayers(settings) : [], emit, environment.signal, access)
   const opened = isFit(settings.atlas) ? null : await openAtlas(settings, input.frames, await openRuntime(resolved))
   const copied = await copiedInput({
-    ...resolved, guidance: settings.guidance.map(portableGuidance), atlas: isFit(settings.atlas) ? settings.atlas : resolve(settings.atlas),
+    ...resolved, atlas: isFit(settings.atlas) ? settings.atlas : resolve(settings.atlas),
   }, input)
-  const contents = { ...copied.contents, [videoFiles.config]: writeTableConfig(videoTable, copied.settings) }
+  if (opened?.atlas instanceof NeuralAtlas) await opened.atlas.prepare({ signal: environment.signal })
+  const atlas = opened === null ? {} : { [videoFiles.atlas]: atlasBytes(opened.atlas, input.clipDigest) }
+  const contents = { ...copied.contents, ...atlas, [videoFiles.config]: writeTableConfig(videoTable, copied.settings) }
   environment.signal.throwIfAborted()
   const isNew = out === null || !existsSync(out)
   const folder = await makeRunFolder(out, input.path.replace(/[/\\]+$/, ''), force, contents)
   try {
-    return await runVideo({ settings: copied.settings, input: { ...input, path: folder.file(copied.settings.clip!) }, folder, goal, early, opened, ...environment }, emitOutside)
+    return await runVideo({ settings: copied.settings, input: { ...input, path: folder.file(copied.settings.clip!) }, folder, access, goal, early, opened, ...environment }, emitOutside)
   } catch (error) {
     // An object that cannot be found, for instance, is bad input too: nothing is left of a run that cannot go on.
     const isInput = error instanceof Text2LiveError && error.exitStatus === 2 && !existsSync(folder.file(videoFiles.atlas))

@@ -1,6 +1,7 @@
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { LayeredAtlas, LayerName } from '../../atlas/layeredAtlas.js'
+import { boundedEdit } from '../../atlas/boundedEdit.js'
 import { renderEdit } from '../../atlas/renderEdit.js'
 import { Text2LiveError } from '../../errors.js'
 import { float32Tensor } from '../../formats/safetensors.js'
@@ -11,6 +12,7 @@ import { atomicWrite } from '../../media/node/atomicWrite.js'
 import { encodePng } from '../../media/node/encodePng.js'
 import { pixelImage } from '../../media/quantise.js'
 import { writing } from '../fileErrors.js'
+import { readSavedStep } from '../readSavedSettings.js'
 import type { TrainerState } from '../trainerContract.js'
 import type { OpenVideoTrainer, VideoTrainerInput } from './openVideoTrainer.js'
 import { readVideoEvents } from './readVideoEvents.js'
@@ -38,7 +40,7 @@ export async function trainStage(tools: StageTools, atlas: LayeredAtlas, layer: 
   const { settings, signal, emit } = tools
   const { steps } = settings
   const saved = await readEdit(tools, layer)
-  if (saved !== null && saved.step >= steps) return saved
+  if (saved !== null && saved.step >= steps) return await fitting(saved, atlas, layer)
   const state = await readState(tools, layer)
   const trainer = await open(trainerInput(tools, atlas, layer, state), emit, signal)
   try {
@@ -54,8 +56,8 @@ export async function trainStage(tools: StageTools, atlas: LayeredAtlas, layer: 
 }
 
 /** What the trainer of a layer is opened with. */
-export const trainerInput = ({ settings, input: { frames, mask } }: Pick<StageTools, 'settings' | 'input'>, atlas: LayeredAtlas, layer: LayerName, state: TrainerState | null): VideoTrainerInput =>
-  ({ settings, atlas, frames, layer, ...(mask === null ? {} : { mask }), ...(state === null ? {} : { state }) })
+export const trainerInput = ({ settings, input: { frames, mask }, access }: Pick<StageTools, 'settings' | 'input' | 'access'>, atlas: LayeredAtlas, layer: LayerName, state: TrainerState | null): VideoTrainerInput =>
+  ({ settings, access, atlas, frames, layer, ...(mask === null ? {} : { mask }), ...(state === null ? {} : { state }) })
 
 class TrainingLoop {
   readonly #seconds: number[] = []
@@ -98,9 +100,10 @@ class TrainingLoop {
 
   /** The middle frame with the edit as it is. */
   async #preview(): Promise<void> {
-    const { tools: { settings: { atlasSampling }, input: { frames }, folder, emit }, trainer, layer, atlas } = this
+    const { tools: { settings: { atlasSampling }, input: { frames, clip }, folder, emit }, trainer, layer, atlas } = this
     const t = frames.pixels.length >> 1
-    const { frame } = await renderEdit({ atlas, frames, edits: { [layer]: await trainer.edit() }, behaviour: atlasSampling }, t)
+    const rendered = await renderEdit({ atlas, frames, edits: { [layer]: await trainer.edit() }, behaviour: atlasSampling }, t)
+    const { frame } = boundedEdit(rendered, frames.pixels[t]!, clip.alphas?.[t] ?? null)
     const png = await encodePng(pixelImage(frames.width, frames.height, 3, frame))
     const previews = folder.file(videoFiles.previews)
     await writing(previews, () => mkdir(previews, { recursive: true }))
@@ -116,7 +119,7 @@ export async function readState({ folder, fingerprint }: Pick<StageTools, 'folde
   const saved = await readStageCheckpoint(path, `training of the ${layer}`, fingerprint)
   if (saved === null) return null
   const tensors = Object.fromEntries([...saved.tensors].map(([name, tensor]) => [name, { shape: tensor.shape, data: toFloat32(tensor, name) }]))
-  return { step: stepOf(saved.texts, path), tensors }
+  return { step: readSavedStep(saved.texts['step'], path), tensors }
 }
 
 /** The edit of a layer as it was last drawn, or null. */
@@ -126,8 +129,16 @@ export async function readEdit({ folder, fingerprint }: Pick<StageTools, 'folder
   if (saved === null) return null
   const tensor = saved.tensors.get('edit')
   const [channels, height = 0, width = 0] = tensor?.shape ?? []
-  if (tensor === undefined || channels !== 4) throw new Text2LiveError('CHECKPOINT_INVALID', `${path} holds no edit layer. Delete it and resume the run.`)
-  return { step: stepOf(saved.texts, path), edit: { width, height, channels: 4, data: toFloat32(tensor, 'edit') } }
+  if (tensor?.shape.length !== 3 || channels !== 4) throw new Text2LiveError('CHECKPOINT_INVALID', `${path} holds no edit layer. Delete it and resume the run.`)
+  return { step: readSavedStep(saved.texts['step'], path), edit: { width, height, channels: 4, data: toFloat32(tensor, 'edit') } }
+}
+
+/** @throws CHECKPOINT_INVALID for an edit of another size than the atlas image it lies on */
+export async function fitting(trained: TrainedEdit, atlas: LayeredAtlas, layer: LayerName): Promise<TrainedEdit> {
+  const { width, height } = await atlas.image(layer)
+  if (trained.edit.width === width && trained.edit.height === height) return trained
+  throw new Text2LiveError('CHECKPOINT_INVALID', `Expected the saved edit of the ${layer} to be ${width}x${height}, as its atlas image is; it is ${trained.edit.width}x${trained.edit.height}. `
+    + `Delete ${videoFiles.checkpoints}/${checkpointFiles.edit(layer)} and resume the run.`)
 }
 
 /** Keeps the drawn edit, so that pictures can be made without the trainer. */
@@ -143,12 +154,6 @@ async function writeEdit({ folder, fingerprint, emit }: StageTools, layer: Layer
 /** The steps of all layers from the log: what the loss curves are drawn from. */
 export const readVideoSteps = (path: string): VideoStepEvent[] =>
   readVideoEvents(path).filter((event): event is VideoStepEvent => event.type === 'step')
-
-function stepOf(texts: Readonly<Record<string, string>>, path: string): number {
-  const step = Number(texts['step'] ?? Number.NaN)
-  if (Number.isInteger(step)) return step
-  throw new Text2LiveError('CHECKPOINT_INVALID', `${path} does not say its step. Delete it to train that layer again.`)
-}
 
 function assertFinite({ step, tensors }: TrainerState): void {
   for (const [name, { data }] of Object.entries(tensors)) {

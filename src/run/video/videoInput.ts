@@ -20,9 +20,10 @@ export interface VideoInput {
   readonly frames: ClipFrames
   /** The clip as it lies on the disk. */
   readonly path: string
-  /** Masks of the object by frame, where they were given. */
+  /** Masks of the object by frame, where they were given or are the clip's own alpha. */
   readonly object: ReadonlyMap<number, FloatImage> | null
-  readonly objectFiles: readonly string[]
+  /** The files of these masks by frame. */
+  readonly objectFiles: ReadonlyMap<number, string>
   /** A pixel of the frames that is on the object, where one was given. */
   readonly point: { readonly x: number; readonly y: number; readonly frame: number } | null
   /** Of the first frame, at the frames' size: the edit stays on what is white there. */
@@ -39,7 +40,7 @@ export interface VideoInput {
  * @throws INPUT_*, CLIP_*, MASK_INVALID, OPTION_INVALID for a point that lies outside, INTERRUPTED
  */
 export async function readVideoInput(
-  settings: Pick<VideoSettings, 'clip' | 'object' | 'mask' | 'point' | 'frames' | 'size'>, signal: AbortSignal, progress: (done: number, total: number) => void = () => undefined,
+  settings: Pick<VideoSettings, 'clip' | 'object' | 'mask' | 'point' | 'region' | 'frames' | 'size'>, signal: AbortSignal, progress: (done: number, total: number) => void = () => undefined,
 ): Promise<VideoInput> {
   const path = settings.clip
   if (path === null) {
@@ -49,13 +50,37 @@ export async function readVideoInput(
     ...(settings.frames > 0 ? { frames: settings.frames } : {}), ...(settings.size > 0 ? { size: settings.size } : {}), signal, onProgress: progress,
   })
   const { frames } = clip
+  checkTransparency(path, clip)
   checkClip(frames, `"${path}"`)
-  const object = settings.object === null ? null : await readFrameMasks(settings.object, clip, '--object')
-  const mask = settings.mask === null ? null : await readMask(settings.mask, clip)
+  const object = settings.object === null ? null : await readFrameMasks(settings.object, clip, settings.frames, '--object')
+  const notes = [...clip.notes, ...object?.notes ?? []]
+  const mask = settings.mask === null ? null : await readMask(settings.mask, clip, (message) => notes.push(`--mask: ${message}`))
+  const isNamed = object !== null || settings.point !== null || settings.region.length > 0
+  const cutOut = isNamed ? null : opaqueObject(clip)
+  if (cutOut !== null) notes.push('the foreground is what is opaque in the clip, since nobody said what it is; --object, --point or --region say it')
+  const masks = object?.masks ?? cutOut
   return {
-    clip, frames, path, object: object?.masks ?? null, objectFiles: object?.files ?? [], point: settings.point === null ? null : pointOf(settings.point, clip), mask, clipDigest: digestOf(frames, null, null), digest: digestOf(frames, object?.masks ?? null, mask),
-    notes: [...clip.notes, ...object?.notes ?? []],
+    clip, frames, path, object: masks, objectFiles: object?.files ?? new Map(), point: settings.point === null ? null : pointOf(settings.point, clip), mask, clipDigest: digestOf(clip, null, null), digest: digestOf(clip, masks, mask),
+    notes,
   }
+}
+
+/** Of all pixels of the clip; less is an edge or a rounded corner rather than the ground behind an object. */
+const leastCutOut = 0.05
+
+/** @throws MASK_INVALID for a clip that is transparent all over */
+function checkTransparency(path: string, { alphas }: Clip): void {
+  if (alphas === undefined || alphas.some((alpha) => alpha.some((value) => value > 0))) return
+  throw new Text2LiveError('MASK_INVALID', `"${path}" is transparent all over, and its alpha bounds the edit. Give a clip with something to see.`)
+}
+
+/** What a clip with alpha was cut out to show, in every frame; null where hardly anything is cut out. */
+function opaqueObject({ frames: { width, height }, alphas }: Clip): ReadonlyMap<number, FloatImage> | null {
+  if (alphas === undefined) return null
+  let opaque = 0
+  for (const alpha of alphas) for (const value of alpha) opaque += value / 255
+  if (opaque > (1 - leastCutOut) * width * height * alphas.length) return null
+  return new Map(alphas.map((alpha, t) => [t, { width, height, channels: 1, data: Float32Array.from(alpha, (value) => value / 255) }]))
 }
 
 /** `x,y` or `x,y,frame` in pixels of the clip as it was given. */
@@ -67,16 +92,17 @@ function pointOf(point: string, { sourceSize, frames }: Clip): VideoInput['point
   return { x: Math.floor((x + 0.5) * frames.width / sourceSize.width), y: Math.floor((y + 0.5) * frames.height / sourceSize.height), frame }
 }
 
-async function readMask(path: string, { sourceSize, frames }: Clip): Promise<FloatImage> {
+async function readMask(path: string, { sourceSize, frames }: Clip, note: (message: string) => void): Promise<FloatImage> {
   const { width, height } = await readHeader(path)
   const ofFrames = width === frames.width && height === frames.height
-  const mask = ofFrames ? await decodeMask(path, width, height) : await decodeMask(path, sourceSize.width, sourceSize.height)
+  const mask = ofFrames ? await decodeMask(path, width, height, note) : await decodeMask(path, sourceSize.width, sourceSize.height, note)
   return ofFrames ? mask : resize(mask, frames.width, frames.height, { filter: 'bilinear', antialias: true })
 }
 
-function digestOf({ width, height, pixels }: ClipFrames, object: ReadonlyMap<number, FloatImage> | null, mask: FloatImage | null): string {
+function digestOf({ frames: { width, height, pixels }, alphas = [] }: Clip, object: ReadonlyMap<number, FloatImage> | null, mask: FloatImage | null): string {
   const hash = createHash('sha256').update(`${width}x${height}x${pixels.length}`)
   for (const frame of pixels) hash.update(frame)
+  for (const alpha of alphas) hash.update('alpha').update(alpha)
   const bytes = ({ data }: FloatImage): Uint8Array => new Uint8Array(data.buffer, data.byteOffset, data.byteLength)
   for (const [t, image] of [...object ?? []].sort(([a], [b]) => a - b)) hash.update(`object ${t}`).update(bytes(image))
   if (mask !== null) hash.update('mask').update(bytes(mask))
@@ -106,9 +132,11 @@ export async function copiedInput(settings: VideoSettings, { clip, path, objectF
     object: settings.object,
   }
   if (settings.object !== null) {
-    // Masks keep their names: they say which frames they belong to.
-    for (const file of objectFiles) contents[`object/${basename(file)}`] = { copy: file }
-    own.object = objectFiles.includes(settings.object) ? `object/${basename(settings.object)}` : 'object'
+    // Masks are named after their frames, so that they are paired the same when they are read again.
+    const nameOf = (frame: number, file: string): string => `object/${clip.frameNames?.[frame] ?? String(frame).padStart(5, '0')}${extname(file).toLowerCase()}`
+    for (const [frame, file] of objectFiles) contents[nameOf(frame, file)] = { copy: file }
+    const single = [...objectFiles].find(([, file]) => file === settings.object)
+    own.object = single === undefined ? 'object' : nameOf(...single)
   }
   return { contents, settings: { ...settings, ...own } }
 }

@@ -23,11 +23,11 @@ export type VideoJobResult = VideoResult | Pick<VideoResult, 'finished' | 'folde
  */
 export function videoJobOf({ resume, ...options }: GivenVideoOptions & { readonly resume?: string | null | undefined }, goal: VideoPlan['goal']): VideoJob {
   if (resume === undefined || resume === null) return { kind: 'start', options, goal }
-  const { steps, device, threads, previewEvery, json: _json, force: _force, ...others } = options
+  const { steps, device, threads, previewEvery, guidance, json: _json, force: _force, ...others } = options
   const misplaced = Object.entries(others).find(([, value]) => value !== undefined && value !== null)
   if (misplaced !== undefined) {
     throw new Text2LiveError('OPTION_INVALID',
       `A run is continued with the ${misplaced[0]} it was started with; leave that out beside --resume, or start a new run.`)
   }
-  return { kind: 'resume', folder: resume, options: { steps, device, threads, previewEvery } }
+  return { kind: 'resume', folder: resume, options: { steps, device, threads, previewEvery, guidance } }
 }

@@ -2,6 +2,7 @@ import type { LayerName } from '../../atlas/layeredAtlas.js'
 import { Text2LiveError } from '../../errors.js'
 import type { VideoSettings } from '../../options/videoOptions.js'
 import { EventLog } from '../eventLog.js'
+import type { GuidanceAccess } from '../guidanceAccess.js'
 import type { RunFolder } from '../runFolder.js'
 import type { VideoFingerprint } from './stageCheckpoint.js'
 import { startStageMeter } from './stageMeter.js'
@@ -17,6 +18,7 @@ export interface StageTools {
   readonly input: VideoInput
   readonly folder: RunFolder
   readonly fingerprint: VideoFingerprint
+  readonly access: GuidanceAccess
   /** Aborts with an INTERRUPTED error as its reason. */
   readonly signal: AbortSignal
   readonly emit: EmitVideo

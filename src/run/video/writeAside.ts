@@ -1,29 +1,34 @@
-import { randomBytes } from 'node:crypto'
 import { existsSync } from 'node:fs'
-import { mkdir, readdir, rename, rm } from 'node:fs/promises'
-import { basename, dirname, join } from 'node:path'
+import { mkdir, readdir, rm } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
 import { Text2LiveError } from '../../errors.js'
+import { asidePath, removeDeadAsides } from '../../media/node/asidePath.js'
+import { replacePath } from '../../media/node/replacePath.js'
+import { syncFolder } from '../../media/node/syncFolder.js'
 import { writing } from '../fileErrors.js'
 
 /**
- * Lets `write` fill a folder aside, and gives its files their names in `out` when all are written: a failure leaves what was there.
+ * Lets `write` fill a folder aside, and gives its files their names in `out` when all are written: a failure leaves what was there. What a killed process
+ * left aside for the same folder goes first.
  * @param force replace files of these names in a folder that exists
  * @returns the names written
  * @throws OUTPUT_EXISTS, OUTPUT_NOT_WRITABLE, DISK_FULL, what `write` throws
  */
 export async function writeAside(out: string, force: boolean, write: (folder: string) => Promise<void>): Promise<string[]> {
   assertNew(out, force)
-  const aside = join(dirname(out), `.${basename(out)}.${randomBytes(6).toString('hex')}.tmp`)
+  await removeDeadAsides(out)
+  const aside = asidePath(out)
   try {
-    await writing(aside, () => mkdir(aside, { recursive: true }))
+    await writing(aside, () => mkdir(dirname(out), { recursive: true }))
+    await writing(aside, () => mkdir(aside))
     await write(aside)
     assertNew(out, force)
     await writing(out, () => mkdir(out, { recursive: true }))
     const names = (await readdir(aside)).sort()
     for (const name of names) {
-      await writing(join(out, name), () => rm(join(out, name), { recursive: true, force: true }))
-      await writing(join(out, name), () => rename(join(aside, name), join(out, name)))
+      await writing(join(out, name), () => replacePath(join(aside, name), join(out, name)))
     }
+    await writing(out, () => syncFolder(dirname(out)))
     return names
   } finally {
     await rm(aside, { recursive: true, force: true }).catch(() => undefined)

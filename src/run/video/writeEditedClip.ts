@@ -1,10 +1,11 @@
-import { randomBytes } from 'node:crypto'
-import { mkdir, rename, rm } from 'node:fs/promises'
+import { mkdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { RenderedFrame } from '../../atlas/renderEdit.js'
 import { Text2LiveError } from '../../errors.js'
 import type { Clip } from '../../media/clip.js'
+import { asidePath } from '../../media/node/asidePath.js'
 import { readClipSound } from '../../media/node/readClipSound.js'
+import { replacePath } from '../../media/node/replacePath.js'
 import { writeClip, type WriteClipOptions } from '../../media/node/writeClip.js'
 import { writePngSequence } from '../../media/node/writePngSequence.js'
 import { sideBySide } from '../../media/sideBySide.js'
@@ -37,7 +38,7 @@ export async function writeEditedClip(
   { frames, clip, source }: EditedClip, folder: Pick<RunFolder, 'file'>, outer: AbortSignal, note: (message: string) => void,
 ): Promise<VideoOutputName[]> {
   const { width, height } = clip.sourceSize
-  const aside = folder.file(`.rendering.${randomBytes(6).toString('hex')}.tmp`)
+  const aside = asidePath(folder.file('rendering'))
   await writing(aside, () => mkdir(aside))
   const stop = new AbortController()
   const signal = AbortSignal.any([outer, stop.signal])
@@ -66,7 +67,7 @@ export async function writeEditedClip(
     // What failed first is what is told: the others stop because of it.
     stop.signal.throwIfAborted()
     const written = Object.keys(writers) as VideoOutputName[]
-    for (const name of written) await replace(join(aside, videoOutputFiles[name]), folder.file(videoOutputFiles[name]))
+    for (const name of written) await writing(folder.file(videoOutputFiles[name]), () => replacePath(join(aside, videoOutputFiles[name]), folder.file(videoOutputFiles[name])))
     return written
   } finally {
     await rm(aside, { recursive: true, force: true }).catch(() => undefined)
@@ -88,9 +89,4 @@ async function canWriteProres(folder: string, width: number, height: number): Pr
 
 async function* mapped<From, To>(items: AsyncIterable<From>, map: (item: From) => To): AsyncGenerator<To, void, undefined> {
   for await (const item of items) yield map(item)
-}
-
-async function replace(from: string, to: string): Promise<void> {
-  await writing(to, () => rm(to, { recursive: true, force: true }))
-  await writing(to, () => rename(from, to))
 }

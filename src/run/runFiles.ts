@@ -1,0 +1,8 @@
+/** Names of what a run folder holds, besides its outputs. */
+export const runFiles = {
+  config: 'config.yaml',
+  events: 'events.ndjson',
+  checkpoint: 'checkpoint.safetensors',
+  previews: 'previews',
+  contactSheet: 'contact-sheet.png',
+} as const
