@@ -1,6 +1,7 @@
 // What the benchmarks share: child processes with their peak memory, medians, tables.
 import { spawn } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
+import { watchMemory } from './watchMemory.mjs'
 
 export const root = fileURLToPath(new URL('..', import.meta.url))
 export const command = fileURLToPath(new URL('../dist/cli/main.js', import.meta.url))
@@ -11,31 +12,35 @@ const preload = new URL('./reportPeak.mjs', import.meta.url).href
 export const peakArguments = ['--import', preload]
 
 /**
- * Runs a command to its end.
+ * Runs a command to its end. `peak` is in bytes: of the process, and of it with those it made (training is in one) at one moment; `peakBytes` is the latter, null
+ * where the process did not tell its own.
  * @param {string} file
  * @param {readonly string[]} args
- * @param {{ cwd?: string, shell?: boolean, onLine?: (line: string, child: import('node:child_process').ChildProcess) => void }} [options]
- * @returns {Promise<{ status: number | null, seconds: number, stdout: string, stderr: string, peakBytes: number | null }>}
+ * @param {{ cwd?: string, shell?: boolean, onLine?: (line: string, child: import('node:child_process').ChildProcess, watch: ReturnType<typeof watchMemory>) => void }} [options]
+ * @returns {Promise<{ status: number | null, seconds: number, stdout: string, stderr: string, peakBytes: number | null, peak: { own: number, together: number } }>}
  */
 export function runProcess(file, args, { cwd = root, shell = false, onLine } = {}) {
   const start = performance.now()
   const child = spawn(file, args, { cwd, shell, stdio: ['ignore', 'pipe', 'pipe', 'pipe'] })
+  const watch = watchMemory(child.pid)
   const texts = { stdout: '', stderr: '', peak: '' }
   let rest = ''
   child.stdout.setEncoding('utf8').on('data', (text) => {
     texts.stdout += text
     const lines = (rest + text).split('\n')
     rest = lines.pop()
-    for (const line of lines) onLine?.(line, child)
+    for (const line of lines) onLine?.(line, child, watch)
   })
   child.stderr.setEncoding('utf8').on('data', (text) => { texts.stderr += text })
   child.stdio[3].setEncoding('utf8').on('data', (text) => { texts.peak += text }).on('error', () => undefined)
   return new Promise((resolve, reject) => {
-    child.on('error', reject)
-    child.on('close', (status) => resolve({
-      status, seconds: (performance.now() - start) / 1000, stdout: texts.stdout, stderr: texts.stderr,
-      peakBytes: texts.peak === '' ? null : Number(texts.peak),
-    }))
+    child.on('error', (error) => { watch.stop(); reject(error) })
+    child.on('close', (status) => {
+      watch.stop()
+      const own = Math.max(watch.peak.own, Number(texts.peak))
+      const peak = { own, together: Math.max(watch.peak.together, own) }
+      resolve({ status, seconds: (performance.now() - start) / 1000, stdout: texts.stdout, stderr: texts.stderr, peakBytes: texts.peak === '' ? null : peak.together, peak })
+    })
   })
 }
 

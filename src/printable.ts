@@ -13,10 +13,26 @@ export function printable(text: string, limit = maxMessageLength): string {
   return cut.replace(unsafe, escaped)
 }
 
+/**
+ * A value as JSON whose text is safe for a terminal too: what `printable` escapes is written as `\u009b`, so that the value stays the same.
+ * @param replacer as `JSON.stringify` takes it
+ */
+export function printableJson(value: unknown, replacer?: (key: string, value: unknown) => unknown): string {
+  return escapeUnicode(JSON.stringify(value, replacer))
+}
+
+/** Is there nothing in the text that `printable` escapes? */
+export const isPrintable = (text: string): boolean => text.search(unsafe) < 0
+
+/** What `printable` escapes, as the escapes that quoted texts of JSON and YAML have. */
+export const escapeUnicode = (text: string): string => text.replace(unsafe, unicodeEscape)
+
 /** The joiners U+200C and U+200D stay: scripts and emoji need them. */
 const unsafe = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]|[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff]/g
 
+const unicodeEscape = (character: string): string => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`
+
 const escaped = (character: string): string => {
   const code = character.charCodeAt(0)
-  return code < 256 ? `\\x${code.toString(16).padStart(2, '0')}` : `\\u${code.toString(16).padStart(4, '0')}`
+  return code < 256 ? `\\x${code.toString(16).padStart(2, '0')}` : unicodeEscape(character)
 }

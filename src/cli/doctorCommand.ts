@@ -1,4 +1,5 @@
 import { Command } from 'commander'
+import { printableJson } from '../printable.js'
 import type { DoctorReport } from '../run/examineMachine.js'
 import type { SetStatus, Terminal } from './terminal.js'
 
@@ -11,7 +12,7 @@ export function doctorCommand(terminal: Terminal, setStatus: SetStatus): Command
     .action(async ({ json }: { json?: true }) => {
       const { examineMachine } = await import('../run/examineMachine.js')
       const report = await examineMachine()
-      terminal.stdout.write(json === true ? `${JSON.stringify(report)}\n` : doctorText(report))
+      terminal.stdout.write(json === true ? `${printableJson(report)}\n` : doctorText(report))
       setStatus(report.healthy ? 0 : 1)
     })
 }

@@ -1,8 +1,12 @@
+import { printable } from '../printable.js'
+
 /** Where a reporter writes. */
 export interface Output {
   readonly isTTY?: boolean | undefined
   readonly columns?: number | undefined
   write(text: string): unknown
+  /** Writes escape codes of our own, where `write` lets none through. */
+  control?(codes: string): unknown
 }
 
 /** Tells a person or a program how a run goes. */
@@ -46,7 +50,7 @@ function plainReporter<Event>(stdout: Output, { live, describe }: Wording<Event>
         shown = { of, done }
       }
       const line = going?.line ?? describe(event)
-      if (line !== null) stdout.write(`${line}\n`)
+      if (line !== null) stdout.write(`${printable(line)}\n`)
     },
     end: () => undefined,
   }
@@ -56,6 +60,7 @@ const clearLine = '\r\u001b[K'
 
 function terminalReporter<Event>(stdout: Output, { live, describe }: Wording<Event>): Reporter<Event> {
   let open = false
+  const clear = (): unknown => (stdout.control === undefined ? stdout.write(clearLine) : stdout.control(clearLine))
   const end = (): void => {
     if (open) stdout.write('\n')
     open = false
@@ -65,15 +70,19 @@ function terminalReporter<Event>(stdout: Output, { live, describe }: Wording<Eve
       const width = stdout.columns ?? 80
       const going = live(event)
       if (going !== null) {
-        stdout.write(`${clearLine}${`${bar(going.done, going.total, 20)} ${going.line}`.slice(0, width - 1)}`)
+        clear()
+        // What is cut may be half of a character.
+        stdout.write(`${bar(going.done, going.total, 20)} ${printable(going.line).replace(/\s/g, ' ')}`.slice(0, width - 1).replace(/[\ud800-\udbff]$/, ''))
         open = going.done < going.total
         if (!open) stdout.write('\n')
         return
       }
       const line = describe(event)
       // A preview says where its picture is, above the line that goes on.
-      if (line !== null) stdout.write(`${open ? clearLine : ''}${line}\n`)
-      if (line !== null) open = false
+      if (line === null) return
+      if (open) clear()
+      stdout.write(`${printable(line)}\n`)
+      open = false
     },
     end,
   }

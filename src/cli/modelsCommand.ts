@@ -1,6 +1,7 @@
 import { Command } from 'commander'
 import { Text2LiveError } from '../errors.js'
 import type { FileCheck, ListedModel, ModelDescription } from '../models/node/modelCache.js'
+import { printableJson } from '../printable.js'
 import { jsonReporter, textReporter } from './reporters.js'
 import { stopOnSignals } from './stopOnSignals.js'
 import type { SetStatus, Terminal } from './terminal.js'
@@ -14,7 +15,7 @@ export function modelsCommand(terminal: Terminal, setStatus: SetStatus): Command
   const print = (text: string): void => void terminal.stdout.write(text)
   /** One line of JSON, or text for a person. */
   const answer = (json: boolean | undefined, value: unknown, text: () => string): void => {
-    print(json === true ? `${JSON.stringify(value)}\n` : `${text()}\n`)
+    print(json === true ? `${printableJson(value)}\n` : `${text()}\n`)
     setStatus(0)
   }
   const sub = (name: string, about: string, examples: string): Command => new Command(name)

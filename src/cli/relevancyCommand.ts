@@ -1,6 +1,7 @@
 import { Command } from 'commander'
 import { basename, extname } from 'node:path'
 import { assertWritablePath, parseOption } from '../options/parseOption.js'
+import { printableJson } from '../printable.js'
 import { addOptionFlags, givenFlags } from './optionFlags.js'
 import { readStandardInput, standardInput } from './readStandardInput.js'
 import type { SetStatus, Terminal } from './terminal.js'
@@ -39,7 +40,7 @@ Examples:
       if (json !== true) for (const note of result.notes) terminal.stderr.write(`note: ${note}\n`)
       const percent = (100 * result.share).toFixed(0)
       terminal.stdout.write(json === true
-        ? `${JSON.stringify({ share: result.share, ...files, ...(result.notes.length > 0 ? { notes: result.notes } : {}) })}\n`
+        ? `${printableJson({ share: result.share, ...files, ...(result.notes.length > 0 ? { notes: result.notes } : {}) })}\n`
         : `wrote ${Object.values(files).join(' and ')}: "${region.join('", "')}" on ${percent} % of the photo\n`)
       setStatus(0)
     })

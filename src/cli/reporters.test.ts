@@ -2,6 +2,7 @@ import { expect, test } from 'vitest'
 import type { RunEvent, StepEvent } from '../run/events.js'
 import { Text2LiveError } from '../errors.js'
 import { errorText } from './errorText.js'
+import { safeOutput } from './safeOutput.js'
 import { duration, jsonReporter, shellWord, stepLine, textReporter } from './reporters.js'
 
 const step = (n: number, steps = 150): StepEvent => ({
@@ -69,4 +70,35 @@ test('an error is a wrapped paragraph; an excerpt keeps its lines; a trace only 
   expect(text).not.toContain('reporters.test')
   expect(errorText(error, 80, true)).toContain('reporters.test')
   expect(errorText(new TypeError('odd'), 200, false)).toMatch(/^error INTERNAL: Something went wrong that should not: odd\./)
+})
+
+const hostile = 'a\u001b[2J\u001b]0;owned\u0007\u009b31m\r\u202eb'
+const raw = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u202e]/
+
+test('names and messages of any origin bring no control character to a terminal, a log or JSON', () => {
+  const events: RunEvent[] = [{ type: 'note', message: hostile }, { type: 'output', name: 'edit', path: hostile, bytes: 1 }, { type: 'model-download', model: hostile, file: hostile, bytes: 1, total: 9, secondsLeft: null }]
+  expect(reported(events, textReporter, false)).not.toMatch(raw)
+  expect(reported(events, textReporter, true).replaceAll('\r\u001b[K', '')).not.toMatch(raw)
+  const json = reported(events, jsonReporter, false)
+  expect(json).not.toMatch(raw)
+  expect(json.trim().split('\n').map((line) => JSON.parse(line) as unknown)).toEqual(events)
+})
+
+test('an output for text of any origin lets none through but our own codes', () => {
+  let text = ''
+  const output = safeOutput({ isTTY: true, columns: 60, write: (part: string) => { text += part } })
+  output.write(`${hostile}\n`)
+  expect(text).toBe('a\\x1b[2J\\x1b]0;owned\\x07\\x9b31m\\x0d\\u202eb\n')
+  text = ''
+  const reporter = textReporter(output)
+  reporter.report(step(1))
+  reporter.report({ type: 'note', message: '\r\u001b[Kwrote all' })
+  expect(text.split('\r\u001b[K')).toHaveLength(3)
+  expect(text).toContain('note: \\x0d\\x1b[Kwrote all\n')
+})
+
+test('an unexpected error and its trace are as safe, and bounded', () => {
+  const text = errorText(new TypeError(hostile.repeat(100_000), { cause: new Error(hostile) }), 80, true)
+  expect(text).not.toMatch(raw)
+  expect(text.length).toBeLessThan(60_000)
 })

@@ -1,4 +1,5 @@
 import { Command } from 'commander'
+import { printableJson } from '../printable.js'
 import type { ScoreReport } from '../run/scoreRun.js'
 import { addOptionFlags, givenFlags } from './optionFlags.js'
 import type { SetStatus, Terminal } from './terminal.js'
@@ -37,7 +38,7 @@ Examples:
       const { json, ...options } = givenFlags(parsed)
       const { scoreRun } = await import('../run/scoreRun.js')
       const reports = await scoreRun(folder, options)
-      if (json === true) for (const report of reports) terminal.stdout.write(`${JSON.stringify(report)}\n`)
+      if (json === true) for (const report of reports) terminal.stdout.write(`${printableJson(report)}\n`)
       else terminal.stdout.write(reports.map(reportText).join('\n'))
       if (json !== true) for (const note of new Set(reports.flatMap(({ notes }) => notes ?? []))) terminal.stderr.write(`note: ${note}\n`)
       const judges = [...new Set(reports.flatMap(({ optimised }) => optimised))]

@@ -31,6 +31,13 @@ export class PickleTensor {
   constructor(readonly storage: PickleStorage, readonly offset: number, readonly shape: readonly number[], readonly strides: readonly number[]) {}
 }
 
+/** Axes of a tensor: PyTorch has at most 64. */
+const mostAxes = 64
+/** Lists, dictionaries and objects of one pickle: a tensor takes six. Each of them takes more memory than the byte that asks for it. */
+const mostObjects = 1_000_000
+/** Characters of the name of a class or function. */
+const longestName = 1000
+
 /** Marks the beginning of what the next operation takes. */
 const mark = Symbol('mark')
 type Item = PickleValue | typeof mark
@@ -39,12 +46,13 @@ const orderedDict = 'collections.OrderedDict'
 
 /** The only functions and classes that are called: each one builds plain data. */
 const builders: Readonly<Record<string, (args: readonly PickleValue[]) => PickleValue>> = {
+  // A copy: see `#call` for what it costs.
   [orderedDict]: ([pairs = []]) => new Map(pairs as [PickleValue, PickleValue][]),
   'torch._utils._rebuild_tensor': buildTensor,
   'torch._utils._rebuild_tensor_v2': buildTensor,
   'torch._utils._rebuild_parameter': ([data = null]) => data,
   'torch.Size': ([sizes = []]) => sizes,
-  'torch.device': args => [...args],
+  'torch.device': ([type = null]) => type,
   'torch.jit._pickle.build_intlist': ([list = []]) => list,
   'torch.jit._pickle.build_boollist': ([list = []]) => list,
   'torch.jit._pickle.build_doublelist': ([list = []]) => list,
@@ -81,6 +89,9 @@ class Machine {
   readonly #stack: Item[] = []
   readonly #memo = new Map<number, PickleValue>()
   #at = 0
+  #objects = 0
+  /** Values that were copied out of others: a list that is kept once can be asked for as often as the file has bytes. */
+  #copied = 0
 
   constructor(bytes: Uint8Array, location: string) {
     this.#bytes = bytes
@@ -120,17 +131,17 @@ class Machine {
       case 0x30: this.#pop(); return // '0'
       case 0x31: this.#toMark(); return // '1'
       case 0x32: stack.push(this.#top()); return // '2'
-      case 0x29: stack.push([]); return // ')'
-      case 0x74: stack.push(this.#toMark()); return // 't'
-      case 0x85: stack.push(this.#last(1)); return
-      case 0x86: stack.push(this.#last(2)); return
-      case 0x87: stack.push(this.#last(3)); return
-      case 0x5d: stack.push([]); return // ']'
-      case 0x6c: stack.push(this.#toMark()); return // 'l'
+      case 0x29: stack.push(this.#made([])); return // ')'
+      case 0x74: stack.push(this.#made(this.#toMark())); return // 't'
+      case 0x85: stack.push(this.#made(this.#last(1))); return
+      case 0x86: stack.push(this.#made(this.#last(2))); return
+      case 0x87: stack.push(this.#made(this.#last(3))); return
+      case 0x5d: stack.push(this.#made([])); return // ']'
+      case 0x6c: stack.push(this.#made(this.#toMark())); return // 'l'
       case 0x61: this.#append([this.#pop()]); return // 'a'
       case 0x65: this.#append(this.#toMark()); return // 'e'
-      case 0x7d: stack.push(new Map()); return // '}'
-      case 0x64: stack.push(new Map(pairsOf(this.#toMark()))); return // 'd'
+      case 0x7d: stack.push(this.#made(new Map())); return // '}'
+      case 0x64: stack.push(this.#made(new Map(pairsOf(this.#toMark())))); return // 'd'
       case 0x73: this.#setItems(this.#last(2)); return // 's'
       case 0x75: this.#setItems(this.#toMark()); return // 'u'
 
@@ -158,15 +169,22 @@ class Machine {
         return
       }
       case 0x62: this.#setState(this.#pop()); return // 'b'
-      case 0x51: stack.push(storageOf(this.#pop())); return // 'Q'
+      case 0x51: stack.push(this.#made(storageOf(this.#pop()))); return // 'Q'
       default:
         throw invalid(this.#location, `its pickle has operation 0x${code.toString(16)} at byte ${this.#at - 1}, which no tensor needs`)
     }
   }
 
+  /** @throws RangeError once there are more than any file of tensors has */
+  #made<T extends PickleValue>(value: T): T {
+    if (++this.#objects > mostObjects) throw new RangeError(`its pickle makes more than ${mostObjects} objects`)
+    return value
+  }
+
   #global(module: string, name: string): PickleGlobal {
+    if (module.length + name.length > longestName) throw unsafe(this.#location, `a name of ${module.length + name.length} characters`)
     const global = new PickleGlobal(module, name)
-    if (Object.hasOwn(builders, String(global)) || isNumberKind(global) || isTorchScript(global)) return global
+    if (Object.hasOwn(builders, String(global)) || isNumberKind(global) || isTorchScript(global)) return this.#made(global)
     throw unsafe(this.#location, String(global))
   }
 
@@ -174,12 +192,15 @@ class Machine {
     const build = callee instanceof PickleGlobal && Object.hasOwn(builders, String(callee)) ? builders[String(callee)] : undefined
     if (!build) throw unsafe(this.#location, callee instanceof PickleGlobal ? String(callee) : 'something that is no name')
     if (!Array.isArray(args)) throw new TypeError('a builder in its pickle gets no arguments')
-    return build(args)
+    // Of a list that is kept, each call makes a dictionary as large: no more in all than the file has bytes.
+    if (build === builders[orderedDict] && Array.isArray(args[0])) this.#copied += args[0].length
+    if (this.#copied > this.#bytes.length) throw new RangeError('its pickle copies the same values again and again')
+    return this.#made(build(args))
   }
 
   #create(type: PickleValue): PickleValue {
-    if (type instanceof PickleGlobal && String(type) === orderedDict) return new Map()
-    if (type instanceof PickleGlobal && isTorchScript(type)) return new PickleObject(String(type))
+    if (type instanceof PickleGlobal && String(type) === orderedDict) return this.#made(new Map())
+    if (type instanceof PickleGlobal && isTorchScript(type)) return this.#made(new PickleObject(String(type)))
     throw unsafe(this.#location, type instanceof PickleGlobal ? String(type) : 'something that is no name')
   }
 
@@ -290,7 +311,8 @@ function storageOf(id: PickleValue): PickleStorage {
 }
 
 function buildTensor([storage, offset, shape, strides]: readonly PickleValue[]): PickleTensor {
-  const whole = (list: PickleValue | undefined): list is number[] => Array.isArray(list) && list.every(n => typeof n === 'number' && Number.isInteger(n) && n >= 0)
+  const whole = (list: PickleValue | undefined): list is number[] =>
+    Array.isArray(list) && list.length <= mostAxes && list.every(n => typeof n === 'number' && Number.isSafeInteger(n) && n >= 0)
   if (!(storage instanceof PickleStorage) || !whole([offset!]) || !whole(shape) || !whole(strides) || shape.length !== strides.length) {
     throw new TypeError('a tensor in it is described wrongly')
   }

@@ -1,8 +1,8 @@
 import { zipSync } from 'fflate'
 import { readFile } from 'node:fs/promises'
 import { describe, expect, it } from 'vitest'
-import { type PickleValue, readPickle } from './pickle.js'
-import { openPyTorchFile, tensorsByPath } from './pytorchFile.js'
+import { type PickleTensor, type PickleValue, readPickle } from './pickle.js'
+import { assertStored, openPyTorchFile, tensorsByPath } from './pytorchFile.js'
 import type { RandomAccess } from './zipEntries.js'
 
 const fixture = (name: string): Promise<Uint8Array> => readFile(new URL(`../../test/fixtures/pytorch/${name}`, import.meta.url))
@@ -94,6 +94,54 @@ describe('a hostile file', () => {
     const doubled = Array.from({ length: 40 }, (_, i) => `](h${String.fromCharCode(i)}h${String.fromCharCode(i)}eq${String.fromCharCode(i + 1)}`).join('')
     expect(tensorsByPath(readPickle(ascii(`\x80\x02]q\0${doubled}.`), 'file.pt')).size).toBe(0)
   })
+})
+
+describe('a file that would become many times its size', () => {
+  const opened = async (tensor: Parameters<typeof tensorPickle>[0], bytes = 8) => {
+    const file = archive(tensorPickle(tensor), { 'file/data/0': new Uint8Array(bytes) })
+    const pyTorch = await openPyTorchFile(file)
+    return { file, tensors: tensorsByPath(pyTorch.root), read: (tensor: PickleTensor) => pyTorch.read(tensor) }
+  }
+
+  it.each([
+    ['zero strides', { shape: [200, 200], strides: [0, 0] }, 8], ['a zero stride', { shape: [200, 200], strides: [1, 0] }, 800],
+    ['rows that overlap', { shape: [200, 200], strides: [1, 1] }, 1600], ['windows', { shape: [100, 100], strides: [2, 1] }, 4000],
+  ])('by %s is refused', async (_, tensor, bytes) => {
+    const { file, tensors, read } = await opened(tensor, bytes)
+    await expect(read([...tensors.values()][0]!)).rejects.toMatchObject({ code: 'PYTORCH_FILE_INVALID', message: expect.stringContaining('not all of them are stored') as string })
+    expect(() => assertStored(file, tensors)).toThrow('not all of its numbers are stored')
+  })
+
+  it('by one storage under many names is refused; a table that is used twice is not', async () => {
+    const { file, tensors } = await opened({ shape: [200], strides: [1] }, 800)
+    const [tensor] = tensors.values()
+    const named = (count: number) => new Map(Array.from({ length: count }, (_, i) => [`t${i}`, tensor!]))
+    expect(() => assertStored(file, named(2))).not.toThrow()
+    expect(() => assertStored(file, named(100))).toThrow('its tensors take 80000 bytes')
+  })
+
+  it('turned and cut tensors are stored', async () => {
+    const { file, tensors, read } = await opened({ shape: [3, 2], strides: [1, 4] }, 64)
+    expect(() => assertStored(file, tensors)).not.toThrow()
+    expect(await read([...tensors.values()][0]!)).toHaveLength(6)
+  })
+})
+
+describe('a pickle that grows', () => {
+  const refused = (pickle: string, message: string): void => {
+    expect(() => tensorsByPath(readPickle(ascii(pickle), 'file.pt'))).toThrow(message)
+  }
+
+  it('by copies of what it keeps', () => refused(`\x80\x02ccollections\nOrderedDict\nq\0(${'NN\x86'.repeat(3000)}lq\x01${'h\0h\x01\x85R'.repeat(3000)}.`, 'copies the same values again and again'))
+  it('by objects', () => refused(`\x80\x02${'}'.repeat(1_000_001)}.`, 'makes more than 1000000 objects'))
+  it('by tensors', () => {
+    const tensor = tensorPickle().slice(2, -1)
+    refused(`\x80\x02](${tensor}q\x01${'h\x01'.repeat(100_001)}e.`, 'more than 100000 tensors')
+  })
+  it('by names', () => {
+    expect(() => readPickle(ascii(`\x80\x02c${'m'.repeat(5000)}\nx\n.`), 'file.pt')).toThrow('a name of 5001 characters')
+  })
+  it('by axes', () => refused(tensorPickle({ shape: Array<number>(65).fill(1), strides: Array<number>(65).fill(1) }), 'described wrongly'))
 })
 
 describe('what is no such file', () => {

@@ -19,8 +19,10 @@ const storages: Readonly<Record<string, readonly [SafetensorsDtype, number]>> = 
   IntStorage: ['I32', 4], ShortStorage: ['I16', 2], CharStorage: ['I8', 1], ByteStorage: ['U8', 1], BoolStorage: ['BOOL', 1],
 }
 
-/** Saved objects are small: their numbers lie elsewhere. */
-const longestPickle = 100_000_000
+/** Saved objects are small, since their numbers lie elsewhere: those of the largest CLIP take some 200 kB. */
+const longestPickle = 2 ** 24
+/** A tensor that repeats what is stored (PyTorch's expand) may have so many numbers: a scalar, a small mask. */
+const mostRepeated = 4096
 /** Numbers of the largest tensor that is read: 8 GB as float32. */
 const largestTensor = 2 ** 31
 
@@ -57,12 +59,44 @@ export async function openPyTorchFile(file: RandomAccess): Promise<PyTorchFile> 
       const count = shape.reduce((product, n) => product * n, 1)
       if (count > largestTensor) throw invalidArchive(file, `a tensor of it has ${count} numbers`)
       if (count === 0) return new Float32Array(0)
-      const span = 1 + shape.reduce((sum, n, axis) => sum + (n - 1) * strides[axis]!, 0)
+      if (count > mostRepeated && !isStoredOnce(shape, strides)) throw invalidArchive(file, `a tensor of it has ${count} numbers, and not all of them are stored`)
+      const span = spanOf(shape, strides)
       const bytes = await part(`${folder}data/${storage.key}`, offset * width, (offset + span) * width)
       const numbers = toFloat32({ dtype, shape: [span], bytes }, file.location)
       return isRowMajor(shape, strides) ? numbers : gather(numbers, shape, strides, count)
     },
   }
+}
+
+/** Numbers from the first of a tensor to its last, both included. */
+const spanOf = (shape: readonly number[], strides: readonly number[]): number => 1 + shape.reduce((sum, n, axis) => sum + (n - 1) * strides[axis]!, 0)
+
+/** Has each number a place of its own: does every axis step over all that the axes of smaller steps reach? */
+function isStoredOnce(shape: readonly number[], strides: readonly number[]): boolean {
+  const axes = shape.map((n, axis) => ({ n, stride: strides[axis]! })).filter(({ n }) => n > 1).sort((a, b) => a.stride - b.stride)
+  let reached = 0
+  for (const { n, stride } of axes) {
+    if (stride <= reached) return false
+    reached += (n - 1) * stride
+  }
+  return true
+}
+
+/**
+ * Weights are stored, number by number: a file whose tensors repeat what is stored, or share it over and over, would become many times its size.
+ * @throws PYTORCH_FILE_INVALID
+ */
+export function assertStored(file: Pick<RandomAccess, 'location' | 'size'>, tensors: ReadonlyMap<string, PickleTensor>): void {
+  let bytes = 0
+  for (const [name, { storage, shape, strides }] of tensors) {
+    const count = shape.reduce((product, n) => product * n, 1)
+    if (count > 0 && !isStoredOnce(shape, strides)) {
+      throw invalidArchive(file, `its tensor "${name}" has the shape [${shape.join(', ')}] and the strides [${strides.join(', ')}], so not all of its numbers are stored`)
+    }
+    bytes += count * (storages[storage.dtype]?.[1] ?? 1)
+  }
+  // Some models use a table twice: as the first layer and as the last.
+  if (!(bytes <= 2 * file.size)) throw invalidArchive(file, `its tensors take ${bytes} bytes, and the file has ${file.size}`)
 }
 
 function isRowMajor(shape: readonly number[], strides: readonly number[]): boolean {
@@ -93,23 +127,33 @@ function gather(numbers: Float32Array, shape: readonly number[], strides: readon
 
 /** Modules do not nest deeper. */
 const deepest = 64
+const mostTensors = 100_000
+/** Characters of a path. */
+const longestPath = 2000
 
 /**
  * The tensors of what was saved by their path: keys, attributes and indices joined with dots, as in a state dict. What is held in several places has the
  * path where it stands first.
+ * @throws PYTORCH_FILE_INVALID for more tensors than any network has
  */
-export function tensorsByPath(root: PickleValue): Map<string, PickleTensor> {
+export function tensorsByPath(root: PickleValue, location = 'the file'): Map<string, PickleTensor> {
   const tensors = new Map<string, PickleTensor>()
   const seen = new Set<PickleValue>()
-  const walk = (value: PickleValue, path: readonly string[]): void => {
-    if (value instanceof PickleTensor) tensors.set(path.join('.'), value)
+  const walk = (value: PickleValue, path: string, depth: number): void => {
+    if (value instanceof PickleTensor) {
+      tensors.set(path, value)
+      if (tensors.size > mostTensors) throw invalidArchive({ location }, `it has more than ${mostTensors} tensors`)
+    }
     const children = value instanceof PickleObject ? value.attributes : value instanceof Map || Array.isArray(value) ? value : null
-    if (children === null || seen.has(value) || path.length === deepest) return
+    if (children === null || seen.has(value) || depth === deepest) return
     seen.add(value)
     for (const [key, child] of children.entries()) {
-      if (typeof key === 'string' || typeof key === 'number') walk(child, [...path, String(key)])
+      if (typeof key !== 'string' && typeof key !== 'number') continue
+      const isThing = typeof child === 'object' && child !== null
+      // What is no network may have names as long as itself.
+      if (isThing && path.length + String(key).length < longestPath) walk(child, depth === 0 ? String(key) : `${path}.${key}`, depth + 1)
     }
   }
-  walk(root, [])
+  walk(root, '', 0)
   return tensors
 }

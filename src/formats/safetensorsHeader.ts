@@ -24,6 +24,12 @@ export interface SafetensorsHeader {
 export const headerStart = 8
 /** The limit of the reference implementation; a larger claim is refused before anything is read. */
 const longestHeader = 100_000_000
+/** What is read of it: parsing takes many times the memory, and the largest models have some 10 MB. */
+const longestRead = 2 ** 25
+/** Tensors, and the texts of the metadata. */
+const mostEntries = 200_000
+/** Axes of a tensor: PyTorch has at most 64. */
+const mostAxes = 64
 /** Top level, tensor, its list of numbers: a valid header never nests deeper. */
 const deepestNesting = 3
 
@@ -50,6 +56,7 @@ export function safetensorsHeaderLength(first: Uint8Array, fileSize: number, sou
   if (headerStart + Number(length) > fileSize) {
     throw invalidSafetensors(source, `it claims a header of ${length} bytes, only ${fileSize - headerStart} bytes follow the length`)
   }
+  if (Number(length) > longestRead) throw invalidSafetensors(source, `its header has ${length} bytes, more than the ${longestRead} that the names of a model's tensors take`)
   return Number(length)
 }
 
@@ -94,13 +101,17 @@ function parseJson(json: Uint8Array, source: string): Record<string, unknown> {
   return asObject(root, 'the header', source)
 }
 
-/** Before JSON.parse, because a hostile header may be one hundred million opening brackets. */
+/** Before JSON.parse, because a hostile header may be nothing but opening brackets. */
 function checkNesting(text: string, source: string): void {
   let depth = 0
+  let names = 0
   for (let i = 0; i < text.length; i++) {
     const c = text[i]
     if (c === '"') i = endOfString(text, i)
-    else if (c === '{' || c === '[') {
+    else if (c === ':') {
+      // A tensor has four: its own and those of its three properties.
+      if (++names > 4 * mostEntries) throw invalidSafetensors(source, `its header has more than ${mostEntries} entries`)
+    } else if (c === '{' || c === '[') {
       if (++depth > deepestNesting) throw invalidSafetensors(source, `its header nests deeper than ${deepestNesting} levels at character ${i}`)
     } else if (c === '}' || c === ']') depth--
   }
@@ -144,7 +155,7 @@ function parseEntry(name: string, value: unknown, dataStart: number, fileSize: n
     throw invalidSafetensors(source, `tensor "${name}" has dtype ${shown(dtype)}, expected one of ${known}`)
   }
   const known = dtype as SafetensorsDtype
-  if (!isSizes(shape)) throw invalidSafetensors(source, `tensor "${name}" has shape ${shown(shape)}, expected a list of whole numbers from 0 to 2^53`)
+  if (!isSizes(shape)) throw invalidSafetensors(source, `tensor "${name}" has shape ${shown(shape)}, expected a list of whole numbers from 0 to 2^53, at most ${mostAxes} of them`)
   if (!isSizes(offsets) || offsets.length !== 2) {
     throw invalidSafetensors(source, `tensor "${name}" has data_offsets ${shown(offsets)}, expected two whole numbers [begin, end]`)
   }
@@ -182,7 +193,7 @@ function asObject(value: unknown, what: string, source: string): Record<string, 
 }
 
 const isSizes = (value: unknown): value is number[] =>
-  Array.isArray(value) && value.every(size => Number.isSafeInteger(size) && size >= 0 && !Object.is(size, -0))
+  Array.isArray(value) && value.length <= mostAxes && value.every(size => Number.isSafeInteger(size) && size >= 0 && !Object.is(size, -0))
 
 const kindOf = (value: unknown): string => (value === null ? 'null' : Array.isArray(value) ? 'a list' : `a ${typeof value}`)
 const shown = (value: unknown): string => value === undefined ? 'none' : JSON.stringify(value).slice(0, 80)

@@ -30,8 +30,8 @@ const LOCAL = 0x04034b50
 const LOCAL_LENGTH = 30
 const ZIP64_EXTRA = 1
 const UNKNOWN32 = 0xffffffff
-/** A directory this long has a million entries. */
-const longestDirectory = 100_000_000
+/** A directory this long has a hundred thousand entries. */
+const longestDirectory = 2 ** 24
 
 /**
  * The files of a zip archive by name, from its central directory; archives over 4 GB (zip64) too.
@@ -50,6 +50,7 @@ export async function readZipEntries(file: RandomAccess): Promise<Map<string, Zi
     const next = at + CENTRAL_LENGTH + nameLength + extraLength + commentLength
     if (next > length) throw invalidArchive(file, `entry ${i} of its directory is cut`)
     const name = names.decode(bytesOf(directory, at + CENTRAL_LENGTH, nameLength))
+    if (entries.has(name)) throw invalidArchive(file, `it holds "${name}" twice`)
     entries.set(name, { ...placeOf(directory, at, at + CENTRAL_LENGTH + nameLength, extraLength), compressed: directory.getUint16(at + 10, true) !== 0 })
     at = next
   }

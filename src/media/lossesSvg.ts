@@ -1,3 +1,5 @@
+import { printable } from '../printable.js'
+
 /** The losses of one step, by name. */
 export interface LossRecord {
   readonly step: number
@@ -122,4 +124,5 @@ function logAxis(least: number, most: number): { from: number; to: number; ticks
 
 const label = (tick: number) => (tick >= 1e-4 && tick < 1e5 ? String(Number(tick.toPrecision(2))) : tick.toExponential(0))
 const round = (value: number) => Math.round(value * 10) / 10
-const escape = (text: string) => text.replace(/[<>&"]/g, (c) => `&#${c.charCodeAt(0)};`)
+/** XML has no control characters at all. */
+const escape = (text: string) => printable(text, 100).replace(/[<>&"]/g, (c) => `&#${c.charCodeAt(0)};`)

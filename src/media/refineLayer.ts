@@ -34,13 +34,25 @@ export interface RefineOptions {
 export function refineLayer(
   photoFull: FloatImage, layerSmall: FloatImage, photoSmall: FloatImage, options: RefineOptions = {},
 ): FloatImage {
+  return refineStrips(photoFull, layerSmall, photoSmall, options)(0, photoFull)
+}
+
+/**
+ * As `refineLayer`, bit for bit, in strips of rows from the top, for photos whose float planes would not fit.
+ * @param size of the photo
+ * @returns gives the layer of the strip of the photo that begins at row `y`; each strip after the one before
+ * @throws Text2LiveError SHAPE_MISMATCH
+ */
+export function refineStrips(
+  size: Pick<FloatImage, 'width' | 'height' | 'channels'>, layerSmall: FloatImage, photoSmall: FloatImage, options: RefineOptions = {},
+): (y: number, photoStrip: FloatImage) => FloatImage {
   const { width: w, height: h } = photoSmall
-  if (photoFull.channels !== 3 || photoSmall.channels !== 3 || layerSmall.channels !== 4 || layerSmall.width !== w || layerSmall.height !== h) {
+  if (size.channels !== 3 || photoSmall.channels !== 3 || layerSmall.channels !== 4 || layerSmall.width !== w || layerSmall.height !== h) {
     throw new Text2LiveError('SHAPE_MISMATCH',
       'refineLayer expected a 3-channel photo, and a 4-channel layer of the size of the 3-channel small photo, '
-      + `got ${shape(photoFull)}, ${shape(layerSmall)} and ${shape(photoSmall)}.`)
+      + `got ${shape(size)}, ${shape(layerSmall)} and ${shape(photoSmall)}.`)
   }
-  return applyRows(photoFull, describe(layerSmall, photoSmall, options), w, h)
+  return applyRows(size, describe(layerSmall, photoSmall, options), w, h)
 }
 
 /** What is upsampled: planes `[h * w]`. Colour and alpha have 3 slopes and 1 offset each; alpha also its bounds. */
@@ -86,29 +98,33 @@ function describe(layer: FloatImage, photo: FloatImage, { radius = 4, epsilon = 
 const luma = [0.299, 0.587, 0.114]
 
 /** Row by row, so that only a few rows of every upsampled plane are in memory. */
-function applyRows(photo: FloatImage, { slopes, offsets, low, high }: Description, w: number, h: number): FloatImage {
-  const { width, height } = photo
-  const plane = width * height
+function applyRows(
+  { width, height }: Pick<FloatImage, 'width' | 'height'>, { slopes, offsets, low, high }: Description, w: number, h: number,
+): (y: number, photoStrip: FloatImage) => FloatImage {
   const upsampled = (source: Float32Array, filter: 'bilinear' | 'bicubic') => new UpsampledRows(source, w, h, width, height, filter)
   const slopeRows = slopes.map((source) => upsampled(source, 'bilinear'))
   const offsetRows = offsets.map((source) => upsampled(source, 'bicubic'))
   const lowRows = upsampled(low, 'bilinear')
   const highRows = upsampled(high, 'bilinear')
-  const data = new Float32Array(4 * plane)
-  for (let y = 0; y < height; y++) {
-    const row = (of: Float32Array, c: number) => of.subarray(c * plane + y * width, c * plane + (y + 1) * width)
-    const [red, green, blue] = [row(photo.data, 0), row(photo.data, 1), row(photo.data, 2)]
-    for (let c = 0; c < 4; c++) {
-      const out = row(data, c)
-      out.set(offsetRows[c]!.at(y))
-      addProduct(out, slopeRows[3 * c]!.at(y), red)
-      addProduct(out, slopeRows[3 * c + 1]!.at(y), green)
-      addProduct(out, slopeRows[3 * c + 2]!.at(y), blue)
-      if (c < 3) clampRow(out)
+  return (top, photo) => {
+    const plane = width * photo.height
+    const data = new Float32Array(4 * plane)
+    for (let v = 0; v < photo.height; v++) {
+      const y = top + v
+      const row = (of: Float32Array, c: number) => of.subarray(c * plane + v * width, c * plane + (v + 1) * width)
+      const [red, green, blue] = [row(photo.data, 0), row(photo.data, 1), row(photo.data, 2)]
+      for (let c = 0; c < 4; c++) {
+        const out = row(data, c)
+        out.set(offsetRows[c]!.at(y))
+        addProduct(out, slopeRows[3 * c]!.at(y), red)
+        addProduct(out, slopeRows[3 * c + 1]!.at(y), green)
+        addProduct(out, slopeRows[3 * c + 2]!.at(y), blue)
+        if (c < 3) clampRow(out)
+      }
+      boundAlpha(row(data, 3), lowRows.at(y), highRows.at(y))
     }
-    boundAlpha(row(data, 3), lowRows.at(y), highRows.at(y))
+    return { width, height: photo.height, channels: 4, data }
   }
-  return { width, height, channels: 4, data }
 }
 
 // Small loops of their own: the engine compiles them once and keeps them fast.
@@ -161,6 +177,6 @@ function extreme(source: Float32Array, width: number, height: number, sign: 1 | 
   return out
 }
 
-function shape(image: FloatImage): string {
+function shape(image: Pick<FloatImage, 'width' | 'height' | 'channels'>): string {
   return `${image.channels}x${image.height}x${image.width}`
 }

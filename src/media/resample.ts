@@ -1,6 +1,7 @@
 import { Text2LiveError } from '../errors.js'
 import type { FloatImage } from './image.js'
 import { resampleTaps, type ResampleFilter, type ResampleTaps } from './resampleTaps.js'
+import { stripsOf, type Strips } from './strips.js'
 
 export interface ResizeOptions {
   readonly filter: ResampleFilter
@@ -17,20 +18,39 @@ export interface ResizeOptions {
  * @throws Text2LiveError SHAPE_MISMATCH when a side is not a positive whole number.
  */
 export function resize(image: FloatImage, width: number, height: number, options: ResizeOptions): FloatImage {
-  if (!Number.isInteger(width) || !Number.isInteger(height) || width < 1 || height < 1) {
-    throw new Text2LiveError('SHAPE_MISMATCH', `resize expected whole sides of at least 1 px, got ${width}x${height}.`)
+  assertSides(width, height)
+  const data = downColumns(acrossRows(image, width, options), image, width, height, options)
+  return { width, height, channels: image.channels, data: data === image.data ? data.slice() : data }
+}
+
+/** As `resize`, bit for bit, of a picture that is given in strips: only what is left of each row is held. */
+export function resizeStrips(source: Strips, width: number, height: number, options: ResizeOptions): FloatImage {
+  assertSides(width, height)
+  const { channels } = source
+  const narrow = new Float32Array(channels * source.height * width)
+  for (const { y, rows } of stripsOf(source.height)) {
+    const part = acrossRows(source.strip(y, rows), width, options)
+    for (let c = 0; c < channels; c++) narrow.set(part.subarray(c * rows * width, (c + 1) * rows * width), (c * source.height + y) * width)
   }
-  const { filter, antialias, round8 = false } = options
-  let data = round8 ? image.data.map((value) => Math.round(value * 255)) : image.data
-  if (width !== image.width) {
-    data = alongRows(data, image.width, prepare(resampleTaps(image.width, width, filter, antialias), round8), round8)
-  }
-  if (height !== image.height) {
-    data = alongColumns(data, width, image.height, prepare(resampleTaps(image.height, height, filter, antialias), round8), round8)
-  }
-  if (data === image.data) data = image.data.slice()
+  return { width, height, channels, data: downColumns(narrow, source, width, height, options) }
+}
+
+function assertSides(width: number, height: number): void {
+  if (Number.isInteger(width) && Number.isInteger(height) && width >= 1 && height >= 1) return
+  throw new Text2LiveError('SHAPE_MISMATCH', `resize expected whole sides of at least 1 px, got ${width}x${height}.`)
+}
+
+/** Each row brought to `width`; with `round8` as whole numbers up to 255. */
+function acrossRows(image: FloatImage, width: number, { filter, antialias, round8 = false }: ResizeOptions): Float32Array {
+  const data = round8 ? image.data.map((value) => Math.round(value * 255)) : image.data
+  return width === image.width ? data : alongRows(data, image.width, prepare(resampleTaps(image.width, width, filter, antialias), round8), round8)
+}
+
+/** What `acrossRows` left brought to `height`, in [0, 1] again. */
+function downColumns(rows: Float32Array, from: { readonly height: number }, width: number, height: number, { filter, antialias, round8 = false }: ResizeOptions): Float32Array {
+  const data = height === from.height ? rows : alongColumns(rows, width, from.height, prepare(resampleTaps(from.height, height, filter, antialias), round8), round8)
   if (round8) for (let i = 0; i < data.length; i++) data[i] = data[i]! / 255
-  return { width, height, channels: image.channels, data }
+  return data
 }
 
 /** Pillow's fixed point for 8-bit images: sums of 8-bit samples keep 2 bits to spare in 32. */

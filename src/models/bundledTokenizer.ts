@@ -51,10 +51,14 @@ function readMerges(vocabulary: Uint8Array): string[] {
   return lines
 }
 
+/** Bytes, unpacked: the file has 3.2 MB. */
+export const longestVocabulary = 2 ** 24
+
 function unpack(bytes: Uint8Array): Uint8Array {
   if (bytes[0] !== 0x1f || bytes[1] !== 0x8b) return bytes
   try {
-    return gunzipSync(bytes)
+    // The package writes no more than its array holds.
+    return gunzipSync(bytes, { out: new Uint8Array(longestVocabulary) })
   } catch (error) {
     throw unusable(`a gzip file, it cannot be unpacked (${error instanceof Error ? error.message : String(error)})`)
   }

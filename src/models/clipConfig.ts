@@ -1,12 +1,14 @@
 import { z } from 'zod'
 import { Text2LiveError } from '../errors.js'
 
-const size = z.int().positive()
+/** Many times those of the largest models: what a file claims beyond them would be counted out, block by block, before its weights are looked for. */
+const size = z.int().positive().max(1_000_000)
+const blocks = z.int().positive().max(1000)
 const activation = z.enum(['quick_gelu', 'gelu'])
 
 /** One tower; the defaults are those of Hugging Face, whose files leave out what equals ViT-B/32. */
 const tower = {
-  num_hidden_layers: size.default(12),
+  num_hidden_layers: blocks.default(12),
   hidden_act: activation.default('quick_gelu'),
   layer_norm_eps: z.number().positive().default(1e-5),
 }
@@ -25,7 +27,7 @@ const textConfig = z.object({
   intermediate_size: size.default(2048),
   num_attention_heads: size.default(8),
   vocab_size: size.default(49408),
-  max_position_embeddings: z.int().min(3).default(77),
+  max_position_embeddings: z.int().min(3).max(1_000_000).default(77),
 })
 const clipConfig = z.object({
   model_type: z.literal('clip'),

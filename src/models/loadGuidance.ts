@@ -2,7 +2,7 @@ import { z } from 'zod'
 import type { Runtime } from '../engine/runtime.js'
 import { Text2LiveError } from '../errors.js'
 import { clipNormalisation, createClip } from './clip.js'
-import { createBundledTokenizer } from './bundledTokenizer.js'
+import { createBundledTokenizer, longestVocabulary } from './bundledTokenizer.js'
 import { parseClipConfig } from './clipConfig.js'
 import type { ClipConfig } from './clipConfig.js'
 import { clipTokenizerJson } from './clipTokenizer.js'
@@ -18,7 +18,7 @@ import { loadStarter } from './starter.js'
 import { createTextTokenizer } from './textTokenizer.js'
 import type { TextTokenizer } from './textTokenizer.js'
 import { withSafetensors } from './torchSource.js'
-import { openWeightFile, readJson } from './weightFile.js'
+import { openWeightFile, readJson, readText } from './weightFile.js'
 import type { WeightFile } from './weightFile.js'
 
 export interface LoadGuidanceOptions {
@@ -100,7 +100,8 @@ async function tokenizerOf(source: FileSource, { text_config: text }: ClipConfig
   const contextLength = text.max_position_embeddings
   const has = async (name: string): Promise<boolean> => (await source.size(name)) !== null
   if (!(await has('tokenizer.json')) && !(await has('vocab.json')) && await has(openAiVocabulary)) {
-    if (text.vocab_size === openAiTokens) return createBundledTokenizer(await source.read(openAiVocabulary), contextLength)
+    // Its own 1.4 MB, or the 3 MB that they unfold into.
+    if (text.vocab_size === openAiTokens && (await source.size(openAiVocabulary) ?? 0) <= longestVocabulary) return createBundledTokenizer(await source.read(openAiVocabulary), contextLength)
     throw new Text2LiveError(
       'GUIDANCE_INVALID',
       `Expected ${source.location} to read OpenAI's ${openAiTokens} tokens, since it has no tokenizer files; its text part reads ${text.vocab_size}. `
@@ -121,7 +122,7 @@ async function tokenizerJsonOf(source: FileSource): Promise<unknown> {
     )
   }
   const vocab = z.record(z.string(), z.int().nonnegative()).safeParse(await readJson(source, 'vocab.json'))
-  const merges = new TextDecoder().decode(await source.read('merges.txt'))
+  const merges = await readText(source, 'merges.txt')
   try {
     if (vocab.success) return clipTokenizerJson(vocab.data, merges)
   } catch (error) {

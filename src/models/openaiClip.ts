@@ -1,5 +1,5 @@
 import { Text2LiveError } from '../errors.js'
-import { openPyTorchFile, tensorsByPath } from '../formats/pytorchFile.js'
+import { assertStored, openPyTorchFile, tensorsByPath } from '../formats/pytorchFile.js'
 import { PickleTensor } from '../formats/pickle.js'
 import type { RandomAccess } from '../formats/zipEntries.js'
 import { type ClipConfig, parseClipConfig } from './clipConfig.js'
@@ -22,6 +22,9 @@ export interface StoredTensors {
   rows(name: string, from: number, to: number): Promise<Float32Array>
 }
 
+/** Names of the tensors of both towers. */
+const ofNetwork = /^(?:visual|transformer|token_embedding|positional_embedding|ln_final|text_projection)\b/
+
 /** Width of a head, in all of OpenAI's models. */
 const HEAD = 64
 
@@ -39,7 +42,9 @@ export async function openOpenaiClip(file: RandomAccess): Promise<OpenaiClip> {
 /** @throws PYTORCH_FILE_INVALID, PICKLE_UNSAFE */
 export async function torchTensors(file: RandomAccess): Promise<StoredTensors> {
   const archive = await openPyTorchFile(file)
-  const state = tensorsByPath(archive.root)
+  const state = tensorsByPath(archive.root, file.location)
+  // Before anything is believed of their shapes.
+  assertStored(file, new Map([...state].filter(([name]) => ofNetwork.test(name))))
   return {
     location: file.location,
     shapes: new Map([...state].map(([name, { shape }]) => [name, shape])),

@@ -2,7 +2,9 @@ import { z } from 'zod'
 import { Text2LiveError } from '../errors.js'
 import type { WeightShapes } from './weightFile.js'
 
-const size = z.int().positive()
+/** Many times those of the model: see `clipConfig`. */
+const size = z.int().positive().max(1_000_000)
+const blocks = z.int().positive().max(1000)
 const rgb = z.tuple([z.number(), z.number(), z.number()])
 
 const starterConfig = z.object({
@@ -18,15 +20,15 @@ const starterConfig = z.object({
     activation: z.literal('relu6'),
     padding: z.literal('same'),
     /** Inverted residual blocks; `channels` are those of the depthwise convolution and of the output. */
-    blocks: z.array(z.object({ expand: z.boolean(), kernel: size, stride: size, skip: z.boolean(), channels: z.tuple([size, size]) })).min(1),
+    blocks: z.array(z.object({ expand: z.boolean(), kernel: size, stride: size, skip: z.boolean(), channels: z.tuple([size, size]) })).min(1).max(1000),
   }),
   head: z.object({
     kind: z.literal('token-mlp-mean'), activation: z.literal('quick_gelu'), width: size, hidden: size,
     eps: z.number().positive(), token_clip: z.number().positive(),
   }),
   text: z.object({
-    layers: size, width: size, heads: size, mlp: size, activation: z.literal('gelu'), eps: z.number().positive(),
-    max_length: z.int().min(3), pooling: z.literal('mean'), normalize: z.literal(true),
+    layers: blocks, width: size, heads: size, mlp: size, activation: z.literal('gelu'), eps: z.number().positive(),
+    max_length: z.int().min(3).max(1_000_000), pooling: z.literal('mean'), normalize: z.literal(true),
   }),
 })
 

@@ -1,4 +1,4 @@
-import { openPyTorchFile, tensorsByPath } from '../formats/pytorchFile.js'
+import { assertStored, openPyTorchFile, tensorsByPath } from '../formats/pytorchFile.js'
 import type { RandomAccess } from '../formats/zipEntries.js'
 import { clipTextShapes, clipVisionShapes } from './clipWeights.js'
 import { inMemory, jsonFile, safetensorsOf, withFiles } from './convertedFile.js'
@@ -30,7 +30,8 @@ export async function withSafetensors(source: FileSource): Promise<FileSource> {
   if (size === null || (await source.size(safetensors)) !== null) return source
   const location = `${source.location}/${torchWeights}`
   const archive = await openPyTorchFile({ location, size, read: (start, end) => source.read(torchWeights, start, end) })
-  const tensors = new Map([...tensorsByPath(archive.root)].filter(([name]) => !name.endsWith('position_ids')))
+  const tensors = new Map([...tensorsByPath(archive.root, location)].filter(([name]) => !name.endsWith('position_ids')))
+  assertStored({ location, size }, tensors)
   const shapes = new Map([...tensors].map(([name, { shape }]) => [name, shape]))
   return withFiles(source, new Map([[safetensors, safetensorsOf(shapes, name => archive.read(tensors.get(name)!))]]))
 }

@@ -68,14 +68,29 @@ export async function openWeightFile(source: FileSource, name: string, expected:
   }
 }
 
+/** Bytes of the longest description that is read: the tokenizers of models for all languages have some 20 MB. */
+const longestText = 2 ** 25
+
+/**
+ * Reads `<source>/<name>` as text.
+ * @throws GUIDANCE_INVALID when it is missing, or longer than any description of a model
+ */
+export async function readText(source: FileSource, name: string): Promise<string> {
+  const size = await requiredSize(source, name)
+  if (size > longestText) {
+    throw new Text2LiveError('GUIDANCE_INVALID', `Expected ${source.location}/${name} to have at most ${longestText} bytes, as the files that describe a model do; it has ${size}. Copy or download the file again.`)
+  }
+  return new TextDecoder().decode(await source.read(name))
+}
+
 /**
  * Reads `<source>/<name>` as JSON.
- * @throws GUIDANCE_INVALID when it is missing or no JSON
+ * @throws GUIDANCE_INVALID when it is missing, no JSON, or longer than any description of a model
  */
 export async function readJson(source: FileSource, name: string): Promise<unknown> {
-  await requiredSize(source, name)
+  const text = await readText(source, name)
   try {
-    return JSON.parse(new TextDecoder().decode(await source.read(name)))
+    return JSON.parse(text)
   } catch (error) {
     const why = error instanceof Error ? error.message : String(error)
     throw new Text2LiveError('GUIDANCE_INVALID', `Expected ${source.location}/${name} to be JSON: ${why}. Copy or download the file again.`)

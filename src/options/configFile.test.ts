@@ -151,3 +151,32 @@ test.each([
 ])('refuses %j', (text, message) => {
   expect(failure(text)).toBe(message)
 })
+
+test.each([
+  ['hundreds of thousands of keys', Array.from({ length: 300_000 }, (_, i) => `k${i}:\n`).join('')],
+  ['the same key again and again', 'steps:\n'.repeat(100_000)],
+  ['brackets', '['.repeat(100_000)], ['closing brackets', ']'.repeat(100_000)], ['commas', `prompt: [${','.repeat(100_000)}`],
+  ['dashes', '- '.repeat(9_000)], ['maps in maps', '{a: '.repeat(4_000)], ['questions', '? '.repeat(9_000)],
+  ['references', `prompt: &a [x]\n${Array.from({ length: 9 }, (_, i) => `b${i}: &b${i} [${Array(9).fill(i === 0 ? '*a' : `*b${i - 1}`).join(',')}]\n`).join('')}`],
+  ['documents', '---\n'.repeat(30_000)], ['more than a megabyte', `prompt: "${'x'.repeat(2 ** 20)}"`],
+])('a file of %s is refused in a moment', (_, text) => {
+  expect(failure(text)).toMatch(/^CONFIG_INVALID: my\.yaml /)
+}, 20_000)
+
+test('values that hold themselves, and keys that are no words, are refused', () => {
+  expect(failure('steps: &a [*a]')).toMatch(/^(CONFIG|OPTION)_INVALID: /)
+  expect(failure('? [a, b]\n: 1')).toBe('CONFIG_INVALID: my.yaml has a key that is no word, number or text. Write "option: value" lines, for example "prompt: golden teapot".')
+})
+
+test('control characters in a file are shown as escapes', () => {
+  expect(failure('prompt: "a\n\u001b[2J\u001b]0;owned\u0007')).not.toMatch(/[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/)
+  expect(failure('"\\e[2J\\x9b31m": 1')).toContain('there is no option "\\x1b[2J\\x9b31m"')
+})
+
+test('config.yaml holds them as escapes, and gives them back', () => {
+  const prompt = ['a\u001b[2J', '\u009b31m', '\u202egpj', 'plain 茶壶']
+  const text = writeConfig(resolveSettings([{ photo: 'x', prompt, source: ['s'] }], () => 7))
+  expect(text).not.toMatch(/[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u202e]/)
+  expect(text).toContain('- plain 茶壶')
+  expect(readConfig(text, 'my.yaml').options.prompt).toEqual(prompt)
+})

@@ -1,11 +1,11 @@
-import { isMap, isScalar, LineCounter, parseDocument, type Document } from 'yaml'
+import { isMap, isScalar, Lexer, LineCounter, parseDocument, type Document } from 'yaml'
 import { Text2LiveError } from '../errors.js'
 import type { GivenOptions } from './imageOptions.js'
 import { imageTable } from './imageTable.js'
 import { nearestName } from './nearestName.js'
 import { kebabCase } from './optionRow.js'
 import { type OptionTable, type PublishedKey, rowOf } from './optionTable.js'
-import { parseRow } from './parseOption.js'
+import { parseRow, shownValue } from './parseOption.js'
 import { videoTable } from './videoTable.js'
 import { publishedDeviceNote } from './publishedConfig.js'
 import { printable } from '../printable.js'
@@ -23,6 +23,11 @@ interface ConfigFile<Options> {
 
 /** Version of the run folder's config.yaml; a later program refuses what it cannot read. */
 export const configVersion = 1
+
+/** Greatest length of a config file, characters and bytes: hundreds of times what all options take. */
+export const longestConfig = 2 ** 20
+/** Names, values, line ends and signs. The parser takes seconds for ten times as many, and minutes for a hundred times. */
+const mostLexemes = 20_000
 
 interface Entry {
   readonly key: string
@@ -84,11 +89,12 @@ function publishedText(fileName: string, options: Readonly<Record<string, unknow
 }
 
 function yamlEntries(text: string, fileName: string): Entry[] {
+  assertShort(text, fileName)
   const lines = new LineCounter()
-  const document = parseDocument(text, { lineCounter: lines, prettyErrors: false })
+  const document = parsed(text, lines, fileName)
   const at = (offset: number): string => {
     const { line, col } = lines.linePos(offset)
-    return `line ${line}, column ${col}:\n  ${text.split('\n')[line - 1] ?? ''}\n  ${' '.repeat(Math.max(0, col - 1))}^\n`
+    return `line ${line}, column ${col}:\n${excerpt(text.split('\n')[line - 1] ?? '', Math.max(0, col - 1))}`
   }
   const problem = document.errors[0]
   if (problem !== undefined) {
@@ -101,9 +107,35 @@ function yamlEntries(text: string, fileName: string): Entry[] {
   }
   const values = plainValues(document, fileName)
   return document.contents.items.map(({ key }) => {
-    const line = isScalar(key) && Array.isArray(key.range) ? lines.linePos(key.range[0]).line : 0
+    if (!isScalar(key)) throw new Text2LiveError('CONFIG_INVALID', `${fileName} has a key that is no word, number or text. Write "option: value" lines, for example "prompt: golden teapot".`)
+    const line = Array.isArray(key.range) ? lines.linePos(key.range[0]).line : 0
     return { key: String(key), value: values[String(key)], place: `${fileName}:${line}` }
   })
+}
+
+/** @throws CONFIG_INVALID before anything whose time or memory grows faster than the text */
+function assertShort(text: string, fileName: string): void {
+  const tooLong = (what: string): Text2LiveError => new Text2LiveError('CONFIG_INVALID', `${fileName} has ${what}, which no configuration needs. Give a file of "option: value" lines.`)
+  if (text.length > longestConfig) throw tooLong(`more than ${longestConfig} characters`)
+  let count = 0
+  for (const _ of new Lexer().lex(text)) if (++count > mostLexemes) throw tooLong(`more than ${mostLexemes} words and signs`)
+}
+
+function parsed(text: string, lineCounter: LineCounter, fileName: string): ReturnType<typeof parseDocument> {
+  try {
+    // Warnings of the package would be printed, with the file's text in them.
+    return parseDocument(text, { lineCounter, prettyErrors: false, logLevel: 'error' })
+  } catch (cause) {
+    // It calls itself for each level.
+    throw new Text2LiveError('CONFIG_INVALID', `${fileName} is nested too deeply (${cause instanceof Error ? cause.message : String(cause)}). Give a file of "option: value" lines.`, { cause })
+  }
+}
+
+/** The line around a column, and a mark under it. */
+function excerpt(line: string, column: number): string {
+  const from = Math.max(0, column - 80)
+  const before = printable(line.slice(from, column))
+  return `  ${before}${printable(line.slice(column, from + 160))}\n  ${' '.repeat(before.length)}^\n`
 }
 
 /** The values with anchors followed; a file that unfolds into thousands of copies of itself is refused by the parser. */
@@ -130,7 +162,7 @@ function readPublished(
   } else if ('only' in meaning) {
     if (value !== meaning.only) {
       throw new Text2LiveError('CONFIG_INVALID',
-        `${key} (${place}) can only be ${meaning.only} here, since ${meaning.because}; got ${JSON.stringify(value)}. `
+        `${key} (${place}) can only be ${meaning.only} here, since ${meaning.because}; got ${shownValue(value)}. `
         + `Remove the line or set it to ${meaning.only}.`)
     }
   } else if ('value' in meaning) {
@@ -152,7 +184,7 @@ function ownName(table: OptionTable, { key, place }: Entry): string {
       + `Give the file to text2live ${other.command}, or remove the line.`)
   }
   const known = [...names, ...Object.keys(table.published)]
-  throw new Text2LiveError('CONFIG_UNKNOWN_KEY', `${place}: there is no option "${key}". The nearest is "${nearestName(key, known)}". `
+  throw new Text2LiveError('CONFIG_UNKNOWN_KEY', `${place}: there is no option "${key}". The nearest is "${nearestName(key.slice(0, 100), known)}". `
     + 'Correct the name or remove the line; docs/options.md lists all.')
 }
 
@@ -162,5 +194,5 @@ const isConfigOption = (table: OptionTable, name: string): boolean => rowOf(tabl
 function assertVersion({ value, place }: Entry): void {
   if (value === configVersion) return
   throw new Text2LiveError('CONFIG_INVALID',
-    `${place}: this program reads configVersion ${configVersion}; got ${JSON.stringify(value)}. Use the version of text2live that wrote the file.`)
+    `${place}: this program reads configVersion ${configVersion}; got ${shownValue(value)}. Use the version of text2live that wrote the file.`)
 }

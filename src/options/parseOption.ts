@@ -85,10 +85,20 @@ function describeNumber(row: NumberRow): string {
   return `${kind} ${range}${unit}${also}`
 }
 
+/** A value that came, for a message; one that holds itself (YAML has references) has no JSON. */
+export function shownValue(value: unknown): string {
+  if (typeof value === 'number' || value === undefined) return String(value)
+  try {
+    return JSON.stringify(value)
+  } catch {
+    return 'nested values'
+  }
+}
+
 function explain(row: OptionRow, label: string, value: unknown): string {
-  const came = typeof value === 'number' || value === undefined ? String(value) : JSON.stringify(value)
+  const came = shownValue(value)
   if (row.type === 'choice') {
-    const nearest = typeof value === 'string' ? ` Did you mean "${nearestName(value, Object.keys(row.choices))}"?` : ''
+    const nearest = typeof value === 'string' ? ` Did you mean "${nearestName(value.slice(0, 100), Object.keys(row.choices))}"?` : ''
     return `${label} takes one of ${Object.keys(row.choices).join(', ')}; got ${came}.${nearest}`
   }
   const takes = { number: '', integer: '', switch: 'true or false', text: 'a text', path: 'a path', texts: 'a text or a list of texts',

@@ -22,7 +22,7 @@ export interface EditRun extends AsyncIterable<RunEvent> {
 }
 
 /**
- * Edits a photo: trains an edit layer for the prompt and composites it. Training begins at once, in a thread of its own.
+ * Edits a photo: trains an edit layer for the prompt and composites it. Training begins at once, in a process of its own.
  *
  * ```ts
  * const run = editImage({ photo: 'teapot.jpg', prompt: 'golden teapot', source: 'teapot', region: 'teapot' })

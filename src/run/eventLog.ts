@@ -48,10 +48,8 @@ export function readEvents(path: string): RunEvent[] {
 /** The same for events of any kind. @throws RUN_INVALID */
 export function readLog(path: string): object[] {
   return wholeLines(path).map(({ event }, i) => {
-    const checked = readEvent.safeParse(event)
-    if (checked.success) return event
-    const [issue] = checked.error.issues
-    throw new Text2LiveError('RUN_INVALID', `Line ${i + 1} of "${path}" is no event of this program: its ${issue?.path.join('.') ?? 'type'} is of the wrong kind. `
+    if (readEvent.safeParse(event).success) return event
+    throw new Text2LiveError('RUN_INVALID', `Line ${i + 1} of "${path}" is no event of this program: it tells of a step or a stage without the numbers and names that these have. `
       + 'Delete the file: the run goes on from its checkpoint, and only its chart of losses begins anew.')
   })
 }

@@ -1,5 +1,6 @@
 import type { ErrorCode } from '../errors.js'
 import type { ImageSettings } from '../options/imageOptions.js'
+import { printableJson } from '../printable.js'
 import type { TrainerNotice } from './trainerContract.js'
 
 /** The files a run folder holds at its end, by the name they have in results. */
@@ -55,7 +56,7 @@ export interface StepEvent {
   readonly seconds: number
   /** Estimated from the last steps. */
   readonly secondsLeft: number
-  /** Resident memory of the process, bytes. */
+  /** Resident memory, bytes: of this process and, where training has one of its own, of that. */
   readonly memory: number
   readonly device: string
 }
@@ -79,7 +80,7 @@ export interface InterruptedEvent {
   readonly folder?: string
 }
 
-/** One line of events.ndjson and of `--json`: the event without the bytes of a preview. */
+/** One line of events.ndjson and of `--json`: the event without the bytes of a preview; control characters from names and files as escapes. */
 export function eventLine(event: object): string {
-  return `${JSON.stringify(event, (key, value: unknown) => (key === 'png' ? undefined : value))}\n`
+  return `${printableJson(event, (key, value) => (key === 'png' ? undefined : value))}\n`
 }

@@ -4,7 +4,8 @@ import { decodeMask } from '../media/node/decodeMask.js'
 import { decodePhoto, type Photo } from '../media/node/decodePhoto.js'
 import { readHeader } from '../media/node/readImage.js'
 import type { FloatImage } from '../media/image.js'
-import { resize } from '../media/resample.js'
+import { resizeStrips } from '../media/resample.js'
+import { alphaStrips, colourStrips, planeStrips, productStrips, type Strips } from '../media/strips.js'
 import type { ImageSettings } from '../options/imageOptions.js'
 import { assertTrainable } from '../options/resolveSettings.js'
 
@@ -14,7 +15,7 @@ export interface ImageInput {
   readonly name: string
   readonly photo: Photo
   /** At the photo's size: the mask times the photo's own alpha, where there is either; the edit stays inside. */
-  readonly bounds: FloatImage | null
+  readonly bounds: Strips | null
   /** The mask file, as given. */
   readonly mask: { readonly bytes: Uint8Array; readonly extension: string } | null
   /** What to tell of how they are read. */
@@ -32,11 +33,11 @@ export async function readImageInput(
   photo: string | Uint8Array, mask: string | Uint8Array | null, settings: Pick<ImageSettings, 'size' | 'scaleMin' | 'cropsMinCover'>,
 ): Promise<ImageInput> {
   const decoded = await decodePhoto(photo)
-  const { width, height } = decoded.rgb
+  const { width, height } = decoded.pixels
   if (settings.size === 0) assertTrainable(Math.min(width, height), settings.scaleMin, settings.cropsMinCover)
   const notes: string[] = []
   const given = mask === null ? null : { image: await decodeMask(mask, width, height, (message) => notes.push(`mask: ${message}`)), header: await readHeader(mask) }
-  const bounds = intersect(given?.image ?? null, decoded.alpha ?? null)
+  const bounds = intersect(given && planeStrips(given.image), decoded.pixels.channels === 4 ? alphaStrips(decoded.pixels) : null)
   const size = trainingSize(width, height, settings.size)
   assertShape(size, width, height)
   return {
@@ -45,7 +46,7 @@ export async function readImageInput(
     bounds,
     mask: given === null ? null : { bytes: given.header.bytes, extension: given.header.format },
     notes,
-    training: { photo: toSize(decoded.rgb, size), ...(bounds === null ? {} : { mask: toSize(bounds, size) }) },
+    training: { photo: toSize(colourStrips(decoded.pixels), size), ...(bounds === null ? {} : { mask: toSize(bounds, size) }) },
   }
 }
 
@@ -83,10 +84,7 @@ function assertShape(size: Size, width: number, height: number): void {
 }
 
 /** As Pillow resizes 8-bit pictures: smoothed bilinear, rounded to 8 bits. */
-const toSize = (image: FloatImage, { width, height }: Size): FloatImage =>
-  resize(image, width, height, { filter: 'bilinear', antialias: true, round8: true })
+const toSize = (image: Strips, { width, height }: Size): FloatImage =>
+  resizeStrips(image, width, height, { filter: 'bilinear', antialias: true, round8: true })
 
-function intersect(a: FloatImage | null, b: FloatImage | null): FloatImage | null {
-  if (a === null || b === null) return a ?? b
-  return { ...a, data: a.data.map((value, i) => value * (b.data[i] ?? 0)) }
-}
+const intersect = (a: Strips | null, b: Strips | null): Strips | null => (a === null || b === null ? a ?? b : productStrips(a, b))

@@ -4,8 +4,9 @@ import type { FloatImage } from '../media/image.js'
 import { heatOverlay } from '../media/heatOverlay.js'
 import { atomicWrite } from '../media/node/atomicWrite.js'
 import { encodePng } from '../media/node/encodePng.js'
-import { quantise } from '../media/quantise.js'
+import { pixelImage, quantise, type PixelImage } from '../media/quantise.js'
 import { resize } from '../media/resample.js'
+import { colourStrips, planeStrips, stripsOf } from '../media/strips.js'
 import { plainRelevancyMap, relevancyMap } from '../method/relevancyMap.js'
 import { embedRegion } from '../method/textTargets.js'
 import type { GivenOptions } from '../options/imageOptions.js'
@@ -48,15 +49,24 @@ export async function mapRelevancy({ photo, ...options }: RelevancyOptions): Pro
   for (const model of await openGuidance(settings, runtime, notice => { if (notice.type === 'note') onNote(notice.message) })) {
     questions.push({ model, texts: await embedRegion(model, settings.region, settings.truncate, onNote) })
   }
-  const { width, height } = input.photo.rgb
+  const { width, height } = input.photo.pixels
   const locate = settings.relevancy === 'edges' ? relevancyMap : plainRelevancyMap
   const map = resize(await locate(input.training.photo, questions, runtime), width, height, { filter: 'bilinear', antialias: true })
   return {
     map,
-    files: { heat: await encodePng(quantise(heatOverlay(input.photo.rgb, map), 8)), map: await encodePng(quantise(map, 8)) },
-    share: map.data.filter((value) => value >= 0.5).length / map.data.length,
+    files: { heat: await encodePng(heatOf(input.photo.pixels, map)), map: await encodePng(quantise(map, 8)) },
+    share: map.data.reduce((count, value) => (value >= 0.5 ? count + 1 : count), 0) / map.data.length,
     notes,
   }
+}
+
+/** The overlay in 8 bits, strip by strip. */
+function heatOf(photo: PixelImage, map: FloatImage): PixelImage {
+  const { width, height } = photo
+  const [colours, values] = [colourStrips(photo), planeStrips(map)]
+  const data = new Uint8Array(3 * width * height)
+  for (const { y, rows } of stripsOf(height)) data.set(quantise(heatOverlay(colours.strip(y, rows), values.strip(y, rows)), 8).data, 3 * y * width)
+  return pixelImage(width, height, 3, data)
 }
 
 /**

@@ -1,9 +1,11 @@
-import { Worker } from 'node:worker_threads'
+import { fork } from 'node:child_process'
+import { fileURLToPath } from 'node:url'
 import { silenceTelemetry } from '../engine/node/silenceTelemetry.js'
 import { Text2LiveError } from '../errors.js'
+import { inheritedFlags } from './inheritedFlags.js'
 import { interrupted } from './interrupted.js'
-import { reviveFailure, threadError } from './workerFailure.js'
-import type { OpenTrainer, Trainer, TrainerNotice } from './trainerContract.js'
+import { reviveFailure } from './workerFailure.js'
+import type { OpenTrainer, StepReport, Trainer, TrainerNotice } from './trainerContract.js'
 import type { CallName, WorkerCalls, WorkerReply, WorkerRequest } from './workerMessages.js'
 
 interface Pending {
@@ -11,7 +13,10 @@ interface Pending {
   readonly reject: (error: Error) => void
 }
 
-/** A trainer in a thread of its own, since a step blocks the thread that runs it for as long as it takes. */
+/**
+ * A trainer in a process of its own. A step blocks the thread that runs it for as long as it takes; and only the end of a process gives all of its memory back: the C library
+ * keeps what a thread has freed for threads to come, and each training thread would get another such store, as large as a step at its fullest.
+ */
 export const openInWorker: OpenTrainer = async (input, notice, signal) => {
   if (signal.aborted) throw interrupted()
   silenceTelemetry()
@@ -34,6 +39,7 @@ type WorkerHandle = ReturnType<typeof startWorker>
 class WorkerTrainer implements Trainer {
   readonly #worker: WorkerHandle
   #step: number
+  #memory = 0
   readonly steps: number
   readonly device: string
 
@@ -48,9 +54,14 @@ class WorkerTrainer implements Trainer {
     return this.#step
   }
 
-  async train(): Promise<WorkerCalls['train']['answer']> {
-    const report = await this.#worker.call('train', null)
+  get memory(): number {
+    return this.#memory
+  }
+
+  async train(): Promise<StepReport> {
+    const { memory, ...report } = await this.#worker.call('train', null)
     this.#step = report.step
+    this.#memory = memory
     return report
   }
 
@@ -68,7 +79,13 @@ class WorkerTrainer implements Trainer {
 }
 
 function startWorker(notice: (notice: TrainerNotice) => void) {
-  const worker = new Worker(new URL('./trainingWorker.js', import.meta.url))
+  const worker = fork(fileURLToPath(new URL('./trainingWorker.js', import.meta.url)), [], {
+    serialization: 'advanced',
+    // A group of its own: Ctrl-C reaches the command alone, which lets the step at hand end.
+    detached: true,
+    stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
+    execArgv: inheritedFlags(process.execArgv),
+  })
   const pending = new Map<number, Pending>()
   let nextId = 0
   let failed: Error | null = null
@@ -90,32 +107,43 @@ function startWorker(notice: (notice: TrainerNotice) => void) {
     if ('failure' in reply) waiting.reject(reviveFailure(reply.failure))
     else waiting.resolve(reply.answer)
   })
-  worker.on('error', (error) => fail(threadError(error)))
-  worker.on('exit', (code) => {
-    fail(new Text2LiveError('DEVICE_FAILED', `The training thread ended by itself (exit code ${code}). Resume the run to continue.`))
-  })
+  worker.on('error', fail)
+  worker.on('exit', (code, signal) => fail(endedByItself(code, signal)))
+
+  const send = <Name extends CallName>(request: WorkerRequest<Name>): void => {
+    // Where the process has gone, its `exit` event says so.
+    if (worker.connected) worker.send(request, () => undefined)
+  }
 
   return {
     fail,
     call<Name extends CallName>(call: Name, argument: WorkerCalls[Name]['argument']): Promise<WorkerCalls[Name]['answer']> {
       if (failed !== null) return Promise.reject(failed)
       const id = nextId++
-      const request: WorkerRequest<Name> = { id, call, argument }
       return new Promise((resolve, reject) => {
         pending.set(id, { resolve: resolve, reject })
-        worker.postMessage(request)
+        send({ id, call, argument })
       })
     },
-    /** Ends the thread once what it is doing is done, and with it the memory it holds; after a failure the process may exit meanwhile. */
+    /** Ends the process once what it is doing is done, and with it the memory it holds; after a failure this process may exit meanwhile. */
     async close(): Promise<void> {
       if (failed === null) {
         const ended = new Promise((resolve) => worker.once('exit', resolve))
         await this.call('dispose', null).catch(() => undefined)
         await ended
       } else {
-        worker.postMessage({ id: nextId++, call: 'dispose', argument: null } satisfies WorkerRequest)
+        send({ id: nextId++, call: 'dispose', argument: null })
         worker.unref()
+        worker.channel?.unref()
       }
     },
   }
+}
+
+function endedByItself(code: number | null, signal: NodeJS.Signals | null): Text2LiveError {
+  if (signal === 'SIGKILL') {
+    return new Text2LiveError('OUT_OF_MEMORY', 'The training process was killed (SIGKILL), as the system does where memory runs out. Use a smaller --size or fewer --views; '
+      + 'a run with a folder can be resumed.')
+  }
+  return new Text2LiveError('DEVICE_FAILED', `The training process ended by itself (${signal ?? `exit code ${code}`}). Resume the run to continue.`)
 }

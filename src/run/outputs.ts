@@ -1,61 +1,135 @@
+import { lstatSync } from 'node:fs'
+import { dirname } from 'node:path'
+import { Text2LiveError } from '../errors.js'
 import { composeOutputs } from '../media/composeOutputs.js'
 import type { FloatImage } from '../media/image.js'
 import { lossesSvg } from '../media/lossesSvg.js'
 import { atomicWrite } from '../media/node/atomicWrite.js'
 import { encodeOra } from '../media/node/encodeOra.js'
 import { encodePng } from '../media/node/encodePng.js'
-import { encodePsd } from '../media/node/encodePsd.js'
-import { refineLayer } from '../media/refineLayer.js'
+import { psdPieces } from '../media/node/encodePsd.js'
+import { pixelImage, type PixelImage } from '../media/quantise.js'
+import { refineStrips } from '../media/refineLayer.js'
+import { alphaStrips, colourStrips, stripsOf } from '../media/strips.js'
 import { outputFiles, type OutputName, type RunEvent, type StepEvent } from './events.js'
 import type { ImageInput } from './imageInput.js'
-import { readRunFile } from './runFile.js'
+import { noFile, readRunFileSync, refuseLink } from './runFile.js'
 import type { RunFolder } from './runFolder.js'
 
 /** Each output as the bytes of its file. */
 export type OutputFiles = Readonly<Record<OutputName, Uint8Array>>
 
+/** An output and its file, whole or in pieces. */
+type Output = readonly [OutputName, Uint8Array | Iterable<Uint8Array>]
+
+const names = Object.keys(outputFiles) as OutputName[]
+
 /**
- * All that an artist takes away, at the photo's own size.
+ * All that an artist takes away, at the photo's own size, one after another in the order of `outputFiles`: whoever writes each at once holds none but that at hand.
  * @param layer RGBA at training size, straight alpha
  */
-export async function makeOutputs(input: ImageInput, layer: FloatImage, steps: readonly StepEvent[]): Promise<OutputFiles> {
-  const { photo, bounds, training } = input
-  const full = within(bounds, refineLayer(photo.rgb, layer, training.photo))
-  const { photo: ground, composite, edit, alpha, greenscreen } = composeOutputs(photo.rgb, full, photo.bitDepth, photo.alpha)
-  const layers = { photo: ground, edit, composite }
-  return {
-    composite: await encodePng(composite),
-    edit: await encodePng(edit),
-    alpha: await encodePng(alpha),
-    editOnGreenscreen: await encodePng(greenscreen),
-    layersPsd: encodePsd(layers),
-    layersOra: await encodeOra(layers),
-    losses: new TextEncoder().encode(lossesSvg(steps)),
-  }
+export async function* makeOutputs(input: ImageInput, layer: FloatImage, steps: readonly StepEvent[]): AsyncGenerator<Output, void, undefined> {
+  const pictures = composePictures(input, layer)
+  const composite = await encodePng(pictures.composite)
+  yield ['composite', composite]
+  const edit = await encodePng(pictures.edit)
+  yield ['edit', edit]
+  yield ['alpha', await encodePng(pictures.alpha!)]
+  delete pictures.alpha
+  yield ['editOnGreenscreen', await encodePng(pictures.greenscreen!)]
+  delete pictures.greenscreen
+  const layers = { photo: input.photo.pixels, edit: pictures.edit, composite: pictures.composite }
+  yield ['layersPsd', psdPieces(layers)]
+  yield ['layersOra', await encodeOra(layers, { edit, composite })]
+  yield ['losses', new TextEncoder().encode(lossesSvg(steps))]
 }
 
-/** Writes each output whole or not at all. */
-export async function writeOutputs(folder: RunFolder, files: OutputFiles, emit: (event: RunEvent) => void): Promise<void> {
-  for (const name of Object.keys(outputFiles) as OutputName[]) {
+/** The pictures of an edit as `composeOutputs` makes them; those that only one file is made of can be let go. */
+interface Pictures {
+  readonly composite: PixelImage
+  readonly edit: PixelImage
+  alpha?: PixelImage
+  greenscreen?: PixelImage
+}
+
+/** Strip by strip: only what becomes a file is held at the photo's size, in whole numbers. */
+function composePictures({ photo, bounds, training }: ImageInput, layer: FloatImage): Pictures {
+  const { width, height, channels, bitDepth } = photo.pixels
+  const colours = colourStrips(photo.pixels)
+  const alphas = channels === 4 ? alphaStrips(photo.pixels) : null
+  const refined = refineStrips(colours, layer, training.photo)
+  const empty = (depth: 1 | 3 | 4, bits: 8 | 16) => {
+    const count = depth * width * height
+    return pixelImage(width, height, depth, bits === 8 ? new Uint8Array(count) : new Uint16Array(count))
+  }
+  const whole = { composite: empty(channels === 4 ? 4 : 3, bitDepth), edit: empty(4, 8), alpha: empty(1, 8), greenscreen: empty(3, 8) }
+  for (const { y, rows } of stripsOf(height)) {
+    const ground = colours.strip(y, rows)
+    const full = within(bounds?.strip(y, rows) ?? null, refined(y, ground))
+    const strip = composeOutputs(ground, full, bitDepth, alphas?.strip(y, rows))
+    for (const name of ['composite', 'edit', 'alpha', 'greenscreen'] as const) whole[name].data.set(strip[name].data, y * width * whole[name].channels)
+  }
+  return whole
+}
+
+/** Writes each output whole or not at all, as it comes. */
+export async function writeOutputs(folder: RunFolder, outputs: AsyncIterable<Output>, emit: (event: RunEvent) => void): Promise<OutputFiles> {
+  for await (const [name, data] of outputs) {
     const path = folder.file(outputFiles[name])
-    await atomicWrite(path, files[name])
-    emit({ type: 'output', name, path, bytes: files[name].byteLength })
+    let bytes = 0
+    await atomicWrite(path, counted(piecesOf(data), (length) => { bytes += length }))
+    emit({ type: 'output', name, path, bytes })
+  }
+  return filesOf(folder)
+}
+
+/** The outputs of a run that has no folder. */
+export async function collectOutputs(outputs: AsyncIterable<Output>): Promise<OutputFiles> {
+  const files: Partial<Record<OutputName, Uint8Array>> = {}
+  for await (const [name, data] of outputs) files[name] = data instanceof Uint8Array ? data : Buffer.concat([...data])
+  return files as OutputFiles
+}
+
+/**
+ * The outputs as they lie in a folder; null when one is missing.
+ * @throws RUN_INVALID for a link, and for what is no file
+ */
+export function openOutputs(folder: RunFolder): OutputFiles | null {
+  return names.every((name) => stands(folder.file(outputFiles[name]))) ? filesOf(folder) : null
+}
+
+function stands(path: string): boolean {
+  refuseLink(path)
+  const found = lstatSync(path, { throwIfNoEntry: false })
+  if (found !== undefined && !found.isFile()) throw noFile(path)
+  return found !== undefined
+}
+
+/** Each file is read when it is asked for: many runs, or one of a large photo, would not fit. */
+function filesOf(folder: RunFolder): OutputFiles {
+  const paths = names.map((name) => [name, folder.file(outputFiles[name])] as const)
+  return Object.defineProperties({}, Object.fromEntries(paths.map(([name, path]) => [name, { enumerable: true, get: () => readOutput(path) }]))) as OutputFiles
+}
+
+function readOutput(path: string): Buffer {
+  const bytes = readRunFileSync(path)
+  if (bytes !== null) return bytes
+  throw new Text2LiveError('RUN_INVALID', `"${path}" was written by the run, and it is no longer there. Write it again with: text2live render ${dirname(path)}`)
+}
+
+const piecesOf = (data: Uint8Array | Iterable<Uint8Array>): Iterable<Uint8Array> => (data instanceof Uint8Array ? [data] : data)
+
+function* counted(pieces: Iterable<Uint8Array>, count: (length: number) => void): Generator<Uint8Array> {
+  for (const piece of pieces) {
+    count(piece.length)
+    yield piece
   }
 }
 
-/** The outputs as they lie in a folder; null when one is missing. */
-export async function readOutputs(folder: RunFolder): Promise<OutputFiles | null> {
-  const names = Object.keys(outputFiles) as OutputName[]
-  const files = await Promise.all(names.map((name) => readRunFile(folder.file(outputFiles[name]))))
-  if (files.includes(null)) return null
-  return Object.fromEntries(names.map((name, i) => [name, files[i]])) as unknown as OutputFiles
-}
-
-/** The layer with its alpha held inside the bounds at the photo's size. */
+/** The layer with its alpha held inside the bounds, both of one strip; in place. */
 function within(bounds: FloatImage | null, layer: FloatImage): FloatImage {
   if (bounds === null) return layer
-  const data = layer.data.slice()
-  const alphaAt = 3 * layer.width * layer.height
-  for (let i = 0; i < bounds.data.length; i++) data[alphaAt + i] = (data[alphaAt + i] ?? 0) * (bounds.data[i] ?? 0)
-  return { ...layer, data }
+  const alpha = layer.data.subarray(3 * layer.width * layer.height)
+  for (let i = 0; i < alpha.length; i++) alpha[i] = alpha[i]! * bounds.data[i]!
+  return layer
 }

@@ -1,15 +1,15 @@
 import { existsSync } from 'node:fs'
-import { readFile } from 'node:fs/promises'
 import { basename, dirname, isAbsolute, join } from 'node:path'
 import { Text2LiveError } from '../errors.js'
-import { readTableConfig } from '../options/configFile.js'
+import { readRegularFile } from '../media/node/readRegularFile.js'
+import { longestConfig, readTableConfig } from '../options/configFile.js'
 import type { GivenOptions } from '../options/imageOptions.js'
 import { imageTable } from '../options/imageTable.js'
 import { type OptionTable, rowOf } from '../options/optionTable.js'
 import { pathHint } from '../pathHint.js'
 import { pathInside } from './checkFolder.js'
-import { isSystemError } from './fileErrors.js'
 import { refuseLink } from './runFile.js'
+import { isMissing } from './fileErrors.js'
 
 interface Configs<Options> {
   /** One layer per file, in order. */
@@ -43,11 +43,7 @@ export async function readConfigs<Options = GivenOptions>(
 type Given = Readonly<Record<string, unknown>>
 
 async function readOne(path: string, table: OptionTable): Promise<ReturnType<typeof readTableConfig<Given>>> {
-  const text = await readFile(path, 'utf8').catch((cause: unknown) => {
-    const code = isSystemError(cause) ? cause.code : ''
-    const came = code === 'ENOENT' ? 'there is nothing' : code === 'EISDIR' ? 'that is a folder' : 'it cannot be read'
-    throw new Text2LiveError('CONFIG_INVALID', `There should be a YAML file at "${path}", but ${came}. ${pathHint(path)}`, { cause })
-  })
+  const text = await readConfigText(path)
   const config = readTableConfig<Given>(table, text, basename(path))
   if (!config.ofRun) return { ...config, options: withFoundPaths(table, config.options, dirname(path)) }
   refuseLink(path)
@@ -70,6 +66,19 @@ export function fromRun({ layers, ofRun }: Configs<Given>, flags: Given): boolea
   const names = (layer: Given | undefined): boolean => Array.isArray(layer?.['guidance']) && layer['guidance'].length > 0
   if (names(flags) || typeof flags['guidance'] === 'string') return false
   return ofRun[layers.findLastIndex(names)] === true
+}
+
+/**
+ * The text of a config file.
+ * @throws CONFIG_INVALID where there is none, it is no regular file, or it is longer than any configuration
+ */
+export async function readConfigText(path: string): Promise<string> {
+  const bytes = await readRegularFile(path, { what: 'a YAML file', maxBytes: longestConfig }).catch((cause: unknown) => {
+    if (!(cause instanceof Text2LiveError)) throw cause
+    if (isMissing(cause.cause)) throw new Text2LiveError('CONFIG_INVALID', `There should be a YAML file at "${path}", but there is nothing. ${pathHint(path)}`, { cause })
+    throw new Text2LiveError('CONFIG_INVALID', cause.message, { cause })
+  })
+  return new TextDecoder().decode(bytes)
 }
 
 function withFoundPaths(table: OptionTable, options: Given, folder: string): Given {

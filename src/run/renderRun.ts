@@ -45,8 +45,10 @@ async function renderOne(folder: RunFolder, { open, signal }: RunEnvironment, em
   const trainer = await open(trainerInput(settings, input, state, hereOnly), emit, signal)
   try {
     const steps = readSteps(folder.file(runFiles.events)).filter(({ step }) => step <= state.step)
-    const files = await makeOutputs(input, await trainer.layer(), steps)
-    await writeOutputs(folder, files, emit)
+    const layer = await trainer.layer()
+    // Pictures of the photo's own size need the memory that the guidance model and its graphs hold.
+    await trainer.dispose()
+    const files = await writeOutputs(folder, makeOutputs(input, layer, steps), emit)
     return { finished: state.step >= settings.steps, step: state.step, settings, folder: folder.path, files }
   } finally {
     await trainer.dispose()

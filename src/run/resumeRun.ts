@@ -14,7 +14,7 @@ import { readEvents, truncateEvents } from './eventLog.js'
 import { folderContents } from './folderContents.js'
 import { accessTo, hereOnly, portableGuidance } from './guidanceAccess.js'
 import { readImageInput, type ImageInput } from './imageInput.js'
-import { readOutputs } from './outputs.js'
+import { openOutputs } from './outputs.js'
 import { isRunFolder, makeRunFolder, openRunFolder, runFiles, type RunFolder } from './runFolder.js'
 import { maxConfigBytes, readRunFile } from './runFile.js'
 import { drawSeed } from './startRun.js'
@@ -71,7 +71,7 @@ async function resumeOne(folder: RunFolder, flags: ResumeOptions, environment: R
     const start = checkpoint?.state ?? null
     const step = start?.step ?? 0
     if (step >= settings.steps) {
-      const before = await finishedBefore(folder, settings, step)
+      const before = finishedBefore(folder, settings, step)
       if (before !== null) {
         emit({ type: 'done', step, steps: settings.steps, seconds: 0, folder: folder.path, already: true })
         return before
@@ -142,9 +142,9 @@ async function readSettings(folder: Pick<RunFolder, 'file'>): Promise<Pick<Saved
   return { settings: { ...settings, guidance: settings.guidance.map(withoutSecrets) }, seeds: options.seeds ?? 1 }
 }
 
-async function finishedBefore(folder: RunFolder, settings: ImageSettings, step: number): Promise<EditResult | null> {
+function finishedBefore(folder: RunFolder, settings: ImageSettings, step: number): EditResult | null {
   const last = readEvents(folder.file(runFiles.events)).findLast(({ type }) => type === 'done' || type === 'step')
-  const files = await readOutputs(folder)
+  const files = openOutputs(folder)
   if (last?.type !== 'done' || files === null) return null
   return { finished: true, step, settings, folder: folder.path, files }
 }

@@ -82,7 +82,11 @@ async function readPictures(folder: string, maskPath: string | null, note: (mess
     const path = join(folder, outputFiles[name])
     refuseLink(path)
     if (!existsSync(path)) throw noOutputs(folder, outputFiles[name])
-    return await decodeImage(await readHeader(path))
+    const header = await readHeader(path)
+    if (header.width !== photo.width || header.height !== photo.height) {
+      throw new Text2LiveError('RUN_INVALID', `${path} must have the photo's size, ${photo.width}x${photo.height}, but it is ${header.width}x${header.height}. Write the pictures again: text2live render ${folder}`)
+    }
+    return await decodeImage(header)
   }
   const { rgb: composite } = await read('composite')
   const { rgb: grey } = await read('alpha')

@@ -14,7 +14,7 @@ import type { ImageInput } from './imageInput.js'
 import { interrupted } from './interrupted.js'
 import { runFiles, type RunFolder } from './runFolder.js'
 import type { OpenTrainer, Trainer, TrainerInput, TrainerState } from './trainerContract.js'
-import { makeOutputs, writeOutputs, type OutputFiles } from './outputs.js'
+import { collectOutputs, makeOutputs, writeOutputs, type OutputFiles } from './outputs.js'
 
 export type Emit = (event: RunEvent) => void
 
@@ -38,7 +38,7 @@ export interface EditResult {
   readonly step: number
   readonly settings: ImageSettings
   readonly folder: string | null
-  /** Each output as the bytes of its file. */
+  /** Each output as the bytes of its file. Of a run with a folder they are read from there, when they are asked for. */
   readonly files: OutputFiles
   /** With several seeds: the result of each; the fields above are those of the first. */
   readonly variations?: readonly EditResult[]
@@ -124,7 +124,7 @@ class RunSession {
     }
     this.#early = []
     const { width, height } = input.training.photo
-    const { width: fullWidth, height: fullHeight } = input.photo.rgb
+    const { width: fullWidth, height: fullHeight } = input.photo.pixels
     this.emit({
       type: 'run-start', settings, ...this.#place(), photo: { width: fullWidth, height: fullHeight }, training: { width, height },
     })
@@ -137,7 +137,7 @@ class RunSession {
     const seconds = (performance.now() - before) / 1000
     const event: StepEvent = {
       type: 'step', step, steps: this.#plan.settings.steps, losses, learningRate, seconds, secondsLeft: this.#secondsLeft(step, seconds),
-      memory: process.memoryUsage.rss(), device: trainer.device,
+      memory: process.memoryUsage.rss() + (trainer.memory ?? 0), device: trainer.device,
     }
     this.#steps.push(event)
     this.emit(event)
@@ -153,8 +153,8 @@ class RunSession {
     const layer = await trainer.layer()
     // Pictures of the photo's own size need the memory that the guidance model and its graphs hold.
     await trainer.dispose()
-    const files = await makeOutputs(input, layer, this.#steps)
-    if (this.#folder !== null) await writeOutputs(this.#folder, files, this.emit)
+    const outputs = makeOutputs(input, layer, this.#steps)
+    const files = this.#folder === null ? await collectOutputs(outputs) : await writeOutputs(this.#folder, outputs, this.emit)
     const ending = { step: trainer.step, steps: settings.steps, seconds: (performance.now() - this.#started) / 1000, ...this.#place() }
     if (finished) this.emit({ type: 'done', ...ending })
     else if (signal.aborted) this.emit({ type: 'interrupted', ...ending })

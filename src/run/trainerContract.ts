@@ -1,10 +1,15 @@
-import type { Trainer, TrainerOptions } from '../method/trainer.js'
+import type { Trainer as MethodTrainer, TrainerOptions } from '../method/trainer.js'
 import type { GuidanceAccess } from './guidanceAccess.js'
 import type { ModelProgress } from '../models/node/modelProgress.js'
 
-export type { StepReport, Trainer, TrainerState } from '../method/trainer.js'
+export type { StepReport, TrainerState } from '../method/trainer.js'
 
-/** What the trainer needs besides a runtime and a guidance model; plain data, it crosses to the training worker. */
+export interface Trainer extends MethodTrainer {
+  /** Resident memory of the process that the trainer has of its own, bytes, as of its last step; absent where it is in this one. */
+  readonly memory?: number
+}
+
+/** What the trainer needs besides a runtime and a guidance model; plain data, it crosses to the training process. */
 export type TrainerInput = Pick<TrainerOptions, 'photo' | 'mask' | 'settings' | 'texts' | 'state'> & { readonly access?: GuidanceAccess }
 
 /** What happens while a trainer is made or runs, besides its steps. */
@@ -15,7 +20,7 @@ export type TrainerNotice =
   | { readonly type: 'note' | 'warning'; readonly message: string }
 
 /**
- * Makes the trainer of a run: in a worker thread for the command and the library, in place for a test.
+ * Makes the trainer of a run: in a process of its own for the command and the library, in place for a test.
  * @throws PROMPT_TOO_LONG, PROMPT_NOT_UNDERSTOOD, GUIDANCE_*, MODEL_*, DOWNLOAD_FAILED, DEVICE_UNAVAILABLE; INTERRUPTED when `signal` aborts
  */
 export type OpenTrainer = (input: TrainerInput, notice: (notice: TrainerNotice) => void, signal: AbortSignal) => Promise<Trainer>

@@ -1,14 +1,15 @@
-// The training thread: answers one request at a time with the trainer it holds.
-import { parentPort } from 'node:worker_threads'
+// The training process: answers one request at a time with the trainer it holds, and ends when it is told to or left alone.
 import { Text2LiveError } from '../errors.js'
 import { buildTrainer } from './buildTrainer.js'
 import type { Trainer } from './trainerContract.js'
-import { transferables, type CallName, type WorkerCalls, type WorkerFailure, type WorkerReply, type WorkerRequest } from './workerMessages.js'
+import type { CallName, WorkerCalls, WorkerFailure, WorkerReply, WorkerRequest } from './workerMessages.js'
 
-if (parentPort === null) throw new Text2LiveError('INTERNAL', 'trainingWorker runs in a worker thread; use editImage.')
-const port = parentPort
+if (process.send === undefined) throw new Text2LiveError('INTERNAL', 'trainingWorker runs in a process of its own; use editImage.')
 const opening = new AbortController()
 let trainer: Trainer | null = null
+
+/** Milliseconds for a download to be put away when the process is no longer needed. */
+const leaveWithin = 2_000
 
 async function answer(request: WorkerRequest): Promise<WorkerCalls[CallName]['answer']> {
   if (request.call === 'open') {
@@ -21,6 +22,7 @@ async function answer(request: WorkerRequest): Promise<WorkerCalls[CallName]['an
     return null
   }
   if (trainer === null) throw new Text2LiveError('INTERNAL', `The training worker was asked to ${request.call} before it had a trainer.`)
+  if (request.call === 'train') return { ...await trainer.train(), memory: process.memoryUsage.rss() }
   return await trainer[request.call]()
 }
 
@@ -29,17 +31,21 @@ function failure(error: unknown): WorkerFailure {
   return { code: error instanceof Text2LiveError ? error.code : null, message, stack }
 }
 
-function post(reply: WorkerReply, transfer: ArrayBuffer[] = []): void {
-  port.postMessage(reply, transfer)
+/** @param sent called once the reply is on its way, or the other side has gone */
+function post(reply: WorkerReply, sent: () => void = () => undefined): void {
+  if (process.connected) process.send?.(reply, undefined, undefined, sent)
+  else sent()
 }
 
-port.on('message', (request: WorkerRequest) => {
-  if (request.call === 'dispose') opening.abort()
-  answer(request).then(
-    (value) => post({ id: request.id, answer: value }, transferables(value)),
-    (error: unknown) => post({ id: request.id, failure: failure(error) }),
-  ).finally(() => {
-    // Closing lets the thread end by itself: ending it from outside while ONNX Runtime is at work can abort the process.
-    if (request.call === 'dispose') port.close()
-  })
+process.on('message', (request: WorkerRequest) => {
+  const last = request.call === 'dispose'
+  if (last) opening.abort()
+  // Without the channel nothing keeps the process, which then ends by itself.
+  const sent = last ? () => { if (process.connected) process.disconnect() } : undefined
+  answer(request).then((value) => post({ id: request.id, answer: value }, sent), (error: unknown) => post({ id: request.id, failure: failure(error) }, sent))
+})
+process.on('disconnect', () => {
+  opening.abort()
+  // What a library left open must not keep a process that nobody waits for.
+  setTimeout(() => process.exit(), leaveWithin).unref()
 })

@@ -2,7 +2,7 @@ import { Text2LiveError } from '../errors.js'
 import { contactSheet } from '../media/node/contactSheet.js'
 import { atomicWrite } from '../media/node/atomicWrite.js'
 import { decodePhoto } from '../media/node/decodePhoto.js'
-import { quantise } from '../media/quantise.js'
+import { toEightBits } from '../media/quantise.js'
 import type { ImageSettings } from '../options/imageOptions.js'
 import type { GuidanceAccess } from './guidanceAccess.js'
 import type { ImageInput } from './imageInput.js'
@@ -67,7 +67,8 @@ export async function eachVariation(
 export async function finishVariations(parent: RunFolder | null, results: readonly EditResult[], seeds: number, emit: Emit): Promise<EditResult> {
   const [first] = results
   if (first === undefined) throw new RangeError('variations need at least one result')
-  const composites = await Promise.all(results.map(async ({ files }) => quantise((await decodePhoto(files.composite)).rgb, 8)))
+  // One at a time: of large photos not all composites would fit.
+  const composites = results.map(({ files }) => async () => toEightBits((await decodePhoto(files.composite)).pixels))
   const sheet = await contactSheet(composites, results.map(({ settings }) => `seed ${settings.seed}`))
   const path = parent?.file(runFiles.contactSheet)
   if (path !== undefined) await atomicWrite(path, sheet)

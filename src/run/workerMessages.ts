@@ -2,10 +2,11 @@ import type { FloatImage } from '../media/image.js'
 import type { ErrorCode } from '../errors.js'
 import type { StepReport, Trainer, TrainerInput, TrainerNotice, TrainerState } from './trainerContract.js'
 
-/** What the main thread can ask of the training worker, and the answers. */
+/** What the main process can ask of the training process, and the answers. */
 export interface WorkerCalls {
   open: { argument: TrainerInput; answer: Pick<Trainer, 'step' | 'steps' | 'device'> }
-  train: { argument: null; answer: StepReport }
+  /** `memory`: resident memory of the training process, bytes. */
+  train: { argument: null; answer: StepReport & { readonly memory: number } }
   layer: { argument: null; answer: FloatImage }
   state: { argument: null; answer: TrainerState }
   dispose: { argument: null; answer: null }
@@ -19,7 +20,7 @@ export interface WorkerRequest<Name extends CallName = CallName> {
   readonly argument: WorkerCalls[Name]['argument']
 }
 
-/** An error as it crosses threads; `code` where it is one of ours. */
+/** An error as it crosses threads and processes; `code` where it is one of ours. */
 export interface WorkerFailure {
   readonly code: ErrorCode | null
   readonly message: string
@@ -30,10 +31,3 @@ export type WorkerReply =
   | { readonly id: number; readonly answer: WorkerCalls[CallName]['answer'] }
   | { readonly id: number; readonly failure: WorkerFailure }
   | { readonly notice: TrainerNotice }
-
-/** The memory of an answer, to be moved to the other thread instead of copied. */
-export function transferables(answer: WorkerCalls[CallName]['answer']): ArrayBuffer[] {
-  if (answer === null) return []
-  const arrays = 'tensors' in answer ? Object.values(answer.tensors).map(({ data }) => data) : 'data' in answer ? [answer.data] : []
-  return [...new Set(arrays.map(({ buffer }) => buffer).filter((buffer) => buffer instanceof ArrayBuffer))]
-}

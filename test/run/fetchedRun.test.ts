@@ -11,7 +11,7 @@ import { openaiTensors } from '../models/openaiTensors.js'
 import { tinyModel } from '../models/tinyModel.js'
 import { writeTorchFile } from '../models/torchWriter.js'
 
-// The built command: training, and with it the download, runs in a worker thread.
+// The built command: training, and with it the download, runs in a process of its own.
 const main = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url))
 const repo = 'openai/clip-vit-base-patch32'
 const flags = ['--prompt', 'bowl', '--source', 'bowl', '--screen', 'bowl', '--truncate', '--preset', 'fast', '--size', '192', '--steps', '1', '--views', '1',

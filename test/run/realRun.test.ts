@@ -7,7 +7,7 @@ import sharp from 'sharp'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import type * as Text2Live from '../../src/index.js'
 
-// The built package: training runs in a worker thread, which needs compiled files.
+// The built package: training runs in a process of its own, which needs compiled files.
 const { editImage, outputFiles } = await import(new URL('../../dist/index.js', import.meta.url).href) as typeof Text2Live
 
 type RunEvent = Text2Live.RunEvent

@@ -1,6 +1,6 @@
 import type { Runtime } from '../../engine/runtime.js'
 import { Text2LiveError } from '../../errors.js'
-import { openPyTorchFile, tensorsByPath } from '../../formats/pytorchFile.js'
+import { assertStored, openPyTorchFile, tensorsByPath } from '../../formats/pytorchFile.js'
 import type { ClipFrames } from '../../media/clipFrames.js'
 import type { FileSource } from '../../models/fileSource.js'
 import { type AtlasWeights, type NetworkName, type NetworkWeights, networkNames } from './atlasNetworks.js'
@@ -43,9 +43,13 @@ export async function openPublishedAtlas(source: FileSource, options: OpenPublis
   })
 }
 
+/** Bytes. */
+const longestConfig = 2 ** 20
+
 async function readConfig(source: FileSource, name: string): Promise<PublishedAtlasConfig> {
   const path = `${source.location}/${name}`
-  await requiredSize(source, name)
+  const size = await requiredSize(source, name)
+  if (size > longestConfig) throw new Text2LiveError('CONFIG_INVALID', `Expected ${path} to have at most ${longestConfig} bytes, as a configuration does; it has ${size}. Copy the file again.`)
   let json: unknown
   try {
     json = JSON.parse(new TextDecoder().decode(await source.read(name)))
@@ -76,7 +80,7 @@ async function readWeights(source: FileSource, name: string, { shapes }: Publish
   const location = `${source.location}/${name}`
   const size = await requiredSize(source, name)
   const file = await openPyTorchFile({ location, size, read: (start, end) => source.read(name, start, end) })
-  const tensors = tensorsByPath(file.root)
+  const tensors = tensorsByPath(file.root, location)
   const networks: [NetworkName, NetworkWeights][] = []
   for (const network of networkNames) {
     const weights = new Map<string, { readonly shape: readonly number[]; readonly data: Float32Array }>()
@@ -87,6 +91,7 @@ async function readWeights(source: FileSource, name: string, { shapes }: Publish
       if (tensor.shape.length !== shape.length || tensor.shape.some((n, i) => n !== shape[i])) {
         throw invalid(location, `${path} has shape [${tensor.shape.join(', ')}], its config.json asks for [${shape.join(', ')}]`, 'Use the config.json that lies beside this checkpoint')
       }
+      assertStored({ location, size }, new Map([[path, tensor]]))
       const data = await file.read(tensor)
       if (!data.every(Number.isFinite)) throw invalid(location, `${path} holds numbers that are not finite`, 'Copy the file again, or fit the atlas again')
       weights.set(parameter, { shape, data })

@@ -2,27 +2,29 @@ import { z } from 'zod'
 import { Text2LiveError } from '../../errors.js'
 import { type NetworkShapes, publishedNetworks } from './atlasNetworks.js'
 
-const count = z.int().positive()
+/** Numbers far beyond those of any atlas are none: they would be counted out before the weights are looked for. */
+const count = z.int().positive().max(1_000_000)
+const layers = z.int().positive().max(1000)
 const published = publishedNetworks
 
 /** What decides the networks has the published values where it is left out, as in the files of Text2LIVE. */
 const publishedAtlasConfig = z.object({
   maximum_number_of_frames: count,
-  resx: count,
-  resy: count,
+  resx: z.int().positive().max(16_384),
+  resy: z.int().positive().max(16_384),
   uv_mapping_scale: z.number().positive().default(0.8),
-  number_of_layers_mapping1: count.default(published.foreground.layers),
+  number_of_layers_mapping1: layers.default(published.foreground.layers),
   number_of_channels_mapping1: count.default(published.foreground.width),
   use_positional_encoding_mapping1: z.boolean().default(false),
   number_of_positional_encoding_mapping1: count.default(4),
-  number_of_layers_mapping2: count.default(published.background.layers),
+  number_of_layers_mapping2: layers.default(published.background.layers),
   number_of_channels_mapping2: count.default(published.background.width),
   use_positional_encoding_mapping2: z.boolean().default(false),
   number_of_positional_encoding_mapping2: count.default(2),
-  number_of_layers_alpha: count.default(published.opacity.layers),
+  number_of_layers_alpha: layers.default(published.opacity.layers),
   number_of_channels_alpha: count.default(published.opacity.width),
   positional_encoding_num_alpha: count.default(published.opacity.frequencies),
-  number_of_layers_atlas: count.default(published.atlas.layers),
+  number_of_layers_atlas: layers.default(published.atlas.layers),
   number_of_channels_atlas: count.default(published.atlas.width),
   positional_encoding_num_atlas: count.default(published.atlas.frequencies),
 })

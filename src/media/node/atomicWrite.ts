@@ -9,14 +9,15 @@ import { syncFolder } from './syncFolder.js'
  * same folder, flushed to the disk, then renamed, which is flushed too: what is written outlasts a loss of power. On failure the temporary file is removed. A link at
  * `path` is replaced, and what it points to stays as it is.
  *
+ * @param data bytes or text; or pieces of bytes, each made when the one before is written
  * @throws Text2LiveError DISK_FULL, OUTPUT_NOT_WRITABLE
  */
-export async function atomicWrite(path: string, data: Uint8Array | string): Promise<void> {
+export async function atomicWrite(path: string, data: Uint8Array | string | Iterable<Uint8Array>): Promise<void> {
   const temporary = asidePath(path)
   try {
     const file = await open(temporary, 'wx')
     try {
-      await file.writeFile(data)
+      for (const piece of typeof data === 'string' || data instanceof Uint8Array ? [data] : data) await file.writeFile(piece)
       await file.sync()
     } finally {
       await file.close()

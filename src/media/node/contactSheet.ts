@@ -12,13 +12,13 @@ const fontScale = 2
 /**
  * Variations side by side, in reading order, as near to a square as their number allows; each scaled to fit its cell.
  *
- * @param images RGB or RGBA (alpha is left out), any sizes
+ * @param images RGB or RGBA (alpha is left out), any sizes; or what gives each, called when it is placed (and the first once before)
  * @param labels one line under each picture, in a small pixel font; cut where it is too long
  * @param longSide of a cell, pixels
  * @returns PNG
  */
-export async function contactSheet(images: readonly PixelImage[], labels: readonly string[] = [], longSide = 384): Promise<Buffer> {
-  const first = images[0]
+export async function contactSheet(images: readonly (PixelImage | (() => Promise<PixelImage>))[], labels: readonly string[] = [], longSide = 384): Promise<Buffer> {
+  const first = images[0] && await open(images[0])
   if (!first) throw new Text2LiveError('SHAPE_MISMATCH', 'A contact sheet expected at least one image, got none.')
   const scale = longSide / Math.max(first.width, first.height)
   const cellWidth = Math.max(1, Math.round(first.width * scale))
@@ -32,7 +32,7 @@ export async function contactSheet(images: readonly PixelImage[], labels: readon
   for (const [index, image] of images.entries()) {
     const left = gap + (index % columns) * (cellWidth + gap)
     const top = gap + Math.floor(index / columns) * (cellHeight + labelHeight + gap)
-    await place(image, left, top)
+    await place(await open(image), left, top)
     const label = (labels[index] ?? '').slice(0, Math.floor(cellWidth / (glyphWidth * fontScale)))
     drawText(label, (x, y) => {
       for (let v = 0; v < fontScale; v++) {
@@ -55,3 +55,5 @@ export async function contactSheet(images: readonly PixelImage[], labels: readon
     }
   }
 }
+
+const open = async (image: PixelImage | (() => Promise<PixelImage>)): Promise<PixelImage> => (typeof image === 'function' ? await image() : image)

@@ -10,13 +10,16 @@ const mtime = new Date(1980, 0, 1)
 /**
  * An OpenRaster document (Krita, GIMP, MyPaint) with the layers "photo" and above it "edit layer"; samples keep their bit depth.
  *
+ * @param made the PNGs of edit and composite, where they have been made before
  * @throws Text2LiveError SHAPE_MISMATCH
  */
-export async function encodeOra(picture: LayeredPicture): Promise<Buffer> {
+export async function encodeOra(picture: LayeredPicture, made: { readonly edit?: Uint8Array; readonly composite?: Uint8Array } = {}): Promise<Buffer> {
   checkLayers(picture)
   const { photo, edit, composite } = picture
   const { width, height } = photo
-  const [photoPng, editPng, mergedPng] = await Promise.all([encodePng(photo), encodePng(edit), encodePng(composite)])
+  const photoPng = await encodePng(photo)
+  const editPng = made.edit ?? await encodePng(edit)
+  const mergedPng = made.composite ?? await encodePng(composite)
   const small = toEightBits(composite)
   const thumbnail = await sharp(small.data, { raw: { width, height, channels: small.channels }, limitInputPixels: false })
     .resize(256, 256, { fit: 'inside', withoutEnlargement: true }).png().toBuffer()
@@ -33,5 +36,6 @@ export async function encodeOra(picture: LayeredPicture): Promise<Buffer> {
     'mergedimage.png': [mergedPng, { level: 0, mtime }],
     'Thumbnails/thumbnail.png': [thumbnail, { level: 0, mtime }],
   }
-  return Buffer.from(zipSync(files))
+  const zip = zipSync(files)
+  return Buffer.from(zip.buffer, zip.byteOffset, zip.byteLength)
 }

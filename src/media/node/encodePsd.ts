@@ -1,6 +1,6 @@
 import { Text2LiveError } from '../../errors.js'
 import type { PixelImage } from '../quantise.js'
-import { writePsdLayers } from './writePsdLayers.js'
+import { psdLayerPieces } from './writePsdLayers.js'
 
 /** What a layered file is made of, all of one size; `composeOutputs` gives it. */
 export interface LayeredPicture {
@@ -24,9 +24,12 @@ export const maskLayerName = 'mask'
  *
  * @throws Text2LiveError SHAPE_MISMATCH; INPUT_TOO_LARGE when a side is over 30000 px, the format's limit
  */
-export function encodePsd({ photo, edit, composite }: LayeredPicture): Buffer {
+export const encodePsd = (picture: LayeredPicture): Buffer => Buffer.concat([...psdPieces(picture)])
+
+/** As `encodePsd`, in pieces, each made when it is asked for; what was asked for before is no longer held. */
+export function psdPieces({ photo, edit, composite }: LayeredPicture): Generator<Uint8Array> {
   checkLayers({ photo, edit, composite })
-  return writePsdLayers(composite, [{ name: layerNames[1], image: photo }, { name: layerNames[0], image: edit }])
+  return psdLayerPieces(composite, [{ name: layerNames[1], image: photo }, { name: layerNames[0], image: edit }])
 }
 
 /** @throws Text2LiveError SHAPE_MISMATCH unless edit, photo and composite are of one size and have the channels they should */

@@ -1,5 +1,6 @@
 import type { MaskPicture } from '../maskReading.js'
-import { decodeImage, type ImageHeader } from './readImage.js'
+import { alphaStrips, colourStrips, stripsOf, wholeOf } from '../strips.js'
+import { decodePixels, type ImageHeader } from './readImage.js'
 import { sharp } from './sharp.js'
 
 /**
@@ -11,20 +12,26 @@ export async function maskPicture(header: ImageHeader): Promise<MaskPicture> {
   const exact = format === 'png' || format === 'tiff'
   const labels = format === 'png' && header.metadata.isPalette ? await paletteLabels(header) : null
   if (labels !== null) return { name, width, height, white: 255, kind: 'labels', colours: null, exact, ...labels }
-  const { rgb, alpha } = await decodeImage(header)
+  const pixels = await decodePixels(header)
   const plane = width * height
   const white = header.bitDepth === 16 ? 65535 : 255
   const codes = white === 255 ? new Uint8Array(plane) : new Uint16Array(plane)
   const colours = new Uint32Array(plane)
   let tinted = false
-  for (let i = 0; i < plane; i++) {
-    const [r, g, b] = [rgb.data[i]!, rgb.data[plane + i]!, rgb.data[2 * plane + i]!]
-    codes[i] = Math.round((0.299 * r + 0.587 * g + 0.114 * b) * white)
-    // A dark colour is not black, however dark.
-    colours[i] = (byte(r) << 16) | (byte(g) << 8) | byte(b)
-    tinted ||= Math.max(r, g, b) - Math.min(r, g, b) > 16 / 255
+  const strips = colourStrips(pixels)
+  for (const { y, rows } of stripsOf(height)) {
+    const { data } = strips.strip(y, rows)
+    const area = rows * width
+    for (let i = 0, at = y * width; i < area; i++, at++) {
+      const [r, g, b] = [data[i]!, data[area + i]!, data[2 * area + i]!]
+      codes[at] = Math.round((0.299 * r + 0.587 * g + 0.114 * b) * white)
+      // A dark colour is not black, however dark.
+      colours[at] = (byte(r) << 16) | (byte(g) << 8) | byte(b)
+      tinted ||= Math.max(r, g, b) - Math.min(r, g, b) > 16 / 255
+    }
   }
-  const cut = alpha?.data.some((value) => value < 1) ? alpha.data : null
+  const alpha = pixels.channels === 4 ? wholeOf(alphaStrips(pixels)).data : null
+  const cut = alpha?.some((value) => value < 1) ? alpha : null
   return { name, width, height, white, codes, alpha: cut, kind: tinted ? 'colour' : 'grey', colours: tinted ? colours : null, exact, notes: [] }
 }
 

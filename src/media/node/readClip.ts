@@ -11,6 +11,7 @@ import { checkStructure } from './checkStructure.js'
 import type { LibavContainer } from './libavSource.js'
 import { readGif } from './readGif.js'
 import { readImageFolder } from './readImageFolder.js'
+import { openToRead } from './readRegularFile.js'
 import { registerCodecs } from './registerCodecs.js'
 import { conversion, sniffClip, sniffedBytes, type ClipKind } from './sniffClip.js'
 
@@ -95,7 +96,7 @@ async function readByLibav(
  * @throws Text2LiveError CLIP_NOT_VIDEO, CLIP_TRUNCATED
  */
 async function lookAt(path: string, name: string, size: number): Promise<ClipKind> {
-  const file = await open(path)
+  const file = await open(path, openToRead)
   try {
     const read = async (start: number, length: number) => {
       const { buffer, bytesRead } = await file.read(new Uint8Array(length), 0, length, start)

@@ -1,6 +1,6 @@
-import { writePsdUint8Array } from 'ag-psd'
 import { Text2LiveError } from '../../errors.js'
-import { toEightBits, type PixelImage } from '../quantise.js'
+import type { PixelImage } from '../quantise.js'
+import { packBits, packedRoom } from './packBits.js'
 
 interface PsdLayer {
   readonly name: string
@@ -15,24 +15,148 @@ interface PsdLayer {
  * @param layers from the bottom
  * @throws Text2LiveError INPUT_TOO_LARGE when a side is over 30000 px, the format's limit
  */
-export function writePsdLayers(composite: PixelImage, layers: readonly PsdLayer[]): Buffer {
+export const writePsdLayers = (composite: PixelImage, layers: readonly PsdLayer[]): Buffer => Buffer.concat([...psdLayerPieces(composite, layers)])
+
+/**
+ * As `writePsdLayers`, in pieces: beside the pictures it holds only the packed channels of the layers, whose lengths stand before them in the file. `ag-psd`, which
+ * reads such files here, would take six bytes and more for each pixel of each picture; what it writes is the same, byte for byte.
+ */
+export function psdLayerPieces(composite: PixelImage, layers: readonly PsdLayer[]): Generator<Uint8Array> {
   const { width, height } = composite
   if (width > 30000 || height > 30000) {
     throw new Text2LiveError('INPUT_TOO_LARGE', `A PSD file has sides of at most 30000 px, got ${width}x${height}.`)
   }
-  const bytes = writePsdUint8Array({
-    width, height, imageData: rgba(composite),
-    children: layers.map(({ name, image, hidden = false }) => ({ name, left: 0, top: 0, hidden, imageData: rgba(image) })),
-  }, { noBackground: true })
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+  return pieces(composite, layers)
 }
 
-function rgba(pixels: PixelImage): { width: number; height: number; data: Uint8ClampedArray } {
-  const { width, height, channels, data } = toEightBits(pixels)
-  const out = new Uint8ClampedArray(4 * width * height)
-  for (let i = 0; i < width * height; i++) {
-    for (let c = 0; c < 3; c++) out[4 * i + c] = data[channels * i + (channels < 3 ? 0 : c)]!
-    out[4 * i + 3] = channels === 4 ? data[4 * i + 3]! : 255
+/** -1 is alpha. */
+const layerChannels = [-1, 0, 1, 2] as const
+type Channel = (typeof layerChannels)[number]
+
+function* pieces(composite: PixelImage, layers: readonly PsdLayer[]): Generator<Uint8Array> {
+  const { width, height } = composite
+  const room = new Uint8Array(packedRoom(width) * height)
+  const packed = layers.map(({ image }) => layerChannels.map((channel) => packChannel(image, channel, room)))
+  const transparent = hidesSomething(composite)
+
+  const records = layers.map(({ name, hidden = false }, i) => layerRecord(name, hidden, width, height, packed[i]!.map(({ counts, rows }) => counts.length + rows.length)))
+  const bodies = packed.flat().reduce((sum, { counts, rows }) => sum + 2 + counts.length + rows.length, 0)
+  const info = 2 + records.reduce((sum, { length }) => sum + length, 0) + bodies
+  const infoPadding = (4 - info % 4) % 4
+
+  yield Buffer.concat([
+    ascii('8BPS'), u16(1), Buffer.alloc(6), u16(transparent ? 4 : 3), u32(height), u32(width), u16(8), u16(3), // RGB
+    u32(0), // no palette
+    sized(Buffer.concat([resource(0x0402, Buffer.alloc(2 * layers.length)), resource(0x0430, Buffer.alloc(layers.length, 1))])), // layers stand in no group
+    u32(4 + info + infoPadding + 4), u32(info + infoPadding),
+    // A negative count says that the composite's fourth channel is its alpha.
+    i16(transparent ? -layers.length : layers.length), ...records,
+  ])
+  for (const layer of packed) {
+    for (let channel = layer.shift(); channel !== undefined; channel = layer.shift()) yield* [u16(packBitsCoding), channel.counts, channel.rows]
   }
-  return { width, height, data: out }
+  yield Buffer.alloc(infoPadding + 4) // and no global mask
+
+  // All counts come before all rows.
+  yield u16(packBitsCoding)
+  const colours = ([0, 1, 2] as const).map((channel) => packChannel(composite, channel, room, transparent))
+  if (transparent) colours.push(packChannel(composite, -1, room))
+  yield* colours.map(({ counts }) => counts)
+  for (let channel = colours.shift(); channel !== undefined; channel = colours.shift()) yield channel.rows
 }
+
+const packBitsCoding = 1
+
+/** The record of a layer; its channels follow behind all records. */
+function layerRecord(name: string, hidden: boolean, width: number, height: number, lengths: readonly number[]): Buffer {
+  const letters = Buffer.from(name, 'utf16le').swap16()
+  const wide = Buffer.concat([u32(name.length), letters])
+  const short = Buffer.from(name.slice(0, 255).replaceAll(/[^\0-\x7f]/g, '?'), 'latin1')
+  return Buffer.concat([
+    u32(0), u32(0), u32(height), u32(width), u16(lengths.length),
+    ...lengths.flatMap((length, i) => [i16(layerChannels[i]!), u32(2 + length)]),
+    ascii('8BIM'), ascii('norm'), Buffer.of(255, 0, hidden ? 0x0a : 0x08, 0),
+    sized(Buffer.concat([
+      u32(0), u32(0), // no mask, no blending ranges
+      padded(Buffer.concat([Buffer.of(short.length), short]), 4), ascii('8BIM'), ascii('luni'), sized(padded(wide, 4)),
+    ])),
+  ])
+}
+
+interface PackedChannel {
+  /** Two bytes for each row: how long it is, packed. */
+  readonly counts: Buffer
+  readonly rows: Uint8Array
+}
+
+/**
+ * @param room for the packed rows; what is in it is copied out
+ * @param matte over white by the picture's alpha, as Photoshop keeps its composites
+ */
+function packChannel(image: PixelImage, channel: Channel, room: Uint8Array, matte = false): PackedChannel {
+  const { width, height } = image
+  const row = new Uint8Array(width)
+  const alpha = new Uint8Array(width)
+  const counts = Buffer.alloc(2 * height)
+  let end = 0
+  for (let y = 0; y < height; y++) {
+    readRow(image, channel, y, row)
+    if (matte) {
+      readRow(image, -1, y, alpha)
+      for (let x = 0; x < width; x++) if (alpha[x] !== 0 && alpha[x] !== 255) row[x] = row[x]! * (alpha[x]! / 255) + 255 * (1 - alpha[x]! / 255)
+    }
+    const start = end
+    end = packBits(row, room, start)
+    counts.writeUInt16BE(end - start, 2 * y)
+  }
+  return { counts, rows: room.slice(0, end) }
+}
+
+/** One row of a channel in 8 bits; what has no alpha is opaque. */
+function readRow({ width, channels, bitDepth, data }: PixelImage, channel: Channel, y: number, row: Uint8Array): void {
+  if (channel === -1 && channels !== 4) {
+    row.fill(255)
+    return
+  }
+  const first = y * width * channels + (channel === -1 ? 3 : channels === 1 ? 0 : channel)
+  if (bitDepth === 8) for (let x = 0; x < width; x++) row[x] = data[first + x * channels]!
+  else for (let x = 0; x < width; x++) row[x] = Math.round(data[first + x * channels]! / 257)
+}
+
+function hidesSomething(image: PixelImage): boolean {
+  if (image.channels !== 4) return false
+  const row = new Uint8Array(image.width)
+  for (let y = 0; y < image.height; y++) {
+    readRow(image, -1, y, row)
+    if (row.some((value) => value !== 255)) return true
+  }
+  return false
+}
+
+const ascii = (text: string): Buffer => Buffer.from(text, 'latin1')
+
+function u16(value: number): Buffer {
+  const bytes = Buffer.alloc(2)
+  bytes.writeUInt16BE(value)
+  return bytes
+}
+
+function i16(value: number): Buffer {
+  const bytes = Buffer.alloc(2)
+  bytes.writeInt16BE(value)
+  return bytes
+}
+
+function u32(value: number): Buffer {
+  const bytes = Buffer.alloc(4)
+  bytes.writeUInt32BE(value)
+  return bytes
+}
+
+/** The bytes behind their length. */
+const sized = (bytes: Buffer): Buffer => Buffer.concat([u32(bytes.length), bytes])
+
+const padded = (bytes: Buffer, to: number): Buffer => Buffer.concat([bytes, Buffer.alloc((to - bytes.length % to) % to)])
+
+/** An image resource without a name; its length does not count the padding. */
+const resource = (id: number, bytes: Buffer): Buffer => Buffer.concat([ascii('8BIM'), u16(id), Buffer.alloc(2), u32(bytes.length), padded(bytes, 2)])

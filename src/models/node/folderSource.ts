@@ -2,6 +2,7 @@ import { open, readdir, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Text2LiveError } from '../../errors.js'
 import { oddPath } from '../../pathHint.js'
+import { expectedSize, openToRead } from '../../media/node/readRegularFile.js'
 import type { FileSource } from '../fileSource.js'
 
 /**
@@ -20,9 +21,11 @@ export async function folderSource(folder: string): Promise<FileSource> {
     },
     list: async () => await readdir(folder).catch(() => []),
     async read(name, start = 0, end) {
-      const file = await open(join(folder, name))
+      const path = join(folder, name)
+      const file = await open(path, openToRead)
       try {
-        const length = (end ?? (await file.stat()).size) - start
+        const size = expectedSize(path, await file.stat(), { what: 'a file of a model', maxBytes: Infinity })
+        const length = Math.max(0, Math.min(end ?? size, size) - start)
         const bytes = new Uint8Array(length)
         let done = 0
         while (done < length) {

@@ -1,9 +1,9 @@
 import { HUB_URL } from '@huggingface/hub'
-import { readFile } from 'node:fs/promises'
 import { homedir } from 'node:os'
 import { join } from 'node:path'
 import { Text2LiveError } from '../../errors.js'
 import { readProxySettings, type ProxySettings } from './proxies.js'
+import { readRegularFile } from '../../media/node/readRegularFile.js'
 
 /** What the variables of the Hugging Face ecosystem ask for. */
 export interface HubEnvironment {
@@ -49,7 +49,8 @@ export async function readHubEnvironment(variables: Variables = process.env): Pr
 }
 
 async function tokenIn(path: string): Promise<string | null> {
-  const text = (await readFile(path, 'utf8').catch(() => '')).trim()
+  const bytes = await readRegularFile(path, { what: 'a token', maxBytes: 10_000 }).catch(() => new Uint8Array())
+  const text = new TextDecoder().decode(bytes).trim()
   return text === '' ? null : text
 }
 

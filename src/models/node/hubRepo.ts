@@ -1,13 +1,16 @@
 import { downloadFile, HubApiError, modelInfo, pathsInfo } from '@huggingface/hub'
-import { link, mkdir, readdir, readFile, symlink, copyFile, lstat, rm, stat } from 'node:fs/promises'
+import { link, mkdir, readdir, symlink, copyFile, lstat, rm, stat } from 'node:fs/promises'
 import { basename, dirname, join, relative } from 'node:path'
+import { z } from 'zod'
 import { Text2LiveError } from '../../errors.js'
 import { atomicWrite, writeError } from '../../media/node/atomicWrite.js'
+import { readRegularFile } from '../../media/node/readRegularFile.js'
 import { findKnownModel, nearestModel } from '../knownModels.js'
 import { layoutOf, missingFiles, normalisationFile, openClipLayout, surveyModel, wantedFiles } from '../modelFiles.js'
 import { kindOfModel } from '../otherModels.js'
 import { readShards, shardIndex } from '../shards.js'
 import { readJson } from '../weightFile.js'
+import { boundedFetch } from './boundedFetch.js'
 import { fetchFile, sizeOf, type Digest } from './fetchFile.js'
 import { folderSource } from './folderSource.js'
 import type { HubEnvironment } from './hubEnvironment.js'
@@ -85,7 +88,8 @@ export async function cachedSnapshot(cache: string, repo: string): Promise<strin
 
 /** Empty where no program has written it. What it says becomes part of a path. */
 async function mainCommit(cache: string, repo: string): Promise<string> {
-  const text = (await readFile(join(repoFolder(cache, repo), 'refs', 'main'), 'utf8').catch(() => '')).trim()
+  const bytes = await readRegularFile(join(repoFolder(cache, repo), 'refs', 'main'), { what: 'the name of a commit', maxBytes: 1000 }).catch(() => new Uint8Array())
+  const text = new TextDecoder().decode(bytes).trim()
   return /^[\w-]+$/.test(text) ? text : ''
 }
 
@@ -198,6 +202,12 @@ interface Hub {
   open(commit: string, path: string, start: number): Promise<AsyncIterable<Uint8Array>>
 }
 
+/** What the hub says of files, as far as it is used. */
+const fileSize = z.int().nonnegative()
+const describedFiles = z.array(z.object({
+  path: z.string(), size: fileSize, oid: z.string().optional(), lfs: z.object({ oid: z.string(), size: fileSize.optional() }).nullish().transform(lfs => lfs ?? undefined),
+}))
+
 /** The hub client, with our `fetch` and our patience. */
 function connectHub(repo: string, environment: HubEnvironment, patience: Patience, signal: AbortSignal | undefined): Hub {
   const { endpoint: hubUrl, token } = environment
@@ -206,23 +216,32 @@ function connectHub(repo: string, environment: HubEnvironment, patience: Patienc
   const call = <T>(work: (fetch: typeof globalThis.fetch) => Promise<T>): Promise<T> => patiently(patience, signal, async () => {
     const { fetch, failure } = steady()
     try {
-      return await work(fetch)
+      return await work(boundedFetch(fetch, true))
     } catch (error) {
-      const cause = failure() ?? error
-      if (cause instanceof Text2LiveError || cause instanceof ConnectionFailure || cause instanceof HubApiError) throw cause
-      throw unreadable(repo, hubUrl, `something else (${cause instanceof Error ? cause.message : String(cause)}), perhaps the sign-in page of a network`)
+      throw withReason(failure() ?? error)
     }
   })
+  /** What the client says of an answer that it cannot make sense of has no kind of its own. */
+  const withReason = (error: unknown): unknown =>
+    error instanceof Text2LiveError || error instanceof ConnectionFailure || error instanceof HubApiError ? error
+      : unreadable(repo, hubUrl, `something else (${error instanceof Error ? error.message : String(error)}), perhaps the sign-in page of a network`)
   return {
     async head(revision) {
       const { sha, filePaths } = await call(fetch => modelInfo({ name: repo, revision, hubUrl, fetch, additionalFields: ['sha', 'filePaths'] }))
       // Both become names in the cache.
-      if (!/^[0-9a-f]{40}$/.test(sha)) throw unreadable(repo, hubUrl, 'no commit')
+      if (typeof sha !== 'string' || !/^[0-9a-f]{40}$/.test(sha)) throw unreadable(repo, hubUrl, 'no commit')
       return { commit: sha, names: new Set(filePaths) }
     },
     async describe(commit, paths) {
       const infos = await call(fetch => pathsInfo({ repo, paths, revision: commit, hubUrl, fetch }))
-      return infos.map(({ path, size, lfs, oid }) => {
+      const parsed = describedFiles.safeParse(infos)
+      if (!parsed.success) throw unreadable(repo, hubUrl, 'no sizes or no hashes')
+      const described = new Map(parsed.data.map(file => [file.path, file]))
+      // Of what it tells, only what was asked for: paths become names in the cache.
+      return paths.map((path) => {
+        const file = described.get(path)
+        if (file === undefined) throw unreadable(repo, hubUrl, `nothing of ${path}`)
+        const { size, lfs, oid } = file
         const digest: Digest = lfs === undefined ? { kind: 'git', hex: oid ?? '' } : { kind: 'sha256', hex: lfs.oid }
         if (!/^[0-9a-f]{40}([0-9a-f]{24})?$/.test(digest.hex)) throw unreadable(repo, hubUrl, `no hash for ${path}`)
         return { path, size: lfs?.size ?? size, digest }
@@ -230,7 +249,7 @@ function connectHub(repo: string, environment: HubEnvironment, patience: Patienc
     },
     async open(commit, path, start) {
       const { fetch, failure } = steady()
-      const blob = await downloadFile({ repo, path, revision: commit, hubUrl, fetch, xet: false }).catch((error: unknown) => { throw failure() ?? error })
+      const blob = await downloadFile({ repo, path, revision: commit, hubUrl, fetch: boundedFetch(fetch, false), xet: false }).catch((error: unknown) => { throw withReason(failure() ?? error) })
       if (blob === null) throw unreadable(repo, hubUrl, `no ${path}`)
       return readAll((start === 0 ? blob : blob.slice(start)).stream(), failure)
     },

@@ -8,8 +8,10 @@ import type { CheckedClip } from '../loadGuidance.js'
 import { knownModels, starterName } from '../knownModels.js'
 import { openClip } from '../loadGuidance.js'
 import { layoutOf, openClipLayout } from '../modelFiles.js'
+import { readJson } from '../weightFile.js'
 import { digestOf, partSuffix, sizeOf } from './fetchFile.js'
 import { cachedSnapshot, filesIn, repoFolder } from './hubRepo.js'
+import { folderSource } from './folderSource.js'
 import { openPath, readModelName } from './openModelSource.js'
 
 /** A model as `models list` shows it. */
@@ -92,7 +94,8 @@ async function bytesOf(folder: string): Promise<number | null> {
 async function isClip(snapshot: string): Promise<boolean> {
   try {
     if (layoutOf(new Set(await readdir(snapshot))) === openClipLayout) return true
-    return (JSON.parse(await readFile(join(snapshot, 'config.json'), 'utf8')) as { model_type?: unknown } | null)?.model_type === 'clip'
+    const config = await readJson(await folderSource(snapshot), 'config.json')
+    return (config as { model_type?: unknown } | null)?.model_type === 'clip'
   } catch {
     return false
   }
