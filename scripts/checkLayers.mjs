@@ -5,21 +5,22 @@ import { dirname, join, posix, relative, resolve, sep } from 'node:path'
 
 /** What each layer may import besides itself. */
 const layers = {
-  cli: ['run', 'method', 'atlas', 'models', 'engine', 'media', 'formats', 'options', 'errors', 'printable'],
-  run: ['method', 'atlas', 'models', 'engine', 'media', 'formats', 'options', 'errors', 'printable'],
+  cli: ['run', 'method', 'atlas', 'models', 'engine', 'media', 'formats', 'options', 'errors', 'printable', 'pathHint'],
+  run: ['method', 'atlas', 'models', 'engine', 'media', 'formats', 'options', 'errors', 'printable', 'pathHint'],
   method: ['atlas', 'models', 'engine', 'media', 'formats', 'options', 'errors', 'printable'],
   atlas: ['models', 'engine', 'media', 'formats', 'options', 'errors', 'printable'],
-  models: ['engine', 'media', 'formats', 'errors', 'printable'],
+  models: ['engine', 'media', 'formats', 'errors', 'printable', 'pathHint'],
   engine: ['errors', 'printable'],
-  media: ['errors', 'printable'],
+  media: ['errors', 'printable', 'pathHint'],
   formats: ['errors', 'printable'],
-  options: ['errors', 'printable'],
+  options: ['errors', 'printable', 'pathHint'],
   errors: ['printable'],
   printable: [],
+  pathHint: [],
 }
 
 /** Layers that run in the browser too, except in their `node` folders. */
-const core = ['method', 'atlas', 'models', 'engine', 'media', 'formats', 'options', 'errors', 'printable']
+const core = ['method', 'atlas', 'models', 'engine', 'media', 'formats', 'options', 'errors', 'printable', 'pathHint']
 
 /** What the entries of the package may import. Nothing may import an entry. */
 const entries = { index: Object.keys(layers), core }

@@ -7,15 +7,17 @@ import { printable } from './printable.js'
 export class Text2LiveError extends Error {
   override readonly name = 'Text2LiveError'
   readonly code: ErrorCode
-  /** 2: input or usage; 1: failed while running; 130: interrupted. */
-  readonly exitStatus: 1 | 2 | 130
+  readonly exitStatus: ExitStatus
 
-  constructor(code: ErrorCode, message: string, options: { cause?: unknown; exitStatus?: 1 | 2 | 130 } = {}) {
+  constructor(code: ErrorCode, message: string, options: { cause?: unknown; exitStatus?: ExitStatus } = {}) {
     super(printable(message), options.cause === undefined ? undefined : { cause: options.cause })
     this.code = code
     this.exitStatus = options.exitStatus ?? exitStatuses[code]
   }
 }
+
+/** 2: input or usage; 1: failed while running; 130: interrupted, by Ctrl-C; 129, 141, 143: by a hang-up, by the end of who reads the output, by SIGTERM. */
+export type ExitStatus = 1 | 2 | 129 | 130 | 141 | 143
 
 /** One row per code: the exit status it ends the command with. */
 const exitStatuses = {
@@ -25,6 +27,7 @@ const exitStatuses = {
   INPUT_TRUNCATED: 2,
   INPUT_TOO_SMALL: 2,
   INPUT_TOO_LARGE: 2,
+  INPUT_BLANK: 2,
   LAYER_UNSUPPORTED: 2,
   MASK_INVALID: 2,
   POINT_INVALID: 2,

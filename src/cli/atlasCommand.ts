@@ -4,13 +4,16 @@ import { videoTable } from '../options/videoTable.js'
 import type { VideoJob } from '../run/video/videoJob.js'
 import { followClipRun } from './followClipRun.js'
 import { followVideo } from './followVideo.js'
+import { inputAndPrompt, twoInputs } from './inputAndPrompt.js'
 import { addOptionFlags, givenTableFlags } from './optionFlags.js'
 import type { SetStatus, Terminal } from './terminal.js'
 
 /** Flags of a fit: what has to do with the clip, the object and the atlas, not with an edit. */
-const fitFlags = ['region', 'truncate', 'object', 'point', 'frames', 'preset', 'size', 'seed', 'device', 'threads', 'guidance', 'config', 'out', 'force', 'json', 'atlas', 'atlasSize', 'atlasIterations', 'atlasSampling']
+const fitFlags = ['clip', 'region', 'truncate', 'object', 'point', 'frames', 'preset', 'size', 'seed', 'device', 'threads', 'guidance', 'config', 'out', 'force', 'json', 'atlas', 'atlasSize', 'atlasIterations', 'atlasSampling']
 /** Flags of the commands that use an atlas. */
 const useFlags = ['frames', 'size', 'device', 'threads', 'out', 'force', 'json', 'atlasSize', 'atlasSampling']
+
+const writes = (name: string): Readonly<Record<string, string>> => ({ out: `folder to make (default: ${name}/ in that of the atlas)`, force: 'replace its files if it exists' })
 
 /** `text2live atlas fit|inspect|render` */
 export function atlasCommand(terminal: Terminal, setStatus: SetStatus): Command {
@@ -43,8 +46,11 @@ Examples:
       the swan is found by its name; atlas.safetensors, the masks and metrics.json are in swan-atlas
   $ text2live atlas fit car.mp4 --object masks/ --atlas neural
       masks of the frames, and the networks of layered neural atlases: hours`)
-    .action(async (clip: string | undefined, parsed: Record<string, unknown>) => {
-      const given = givenTableFlags(parsed, videoTable) as GivenVideoOptions
+    .action(async (word: string | undefined, parsed: Record<string, unknown>) => {
+      const { clip: flag, ...given } = givenTableFlags(parsed, videoTable) as GivenVideoOptions
+      const { input: clip, prompt } = inputAndPrompt('clip', flag ?? undefined, word === undefined ? [] : [word])
+      // A fit has no prompt: a word beside --clip is another clip.
+      if (prompt !== undefined) throw twoInputs('clip', flag ?? '', prompt)
       const options: GivenVideoOptions = { ...given, ...(clip === undefined ? {} : { clip }) }
       setStatus(await followClipRun(options, parsed['resume'] as string | undefined, 'atlas', terminal))
     })
@@ -56,7 +62,7 @@ function inspectCommand(terminal: Terminal, setStatus: SetStatus): Command {
     .argument('<atlas>', 'a run folder, a folder of "atlas fit", or a published checkpoint (with --clip)')
     .helpOption('-h, --help', 'show this text')
     .option('--clip <path>', 'the clip that the atlas was fitted to, where the folder does not hold it')
-  addOptionFlags(command, useFlags, videoTable)
+  addOptionFlags(command, useFlags, videoTable, writes('inspect'))
   return command
     .addHelpText('after', `
 Examples:
@@ -78,7 +84,7 @@ function renderCommand(terminal: Terminal, setStatus: SetStatus): Command {
     .option('--foreground <path>', 'the painted foreground: PNG, PSD or ORA of the size of its atlas image')
     .option('--background <path>', 'the painted background')
     .option('--clip <path>', 'the clip that the atlas was fitted to, where the folder does not hold it')
-  addOptionFlags(command, useFlags, videoTable)
+  addOptionFlags(command, useFlags, videoTable, writes('painted'))
   return command
     .addHelpText('after', `
 Of a PSD or ORA all that is visible is taken, with masks, opacity, groups and clipping, except the picture that was painted over (the layer "atlas" or

@@ -1,19 +1,19 @@
 import type { EditResult, Emit } from '../run/trainRun.js'
 import type { RunEnvironment } from '../run/trainerContract.js'
 import { jsonReporter, textReporter } from './reporters.js'
-import { interruptedStatus, stopOnSignals } from './stopOnSignals.js'
+import { stopOnSignals } from './stopOnSignals.js'
 import type { Terminal } from './terminal.js'
 
-/** Runs `work` in the foreground: reports its events, stops it at Ctrl-C after the step at hand, and gives the exit status. */
+/** Runs `work` in the foreground: reports its events, stops it at Ctrl-C (see `stopOnSignals`) after the step at hand, and gives the exit status. */
 export async function followRun(
   work: (environment: RunEnvironment, emit: Emit) => Promise<EditResult>, json: boolean, terminal: Terminal,
 ): Promise<number> {
   const reporter = json ? jsonReporter(terminal.stdout) : textReporter(terminal.stdout)
   try {
-    return await stopOnSignals(terminal, 'stopping after this step and writing its pictures', () => reporter.end(), async (signal) => {
+    const stoppable = { stopping: 'stopping after this step and writing its pictures', onStop: () => reporter.end(), goOn: 'text2live image --resume' }
+    return await stopOnSignals(terminal, stoppable, async (signal) => {
       const { openInWorker } = await import('../run/openInWorker.js')
-      const result = await work({ open: openInWorker, signal, defaultFolder: true }, (event) => reporter.report(event))
-      return signal.aborted && !result.finished ? interruptedStatus : 0
+      return await work({ open: openInWorker, signal, defaultFolder: true }, (event) => reporter.report(event))
     })
   } finally {
     reporter.end()

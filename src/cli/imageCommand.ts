@@ -1,12 +1,11 @@
 import { Command } from 'commander'
-import { optionNames, type OptionName } from '../options/imageOptions.js'
 import { validateOptions } from '../options/resolveSettings.js'
 import type { EditOptions } from '../run/editImage.js'
 import { followRun } from './followRun.js'
+import { inputAndPrompt } from './inputAndPrompt.js'
 import { addOptionFlags, givenFlags } from './optionFlags.js'
+import { readStandardInput, standardInput } from './readStandardInput.js'
 import type { SetStatus, Terminal } from './terminal.js'
-
-const flags: readonly OptionName[] = optionNames.filter((name) => name !== 'photo')
 
 /** `text2live image <photo> "<prompt>"` */
 export function imageCommand(terminal: Terminal, setStatus: SetStatus): Command {
@@ -17,7 +16,7 @@ export function imageCommand(terminal: Terminal, setStatus: SetStatus): Command 
     .argument('[prompt]', 'what the edited photo shows')
     .helpOption('-h, --help', 'show this text')
     .option('--resume <folder>', 'continue a run from its last checkpoint')
-  addOptionFlags(command, flags)
+  addOptionFlags(command)
   return command
     .addHelpText('after', `
 Examples:
@@ -29,16 +28,20 @@ Examples:
       two wordings of one edit, and what the edit layer is made of
   $ text2live image street.jpg "street in heavy snow" --mask ground.png --seeds 4
       inside a mask, four variations and a contact sheet
+  $ cat teapot.jpg | text2live image - "golden teapot"
+      the photo from standard input
   $ text2live image --config golden_horse.yaml --preset reference
       an example of the published code, trained as that code trains
   $ text2live image --resume runs/teapot-1
       go on where Ctrl-C or a crash ended it`)
-    .action(async (photo: string | undefined, prompt: string | undefined, parsed: Record<string, unknown>) => {
-      const given = givenFlags(parsed)
+    .action(async (first: string | undefined, second: string | undefined, parsed: Record<string, unknown>) => {
+      const { photo: flag, ...given } = givenFlags(parsed)
+      const { input, prompt } = inputAndPrompt('photo', flag ?? undefined, [first, second].filter((word) => word !== undefined))
       const prompts = [...(prompt === undefined ? [] : [prompt]), ...(given.prompt ?? []) as readonly string[]]
       const resume = parsed['resume'] as string | undefined
-      const options: EditOptions = { ...given, ...(photo === undefined ? {} : { photo }), ...(prompts.length === 0 ? {} : { prompt: prompts }) }
       validateOptions(prompts.length === 0 ? {} : { prompt: prompts })
+      const photo = input === standardInput && resume === undefined ? await readStandardInput() : input
+      const options: EditOptions = { ...given, ...(photo === undefined ? {} : { photo }), ...(prompts.length === 0 ? {} : { prompt: prompts }) }
       const { runImage } = await import('../run/editImage.js')
       const all = resume === undefined ? options : { ...options, resume }
       setStatus(await followRun((environment, emit) => runImage(all, environment, emit), given.json === true, terminal))

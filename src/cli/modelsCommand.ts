@@ -3,6 +3,7 @@ import { Text2LiveError } from '../errors.js'
 import type { FileCheck, ListedModel, ModelDescription } from '../models/node/modelCache.js'
 import { printableJson } from '../printable.js'
 import { jsonReporter, textReporter } from './reporters.js'
+import { stopOnSignals } from './stopOnSignals.js'
 import type { SetStatus, Terminal } from './terminal.js'
 
 interface JsonFlag {
@@ -121,17 +122,12 @@ async function cacheFolder(): Promise<string> {
 
 /** Ctrl-C ends the work in good order. */
 async function stoppable<T>(terminal: Terminal, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
-  const stop = new AbortController()
-  const onSignal = (): void => {
-    terminal.stderr.write('\n')
-    stop.abort()
-  }
-  process.on('SIGINT', onSignal).on('SIGTERM', onSignal)
-  try {
-    return await work(stop.signal)
-  } finally {
-    process.off('SIGINT', onSignal).off('SIGTERM', onSignal)
-  }
+  const results: T[] = []
+  await stopOnSignals(terminal, { stopping: 'stopping and keeping what came', onStop: () => terminal.stderr.write('\n'), goOn: '' }, async (signal) => {
+    results.push(await work(signal))
+    return { finished: true, folder: null }
+  })
+  return results[0]!
 }
 
 const megabytes = (bytes: number): string => `${bytes < 10e6 ? (bytes / 1e6).toFixed(1) : Math.round(bytes / 1e6)} MB`

@@ -6,22 +6,27 @@ import { kebabCase, optionGroups, type OptionGroup, type OptionRow } from '../op
 import { type OptionTable, rowOf } from '../options/optionTable.js'
 import { describeValues, parseRow } from '../options/parseOption.js'
 
-/** Adds the flags of all options of a command, or of those named, under their headings. */
-export function addOptionFlags(command: Command, names: readonly string[] = Object.keys(imageTable.rows), table: OptionTable = imageTable): void {
+/**
+ * Adds the flags of all options of a command, or of those named, under their headings.
+ * @param help what the command does with an option that another command uses otherwise
+ */
+export function addOptionFlags(
+  command: Command, names: readonly string[] = Object.keys(imageTable.rows), table: OptionTable = imageTable, help: Readonly<Record<string, string>> = {},
+): void {
   for (const group of Object.keys(optionGroups) as OptionGroup[]) {
     for (const name of names) {
       const row = rowOf(table, name)
-      if (row.group === group && row.positional !== 0) addFlag(command, name, table)
+      if (row.group === group) addFlag(command, name, table, help[name] ?? description(name, table))
     }
   }
 }
 
-function addFlag(command: Command, name: string, table: OptionTable): void {
+function addFlag(command: Command, name: string, table: OptionTable, help: string): void {
   const row = rowOf(table, name)
   const heading = `${optionGroups[row.group]}:`
   const flag = `--${kebabCase(name)}`
   const flags = `${row.short === undefined ? '' : `-${row.short}, `}${flag}${placeholder(row)}`
-  const option = new Option(flags, description(name, table)).helpGroup(heading)
+  const option = new Option(flags, help).helpGroup(heading)
   if (row.type === 'texts' || row.type === 'paths') {
     option.argParser((value: string, before: readonly string[] | undefined) => [...before ?? [], ...parseRow(row, value, flag) as readonly string[]])
   } else if (row.type !== 'switch') option.argParser((value: string) => parseRow(row, value, flag))

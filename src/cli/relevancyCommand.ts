@@ -1,20 +1,23 @@
 import { Command } from 'commander'
 import { basename, extname } from 'node:path'
-import { parseOption } from '../options/parseOption.js'
+import { assertWritablePath, parseOption } from '../options/parseOption.js'
 import { printableJson } from '../printable.js'
 import { addOptionFlags, givenFlags } from './optionFlags.js'
+import { readStandardInput, standardInput } from './readStandardInput.js'
 import type { SetStatus, Terminal } from './terminal.js'
 
 /** `text2live relevancy <photo> "<text>" -o heat.png` */
 export function relevancyCommand(terminal: Terminal, setStatus: SetStatus): Command {
   const command = new Command('relevancy')
     .description('show where the guidance sees something in a photo, for choosing --region')
-    .argument('<photo>', 'JPEG, PNG, WebP, AVIF or TIFF')
+    .argument('<photo>', 'JPEG, PNG, WebP, AVIF or TIFF; - is standard input')
     .argument('<text...>', 'what to look for; several are averaged')
     .option('-o, --out <path>', 'PNG to write: the map in colours over the photo (default: <photo>-relevancy.png)')
     .option('--map <path>', 'also write the bare map as a grey PNG, for instance to paint a --mask from')
     .helpOption('-h, --help', 'show this text')
-  addOptionFlags(command, ['preset', 'guidance', 'relevancy', 'size', 'device', 'threads', 'truncate', 'positionEmbedding', 'force', 'json'])
+  addOptionFlags(command, ['preset', 'guidance', 'relevancy', 'size', 'device', 'threads', 'truncate', 'positionEmbedding', 'force', 'json'], undefined, {
+    force: 'replace the pictures if they exist', json: 'print one line of JSON', device: 'where the model runs: auto, cpu, webgpu or cuda; one that does not work is an error (default: auto)',
+  })
   return command
     .addHelpText('after', `
 Examples:
@@ -25,12 +28,14 @@ Examples:
     .action(async (photo: string, region: string[], parsed: Record<string, unknown> & { out?: string; map?: string }) => {
       const { json, out: _, force: forced, ...options } = givenFlags(parsed)
       const force = forced === true
-      const { out = `${basename(photo, extname(photo))}-relevancy.png`, map } = parsed
+      const { out = `${photo === standardInput ? 'photo' : basename(photo, extname(photo))}-relevancy.png`, map } = parsed
+      assertWritablePath(out, '--out')
+      if (map !== undefined) assertWritablePath(map, '--map')
       const files = { heat: out, ...(map === undefined ? {} : { map }) }
       parseOption('region', region, 'the text')
       const { assertFreeFile, mapRelevancy, writeMap } = await import('../run/mapRelevancy.js')
       for (const path of Object.values(files)) assertFreeFile(path, force)
-      const result = await mapRelevancy({ ...options, photo, region })
+      const result = await mapRelevancy({ ...options, photo: photo === standardInput ? await readStandardInput() : photo, region })
       for (const [name, path] of Object.entries(files)) await writeMap(path, result.files[name as keyof typeof files], force)
       if (json !== true) for (const note of result.notes) terminal.stderr.write(`note: ${note}\n`)
       const percent = (100 * result.share).toFixed(0)

@@ -32,7 +32,7 @@ test('help teaches with examples and costs nothing', async () => {
 
 test('help of image lists every flag of the option table under its heading', async () => {
   const { out } = await command('image', '--help')
-  for (const name of optionNames.filter((name) => name !== 'photo')) expect(out, name).toContain(` ${optionFlag(name)}`)
+  for (const name of optionNames) expect(out, name).toContain(` ${optionFlag(name)}`)
   expect(out.split('\n').slice(0, 8)).toEqual([
     'Usage: text2live image <photo> "<prompt>" [options]', '', 'edit a photo with a sentence', '', 'Arguments:',
     '  photo                        the photo to edit: JPEG, PNG, WebP, AVIF or TIFF', '  prompt                       what the edited photo shows', '',
@@ -41,7 +41,7 @@ test('help of image lists every flag of the option table under its heading', asy
 
 test('help of video lists every flag of its option table', async () => {
   const { out } = await command('video', '--help')
-  for (const name of Object.keys(videoTable.rows).filter((each) => each !== 'clip')) expect(out, name).toContain(` --${kebabCase(name)}`)
+  for (const name of Object.keys(videoTable.rows)) expect(out, name).toContain(` --${kebabCase(name)}`)
   expect(out).toContain('$ text2live video --resume runs/swan-1')
 })
 
@@ -76,6 +76,23 @@ test.each([
   [['video', 'a.mp4', 'golden', 'swan'], 'OPTION_INVALID: text2live video takes one clip and one prompt; more words came. Put the prompt in quotes, for example: '
     + 'text2live video swan.mp4 "golden swan"'],
   [['video', 'a.mp4', '--resume', 'gone'], 'OPTION_INVALID: A run is continued with the clip it was started with; leave that out beside --resume, or start a new run.'],
+  [['image', 'a.jpg', 'gold', '--photo', 'b.jpg'], 'OPTION_INVALID: --photo names "b.jpg", and the words name the photo "a.jpg". Leave one of the two out.'],
+  [['image', 'notes.txt', '--photo', 'b.jpg'], 'OPTION_INVALID: --photo names "b.jpg", and the words name the photo "notes.txt". Leave one of the two out.'],
+  [['image', 'gold', '--photo', 'b.jpg'], 'INPUT_NOT_FOUND: Expected an image file, but there is no file "b.jpg". Check the path.'],
+  [['image', './b.jpg', 'gold', '--photo', 'b.jpg'], 'INPUT_NOT_FOUND: Expected an image file, but there is no file "b.jpg". Check the path.'],
+  [['video', 'a.mp4', 'gold', '--clip', 'b.mp4'], 'OPTION_INVALID: --clip names "b.mp4", and the words name the clip "a.mp4". Leave one of the two out.'],
+  [['atlas', 'fit', 'a.mp4', '--clip', 'b.mp4'], 'OPTION_INVALID: --clip names "b.mp4", and the words name the clip "a.mp4". Leave one of the two out.'],
+  [['relevancy', 'a.jpg', 'bowl', '--map', '-o', 'x.png'], 'OPTION_INVALID: --map <path> needs a value after it, but "-o", another option, follows. Put a value between them, '
+    + 'or leave --map out. If "-o" is meant as the value, write --map=-o.'],
+  [['image', 'a.jpg', 'gold', '--source', '--region', 'bowl'], 'OPTION_INVALID: --source <text> needs a value after it, but "--region", another option, follows. '
+    + 'Put a value between them, or leave --source out. If "--region" is meant as the value, write --source=--region.'],
+  [['relevancy', 'notes.txt', 'bowl', '--map', '~/x.png'], 'OPTION_INVALID: --map takes a path to write to; got "~/x.png". The shell takes "~" for the home folder only where a word '
+    + 'begins with it, outside quotes: write --flag ~/file with a space, not --flag=~/file, or the whole path.'],
+  [['image', 'a.jpg', 'gold', '--out', 'file:///tmp/x'], 'OPTION_INVALID: --out takes a path to write to; got "file:///tmp/x". Give the path itself, without "file:": "/tmp/x".'],
+  [['image', '*.jpg', 'gold'], 'INPUT_NOT_FOUND: Expected an image file, but there is no file "*.jpg". The shell found no file for this pattern, or quotes kept it from looking: '
+    + 'name one file, or for a clip or its masks the folder that holds the frames.'],
+  [['image', '--config', 'https://a.org/x.yaml'], 'CONFIG_INVALID: There should be a YAML file at "https://a.org/x.yaml", but there is nothing. It is an address, and nothing is fetched '
+    + 'from one: download the file, for example with curl -LO, and name that.'],
   [['atlas'], 'COMMAND_UNKNOWN: text2live atlas needs a word that says what to do: fit, inspect, render. "text2live atlas --help" shows examples.'],
   [['render'], 'OPTION_INVALID: text2live render needs a folder, and none came. "text2live render --help" shows examples.'],
   [['render', '.'], 'RUN_INVALID: "." is not a run folder: it holds no config.yaml of ours. Give the folder that a run was written to.'],

@@ -3,18 +3,22 @@ import { createProgram } from './createProgram.js'
 import { errorText, unexpected } from './errorText.js'
 import { safeOutput } from './safeOutput.js'
 import type { Terminal } from './terminal.js'
-import { usageError } from './usageError.js'
+import { assertValuesGiven } from './missingValue.js'
+import { activeCommand, usageError } from './usageError.js'
 import { Text2LiveError } from '../errors.js'
 import { eventLine } from '../run/events.js'
 
-/** Runs one command line and gives its exit status: 0; 2 for input and usage, 1 for what fails while running, 130 for Ctrl-C. */
+/** Runs one command line and gives its exit status: 0; 2 for input and usage, 1 for what fails while running, 130 for Ctrl-C, 143 for SIGTERM, 129 for a hang-up, 141 where the reader of stdout left. */
 export async function runCommand(args: readonly string[], streams: Terminal): Promise<number> {
   const terminal: Terminal = { ...streams, stdout: safeOutput(streams.stdout), stderr: safeOutput(streams.stderr) }
   let status = 0
   const program = createProgram(terminal, (code) => { status = code })
   try {
     if (args.length === 0) program.outputHelp()
-    else await program.parseAsync(args, { from: 'user' })
+    else {
+      assertValuesGiven(activeCommand(program, args.filter((arg) => !arg.startsWith('-'))).active, args)
+      await program.parseAsync(args, { from: 'user' })
+    }
     return status
   } catch (error) {
     if (error instanceof CommanderError && error.exitCode === 0) return 0

@@ -21,7 +21,10 @@ export function scoreCommand(terminal: Terminal, setStatus: SetStatus): Command 
     .description('measure an edit: how well it shows the prompt, what it changed and where')
     .argument('<folder>', 'the run folder')
     .helpOption('-h, --help', 'show this text')
-  addOptionFlags(command, ['guidance', 'mask', 'device', 'threads', 'truncate', 'json'])
+  addOptionFlags(command, ['guidance', 'mask', 'device', 'threads', 'truncate', 'json'], undefined, {
+    guidance: 'the models that judge, as for text2live image (default: those of the run)', mask: 'a picture of the photo\'s size, white where the edit should be',
+    json: 'print one line of JSON per edit', device: 'where the models run: auto, cpu, webgpu or cuda; one that does not work is an error (default: auto)',
+  })
   return command
     .addHelpText('after', `
 Without --guidance the models of the run judge, which the edit was trained to please: its scores are then better than the picture.

@@ -39,7 +39,7 @@ function unknownOption(flag: string, active: Command, usage: string): Text2LiveE
 }
 
 /** The command that the words name, and the words after it. */
-function activeCommand(from: Command, words: readonly string[]): { active: Command; words: readonly string[] } {
+export function activeCommand(from: Command, words: readonly string[]): { active: Command; words: readonly string[] } {
   const next = from.commands.find((candidate) => candidate.name() === words[0])
   return next === undefined ? { active: from, words } : activeCommand(next, words.slice(1))
 }

@@ -2,10 +2,9 @@ import { Command } from 'commander'
 import type { GivenVideoOptions } from '../options/videoOptions.js'
 import { videoTable } from '../options/videoTable.js'
 import { followClipRun } from './followClipRun.js'
+import { inputAndPrompt } from './inputAndPrompt.js'
 import { addOptionFlags, givenTableFlags } from './optionFlags.js'
 import type { SetStatus, Terminal } from './terminal.js'
-
-const flags = Object.keys(videoTable.rows).filter((name) => name !== 'clip')
 
 /** `text2live video <clip> "<prompt>"` */
 export function videoCommand(terminal: Terminal, setStatus: SetStatus): Command {
@@ -16,7 +15,7 @@ export function videoCommand(terminal: Terminal, setStatus: SetStatus): Command 
     .argument('[prompt]', 'what the edited clip shows')
     .helpOption('-h, --help', 'show this text')
     .option('--resume <folder>', 'continue a run from its last checkpoint')
-  addOptionFlags(command, flags, videoTable)
+  addOptionFlags(command, Object.keys(videoTable.rows), videoTable)
   return command
     .addHelpText('after', `
 Examples:
@@ -34,8 +33,9 @@ Examples:
       another edit with the atlas that was fitted before: no second fit
   $ text2live video --resume runs/swan-1
       go on where Ctrl-C or a crash ended it, whatever the stage`)
-    .action(async (clip: string | undefined, prompt: string | undefined, parsed: Record<string, unknown>) => {
-      const given = givenTableFlags(parsed, videoTable) as GivenVideoOptions
+    .action(async (first: string | undefined, second: string | undefined, parsed: Record<string, unknown>) => {
+      const { clip: flag, ...given } = givenTableFlags(parsed, videoTable) as GivenVideoOptions
+      const { input: clip, prompt } = inputAndPrompt('clip', flag ?? undefined, [first, second].filter((word) => word !== undefined))
       const prompts = [...(prompt === undefined ? [] : [prompt]), ...(given.prompt ?? []) as readonly string[]]
       const options: GivenVideoOptions = { ...given, ...(clip === undefined ? {} : { clip }), ...(prompts.length === 0 ? {} : { prompt: prompts }) }
       setStatus(await followClipRun(options, parsed['resume'] as string | undefined, 'edit', terminal))

@@ -10,6 +10,8 @@ import { colourPosterior } from './colourPosterior.js'
 const SCALES = [1, 1.5, 2.5, 4] as const
 /** Scales that would enlarge the photo further than this are left out: they show nothing more. */
 const LARGEST_ENLARGEMENT = 3.5
+/** The photo is seen at no more pixels than so many squares of the guidance's own size have: a CLIP compares each cell with each other. A photo of 5:1 has as many at the largest scale. */
+const MOST_SQUARES = 80
 /** Rounds of colour and walk: the object's colours, then its outline, then its colours again. */
 const ROUNDS = 3
 const WALK = { beta: 3, pull: 1e-3 } as const
@@ -57,7 +59,8 @@ export async function roughRelevancy(photo: FloatImage, questions: readonly Rele
   const { width, height } = photo
   const sum = new Float32Array(width * height)
   for (const { model, texts } of questions) {
-    const worthwhile = SCALES.filter((scale) => scale * model.imageSize <= LARGEST_ENLARGEMENT * Math.min(width, height))
+    const ratio = Math.max(width, height) / Math.min(width, height)
+    const worthwhile = SCALES.filter((scale) => scale * model.imageSize <= LARGEST_ENLARGEMENT * Math.min(width, height) && scale * scale * ratio <= MOST_SQUARES)
     const scales = worthwhile.length > 0 ? worthwhile : [SCALES[0]]
     for (const scale of scales) {
       const coarse = stretched(await coarseRelevancy(photo, texts, scale, model, runtime))
@@ -70,7 +73,7 @@ export async function roughRelevancy(photo: FloatImage, questions: readonly Rele
 
 /** The guidance's relevancy [gh, gw] of the photo at `scale` times its own size, aspect kept, mean over the texts. */
 async function coarseRelevancy(photo: FloatImage, texts: RelevancyQuestion['texts'], scale: number, model: GuidanceModel, runtime: Runtime): Promise<FloatImage> {
-  const factor = (model.imageSize * scale) / Math.min(photo.width, photo.height)
+  const factor = model.imageSize * Math.min(scale / Math.min(photo.width, photo.height), Math.sqrt(MOST_SQUARES / (photo.width * photo.height)))
   const side = (length: number) => Math.max(model.cell, Math.round((length * factor) / model.cell) * model.cell)
   const seen = resize(photo, side(photo.width), side(photo.height), { filter: 'bicubic', antialias: true })
   return meanOf(await answers(seen, { model, texts }, runtime))

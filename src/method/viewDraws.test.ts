@@ -33,6 +33,13 @@ describe('viewSize', () => {
     expect(viewSize({ height, width }, 224, 320)).toEqual({ height: h320, width: w320 })
     expect(viewSize({ height, width }, 224, 380)).toEqual({ height: h380, width: w380 })
   })
+
+  it('a narrow picture keeps a row of image tokens, its aspect too', () => {
+    expect(viewSize({ height: 90, width: 970 }, 224, 320)).toEqual({ height: 32, width: 344 })
+    expect(viewSize({ height: 970, width: 90 }, 224, 380)).toEqual({ height: 380, width: 35 })
+    expect(viewSize({ height: 3200, width: 64 }, 224, 320)).toEqual({ height: 1600, width: 32 })
+    expect(viewSize({ height: 40, width: 2000 }, 336, 480)).toEqual({ height: 48, width: 2400 })
+  })
 })
 
 describe('drawViews', () => {

@@ -30,7 +30,10 @@ export interface Size {
   readonly width: number
 }
 
-/** Size of a picture whose short side becomes `short`, aspect kept; where the long side would pass `longest`, that side leads. */
+/**
+ * Size of a picture whose short side becomes `short`, aspect kept; where the long side would pass `longest`, that side leads. A picture so narrow that its short side
+ * would then show less than a row of image tokens keeps that row, a seventh of `short` (one of the 7 that ViT-B/32 has), and is longer.
+ */
 export function viewSize({ height, width }: Size, short: number, longest: number): Size {
   const s = Math.min(height, width)
   let long = Math.floor((short * Math.max(height, width)) / s)
@@ -38,6 +41,11 @@ export function viewSize({ height, width }: Size, short: number, longest: number
   if (long > longest) {
     side = Math.floor((longest * short) / long)
     long = longest
+  }
+  const least = Math.ceil(short / 7)
+  if (side < least) {
+    side = least
+    long = Math.floor((least * Math.max(height, width)) / s)
   }
   return height <= width ? { height: side, width: long } : { height: long, width: side }
 }

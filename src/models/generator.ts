@@ -17,8 +17,8 @@ export interface GeneratorShape {
 export const publishedGenerator: GeneratorShape = { width: 128, skipWidth: 4, levels: 7 }
 
 /** The published generator with other widths: what the settings ask for. */
-export function generatorOf({ generatorWidth }: { readonly generatorWidth: number }): GeneratorShape {
-  return { ...publishedGenerator, width: generatorWidth }
+export function generatorOf({ generatorWidth, generatorLevels = publishedGenerator.levels }: { readonly generatorWidth: number; readonly generatorLevels?: number }): GeneratorShape {
+  return { ...publishedGenerator, width: generatorWidth, levels: generatorLevels }
 }
 
 export interface Parameter {

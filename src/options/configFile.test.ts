@@ -67,12 +67,39 @@ bootstrap_epoch: 1000
 test('reads the published image_config.yaml: the numbers of the reference preset', () => {
   const { options, notes, published } = readConfig(publishedImageConfig, 'image_config.yaml')
   expect(published).toBe(true)
+  expect(notes).toHaveLength(1)
   const reference = resolveSettings([{ preset: 'reference' }], () => 5)
   const mapped = resolveSettings([{ preset: 'fast' }, options], () => 5)
   for (const name of settingNames.filter((name) => options[name] !== undefined)) expect(mapped[name], name).toEqual(reference[name])
-  expect(Object.keys(options)).toHaveLength(25)
-  expect(notes.map((note) => note.split(':')[0])).toEqual(
-    ['use_wandb', 'wandb_project', 'wandb_entity', 'device', 'results_folder', 'clip_model_name'])
+  expect(Object.keys(options)).toHaveLength(26)
+  expect(notes[0]).toMatch(/^image_config\.yaml is a configuration of the published code\. It sets --seed -1, --preview-every 50, --size 512, .*--generator-levels 7\. /)
+  expect(notes[0]).toMatch(/Ignored: use_wandb, wandb_project, wandb_entity \(events are written to events\.ndjson\); device \(.*\); results_folder \(.*\); clip_model_name \(.*\)\.$/)
+})
+
+/** The published template, as it comes: a person is to fill in what is empty. */
+const publishedTemplate = 'image_path: "" # path\nscreen_text: ""\ncomp_text: ["", " "]\nsrc_text: ["cat", ""]\nbootstrap_text: "cat"\nbootstrap_epoch: 100\n'
+
+test('what is empty in a published file is not given', () => {
+  const { options, notes } = readConfig(publishedTemplate, 'template.yaml')
+  expect(options).toEqual({ source: ['cat'], region: ['cat'], bootstrapSteps: 100 })
+  expect(notes).toEqual(['template.yaml is a configuration of the published code. It sets --source "cat", --region "cat", --bootstrap-steps 100. '
+    + 'Ignored: image_path, screen_text, comp_text (empty, so not given).'])
+  const layers = [readConfig(publishedTemplate, 'template.yaml').options, { photo: 'cat.jpg', prompt: 'a golden cat' }]
+  expect(resolveSettings(layers, () => 5)).toMatchObject({ photo: 'cat.jpg', prompt: ['a golden cat'], screen: ['a golden cat'], source: ['cat'] })
+  expect(failure('prompt: ""')).toMatch(/^PROMPT_EMPTY: /)
+})
+
+test('a smaller published generator is taken: the width of both halves, and the levels', () => {
+  expect(readConfig('skip_n33d: 64\nskip_n33u: 64\nnum_scales: 6\n', 'a.yaml').options).toEqual({ generatorWidth: 64, generatorLevels: 6 })
+  expect(readConfig('skip_n33u: 32\nskip_n33d: 32\n', 'a.yaml').options).toEqual({ generatorWidth: 32 })
+  expect(readConfig('skip_n33u: 128\n', 'a.yaml').options).toEqual({})
+  expect(failure('skip_n33d: 64\nskip_n33u: 128\n')).toBe('CONFIG_INVALID: skip_n33u (my.yaml:2) must be what skip_n33d is, since encoder and decoder of the generator have '
+    + 'one width; got 128, and skip_n33d is 64. Set both to one value.')
+  expect(failure('num_scales: 8\n')).toBe('OPTION_INVALID: num_scales (my.yaml:1) takes a whole number from 2 to 7 (levels); got 8.')
+})
+
+test('a key of the other command is named as such', () => {
+  expect(failure('resx: 768')).toBe('CONFIG_UNKNOWN_KEY: my.yaml:1: "resx" is an option for clips only. Give the file to text2live video, or remove the line.')
 })
 
 test('reads a published example: photo and texts come from it', () => {
@@ -117,7 +144,7 @@ test.each([
   ['n_augs: 3', 'CONFIG_UNKNOWN_KEY: my.yaml:1: there is no option "n_augs". The nearest is "n_aug". Correct the name or remove the line; docs/options.md lists all.'],
   ['steps: many', 'OPTION_INVALID: steps (my.yaml:1) takes a whole number from 1 to 1000000 (steps); got "many".'],
   ['n_aug: 0', 'OPTION_INVALID: n_aug (my.yaml:1) takes a whole number from 1 to 256; got 0.'],
-  ['comp_text: ""', 'PROMPT_EMPTY: comp_text (my.yaml:1) takes words, for example "golden teapot"; got an empty text. Give a text or leave comp_text (my.yaml:1) out.'],
+  ['prompt: ""', 'PROMPT_EMPTY: prompt (my.yaml:1) takes words, for example "golden teapot"; got an empty text. Give a text or leave prompt (my.yaml:1) out.'],
   ['optimizer: adam', 'CONFIG_INVALID: optimizer (my.yaml:1) can only be madgrad here, since MADGRAD is the optimizer of the method; got "adam". '
     + 'Remove the line or set it to madgrad.'],
   ['configVersion: 2', 'CONFIG_INVALID: my.yaml:1: this program reads configVersion 1; got 2. Use the version of text2live that wrote the file.'],

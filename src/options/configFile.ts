@@ -1,18 +1,19 @@
 import { isMap, isScalar, Lexer, LineCounter, parseDocument, type Document } from 'yaml'
 import { Text2LiveError } from '../errors.js'
-import { printable } from '../printable.js'
 import type { GivenOptions } from './imageOptions.js'
 import { imageTable } from './imageTable.js'
 import { nearestName } from './nearestName.js'
 import { kebabCase } from './optionRow.js'
 import { type OptionTable, type PublishedKey, rowOf } from './optionTable.js'
 import { parseRow, shownValue } from './parseOption.js'
+import { videoTable } from './videoTable.js'
 import { publishedDeviceNote } from './publishedConfig.js'
+import { printable } from '../printable.js'
 
 /** A config file, read. */
 interface ConfigFile<Options> {
   readonly options: Options
-  /** One line each: keys of the published code that are accepted and mean nothing here. */
+  /** Of a file of the published code one text: what it sets here, what of it is ignored, and why. */
   readonly notes: readonly string[]
   /** The file speaks the published code's keys. */
   readonly published: boolean
@@ -49,20 +50,42 @@ export function readTableConfig<Options>(table: OptionTable, text: string, fileN
   const entries = yamlEntries(text, fileName)
   const published = entries.some(({ key }) => Object.hasOwn(table.published, key))
   const options: Record<string, unknown> = {}
-  const notes: string[] = []
+  const ignored: Ignored[] = []
   for (const entry of entries) {
-    if (entry.value === null || entry.value === undefined) continue
-    if (entry.key === 'configVersion') assertVersion(entry)
-    else if (published && entry.key === 'device') notes.push(`${entry.key}: ${publishedDeviceNote}`)
-    else if (Object.hasOwn(table.published, entry.key)) readPublished(table, entry, options, notes)
+    const { key, value } = entry
+    if (value === null || value === undefined) continue
+    // The published code's templates have "" and [] where a person is to fill in.
+    if (published && isEmpty(value)) ignored.push({ key, why: 'empty, so not given' })
+    else if (key === 'configVersion') assertVersion(entry)
+    else if (published && key === 'device') ignored.push({ key, why: publishedDeviceNote })
+    else if (Object.hasOwn(table.published, key)) readPublished(table, entry, entries, options, ignored)
     else {
       const name = ownName(table, entry)
-      options[name] = parseRow(rowOf(table, name), entry.value, `${entry.key} (${entry.place})`)
+      options[name] = parseRow(rowOf(table, name), value, `${key} (${entry.place})`)
     }
   }
   // The published code computes no bootstrap loss when bootstrap_epoch is -1, whatever bootstrap_text says.
   if (options['region'] !== undefined && entries.some(({ key, value }) => key === 'bootstrap_epoch' && value === -1)) options['bootstrapSteps'] = 0
-  return { options: options as Options, notes, published, ofRun: entries.some(({ key }) => key === 'configVersion') }
+  return { options: options as Options, notes: published ? [publishedText(fileName, options, ignored)] : [], published, ofRun: entries.some(({ key }) => key === 'configVersion') }
+}
+
+interface Ignored {
+  readonly key: string
+  readonly why: string
+}
+
+const isEmpty = (value: unknown): boolean => (Array.isArray(value) ? value.every(isEmpty) : typeof value === 'string' && value.trim() === '')
+
+/** One note instead of one a key: what the file sets, as flags, and what is ignored, by reason. */
+function publishedText(fileName: string, options: Readonly<Record<string, unknown>>, ignored: readonly Ignored[]): string {
+  const set = Object.entries(options).map(([name, value]) => `--${kebabCase(name)} ${printable([value].flat().map((each) => JSON.stringify(each)).join(', '), 100)}`)
+  const reasons = [...new Set(ignored.map(({ why }) => why))]
+  const left = reasons.map((why) => `${ignored.filter((each) => each.why === why).map(({ key }) => key).join(', ')} (${why})`)
+  return [
+    `${fileName} is a configuration of the published code.`,
+    set.length === 0 ? 'It sets nothing here.' : `It sets ${set.join(', ')}.`,
+    ...(left.length === 0 ? [] : [`Ignored: ${left.join('; ')}.`]),
+  ].join(' ')
 }
 
 function yamlEntries(text: string, fileName: string): Entry[] {
@@ -124,10 +147,19 @@ function plainValues(document: Document, fileName: string): Record<string, unkno
   }
 }
 
-function readPublished(table: OptionTable, { key, value, place }: Entry, options: Record<string, unknown>, notes: string[]): void {
+function readPublished(
+  table: OptionTable, { key, value, place }: Entry, entries: readonly Entry[], options: Record<string, unknown>, ignored: Ignored[],
+): void {
   const meaning: PublishedKey = table.published[key]!
-  if ('ignored' in meaning) notes.push(`${key}: ${meaning.ignored}`)
-  else if ('only' in meaning) {
+  if ('ignored' in meaning) ignored.push({ key, why: meaning.ignored })
+  else if ('follows' in meaning) {
+    const other = entries.find((entry) => entry.key === meaning.follows)?.value ?? meaning.or
+    if (value !== other) {
+      throw new Text2LiveError('CONFIG_INVALID',
+        `${key} (${place}) must be what ${meaning.follows} is, since ${meaning.because}; got ${JSON.stringify(value)}, and ${meaning.follows} is ${JSON.stringify(other)}. `
+        + 'Set both to one value.')
+    }
+  } else if ('only' in meaning) {
     if (value !== meaning.only) {
       throw new Text2LiveError('CONFIG_INVALID',
         `${key} (${place}) can only be ${meaning.only} here, since ${meaning.because}; got ${shownValue(value)}. `
@@ -135,7 +167,10 @@ function readPublished(table: OptionTable, { key, value, place }: Entry, options
     }
   } else if ('value' in meaning) {
     if (value === true) options[meaning.option] = meaning.value
-  } else if (value !== meaning.off) options[meaning.option] = parseRow(rowOf(table, meaning.option), value, `${key} (${place})`)
+  } else if (value !== meaning.off) {
+    const given = Array.isArray(value) ? (value as unknown[]).filter((each) => !isEmpty(each)) : value
+    options[meaning.option] = parseRow(rowOf(table, meaning.option), given, `${key} (${place})`)
+  }
 }
 
 /** Our option of this key: camelCase, kebab-case, or the same words with underscores (`lambda_sparsity`). */
@@ -143,6 +178,11 @@ function ownName(table: OptionTable, { key, place }: Entry): string {
   const names = Object.keys(table.rows).filter((name) => isConfigOption(table, name))
   const name = names.find((own) => own === key || kebabCase(own) === key.replaceAll('_', '-'))
   if (name !== undefined) return name
+  const other = table.command === 'image' ? videoTable : imageTable
+  if (Object.hasOwn(other.published, key) || Object.keys(other.rows).some((own) => own === key || kebabCase(own) === key.replaceAll('_', '-'))) {
+    throw new Text2LiveError('CONFIG_UNKNOWN_KEY', `${place}: "${key}" is an option for ${other.command === 'video' ? 'clips' : 'photos'} only. `
+      + `Give the file to text2live ${other.command}, or remove the line.`)
+  }
   const known = [...names, ...Object.keys(table.published)]
   throw new Text2LiveError('CONFIG_UNKNOWN_KEY', `${place}: there is no option "${key}". The nearest is "${nearestName(key.slice(0, 100), known)}". `
     + 'Correct the name or remove the line; docs/options.md lists all.')

@@ -89,7 +89,7 @@ export const imageOptions = {
   },
 
   out: {
-    type: 'path', group: 'output', short: 'o', preset: false, default: null, command: true, example: 'runs/gold',
+    type: 'path', group: 'output', short: 'o', preset: false, default: null, command: true, written: true, example: 'runs/gold',
     help: 'run folder to make (default: runs/<photo>-<n>)',
   },
   force: {
@@ -129,6 +129,10 @@ export const imageOptions = {
   generatorWidth: {
     type: 'integer', group: 'schedule', preset: true, min: 8, max: 512, unit: 'channels', default: 128, example: '64',
     help: 'channels of every layer of the generator',
+  },
+  generatorLevels: {
+    type: 'integer', group: 'schedule', preset: true, min: 2, max: 7, unit: 'levels', default: 7, example: '6',
+    help: 'times the generator halves the picture: fewer see less of it at once',
   },
   wholeImageEvery: {
     type: 'integer', group: 'schedule', preset: true, min: 1, max: 1_000_000, unit: 'steps', default: 75, example: '50',

@@ -31,6 +31,8 @@ interface RowBase {
   readonly free?: true
   /** Steers the command only; it is not written to the run's config.yaml. */
   readonly command?: true
+  /** A path that is written to. */
+  readonly written?: true
   /** Also taken as this positional argument (0-based). */
   readonly positional?: number
 }

@@ -9,6 +9,8 @@ export type PublishedKey =
   | { readonly option: string; readonly value: OptionValue }
   /** Fixed here: any other value than this is refused, since it would be a different method. */
   | { readonly only: string | number | boolean; readonly because: string }
+  /** Must have the value of this other key, which sets the option of both; alone, `or`. */
+  | { readonly follows: string; readonly or: string | number; readonly because: string }
   /** Means nothing here; accepted with this note (no note where silence is right). */
   | { readonly ignored: string }
 

@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { Text2LiveError } from '../errors.js'
+import { oddPath } from '../pathHint.js'
 import { nearestName } from './nearestName.js'
 import { optionFlag, optionRow, type OptionName } from './imageOptions.js'
 import type { NumberRow, OptionRow } from './optionRow.js'
@@ -39,6 +40,7 @@ export function parseOption(name: OptionName, value: unknown, label: string = op
 export function parseRow(row: OptionRow, value: unknown, label: string): OptionValue {
   const parsed = rowSchema(row).safeParse(value)
   if (!parsed.success) throw new Text2LiveError('OPTION_INVALID', explain(row, label, value))
+  if (row.written === true && typeof parsed.data === 'string') assertWritablePath(parsed.data, label)
   if (row.type === 'texts') assertNoEmptyText(label, parsed.data as readonly string[])
   return parsed.data
 }
@@ -104,6 +106,16 @@ function explain(row: OptionRow, label: string, value: unknown): string {
   const expected = row.type === 'number' || row.type === 'integer' ? describeNumber(row) : takes
   const hint = row.example !== '' && label.startsWith('--') ? ` For example: ${label} ${row.example}` : ''
   return `${label} takes ${expected}; got ${came}.${hint}`
+}
+
+/**
+ * A file or folder called `~` or `https:` is never what was meant.
+ * @throws OPTION_INVALID
+ */
+export function assertWritablePath(path: string, label: string): void {
+  const odd = path === '-' ? 'Files are written, nothing goes to standard output.' : oddPath(path)
+  if (odd === null) return
+  throw new Text2LiveError('OPTION_INVALID', `${label} takes a path to write to; got ${JSON.stringify(path)}. ${odd}`)
 }
 
 function assertNoEmptyText(label: string, texts: readonly string[]): void {

@@ -5,6 +5,7 @@ const reference = {
   steps: 1000,
   size: 512,
   generatorWidth: 128,
+  generatorLevels: 7,
   previewEvery: 50,
 
   learningRate: 2.5e-3,

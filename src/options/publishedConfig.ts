@@ -1,6 +1,5 @@
 import type { PublishedKey } from './optionTable.js'
 
-const generator = 'the generator is the published one (7 levels, 128 channels)'
 
 /** configs/image_config.yaml and configs/image_example_configs/*.yaml of the published code, key by key. */
 export const publishedKeys: Readonly<Record<string, PublishedKey>> = {
@@ -34,9 +33,9 @@ export const publishedKeys: Readonly<Record<string, PublishedKey>> = {
   scheduler_policy: { only: 'exponential', because: 'the learning rate decays exponentially' },
   d_divisible_crops: { only: 1, because: 'crops keep their size; use sizes: buckets and bucket for a grid' },
   skip_n33d: { option: 'generatorWidth' },
-  skip_n33u: { only: 128, because: generator },
-  skip_n11: { only: 4, because: generator },
-  num_scales: { only: 7, because: generator },
+  skip_n33u: { follows: 'skip_n33d', or: 128, because: 'encoder and decoder of the generator have one width' },
+  skip_n11: { only: 4, because: 'the skips of the generator have 4 channels, as published' },
+  num_scales: { option: 'generatorLevels' },
 
   use_wandb: { ignored: 'events are written to events.ndjson' },
   wandb_project: { ignored: 'events are written to events.ndjson' },

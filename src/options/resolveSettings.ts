@@ -5,7 +5,7 @@ import { nearestName } from './nearestName.js'
 import { type OptionTable, rowOf, settingNamesOf } from './optionTable.js'
 import { parseRow, type OptionValue } from './parseOption.js'
 
-/** The smallest side that the 7-level generator takes, px: reflection padding at its bottleneck. */
+/** The smallest side that the 7-level generator takes, px: reflection padding at its bottleneck. One of fewer levels is given no less. */
 export const minGeneratorSide = 129
 
 type Layer = Readonly<Record<string, unknown>>

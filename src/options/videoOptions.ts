@@ -2,7 +2,7 @@ import { imageOptions } from './imageOptions.js'
 import type { GivenOf, OptionRow, PresetOf, SettingsOf } from './optionRow.js'
 
 const { prompt, screen, source, region, truncate, mask, preset, steps, size, seed, device, threads, guidance, config, out, force, json, previewEvery } = imageOptions
-const { learningRate, learningRateDecay, minLearningRate, weightDecay, momentum, generatorWidth } = imageOptions
+const { learningRate, learningRateDecay, minLearningRate, weightDecay, momentum, generatorWidth, generatorLevels } = imageOptions
 const { lambdaComposition, lambdaDirectional, lambdaScreen, lambdaStructure, lambdaSparsity, lambdaAlphaL0, lambdaAlphaL1, sparsityMap, regionBound, textSampling } = imageOptions
 const { lambdaBootstrap, lambdaBootstrapMin, bootstrapSteps, bootstrapSchedule, bootstrapItems, relevancy } = imageOptions
 const { cropsMinCover, flipProbability, jitterProbability, scaleMin, scaleMax, sizes, bucket } = imageOptions
@@ -128,6 +128,7 @@ export const videoOptions = {
   weightDecay,
   momentum,
   generatorWidth,
+  generatorLevels,
   wholeAtlasEvery: {
     type: 'integer', group: 'schedule', preset: true, min: 1, max: 1_000_000, unit: 'steps', default: 75, example: '50',
     also: { value: 0, meaning: 'never' },

@@ -6,6 +6,7 @@ const reference = {
   size: 432,
   trainSize: 0,
   generatorWidth: 128,
+  generatorLevels: 7,
   previewEvery: 500,
 
   atlas: 'neural',

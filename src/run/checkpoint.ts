@@ -79,7 +79,8 @@ export async function readCheckpoint(path: string): Promise<Checkpoint | null> {
 export function assertSameRun(path: string, saved: Fingerprint, now: Fingerprint): void {
   const fixed = settingNames.filter((name) => optionRow(name).free !== true && name !== 'photo' && name !== 'mask')
   const differing = fixed
-    .filter((name) => JSON.stringify(saved.settings[name] ?? null) !== JSON.stringify(now.settings[name] ?? null))
+    // An option that did not exist when the run was made had its default.
+    .filter((name) => JSON.stringify(saved.settings[name] ?? optionRow(name).default) !== JSON.stringify(now.settings[name] ?? optionRow(name).default))
     .map((name) => `${name} (checkpoint ${JSON.stringify(saved.settings[name] ?? null)}, now ${JSON.stringify(now.settings[name])})`)
   const pictures = (['photo', 'mask'] as const).filter((name) => saved[name] !== now[name]).map((name) => `the ${name} (another picture)`)
   if (differing.length + pictures.length === 0) return

@@ -50,6 +50,18 @@ export async function readImageInput(
   }
 }
 
+/**
+ * A photo of one colour has nothing to begin from: the norms of the generator would divide by its deviation, which is none.
+ * @param photo at training size
+ * @throws INPUT_BLANK
+ */
+export function assertNotBlank({ width, height, data }: FloatImage): void {
+  const plane = width * height
+  if (data.some((value, i) => Math.abs(value - data[i - i % plane]!) > 0.5 / 255)) return
+  throw new Text2LiveError('INPUT_BLANK', `The photo shows one colour all over (${width}x${height} as trained), so there is nothing in it to edit. Give a photo that shows something; `
+    + 'an image program may show what a layer or an alpha channel hides.')
+}
+
 interface Size {
   readonly width: number
   readonly height: number

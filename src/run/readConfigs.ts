@@ -6,6 +6,7 @@ import { longestConfig, readTableConfig } from '../options/configFile.js'
 import type { GivenOptions } from '../options/imageOptions.js'
 import { imageTable } from '../options/imageTable.js'
 import { type OptionTable, rowOf } from '../options/optionTable.js'
+import { pathHint } from '../pathHint.js'
 import { pathInside } from './checkFolder.js'
 import { refuseLink } from './runFile.js'
 import { isMissing } from './fileErrors.js'
@@ -13,7 +14,6 @@ import { isMissing } from './fileErrors.js'
 interface Configs<Options> {
   /** One layer per file, in order. */
   readonly layers: readonly Options[]
-  readonly notes: readonly string[]
   /** Of each layer: is it the config.yaml of a run folder, which may come from anybody? */
   readonly ofRun: readonly boolean[]
 }
@@ -21,18 +21,23 @@ interface Configs<Options> {
 /**
  * Reads config files. Paths in a file are taken from the working folder first, as the published code takes them, then from the
  * file's own folder; those of a run's config.yaml lie in its folder.
+ * @param note told of each file of the published code what is set and what is ignored, before the next is read
+ * @param preset what the command line says, or null
  * @throws RUN_INVALID for a path of a run that leads out of its folder, CONFIG_INVALID, CONFIG_UNKNOWN_KEY, OPTION_INVALID, PROMPT_EMPTY
  */
-export async function readConfigs<Options = GivenOptions>(paths: readonly string[], table: OptionTable = imageTable): Promise<Configs<Options>> {
-  const files = await Promise.all(paths.map((path) => readOne(path, table)))
-  return {
-    layers: files.map(({ options }) => options as Options),
-    ofRun: files.map(({ ofRun }) => ofRun),
-    notes: files.flatMap(({ notes, published }, i) => [
-      ...(published ? [`${paths[i]} is a configuration of the published code; add --preset reference to run it as that code does`] : []),
-      ...notes,
-    ]),
+export async function readConfigs<Options = GivenOptions>(
+  paths: readonly string[], { note, preset = null, table = imageTable }: { readonly note: (message: string) => void; readonly preset?: unknown; readonly table?: OptionTable },
+): Promise<Configs<Options>> {
+  const layers: Given[] = []
+  const ofRun: boolean[] = []
+  for (const path of paths) {
+    const config = await readOne(path, table)
+    layers.push(config.options)
+    ofRun.push(config.ofRun)
+    const isPreset = [...layers.map((layer) => layer['preset']), preset].some((each) => each !== undefined && each !== null)
+    for (const text of config.notes) note(isPreset ? text : `${text} Add --preset reference to run it as that code does.`)
   }
+  return { layers: layers as Options[], ofRun }
 }
 
 type Given = Readonly<Record<string, unknown>>
@@ -70,7 +75,7 @@ export function fromRun({ layers, ofRun }: Configs<Given>, flags: Given): boolea
 async function readConfigText(path: string): Promise<string> {
   const bytes = await readRegularFile(path, { what: 'a YAML file', maxBytes: longestConfig }).catch((cause: unknown) => {
     if (!(cause instanceof Text2LiveError)) throw cause
-    if (isMissing(cause.cause)) throw new Text2LiveError('CONFIG_INVALID', `There should be a YAML file at "${path}", but there is nothing. Check the path.`, { cause })
+    if (isMissing(cause.cause)) throw new Text2LiveError('CONFIG_INVALID', `There should be a YAML file at "${path}", but there is nothing. ${pathHint(path)}`, { cause })
     throw new Text2LiveError('CONFIG_INVALID', cause.message, { cause })
   })
   return new TextDecoder().decode(bytes)

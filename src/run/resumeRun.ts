@@ -5,6 +5,7 @@ import { atomicWrite } from '../media/node/atomicWrite.js'
 import { withoutSecrets } from '../models/withoutSecrets.js'
 import { readConfig } from '../options/configFile.js'
 import type { GivenOptions, ImageSettings } from '../options/imageOptions.js'
+import { oddPath } from '../pathHint.js'
 import { resolveSettings, validateOptions } from '../options/resolveSettings.js'
 import { writeConfig } from '../options/writeConfig.js'
 import { checkFolder, pathInside } from './checkFolder.js'
@@ -92,7 +93,7 @@ export async function assertRun(path: string): Promise<void> {
   const found = await stat(path).catch(() => null)
   if (found === null) {
     throw new Text2LiveError('RUN_NOT_FOUND',
-      `There should be a run folder at "${path}", but there is nothing. Check the path; runs are made in runs/ unless --out says otherwise.`)
+      `There should be a run folder at "${path}", but there is nothing. ${oddPath(path) ?? 'Check the path; runs are made in runs/ unless --out says otherwise.'}`)
   }
   if (found.isDirectory()) checkFolder(path)
   if (found.isDirectory() && isRunFolder(path)) return

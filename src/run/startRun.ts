@@ -3,7 +3,7 @@ import { optionFlag, type GivenOptions, type ImageSettings } from '../options/im
 import { resolveSettings, validateOptions } from '../options/resolveSettings.js'
 import { folderContents } from './folderContents.js'
 import { accessTo, hereOnly, portableGuidance } from './guidanceAccess.js'
-import { readImageInput, type ImageInput } from './imageInput.js'
+import { assertNotBlank, readImageInput, type ImageInput } from './imageInput.js'
 import { chooseDevice } from './probeDevice.js'
 import { fromRun, readConfigs } from './readConfigs.js'
 import { assertFree, makeRunFolder, type RunFolder } from './runFolder.js'
@@ -25,9 +25,9 @@ export async function startRun(options: StartOptions, environment: RunEnvironmen
   const { photo, mask, ...rest } = options
   const flags: GivenOptions = { ...rest, ...(typeof photo === 'string' ? { photo } : {}), ...(typeof mask === 'string' ? { mask } : {}) }
   const command = validateOptions(flags)
-  const configs = await readConfigs((command.config ?? []) as readonly string[])
+  const note = (message: string): void => emit({ type: 'note', message })
+  const configs = await readConfigs((command.config ?? []) as readonly string[], { note, preset: command.preset })
   const layers = [...configs.layers, flags]
-  for (const message of configs.notes) emit({ type: 'note', message })
   const settings = resolveSettings(layers, drawSeed)
   const out = (lastGiven(layers, 'out') ?? null) as string | null
   const force = command.force === true
@@ -37,6 +37,7 @@ export async function startRun(options: StartOptions, environment: RunEnvironmen
   const photoSource = photo instanceof Uint8Array ? photo : photoPath(settings)
   const input = await readImageInput(photoSource, mask instanceof Uint8Array ? mask : settings.mask, settings)
   for (const message of input.notes) emit({ type: 'note', message })
+  assertNotBlank(input.training.photo)
   await assertFree(out, force)
   announce(settings, layers, emit)
   const device = await chooseDevice(settings.device)

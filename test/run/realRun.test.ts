@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process'
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -78,6 +78,20 @@ test('leaving the loop stops within a step, and the resumed run is bit-identical
   expect((await editImage({ resume: at('stopped') }).result).finished).toBe(true)
   expect(checkpointOf('stopped')).toBe(checkpointOf('whole'))
   for (const name of pictures) expect(readFileSync(at('stopped', name)).equals(readFileSync(at('whole', name))), name).toBe(true)
+})
+
+test.each([[660, 60], [60, 660]])('a photo of %i x %i, beyond 10:1, trains', async (width, height) => {
+  const pixels = Uint8Array.from({ length: width * height * 3 }, (_, i) => (i * 37 + (i >> 7) * 11) % 256)
+  const photo = await sharp(pixels, { raw: { width, height, channels: 3 } }).png().toBuffer()
+  const { finished, files } = await editImage({ ...options, photo, steps: 1, relevancy: 'model', regionBound: 0, sparsityMap: 0 }).result
+  expect(finished).toBe(true)
+  expect(await sharp(files.composite).metadata()).toMatchObject({ width, height })
+})
+
+test('a photo of one colour is refused before anything is written', async () => {
+  const photo = await sharp({ create: { width: 970, height: 90, channels: 3, background: '#000' } }).png().toBuffer()
+  await expect(editImage({ ...options, photo, out: at('blank') }).result).rejects.toMatchObject({ code: 'INPUT_BLANK', exitStatus: 2 })
+  expect(existsSync(at('blank'))).toBe(false)
 })
 
 test('a text that is too long is refused before a folder is made', async () => {

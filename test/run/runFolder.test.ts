@@ -238,7 +238,7 @@ test('a config file gives photo and prompt, its paths from the working folder or
   writeFileSync(at('bowl.yaml'), `image_path: ./bowl.png\ncomp_text: golden bowl\nsrc_text: bowl\nresize_input: 192\nn_epochs: 9\ndevice: cuda\nuse_wandb: False\n`)
   const { result, events } = await run({ config: [at('bowl.yaml')], steps: 2, device: 'cpu', seed: 1 })
   expect(result.settings).toMatchObject({ prompt: ['golden bowl'], source: ['bowl'], steps: 2, size: 192, device: 'cpu' })
-  expect(events.filter(({ type }) => type === 'note')).toHaveLength(3)
+  expect(events.filter(({ type }) => type === 'note')).toEqual([{ type: 'note', message: expect.stringMatching(/^bowl\.yaml is a configuration of the published code\. It sets .*Add --preset reference/) as string }])
 })
 
 test('the source text that nobody gave is announced', async () => {

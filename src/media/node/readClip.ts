@@ -2,6 +2,7 @@ import { open, stat } from 'node:fs/promises'
 import { basename, dirname } from 'node:path'
 import { ALL_FORMATS, FilePathSource, HLS, Input, MatroskaInputFormat } from 'mediabunny'
 import { Text2LiveError } from '../../errors.js'
+import { pathHint } from '../../pathHint.js'
 import type { Clip, ReadClipOptions } from '../clip.js'
 import { checkReadOptions } from '../clipSize.js'
 import { missingBytes } from '../containerEnd.js'
@@ -42,7 +43,7 @@ export async function readClip(path: string, options: ReadClipOptions = {}): Pro
     if (missing && /%0?\d*d|[*?]/.test(basename(path))) {
       throw new Text2LiveError('INPUT_NOT_FOUND', `Expected a clip, but ${name} is a pattern, not a file. Name the folder that holds the frames: "${dirname(path)}".`, { cause })
     }
-    throw new Text2LiveError('INPUT_NOT_FOUND', `Expected a clip, but ${missing ? `there is no ${name}` : `${name} cannot be read (${reason ?? String(cause)})`}. Check the path and its permissions.`, { cause })
+    throw new Text2LiveError('INPUT_NOT_FOUND', `Expected a clip, but ${missing ? `there is no ${name}. ${pathHint(path)}` : `${name} cannot be read (${reason ?? String(cause)}). Check its permissions.`}`, { cause })
   }
   if (kind === 'gif') return readGif(path, options)
   if (kind === 'avi') return await readByLibav(path, name, kind, options)

@@ -35,10 +35,10 @@ export async function readHeader(source: string | Uint8Array): Promise<ImageHead
   const name = typeof source === 'string' ? `"${source}"` : 'The image given as bytes'
   const bytes = typeof source === 'string' ? await readRegularFile(source, { what: 'an image file', maxBytes }) : source
   if (bytes.length === 0) throw new Text2LiveError('INPUT_EMPTY', `${name} is empty (0 bytes). Give a JPEG, PNG, WebP, AVIF or TIFF file.`)
-  const { format, looksLike } = sniffFormat(bytes)
+  const { format, looksLike, remedy } = sniffFormat(bytes)
   if (!format) {
     throw new Text2LiveError('INPUT_NOT_IMAGE',
-      `Expected a JPEG, PNG, WebP, AVIF or TIFF file, but ${name} looks like ${looksLike}. Convert it to one of these.`)
+      `Expected a JPEG, PNG, WebP, AVIF or TIFF file, but ${name} looks like ${looksLike}. ${remedy}`)
   }
   let metadata: Metadata
   try {

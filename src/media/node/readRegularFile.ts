@@ -1,6 +1,7 @@
 import { closeSync, constants, fstatSync, openSync, readSync, type Stats } from 'node:fs'
 import { open, type FileHandle } from 'node:fs/promises'
 import { Text2LiveError } from '../../errors.js'
+import { pathHint } from '../../pathHint.js'
 
 /** What a file that is read should be. */
 export interface ExpectedFile {
@@ -77,7 +78,7 @@ function unreadable(path: string, { what }: Pick<ExpectedFile, 'what'>, cause: u
   if (cause instanceof Text2LiveError) return cause
   const reason = (cause as NodeJS.ErrnoException).code
   const came = reason === 'ENOENT' || reason === 'ENOTDIR'
-    ? `there is no file "${path}". Check the path.`
+    ? `there is no file "${path}". ${pathHint(path)}`
     : `"${path}" cannot be read (${reason ?? String(cause)}). Check its permissions.`
   return new Text2LiveError('INPUT_NOT_FOUND', `Expected ${what}, but ${came}`, { cause })
 }

@@ -1,6 +1,7 @@
 import { open, readdir, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Text2LiveError } from '../../errors.js'
+import { oddPath } from '../../pathHint.js'
 import { expectedSize, openToRead } from '../../media/node/readRegularFile.js'
 import type { FileSource } from '../fileSource.js'
 
@@ -44,7 +45,7 @@ export async function folderSource(folder: string): Promise<FileSource> {
 function notFound(folder: string, came: string): Text2LiveError {
   return new Text2LiveError(
     'GUIDANCE_NOT_FOUND',
-    `Expected a folder with a guidance model (config.json, safetensors weights, tokenizer files) at ${folder}, ${came}. Check the path, `
-      + 'or leave the option out to use the starter model.',
+    `Expected a folder with a guidance model (config.json, safetensors weights, tokenizer files) at ${folder}, ${came}. `
+      + (oddPath(folder) ?? 'Check the path, or leave the option out to use the starter model.'),
   )
 }

@@ -9,6 +9,7 @@ import { publishedNeuralSettings } from '../../atlas/neural/neuralSettings.js'
 import { openPublishedAtlas } from '../../atlas/neural/openPublishedAtlas.js'
 import type { Runtime } from '../../engine/runtime.js'
 import { Text2LiveError } from '../../errors.js'
+import { pathHint } from '../../pathHint.js'
 import type { FloatImage } from '../../media/image.js'
 import { folderSource } from '../../models/node/folderSource.js'
 import type { VideoSettings } from '../../options/videoOptions.js'
@@ -114,7 +115,7 @@ export async function openAtlas(
 ): Promise<OpenedAtlas> {
   const found = await stat(path).catch(() => null)
   if (found === null) {
-    throw new Text2LiveError('INPUT_NOT_FOUND', `--atlas takes fast, neural, or the path of an atlas: a run folder, or a published checkpoint; there is nothing at "${path}". Check the path.`)
+    throw new Text2LiveError('INPUT_NOT_FOUND', `--atlas takes fast, neural, or the path of an atlas: a run folder, or a published checkpoint; there is nothing at "${path}". ${pathHint(path)}`)
   }
   const own = await readAtlasFile(found.isDirectory() ? join(path, videoFiles.atlas) : await realpath(path), runtime).catch((error: unknown) => {
     // A file that is no safetensors may be a published checkpoint.

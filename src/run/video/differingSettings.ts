@@ -10,6 +10,7 @@ export function differingSettings(saved: VideoSettings, now: VideoSettings): str
   const [before, after] = [saved, now] as unknown as Readonly<Record<string, unknown>>[]
   return settingNamesOf(videoTable)
     .filter((name) => rowOf(videoTable, name).free !== true && !paths.includes(name))
-    .filter((name) => JSON.stringify(before![name] ?? null) !== JSON.stringify(after![name] ?? null))
+    // An option that did not exist when the run was made had its default.
+    .filter((name) => JSON.stringify(before![name] ?? rowOf(videoTable, name).default) !== JSON.stringify(after![name] ?? rowOf(videoTable, name).default))
     .map((name) => `${name} (checkpoint ${JSON.stringify(before![name] ?? null)}, now ${JSON.stringify(after![name])})`)
 }

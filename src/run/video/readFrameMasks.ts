@@ -1,6 +1,7 @@
 import { readdir, stat } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import { Text2LiveError } from '../../errors.js'
+import { pathHint } from '../../pathHint.js'
 import type { Clip } from '../../media/clip.js'
 import type { FloatImage } from '../../media/image.js'
 import { maskRange, MaskReading, type MaskPicture } from '../../media/maskReading.js'
@@ -53,7 +54,7 @@ export async function readFrameMasks(path: string, clip: Clip, limit: number, wh
 
 async function isFolder(path: string, what: string): Promise<boolean> {
   const found = await stat(path).catch((cause: unknown) => {
-    throw new Text2LiveError('INPUT_NOT_FOUND', `Expected a mask or a folder of masks at "${path}" (${what}), and there is nothing. Check the path.`, { cause })
+    throw new Text2LiveError('INPUT_NOT_FOUND', `Expected a mask or a folder of masks at "${path}" (${what}), and there is nothing. ${pathHint(path)}`, { cause })
   })
   return found.isDirectory()
 }
