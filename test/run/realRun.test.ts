@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process'
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import sharp from 'sharp'
 import { afterAll, beforeAll, expect, test } from 'vitest'
@@ -59,7 +60,34 @@ const pictures = Object.values(outputFiles)
 
 const checkpointOf = (folder: string): string => readFileSync(at(folder, 'checkpoint.safetensors')).toString('base64')
 
-test('the library trains in a worker and gives its results as buffers', async () => {
+test('training is in a process that ends with its run: many runs in one process leave its memory as it was', async () => {
+  const before = process.memoryUsage.rss()
+  for (let run = 0; run < 3; run++) {
+    const edit = editImage({ ...options, steps: 1 })
+    const [step] = (await eventsOf(edit)).filter((event) => event.type === 'step')
+    // A Node process with ONNX Runtime has at least as much.
+    expect(step!.memory - process.memoryUsage.rss()).toBeGreaterThan(30e6)
+    await edit.result
+    expect(process.getActiveResourcesInfo()).not.toContain('ProcessWrap')
+  }
+  expect(process.memoryUsage.rss() - before).toBeLessThan(250e6)
+})
+
+test.runIf(process.platform === 'linux')('kill -9 of the command leaves no training process behind', async () => {
+  const child = spawn(process.execPath, [main, 'image', at('bowl.png'), 'golden bowl', ...flags(), '--steps', '500', '--json', '--out', at('killed')], { cwd: home })
+  const trainer = await new Promise<string>((resolve, reject) => {
+    child.stdout.on('data', (data: Buffer) => {
+      if (data.toString().includes('"type":"step"')) resolve(readFileSync(`/proc/${child.pid}/task/${child.pid}/children`, 'utf8').trim())
+    })
+    child.on('exit', () => reject(new Error('ended before the first step')))
+  })
+  expect(trainer).toMatch(/^\d+$/)
+  child.kill('SIGKILL')
+  for (let tries = 0; existsSync(`/proc/${trainer}`) && tries < 300; tries++) await sleep(100)
+  expect(existsSync(`/proc/${trainer}`)).toBe(false)
+})
+
+test('the library trains in a process of its own and gives its results as buffers', async () => {
   const run = editImage({ ...options, out: at('whole') })
   const events = await eventsOf(run)
   const { files, step, finished } = await run.result
