@@ -22,7 +22,7 @@ import { startStageMeter } from './stageMeter.js'
 import type { VideoEnvironment } from './videoEnvironment.js'
 import type { VideoEvent } from './videoEvents.js'
 import { videoFiles } from './videoFiles.js'
-import { copiedInput, readVideoInput, type VideoInput } from './videoInput.js'
+import { copiedInput, readVideoInput } from './videoInput.js'
 import type { EmitVideo } from './videoSession.js'
 
 /**
@@ -51,7 +51,11 @@ export async function startVideo(options: GivenVideoOptions, goal: VideoPlan['go
   const input = await readVideoInput(settings, environment.signal)
   emit({ type: 'stage-done', stage: 'clip', ...meter.stop() })
   for (const message of input.notes) emit({ type: 'note', message })
-  if (goal === 'edit') assertTrainableFrames(input)
+  const { width, height } = input.frames
+  if (goal === 'edit' && Math.min(width, height) < minGeneratorSide) {
+    // The fit of the atlas, which comes first, takes any size.
+    emit({ type: 'note', message: `frames of ${width}x${height} are too small to train an edit on, which needs ${minGeneratorSide} px on each side; use a larger --size, or enlarge the clip` })
+  }
   if ((lastGiven(layers, 'seed') ?? -1) === -1) emit({ type: 'note', message: `seed: ${settings.seed}, drawn` })
   const device = await chooseDevice(settings.device)
   if (device !== settings.device) emit({ type: 'note', message: `device: ${device}, the fastest that works here` })
@@ -79,13 +83,6 @@ export async function startVideo(options: GivenVideoOptions, goal: VideoPlan['go
   } finally {
     folder.release()
   }
-}
-
-/** Said here, since training, which needs it, comes minutes later. */
-function assertTrainableFrames({ frames: { width, height }, clip: { sourceSize } }: VideoInput): void {
-  if (Math.min(width, height) >= minGeneratorSide) return
-  throw new Text2LiveError('INPUT_TOO_SMALL', `The generator needs frames of at least ${minGeneratorSide} px on each side to train on; the clip has ${sourceSize.width}x${sourceSize.height}, `
-    + `read at ${width}x${height}. Use a larger --size, or enlarge the clip.`)
 }
 
 function assertPrompts(settings: VideoSettings): void {
