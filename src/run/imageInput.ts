@@ -58,8 +58,7 @@ export async function readImageInput(
 export function assertNotBlank({ width, height, data }: FloatImage): void {
   const plane = width * height
   if (data.some((value, i) => Math.abs(value - data[i - i % plane]!) > 0.5 / 255)) return
-  throw new Text2LiveError('INPUT_BLANK', `The photo shows one colour all over (${width}x${height} as trained), so there is nothing in it to edit. Give a photo that shows something; `
-    + 'an image program may show what a layer or an alpha channel hides.')
+  throw new Text2LiveError('INPUT_BLANK', `The photo shows one colour all over (${width}x${height} as trained), so there is nothing in it to edit. Give a photo that shows something.`)
 }
 
 interface Size {
