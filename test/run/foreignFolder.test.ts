@@ -22,7 +22,7 @@ const signal = new AbortController().signal
 
 const image = (options: EditOptions) => runImage(options, { open: toyTrainer(), signal, defaultFolder: false }, () => undefined)
 const render = () => renderRun(at('sent'), { open: toyTrainer(), signal, defaultFolder: false }, () => undefined)
-const video = (job: VideoJob) => runVideoJob(job, { openTrainer: toyVideoTrainer(), minSide: 0, checkTexts: () => Promise.resolve(), signal }, () => undefined)
+const video = (job: VideoJob) => runVideoJob(job, { openTrainer: toyVideoTrainer(), checkTexts: () => Promise.resolve(), signal }, () => undefined)
 const painted = () => ({ kind: 'atlas-inspect', atlas: at('sent'), out: null, force: true, device: 'cpu', threads: 1 }) as const
 
 beforeAll(async () => {

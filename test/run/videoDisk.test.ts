@@ -28,7 +28,7 @@ test('a disk that is full at the last frames is an error with a code; the folder
       }
     }
     const run = (options: Parameters<typeof videoJobOf>[0], full: boolean) => runVideoJob(
-      videoJobOf(options, 'edit'), { openTrainer: toyVideoTrainer(), minSide: 0, checkTexts: () => Promise.resolve(), signal: new AbortController().signal },
+      videoJobOf(options, 'edit'), { openTrainer: toyVideoTrainer(), checkTexts: () => Promise.resolve(), signal: new AbortController().signal },
       (event) => { if (full && event.type === 'progress' && event.stage === 'rendering' && event.done >= 5) fill() },
     )
     const options = { clip: join(home, 'clip'), object: join(home, '00000.png'), prompt: 'gold', size: 0, steps: 2, seed: 3, device: 'cpu', threads: 1, out } as const

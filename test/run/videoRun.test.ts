@@ -51,7 +51,7 @@ async function run(options: Parameters<typeof videoJobOf>[0], goal: 'edit' | 'at
 async function job(asked: VideoJob, toy: Toy = {}, stopAt: (event: VideoEvent) => boolean = () => false) {
   const stop = new AbortController()
   const events: VideoEvent[] = []
-  const result = await runVideoJob(asked, { openTrainer: toyVideoTrainer(toy), minSide: 0, checkTexts: () => Promise.resolve(), signal: stop.signal }, (event) => {
+  const result = await runVideoJob(asked, { openTrainer: toyVideoTrainer(toy), checkTexts: () => Promise.resolve(), signal: stop.signal }, (event) => {
     events.push(event)
     if (stopAt(event)) stop.abort(interrupted())
   })

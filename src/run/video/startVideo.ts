@@ -3,7 +3,7 @@ import { rm } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import { NeuralAtlas } from '../../atlas/neural/neuralAtlas.js'
 import { Text2LiveError } from '../../errors.js'
-import { validateLayer } from '../../options/resolveSettings.js'
+import { minGeneratorSide, validateLayer } from '../../options/resolveSettings.js'
 import { resolveVideoSettings } from '../../options/resolveVideoSettings.js'
 import type { GivenVideoOptions, VideoSettings } from '../../options/videoOptions.js'
 import { videoTable } from '../../options/videoTable.js'
@@ -22,7 +22,7 @@ import { startStageMeter } from './stageMeter.js'
 import type { VideoEnvironment } from './videoEnvironment.js'
 import type { VideoEvent } from './videoEvents.js'
 import { videoFiles } from './videoFiles.js'
-import { copiedInput, readVideoInput, type VideoInput } from './videoInput.js'
+import { copiedInput, readVideoInput } from './videoInput.js'
 import type { EmitVideo } from './videoSession.js'
 
 /**
@@ -51,7 +51,11 @@ export async function startVideo(options: GivenVideoOptions, goal: VideoPlan['go
   const input = await readVideoInput(settings, environment.signal)
   emit({ type: 'stage-done', stage: 'clip', ...meter.stop() })
   for (const message of input.notes) emit({ type: 'note', message })
-  if (goal === 'edit') assertTrainableFrames(input, environment.minSide)
+  const { width, height } = input.frames
+  if (goal === 'edit' && Math.min(width, height) < minGeneratorSide) {
+    // The fit of the atlas, which comes first, takes any size.
+    emit({ type: 'note', message: `frames of ${width}x${height} are too small to train an edit on, which needs ${minGeneratorSide} px on each side; use a larger --size, or enlarge the clip` })
+  }
   if ((lastGiven(layers, 'seed') ?? -1) === -1) emit({ type: 'note', message: `seed: ${settings.seed}, drawn` })
   const device = await chooseDevice(settings.device)
   if (device !== settings.device) emit({ type: 'note', message: `device: ${device}, the fastest that works here` })
@@ -79,13 +83,6 @@ export async function startVideo(options: GivenVideoOptions, goal: VideoPlan['go
   } finally {
     folder.release()
   }
-}
-
-/** Said here, since training, which needs it, comes minutes later. */
-function assertTrainableFrames({ frames: { width, height }, clip: { sourceSize } }: VideoInput, minSide: number): void {
-  if (Math.min(width, height) >= minSide) return
-  throw new Text2LiveError('INPUT_TOO_SMALL', `The generator needs frames of at least ${minSide} px on each side to train on; the clip has ${sourceSize.width}x${sourceSize.height}, `
-    + `read at ${width}x${height}. Use a larger --size, or enlarge the clip.`)
 }
 
 function assertPrompts(settings: VideoSettings): void {

@@ -5,8 +5,6 @@ export interface VideoEnvironment {
   /** Aborts with an INTERRUPTED error as its reason. */
   readonly signal: AbortSignal
   readonly openTrainer: OpenVideoTrainer
-  /** Least side of frames that the trainer takes, px. */
-  readonly minSide: number
   /** Loads the guidance and reads the texts with it, so that what is wrong with them is said before the work begins. */
   readonly checkTexts: CheckTexts
 }

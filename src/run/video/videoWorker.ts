@@ -1,7 +1,6 @@
 // The thread of a run over a clip: does one job, tells its events, ends.
 import { parentPort, workerData } from 'node:worker_threads'
 import { Text2LiveError } from '../../errors.js'
-import { minGeneratorSide } from '../../options/resolveSettings.js'
 import { interrupted } from '../interrupted.js'
 import { checkTexts, openVideoTrainer } from './openVideoTrainer.js'
 import { runVideoJob } from './runVideoJob.js'
@@ -14,7 +13,7 @@ const stop = new AbortController()
 const post = (reply: VideoWorkerReply): void => port.postMessage(reply)
 
 port.on('message', () => stop.abort(interrupted()))
-runVideoJob(workerData as VideoJob, { signal: stop.signal, openTrainer: openVideoTrainer, minSide: minGeneratorSide, checkTexts }, (event) => post({ event })).then(
+runVideoJob(workerData as VideoJob, { signal: stop.signal, openTrainer: openVideoTrainer, checkTexts }, (event) => post({ event })).then(
   (result) => post({ result }),
   (error: unknown) => {
     const { message, stack = '' } = error instanceof Error ? error : new Error(String(error))
