@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { ALL_FORMATS, AudioSample, AudioSampleSource, BufferTarget, EncodedPacketSink, FilePathSource, Input, Mp4OutputFormat, Output, Quality } from 'mediabunny'
 import sharp from 'sharp'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { psnr, softShapes } from '../../../test/support/softShapes.js'
+import { overBlack, psnr, softShapes } from '../../../test/support/softShapes.js'
 import { readClip } from './readClip.js'
 import { registerCodecs } from './registerCodecs.js'
 import { writeClip, type WriteClipOptions } from './writeClip.js'
@@ -22,9 +22,6 @@ function job(format: WriteClipOptions['format'], count = 6, width = 64, height =
   const channels = format === 'mp4' ? 3 : 4
   return { format, width, height, timing: steady(count, 24), frames: Array.from({ length: count }, (_, t) => softShapes(width, height, t, channels)) }
 }
-
-/** Straight RGBA as a clip with alpha is read: its colours over black. */
-const overBlack = (rgba: Uint8Array): Uint8Array => rgba.map((x, i) => (i % 4 === 3 ? 255 : Math.round(x * rgba[i - (i % 4) + 3]! / 255)))
 
 /** Mean difference of the alpha of straight RGBA and of what was read, of 255. */
 const alphaError = (frames: readonly Uint8Array[], alphas: readonly Uint8Array[] = []): number => {
