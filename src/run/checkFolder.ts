@@ -1,6 +1,8 @@
 import { lstatSync, readdirSync, type Dirent, type Stats } from 'node:fs'
 import { isAbsolute, join, relative, resolve, sep } from 'node:path'
 import { Text2LiveError } from '../errors.js'
+import { printable } from '../printable.js'
+import { isSystemError } from './fileErrors.js'
 import { linked, noFile, refuseLink } from './runFile.js'
 import { runFiles } from './runFiles.js'
 import { videoFiles } from './video/videoFiles.js'
@@ -38,10 +40,16 @@ export function pathInside(folder: string, name: string, key: string): string {
   }
   let at = folder
   const parts = inside.split(sep)
-  for (const [i, part] of parts.entries()) {
-    at = join(at, part)
-    if (i < parts.length - 1) refuseLink(at)
-    else checkEntry(at)
+  try {
+    for (const [i, part] of parts.entries()) {
+      at = join(at, part)
+      if (i < parts.length - 1) refuseLink(at)
+      else checkEntry(at)
+    }
+  } catch (cause) {
+    // No file can have that name (ENAMETOOLONG), or it may not be looked at.
+    if (!isSystemError(cause)) throw cause
+    throw new Text2LiveError('RUN_INVALID', `${join(folder, runFiles.config)} names "${printable(name, 200)}" as its ${key}, which cannot be looked at (${cause.code}). Start a new run with the picture that you mean.`, { cause })
   }
   return join(folder, name)
 }

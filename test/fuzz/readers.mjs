@@ -152,7 +152,7 @@ export const readers = [
   { name: 'pickle', seeds: statePickles, read: (bytes) => tensorsByPath(readPickle(bytes, 'file.pt')) },
   { name: 'image config', seeds: [bytesOf(writeConfig(settings)), published, anchors], isText: true, read: config(imageTable, resolveSettings) },
   { name: 'video config', seeds: [bytesOf(writeTableConfig(videoTable, videoSettings)), published, anchors], isText: true, read: config(videoTable, resolveVideoSettings) },
-  { name: 'config file', seeds: [published, anchors], isText: true, file: 'my.yaml', read: (bytes, path) => readConfigs([path]) },
+  { name: 'config file', seeds: [published, anchors], isText: true, file: 'my.yaml', read: (bytes, path) => readConfigs([path], { note: () => undefined }) },
   { name: 'run config', seeds: [bytesOf(writeConfig(settings))], isText: true, file: 'config.yaml', read: () => readRun(runFolder) },
   { name: 'run events', seeds: [log], isText: true, file: 'events.ndjson', read: (bytes, path) => { lossesSvg(readSteps(path)); truncateEvents(path, 2) } },
   { name: 'run checkpoint', seeds: [checkpoint], isText: true, repair: headerLength, file: 'checkpoint.safetensors', read: async (bytes, path) => {
