@@ -232,8 +232,18 @@ def composites():
         case('warp', [(2, 3, 7, 8), inverse], warped, {'fill': fill}, constant=(1,), note='input1 sends an output pixel to the input position, both homogeneous, in pixels')
 
 
+def outline_network():
+    """What only the outline network needs; after all others, so that their draws stay."""
+    for x, w, bias, (t, l, b, r), dilation in [((1, 3, 9, 10), (4, 3, 3, 3), True, (2, 2, 2, 2), 2), ((1, 2, 12, 11), (3, 2, 3, 3), True, (4, 4, 4, 4), 4),
+                                               ((2, 2, 9, 8), (3, 2, 2, 3), False, (0, 1, 2, 0), 3)]:
+        case('conv2d', [x, w] + ([(w[0],)] if bias else []), lambda i, k, c=None: F.conv2d(F.pad(i, (l, r, t, b)), k, c, dilation=dilation),
+             {'pads': [t, l, b, r], 'dilation': dilation}, note='input2, where present, is the bias')
+    for shape in [(1, 2, 4, 6), (2, 3, 8, 2)]:
+        case('maxPool2', [shape], lambda x: F.max_pool2d(x, 2))
+
+
 def main():
-    for part in (elementwise, linear, shapes, reductions, convolutions, resampling, composites):
+    for part in (elementwise, linear, shapes, reductions, convolutions, resampling, composites, outline_network):
         part()
     fixture.save({'about': 'One case per op and shape; gradients are of sum(output * cotangent). Tensors are float32 roundings of float64 results.', 'cases': cases})
 

@@ -53,6 +53,16 @@ const convolution: Draw = (r) => {
   return { shapes: [x, w], apply: ([image, weight]) => ops.conv2d(image!, weight!, { stride, pads, groups }) }
 }
 
+const dilatedConvolution: Draw = (r) => {
+  const dilation = r.integer(2, 5)
+  const [kh, kw] = [r.integer(1, 4), r.integer(1, 4)]
+  const [tall, wide] = [dilation * (kh - 1) + 1, dilation * (kw - 1) + 1]
+  const pads = [r.integer(0, tall), r.integer(0, wide), r.integer(0, tall), r.integer(0, wide)] as const
+  const [x, w] = [[1, r.integer(1, 4), tall + r.integer(0, 6), wide + r.integer(0, 6)], [r.integer(1, 4), 0, kh, kw]]
+  w[1] = x[1]!
+  return { shapes: [x, w], apply: ([image, weight]) => ops.conv2d(image!, weight!, { pads, dilation }) }
+}
+
 const product: Draw = (r) => {
   const batch = shapeOf(r, r.integer(0, 3), 3)
   const [m, k, n] = shapeOf(r, 3)
@@ -131,7 +141,7 @@ const reduction = (f: typeof ops.reduceSum): Draw => (r) => {
 
 /** Linear in every input on its own, so that <f(x), u> = <x_i, J_i^T u> for each input i. */
 const multilinear: Readonly<Record<string, Draw>> = {
-  mul: pair(ops.mul), neg: single(ops.neg), matmul: product, gemm: gemmProduct, conv2d: convolution,
+  mul: pair(ops.mul), neg: single(ops.neg), matmul: product, gemm: gemmProduct, conv2d: convolution, conv2dDilated: dilatedConvolution,
   reshape: single((x) => ops.reshape(x, [-1, x.shape.at(-1)!])), transpose: permutation, slice: window, expand: expansion, pad: padding, gather: gathering,
   flip: single((x) => ops.flip(x, [0, x.shape.length - 1].slice(0, x.shape.length))),
   dilate: (r) => {
@@ -154,6 +164,7 @@ const normalised = (f: (x: Value, scale: Value, bias: Value) => Value, channelAx
 
 /** Everything else: the gradient against central differences along a random direction. */
 const smooth: Readonly<Record<string, Draw>> = {
+  maxPool2: (r) => ({ shapes: [shapeOf(r, 4, 3).map((n, axis) => (axis < 2 ? n : 2 * n))], apply: ([x]) => ops.maxPool2(x!) }),
   exp: single(ops.exp), sigmoid: single(ops.sigmoid), tanh: single(ops.tanh), erf: single(ops.erf), sin: single(ops.sin), cos: single(ops.cos),
   square: single(ops.square), abs: single(ops.abs), relu: single(ops.relu), relu6: single(ops.relu6), leakyRelu: single((x) => ops.leakyRelu(x, 0.2)),
   silu: single(ops.silu), quickGelu: single(ops.quickGelu), gelu: single(ops.gelu), clip: single((x) => ops.clip(x, -0.5, 0.75)),

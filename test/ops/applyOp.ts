@@ -22,6 +22,7 @@ const applications: Readonly<Record<string, Application>> = {
   erf: unary(ops.erf), abs: unary(ops.abs), square: unary(ops.square), reciprocal: unary(ops.reciprocal), asin: unary(ops.asin), cos: unary(ops.cos),
   sin: unary(ops.sin), floor: unary(ops.floor), quickGelu: unary(ops.quickGelu), gelu: unary(ops.gelu), relu6: unary(ops.relu6),
   relu: unary(ops.relu), silu: unary(ops.silu), softmax: unary(ops.softmax), logSumExp: unary(ops.logSumExp), upsample2x: unary(ops.upsample2x),
+  maxPool2: unary(ops.maxPool2),
   leakyRelu: ([x], { slope }) => ops.leakyRelu(x!, slope as number),
   clip: ([x], { low, high }) => ops.clip(x!, low as number, high as number),
   matmul: ([a, b]) => ops.matmul(a!, b!),

@@ -3,7 +3,7 @@ import { type Value, show } from '../graph.js'
 import { reduceSum, reshape } from './broadcasting.js'
 import { add, mul } from './elementwise.js'
 import { gemm, matmul, swapLast } from './linear.js'
-import { concat, flip, pad, slice, transpose } from './shape.js'
+import { concat, dilate, flip, pad, slice, transpose } from './shape.js'
 
 export interface ConvOptions {
   /** [O], added to every pixel of output channel o. */
@@ -14,10 +14,12 @@ export interface ConvOptions {
   pads?: readonly [number, number, number, number]
   /** Input and output channels are split into this many groups. Default 1. */
   groups?: number
+  /** Pixels between two taps of the kernel, both directions; more than 1 with stride 1 only. Default 1. */
+  dilation?: number
 }
 
 /** 2-D cross-correlation, NCHW: x [N, C, H, W], w [O, C / groups, kH, kW] -> [N, O, H', W']. */
-export function conv2d(x: Value, w: Value, { bias = null, stride = 1, pads = [0, 0, 0, 0], groups = 1 }: ConvOptions = {}): Value {
+export function conv2d(x: Value, w: Value, { bias = null, stride = 1, pads = [0, 0, 0, 0], groups = 1, dilation = 1 }: ConvOptions = {}): Value {
   const [n, c, height, width] = x.shape
   const [o, perGroup, kh, kw] = w.shape
   if (n === undefined || c === undefined || height === undefined || width === undefined || o === undefined || kh === undefined || kw === undefined
@@ -25,15 +27,19 @@ export function conv2d(x: Value, w: Value, { bias = null, stride = 1, pads = [0,
     throw new Text2LiveError('SHAPE_MISMATCH',
       `Conv: input ${show(x.shape)}, weight ${show(w.shape)}, bias ${bias ? show(bias.shape) : 'none'} and ${groups} groups do not fit`)
   }
+  if (dilation > 1 && stride > 1) throw new Text2LiveError('SHAPE_MISMATCH', `Conv: dilation ${dilation} goes with stride 1, came stride ${stride}`)
   const [top, left, bottom, right] = pads
-  const outHeight = Math.floor((height + top + bottom - kh) / stride) + 1
-  const outWidth = Math.floor((width + left + right - kw) / stride) + 1
+  const outHeight = Math.floor((height + top + bottom - dilation * (kh - 1) - 1) / stride) + 1
+  const outWidth = Math.floor((width + left + right - dilation * (kw - 1) - 1) / stride) + 1
+  // For the gradients the kernel is written out with the zeros between its taps.
+  const spread = (): Value => (dilation === 1 ? w : dilate(dilate(w, 2, dilation), 3, dilation))
+  const taps = (dw: Value): Value => (dilation === 1 ? dw : slice(dw, { axes: [2, 3], starts: [0, 0], ends: [dw.shape[2]!, dw.shape[3]!], steps: [dilation, dilation] }))
   return x.graph.apply({
     op: 'Conv', inputs: bias ? [x, w, bias] : [x, w], shape: [n, o, outHeight, outWidth],
-    attributes: { kernel_shape: [kh, kw], strides: [stride, stride], pads, group: groups },
+    attributes: { kernel_shape: [kh, kw], strides: [stride, stride], pads, group: groups, ...(dilation > 1 ? { dilations: [dilation, dilation] } : {}) },
     gradient: (g) => [
-      () => inputGradient(g, x, w, stride, pads, groups),
-      () => weightGradient(g, x, w, stride, pads, groups),
+      () => inputGradient(g, x, spread(), stride, pads, groups),
+      () => taps(weightGradient(g, x, spread(), stride, pads, groups)),
       ...(bias ? [() => reduceSum(g, [0, 2, 3])] : []),
     ],
   })
