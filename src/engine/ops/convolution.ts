@@ -3,6 +3,7 @@ import { type Value, show } from '../graph.js'
 import { reduceSum, reshape } from './broadcasting.js'
 import { add, mul } from './elementwise.js'
 import { gemm, matmul, swapLast } from './linear.js'
+import { repeatPixels } from './pooling.js'
 import { concat, dilate, flip, pad, slice, transpose } from './shape.js'
 
 export interface ConvOptions {
@@ -69,15 +70,10 @@ function inputGradient(g: Value, x: Value, w: Value, stride: number, pads: reado
 
 /** Every pixel at the top left of a square of zeros of side `stride`: [N, C, h, w] -> [N, C, h * stride, w * stride]. */
 function spreadPixels(g: Value, stride: number): Value {
-  const [n, c, gh, gw] = g.shape as [number, number, number, number]
-  const graph = g.graph
-  const [height, width] = [gh * stride, gw * stride]
-  const repeated = graph.apply({
-    op: 'Resize', inputs: [g, graph.constant([], [0]), graph.constant([1, 1, stride, stride], [4])], shape: [n, c, height, width],
-    attributes: { mode: 'nearest', coordinate_transformation_mode: 'asymmetric', nearest_mode: 'floor' },
-  })
+  const repeated = repeatPixels(g, stride)
+  const [, , height, width] = repeated.shape as [number, number, number, number]
   const corner = Float32Array.from({ length: height * width }, (_, i) => ((i % width) % stride === 0 && Math.floor(i / width) % stride === 0 ? 1 : 0))
-  return mul(repeated, graph.constant(corner, [1, 1, height, width]))
+  return mul(repeated, g.graph.constant(corner, [1, 1, height, width]))
 }
 
 function transposedConvolution(g: Value, x: Value, w: Value, stride: number, pads: readonly number[], groups: number): Value {

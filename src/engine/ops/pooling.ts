@@ -13,16 +13,16 @@ export function maxPool2(x: Value): Value {
   }
   return x.graph.apply({
     op: 'MaxPool', inputs: [x], shape: [n!, c!, height! / 2, width! / 2], attributes: { kernel_shape: [2, 2], strides: [2, 2] },
-    gradient: (g, y) => [() => mul(repeat2x(g), sub(1, step(sub(repeat2x(y), x))))],
+    gradient: (g, y) => [() => mul(repeatPixels(g, 2), sub(1, step(sub(repeatPixels(y, 2), x))))],
   })
 }
 
-/** Each pixel four times: [N, C, h, w] -> [N, C, 2h, 2w]. */
-function repeat2x(x: Value): Value {
+/** Each pixel as a square of side `times`: [N, C, h, w] -> [N, C, h * times, w * times]. Inside gradients only: it has none of its own. */
+export function repeatPixels(x: Value, times: number): Value {
   const [n, c, height, width] = x.shape as [number, number, number, number]
   const { graph } = x
   return graph.apply({
-    op: 'Resize', inputs: [x, graph.constant([], [0]), graph.constant([1, 1, 2, 2], [4])], shape: [n, c, 2 * height, 2 * width],
+    op: 'Resize', inputs: [x, graph.constant([], [0]), graph.constant([1, 1, times, times], [4])], shape: [n, c, height * times, width * times],
     attributes: { mode: 'nearest', coordinate_transformation_mode: 'asymmetric', nearest_mode: 'floor' },
   })
 }
