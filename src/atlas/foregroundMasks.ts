@@ -6,7 +6,7 @@ import type { FloatImage } from '../media/image.js'
 import type { ClipFlow } from './clipFlow.js'
 import { createClipGraph } from './segmentation/clipGraph.js'
 import { findAlike } from './segmentation/consensus.js'
-import { frameMeans, movingEvidence, pointEvidence, relevancyEvidence } from './segmentation/hintEvidence.js'
+import { frameMeans, movingEvidence, pointEvidence, probabilityEvidence, relevancyEvidence } from './segmentation/hintEvidence.js'
 import { type ClipScene, carryLabels, labelByColour, labelClip, settleLabels, sharpened } from './segmentation/labelling.js'
 import { nodeMotion } from './segmentation/nodeMotion.js'
 
@@ -18,6 +18,8 @@ export type ForegroundHint =
   | { readonly kind: 'point'; readonly x: number; readonly y: number; readonly frame: number }
   /** Where the guidance finds the object in some frames: 1 channel, any size, the higher the likelier. */
   | { readonly kind: 'relevancy'; readonly maps: ReadonlyMap<number, FloatImage> }
+  /** How likely each place of some frames is the object's: 1 channel, any size, [0, 1]. */
+  | { readonly kind: 'probability'; readonly maps: ReadonlyMap<number, FloatImage> }
   /** What moves against the background. */
   | { readonly kind: 'motion' }
 
@@ -92,6 +94,7 @@ async function labelScene(scene: ClipScene, hint: ForegroundHint, given: Readonl
     await carryLabels(scene, labels, fixed, breathe)
     return await settleLabels(scene, labels, fixed, SETTLING, breathe)
   }
+  if (hint.kind === 'probability') return await labelByColour(scene, probabilityEvidence(scene, clipMaps(hint.maps, graph.frames.length)), breathe)
   if (hint.kind === 'relevancy') return await labelByColour(scene, relevancyEvidence(scene, clipMaps(hint.maps, graph.frames.length)), breathe)
   const { prior, start, counts } = hint.kind === 'motion' ? movingEvidence(scene) : pointEvidence(scene, hint)
   return await settleLabels(scene, await labelClip(scene, prior, start, counts, breathe), new Set(), SETTLING, breathe)
@@ -129,8 +132,8 @@ function checkHint(hint: ForegroundHint, { width, height, pixels }: ClipFrames):
       `The point on the object must lie in the picture, x in [0, ${width}) and y in [0, ${height}), of a frame from 0 to ${pixels.length - 1}; `
       + `got x ${x}, y ${y}, frame ${frame}. Coordinates are in pixels of the clip at its working size.`)
   }
-  if (hint.kind === 'relevancy' && clipMaps(hint.maps, pixels.length).size === 0) {
-    throw new Text2LiveError('OBJECT_NOT_FOUND', 'A relevancy map of at least one frame was expected, got none.')
+  if ((hint.kind === 'relevancy' || hint.kind === 'probability') && clipMaps(hint.maps, pixels.length).size === 0) {
+    throw new Text2LiveError('OBJECT_NOT_FOUND', 'A map of at least one frame was expected, got none.')
   }
 }
 

@@ -2,6 +2,7 @@ import { encodeModel } from '../engine/onnx.js'
 import { generatorOf } from '../models/generator.js'
 import type { GuidanceModel } from '../models/guidance.js'
 import type { ImageSettings } from '../options/imageOptions.js'
+import { regionTexts } from '../options/region.js'
 import { type StepPlan, buildStepGraph } from './stepGraph.js'
 import { screenTemplates, textTemplates } from './textTemplates.js'
 
@@ -18,13 +19,15 @@ export interface ExportStepOptions {
  */
 export function exportStep({ size, settings, guidance }: ExportStepOptions): Uint8Array {
   const pairs = Math.min(settings.prompt.length, settings.source.length)
+  const region = regionTexts(settings)
+  const mapped = settings.relevancy !== 'model'
   const plan: StepPlan = {
     size: { height: size, width: size }, generator: generatorOf(settings), settings, kind: 'update', masked: settings.mask !== null,
-    bootstrap: settings.region.length === 0 ? 'off' : settings.relevancy === 'edges' ? 'map' : 'model',
-    emphasis: settings.region.length > 0 && settings.relevancy === 'edges' && settings.sparsityMap > 0,
+    bootstrap: region.length === 0 ? 'off' : mapped ? 'map' : 'model',
+    emphasis: region.length > 0 && mapped && settings.sparsityMap > 0,
     texts: {
       composition: settings.prompt.length * textTemplates.length, screen: settings.screen.length * screenTemplates.length,
-      direction: pairs * textTemplates.length, region: settings.region.length,
+      direction: pairs * textTemplates.length, region: region === 'agreed' ? 1 : region.length,
     },
   }
   const { graph, outputs } = buildStepGraph(plan, guidance)

@@ -1,35 +1,18 @@
 import { beforeAll, describe, expect, it } from 'vitest'
+import { colourWords } from '../../test/support/colourWords.js'
 import { twoObjects } from '../../test/support/twoObjects.js'
 import { createNodeRuntime } from '../engine/node/createNodeRuntime.js'
-import { matmul, reshape } from '../engine/ops.js'
 import { overlap } from '../media/changeMeasures.js'
 import type { GuidanceModel } from '../models/guidance.js'
 import { randomClip } from '../models/randomClip.js'
-import { resizePicture } from './clipViews.js'
 import { relevancyMap } from './relevancyMap.js'
 
 const runtime = createNodeRuntime({ device: 'cpu', threads: 1 })
 const { photo, disc, square } = twoObjects(96, 120)
 
-/**
- * A guidance whose texts are colours: a cell of the image is as relevant to a text as its mean colour is. As coarse as CLIP,
- * and its answer is known.
- */
 let guidance: GuidanceModel
 beforeAll(async () => {
-  const clip = await randomClip({
-    projection_dim: 3,
-    vision_config: { hidden_size: 8, intermediate_size: 8, num_hidden_layers: 1, num_attention_heads: 2, image_size: 64, patch_size: 8 },
-    text_config: { hidden_size: 8, intermediate_size: 8, num_hidden_layers: 1, num_attention_heads: 2, vocab_size: 514 },
-  }, runtime)
-  guidance = {
-    ...clip,
-    relevancy(image, texts) {
-      const [height, width] = [image.shape[2]! / clip.cell, image.shape[3]! / clip.cell]
-      const cells = reshape(resizePicture(image, { height, width }, true), [3, height * width])
-      return reshape(matmul(texts, cells), [texts.shape[0]!, 1, height, width])
-    },
-  }
+  guidance = await colourWords({}, runtime)
 })
 
 const red = [1, -0.5, -0.5]

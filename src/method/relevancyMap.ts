@@ -5,6 +5,7 @@ import { randomWalker } from '../media/randomWalker.js'
 import { resize } from '../media/resample.js'
 import { type GuidanceModel, bindWeights, weightFeeds } from '../models/guidance.js'
 import { colourPosterior } from './colourPosterior.js'
+import type { Rows } from './textTargets.js'
 
 /** Short sides, in multiples of the guidance's own size, at which the photo is looked at. */
 const SCALES = [1, 1.5, 2.5, 4] as const
@@ -23,7 +24,9 @@ const STEEPNESS = 10
 /** A model and the embeddings [K, D] of the texts that it is asked to find. */
 export interface RelevancyQuestion {
   readonly model: GuidanceModel
-  readonly texts: { readonly shape: readonly [number, number]; readonly data: Float32Array }
+  readonly texts: Rows
+  /** Of other things [R, D] that the texts compete with in `rivalry`; none where absent. */
+  readonly rivals?: Rows | null
 }
 
 /**
@@ -32,7 +35,12 @@ export interface RelevancyQuestion {
  * contrast raised. The published bootstrap target, a stretched 7x7 map, reaches over the object's outline (docs/deviations.md).
  */
 export async function relevancyMap(photo: FloatImage, questions: readonly RelevancyQuestion[], runtime: Runtime): Promise<FloatImage> {
-  const prior = withContrast(centred(await roughRelevancy(photo, questions, runtime)))
+  return sharpenedRelevancy(photo, await roughRelevancy(photo, questions, runtime))
+}
+
+/** The same from what `roughRelevancy` gave. */
+export function sharpenedRelevancy(photo: FloatImage, rough: FloatImage): FloatImage {
+  const prior = withContrast(centred(rough))
   const [posterior, walk] = [colourPosterior(photo), randomWalker(photo, WALK)]
   let map = prior
   for (let round = 0; round < ROUNDS; round++) map = walk(posterior(prior, map), map)
@@ -56,27 +64,87 @@ export async function plainRelevancyMap(photo: FloatImage, questions: readonly R
 
 /** The relevancy itself, smooth and coarse: one channel of the photo's size, stretched to [0, 1], averaged over models, scales and texts. */
 export async function roughRelevancy(photo: FloatImage, questions: readonly RelevancyQuestion[], runtime: Runtime): Promise<FloatImage> {
-  const { width, height } = photo
-  const sum = new Float32Array(width * height)
-  for (const { model, texts } of questions) {
-    const ratio = Math.max(width, height) / Math.min(width, height)
-    const worthwhile = SCALES.filter((scale) => scale * model.imageSize <= LARGEST_ENLARGEMENT * Math.min(width, height) && scale * scale * ratio <= MOST_SQUARES)
-    const scales = worthwhile.length > 0 ? worthwhile : [SCALES[0]]
-    for (const scale of scales) {
-      const coarse = stretched(await coarseRelevancy(photo, texts, scale, model, runtime))
-      const fine = resize(coarse, width, height, { filter: 'bicubic', antialias: true })
-      fine.data.forEach((x, i) => { sum[i] = sum[i]! + x / scales.length })
-    }
-  }
-  return stretched({ width, height, channels: 1, data: sum })
+  return stretched((await relevancyAndRivalry(photo, questions, runtime)).relevancy)
 }
 
-/** The guidance's relevancy [gh, gw] of the photo at `scale` times its own size, aspect kept, mean over the texts. */
-async function coarseRelevancy(photo: FloatImage, texts: RelevancyQuestion['texts'], scale: number, model: GuidanceModel, runtime: Runtime): Promise<FloatImage> {
+/** How the photo answers to the region texts and to what competes with them. */
+export interface RelevancyAnswers {
+  /** One channel of the photo's size: the stretched answers, added over the models; not stretched again. */
+  readonly relevancy: FloatImage
+  /**
+   * How much more each place speaks for the texts than for the rival it speaks for most, in standard deviations of the texts' own answer over the photo: one channel of the photo's size, smooth
+   * and coarse, averaged over the models that compare texts; null where none does.
+   */
+  readonly rivalry: FloatImage | null
+  /** The same of the whole photo: its mean answer to the texts less that to the rival it answers to most, in the same unit; null without rivals. */
+  readonly presence: number | null
+}
+
+/** The relevancy at all worthwhile scales; models with rivals are asked for those in the same run. */
+export async function relevancyAndRivalry(photo: FloatImage, questions: readonly RelevancyQuestion[], runtime: Runtime): Promise<RelevancyAnswers> {
+  const { width, height } = photo
+  const plane = (): FloatImage => ({ width, height, channels: 1, data: new Float32Array(width * height) })
+  const addTo = (sum: FloatImage, coarse: FloatImage, share: number): void => {
+    const fine = resize(coarse, width, height, { filter: 'bicubic', antialias: true })
+    fine.data.forEach((x, i) => { sum.data[i] = sum.data[i]! + share * x })
+  }
+  const [relevancy, rivalry] = [plane(), plane()]
+  const comparing = questions.filter(({ rivals }) => rivals).length
+  let presence = 0
+  for (const question of questions) {
+    const scales = scalesFor(photo, question.model)
+    for (const scale of scales) {
+      const { texts, margins } = await coarseAnswers(photo, question, scale, runtime)
+      addTo(relevancy, stretched(texts), 1 / scales.length)
+      if (!margins) continue
+      addTo(rivalry, margins.places, 1 / (scales.length * comparing))
+      presence += margins.whole / (scales.length * comparing)
+    }
+  }
+  return comparing > 0 ? { relevancy, rivalry, presence } : { relevancy, rivalry: null, presence: null }
+}
+
+/** The scales that show a model more of the photo without enlarging it too far; at least the first. */
+function scalesFor({ width, height }: FloatImage, model: GuidanceModel): readonly number[] {
+  const ratio = Math.max(width, height) / Math.min(width, height)
+  const worthwhile = SCALES.filter((scale) => scale * model.imageSize <= LARGEST_ENLARGEMENT * Math.min(width, height) && scale * scale * ratio <= MOST_SQUARES)
+  return worthwhile.length > 0 ? worthwhile : [SCALES[0]]
+}
+
+interface CoarseAnswers {
+  readonly texts: FloatImage
+  readonly margins: { readonly places: FloatImage; readonly whole: number } | null
+}
+
+/** The guidance's relevancy [gh, gw] of the photo at `scale` times its own size, aspect kept, mean over the texts; and by how much it exceeds the largest of the rivals', place by place and on the whole. */
+async function coarseAnswers(photo: FloatImage, { model, texts, rivals }: RelevancyQuestion, scale: number, runtime: Runtime): Promise<CoarseAnswers> {
   const factor = model.imageSize * Math.min(scale / Math.min(photo.width, photo.height), Math.sqrt(MOST_SQUARES / (photo.width * photo.height)))
   const side = (length: number) => Math.max(model.cell, Math.round((length * factor) / model.cell) * model.cell)
   const seen = resize(photo, side(photo.width), side(photo.height), { filter: 'bicubic', antialias: true })
-  return meanOf(await answers(seen, { model, texts }, runtime))
+  const asked = rivals ? joined(texts, rivals) : texts
+  const all = await answers(seen, { model, texts: asked }, runtime)
+  const own = meanOf(all.slice(0, texts.shape[0]))
+  if (!rivals) return { texts: own, margins: null }
+  const others = all.slice(texts.shape[0])
+  const spread = Math.max(deviation(own.data), 1e-6)
+  const places = own.data.map((x, i) => (x - others.reduce((most, { data }) => Math.max(most, data[i]!), -Infinity)) / spread)
+  const whole = (meanOfValues(own.data) - Math.max(...others.map(({ data }) => meanOfValues(data)))) / spread
+  return { texts: own, margins: { places: { ...own, data: places }, whole } }
+}
+
+/** Rows of one width, one list after the other. */
+function joined(a: Rows, b: Rows): Rows {
+  const data = new Float32Array(a.data.length + b.data.length)
+  data.set(a.data)
+  data.set(b.data, a.data.length)
+  return { shape: [a.shape[0] + b.shape[0], a.shape[1]], data }
+}
+
+const meanOfValues = (values: Float32Array): number => values.reduce((sum, x) => sum + x, 0) / values.length
+
+function deviation(values: Float32Array): number {
+  const mean = meanOfValues(values)
+  return Math.sqrt(values.reduce((sum, x) => sum + (x - mean) ** 2, 0) / values.length)
 }
 
 /** The raw relevancy [gh, gw] of a picture for each text. */
@@ -104,7 +172,7 @@ function meanOf(maps: readonly FloatImage[]): FloatImage {
 }
 
 /** A map stretched to [0, 1]; 0 where it is constant. */
-function stretched(map: FloatImage): FloatImage {
+export function stretched(map: FloatImage): FloatImage {
   let [low, high] = [Infinity, -Infinity]
   for (const x of map.data) {
     low = Math.min(low, x)
@@ -143,8 +211,8 @@ function otsuThreshold(values: Float32Array): number {
 }
 
 /** Values clamped to [0, 1] and sent through a logistic curve that keeps 0, 1/2 and 1. */
-function withContrast(map: FloatImage): FloatImage {
-  const curve = (t: number) => 1 / (1 + Math.exp(-STEEPNESS * (t - 0.5)))
+export function withContrast(map: FloatImage, steepness = STEEPNESS): FloatImage {
+  const curve = (t: number) => 1 / (1 + Math.exp(-steepness * (t - 0.5)))
   const [low, high] = [curve(0), curve(1)]
   return { ...map, data: map.data.map((x) => (curve(Math.min(Math.max(x, 0), 1)) - low) / (high - low)) }
 }

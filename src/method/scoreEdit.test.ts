@@ -14,7 +14,7 @@ const words: Readonly<Record<string, readonly number[]>> = { red: [1, 0, 0], gre
 /** A guidance whose embeddings are mean colours, so that its scores can be worked out. */
 const colours: GuidanceModel = {
   name: 'colours', embeddingWidth: 3, cell: 32, imageSize: 224, contextLength: 8, normalisation: { mean: [0, 0, 0], std: [1, 1, 1] },
-  weights: new Map(), constants: new Set(), gainsByBatch: false,
+  weights: new Map(), constants: new Set(), gainsByBatch: false, comparesTexts: true,
   embed: (views) => reshape(reduceMean(views, [2, 3]), [1, 3]),
   tokens: (image) => transpose(reshape(resizePicture(image, { height: 1, width: 2 }, true), [3, 2]), [1, 0]),
   relevancy: () => { throw new Error('not asked here') },

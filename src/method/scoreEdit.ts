@@ -4,6 +4,7 @@ import type { FloatImage } from '../media/image.js'
 import { resize } from '../media/resample.js'
 import { type GuidanceModel, bindWeights, weightFeeds } from '../models/guidance.js'
 import { checkTextsAreRead } from '../models/unreadParts.js'
+import { cosine } from './cosine.js'
 import { structureLoss } from './losses.js'
 import { viewSide } from './stepViews.js'
 import type { Texts } from './textTargets.js'
@@ -56,14 +57,3 @@ export async function scoreEdit(photo: FloatImage, composite: FloatImage, texts:
 const mean = (values: readonly number[]): number => values.reduce((sum, value) => sum + value, 0) / values.length
 
 const difference = (a: Float32Array, b: Float32Array): Float32Array => a.map((x, i) => x - b[i]!)
-
-/** 0 where one of the vectors has no length: an edit that changed nothing went in no direction. */
-function cosine(a: Float32Array, b: Float32Array): number {
-  let [dot, aa, bb] = [0, 0, 0]
-  a.forEach((x, i) => {
-    dot += x * b[i]!
-    aa += x * x
-    bb += b[i]! * b[i]!
-  })
-  return aa === 0 || bb === 0 ? 0 : dot / Math.sqrt(aa * bb)
-}

@@ -49,7 +49,7 @@ export interface StepRunnerOptions {
   readonly targets: readonly TextTargets[]
   readonly settings: ImageSettings
   readonly generator: GeneratorShape
-  readonly vectors?: Readonly<Record<VectorName, Float32Array>>
+  readonly vectors?: Readonly<Record<VectorName, Float32Array>> | undefined
   readonly onCompile?: (size: { width: number; height: number; seconds: number }) => void
 }
 

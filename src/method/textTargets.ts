@@ -15,7 +15,8 @@ export interface Texts {
   readonly region: readonly string[]
 }
 
-interface Rows {
+/** Embeddings of several texts, row-major. */
+export interface Rows {
   readonly shape: readonly [number, number]
   readonly data: Float32Array
 }
@@ -32,6 +33,12 @@ export interface TextTargets {
   readonly region: Rows | null
 }
 
+/** The targets, and what the region's texts may compete with. */
+export interface EmbeddedTexts extends TextTargets {
+  /** [rivals, D]; null where none were given, or the model does not compare texts. */
+  readonly rivals: Rows | null
+}
+
 export type TargetName = keyof TextTargets
 export const targetNames: readonly TargetName[] = ['composition', 'screen', 'direction', 'region']
 
@@ -43,26 +50,29 @@ export function targetInputName(model: Pick<GuidanceModel, 'name'>, target: Targ
 /**
  * Embeds every text in every template.
  * @param onNote is told of texts that the model can read in part only
+ * @param rivals names of other things than the region, see `objectMap`
  * @throws PROMPT_TOO_LONG unless `truncate`, PROMPT_NOT_UNDERSTOOD
  */
-export async function embedTexts(guidance: GuidanceModel, texts: Texts, truncate: boolean, onNote?: (message: string) => void): Promise<TextTargets> {
+export async function embedTexts(guidance: GuidanceModel, texts: Texts, truncate: boolean, onNote?: (message: string) => void,
+  rivals: readonly string[] = []): Promise<EmbeddedTexts> {
   checkTextsAreRead(guidance, [...texts.prompt, ...texts.screen, ...texts.source, ...texts.region], onNote)
   const d = guidance.embeddingWidth
   const lists = [
     fillTemplates(texts.prompt, textTemplates), fillTemplates(texts.screen, screenTemplates), fillTemplates(texts.source, textTemplates),
-    relevancyTexts(guidance, texts.region),
+    relevancyTexts(guidance, texts.region), guidance.comparesTexts ? relevancyTexts(guidance, rivals) : [],
   ]
   // One call, so that the text tower is compiled and loaded once.
   const all = await guidance.encodeTexts(lists.flat(), { truncate })
   let offset = 0
-  const [composition, screen, source, region] = lists.map((list): Rows => {
+  const [composition, screen, source, region, others] = lists.map((list): Rows => {
     const rows = { shape: [list.length, d] as const, data: all.slice(offset * d, (offset + list.length) * d) }
     offset += list.length
     return rows
-  }) as [Rows, Rows, Rows, Rows]
+  }) as [Rows, Rows, Rows, Rows, Rows]
   const pairs = Math.min(composition.shape[0], source.shape[0])
   const direction = Float32Array.from({ length: pairs * d }, (_, i) => composition.data[i]! - source.data[i]!)
-  return { composition, screen, direction: { shape: [pairs, d], data: direction }, region: texts.region.length > 0 ? region : null }
+  const present = (rows: Rows) => (rows.shape[0] > 0 ? rows : null)
+  return { composition, screen, direction: { shape: [pairs, d], data: direction }, region: present(region), rivals: present(others) }
 }
 
 /** The shares of the texts in each loss of a step; all items of the step have the same. */
@@ -72,10 +82,11 @@ export interface TextShares {
   readonly screen: Float32Array
 }
 
-/** Embeddings [K, D] of what `relevancy` is asked to find. @throws as `embedTexts` */
-export async function embedRegion(guidance: GuidanceModel, region: readonly string[], truncate: boolean, onNote?: (message: string) => void): Promise<Rows> {
-  checkTextsAreRead(guidance, region, onNote)
-  return { shape: [region.length, guidance.embeddingWidth], data: await guidance.encodeTexts(relevancyTexts(guidance, region), { truncate }) }
+/** Embeddings of what `relevancy` is asked to find, and of what competes with it. @throws as `embedTexts` */
+export async function embedRegion(guidance: GuidanceModel, region: readonly string[], truncate: boolean, onNote?: (message: string) => void,
+  rivals: readonly string[] = []): Promise<{ readonly region: Rows; readonly rivals: Rows | null }> {
+  const { region: rows, rivals: others } = await embedTexts(guidance, { prompt: [], screen: [], source: [], region }, truncate, onNote, rivals)
+  return { region: rows!, rivals: others }
 }
 
 const relevancyTexts = (guidance: GuidanceModel, region: readonly string[]) => region.map((text) => guidance.relevancyText(text))

@@ -1,3 +1,4 @@
+import { fileURLToPath } from 'node:url'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { sharePrograms } from '../../test/support/sharePrograms.js'
 import { twoObjects } from '../../test/support/twoObjects.js'
@@ -8,6 +9,8 @@ import type { Runtime } from '../engine/runtime.js'
 import type { FloatImage } from '../media/image.js'
 import { generatorParameters } from '../models/generator.js'
 import type { GuidanceModel } from '../models/guidance.js'
+import { folderSource } from '../models/node/folderSource.js'
+import { loadOutline, type OutlineModel } from '../models/outline.js'
 import { randomClip } from '../models/randomClip.js'
 import type { GivenOptions, ImageSettings } from '../options/imageOptions.js'
 import { presets, type PresetName } from '../options/presets.js'
@@ -35,8 +38,10 @@ const smallClip = (vision: Record<string, unknown> = {}, seed = 0) => randomClip
   text_config: { hidden_size: 8, intermediate_size: 8, num_hidden_layers: 1, num_attention_heads: 2, vocab_size: 514 },
 }, runtime, { seed })
 let guidance: GuidanceModel
+let outline: OutlineModel
 beforeAll(async () => {
   guidance = await smallClip()
+  outline = await loadOutline(await folderSource(fileURLToPath(new URL('../../models/outline', import.meta.url))))
 })
 
 const settingsOf = (given: GivenOptions) => resolveSettings([{ prompt: ['golden disc'], source: ['disc'], region: ['disc'], seed: 11, views: 2, steps: 2, ...given }], () => 0)
@@ -44,7 +49,7 @@ const settingsOf = (given: GivenOptions) => resolveSettings([{ prompt: ['golden 
 async function withTrainer<T>(given: GivenOptions, more: Partial<TrainerOptions>, use: (trainer: Trainer, settings: ImageSettings) => Promise<T>): Promise<T> {
   const settings = settingsOf(given)
   const { prompt, screen, source, region } = settings
-  const trainer = await createTrainer({ runtime: sharing, guidance: [guidance], photo, settings, texts: { prompt, screen, source, region }, generator, ...more })
+  const trainer = await createTrainer({ runtime: sharing, guidance: [guidance], photo, settings, texts: { prompt, screen, source, region }, outline, generator, ...more })
   try {
     return await use(trainer, settings)
   } finally {

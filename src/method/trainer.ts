@@ -4,15 +4,18 @@ import { Text2LiveError } from '../errors.js'
 import type { FloatImage } from '../media/image.js'
 import { type GeneratorShape, generatorOf } from '../models/generator.js'
 import { type GuidanceModel, withDistinctNames } from '../models/guidance.js'
+import { type LearnedStart, startFits, startParameters } from '../models/learnedStart.js'
+import type { OutlineModel } from '../models/outline.js'
 import type { ImageSettings } from '../options/imageOptions.js'
+import type { RegionTexts } from '../options/region.js'
 import { minGeneratorSide } from '../options/resolveSettings.js'
 import { drawExample, internalExample, placeLike } from './internalExamples.js'
+import { locateRegion, nameInPrompt, regionNote, rivalsFor } from './locateRegion.js'
 import { boundOf, emphasisOf } from './regionMaps.js'
-import { relevancyMap } from './relevancyMap.js'
 import { bootstrapWeightAt, learningRateAt } from './schedule.js'
 import { drawStepShares, drawStepViews } from './stepDraws.js'
 import { type StepItem, StepRunner, type VectorName, vectorNames } from './stepRunner.js'
-import { type TextTargets, type Texts, embedTexts } from './textTargets.js'
+import { type EmbeddedTexts, type Rows, type TextTargets, type Texts, embedTexts } from './textTargets.js'
 
 /** Parameters and optimizer state by name, and the number of steps done: with the settings all that a run continues from. */
 export interface TrainerState {
@@ -39,13 +42,18 @@ export interface TrainerOptions {
   /** One channel at training size; alpha is multiplied by it. */
   readonly mask?: FloatImage
   readonly settings: ImageSettings
-  readonly texts: Texts
+  /** A region of `agreed` is the name in the prompt that the photo shows. */
+  readonly texts: Omit<Texts, 'region'> & { readonly region: RegionTexts }
+  /** Needed for the relevancy `object` of a region. */
+  readonly outline?: OutlineModel | null
+  /** First weights, where the run does not continue and they fit its generator; random ones else. */
+  readonly start?: LearnedStart | null
   /** Continue from here, bit for bit on the CPU. */
   readonly state?: TrainerState
   /** Widths of the generator; tests use narrow ones. Default: the published ones, or the preset's. */
   readonly generator?: GeneratorShape
   readonly notice?: (notice: TrainerNotice) => void
-  /** Is told of texts that a guidance model can read in part only. */
+  /** Is told of texts that a guidance model can read in part only, and of what was taken for the region. */
   readonly onNote?: (message: string) => void
 }
 
@@ -71,23 +79,21 @@ export interface Trainer {
 
 /** Embeds the texts, prepares the maps and the first parameters. @throws PROMPT_TOO_LONG, PROMPT_NOT_UNDERSTOOD, INPUT_TOO_SMALL, CHECKPOINT_INVALID */
 export async function createTrainer(options: TrainerOptions): Promise<Trainer> {
-  const { runtime, photo, settings, texts, state } = options
+  const { runtime, photo, settings, state } = options
   const guidance = withDistinctNames(options.guidance)
   const generator = options.generator ?? generatorOf(settings)
   if (Math.min(photo.width, photo.height) < minGeneratorSide) {
     throw new Text2LiveError('INPUT_TOO_SMALL',
       `The generator needs at least ${minGeneratorSide} px on each side to train on; the photo has ${photo.width}x${photo.height}. Use a larger photo or --size.`)
   }
-  const targets: TextTargets[] = []
-  for (const model of guidance) targets.push(await embedTexts(model, texts, settings.truncate, options.onNote))
-  const located = texts.region.length > 0 && settings.relevancy === 'edges'
-    ? await relevancyMap(photo, guidance.map((model, i) => ({ model, texts: targets[i]!.region! })), runtime)
-    : null
+  const { targets, region } = await embedAndLocate(options, guidance)
+  // With the published target the map is made in each step, of what the step sees.
+  const located = settings.relevancy === 'model' ? null : region.map
   const emphasis = located && settings.sparsityMap > 0 ? emphasisOf(located, settings.sparsityMap) : null
   const mask = boundOf(options.mask, located, settings.regionBound)
   const runner = new StepRunner({
     runtime, guidance, targets, settings, generator,
-    ...(state ? { vectors: vectorsOf(state) } : {}), onCompile: (compiled) => options.notice?.({ type: 'compile', ...compiled }),
+    vectors: state ? vectorsOf(state) : learnedVectors(options, generator, guidance, targets), onCompile: (compiled) => options.notice?.({ type: 'compile', ...compiled }),
   })
   let done = state?.step ?? 0
 
@@ -110,7 +116,7 @@ export async function createTrainer(options: TrainerOptions): Promise<Trainer> {
       const learningRate = learningRateAt(done, settings)
       const { losses } = await runner.step({
         items, learningRate, k: done,
-        bootstrapWeight: texts.region.length > 0 ? bootstrapWeightAt(done, settings) : 0,
+        bootstrapWeight: region.texts.length > 0 ? bootstrapWeightAt(done, settings) : 0,
         shares: drawStepShares(settings, done, targets[0]!),
       })
       done += 1
@@ -128,6 +134,49 @@ export async function createTrainer(options: TrainerOptions): Promise<Trainer> {
     },
     dispose: () => runner.dispose(),
   }
+}
+
+/** Embeds the texts and finds the region. Where prompt and photo agree on a name, and nobody said what the photo shows, it shows that. */
+async function embedAndLocate({ runtime, photo, settings, texts, outline = null, onNote }: TrainerOptions, guidance: readonly GuidanceModel[]) {
+  const { relevancy, truncate } = settings
+  const embed = async (source: readonly string[], region: readonly string[]): Promise<EmbeddedTexts[]> => {
+    const embedded: EmbeddedTexts[] = []
+    for (const model of guidance) embedded.push(await embedTexts(model, { ...texts, source, region }, truncate, onNote, region.length > 0 ? rivalsFor(relevancy) : []))
+    return embedded
+  }
+  const asked = texts.region
+  const name = asked === 'agreed' ? await nameInPrompt(texts.prompt, photo, guidance, truncate, runtime) : null
+  const region = asked === 'agreed' ? (name === null ? [] : [name]) : asked
+  const targets = await embed(name === null ? texts.source : [name], region)
+  if (relevancy === 'model') return { targets, region: { texts: region, map: null } }
+  const located = await locateRegion({ photo, guidance, embedded: targets, texts: region, relevancy, outline, runtime })
+  // A name that does not mean what stands out is a word of the edit ("snow"), not of the photo.
+  const dropped = asked === 'agreed' && located.by !== 'outline'
+  const note = regionNote(dropped ? { texts: [], by: null } : located, asked)
+  if (note !== null) onNote?.(note)
+  if (!dropped || name === null) return { targets, region: located }
+  return { targets: await embed(texts.source, []), region: { texts: [], map: null } }
+}
+
+/** Where training starts: from learned weights, or undefined for random ones. */
+export function learnedVectors({ start, onNote }: Pick<TrainerOptions, 'start' | 'onNote'>, generator: GeneratorShape, guidance: readonly GuidanceModel[],
+  targets: readonly Pick<TextTargets, 'direction'>[]): Record<VectorName, Float32Array> | undefined {
+  if (!start) return undefined
+  if (!startFits(start, generator)) {
+    onNote?.(`start: random, since the learned one is for a generator of ${start.shape.width} channels and ${start.shape.levels} levels; this run's has ${generator.width} and ${generator.levels}`)
+    return undefined
+  }
+  const { guidance: name, embeddingWidth } = start.conditioned
+  const reader = guidance.findIndex((model) => model.name.startsWith(name) && model.embeddingWidth === embeddingWidth)
+  if (reader < 0) onNote?.(`start: learned with the ${name} model; with another one it is the same for all texts`)
+  const parameters = startParameters(start, reader < 0 ? null : meanRow(targets[reader]!.direction))
+  return { parameters, initial: parameters.slice(), gradientSum: new Float32Array(parameters.length), squareSum: new Float32Array(parameters.length) }
+}
+
+function meanRow({ shape: [rows, width], data }: Rows): Float32Array {
+  const mean = new Float32Array(width)
+  data.forEach((x, i) => { mean[i % width]! += x / rows })
+  return mean
 }
 
 /** The vectors of a saved state. @throws CHECKPOINT_INVALID */

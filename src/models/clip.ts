@@ -42,6 +42,7 @@ export async function createClip(
     weights: await visionWeights(config, read, normalisation),
     constants: new Set(),
     gainsByBatch: true,
+    comparesTexts: false,
     embed: (views, w) => embedViews(views, vision, positions, w),
     tokens: (image, w) => lastBlockTokens(oneImage(image, 'CLIP'), vision, positions, w),
     relevancy: (image, texts, w) => attentionRelevancy(oneImage(image, 'CLIP'), texts, vision, positions, w),

@@ -54,6 +54,9 @@ export interface GuidanceModel {
   /** Whether twice the views in one batch take less than twice the time: long products do, convolutions do not, whose tensors only outgrow the cache. */
   readonly gainsByBatch: boolean
 
+  /** Whether `relevancy` answers any number of texts at the cost of one and on one scale, so that a place can be asked which of many texts it speaks for most. */
+  readonly comparesTexts: boolean
+
   /** Embeddings [V, D], not normalised, of the views [V, 3, h, w]. */
   embed(views: Value, weights: WeightInputs): Value
 

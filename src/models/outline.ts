@@ -67,27 +67,51 @@ export async function loadOutline(source: FileSource): Promise<OutlineModel> {
   return { name: 'outline', imageSize, mean, std, weights: await file.weights(shapes.keys()), constants: new Set(shapes.keys()) }
 }
 
-/**
- * How much each pixel belongs to what stands out in the picture.
- * @param picture 3 channels, [0, 1], any shape
- * @returns 1 channel of the picture's size, [0, 1]
- */
-export async function outlineMap(picture: FloatImage, model: OutlineModel, runtime: Runtime): Promise<FloatImage> {
+/** The outline network on one device, compiled. */
+export interface OutlineFinder {
+  /**
+   * How much each pixel belongs to what stands out in the picture.
+   * @param picture 3 channels, [0, 1], any shape
+   * @returns 1 channel of the picture's size, [0, 1]
+   */
+  find(picture: FloatImage): Promise<FloatImage>
+  release(): Promise<void>
+}
+
+/** Compiles the network once, for any number of pictures. */
+async function openOutline(model: OutlineModel, runtime: Runtime): Promise<OutlineFinder> {
   const side = model.imageSize
-  const bilinear = { filter: 'bilinear', antialias: true } as const
   const graph = new Graph()
   const { inputs, used } = bindWeights(graph, model)
   const map = outlineGraph(graph.input('picture', [1, 3, side, side]), model, inputs)
   const program = await runtime.compile(graph, { map })
-  try {
-    const seen = resize(picture, side, side, bilinear)
-    const result = await program.run({ ...weightFeeds(used, runtime), picture: new runtime.Tensor('float32', divided(seen.data), [1, 3, side, side]) })
-    const data = await result.map!.getData() as Float32Array
-    return resize({ width: side, height: side, channels: 1, data }, picture.width, picture.height, bilinear)
-  } finally {
-    await program.release()
+  const weights = weightFeeds(used, runtime)
+  return {
+    async find(picture) {
+      const seen = resize(picture, side, side, bilinear)
+      const result = await program.run({ ...weights, picture: new runtime.Tensor('float32', divided(seen.data), [1, 3, side, side]) })
+      const data = await result.map!.getData() as Float32Array
+      return resize({ width: side, height: side, channels: 1, data }, picture.width, picture.height, bilinear)
+    },
+    release: () => program.release(),
   }
 }
+
+const bilinear = { filter: 'bilinear', antialias: true } as const
+
+/** Opens the network for one piece of work. */
+export async function withOutline<T>(model: OutlineModel, runtime: Runtime, work: (finder: OutlineFinder) => Promise<T>): Promise<T> {
+  const finder = await openOutline(model, runtime)
+  try {
+    return await work(finder)
+  } finally {
+    await finder.release()
+  }
+}
+
+/** How much each pixel of one picture belongs to what stands out: `find` of a network opened for it. */
+export const outlineMap = (picture: FloatImage, model: OutlineModel, runtime: Runtime): Promise<FloatImage> =>
+  withOutline(model, runtime, (finder) => finder.find(picture))
 
 /** By the picture's largest value, as the published code does before it normalises. */
 function divided(data: Float32Array): Float32Array {

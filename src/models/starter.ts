@@ -36,6 +36,7 @@ export async function loadStarter(source: FileSource, runtime: Runtime): Promise
     weights: await image.weights(shapes.keys()),
     constants: new Set([...shapes.keys()].filter(weight => weight.startsWith('trunk.'))),
     gainsByBatch: false,
+    comparesTexts: true,
     embed: (views, w) => poolTokens(cellTokens(views, config, w), views.shape[0]!, w),
     tokens: (picture, w) => cellTokens(oneImage(picture, 'starter model'), config, w),
     relevancy: (picture, texts, w) => cellRelevancy(oneImage(picture, 'starter model'), texts, config, w),

@@ -24,7 +24,7 @@ export const imageOptions = {
   },
   region: {
     type: 'texts', group: 'texts', preset: false, default: [], example: '"teapot"',
-    help: 'where the edit goes; turns the bootstrap loss on',
+    help: 'where the edit goes; turns the bootstrap loss on. With --relevancy object the default is what --source names, else what prompt and photo agree on; "none" turns it off',
   },
   truncate: {
     type: 'switch', group: 'texts', preset: false, default: false, example: '',
@@ -126,6 +126,11 @@ export const imageOptions = {
     type: 'number', group: 'schedule', preset: true, min: 0, max: 0.9999, default: 0.9, example: '0.8',
     help: 'momentum of MADGRAD',
   },
+  start: {
+    type: 'choice', group: 'schedule', preset: true, default: 'random', example: 'random',
+    choices: { learned: 'first weights learned over many photos and prompts, for 64 channels and 7 levels', random: 'drawn from the seed, as published' },
+    help: 'first weights of the generator',
+  },
   generatorWidth: {
     type: 'integer', group: 'schedule', preset: true, min: 8, max: 512, unit: 'channels', default: 128, example: '64',
     help: 'channels of every layer of the generator',
@@ -174,7 +179,7 @@ export const imageOptions = {
   },
   regionBound: {
     type: 'number', group: 'losses', preset: true, min: 0, max: 1, default: 0, example: '0.5',
-    help: 'how far the relevancy of the region bounds alpha, as a mask would: 0 not at all, 1 fully; needs --relevancy edges',
+    help: 'how far the relevancy of the region bounds alpha, as a mask would: 0 not at all, 1 fully; needs --relevancy object or edges',
   },
   textSampling: {
     type: 'choice', group: 'losses', preset: true, default: 'subset', example: 'one',
@@ -205,8 +210,11 @@ export const imageOptions = {
     help: 'which items of a step the bootstrap loss reads',
   },
   relevancy: {
-    type: 'choice', group: 'bootstrap', preset: true, default: 'model', example: 'edges',
-    choices: { model: 'as coarse as the guidance gives it', edges: 'sharpened along the edges of the photo' },
+    type: 'choice', group: 'bootstrap', preset: true, default: 'model', example: 'object',
+    choices: {
+      model: 'as coarse as the guidance gives it', edges: 'sharpened along the edges of the photo',
+      object: 'the outline of what stands out, where the words mean that; else as edges',
+    },
     help: 'the relevancy map that alpha follows',
   },
 

@@ -4,6 +4,7 @@ import type { PresetSettings, ImageSettings } from './imageOptions.js'
 const reference = {
   steps: 1000,
   size: 512,
+  start: 'random',
   generatorWidth: 128,
   generatorLevels: 7,
   previewEvery: 50,
@@ -76,7 +77,7 @@ const fast = {
   sizes: 'buckets',
   bucket: 64,
   bootstrapItems: 'all',
-  relevancy: 'edges',
+  relevancy: 'object',
   sparsityMap: 4,
   regionBound: 1,
   lambdaBootstrapMin: 1.5,

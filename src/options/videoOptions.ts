@@ -2,7 +2,7 @@ import { imageOptions } from './imageOptions.js'
 import type { GivenOf, OptionRow, PresetOf, SettingsOf } from './optionRow.js'
 
 const { prompt, screen, source, region, truncate, mask, preset, steps, size, seed, device, threads, guidance, config, out, force, json, previewEvery } = imageOptions
-const { learningRate, learningRateDecay, minLearningRate, weightDecay, momentum, generatorWidth, generatorLevels } = imageOptions
+const { learningRate, learningRateDecay, minLearningRate, weightDecay, momentum, start, generatorWidth, generatorLevels } = imageOptions
 const { lambdaComposition, lambdaDirectional, lambdaScreen, lambdaStructure, lambdaSparsity, lambdaAlphaL0, lambdaAlphaL1, sparsityMap, regionBound, textSampling } = imageOptions
 const { lambdaBootstrap, lambdaBootstrapMin, bootstrapSteps, bootstrapSchedule, bootstrapItems, relevancy } = imageOptions
 const { cropsMinCover, flipProbability, jitterProbability, scaleMin, scaleMax, sizes, bucket } = imageOptions
@@ -127,7 +127,7 @@ export const videoOptions = {
   minLearningRate,
   weightDecay,
   momentum,
-  generatorWidth,
+  start, generatorWidth,
   generatorLevels,
   wholeAtlasEvery: {
     type: 'integer', group: 'schedule', preset: true, min: 1, max: 1_000_000, unit: 'steps', default: 75, example: '50',
@@ -156,7 +156,8 @@ export const videoOptions = {
   bootstrapSchedule: { ...bootstrapSchedule, default: 'none' },
   bootstrapItems,
   relevancy: {
-    ...relevancy, choices: { model: 'as coarse as the guidance gives it', edges: 'of the foreground its opacity, of the background sharpened along the edges of the atlas' },
+    ...relevancy, choices: { model: 'as coarse as the guidance gives it', edges: 'of the foreground its opacity, of the background sharpened along the edges of the atlas',
+      object: 'of the foreground its opacity, of the background the outline of what stands out, where the words mean that; else as edges' },
   },
 
   frameDistance: {

@@ -4,18 +4,31 @@ import type { GuidanceModel } from '../models/guidance.js'
 import { loadGuidance } from '../models/loadGuidance.js'
 import { withoutSecrets } from '../models/withoutSecrets.js'
 import { openModelSource } from '../models/node/openModelSource.js'
+import { openLearnedStart, openOutlineModel } from '../models/node/bundled.js'
+import type { LearnedStart } from '../models/learnedStart.js'
+import type { OutlineModel } from '../models/outline.js'
 import type { ImageSettings } from '../options/imageOptions.js'
+import type { RegionTexts } from '../options/region.js'
 import { accessTo, type GuidanceAccess } from './guidanceAccess.js'
 import { openRuntime } from './openRuntime.js'
-import type { OpenTrainer, TrainerNotice } from './trainerContract.js'
+import type { OpenTrainer, TrainerNotice, TrainerState } from './trainerContract.js'
 
 /** Makes the real trainer in the thread that calls it: the engine on the asked device, the guidance model, the method. */
 export const buildTrainer: OpenTrainer = async (input, notice, signal) => {
   const { settings } = input
   const runtime = await openRuntime(settings)
   const guidance = await openGuidance(settings, runtime, notice, signal, input.access)
-  return await createTrainer({ runtime, guidance, ...input, notice, onNote: message => notice({ type: 'note', message }) })
+  const [outline, start] = [await outlineFor(settings, input.texts.region), await startFor(settings, input.state)]
+  return await createTrainer({ runtime, guidance, outline, start, ...input, notice, onNote: message => notice({ type: 'note', message }) })
 }
+
+/** The outline network where a region is to be found with it. @throws GUIDANCE_INVALID, SAFETENSORS_INVALID */
+export const outlineFor = async ({ relevancy }: Pick<ImageSettings, 'relevancy'>, region: RegionTexts): Promise<OutlineModel | null> =>
+  (relevancy === 'object' && region.length > 0 ? await openOutlineModel() : null)
+
+/** The learned first weights for a run that begins and asks for them. @throws GUIDANCE_INVALID, SAFETENSORS_INVALID */
+export const startFor = async ({ start }: Pick<ImageSettings, 'start'>, state: TrainerState | undefined): Promise<LearnedStart | null> =>
+  (start === 'learned' && state === undefined ? await openLearnedStart() : null)
 
 /**
  * Each of the models that the settings name, fetched where it must be and may be.

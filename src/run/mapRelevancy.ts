@@ -7,11 +7,11 @@ import { encodePng } from '../media/node/encodePng.js'
 import { pixelImage, quantise, type PixelImage } from '../media/quantise.js'
 import { resize } from '../media/resample.js'
 import { colourStrips, planeStrips, stripsOf } from '../media/strips.js'
-import { plainRelevancyMap, relevancyMap } from '../method/relevancyMap.js'
+import { locateRegion, regionNote, rivalsFor } from '../method/locateRegion.js'
 import { embedRegion } from '../method/textTargets.js'
 import type { GivenOptions } from '../options/imageOptions.js'
 import { resolveSettings } from '../options/resolveSettings.js'
-import { openGuidance } from './buildTrainer.js'
+import { openGuidance, outlineFor } from './buildTrainer.js'
 import { readImageInput } from './imageInput.js'
 import { openRuntime } from './openRuntime.js'
 import { drawSeed } from './startRun.js'
@@ -40,18 +40,21 @@ export interface RelevancyResult {
  */
 export async function mapRelevancy({ photo, ...options }: RelevancyOptions): Promise<RelevancyResult> {
   const settings = resolveSettings([options], drawSeed)
-  if (settings.region.length === 0) throw new Text2LiveError('PROMPT_EMPTY', 'A text is needed: say what to look for. For example: text2live relevancy horse.jpg "horse"')
+  const texts = settings.region
+  if (texts.length === 0) throw new Text2LiveError('PROMPT_EMPTY', 'A text is needed: say what to look for. For example: text2live relevancy horse.jpg "horse"')
   const input = await readImageInput(photo, null, settings)
   const runtime = await openRuntime(settings)
   const notes: string[] = []
   const onNote = (message: string): void => void notes.push(message)
-  const questions = []
-  for (const model of await openGuidance(settings, runtime, notice => { if (notice.type === 'note') onNote(notice.message) })) {
-    questions.push({ model, texts: await embedRegion(model, settings.region, settings.truncate, onNote) })
-  }
+  const guidance = await openGuidance(settings, runtime, notice => { if (notice.type === 'note') onNote(notice.message) })
+  const embedded = []
+  for (const model of guidance) embedded.push(await embedRegion(model, texts, settings.truncate, onNote, rivalsFor(settings.relevancy)))
   const { width, height } = input.photo.pixels
-  const locate = settings.relevancy === 'edges' ? relevancyMap : plainRelevancyMap
-  const map = resize(await locate(input.training.photo, questions, runtime), width, height, { filter: 'bilinear', antialias: true })
+  const outline = await outlineFor(settings, texts)
+  const located = await locateRegion({ photo: input.training.photo, guidance, embedded, texts, relevancy: settings.relevancy, outline, runtime })
+  const note = regionNote(located, texts)
+  if (note !== null) onNote(note)
+  const map = resize(located.map!, width, height, { filter: 'bilinear', antialias: true })
   return {
     map,
     files: { heat: await encodePng(heatOf(input.photo.pixels, map)), map: await encodePng(quantise(map, 8)) },

@@ -1,5 +1,6 @@
 import { Text2LiveError } from '../errors.js'
 import { optionFlag, type GivenOptions, type ImageSettings } from '../options/imageOptions.js'
+import { regionTexts } from '../options/region.js'
 import { resolveSettings, validateOptions } from '../options/resolveSettings.js'
 import { folderContents } from './folderContents.js'
 import { accessTo, hereOnly, portableGuidance } from './guidanceAccess.js'
@@ -64,7 +65,7 @@ function portable(settings: ImageSettings, input: ImageInput, device: ImageSetti
 }
 
 function announce(settings: ImageSettings, layers: readonly GivenOptions[], emit: Emit): void {
-  if (lastGiven(layers, 'source') === undefined) {
+  if (lastGiven(layers, 'source') === undefined && regionTexts(settings) !== 'agreed') {
     const said = `source: "${settings.source.join('", "')}", since nobody said what the photo shows`
     emit({ type: 'note', message: `${said}; ${optionFlag('source')} "..." makes the edit surer` })
   }

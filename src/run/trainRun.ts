@@ -5,6 +5,7 @@ import { atomicWrite } from '../media/node/atomicWrite.js'
 import { encodePng } from '../media/node/encodePng.js'
 import { quantise } from '../media/quantise.js'
 import type { ImageSettings } from '../options/imageOptions.js'
+import { regionTexts } from '../options/region.js'
 import { digest, writeCheckpoint, type Fingerprint } from './checkpoint.js'
 import { EventLog, readSteps } from './eventLog.js'
 import type { RunEvent, StepEvent } from './events.js'
@@ -54,7 +55,7 @@ export const trainerInput = (settings: ImageSettings, input: ImageInput, state: 
   photo: input.training.photo,
   ...(input.training.mask === undefined ? {} : { mask: input.training.mask }),
   settings,
-  texts: { prompt: settings.prompt, screen: settings.screen, source: settings.source, region: settings.region },
+  texts: { prompt: settings.prompt, screen: settings.screen, source: settings.source, region: regionTexts(settings) },
   ...(state === null ? {} : { state }),
 })
 

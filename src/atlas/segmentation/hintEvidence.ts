@@ -18,6 +18,8 @@ export interface HintEvidence {
 /** Standard deviations above the mean at which a relevancy says neither yes nor no, and the log-odds that one more adds. */
 const RELEVANT = 1.5
 const RELEVANCY_SLOPE = 2
+/** No place is surer than this to be the object's, or not to be. */
+const LEAST_DOUBT = 0.02
 /** Rounds in which the frames' answers are averaged, and how much those of other frames count beside a node's own. */
 const ANSWER_ROUNDS = 3
 const OTHER_FRAMES = 4
@@ -41,16 +43,8 @@ const POINT_VELOCITY = { least: 1.5, share: 0.15 } as const
  * @returns how likely each node belongs to the object, [0, 1]
  */
 export function relevancyEvidence(scene: ClipScene, maps: ReadonlyMap<number, FloatImage>): Float32Array {
-  const { graph } = scene
-  const { width, height, first, count, area } = graph
-  const answers = new Float32Array(count)
-  const known = new Float32Array(count)
-  for (const [t, map] of maps) {
-    const fine = map.width === width && map.height === height ? map : resize(map, width, height, { filter: 'bilinear', antialias: true })
-    answers.set(frameMeans(graph, t, fine.data), first[t])
-    known.fill(1, first[t], first[t + 1])
-  }
-  const relevancy = overFrames(scene, answers, known)
+  const { area } = scene.graph
+  const relevancy = overAllFrames(scene, maps)
   const total = area.reduce((sum, x) => sum + x, 0)
   const mean = relevancy.reduce((sum, x, i) => sum + area[i]! * x, 0) / total
   const deviation = Math.sqrt(relevancy.reduce((sum, x, i) => sum + area[i]! * (x - mean) ** 2, 0) / total)
@@ -59,6 +53,30 @@ export function relevancyEvidence(scene: ClipScene, maps: ReadonlyMap<number, Fl
   }
   const moving = movingInFrames(scene)
   return relevancy.map((x, i) => probability(RELEVANCY_SLOPE * ((x - mean) / deviation - RELEVANT) + logOdds(moving[i]!, 0.03)))
+}
+
+/**
+ * From maps of some frames that say how likely each place is the object's: their mean over alike nodes of many frames, taken together with how fast a node moves against the background.
+ *
+ * @returns how likely each node belongs to the object, [0, 1]
+ */
+export function probabilityEvidence(scene: ClipScene, maps: ReadonlyMap<number, FloatImage>): Float32Array {
+  const moving = movingInFrames(scene)
+  return overAllFrames(scene, maps).map((x, i) => probability(logOdds(x, LEAST_DOUBT) + logOdds(moving[i]!, 0.03)))
+}
+
+/** What the maps say of each node, averaged with what alike nodes of other frames say. */
+function overAllFrames(scene: ClipScene, maps: ReadonlyMap<number, FloatImage>): Float32Array {
+  const { graph } = scene
+  const { width, height, first, count } = graph
+  const answers = new Float32Array(count)
+  const known = new Float32Array(count)
+  for (const [t, map] of maps) {
+    const fine = map.width === width && map.height === height ? map : resize(map, width, height, { filter: 'bilinear', antialias: true })
+    answers.set(frameMeans(graph, t, fine.data), first[t])
+    known.fill(1, first[t], first[t + 1])
+  }
+  return overFrames(scene, answers, known)
 }
 
 /** How likely each node is one that moves, among those of its frame: what runs in one frame walks in another. 1/2 where the flow does not hold or all is still. */

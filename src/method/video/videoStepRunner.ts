@@ -60,7 +60,7 @@ export interface VideoStepRunnerOptions {
   readonly targets: readonly TextTargets[]
   readonly settings: VideoSettings
   readonly generator: GeneratorShape
-  readonly vectors?: Readonly<Record<VectorName, Float32Array>>
+  readonly vectors?: Readonly<Record<VectorName, Float32Array>> | undefined
   readonly onCompile?: (size: { width: number; height: number; seconds: number }) => void
 }
 

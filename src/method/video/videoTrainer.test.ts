@@ -1,9 +1,12 @@
+import { fileURLToPath } from 'node:url'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { sharePrograms } from '../../../test/support/sharePrograms.js'
 import { slidingClip } from '../../../test/support/slidingClip.js'
 import type { LayerName } from '../../atlas/layeredAtlas.js'
 import { createNodeRuntime } from '../../engine/node/createNodeRuntime.js'
 import type { GuidanceModel } from '../../models/guidance.js'
+import { folderSource } from '../../models/node/folderSource.js'
+import { loadOutline, type OutlineModel } from '../../models/outline.js'
 import { randomClip } from '../../models/randomClip.js'
 import { resolveVideoSettings } from '../../options/resolveVideoSettings.js'
 import type { GivenVideoOptions } from '../../options/videoOptions.js'
@@ -17,7 +20,9 @@ const runtime = createNodeRuntime({ device: 'cpu', threads: 1 })
 const sharing = sharePrograms(runtime)
 const clip = slidingClip(168, 140, 5)
 let guidance: GuidanceModel
+let outline: OutlineModel
 beforeAll(async () => {
+  outline = await loadOutline(await folderSource(fileURLToPath(new URL('../../../models/outline', import.meta.url))))
   guidance = await randomClip({
     projection_dim: 8,
     vision_config: { hidden_size: 16, intermediate_size: 16, num_hidden_layers: 1, num_attention_heads: 2 },
@@ -30,7 +35,7 @@ async function withTrainer<T>(given: GivenVideoOptions, layer: LayerName, more: 
     prompt: 'golden disc', source: 'disc', region: ['disc'], seed: 11, views: 2, steps: 2, boxBorder: 5, size: 0, trainSize: 0, ...given,
   }], () => 0)
   const trainer = await createVideoTrainer({
-    runtime: sharing, guidance: [guidance], ...clip, layer, settings, texts: layerTexts(settings, layer), generator, ...more,
+    runtime: sharing, guidance: [guidance], ...clip, layer, settings, texts: layerTexts(settings, layer), outline, generator, ...more,
   })
   try {
     return await use(trainer)

@@ -11,15 +11,18 @@ import { refineLayer } from '../../media/refineLayer.js'
 import { resize } from '../../media/resample.js'
 import { type GeneratorShape, generatorOf } from '../../models/generator.js'
 import { type GuidanceModel, withDistinctNames } from '../../models/guidance.js'
+import type { LearnedStart } from '../../models/learnedStart.js'
+import type { OutlineModel } from '../../models/outline.js'
 import type { VideoSettings } from '../../options/videoOptions.js'
+import { locateRegion, rivalsFor } from '../locateRegion.js'
 import { boundOf, emphasisOf } from '../regionMaps.js'
-import { relevancyMap } from '../relevancyMap.js'
 import { bootstrapWeightAt, learningRateAt } from '../schedule.js'
 import { drawStepShares, drawStepViews } from '../stepDraws.js'
 import { vectorNames } from '../stepRunner.js'
-import { type TextTargets, type Texts, embedTexts } from '../textTargets.js'
-import { type Trainer, type TrainerNotice, type TrainerState, vectorsOf } from '../trainer.js'
+import { type EmbeddedTexts, embedTexts } from '../textTargets.js'
+import { type Trainer, type TrainerNotice, type TrainerState, learnedVectors, vectorsOf } from '../trainer.js'
 import type { Size } from '../viewDraws.js'
+import type { LayerTexts } from './layerTexts.js'
 import { type TrainingLayer, trainingLayer } from './trainingLayer.js'
 import { type LayerMaps, videoItems } from './videoItems.js'
 import { drawVideoSample, videoSample } from './videoSample.js'
@@ -35,7 +38,11 @@ export interface VideoTrainerOptions {
   readonly layer: LayerName
   readonly settings: VideoSettings
   /** Of this layer, see `layerTexts`. */
-  readonly texts: Texts
+  readonly texts: LayerTexts
+  /** Needed for the relevancy `object` of a region of the background. */
+  readonly outline?: OutlineModel | null
+  /** First weights, where the training does not continue and they fit its generator; random ones else. */
+  readonly start?: LearnedStart | null
   /** One channel of the frames' size: where in the first frame the edit may be. */
   readonly mask?: FloatImage
   /** Continue from here, bit for bit on the CPU. */
@@ -60,12 +67,13 @@ export async function createVideoTrainer(options: VideoTrainerOptions): Promise<
   const guidance = withDistinctNames(options.guidance)
   const generator = options.generator ?? generatorOf(settings)
   const layer = await trainingLayer(options.atlas, options.frames, options.layer, settings)
-  const targets: TextTargets[] = []
-  for (const model of guidance) targets.push(await embedTexts(model, texts, settings.truncate))
+  const region = texts.region === 'agreed' ? [] : texts.region
+  const targets: EmbeddedTexts[] = []
+  for (const model of guidance) targets.push(await embedTexts(model, { ...texts, region }, settings.truncate, undefined, layer.name === 'background' && region.length > 0 ? rivalsFor(settings.relevancy) : []))
   const maps = await layerMaps(layer, options, guidance, targets)
   const runner = new VideoStepRunner({
     runtime, guidance, targets, settings, generator,
-    ...(state ? { vectors: vectorsOf(state) } : {}), onCompile: (compiled) => options.notice?.({ type: 'compile', ...compiled }),
+    vectors: state ? vectorsOf(state) : learnedVectors(options, generator, guidance, targets), onCompile: (compiled) => options.notice?.({ type: 'compile', ...compiled }),
   })
   let done = state?.step ?? 0
 
@@ -103,14 +111,14 @@ export async function createVideoTrainer(options: VideoTrainerOptions): Promise<
 }
 
 /** Where the region is in the atlas, and what follows from it and from the given mask. */
-async function layerMaps(layer: TrainingLayer, { runtime, settings, texts, mask }: VideoTrainerOptions, guidance: readonly GuidanceModel[],
-  targets: readonly TextTargets[]): Promise<LayerMaps> {
+async function layerMaps(layer: TrainingLayer, { runtime, settings, texts, mask, outline = null }: VideoTrainerOptions, guidance: readonly GuidanceModel[],
+  embedded: readonly EmbeddedTexts[]): Promise<LayerMaps> {
   const given = mask ? await projectedMask(layer, mask) : undefined
   if (texts.region.length === 0 || settings.relevancy === 'model') return { relevancy: null, emphasis: null, mask: given }
   const relevancy = layer.name === 'foreground'
     ? await projectToAtlas(layer.image, opacities(layer), await gap(layer))
-    : await relevancyMap(layer.image, guidance.map((model, i) => ({ model, texts: targets[i]!.region! })), runtime)
-  return { relevancy, emphasis: settings.sparsityMap > 0 ? emphasisOf(relevancy, settings.sparsityMap) : null, mask: boundOf(given, relevancy, settings.regionBound) }
+    : (await locateRegion({ photo: layer.image, guidance, embedded, texts: texts.region === 'agreed' ? [] : texts.region, relevancy: settings.relevancy, outline, runtime })).map
+  return { relevancy, emphasis: relevancy && settings.sparsityMap > 0 ? emphasisOf(relevancy, settings.sparsityMap) : null, mask: boundOf(given, relevancy, settings.regionBound) }
 }
 
 /** Half the distance of a frame's pixels in the atlas image, rounded up: windows of this radius leave no gap between them. */

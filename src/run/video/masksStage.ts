@@ -8,9 +8,11 @@ import type { FloatImage } from '../../media/image.js'
 import { atomicWrite } from '../../media/node/atomicWrite.js'
 import { encodePng } from '../../media/node/encodePng.js'
 import { dequantise, pixelImage, quantise } from '../../media/quantise.js'
+import { openOutlineModel } from '../../models/node/bundled.js'
+import { regionTexts } from '../../options/region.js'
 import { openGuidance } from '../buildTrainer.js'
 import { writing } from '../fileErrors.js'
-import { clipRelevancy } from './clipRelevancy.js'
+import { findInFrames, unsaid } from './findInFrames.js'
 import { readStageCheckpoint, writeStageCheckpoint } from './stageCheckpoint.js'
 import { checkpointFiles, videoFiles } from './videoFiles.js'
 import type { StageTools } from './videoSession.js'
@@ -58,13 +60,17 @@ async function findHint({ settings, input, access, signal, emit, report }: Stage
   const { frames } = input
   if (input.object !== null) return { kind: 'masks', masks: input.object }
   if (input.point !== null) return { kind: 'point', ...input.point }
-  if (settings.region.length === 0) {
-    emit({ type: 'note', message: 'the foreground is what moves against the background, since nobody said what it is; --object, --point or --region say it' })
+  const region = regionTexts(settings)
+  if (settings.relevancy !== 'object' && region.length === 0) {
+    emit({ type: 'note', message: `the foreground is what moves against the background, ${unsaid}` })
     return { kind: 'motion' }
   }
   const runtime = createNodeRuntime({ device: 'cpu', ...(settings.threads > 0 ? { threads: settings.threads } : {}) })
-  const models = await openGuidance(settings, runtime, emit, signal, access)
-  return { kind: 'relevancy', maps: await clipRelevancy(frames, settings.region, settings.truncate, models, runtime, { signal, onProgress: report }) }
+  const guidance = region.length > 0 ? await openGuidance(settings, runtime, emit, signal, access) : []
+  const outline = settings.relevancy === 'object' ? await openOutlineModel() : null
+  const { hint, note } = await findInFrames(frames, { region, prompts: settings.prompt, truncate: settings.truncate }, { guidance, outline, runtime }, { signal, onProgress: report })
+  if (note !== null) emit({ type: 'note', message: note })
+  return hint
 }
 
 function unpack(bytes: Uint8Array, width: number, height: number, count: number, path: string): FloatImage[] {

@@ -3,9 +3,10 @@ import { embedRegion, embedTexts } from '../../method/textTargets.js'
 import { layerTexts } from '../../method/video/layerTexts.js'
 import { createVideoTrainer, type VideoTrainer, type VideoTrainerOptions } from '../../method/video/videoTrainer.js'
 import { checkTextsAreRead } from '../../models/unreadParts.js'
-import { openGuidance } from '../buildTrainer.js'
+import { openGuidance, outlineFor, startFor } from '../buildTrainer.js'
 import type { GuidanceAccess } from '../guidanceAccess.js'
 import { openRuntime } from '../openRuntime.js'
+import { regionTexts } from '../../options/region.js'
 import type { VideoSettings } from '../../options/videoOptions.js'
 import type { TrainerNotice } from '../trainerContract.js'
 
@@ -27,11 +28,15 @@ export const checkTexts: CheckTexts = async (settings, layers, notice, signal, a
   for (const model of await openGuidance(settings, await openRuntime(settings), notice, signal, access)) {
     const notes = new Set<string>()
     const onNote = (message: string): void => void notes.add(message)
-    for (const layer of layers) await embedTexts(model, layerTexts(settings, layer), settings.truncate, onNote)
-    if (settings.region.length > 0) {
-      if (layers.length === 0) await embedRegion(model, settings.region, settings.truncate, onNote)
+    const region = regionTexts(settings)
+    for (const layer of layers) {
+      const texts = layerTexts(settings, layer)
+      await embedTexts(model, { ...texts, region: texts.region === 'agreed' ? [] : texts.region }, settings.truncate, onNote)
+    }
+    if (region !== 'agreed' && region.length > 0) {
+      if (layers.length === 0) await embedRegion(model, region, settings.truncate, onNote)
       // The object is looked for by it, whatever layer is edited.
-      else checkTextsAreRead(model, settings.region, onNote)
+      else checkTextsAreRead(model, region, onNote)
     }
     for (const message of notes) notice({ type: 'note', message })
   }
@@ -42,5 +47,8 @@ export const openVideoTrainer: OpenVideoTrainer = async (input, notice, signal) 
   const { settings, layer } = input
   const runtime = await openRuntime(settings)
   const guidance = await openGuidance(settings, runtime, notice, signal, input.access)
-  return await createVideoTrainer({ runtime, guidance, texts: layerTexts(settings, layer), ...input, notice })
+  const texts = layerTexts(settings, layer)
+  const outline = layer === 'background' ? await outlineFor(settings, texts.region) : null
+  const start = await startFor(settings, input.state)
+  return await createVideoTrainer({ runtime, guidance, texts, outline, start, ...input, notice })
 }

@@ -1,0 +1,158 @@
+import type { Runtime } from '../engine/runtime.js'
+import { crop } from '../media/crop.js'
+import { guidedFilter } from '../media/guided.js'
+import type { FloatImage } from '../media/image.js'
+import { resize } from '../media/resample.js'
+import type { OutlineFinder } from '../models/outline.js'
+import { type RelevancyAnswers, type RelevancyQuestion, relevancyAndRivalry, sharpenedRelevancy, stretched, withContrast } from './relevancyMap.js'
+
+/** How an object was found. */
+export type ObjectCase =
+  /** The words name what stands out in the photo: its outline, as far as they answer there. */
+  | 'outline'
+  /** They mean something else, or nothing stands out: where the words answer, drawn to the photo's edges. */
+  | 'words'
+
+/** Where the object is, with what the answer was made of: one channel of the photo's size each, [0, 1]. */
+export interface ObjectMap {
+  readonly map: FloatImage
+  readonly by: ObjectCase
+  /** The guidance's answer alone, smooth and coarse. */
+  readonly answers: FloatImage
+  /** The same drawn to the photo's edges: `relevancyMap`. */
+  readonly words: FloatImage
+  readonly outline: FloatImage
+}
+
+/**
+ * When the words mean what stands out, in standard deviations over the photo of their answer and of what it leaves over their rivals'. By their answer alone: `alone` more inside the outline than
+ * outside. Beside rivals: `least` more, and what is left over them inside against outside, with `share` of the answer's own difference, reaches `left`; or the whole photo speaks for them by
+ * `presence` more than for any rival, and they answer `shown` more inside.
+ */
+const MEANT = { alone: 0.5, least: 0.15, share: 0.4, left: -0.55, presence: 0.3, shown: 0.4 } as const
+/** Share of each side's places below the one that stands for its best answers. */
+const BEST = 0.9
+/** An outline that covers less of the photo than this, or more, is no object's. */
+const [SMALLEST, LARGEST] = [0.002, 0.97]
+/** The second look is at the box around what the first found, and this share of its sides and so many pixels more around it. */
+const AROUND = { share: 0.2, pixels: 4 } as const
+/** Windows, px of a short side of 256, and squared contrast of the guided filter that draws the coarse rivalry along the photo's edges. */
+const RIVALRY_FILTER = { radius: 24, epsilon: 3e-3, side: 256 } as const
+/** Share of the outline that a rival is measured against: the words' own part of it. */
+const OWN_PART = 0.8
+/** A place of the outline is another thing's where it falls below the words' own part by so much of their spread; slope of the step. */
+const [RIVAL_GAP, RIVAL_SLOPE] = [1.3, 7]
+/** Slope of the logistic curve that raises the contrast of the mean of the maps: what one of three sees is not the object. */
+const STEEPNESS = 14
+
+/**
+ * The object that the words name, with its outline: the mean of three maps that fail on different photos. The outline network sees where an object ends, but not which one is meant; it looks twice,
+ * the second time at what the first look found together with the words. The words tell which one; parts of the outline that speak for another thing than the words count less.
+ */
+export async function objectMap(photo: FloatImage, questions: readonly RelevancyQuestion[], finder: OutlineFinder, runtime: Runtime): Promise<ObjectMap> {
+  const all = await relevancyAndRivalry(photo, questions, runtime)
+  const { relevancy, rivalry } = all
+  const answers = stretched(relevancy)
+  const first = await finder.find(photo)
+  if (!isAnObject(first) || !isMeant(all, first)) {
+    const words = sharpenedRelevancy(photo, answers)
+    return { map: words, by: 'words', answers, words, outline: first }
+  }
+  const words = sharpenedAtHalfSize(photo, answers)
+  const smooth = rivalry && alongEdges(photo, rivalry)
+  const second = await lookAgain(photo, meanMap(ownPart(first, smooth), words), finder)
+  const outline = meanMap(first, second)
+  // The words' own part of the outline, and all three maps.
+  const map = meanMap(ownPart(outline, smooth), meanMap(first, second, words))
+  return { map: withContrast(map, STEEPNESS), by: 'outline', answers, words, outline }
+}
+
+/** What stands out in a picture of which nobody said what it shows: the mean of two looks, the second at what the first found; null where nothing does. */
+export async function salientMap(photo: FloatImage, finder: OutlineFinder): Promise<FloatImage | null> {
+  const first = await finder.find(photo)
+  return isAnObject(first) ? meanMap(first, await lookAgain(photo, first, finder)) : null
+}
+
+/** The walk costs most of the time; one of three maps, it needs no finer outline. */
+function sharpenedAtHalfSize(photo: FloatImage, answers: FloatImage): FloatImage {
+  const { width, height } = photo
+  const half = (map: FloatImage) => resize(map, Math.ceil(width / 2), Math.ceil(height / 2), { filter: 'bilinear', antialias: true })
+  return resize(sharpenedRelevancy(half(photo), half(answers)), width, height, { filter: 'bilinear', antialias: true })
+}
+
+function isAnObject({ data }: FloatImage): boolean {
+  const share = data.reduce((count, x) => (x >= 0.5 ? count + 1 : count), 0) / data.length
+  return share >= SMALLEST && share <= LARGEST
+}
+
+/** Whether the words mean what the outline is of. */
+function isMeant({ relevancy, rivalry, presence }: RelevancyAnswers, outline: FloatImage): boolean {
+  const answer = insideOver(relevancy, outline)
+  if (rivalry === null) return answer.mean >= MEANT.alone
+  const left = insideOver(rivalry, outline)
+  if (answer.mean >= MEANT.least && (left.mean + left.best) / 2 + MEANT.share * answer.mean >= MEANT.left) return true
+  return presence !== null && presence >= MEANT.presence && answer.mean >= MEANT.shown
+}
+
+/** How much larger values are inside the outline than outside, in their standard deviations: the mean, and the value that a tenth exceeds; 0 where all are alike. */
+function insideOver({ data: values }: FloatImage, { data: outline }: FloatImage): { readonly mean: number; readonly best: number } {
+  let [inside, outside, area, sum, squares] = [0, 0, 0, 0, 0]
+  values.forEach((x, i) => {
+    inside += outline[i]! * x
+    outside += (1 - outline[i]!) * x
+    area += outline[i]!
+    sum += x
+    squares += x * x
+  })
+  const n = values.length
+  const deviation = Math.sqrt(Math.max(squares / n - (sum / n) ** 2, 0))
+  if (!(deviation > 1e-6)) return { mean: 0, best: 0 }
+  const best = (within: boolean) => quantile(values.filter((_, i) => outline[i]! > 0.5 === within), BEST)
+  return { mean: (inside / area - outside / (n - area)) / deviation, best: (best(true) - best(false)) / deviation }
+}
+
+function quantile(values: Float32Array, share: number): number {
+  const sorted = values.slice().sort()
+  return sorted[Math.floor(share * (sorted.length - 1))]!
+}
+
+function alongEdges(photo: FloatImage, map: FloatImage): FloatImage {
+  const radius = Math.max(1, Math.round(RIVALRY_FILTER.radius * Math.min(photo.width, photo.height) / RIVALRY_FILTER.side))
+  return guidedFilter(photo, map, radius, RIVALRY_FILTER.epsilon)
+}
+
+/** The outline without what in it belongs to other things. */
+function ownPart(outline: FloatImage, rivalry: FloatImage | null): FloatImage {
+  if (rivalry === null) return outline
+  const within = rivalry.data.filter((_, i) => outline.data[i]! > 0.5)
+  if (within.length === 0) return outline
+  const own = quantile(within, OWN_PART)
+  return { ...outline, data: outline.data.map((x, i) => x / (1 + Math.exp(-RIVAL_SLOPE * (rivalry.data[i]! - own + RIVAL_GAP)))) }
+}
+
+/** The outline of the part of the photo around where `map` says the object is, 0 elsewhere. */
+async function lookAgain(photo: FloatImage, { data }: FloatImage, finder: OutlineFinder): Promise<FloatImage> {
+  const { width, height } = photo
+  let [left, right, top, bottom] = [width, -1, height, -1]
+  data.forEach((x, i) => {
+    if (x <= 0.5) return
+    left = Math.min(left, i % width)
+    right = Math.max(right, i % width)
+    top = Math.min(top, Math.floor(i / width))
+    bottom = Math.max(bottom, Math.floor(i / width))
+  })
+  if (right < 0) return await finder.find(photo)
+  const [dx, dy] = [right + 1 - left, bottom + 1 - top].map((side) => AROUND.share * side + AROUND.pixels) as [number, number]
+  const [x, y] = [Math.max(0, Math.floor(left - dx)), Math.max(0, Math.floor(top - dy))]
+  const [w, h] = [Math.min(width, Math.ceil(right + 1 + dx)) - x, Math.min(height, Math.ceil(bottom + 1 + dy)) - y]
+  const part = await finder.find(crop(photo, x, y, w, h))
+  const whole = new Float32Array(width * height)
+  for (let row = 0; row < h; row++) whole.set(part.data.subarray(row * w, (row + 1) * w), (y + row) * width + x)
+  return { width, height, channels: 1, data: whole }
+}
+
+/** The mean of maps of one size. */
+function meanMap(...maps: readonly FloatImage[]): FloatImage {
+  const [first] = maps as [FloatImage, ...FloatImage[]]
+  return { ...first, data: first.data.map((_, i) => maps.reduce((sum, { data }) => sum + data[i]!, 0) / maps.length) }
+}

@@ -1,0 +1,88 @@
+import { z } from 'zod'
+import { Text2LiveError } from '../errors.js'
+import type { FileSource } from './fileSource.js'
+import { type GeneratorShape, generatorParameters, parameterCount } from './generator.js'
+import { openWeightFile, readJson } from './weightFile.js'
+
+/**
+ * First weights of the generator that a few steps turn into any edit: learned over many photos and prompts by first-order meta-learning (Reptile, Nichol et al. 2018), with an offset of the last
+ * layers' weights that is linear in the direction of the texts, so that the first picture already has something of the prompt.
+ */
+export interface LearnedStart {
+  readonly shape: GeneratorShape
+  /** Flat, in the order of `generatorParameters`. */
+  readonly parameters: Float32Array
+  /** What depends on the texts, for one guidance model. */
+  readonly conditioned: ConditionedPart
+}
+
+export interface ConditionedPart {
+  /** The guidance model whose texts it reads, and the width D of their embeddings. */
+  readonly guidance: string
+  readonly embeddingWidth: number
+  /** Parameters that are offset, by name: C numbers in all, in the order of the flat vector. */
+  readonly names: readonly string[]
+  /** [C, D], row-major. */
+  readonly weight: Float32Array
+}
+
+const configSchema = z.object({
+  format: z.literal('text2live-start-1'),
+  generator: z.object({ width: z.int().min(1).max(1024), skipWidth: z.int().min(1).max(64), levels: z.int().min(1).max(9) }),
+  conditioned: z.object({ guidance: z.string().min(1), embedding_width: z.int().min(1).max(8192), names: z.array(z.string()) }),
+})
+
+/**
+ * Loads learned first weights from a folder laid out as models/start.
+ * @throws GUIDANCE_INVALID for missing files, tensors or numbers; SAFETENSORS_INVALID
+ */
+export async function loadStart(source: FileSource): Promise<LearnedStart> {
+  const path = `${source.location}/config.json`
+  const parsed = configSchema.safeParse(await readJson(source, 'config.json'))
+  if (!parsed.success) {
+    const problems = parsed.error.issues.slice(0, 3).map(({ path: at, message }) => `${at.join('.')}: ${message}`).join('; ')
+    throw new Text2LiveError('GUIDANCE_INVALID', `Expected ${path} to describe first weights of the generator: ${problems}. Copy the folder again.`)
+  }
+  const { generator: shape, conditioned: { guidance, embedding_width: embeddingWidth, names } } = parsed.data
+  const known = new Set(generatorParameters(shape).map(({ name }) => name))
+  const unknown = names.find((name) => !known.has(name))
+  if (unknown !== undefined) throw new Text2LiveError('GUIDANCE_INVALID', `Expected ${path} to name parameters of its generator; "${unknown}" is none. Copy the folder again.`)
+  const count = conditionedIndices(shape, names).length
+  const file = await openWeightFile(source, 'start.safetensors', new Map([['parameters', [parameterCount(shape)]], ['conditioned', [count, embeddingWidth]]]))
+  const weights = await file.weights(['parameters', 'conditioned'])
+  return { shape, parameters: weights.get('parameters')!.data, conditioned: { guidance, embeddingWidth, names, weight: weights.get('conditioned')!.data } }
+}
+
+/** Whether a generator of this shape can start from it. */
+export const startFits = ({ shape }: LearnedStart, { width, skipWidth, levels }: GeneratorShape): boolean =>
+  shape.width === width && shape.skipWidth === skipWidth && shape.levels === levels
+
+/**
+ * The first weights for an edit.
+ * @param direction [D], of any length: from what the photo shows to the prompt, by the guidance model that the start was learned with; null for another model
+ */
+export function startParameters({ shape, parameters, conditioned: { names, weight, embeddingWidth } }: LearnedStart, direction: Float32Array | null): Float32Array {
+  const flat = parameters.slice()
+  if (direction === null) return flat
+  const length = Math.hypot(...direction)
+  if (!(length > 0)) return flat
+  conditionedIndices(shape, names).forEach((at, row) => {
+    let sum = 0
+    for (let d = 0; d < embeddingWidth; d++) sum += weight[row * embeddingWidth + d]! * direction[d]!
+    flat[at] = flat[at]! + sum / length
+  })
+  return flat
+}
+
+/** Where the named parameters lie in the flat vector, in its order. */
+export function conditionedIndices(shape: GeneratorShape, names: readonly string[]): number[] {
+  const wanted = new Set(names)
+  const indices: number[] = []
+  let offset = 0
+  for (const { name, shape: dims } of generatorParameters(shape)) {
+    const size = dims.reduce((product, n) => product * n, 1)
+    if (wanted.has(name)) for (let i = 0; i < size; i++) indices.push(offset + i)
+    offset += size
+  }
+  return indices
+}

@@ -1,0 +1,110 @@
+import type { ForegroundHint } from '../../atlas/foregroundMasks.js'
+import type { Runtime } from '../../engine/runtime.js'
+import { frameImage, type ClipFrames } from '../../media/clipFrames.js'
+import type { FloatImage } from '../../media/image.js'
+import { resize } from '../../media/resample.js'
+import { nameInPrompt, regionQuestions, rivalsFor } from '../../method/locateRegion.js'
+import { objectMap, salientMap } from '../../method/objectMap.js'
+import { type RelevancyQuestion, roughRelevancy } from '../../method/relevancyMap.js'
+import { embedRegion } from '../../method/textTargets.js'
+import type { GuidanceModel } from '../../models/guidance.js'
+import { type OutlineFinder, type OutlineModel, withOutline } from '../../models/outline.js'
+import type { RegionTexts } from '../../options/region.js'
+
+/** Frames that are asked about, spread over the clip: one answer is vague, many agree on the object. */
+const asked = 12
+/** Short side of the pictures that the models see, px: that of a photo with the preset `fast`. */
+const side = 256
+
+export const unsaid = 'since nobody said what it is; --object, --point or --region say it'
+
+/** What is to be found. */
+export interface FrameQuestion {
+  readonly region: RegionTexts
+  /** Names are taken from them where the region is `agreed`. */
+  readonly prompts: readonly string[]
+  readonly truncate: boolean
+}
+
+export interface FrameModels {
+  /** None where no text is asked for. */
+  readonly guidance: readonly GuidanceModel[]
+  /** Null: the guidance's answer alone counts. */
+  readonly outline: OutlineModel | null
+  readonly runtime: Runtime
+}
+
+/** Where the object is in some frames, and a sentence on how it was found. */
+export interface FoundInFrames {
+  readonly hint: ForegroundHint
+  readonly note: string | null
+}
+
+/**
+ * Looks for the object in some frames of a clip, by the words and by what stands out; where nothing does and nobody said what it is, by what moves.
+ * @throws PROMPT_TOO_LONG unless `truncate`, PROMPT_NOT_UNDERSTOOD; the signal's reason
+ */
+export async function findInFrames(frames: ClipFrames, question: FrameQuestion, models: FrameModels,
+  { signal, onProgress }: { readonly signal: AbortSignal; readonly onProgress: (done: number, total: number) => void }): Promise<FoundInFrames> {
+  const count = Math.min(asked, frames.pixels.length)
+  const { width, height } = frames
+  const scale = side / Math.min(width, height)
+  const small = (t: number): FloatImage => resize(frameImage(frames, t), Math.round(width * scale), Math.round(height * scale), { filter: 'bilinear', antialias: true })
+  const times = Array.from({ length: count }, (_, i) => Math.round((i + 0.5) * frames.pixels.length / count - 0.5))
+  const inEach = async <T>(look: (picture: FloatImage) => Promise<T>): Promise<Map<number, T>> => {
+    const found = new Map<number, T>()
+    for (const [i, t] of times.entries()) {
+      signal.throwIfAborted()
+      found.set(t, await look(small(t)))
+      onProgress(i + 1, count)
+    }
+    return found
+  }
+  const { outline, runtime } = models
+  const named = await nameOf(question, models, small(frames.pixels.length >> 1))
+  if (outline === null) return { hint: { kind: 'relevancy', maps: await inEach((picture) => roughRelevancy(picture, named!.questions, runtime)) }, note: null }
+  return await withOutline(outline, runtime, async (finder) => {
+    const byWords = named && await byWordsAndOutline(named, inEach, finder, runtime)
+    return byWords ?? await byOutline(inEach, finder)
+  })
+}
+
+interface NamedObject {
+  readonly questions: readonly RelevancyQuestion[]
+  readonly text: string
+  /** Somebody asked for it; else it was taken from the prompt. */
+  readonly given: boolean
+}
+
+type InEach = <T>(look: (picture: FloatImage) => Promise<T>) => Promise<Map<number, T>>
+
+/** The texts of the region, or the name in the prompts that a frame shows most; null without any. */
+async function nameOf({ region, prompts, truncate }: FrameQuestion, { guidance, outline, runtime }: FrameModels, picture: FloatImage): Promise<NamedObject | null> {
+  const name = region === 'agreed' ? await nameInPrompt(prompts, picture, guidance, truncate, runtime) : null
+  const texts = region === 'agreed' ? (name === null ? [] : [name]) : region
+  if (texts.length === 0) return null
+  const embedded = []
+  for (const model of guidance) embedded.push(await embedRegion(model, texts, truncate, undefined, rivalsFor(outline === null ? 'model' : 'object')))
+  return { questions: regionQuestions(guidance, embedded), text: texts.map((text) => JSON.stringify(text)).join(', '), given: region !== 'agreed' }
+}
+
+/** Outlines where most frames say that the words mean what stands out; else what the guidance answers, or nothing where nobody asked for the words. */
+async function byWordsAndOutline({ questions, text, given }: NamedObject, inEach: InEach, finder: OutlineFinder, runtime: Runtime): Promise<FoundInFrames | null> {
+  const found = await inEach((picture) => objectMap(picture, questions, finder, runtime))
+  const outlined = [...found].filter(([, { by }]) => by === 'outline')
+  if (2 * outlined.length >= found.size) {
+    const how = given ? `${text}, with the outline of what stands out` : `${text}, which prompt and clip agree on; --object, --point or --region say another`
+    return { hint: { kind: 'probability', maps: new Map(outlined.map(([t, { map }]) => [t, map])) }, note: `the foreground is ${how}` }
+  }
+  if (!given) return null
+  return {
+    hint: { kind: 'relevancy', maps: new Map([...found].map(([t, { answers }]) => [t, answers])) },
+    note: `${text} is not what stands out in the clip, so it is taken where the guidance sees it; --object or --point are surer`,
+  }
+}
+
+async function byOutline(inEach: InEach, finder: OutlineFinder): Promise<FoundInFrames> {
+  const found = [...await inEach((picture) => salientMap(picture, finder))].filter((each): each is [number, FloatImage] => each[1] !== null)
+  if (found.length === 0) return { hint: { kind: 'motion' }, note: `the foreground is what moves against the background, ${unsaid}` }
+  return { hint: { kind: 'probability', maps: new Map(found) }, note: `the foreground is what stands out and moves, ${unsaid}` }
+}
