@@ -18,7 +18,8 @@ const { photo, disc, square } = twoObjects(160, 200)
 /** The photo with the disc alone: the one thing that stands out. */
 const single: FloatImage = { ...photo, data: photo.data.map((x, at) => (square.data[at % square.data.length] ? 0.55 : x)) }
 
-let [guidance, outline] = [undefined, undefined]
+let guidance: GuidanceModel
+let outline: OutlineModel
 beforeAll(async () => {
   guidance = await colourWords({ disc: [1, -0.5, -0.5], box: [-0.5, -0.5, 1], ground: [0.3, 0.3, 0.3], golden: [0.6, 0.5, 0] }, runtime)
   outline = await loadOutline(await folderSource(fileURLToPath(new URL('../../models/outline', import.meta.url))))
