@@ -8,7 +8,7 @@ import { count, digits, peakArguments, printTable, runForJson } from './measure.
 const { values } = parseArgs({
   options: {
     clip: { type: 'string', multiple: true, default: ['blackswan=swan', 'libby=dog', 'car-roundabout=car'] },
-    hint: { type: 'string', multiple: true, default: ['mask', 'point', 'motion', 'relevancy'] },
+    hint: { type: 'string', multiple: true, default: ['mask', 'point', 'motion', 'word', 'nothing'] },
     frames: { type: 'string' },
     width: { type: 'string', default: '768' },
     height: { type: 'string', default: '432' },

@@ -8,7 +8,8 @@ import { warpError } from '../dist/atlas/warpError.js'
 import { createNodeRuntime } from '../dist/engine/node/createNodeRuntime.js'
 import { resolveSettings } from '../dist/options/resolveSettings.js'
 import { openGuidance } from '../dist/run/buildTrainer.js'
-import { clipRelevancy } from '../dist/run/video/clipRelevancy.js'
+import { openOutlineModel } from '../dist/models/node/bundled.js'
+import { findInFrames } from '../dist/run/video/findInFrames.js'
 import { mean } from './measure.mjs'
 
 const { folder, region, frames: count, width, height, hints } = JSON.parse(process.argv[2])
@@ -51,10 +52,12 @@ async function hintOf(kind, frames, truth) {
   if (kind === 'mask') return { kind: 'masks', masks: new Map([[0, truth[0]]]) }
   if (kind === 'point') return { kind, ...middle(truth[0]), frame: 0 }
   if (kind === 'motion') return { kind }
-  const settings = resolveSettings([{ region: [region] }], () => 0)
   const runtime = createNodeRuntime({ device: 'cpu' })
-  const models = await openGuidance(settings, runtime)
-  return { kind: 'relevancy', maps: await clipRelevancy(frames, settings.region, false, models, runtime, { signal: new AbortController().signal, onProgress: () => undefined }) }
+  const texts = kind === 'word' ? [region] : []
+  const guidance = texts.length > 0 ? await openGuidance(resolveSettings([{ region: texts }], () => 0), runtime) : []
+  const quietly = { signal: new AbortController().signal, onProgress: () => undefined }
+  const { hint } = await findInFrames(frames, { region: texts, prompts: [], truncate: false }, { guidance, outline: await openOutlineModel(), runtime }, quietly)
+  return hint
 }
 
 const [colours, outlines] = await Promise.all([images('frames', 3), images('masks', 1)])

@@ -1,13 +1,9 @@
-// How well the object's map meets silhouettes: of photos, of frames of clips, of whole clips. See bench/README.md.
+// How well the object's map meets silhouettes: of photos and of frames of clips (whole clips: bench/flow.mjs). See bench/README.md.
 import { existsSync, readFileSync } from 'node:fs'
-import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
-import { foregroundMasks } from '../dist/atlas/foregroundMasks.js'
-import { estimateClipFlow } from '../dist/atlas/clipFlow.js'
 import { createNodeRuntime } from '../dist/engine/node/createNodeRuntime.js'
 import { decodePhoto } from '../dist/media/node/decodePhoto.js'
-import { readClip } from '../dist/media/node/readClip.js'
 import { resize } from '../dist/media/resample.js'
 import { regionQuestions, rivalsFor } from '../dist/method/locateRegion.js'
 import { objectMap } from '../dist/method/objectMap.js'
@@ -15,18 +11,15 @@ import { embedRegion } from '../dist/method/textTargets.js'
 import { openOutlineModel } from '../dist/models/node/bundled.js'
 import { withOutline } from '../dist/models/outline.js'
 import { openGuidance } from '../dist/run/buildTrainer.js'
-import { findInFrames } from '../dist/run/video/findInFrames.js'
 import { count, printTable } from './measure.mjs'
 
 const { values } = parseArgs({
   options: {
-    photos: { type: 'string' }, masks: { type: 'string' }, words: { type: 'string' }, videos: { type: 'string' }, clips: { type: 'boolean', default: false },
-    guidance: { type: 'string', default: 'starter' }, size: { type: 'string', default: '256' }, 'clip-size': { type: 'string', default: '240' }, json: { type: 'boolean', default: false },
+    photos: { type: 'string' }, masks: { type: 'string' }, words: { type: 'string' }, videos: { type: 'string' },
+    guidance: { type: 'string', default: 'starter' }, size: { type: 'string', default: '256' }, json: { type: 'boolean', default: false },
   },
 })
 const side = count('size', values.size)
-const clipSide = count('clip-size', values['clip-size'])
-const signal = new AbortController().signal
 const smooth = { filter: 'bilinear', antialias: true }
 
 /** What the photos of ../shared/data/photos show; `--words` names a JSON file of the same kind for others. */
@@ -112,28 +105,4 @@ if (values.videos !== undefined) {
   print(`frames, short side ${side} px`, rows)
 }
 
-if (values.videos !== undefined && values.clips) {
-  const rows = []
-  for (const [name, word] of Object.entries(subjects)) {
-    const { frames } = await readClip(join(values.videos, name, 'frames'), { size: clipSide, signal, onProgress: () => undefined })
-    const flow = await estimateClipFlow(frames)
-    const files = (await readdir(join(values.videos, name, 'masks'))).sort()
-    for (const region of [[word], []]) {
-      const start = performance.now()
-      const { hint, note } = await findInFrames(frames, { region, prompts: [], truncate: false }, { guidance: region.length > 0 ? guidance : [], outline, runtime }, { signal, onProgress: () => undefined })
-      const masks = await foregroundMasks({ frames, flow, hint })
-      const each = []
-      for (const [t, mask] of masks.entries()) each.push(overlaps(mask, resize(grey(await read(join(values.videos, name, 'masks', files[t]))), frames.width, frames.height, smooth)).iou)
-      rows.push({ name, by: region[0] ?? '(nothing)', hint: hint.kind, note, iou: mean(each), least: Math.min(...each), seconds: (performance.now() - start) / 1000 })
-      if (!values.json) console.log(name, rows.at(-1).by, hint.kind, two(rows.at(-1).iou), two(rows.at(-1).least), `${rows.at(-1).seconds.toFixed(0)} s`)
-    }
-  }
-  report.clips = rows
-  if (!values.json) {
-    for (const said of [true, false]) {
-      const some = rows.filter(({ by }) => (by === '(nothing)') !== said)
-      console.log(`whole clips by ${said ? 'a word' : 'nothing'}: mean ${two(mean(some.map(({ iou }) => iou)))}`)
-    }
-  }
-}
 if (values.json) console.log(JSON.stringify({ bench: 'object', size: side, ...report }))

@@ -2,16 +2,17 @@
 import { createNodeRuntime } from '../dist/engine/node/createNodeRuntime.js'
 import { randomStream } from '../dist/engine/random.js'
 import { createTrainer } from '../dist/method/trainer.js'
+import { openOutlineModel } from '../dist/models/node/bundled.js'
 import { randomClip } from '../dist/models/randomClip.js'
 import { resolveSettings } from '../dist/options/resolveSettings.js'
 import { openGuidance } from '../dist/run/buildTrainer.js'
 
-const { guidance: kind, preset, size, views, steps, threads, bootstrap } = JSON.parse(process.argv[2])
+const { guidance: kind, preset, size, views, steps, threads, bootstrap, spinning = false } = JSON.parse(process.argv[2])
 
 const settings = resolveSettings([{
   preset, size, views, steps: steps + 1, threads, seed: 1, device: 'cpu', prompt: 'golden teapot', source: 'teapot', ...(bootstrap ? { region: 'teapot' } : {}),
 }], () => 1)
-const runtime = createNodeRuntime({ device: 'cpu', threads })
+const runtime = createNodeRuntime({ device: 'cpu', spinning, ...(threads > 0 ? { threads } : {}) })
 const guidance = kind === 'starter'
   ? await openGuidance(settings, runtime)
   : [await randomClip({}, runtime, { positions: settings.positionEmbedding })]
@@ -21,7 +22,7 @@ const photo = { width: size, height: size, channels: 3, data: Float32Array.from(
 const compiles = []
 const opening = performance.now()
 const trainer = await createTrainer({
-  runtime, guidance, photo, settings,
+  runtime, guidance, photo, settings, outline: await openOutlineModel(),
   texts: { prompt: settings.prompt, screen: settings.screen, source: settings.source, region: settings.region },
   notice: (notice) => { if (notice.type === 'compile') compiles.push(notice.seconds) },
 })

@@ -2,6 +2,7 @@
 import { createNodeRuntime } from '../dist/engine/node/createNodeRuntime.js'
 import { randomStream } from '../dist/engine/random.js'
 import { createVideoTrainer } from '../dist/method/video/videoTrainer.js'
+import { openOutlineModel } from '../dist/models/node/bundled.js'
 import { layerTexts } from '../dist/method/video/layerTexts.js'
 import { randomClip } from '../dist/models/randomClip.js'
 import { resolveVideoSettings } from '../dist/options/resolveVideoSettings.js'
@@ -40,7 +41,7 @@ const runtime = createNodeRuntime({ device: 'cpu', threads })
 const guidance = kind === 'clip' ? [await randomClip({}, runtime, { positions: settings.positionEmbedding })] : await openGuidance({ ...settings, guidance: [kind] }, runtime)
 const compiles = []
 const trainer = await createVideoTrainer({
-  runtime, guidance, atlas, frames: { width, height, pixels }, layer, settings, texts: layerTexts(settings, layer),
+  runtime, guidance, atlas, frames: { width, height, pixels }, layer, settings, texts: layerTexts(settings, layer), outline: await openOutlineModel(),
   notice: (notice) => { if (notice.type === 'compile') compiles.push(notice.seconds) },
 })
 const measured = []

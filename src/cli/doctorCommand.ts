@@ -18,7 +18,7 @@ export function doctorCommand(terminal: Terminal, setStatus: SetStatus): Command
 }
 
 /** The report for a person, one finding a line. */
-function doctorText({ versions, cpu, memory, devices, starter, formats, healthy }: DoctorReport): string {
+function doctorText({ versions, cpu, memory, devices, models, formats, healthy }: DoctorReport): string {
   const gigabytes = (bytes: number): string => `${(bytes / 1e9).toFixed(1)} GB`
   const lines = [
     ...Object.entries(versions).map(([name, version]) => [name, version]),
@@ -26,7 +26,7 @@ function doctorText({ versions, cpu, memory, devices, starter, formats, healthy 
     ['memory', `${gigabytes(memory.total)}, ${gigabytes(memory.free)} free`],
     ...devices.map((probe) => [`device ${probe.device}`,
       probe.works ? `works (a test convolution takes ${probe.milliseconds.toFixed(1)} ms)` : `does not work: ${probe.reason}`]),
-    ['starter model', starter.intact ? `intact, ${starter.files} files` : `damaged: ${starter.problem}`],
+    ...Object.entries(models).map(([name, probe]) => [`model ${name}`, probe.intact ? `intact, ${probe.files} files` : `damaged: ${probe.problem}`]),
     ...formats.map(({ format, reads, problem }) => [`format ${format}`, reads ? 'can be read' : `cannot be read: ${problem}`]),
   ]
   const width = Math.max(...lines.map(([name]) => name?.length ?? 0))

@@ -18,6 +18,11 @@ export interface RuntimeOptions {
   /** Threads inside one operator on the CPU. Default: ONNX Runtime's choice. The same count gives the same bits. */
   threads?: number
   /**
+   * Let threads that wait for the others of an operator keep their core busy. Default false: alone it gains nothing, and beside other programs, which then wait for those cores, a step takes
+   * twice as long (bench/beside.mjs). The bits are the same.
+   */
+  spinning?: boolean
+  /**
    * Fail instead of running a node on the CPU when the device lacks its kernel. Default: on WebGPU, which has one for all that we use;
    * CUDA leaves some index arithmetic to the CPU by design.
    */
@@ -111,7 +116,8 @@ async function createAnchor(ort: OrtModule, options: RuntimeOptions): Promise<In
 }
 
 async function createSession(ort: OrtModule, bytes: Uint8Array, options: RuntimeOptions, keepOnDevice: readonly string[], keepMemory = true): Promise<InferenceSession> {
-  const { device, threads, strictDevice = device === 'webgpu' } = options
+  const { device, threads, spinning = false, strictDevice = device === 'webgpu' } = options
+  const session = { 'intra_op.allow_spinning': spinning ? '1' : '0', ...(strictDevice && device !== 'cpu' ? { disable_cpu_ep_fallback: '1' } : {}) }
   try {
     return await ort.InferenceSession.create(bytes, {
       executionProviders: [device],
@@ -121,10 +127,7 @@ async function createSession(ort: OrtModule, bytes: Uint8Array, options: Runtime
       graphOptimizationLevel: 'all',
       logSeverityLevel: 3,
       ...(threads === undefined ? {} : { intraOpNumThreads: threads }),
-      extra: {
-        optimization: { disable_specified_optimizers: IDLE_OPTIMIZERS.join(';') },
-        ...(strictDevice && device !== 'cpu' ? { session: { disable_cpu_ep_fallback: '1' } } : {}),
-      },
+      extra: { optimization: { disable_specified_optimizers: IDLE_OPTIMIZERS.join(';') }, session },
       ...(device === 'webgpu' && keepOnDevice.length > 0
         ? { preferredOutputLocation: Object.fromEntries(keepOnDevice.map((name) => [name, 'gpu-buffer' as const])) }
         : {}),

@@ -15,11 +15,14 @@ export interface DoctorReport {
   /** Bytes. */
   readonly memory: { readonly total: number; readonly free: number }
   readonly devices: readonly DeviceProbe[]
-  readonly starter: { readonly intact: true; readonly files: number } | { readonly intact: false; readonly problem: string }
+  /** Of each folder of the package's own networks. */
+  readonly models: Readonly<Record<(typeof bundledModels)[number], FolderProbe>>
   readonly formats: readonly FormatProbe[]
   /** All that a run on the CPU needs works. */
   readonly healthy: boolean
 }
+
+type FolderProbe = { readonly intact: true; readonly files: number } | { readonly intact: false; readonly problem: string }
 
 export interface FormatProbe {
   readonly format: (typeof photoFormats)[number]
@@ -27,12 +30,13 @@ export interface FormatProbe {
   readonly problem?: string
 }
 
+const bundledModels = ['starter', 'outline', 'start'] as const
 const photoFormats = ['jpeg', 'png', 'webp', 'avif', 'tiff'] as const
 
-/** Tries each device, each picture format and the embedded model, by using them. */
+/** Tries each device and each picture format by using them, and proves the files of the embedded models. */
 export async function examineMachine(): Promise<DoctorReport> {
   const probes = await Promise.all(devices.map(probeDevice))
-  const starter = await checkStarter()
+  const models = { starter: await checkFolder('starter'), outline: await checkFolder('outline'), start: await checkFolder('start') }
   const formats = await Promise.all(photoFormats.map(probeFormat))
   const packageJson = createRequire(import.meta.url)('../../package.json') as { version: string }
   return {
@@ -43,14 +47,15 @@ export async function examineMachine(): Promise<DoctorReport> {
     cpu: { model: cpus()[0]?.model.trim() ?? 'unknown', cores: availableParallelism() },
     memory: { total: totalmem(), free: freemem() },
     devices: probes,
-    starter,
+    models,
     formats,
-    healthy: probes.some(({ device, works }) => device === 'cpu' && works) && starter.intact && formats.every(({ reads }) => reads),
+    healthy: probes.some(({ device, works }) => device === 'cpu' && works) && Object.values(models).every(({ intact }) => intact) && formats.every(({ reads }) => reads),
   }
 }
 
-/** Compares the files of the embedded model with the checksums that ship beside them. */
-async function checkStarter(folder = new URL('../../models/starter/', import.meta.url)): Promise<DoctorReport['starter']> {
+/** Compares the files of an embedded model with the checksums that ship beside them. */
+async function checkFolder(model: (typeof bundledModels)[number]): Promise<FolderProbe> {
+  const folder = new URL(`../../models/${model}/`, import.meta.url)
   try {
     const sums = (await readFile(new URL('SHA256SUMS', folder), 'utf8')).trim().split('\n').map((line) => line.split(/\s+\*?/))
     for (const [expected, name] of sums) {

@@ -78,6 +78,8 @@ export async function trainRun(plan: RunPlan, emit: Emit): Promise<EditResult> {
     if (stopped()) throw interrupted()
     await session.begin(await plan.folder())
     if (start !== null) session.emit({ type: 'resumed', step: start.step, steps: settings.steps })
+    // A learned start shows something before any training.
+    else if (settings.start === 'learned' && settings.previewEvery > 0) await session.preview(trainer)
     while (trainer.step < settings.steps && !stopped()) await session.step(trainer)
     return await session.finish(trainer)
   } catch (error) {
@@ -143,7 +145,7 @@ class RunSession {
     this.#steps.push(event)
     this.emit(event)
     const { previewEvery, steps } = this.#plan.settings
-    if (previewEvery > 0 && step % previewEvery === 0 && step < steps) await this.#preview(trainer)
+    if (previewEvery > 0 && step % previewEvery === 0 && step < steps) await this.preview(trainer)
     if (performance.now() - this.#saved.at >= checkpointInterval) await this.#checkpoint(trainer)
   }
 
@@ -178,7 +180,7 @@ class RunSession {
     this.#folder?.release()
   }
 
-  async #preview(trainer: Trainer): Promise<void> {
+  async preview(trainer: Trainer): Promise<void> {
     const layer = await trainer.layer()
     const png = await encodePng(quantise(compositeOver(layer, this.#plan.input.training.photo), 8))
     const path = this.#folder?.file(`${runFiles.previews}/step-${String(trainer.step).padStart(6, '0')}.png`)

@@ -71,7 +71,7 @@ describe.skipIf(!present)('the core in Chromium', () => {
   }, 300_000)
 
   it('trains two steps with the starter model on WebAssembly, with the losses of Node', async () => {
-    const expected = await twoSteps(cpu, await loadGuidance(await folderSource(folder('../../models/starter')), cpu), { preset: 'fast' })
+    const expected = await twoSteps(cpu, await loadGuidance(await folderSource(folder('../../models/starter')), cpu), await folderSource(folder('../../models/outline')), { preset: 'fast' })
     const losses = await tab.evaluate(() => page.runSteps('cpu', 'starter', { preset: 'fast' }))
     expect(differingLosses(losses, expected, STARTER_TOLERANCE)).toEqual([])
     expect(differingLosses([losses[1]!, losses[0]!], expected, STARTER_TOLERANCE).length).toBeGreaterThan(6)
@@ -82,7 +82,7 @@ describe.skipIf(!present)('the core in Chromium', () => {
 
   it.each(devices)('trains two steps with a small CLIP on %s, with the losses of Node', async (device) => {
     const source = await folderSource(folder('../fixtures/tinyClip'))
-    const expected = await twoSteps(cpu, await tinyClip(source, cpu), oneSize)
+    const expected = await twoSteps(cpu, await tinyClip(source, cpu), await folderSource(folder('../../models/outline')), oneSize)
     const losses = await tab.evaluate(([on, options]) => page.runSteps(on, 'tinyClip', options), [device, oneSize] as const)
     expect(differingLosses(losses, expected, TOLERANCE)).toEqual([])
     expect(differingLosses([losses[1]!, losses[0]!], expected, TOLERANCE).length).toBeGreaterThan(6)

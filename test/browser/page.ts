@@ -66,7 +66,7 @@ const page: Page = {
     const guidance = model === 'starter'
       ? await loadGuidance(fetchSource('/models/starter'), runtime)
       : await tinyClip(fetchSource('/fixtures/tinyClip'), runtime)
-    return await twoSteps(runtime, guidance, options)
+    return await twoSteps(runtime, guidance, fetchSource('/models/outline'), options)
   },
 
   async decodeClip(address, options) {

@@ -6,6 +6,7 @@ import { parseClipConfig } from '../../src/models/clipConfig.js'
 import { clipTextShapes, clipVisionShapes } from '../../src/models/clipWeights.js'
 import type { FileSource } from '../../src/models/fileSource.js'
 import type { GuidanceModel } from '../../src/models/guidance.js'
+import { loadOutline } from '../../src/models/outline.js'
 import { openWeightFile, readJson } from '../../src/models/weightFile.js'
 import type { GivenOptions } from '../../src/options/imageOptions.js'
 import { resolveSettings } from '../../src/options/resolveSettings.js'
@@ -16,10 +17,10 @@ export type Losses = Readonly<Record<string, number>>
  * The losses of the first two steps of a small run of the whole method: internal examples, the whole picture in step 0, every
  * loss, the optimizer. Runs wherever the core runs.
  */
-export async function twoSteps(runtime: Runtime, guidance: GuidanceModel, options: GivenOptions): Promise<Losses[]> {
+export async function twoSteps(runtime: Runtime, guidance: GuidanceModel, outline: FileSource, options: GivenOptions): Promise<Losses[]> {
   const settings = resolveSettings([{ prompt: ['golden teapot'], region: ['teapot'], views: 2, generatorWidth: 8, steps: 2, seed: 7, ...options }], () => 0)
   const trainer = await createTrainer({
-    runtime, guidance: [guidance], settings, photo: drawnPhoto(208, 192),
+    runtime, guidance: [guidance], settings, photo: drawnPhoto(208, 192), outline: await loadOutline(outline),
     texts: { prompt: settings.prompt, screen: settings.screen, source: settings.source, region: settings.region },
   })
   const losses: Losses[] = []

@@ -20,7 +20,7 @@ describe.skipIf(!runtime)('the whole step has WebGPU kernels', () => {
       ? await loadGuidance(await folderSource(folder('../../models/starter')), runtime!)
       : await tinyClip(await folderSource(folder('../fixtures/tinyClip')), runtime!)
     const settings = resolveSettings([{ preset, prompt: ['a'], region: ['b'], views: 2, generatorWidth: 8, seed: 1 }], () => 0)
-    const edges = settings.relevancy === 'edges'
+    const edges = settings.relevancy !== 'model'
     const plan: StepPlan = {
       // Neither side a multiple of a view's or of a patch's.
       size: { width: 197, height: 166 }, generator: generatorOf(settings), settings, kind: 'update', masked: true, bootstrap: edges ? 'map' : 'model', emphasis: edges,

@@ -15,10 +15,11 @@ const oneSize = { cropsMinCover: 1, scaleMin: 1, scaleMax: 1, wholeImageEvery: 0
 
 describe.skipIf(!runtime)('two steps of the method on WebGPU', () => {
   it('have the losses of the CPU', async () => {
-    const clip = await folderSource(fileURLToPath(new URL('../fixtures/tinyClip', import.meta.url)))
+    const source = (path: string) => folderSource(fileURLToPath(new URL(path, import.meta.url)))
+    const [clip, outline] = [await source('../fixtures/tinyClip'), await source('../../models/outline')]
     const cpu = createNodeRuntime({ device: 'cpu', threads: 2 })
-    const expected = await twoSteps(cpu, await tinyClip(clip, cpu), { preset: 'fast', ...oneSize })
-    const losses = await twoSteps(runtime!, await tinyClip(clip, runtime!), { preset: 'fast', ...oneSize })
+    const expected = await twoSteps(cpu, await tinyClip(clip, cpu), outline, { preset: 'fast', ...oneSize })
+    const losses = await twoSteps(runtime!, await tinyClip(clip, runtime!), outline, { preset: 'fast', ...oneSize })
     expect(differingLosses(losses, expected, TOLERANCE)).toEqual([])
     // The losses of step 1 are not those of step 0.
     expect(differingLosses([losses[1]!, losses[0]!], expected, TOLERANCE).length).toBeGreaterThan(6)

@@ -1,0 +1,68 @@
+import { fileURLToPath } from 'node:url'
+import { beforeAll, describe, expect, it } from 'vitest'
+import { colourWords } from '../../../test/support/colourWords.js'
+import { twoObjects } from '../../../test/support/twoObjects.js'
+import { createNodeRuntime } from '../../engine/node/createNodeRuntime.js'
+import { overlap } from '../../media/changeMeasures.js'
+import type { ClipFrames } from '../../media/clipFrames.js'
+import { resize } from '../../media/resample.js'
+import type { GuidanceModel } from '../../models/guidance.js'
+import { folderSource } from '../../models/node/folderSource.js'
+import { loadOutline, type OutlineModel } from '../../models/outline.js'
+import { findInFrames, type FrameQuestion } from './findInFrames.js'
+
+const runtime = createNodeRuntime({ device: 'cpu', threads: 2 })
+const { photo, disc, square } = twoObjects(128, 160)
+const { width, height } = photo
+const n = width * height
+/** Two frames of the disc alone, as bytes. */
+const frame = Uint8Array.from({ length: 3 * n }, (_, at) => {
+  const [i, c] = [Math.floor(at / 3), at % 3]
+  return Math.round(255 * (square.data[i] ? 0.55 : photo.data[c * n + i]!))
+})
+const frames: ClipFrames = { width, height, pixels: [frame, frame] }
+const blank: ClipFrames = { width, height, pixels: [new Uint8Array(3 * n).fill(128), new Uint8Array(3 * n).fill(128)] }
+
+let guidance: GuidanceModel
+let outline: OutlineModel
+beforeAll(async () => {
+  guidance = await colourWords({ disc: [1, -0.5, -0.5], ground: [0.3, 0.3, 0.3] }, runtime)
+  outline = await loadOutline(await folderSource(fileURLToPath(new URL('../../../models/outline', import.meta.url))))
+})
+
+async function find(clip: ClipFrames, question: Partial<FrameQuestion>, withOutline = true) {
+  const heard: number[] = []
+  const found = await findInFrames(clip, { region: [], prompts: [], truncate: false, ...question }, { guidance: [guidance], outline: withOutline ? outline : null, runtime },
+    { signal: new AbortController().signal, onProgress: (done) => heard.push(done) })
+  return { ...found, heard }
+}
+
+describe('the object of a clip', () => {
+  it('is found by its name, with the outline of what stands out', async () => {
+    const { hint, note, heard } = await find(frames, { region: ['disc'] })
+    expect(hint.kind).toBe('probability')
+    expect(heard).toEqual([1, 2])
+    expect(note).toContain('"disc", with the outline')
+    if (hint.kind !== 'probability') return
+    expect([...hint.maps.keys()]).toEqual([0, 1])
+    for (const map of hint.maps.values()) expect(overlap(resize(map, width, height, { filter: 'bilinear', antialias: true }), disc.map)).toBeGreaterThan(0.9)
+  })
+
+  it('is the name that prompt and clip agree on, or what stands out, where nobody says it', async () => {
+    expect((await find(frames, { region: 'agreed', prompts: ['golden disc'] })).note).toContain('"disc", which prompt and clip agree on')
+    const { hint, note } = await find(frames, {})
+    expect(hint.kind).toBe('probability')
+    expect(note).toContain('what stands out and moves')
+  })
+
+  it('is where the guidance sees the words that mean something else, and what moves where nothing stands out', async () => {
+    const { hint, note } = await find(frames, { region: ['ground'] })
+    expect(hint.kind).toBe('relevancy')
+    expect(note).toContain('"ground" is not what stands out')
+    expect((await find(blank, {})).hint).toEqual({ kind: 'motion' })
+  })
+
+  it('is the guidance\'s answer alone without the outline network', async () => {
+    expect((await find(frames, { region: ['disc'] }, false)).hint.kind).toBe('relevancy')
+  })
+})
