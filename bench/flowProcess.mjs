@@ -73,6 +73,7 @@ for (const hint of hints) {
   const { result: masks, ...time } = await timed(() => foregroundMasks({ frames, flow, hint: given }).catch((error) => error))
   // A given mask is no result.
   const overlaps = masks instanceof Error ? [0] : masks.map((mask, t) => overlap(mask, truth[t])).slice(hint === 'mask' ? 1 : 0)
+  if (process.env.TEXT2LIVE_BENCH_VERBOSE) console.error(hint, overlaps.map((x) => x.toFixed(2)).join(' '))
   found.push({ hint, ...time, mean: mean(overlaps), least: Math.min(...overlaps), found: mean(overlaps.map((x) => (x > 0.5 ? 1 : 0))) })
 }
 console.log(JSON.stringify({

@@ -16,7 +16,7 @@ export interface DoctorReport {
   readonly memory: { readonly total: number; readonly free: number }
   readonly devices: readonly DeviceProbe[]
   /** Of each folder of the package's own networks. */
-  readonly models: Readonly<Record<(typeof bundledModels)[number], FolderProbe>>
+  readonly models: Readonly<Record<BundledModel, FolderProbe>>
   readonly formats: readonly FormatProbe[]
   /** All that a run on the CPU needs works. */
   readonly healthy: boolean
@@ -30,7 +30,7 @@ export interface FormatProbe {
   readonly problem?: string
 }
 
-const bundledModels = ['starter', 'outline', 'start'] as const
+type BundledModel = 'starter' | 'outline' | 'start'
 const photoFormats = ['jpeg', 'png', 'webp', 'avif', 'tiff'] as const
 
 /** Tries each device and each picture format by using them, and proves the files of the embedded models. */
@@ -54,7 +54,7 @@ export async function examineMachine(): Promise<DoctorReport> {
 }
 
 /** Compares the files of an embedded model with the checksums that ship beside them. */
-async function checkFolder(model: (typeof bundledModels)[number]): Promise<FolderProbe> {
+async function checkFolder(model: BundledModel): Promise<FolderProbe> {
   const folder = new URL(`../../models/${model}/`, import.meta.url)
   try {
     const sums = (await readFile(new URL('SHA256SUMS', folder), 'utf8')).trim().split('\n').map((line) => line.split(/\s+\*?/))

@@ -20,6 +20,8 @@ const RELEVANT = 1.5
 const RELEVANCY_SLOPE = 2
 /** No place is surer than this to be the object's, or not to be. */
 const LEAST_DOUBT = 0.02
+/** The same of what its motion says. */
+const MOVING_DOUBT = 0.03
 /** Rounds in which the frames' answers are averaged, and how much those of other frames count beside a node's own. */
 const ANSWER_ROUNDS = 3
 const OTHER_FRAMES = 4
@@ -52,7 +54,7 @@ export function relevancyEvidence(scene: ClipScene, maps: ReadonlyMap<number, Fl
     throw new Text2LiveError('OBJECT_NOT_FOUND', 'The guidance finds the region text nowhere in the clip: its relevancy is the same everywhere. Name the object with other words, or point at it.')
   }
   const moving = movingInFrames(scene)
-  return relevancy.map((x, i) => probability(RELEVANCY_SLOPE * ((x - mean) / deviation - RELEVANT) + logOdds(moving[i]!, 0.03)))
+  return relevancy.map((x, i) => probability(RELEVANCY_SLOPE * ((x - mean) / deviation - RELEVANT) + logOdds(moving[i]!, MOVING_DOUBT)))
 }
 
 /**
@@ -62,12 +64,17 @@ export function relevancyEvidence(scene: ClipScene, maps: ReadonlyMap<number, Fl
  */
 export function probabilityEvidence(scene: ClipScene, maps: ReadonlyMap<number, FloatImage>): Float32Array {
   const moving = movingInFrames(scene)
-  return overAllFrames(scene, maps).map((x, i) => probability(logOdds(x, LEAST_DOUBT) + logOdds(moving[i]!, 0.03)))
+  return overAllFrames(scene, maps).map((x, i) => probability(logOdds(x, LEAST_DOUBT) + logOdds(moving[i]!, MOVING_DOUBT)))
 }
 
 /** What the maps say of each node, averaged with what alike nodes of other frames say. */
 function overAllFrames(scene: ClipScene, maps: ReadonlyMap<number, FloatImage>): Float32Array {
-  const { graph } = scene
+  const { answers, known } = answersOf(scene, maps)
+  return overFrames(scene, answers, known)
+}
+
+/** The mean of the maps over each node of their frames, and the nodes that these are. */
+function answersOf({ graph }: ClipScene, maps: ReadonlyMap<number, FloatImage>): { readonly answers: Float32Array; readonly known: Float32Array } {
   const { width, height, first, count } = graph
   const answers = new Float32Array(count)
   const known = new Float32Array(count)
@@ -76,7 +83,7 @@ function overAllFrames(scene: ClipScene, maps: ReadonlyMap<number, FloatImage>):
     answers.set(frameMeans(graph, t, fine.data), first[t])
     known.fill(1, first[t], first[t + 1])
   }
-  return overFrames(scene, answers, known)
+  return { answers, known }
 }
 
 /** How likely each node is one that moves, among those of its frame: what runs in one frame walks in another. 1/2 where the flow does not hold or all is still. */

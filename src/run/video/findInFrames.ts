@@ -94,13 +94,21 @@ async function byWordsAndOutline({ questions, text, given }: NamedObject, inEach
   const outlined = [...found].filter(([, { by }]) => by === 'outline')
   if (2 * outlined.length >= found.size) {
     const how = given ? `${text}, with the outline of what stands out` : `${text}, which prompt and clip agree on; --object, --point or --region say another`
-    return { hint: { kind: 'probability', maps: new Map(outlined.map(([t, { map }]) => [t, map])) }, note: `the foreground is ${how}` }
+    return { hint: { kind: 'probability', maps: new Map([...found].map(([t, { by, map, answers }]) => [t, by === 'outline' ? map : vague(answers)])) }, note: `the foreground is ${how}` }
   }
   if (!given) return null
   return {
     hint: { kind: 'relevancy', maps: new Map([...found].map(([t, { answers }]) => [t, answers])) },
     note: `${text} is not what stands out in the clip, so it is taken where the guidance sees it; --object or --point are surer`,
   }
+}
+
+/** A stretched answer as a vague probability: what answers far more than the rest of the picture may be the object. */
+function vague(answers: FloatImage): FloatImage {
+  const n = answers.data.length
+  const mean = answers.data.reduce((sum, x) => sum + x, 0) / n
+  const deviation = Math.sqrt(answers.data.reduce((sum, x) => sum + (x - mean) ** 2, 0) / n)
+  return { ...answers, data: answers.data.map((x) => (deviation > 0 ? 1 / (1 + Math.exp(-2 * ((x - mean) / deviation - 1.5))) : 0)) }
 }
 
 async function byOutline(inEach: InEach, finder: OutlineFinder): Promise<FoundInFrames> {
