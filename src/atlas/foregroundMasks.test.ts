@@ -66,6 +66,13 @@ describe('foregroundMasks', () => {
     expect(worst(await foregroundMasks({ frames, flow, hint }))).toBeGreaterThan(0.7)
   })
 
+  it('takes probabilities of some frames to all of them', async () => {
+    // The right half of the disc is missing in one of them.
+    const half = { ...disc(3), data: disc(3).data.map((x, i) => (i % width < 55 ? x : 0)) }
+    const hint: ForegroundHint = { kind: 'probability', maps: new Map([[0, disc(0)], [3, half]]) }
+    expect(worst(await foregroundMasks({ frames, flow, hint }))).toBeGreaterThan(0.7)
+  })
+
   it('says what is wrong with a hint', async () => {
     const masks = (map: [number, FloatImage][]) => foregroundMasks({ frames, flow, hint: { kind: 'masks', masks: new Map(map) } })
     await expect(masks([[0, { ...disc(0), width: height, height: width }]])).rejects.toMatchObject({ code: 'MASK_INVALID', message: expect.stringContaining('120x80; it has 1 and 80x120') as string })
