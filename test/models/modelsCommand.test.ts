@@ -2,8 +2,8 @@ import { cp, mkdir, mkdtemp, readdir, readFile, realpath, rm, writeFile } from '
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeAll, beforeEach, expect, test, vi } from 'vitest'
-import { runCommand } from '../../src/cli/runCommand.js'
 import { readSafetensors, writeSafetensors } from '../../src/formats/safetensors.js'
+import { command } from '../support/command.js'
 import { startHub, type HubServer } from './hubServer.js'
 import { tinyModel } from './tinyModel.js'
 
@@ -26,12 +26,7 @@ afterEach(async () => {
   await rm(home, { recursive: true })
 })
 
-async function models(...args: string[]): Promise<{ status: number; out: string; err: string }> {
-  const written = { out: '', err: '' }
-  const stream = (name: 'out' | 'err') => ({ write: (text: string) => { written[name] += text } })
-  const status = await runCommand(['models', ...args], { stdout: stream('out'), stderr: stream('err'), width: 1000, debug: false })
-  return { status, ...written }
-}
+const models = (...args: string[]) => command('models', ...args)
 
 interface Listed { name: string; state: string; bytes: number }
 const listed = async (name: string): Promise<Listed | undefined> =>

@@ -2,9 +2,9 @@ import { chmod, cp, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/prom
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeAll, beforeEach, expect, test, vi } from 'vitest'
-import { runCommand } from '../../src/cli/runCommand.js'
 import { readHubEnvironment } from '../../src/models/node/hubEnvironment.js'
 import { openModelSource } from '../../src/models/node/openModelSource.js'
+import { command } from '../support/command.js'
 import { startHub } from './hubServer.js'
 import { tinyModel } from './tinyModel.js'
 
@@ -29,12 +29,7 @@ afterEach(async () => {
   await rm(home, { recursive: true })
 })
 
-async function models(...args: string[]): Promise<{ status: number; out: string; err: string }> {
-  const written = { out: '', err: '' }
-  const stream = (name: 'out' | 'err') => ({ write: (text: string) => { written[name] += text } })
-  const status = await runCommand(['models', ...args], { stdout: stream('out'), stderr: stream('err'), width: 1000, debug: false })
-  return { status, ...written }
-}
+const models = (...args: string[]) => command('models', ...args)
 
 interface Verified { intact: boolean | null; files: { file: string; intact: boolean | null; found: string }[] }
 const verified = async (): Promise<Verified> => JSON.parse((await models('verify', repo, '--json')).out.split('\n')[0]!) as Verified
