@@ -32,7 +32,7 @@ const FRAME_TOLERANCE = 0
 const ENCODED_PSNR = 34
 
 const folder = (path: string) => fileURLToPath(new URL(path, import.meta.url))
-const oneSize = { preset: 'fast', cropsMinCover: 1, scaleMin: 1, scaleMax: 1, wholeImageEvery: 0 } as const
+const oneSize = { preset: 'fast', relevancy: 'edges', cropsMinCover: 1, scaleMin: 1, scaleMax: 1, wholeImageEvery: 0 } as const
 
 describe.skipIf(!present)('the core in Chromium', () => {
   let site: Awaited<ReturnType<typeof servePage>>
