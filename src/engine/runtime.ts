@@ -18,8 +18,8 @@ export interface RuntimeOptions {
   /** Threads inside one operator on the CPU. Default: ONNX Runtime's choice. The same count gives the same bits. */
   threads?: number
   /**
-   * Let threads that wait for the others of an operator keep their core busy. Default false: alone it gains nothing, and beside other programs, which then wait for those cores, a step takes
-   * twice as long (bench/beside.mjs). The bits are the same.
+   * Let threads that wait for the others of an operator keep their core busy. Default false: alone that gains some hundredths, and costs more beside other programs, which wait for those cores
+   * (bench/beside.mjs). The bits are the same.
    */
   spinning?: boolean
   /**
