@@ -68,6 +68,8 @@ export interface Trainer {
   /** Steps of the whole run. */
   readonly steps: number
   readonly device: string
+  /** Its first weights were learned ones, so that its layer shows something before any step. */
+  readonly learned?: boolean
   /** One step. @throws LOSS_NOT_FINITE, with the state as it was before it */
   train(): Promise<StepReport>
   /** The edit layer of the whole photo at training size: RGBA, straight alpha. */
@@ -91,9 +93,10 @@ export async function createTrainer(options: TrainerOptions): Promise<Trainer> {
   const located = settings.relevancy === 'model' ? null : region.map
   const emphasis = located && settings.sparsityMap > 0 ? emphasisOf(located, settings.sparsityMap) : null
   const mask = boundOf(options.mask, located, settings.regionBound)
+  const learned = state ? undefined : learnedVectors(options, generator, guidance, targets)
   const runner = new StepRunner({
     runtime, guidance, targets, settings, generator,
-    vectors: state ? vectorsOf(state) : learnedVectors(options, generator, guidance, targets), onCompile: (compiled) => options.notice?.({ type: 'compile', ...compiled }),
+    vectors: state ? vectorsOf(state) : learned, onCompile: (compiled) => options.notice?.({ type: 'compile', ...compiled }),
   })
   let done = state?.step ?? 0
 
@@ -107,6 +110,7 @@ export async function createTrainer(options: TrainerOptions): Promise<Trainer> {
     get step() { return done },
     steps: settings.steps,
     device: runtime.device,
+    learned: learned !== undefined,
     async train() {
       const draw = drawExample(randomStream(settings.seed, 'example', done), photo, settings)
       const example = () => item(internalExample(photo, draw), 'example', (map) => placeLike(map, draw))

@@ -24,8 +24,7 @@ export const openInWorker: OpenTrainer = async (input, notice, signal) => {
   const abandon = (): void => worker.fail(interrupted())
   signal.addEventListener('abort', abandon, { once: true })
   try {
-    const { step, steps, device } = await worker.call('open', input)
-    return new WorkerTrainer(worker, step, steps, device)
+    return new WorkerTrainer(worker, await worker.call('open', input))
   } catch (error) {
     void worker.close()
     throw error
@@ -42,12 +41,14 @@ class WorkerTrainer implements Trainer {
   #memory = 0
   readonly steps: number
   readonly device: string
+  readonly learned: boolean
 
-  constructor(worker: WorkerHandle, step: number, steps: number, device: string) {
+  constructor(worker: WorkerHandle, { step, steps, device, learned }: WorkerCalls['open']['answer']) {
     this.#worker = worker
     this.#step = step
     this.steps = steps
     this.device = device
+    this.learned = learned
   }
 
   get step(): number {

@@ -79,7 +79,7 @@ export async function trainRun(plan: RunPlan, emit: Emit): Promise<EditResult> {
     await session.begin(await plan.folder())
     if (start !== null) session.emit({ type: 'resumed', step: start.step, steps: settings.steps })
     // A learned start shows something before any training.
-    else if (settings.start === 'learned' && settings.previewEvery > 0) await session.preview(trainer)
+    else if (trainer.learned === true && settings.previewEvery > 0) await session.preview(trainer)
     while (trainer.step < settings.steps && !stopped()) await session.step(trainer)
     return await session.finish(trainer)
   } catch (error) {

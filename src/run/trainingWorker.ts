@@ -14,7 +14,7 @@ const leaveWithin = 2_000
 async function answer(request: WorkerRequest): Promise<WorkerCalls[CallName]['answer']> {
   if (request.call === 'open') {
     trainer = await buildTrainer(request.argument as WorkerCalls['open']['argument'], (notice) => post({ notice }), opening.signal)
-    return { step: trainer.step, steps: trainer.steps, device: trainer.device }
+    return { step: trainer.step, steps: trainer.steps, device: trainer.device, learned: trainer.learned === true }
   }
   if (request.call === 'dispose') {
     await trainer?.dispose()

@@ -4,7 +4,7 @@ import type { StepReport, Trainer, TrainerInput, TrainerNotice, TrainerState } f
 
 /** What the main process can ask of the training process, and the answers. */
 export interface WorkerCalls {
-  open: { argument: TrainerInput; answer: Pick<Trainer, 'step' | 'steps' | 'device'> }
+  open: { argument: TrainerInput; answer: Pick<Trainer, 'step' | 'steps' | 'device'> & { readonly learned: boolean } }
   /** `memory`: resident memory of the training process, bytes. */
   train: { argument: null; answer: StepReport & { readonly memory: number } }
   layer: { argument: null; answer: FloatImage }
