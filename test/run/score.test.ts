@@ -74,7 +74,7 @@ test('score says what is missing', async () => {
 test('relevancy draws the map over the photo, and never over a file', async () => {
   const args = ['relevancy', at('photo.png'), 'teapot', '--out', at('heat.png'), '--map', at('map.png'), '--device', 'cpu']
   const { status, out, err } = await command(...args)
-  expect({ status, err }).toEqual({ status: 0, err: '' })
+  expect({ status, err }).toEqual({ status: 0, err: 'note: region: "teapot", with the outline of what stands out\n' })
   expect(out).toMatch(/"teapot" on \d+ % of the photo/)
   expect(await sharp(at('heat.png')).metadata()).toMatchObject({ width: 256, height: 256, channels: 3 })
   const map = await sharp(at('map.png')).greyscale().raw().toBuffer()
