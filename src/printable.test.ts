@@ -21,6 +21,8 @@ test('no message of an error holds a control byte or is longer than the limit', 
     expect(message).not.toMatch(/[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/)
   }))
   expect(new Text2LiveError('INTERNAL', 'x'.repeat(1e6)).message.length).toBe(maxMessageLength - 1)
+  // Escapes count too.
+  for (const unit of ['\u009b', '\ud83d', 'x\u202e', '\ud83d\ude00\u0007']) expect(printable(unit.repeat(3000)).length).toBeLessThanOrEqual(maxMessageLength)
 })
 
 test('JSON holds the same value without a character that a terminal obeys', () => {

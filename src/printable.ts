@@ -7,10 +7,14 @@ export const maxMessageLength = 4000
  * @param limit characters
  */
 export function printable(text: string, limit = maxMessageLength): string {
-  // Cut first, so that a message of a gigabyte is not escaped whole.
+  // Cut first, so that a message of a gigabyte is not escaped whole; and again, since escapes are longer, with room for those of the two characters that a cut may halve.
+  const safe = shortened(text, limit).replace(unsafe, escaped)
+  return safe.length > limit ? shortened(safe, limit - 12).replace(unsafe, escaped) : safe
+}
+
+function shortened(text: string, limit: number): string {
   const half = Math.floor((limit - 5) / 2)
-  const cut = text.length > limit ? `${text.slice(0, half)} ... ${text.slice(-half)}` : text
-  return cut.replace(unsafe, escaped)
+  return text.length > limit ? `${text.slice(0, half)} ... ${text.slice(-half)}` : text
 }
 
 /**

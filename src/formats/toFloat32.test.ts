@@ -16,6 +16,12 @@ describe('toFloat32', () => {
     ])
   })
 
+  it('reads float32 at any address, also of a Buffer, whose slice is a view', () => {
+    const buffer = Buffer.alloc(16)
+    buffer.writeFloatLE(1.5, 5)
+    expect([...toFloat32({ dtype: 'F32', shape: [1], bytes: buffer.subarray(5, 9) })]).toEqual([1.5])
+  })
+
   it('reads bfloat16 as the upper half of float32', () => {
     expect([...toFloat32(tensor('BF16', Uint16Array.of(0x3f80, 0xc040, 0x4049, 0x0080)))]).toEqual([1, -3, 3.140625, 2 ** -126])
   })

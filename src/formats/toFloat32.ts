@@ -29,7 +29,8 @@ export function toFloat32({ dtype, bytes }: SafetensorsTensor, name = 'a tensor'
 
 /** The same bytes at an address that a typed array of `width`-byte elements accepts. */
 function alignedTo(bytes: Uint8Array, width: number): Uint8Array {
-  return bytes.byteOffset % width === 0 ? bytes : bytes.slice()
+  // Not `slice`: that of Node's Buffer is a view.
+  return bytes.byteOffset % width === 0 ? bytes : new Uint8Array(bytes)
 }
 
 function fromHalf(bytes: Uint8Array): Float32Array {
