@@ -9,7 +9,7 @@ const { positionals: [command], values } = parseArgs({
   allowPositionals: true,
   options: {
     pairs: { type: 'string' }, work: { type: 'string' }, out: { type: 'string' }, name: { type: 'string', default: 'start' }, seed: { type: 'string', default: '7' },
-    tasks: { type: 'string', default: '400' }, steps: { type: 'string', default: '12' }, workers: { type: 'string', default: String(Math.max(1, availableParallelism())) },
+    tasks: { type: 'string', default: '240' }, steps: { type: 'string', default: '12' }, workers: { type: 'string', default: String(Math.max(1, availableParallelism())) },
     rate: { type: 'string', default: '0.4,0.05' }, 'conditioned-rate': { type: 'string', default: '0.5' },
   },
 })
