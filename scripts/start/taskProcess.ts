@@ -3,7 +3,7 @@ import { createNodeRuntime } from '../../src/engine/node/createNodeRuntime.js'
 import { crop } from '../../src/media/crop.js'
 import { resize } from '../../src/media/resample.js'
 import { createTrainer } from '../../src/method/trainer.js'
-import { embedTexts } from '../../src/method/textTargets.js'
+import { embedTexts, meanRow } from '../../src/method/textTargets.js'
 import { loadGuidance } from '../../src/models/loadGuidance.js'
 import type { LearnedStart } from '../../src/models/learnedStart.js'
 import { folderSource } from '../../src/models/node/folderSource.js'
@@ -55,9 +55,7 @@ async function solve({ task, start, steps }: TaskRequest): Promise<TaskReply> {
     }
     const { tensors } = await trainer.state()
     const { direction } = await embedTexts(guidance, { prompt: [prompt], screen: [prompt], source: [source], region: [] }, false)
-    const [rows, width] = direction.shape
-    const mean = new Float32Array(width)
-    direction.data.forEach((x, i) => { mean[i % width]! += x / rows })
+    const mean = meanRow(direction)
     const length = Math.hypot(...mean)
     return { parameters: tensors['parameters']!.data, direction: mean.map((x) => x / length), losses: [seen[0]!, seen.at(-1)!] }
   } finally {

@@ -4,7 +4,7 @@ import { guidedFilter } from '../media/guided.js'
 import type { FloatImage } from '../media/image.js'
 import { resize } from '../media/resample.js'
 import type { OutlineFinder } from '../models/outline.js'
-import { type RelevancyAnswers, type RelevancyQuestion, relevancyAndRivalry, sharpenedRelevancy, stretched, withContrast } from './relevancyMap.js'
+import { type RelevancyAnswers, type RelevancyQuestion, meanOf, relevancyAndRivalry, sharpenedRelevancy, stretched, withContrast } from './relevancyMap.js'
 
 /** How an object was found. */
 export type ObjectCase =
@@ -60,17 +60,17 @@ export async function objectMap(photo: FloatImage, questions: readonly Relevancy
   }
   const words = sharpenedAtHalfSize(photo, answers)
   const smooth = rivalry && alongEdges(photo, rivalry)
-  const second = await lookAgain(photo, meanMap(ownPart(first, smooth), words), finder)
-  const outline = meanMap(first, second)
+  const second = await lookAgain(photo, meanOf([ownPart(first, smooth), words]), finder)
+  const outline = meanOf([first, second])
   // The words' own part of the outline, and all three maps.
-  const map = meanMap(ownPart(outline, smooth), meanMap(first, second, words))
+  const map = meanOf([ownPart(outline, smooth), meanOf([first, second, words])])
   return { map: withContrast(map, STEEPNESS), by: 'outline', answers, words, outline }
 }
 
 /** What stands out in a picture of which nobody said what it shows: the mean of two looks, the second at what the first found; null where nothing does. */
 export async function salientMap(photo: FloatImage, finder: OutlineFinder): Promise<FloatImage | null> {
   const first = await finder.find(photo)
-  return isAnObject(first) ? meanMap(first, await lookAgain(photo, first, finder)) : null
+  return isAnObject(first) ? meanOf([first, await lookAgain(photo, first, finder)]) : null
 }
 
 /** The walk costs most of the time; one of three maps, it needs no finer outline. */
@@ -149,10 +149,4 @@ async function lookAgain(photo: FloatImage, { data }: FloatImage, finder: Outlin
   const whole = new Float32Array(width * height)
   for (let row = 0; row < h; row++) whole.set(part.data.subarray(row * w, (row + 1) * w), (y + row) * width + x)
   return { width, height, channels: 1, data: whole }
-}
-
-/** The mean of maps of one size. */
-function meanMap(...maps: readonly FloatImage[]): FloatImage {
-  const [first] = maps as [FloatImage, ...FloatImage[]]
-  return { ...first, data: first.data.map((_, i) => maps.reduce((sum, { data }) => sum + data[i]!, 0) / maps.length) }
 }

@@ -166,7 +166,7 @@ async function answers(picture: FloatImage, { model, texts }: RelevancyQuestion,
 }
 
 /** The mean of maps of one size. */
-function meanOf(maps: readonly FloatImage[]): FloatImage {
+export function meanOf(maps: readonly FloatImage[]): FloatImage {
   const [first] = maps as [FloatImage, ...FloatImage[]]
   return { ...first, data: first.data.map((_, i) => maps.reduce((sum, { data }) => sum + data[i]!, 0) / maps.length) }
 }

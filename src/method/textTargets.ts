@@ -21,6 +21,13 @@ export interface Rows {
   readonly data: Float32Array
 }
 
+/** The mean of the rows, [D]. */
+export function meanRow({ shape: [rows, width], data }: Rows): Float32Array {
+  const mean = new Float32Array(width)
+  data.forEach((x, i) => { mean[i % width]! += x / rows })
+  return mean
+}
+
 /** Text embeddings of a run, computed once and not normalised, row-major. */
 export interface TextTargets {
   /** [prompts * 14, D]. */

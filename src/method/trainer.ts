@@ -15,7 +15,7 @@ import { boundOf, emphasisOf } from './regionMaps.js'
 import { bootstrapWeightAt, learningRateAt } from './schedule.js'
 import { drawStepShares, drawStepViews } from './stepDraws.js'
 import { type StepItem, StepRunner, type VectorName, vectorNames } from './stepRunner.js'
-import { type EmbeddedTexts, type Rows, type TextTargets, type Texts, embedTexts } from './textTargets.js'
+import { type EmbeddedTexts, type TextTargets, type Texts, embedTexts, meanRow } from './textTargets.js'
 
 /** Parameters and optimizer state by name, and the number of steps done: with the settings all that a run continues from. */
 export interface TrainerState {
@@ -175,12 +175,6 @@ export function learnedVectors({ start, onNote }: Pick<TrainerOptions, 'start' |
   if (reader < 0) onNote?.(`start: learned with the ${name} model; with another one it is the same for all texts`)
   const parameters = startParameters(start, reader < 0 ? null : meanRow(targets[reader]!.direction))
   return { parameters, initial: parameters.slice(), gradientSum: new Float32Array(parameters.length), squareSum: new Float32Array(parameters.length) }
-}
-
-function meanRow({ shape: [rows, width], data }: Rows): Float32Array {
-  const mean = new Float32Array(width)
-  data.forEach((x, i) => { mean[i % width]! += x / rows })
-  return mean
 }
 
 /** The vectors of a saved state. @throws CHECKPOINT_INVALID */

@@ -7,6 +7,9 @@ const NONE = 'none'
 /** The region texts of a run: those that were given, or `agreed`, that they are to be found among the words of the prompt; empty for no region. */
 export type RegionTexts = readonly string[] | 'agreed'
 
+/** The texts that were given; none of a region that is to be found. */
+export const givenTexts = (region: RegionTexts): readonly string[] => (region === 'agreed' ? [] : region)
+
 /**
  * Where the edit goes. Where nobody said it, and the object's map is asked for, it is what the photo shows by `source`, or else what the prompt and the photo
  * agree on.

@@ -69,12 +69,7 @@ export function probabilityEvidence(scene: ClipScene, maps: ReadonlyMap<number, 
 
 /** What the maps say of each node, averaged with what alike nodes of other frames say. */
 function overAllFrames(scene: ClipScene, maps: ReadonlyMap<number, FloatImage>): Float32Array {
-  const { answers, known } = answersOf(scene, maps)
-  return overFrames(scene, answers, known)
-}
-
-/** The mean of the maps over each node of their frames, and the nodes that these are. */
-function answersOf({ graph }: ClipScene, maps: ReadonlyMap<number, FloatImage>): { readonly answers: Float32Array; readonly known: Float32Array } {
+  const { graph } = scene
   const { width, height, first, count } = graph
   const answers = new Float32Array(count)
   const known = new Float32Array(count)
@@ -83,7 +78,7 @@ function answersOf({ graph }: ClipScene, maps: ReadonlyMap<number, FloatImage>):
     answers.set(frameMeans(graph, t, fine.data), first[t])
     known.fill(1, first[t], first[t + 1])
   }
-  return { answers, known }
+  return overFrames(scene, answers, known)
 }
 
 /** How likely each node is one that moves, among those of its frame: what runs in one frame walks in another. 1/2 where the flow does not hold or all is still. */

@@ -13,6 +13,7 @@ import { type GeneratorShape, generatorOf } from '../../models/generator.js'
 import { type GuidanceModel, withDistinctNames } from '../../models/guidance.js'
 import type { LearnedStart } from '../../models/learnedStart.js'
 import type { OutlineModel } from '../../models/outline.js'
+import { givenTexts } from '../../options/region.js'
 import type { VideoSettings } from '../../options/videoOptions.js'
 import { locateRegion, rivalsFor } from '../locateRegion.js'
 import { boundOf, emphasisOf } from '../regionMaps.js'
@@ -67,7 +68,7 @@ export async function createVideoTrainer(options: VideoTrainerOptions): Promise<
   const guidance = withDistinctNames(options.guidance)
   const generator = options.generator ?? generatorOf(settings)
   const layer = await trainingLayer(options.atlas, options.frames, options.layer, settings)
-  const region = texts.region === 'agreed' ? [] : texts.region
+  const region = givenTexts(texts.region)
   const targets: EmbeddedTexts[] = []
   for (const model of guidance) targets.push(await embedTexts(model, { ...texts, region }, settings.truncate, undefined, layer.name === 'background' && region.length > 0 ? rivalsFor(settings.relevancy) : []))
   const maps = await layerMaps(layer, options, guidance, targets)
@@ -117,7 +118,7 @@ async function layerMaps(layer: TrainingLayer, { runtime, settings, texts, mask,
   if (texts.region.length === 0 || settings.relevancy === 'model') return { relevancy: null, emphasis: null, mask: given }
   const relevancy = layer.name === 'foreground'
     ? await projectToAtlas(layer.image, opacities(layer), await gap(layer))
-    : (await locateRegion({ photo: layer.image, guidance, embedded, texts: texts.region === 'agreed' ? [] : texts.region, relevancy: settings.relevancy, outline, runtime })).map
+    : (await locateRegion({ photo: layer.image, guidance, embedded, texts: givenTexts(texts.region), relevancy: settings.relevancy, outline, runtime })).map
   return { relevancy, emphasis: relevancy && settings.sparsityMap > 0 ? emphasisOf(relevancy, settings.sparsityMap) : null, mask: boundOf(given, relevancy, settings.regionBound) }
 }
 

@@ -6,7 +6,7 @@ import { checkTextsAreRead } from '../../models/unreadParts.js'
 import { openGuidance, outlineFor, startFor } from '../buildTrainer.js'
 import type { GuidanceAccess } from '../guidanceAccess.js'
 import { openRuntime } from '../openRuntime.js'
-import { regionTexts } from '../../options/region.js'
+import { givenTexts, regionTexts } from '../../options/region.js'
 import type { VideoSettings } from '../../options/videoOptions.js'
 import type { TrainerNotice } from '../trainerContract.js'
 
@@ -28,12 +28,12 @@ export const checkTexts: CheckTexts = async (settings, layers, notice, signal, a
   for (const model of await openGuidance(settings, await openRuntime(settings), notice, signal, access)) {
     const notes = new Set<string>()
     const onNote = (message: string): void => void notes.add(message)
-    const region = regionTexts(settings)
+    const region = givenTexts(regionTexts(settings))
     for (const layer of layers) {
       const texts = layerTexts(settings, layer)
-      await embedTexts(model, { ...texts, region: texts.region === 'agreed' ? [] : texts.region }, settings.truncate, onNote)
+      await embedTexts(model, { ...texts, region: givenTexts(texts.region) }, settings.truncate, onNote)
     }
-    if (region !== 'agreed' && region.length > 0) {
+    if (region.length > 0) {
       if (layers.length === 0) await embedRegion(model, region, settings.truncate, onNote)
       // The object is looked for by it, whatever layer is edited.
       else checkTextsAreRead(model, region, onNote)
