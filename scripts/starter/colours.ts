@@ -32,29 +32,51 @@ export function luminance(r: number, g: number, b: number): number {
   return 0.299 * r + 0.587 * g + 0.114 * b
 }
 
-/** How far the picture's mean brightness moves towards that of the colour. */
+/** How far the part's mean brightness moves towards that of the colour. */
 const SHIFT = 0.6
-/** Brightness of a metal above which it is a highlight. */
-const HIGHLIGHT = 0.75
 
 /**
- * Tints planes of red, green and blue of n pixels, where `amount` says how much (all of it where it is left out). The brightness of each pixel is kept, moved
- * towards the colour's as a whole, so that navy comes out dark and cream light; a metal's contrast is raised and its brightest parts shine.
+ * Tints planes of red, green and blue of n pixels, where `amount` says how much (all of it where it is left out). The brightness of each pixel is kept, moved towards the colour's as a
+ * whole, so that navy comes out dark and cream light; a metal answers the part's own light as polished things do, with deep shade, bands and highlights.
  */
 export function tint(planes: Float32Array, n: number, { rgb, metal = false }: NamedColour, amount?: Float32Array): void {
-  let mean = 0
-  for (let i = 0; i < n; i++) mean += luminance(planes[i]!, planes[n + i]!, planes[2 * n + i]!) / n
+  const bright = Float32Array.from({ length: n }, (_, i) => luminance(planes[i]!, planes[n + i]!, planes[2 * n + i]!))
+  let [sum, squares, weight] = [0, 0, 1e-6]
+  bright.forEach((v, i) => {
+    const share = amount ? amount[i]! : 1
+    sum += share * v
+    squares += share * v * v
+    weight += share
+  })
+  const mean = sum / weight
+  const deviation = Math.max(Math.sqrt(Math.max(squares / weight - mean * mean, 0)), 0.06)
   const own = luminance(...rgb)
   for (let i = 0; i < n; i++) {
     const share = amount ? amount[i]! : 1
     if (share === 0) continue
-    let v = luminance(planes[i]!, planes[n + i]!, planes[2 * n + i]!)
-    v = Math.min(Math.max((metal ? (v - mean) * 1.4 + mean : v) + SHIFT * (own - mean), 0), 1)
+    const colour = metal ? polished(rgb, 0.5 + (bright[i]! - mean) / (4.4 * deviation)) : shaded(rgb, own, Math.min(Math.max(bright[i]! + SHIFT * (own - mean), 0), 1))
     for (let c = 0; c < 3; c++) {
-      const shade = v <= own ? (rgb[c]! * v) / own : rgb[c]! + ((1 - rgb[c]!) * (v - own)) / (1 - own)
-      const shine = metal && v > HIGHLIGHT ? (v - HIGHLIGHT) / (1 - HIGHLIGHT) : 0
       const at = c * n + i
-      planes[at] = planes[at]! * (1 - share) + (shade + (1 - shade) * shine * 0.7) * share
+      planes[at] = planes[at]! * (1 - share) + colour[c]! * share
     }
   }
+}
+
+type Rgb = readonly [number, number, number]
+
+/** The colour at brightness v: towards black below its own, towards white above it. */
+function shaded(rgb: Rgb, own: number, v: number): Rgb {
+  const channel = (x: number): number => (v <= own ? (x * v) / own : x + ((1 - x) * (v - own)) / (1 - own))
+  return [channel(rgb[0]), channel(rgb[1]), channel(rgb[2])]
+}
+
+/** Where a metal's own colour stands between its shade and its highlight. */
+const BODY = 0.55
+
+/** A metal under light v: 0 in the part's shade, 1 in its highlights. */
+function polished(rgb: Rgb, light: number): Rgb {
+  const w = Math.min(Math.max(light + 0.09 * Math.sin(4 * Math.PI * light), 0), 1)
+  const shine = w > BODY ? 0.85 * ((w - BODY) / (1 - BODY)) ** 1.5 : 0
+  const channel = (x: number): number => (w <= BODY ? x * (0.25 + (0.75 * w) / BODY) : x + (1 - x) * shine)
+  return [channel(rgb[0]), channel(rgb[1]), channel(rgb[2])]
 }

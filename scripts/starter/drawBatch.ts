@@ -3,13 +3,19 @@ import { toFloat32 } from '../../src/formats/toFloat32.js'
 import type { FeatureStore } from './featureStore.js'
 import { type BatchSizes, type Feeds, SCENE_CELLS, SENTENCE } from './headTraining.js'
 import type { SentenceBank } from './sentences.js'
+import { objectLabel } from './objectMasks.js'
 import { type Phrase, type Shown, phrasesOf, relation, shownIn } from './texts.js'
 import { FEATURES } from './trunkFeatures.js'
 import { type Layer, type ViewKind, type ViewPlan, cellsOf, drawView, regionShares } from './views.js'
 
-/** Parts of the whole views that each kind has; kinds that are not there leave theirs to the others. */
-const parts = { plain: 0.44, crop: 0.18, tinted: 0.28, textured: 0.1 } as const
+/** Parts of the whole views, and of the scenes, that each kind has; kinds that are not there leave theirs to the others. */
+const parts = { plain: 0.38, crop: 0.12, tinted: 0.14, textured: 0.04, object: 0.32 } as const
+const sceneParts = { scene: 0.4, gathered: 0.6 } as const
 type WholeKind = keyof typeof parts
+type SceneKind = keyof typeof sceneParts
+
+export type GroupedKind = 'tinted' | 'object'
+export type Groups = ReadonlyMap<string, readonly number[]>
 
 /** What a step may draw from. */
 export interface Pool {
@@ -18,8 +24,8 @@ export interface Pool {
   readonly sentences: SentenceBank
   /** Views of each kind to draw from: the first so many. */
   readonly counts: Readonly<Record<ViewKind, number>>
-  /** Tinted views by label: those of one label in several colours are drawn together. */
-  readonly tintedByLabel: ReadonlyMap<string, readonly number[]>
+  /** Changed views by label: those of one label in several looks are drawn together. */
+  readonly alike: Readonly<Record<GroupedKind, Groups>>
 }
 
 /** Cells that a region must fill to be one. */
@@ -27,15 +33,21 @@ const SMALLEST_REGION = 1.5
 /** Weight of a scene's ground, beside 1 of what is pasted on it: it is large, and partly hidden. */
 const GROUND = 0.7
 
-export function tintedByLabel(plan: ViewPlan, count: number): Map<string, number[]> {
+/** The first `count` views of a kind, by what their photo shows. */
+export function viewsByLabel(plan: ViewPlan, kind: GroupedKind, count: number): Groups {
   const groups = new Map<string, number[]>()
   for (let i = 0; i < count; i++) {
-    const label = plan.pairs[plan.tinted[i]!]!.texts[0]!
+    const label = labelOf(plan, kind, i)
     const group = groups.get(label)
     if (group) group.push(i)
     else groups.set(label, [i])
   }
   return groups
+}
+
+function labelOf(plan: ViewPlan, kind: GroupedKind, i: number): string {
+  const pair = plan.pairs[drawView(plan, kind, i).ground.pair]!
+  return objectLabel(pair) ?? pair.texts[0]!
 }
 
 interface Image { readonly shown: Shown; readonly phrase: Phrase; readonly weight: number }
@@ -50,11 +62,14 @@ export function drawBatch(pool: Pool, sizes: BatchSizes, seed: number, step: num
 
   const views = new Float32Array(sizes.views * sizes.cellsPerView * FEATURES)
   const half = new Uint16Array(SCENE_CELLS * FEATURES)
-  const kinds = drawKinds(counts, sizes.views)
-  let group: number[] = []
+  const kinds = drawKinds(parts, counts, sizes.views)
+  const groups: Record<GroupedKind, number[]> = { tinted: [], object: [] }
   kinds.forEach((kind, v) => {
-    if (kind === 'tinted' && group.length === 0) group = drawGroup(pool, random.integer(0, counts.tinted), random)
-    const i = kind === 'tinted' ? group.pop()! : random.integer(0, counts[kind])
+    let i: number
+    if (kind === 'tinted' || kind === 'object') {
+      if (groups[kind].length === 0) groups[kind] = drawGroup(pool, kind, random.integer(0, counts[kind]), random)
+      i = groups[kind].pop()!
+    } else i = random.integer(0, counts[kind])
     images.push(imageOf(drawView(plan, kind, i).ground, 1))
     store.read(kind, i, half)
     random.permutation(cellsOf(kind)).slice(0, sizes.cellsPerView).forEach((cell, k) => copyCell(half, cell, views, v * sizes.cellsPerView + k))
@@ -62,12 +77,12 @@ export function drawBatch(pool: Pool, sizes: BatchSizes, seed: number, step: num
 
   const scenes = new Float32Array(sizes.scenes * SCENE_CELLS * FEATURES)
   const shares = new Float32Array(sizes.scenes * sizes.regions * SCENE_CELLS).fill(1 / SCENE_CELLS)
-  for (let s = 0; s < sizes.scenes; s++) {
-    const i = random.integer(0, counts.scene)
-    const view = drawView(plan, 'scene', i)
-    store.read('scene', i, half)
+  drawKinds(sceneParts, counts, sizes.scenes).forEach((kind, s) => {
+    const i = random.integer(0, counts[kind])
+    const view = drawView(plan, kind, i)
+    store.read(kind, i, half)
     for (let cell = 0; cell < SCENE_CELLS; cell++) copyCell(half, cell, scenes, s * SCENE_CELLS + cell)
-    const regions = regionShares(view)
+    const regions = regionShares(view, plan.masks)
     const layers = [view.ground, ...view.pasted.map(({ layer }) => layer)]
     for (let r = 0; r < sizes.regions; r++) {
       const share = regions[r]
@@ -76,16 +91,16 @@ export function drawBatch(pool: Pool, sizes: BatchSizes, seed: number, step: num
       if (seen) shares.set(share!.map(x => x / area), (s * sizes.regions + r) * SCENE_CELLS)
       images.push(imageOf(layers[seen ? r : 0]!, seen ? (r === 0 ? GROUND : 1) : 0))
     }
-  }
+  })
 
   const embedded = new Float32Array(images.length * SENTENCE)
   images.forEach(({ phrase }, i) => embedded.set(sentences.vector(phrase.text), i * SENTENCE))
   return { views, scenes, shares, sentences: embedded, ...pairImages(images), rivals: pairRivals(images, sizes) }
 }
 
-/** Which kind each whole view is of. */
-function drawKinds(counts: Pool['counts'], views: number): WholeKind[] {
-  const there = (Object.keys(parts) as WholeKind[]).filter(kind => counts[kind] > 0)
+/** Which kind each of some views is of. */
+function drawKinds<K extends WholeKind | SceneKind>(parts: Readonly<Record<K, number>>, counts: Pool['counts'], views: number): K[] {
+  const there = (Object.keys(parts) as K[]).filter(kind => counts[kind] > 0)
   const sum = there.reduce((total, kind) => total + parts[kind], 0)
   let reached = 0
   return there.flatMap((kind, k) => {
@@ -96,9 +111,9 @@ function drawKinds(counts: Pool['counts'], views: number): WholeKind[] {
   })
 }
 
-/** Up to four tinted views of the label that view `i` has. */
-function drawGroup({ tintedByLabel: groups, plan }: Pool, i: number, random: RandomStream): number[] {
-  const group = groups.get(plan.pairs[plan.tinted[i]!]!.texts[0]!)!
+/** Up to four views of the label that view `i` has. */
+function drawGroup({ alike, plan }: Pool, kind: GroupedKind, i: number, random: RandomStream): number[] {
+  const group = alike[kind].get(labelOf(plan, kind, i))!
   return random.permutation(group.length).slice(0, 4).map(k => group[k]!)
 }
 

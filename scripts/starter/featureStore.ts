@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { atomicWrite } from '../../src/media/node/atomicWrite.js'
 import { toHalf } from './toHalf.js'
 import { FEATURES } from './trunkFeatures.js'
-import { type ViewKind, cellsOf } from './views.js'
+import { type PlannedViews, type ViewKind, cellsOf } from './views.js'
 
 /** Views in one file. */
 export const CHUNK = 256
@@ -12,8 +12,9 @@ export const CHUNK = 256
 export interface StoreOrigin {
   readonly seed: number
   readonly pairs: number
-  readonly scenes: number
-  readonly cleanScenes: number
+  /** Pairs whose object is known. */
+  readonly objects: number
+  readonly counts: PlannedViews
   /** SHA-256 of trunk.safetensors. */
   readonly trunk: string
 }

@@ -22,7 +22,7 @@ function imageCount({ views, scenes, regions }: BatchSizes): number {
 export const SENTENCE = 384
 /** Weight of the loss between the regions of a scene beside the contrastive loss. */
 const LAMBDA_RIVALS = 0.5
-const LARGEST_SCALE = 60
+export const LARGEST_SCALE = 60
 const GRADIENT_NORM = 1
 const optimizer = { betas: [0.9, 0.98], eps: 1e-8 } as const
 const DECAY = 0.1

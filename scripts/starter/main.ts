@@ -5,6 +5,8 @@ import { type Measure, evaluate, measureNames } from './evaluate.js'
 import { exportModel } from './exportModel.js'
 import { extractFeatures } from './extractFeatures.js'
 import { FeatureStore } from './featureStore.js'
+import { extractMasks } from './extractMasks.js'
+import { MaskStore } from './objectMasks.js'
 import { PairFolder } from './pairs.js'
 import { openPool } from './openPool.js'
 import { trainHead } from './trainHead.js'
@@ -12,10 +14,10 @@ import { readStarterConfig } from './trunkFeatures.js'
 import { type ViewKind, planViews, viewKinds } from './views.js'
 
 /** The views of the shipped model. */
-const planned = { seed: 7, scenes: 24_000, cleanScenes: 10_000 }
+const planned = { seed: 7, counts: { scenes: 12_000, cleanScenes: 3_000, objects: 22_000, cleanObjects: 4_000, gathered: 16_000, cleanGathered: 3_000 } }
 
 /** A step of the training. */
-const trained = { learningRate: 1e-3, sizes: { views: 400, cellsPerView: 25, scenes: 32, regions: 3 } } as const
+const trained = { sizes: { views: 400, cellsPerView: 25, scenes: 40, regions: 4 } } as const
 
 const { positionals: [command], values } = parseArgs({
   allowPositionals: true,
@@ -23,7 +25,7 @@ const { positionals: [command], values } = parseArgs({
     pairs: { type: 'string' }, work: { type: 'string' }, parts: { type: 'string' }, out: { type: 'string' }, name: { type: 'string', default: 'head' },
     clean: { type: 'boolean', default: false }, kinds: { type: 'string', default: viewKinds.join() },
     workers: { type: 'string', default: String(availableParallelism()) }, threads: { type: 'string', default: String(availableParallelism()) },
-    steps: { type: 'string', default: '3000' }, config: { type: 'string', default: 'models/starter' },
+    steps: { type: 'string', default: '3000' }, most: { type: 'string', default: '1e9' }, from: { type: 'string' }, rate: { type: 'string', default: '1e-3' }, outline: { type: 'string', default: 'models/outline' }, config: { type: 'string', default: 'models/starter' },
     model: { type: 'string', default: 'models/starter' }, videos: { type: 'string' }, figures: { type: 'string' },
   },
 })
@@ -35,6 +37,7 @@ const need = (name: 'pairs' | 'work' | 'parts' | 'out'): string => {
 }
 const say = (line: string): void => { process.stderr.write(`${line}\n`) }
 const features = (): string => join(need('work'), 'features')
+const maskFolder = (): string => join(need('work'), 'masks')
 const checkpoint = (): string => join(need('work'), `${values.name}.safetensors`)
 const threads = Number(values.threads)
 /** Ctrl-C ends a training after the step at hand; the same command goes on with it. */
@@ -45,20 +48,23 @@ const untilInterrupt = (): AbortSignal => {
 }
 
 switch (command) {
+  case 'masks':
+    await extractMasks({ pairs: need('pairs'), outline: values.outline, store: maskFolder(), workers: Number(values.workers), say })
+    break
   case 'features':
     await extractFeatures({
-      pairs: need('pairs'), parts: need('parts'), store: features(), config: values.config, plan: planned, workers: Number(values.workers),
-      kinds: values.kinds.split(',') as ViewKind[], cleanOnly: values.clean, say,
+      pairs: need('pairs'), parts: need('parts'), store: features(), masks: maskFolder(), config: values.config, plan: planned, workers: Number(values.workers),
+      kinds: values.kinds.split(',') as ViewKind[], cleanOnly: values.clean, most: Number(values.most), say,
     })
     break
   case 'train': {
     const folder = new PairFolder(need('pairs'), 'train')
-    const plan = planViews(folder.pairs, folder.cleanCount, planned)
+    const plan = planViews(folder.pairs, folder.cleanCount, { ...planned, masks: new MaskStore(maskFolder()).open(folder.pairs) })
     const config = readStarterConfig(values.config)
     const pool = await openPool({ plan, store: new FeatureStore(features()), parts: need('parts'), texts: join(need('work'), 'texts'), config, cleanOnly: values.clean, threads, say })
     const steps = Number(values.steps)
     await trainHead({
-      config, pool, settings: { seed: 7, steps, warmup: Math.round(steps / 8), ...trained }, checkpoint: checkpoint(),
+      config, pool, settings: { seed: 7, steps, warmup: Math.round(steps / 8), learningRate: Number(values.rate), ...trained }, checkpoint: checkpoint(), from: values.from,
       every: 50, threads, say, signal: untilInterrupt(),
     })
     break
@@ -75,5 +81,5 @@ switch (command) {
     break
   }
   default:
-    throw new Error(`Expected a command (features, train, export, evaluate), came ${command ?? 'none'}`)
+    throw new Error(`Expected a command (masks, features, train, export, evaluate), came ${command ?? 'none'}`)
 }

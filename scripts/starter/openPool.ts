@@ -1,5 +1,5 @@
 import type { StarterConfig } from '../../src/models/starterConfig.js'
-import { type Pool, tintedByLabel } from './drawBatch.js'
+import { type Pool, viewsByLabel } from './drawBatch.js'
 import type { FeatureStore } from './featureStore.js'
 import { encodeSentences } from './sentences.js'
 import { phrasesOf } from './texts.js'
@@ -33,5 +33,5 @@ export async function openPool({ plan, store, parts, texts, config, cleanOnly, t
   }
   say(`texts: ${all.size}`)
   const sentences = await encodeSentences(all, { parts, cache: texts, config, threads, say })
-  return { plan, store, sentences, counts, tintedByLabel: tintedByLabel(plan, counts.tinted) }
+  return { plan, store, sentences, counts, alike: { tinted: viewsByLabel(plan, 'tinted', counts.tinted), object: viewsByLabel(plan, 'object', counts.object) } }
 }

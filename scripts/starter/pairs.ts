@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { z } from 'zod'
 
 const row = z.object({
-  id: z.string(), shard: z.string(), off: z.int().min(0), len: z.int().positive(),
+  id: z.string(), shard: z.string(), off: z.int().min(0), len: z.int().positive(), w: z.int().positive(), h: z.int().positive(),
   texts: z.array(z.string().min(1)).min(1), kind: z.enum(['label', 'word', 'caption', 'texture', 'style']), source: z.string(),
   /** Dominant colour, guessed from pixels. */
   auto_color: z.string().optional(),

@@ -3,22 +3,26 @@ import type { FloatImage } from '../../src/media/image.js'
 import { crop } from '../../src/media/crop.js'
 import { flipHorizontal } from '../../src/media/flipHorizontal.js'
 import { resize } from '../../src/media/resample.js'
-import { colours, luminance, tint } from './colours.js'
+import { colours, tint } from './colours.js'
+import { type ObjectBox, type ObjectMasks, noMasks } from './objectMasks.js'
+import { layUpon, paintSubstance } from './paint.js'
 import type { PairFolder } from './pairs.js'
-import { type Ellipse, type Layer, type View, coverage } from './views.js'
+import { type Ellipse, type Layer, type Look, type View, type Window, coverage } from './views.js'
 
 const bicubic = { filter: 'bicubic', antialias: true } as const
 
 /** The pixels [3, size, size] of a view, in [0, 1]. */
-export async function renderView(view: View, folder: PairFolder): Promise<Float32Array> {
+export async function renderView(view: View, folder: PairFolder, masks: ObjectMasks = noMasks): Promise<Float32Array> {
   const { size } = view
-  const { data } = await renderLayer(view.ground, size, size, folder)
-  for (const { layer, box, ellipse } of view.pasted) {
-    const { data: photo } = await renderLayer(layer, box.width, box.height, folder)
+  const { data } = await renderLayer(view.ground, size, size, folder, masks)
+  for (const each of view.pasted) {
+    const { layer, box } = each
+    const { data: photo } = await renderLayer(layer, box.width, box.height, folder, masks)
+    const covers = coverage(each, masks)
     const pixels = box.width * box.height
     for (let i = 0; i < pixels; i++) {
       const [x, y] = [box.x + (i % box.width), box.y + Math.floor(i / box.width)]
-      const share = coverage(box, ellipse, x + 0.5, y + 0.5)
+      const share = covers(x + 0.5, y + 0.5)
       for (let c = 0; c < 3; c++) {
         const at = (c * size + y) * size + x
         data[at] = data[at]! * (1 - share) + photo[c * pixels + i]! * share
@@ -29,16 +33,42 @@ export async function renderView(view: View, folder: PairFolder): Promise<Float3
   return data
 }
 
-async function renderLayer(layer: Layer, width: number, height: number, folder: PairFolder): Promise<FloatImage> {
-  const photo = windowed(await decode(layer.pair, folder), layer, width / height)
-  const n = photo.width * photo.height
-  const amount = layer.within ? ellipseMask(layer.within, photo.width, photo.height) : undefined
-  if (layer.colour !== null) tint(photo.data, n, colours[layer.colour]!, amount)
-  if (layer.texture !== null) {
-    const texture = windowed(await decode(layer.texture, folder), { window: null, flip: false }, photo.width / photo.height)
-    layUpon(photo, resize(texture, photo.width, photo.height, bicubic), amount)
+async function renderLayer(layer: Layer, width: number, height: number, folder: PairFolder, masks: ObjectMasks): Promise<FloatImage> {
+  const whole = await decode(layer.pair, folder)
+  const cut = layer.window === 'object' ? boxCut(whole, masks.box(layer.pair)) : windowCut(whole, layer.window, width / height)
+  const part = crop(whole, cut.x, cut.y, cut.width, cut.height)
+  // What a look adds is finer than a picture of a hundred pixels: it is painted at the size that is shown.
+  const photo = resize(layer.flip ? flipHorizontal(part) : part, width, height, bicubic)
+  if (layer.look === null) return photo
+  const amount = layer.window === 'object' || layer.within === 'object' ? objectAmount(layer, cut, whole, width, height, masks) : layer.within ? ellipseMask(layer.within as Ellipse, width, height) : null
+  await paint(photo, layer.look, amount, folder)
+  return photo
+}
+
+async function paint(photo: FloatImage, look: Look, amount: Float32Array | null, folder: PairFolder): Promise<void> {
+  const filled = async (pair: number): Promise<FloatImage> => {
+    const picture = await decode(pair, folder)
+    const cut = windowCut(picture, null, photo.width / photo.height)
+    return resize(crop(picture, cut.x, cut.y, cut.width, cut.height), photo.width, photo.height, bicubic)
   }
-  return resize(photo, width, height, bicubic)
+  switch (look.of) {
+    case 'colour': return tint(photo.data, photo.width * photo.height, colours[look.index]!, amount ?? undefined)
+    case 'material': return layUpon(photo, await filled(look.picture), amount)
+    case 'substance': return paintSubstance(photo, look.index, amount, look.picture === null ? null : await filled(look.picture), look.seed)
+  }
+}
+
+/** A part of a picture in whole pixels. */
+interface Cut { readonly x: number; readonly y: number; readonly width: number; readonly height: number }
+
+/** The object's mask over the layer's pixels. */
+function objectAmount({ pair, flip }: Layer, cut: Cut, whole: FloatImage, width: number, height: number, masks: ObjectMasks): Float32Array {
+  return Float32Array.from({ length: width * height }, (_, i) => {
+    const u = ((i % width) + 0.5) / width
+    const x = cut.x + (flip ? 1 - u : u) * cut.width
+    const y = cut.y + ((Math.floor(i / width) + 0.5) / height) * cut.height
+    return masks.at(pair, x / whole.width, y / whole.height)
+  })
 }
 
 /** A JPEG's pixels in [0, 1]. */
@@ -54,28 +84,17 @@ export async function decodeJpeg(jpeg: Buffer): Promise<FloatImage> {
   return { width: info.width, height: info.height, channels: 3, data: planes }
 }
 
-/** The layer's window of a picture, in the shape width / height = `aspect`, as large as the picture allows; a copy. */
-function windowed(image: FloatImage, { window, flip }: Pick<Layer, 'window' | 'flip'>, aspect: number): FloatImage {
+/** A window in the shape width / height = `aspect`, as large as the picture allows; null: the centre. */
+function windowCut(image: FloatImage, window: Window | null, aspect: number): Cut {
   const scale = window?.width ?? 1
   const height = Math.min(image.height, Math.max(8, Math.round(Math.min(image.height, image.width / aspect) * scale)))
   const width = Math.min(image.width, Math.max(8, Math.round(height * aspect)))
-  const left = Math.round((image.width - width) * (window?.left ?? 0.5))
-  const top = Math.round((image.height - height) * (window?.top ?? 0.5))
-  const part = crop(image, left, top, width, height)
-  return flip ? flipHorizontal(part) : part
+  return { x: Math.round((image.width - width) * (window?.left ?? 0.5)), y: Math.round((image.height - height) * (window?.top ?? 0.5)), width, height }
 }
 
-/** The texture, with the photo's brightness. */
-function layUpon(photo: FloatImage, texture: FloatImage, amount?: Float32Array): void {
-  const n = photo.width * photo.height
-  const bright = (planes: Float32Array, i: number): number => luminance(planes[i]!, planes[n + i]!, planes[2 * n + i]!)
-  let mean = 0
-  for (let i = 0; i < n; i++) mean += bright(photo.data, i) / n
-  for (let i = 0; i < n; i++) {
-    const light = 0.35 + (0.65 * bright(photo.data, i)) / Math.max(mean, 0.1)
-    const share = amount ? amount[i]! : 1
-    for (let c = 0; c < 3; c++) photo.data[c * n + i] = photo.data[c * n + i]! * (1 - share) + Math.min(Math.max(texture.data[c * n + i]! * light, 0), 1) * share
-  }
+function boxCut({ width, height }: FloatImage, box: ObjectBox): Cut {
+  const [x, y] = [Math.floor(box.left * width), Math.floor(box.top * height)]
+  return { x, y, width: Math.min(width - x, Math.max(4, Math.round(box.width * width))), height: Math.min(height - y, Math.max(4, Math.round(box.height * height))) }
 }
 
 /** 1 inside, 0 outside, soft over a tenth of the radius. */

@@ -1,15 +1,17 @@
 import { describe, expect, it } from 'vitest'
 import { colours } from './colours.js'
+import { materials } from './materials.js'
 import type { Pair } from './pairs.js'
 import { phrasesOf, relation, shownIn } from './texts.js'
 import { type Layer, planViews } from './views.js'
 
-const pair = (texts: string[], more: Partial<Pair> = {}): Pair => ({ id: texts[0]!, shard: 'x', off: 0, len: 1, texts, kind: 'label', source: 'caltech101', ...more })
+const pair = (texts: string[], more: Partial<Pair> = {}): Pair => ({ id: texts[0]!, shard: 'x', off: 0, len: 1, w: 128, h: 128, texts, kind: 'label', source: 'caltech101', ...more })
 const plan = planViews([
   pair(['tabby', 'cat']), pair(['red shirt', 'shirt'], { kind: 'caption', color: 'red' }), pair(['marble', 'marble texture'], { kind: 'texture', source: 'textures3d' }),
-], 2, { seed: 1, scenes: 0, cleanScenes: 0 })
-const layer = (index: number, more: Partial<Layer> = {}): Layer => ({ pair: index, window: null, flip: false, colour: null, texture: null, within: null, ...more })
+], 2, { seed: 1, counts: { scenes: 0, cleanScenes: 0, objects: 0, cleanObjects: 0, gathered: 0, cleanGathered: 0 } })
+const layer = (index: number, more: Partial<Layer> = {}): Layer => ({ pair: index, window: null, flip: false, look: null, within: null, ...more })
 const gold = colours.findIndex(({ name }) => name === 'gold')
+const marble = materials.findIndex(({ name }) => name === 'marble')
 const blue = colours.findIndex(({ name }) => name === 'blue')
 const say = (text: string, label: string | null, attribute: string | null) => ({ text, label, attribute })
 
@@ -22,9 +24,9 @@ describe('texts of a photo', () => {
   })
 
   it('say the colour or the material that it was given', () => {
-    const texts = phrasesOf(layer(0, { colour: gold }), plan).map(({ text }) => text)
-    expect(texts).toEqual(expect.arrayContaining(['tabby made of gold', 'golden tabby']))
-    for (const { text, attribute } of phrasesOf(layer(0, { texture: 2 }), plan)) {
+    const texts = phrasesOf(layer(0, { look: { of: 'colour', index: gold } }), plan).map(({ text }) => text)
+    for (const said of ['gold tabby', 'golden tabby', 'tabby made of gold']) expect(texts.some((text) => text.endsWith(said))).toBe(true)
+    for (const { text, attribute } of phrasesOf(layer(0, { look: { of: 'material', index: marble, picture: 2 } }), plan)) {
       expect(text).toContain('marble')
       expect(attribute).toBe('marble')
     }
@@ -33,15 +35,15 @@ describe('texts of a photo', () => {
   it('name the colour alone only where a person named it or all of the photo has it', () => {
     expect(phrasesOf(layer(1), plan)).toContainEqual(say('red', null, 'red'))
     const ellipse = { x: 0.5, y: 0.5, rx: 0.3, ry: 0.3 }
-    for (let colour = 0; colour < colours.length; colour++) {
-      expect(phrasesOf(layer(0, { colour, within: ellipse }), plan).every(({ label }) => label === 'tabby')).toBe(true)
+    for (let index = 0; index < colours.length; index++) {
+      expect(phrasesOf(layer(0, { look: { of: 'colour', index }, within: ellipse }), plan).every(({ label }) => label === 'tabby')).toBe(true)
     }
   })
 })
 
 describe('what a text tells of a photo', () => {
   const cat = shownIn(layer(0), plan)
-  const blueCat = shownIn(layer(0, { colour: blue }), plan)
+  const blueCat = shownIn(layer(0, { look: { of: 'colour', index: blue } }), plan)
   const redShirt = shownIn(layer(1), plan)
   it.each([
     ['its label', say('a photo of cat', 'cat', null), cat, 'tells'],

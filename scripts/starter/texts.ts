@@ -1,6 +1,7 @@
 import { colours } from './colours.js'
-import type { Pair } from './pairs.js'
-import type { Layer, ViewPlan } from './views.js'
+import { materials, substances } from './materials.js'
+import { objectLabel } from './objectMasks.js'
+import type { Layer, Look, ViewPlan } from './views.js'
 
 /** A text to contrast pictures with, and what it claims: a label (one of the pair's own texts) and an attribute (a colour or a material). Null: says nothing of it. */
 export interface Phrase { readonly text: string; readonly label: string | null; readonly attribute: string | null }
@@ -14,32 +15,39 @@ const ways = ['{}', '{}', ...templates]
 
 export function shownIn(layer: Layer, { pairs }: ViewPlan): Shown {
   const pair = pairs[layer.pair]!
-  return { texts: pair.texts, attribute: attributeOf(layer, pairs) ?? pair.color ?? null }
+  return { texts: pair.texts, attribute: attributeOf(layer) ?? pair.color ?? null }
 }
 
-function attributeOf({ colour, texture }: Layer, pairs: readonly Pair[]): string | null {
-  return colour !== null ? colours[colour]!.name : texture !== null ? pairs[texture]!.texts[0]! : null
+function attributeOf({ look }: Layer): string | null {
+  return look === null ? null : { colour: colours, material: materials, substance: substances }[look.of][look.index]!.name
+}
+
+/** How a thing with the look is said: "{}" is the thing. */
+function formsOf(look: Look): readonly string[] {
+  if (look.of === 'material') return materials[look.index]!.forms
+  if (look.of === 'substance') return substances[look.index]!.forms
+  const colour = colours[look.index]!
+  if (colour.name === 'gold') return ['gold {}', 'golden {}', '{} made of gold']
+  return 'metal' in colour ? [`${colour.name} {}`, `{} made of ${colour.name}`] : [`${colour.name} {}`]
 }
 
 /** The texts that may stand for a photo. The forms of one phrase are few and always the same, so that all can be encoded beforehand. */
 export function phrasesOf(layer: Layer, { pairs }: ViewPlan): Phrase[] {
   const pair = pairs[layer.pair]!
-  const attribute = attributeOf(layer, pairs)
-  if (attribute === null) {
+  if (layer.look === null) {
     const known = pair.color ?? null
     const own = pair.texts.flatMap((text): Phrase[] => said(text).map(form => ({ text: form, label: text, attribute: known !== null && text.includes(known) ? known : null })))
     return known === null ? own : [...own, ...said(known).map(text => ({ text, label: null, attribute: known }))]
   }
-  const [label = ''] = pair.texts
+  const attribute = attributeOf(layer)!
+  const label = objectLabel(pair) ?? pair.texts[0]!
   const whole = layer.within === null
-  const phrase = `${attribute} ${label}`
-  const forms = [hash(phrase) % 2 === 0 ? phrase : templated(phrase)]
-  const isMetal = colours.some(colour => colour.name === attribute && 'metal' in colour)
-  if (layer.texture !== null || isMetal) forms.push(`${label} made of ${attribute}`)
-  if (attribute === 'gold') forms.push(`golden ${label}`)
-  const own = forms.map((text): Phrase => ({ text, label, attribute }))
-  // Only what is all of one colour is simply "red".
-  return whole && hash(phrase) % 3 === 0 ? [...own, { text: hash(phrase) % 2 === 0 ? attribute : templated(attribute), label: null, attribute }] : own
+  const own = formsOf(layer.look).map((form): Phrase => {
+    const phrase = form.replace('{}', label)
+    return { text: hash(phrase) % 2 === 0 ? phrase : templated(phrase), label, attribute }
+  })
+  // Only what is all of one look is simply "red".
+  return whole && hash(`${attribute} ${label}`) % 3 === 0 ? [...own, { text: hash(label) % 2 === 0 ? attribute : templated(attribute), label: null, attribute }] : own
 }
 
 /** `tells`: a text that is true of the picture, as exactly as can be. `maybe`: true but less exact, or not known. `differs`: false. */

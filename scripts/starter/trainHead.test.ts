@@ -6,7 +6,7 @@ import { afterAll, beforeAll, expect, it } from 'vitest'
 import { randomStream } from '../../src/engine/random.js'
 import { readSafetensors } from '../../src/formats/safetensors.js'
 import { toFloat32 } from '../../src/formats/toFloat32.js'
-import { type Pool, tintedByLabel } from './drawBatch.js'
+import { type Pool, viewsByLabel } from './drawBatch.js'
 import { FeatureStore } from './featureStore.js'
 import { SENTENCE } from './headTraining.js'
 import type { Pair } from './pairs.js'
@@ -25,8 +25,8 @@ const losses = new Map<string, number[]>()
 /** A store of features that a label's pictures share, so that there is something to learn: the label's own direction and noise. */
 beforeAll(async () => {
   work = await mkdtemp(join(tmpdir(), 'starter-'))
-  const pairs = Array.from({ length: 12 }, (_, i): Pair => ({ id: String(i), shard: '', off: 0, len: 1, texts: [labels[i % 3]!], kind: 'label', source: 'caltech101' }))
-  const plan = planViews(pairs, 12, { seed: 3, scenes: 12, cleanScenes: 12 })
+  const pairs = Array.from({ length: 12 }, (_, i): Pair => ({ id: String(i), shard: '', off: 0, len: 1, w: 128, h: 128, texts: [labels[i % 3]!], kind: 'label', source: 'caltech101' }))
+  const plan = planViews(pairs, 12, { seed: 3, counts: { scenes: 12, cleanScenes: 12, objects: 0, cleanObjects: 0, gathered: 0, cleanGathered: 0 } })
   const store = new FeatureStore(join(work, 'features'))
   const noise = randomStream(1, 'features')
   const direction = (name: string, n: number): Float32Array => {
@@ -44,7 +44,7 @@ beforeAll(async () => {
   }
   pool = {
     plan, store, sentences: { vector: text => direction(text, SENTENCE).map(x => x / Math.sqrt(SENTENCE / 3)) },
-    counts: { plain: 12, tinted: 6, scene: 12, crop: 0, textured: 0 }, tintedByLabel: tintedByLabel(plan, 6),
+    counts: { plain: 12, tinted: 6, scene: 12, crop: 0, textured: 0, object: 0, gathered: 0 }, alike: { tinted: viewsByLabel(plan, 'tinted', 6), object: new Map() },
   }
 })
 

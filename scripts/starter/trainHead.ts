@@ -1,5 +1,6 @@
+import { createHash } from 'node:crypto'
 import { existsSync, mkdirSync, readFileSync } from 'node:fs'
-import { dirname } from 'node:path'
+import { dirname, join } from 'node:path'
 import { createNodeRuntime } from '../../src/engine/node/createNodeRuntime.js'
 import { randomStream } from '../../src/engine/random.js'
 import { type SafetensorsTensor, float32Tensor, readSafetensors, writeSafetensors } from '../../src/formats/safetensors.js'
@@ -7,7 +8,7 @@ import { toFloat32 } from '../../src/formats/toFloat32.js'
 import { atomicWrite } from '../../src/media/node/atomicWrite.js'
 import type { StarterConfig } from '../../src/models/starterConfig.js'
 import { type Pool, drawBatch } from './drawBatch.js'
-import { type BatchSizes, type FeedName, type Feeds, feedShapes, initialParameters, trainingGraph } from './headTraining.js'
+import { type BatchSizes, type FeedName, type Feeds, LARGEST_SCALE, feedShapes, initialParameters, trainingGraph } from './headTraining.js'
 import { FEATURES } from './trunkFeatures.js'
 import { cellsOf } from './views.js'
 
@@ -23,6 +24,8 @@ export interface TrainOptions {
   readonly config: StarterConfig
   readonly pool: Pool
   readonly settings: TrainSettings
+  /** Folder of a finished model that the training begins at; without one it begins at random. */
+  readonly from?: string | undefined
   /** Safetensors file: what is learned, the optimizer's state, the step. Training goes on from it. */
   readonly checkpoint: string
   /** Steps between two checkpoints. */
@@ -39,14 +42,15 @@ const SAMPLED = 1500
 const tokenNames = ['head.token.mean', 'head.token.std'] as const
 
 /** Trains the head and the text projection; a run that was stopped and goes on makes the same numbers as one that was not. */
-export async function trainHead({ config, pool, settings, checkpoint, every, threads, say, onStep, signal }: TrainOptions): Promise<void> {
+export async function trainHead({ config, pool, settings, checkpoint, from, every, threads, say, onStep, signal }: TrainOptions): Promise<void> {
   const { sizes } = settings
   const runtime = createNodeRuntime({ device: 'cpu', threads })
-  const parameters = initialParameters(config, settings.seed)
+  const known = from === undefined ? null : finishedModel(from)
+  const parameters = initialParameters(config, settings.seed).map((parameter) => ({ ...parameter, initial: known?.get(parameter.name) ?? parameter.initial }))
   const { graph, outputs } = trainingGraph(config, parameters, sizes)
   const program = await runtime.compile(graph, outputs)
   const inputShapes = feedShapes(sizes)
-  const origin = JSON.stringify({ ...settings, counts: pool.counts })
+  const origin = JSON.stringify({ ...settings, counts: pool.counts, ...(known && { from: known.hash }) })
   const names = parameters.flatMap(({ name }) => [name, `${name} mean`, `${name} square`])
   const shapes = new Map(parameters.flatMap(({ name, shape }) => [name, `${name} mean`, `${name} square`].map(key => [key, shape] as const)))
 
@@ -61,7 +65,7 @@ export async function trainHead({ config, pool, settings, checkpoint, every, thr
   } else {
     state = new Map([
       ...parameters.flatMap(({ name, initial }) => [[name, initial], [`${name} mean`, new Float32Array(initial.length)], [`${name} square`, new Float32Array(initial.length)]] as const),
-      ...tokenStatistics(pool, settings.seed),
+      ...(known ? tokenNames.map((name) => [name, known.get(name)!] as const) : tokenStatistics(pool, settings.seed)),
     ])
     mkdirSync(dirname(checkpoint), { recursive: true })
   }
@@ -100,6 +104,21 @@ export async function trainHead({ config, pool, settings, checkpoint, every, thr
   }
   await save()
   await program.release()
+}
+
+/** What a finished model has learned, by its parameters' names; the temperature, which no model keeps, at its limit. */
+function finishedModel(folder: string): { get(name: string): Float32Array | undefined; readonly hash: string } {
+  const bytes = ['image.safetensors', 'text.safetensors'].map((name) => new Uint8Array(readFileSync(join(folder, name))))
+  const tensors = new Map(bytes.flatMap((each) => [...readSafetensors(each, folder).tensors]))
+  return {
+    get: (name) => {
+      if (name === 'log_scale') return Float32Array.of(Math.log(LARGEST_SCALE))
+      const tensor = tensors.get(name)
+      if (!tensor) throw new Error(`${folder} has no ${name}`)
+      return toFloat32(tensor)
+    },
+    hash: createHash('sha256').update(bytes[0]!).update(bytes[1]!).digest('hex'),
+  }
 }
 
 function readState(path: string): { readonly state: Map<string, Float32Array>; readonly step: number; readonly origin: string } {
