@@ -6,7 +6,8 @@ import { createTrainer } from '../dist/method/trainer.js'
 import { openLearnedStart, openOutlineModel } from '../dist/models/node/bundled.js'
 import { resolveSettings } from '../dist/options/resolveSettings.js'
 import { openGuidance } from '../dist/run/buildTrainer.js'
-import { readImageInput } from '../dist/run/imageInput.js'
+import { sharpCodec } from '../dist/media/node/sharpCodec.js'
+import { readImageInput } from '../dist/session/imageInput.js'
 import { count, digits, mean, median, printTable } from './measure.mjs'
 
 /** Photos and prompts that no start was learned on. */
@@ -36,7 +37,7 @@ const textLoss = ({ composition, directional, screen }) => composition + directi
 /** Total loss and seconds so far, step by step, until `enough` says so. */
 async function train(name, prompt, source, start, enough) {
   const settings = resolveSettings([{ preset: values.preset, prompt, source, region: source, seed: Number(values.seed), steps, device: 'cpu', ...(start === null ? { learningRate: randomRate } : {}) }], () => 0)
-  const input = await readImageInput(join(values.photos, `${name}.jpg`), null, settings)
+  const input = await readImageInput(join(values.photos, `${name}.jpg`), null, settings, sharpCodec)
   const guidance = await openGuidance(settings, runtime)
   const texts = { prompt: settings.prompt, screen: settings.screen, source: settings.source, region: settings.region }
   const trainer = await createTrainer({ runtime, guidance, outline, start, photo: input.training.photo, settings, texts })

@@ -5,8 +5,9 @@ import { dirname, join, posix, relative, resolve, sep } from 'node:path'
 
 /** What each layer may import besides itself. */
 const layers = {
-  cli: ['run', 'method', 'atlas', 'models', 'engine', 'media', 'formats', 'options', 'errors', 'printable', 'pathHint'],
-  run: ['method', 'atlas', 'models', 'engine', 'media', 'formats', 'options', 'errors', 'printable', 'pathHint'],
+  cli: ['run', 'session', 'method', 'atlas', 'models', 'engine', 'media', 'formats', 'options', 'errors', 'printable', 'pathHint'],
+  run: ['session', 'method', 'atlas', 'models', 'engine', 'media', 'formats', 'options', 'errors', 'printable', 'pathHint'],
+  session: ['method', 'atlas', 'models', 'engine', 'media', 'formats', 'options', 'errors', 'printable', 'pathHint'],
   method: ['atlas', 'models', 'engine', 'media', 'formats', 'options', 'errors', 'printable'],
   atlas: ['models', 'engine', 'media', 'formats', 'options', 'errors', 'printable'],
   models: ['engine', 'media', 'formats', 'errors', 'printable', 'pathHint'],
@@ -20,13 +21,13 @@ const layers = {
 }
 
 /** Layers that run in the browser too, except in their `node` folders. */
-const core = ['method', 'atlas', 'models', 'engine', 'media', 'formats', 'options', 'errors', 'printable', 'pathHint']
+const core = ['session', 'method', 'atlas', 'models', 'engine', 'media', 'formats', 'options', 'errors', 'printable', 'pathHint']
 
 /** What the entries of the package may import. Nothing may import an entry. */
 const entries = { index: Object.keys(layers), core }
 
 /** Packages that the core may import: each of them runs in a browser. */
-const browserPackages = ['onnxruntime-common', 'protobufjs', '@huggingface/tokenizers', 'zod', 'yaml', 'fastest-levenshtein', 'fflate', 'entities', 'ftfy-js', 'mediabunny']
+const browserPackages = ['onnxruntime-common', 'protobufjs', '@huggingface/tokenizers', 'zod', 'yaml', 'fastest-levenshtein', 'fflate', 'entities', 'ftfy-js', 'mediabunny', 'fast-png']
 
 const root = resolve(process.argv[2] ?? 'src')
 const files = readdirSync(root, { recursive: true, withFileTypes: true })

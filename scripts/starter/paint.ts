@@ -50,12 +50,12 @@ export function paintSubstance(photo: FloatImage, index: number, amount: Float32
   const random = randomStream(seed, 'substance')
   const { name } = substances[index]!
   switch (name) {
-    case 'ice': return translucent(photo, amount, { rgb: [0.72, 0.88, 0.97], through: 0.35, gain: 1.6 })
-    case 'glass': return translucent(photo, amount, { rgb: [0.86, 0.92, 0.92], through: 0.65, gain: 1.9 })
-    case 'snow': return snow(photo, amount, random)
-    case 'knitted': return knitted(photo, amount, random)
-    case 'fur': return fur(photo, amount, random)
-    case 'fire': return burning(photo, amount, picture!)
+    case 'ice': { translucent(photo, amount, { rgb: [0.72, 0.88, 0.97], through: 0.35, gain: 1.6 }); return; }
+    case 'glass': { translucent(photo, amount, { rgb: [0.86, 0.92, 0.92], through: 0.65, gain: 1.9 }); return; }
+    case 'snow': { snow(photo, amount, random); return; }
+    case 'knitted': { knitted(photo, amount, random); return; }
+    case 'fur': { fur(photo, amount, random); return; }
+    case 'fire': { burning(photo, amount, picture!); return; }
   }
 }
 

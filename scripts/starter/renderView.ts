@@ -40,7 +40,7 @@ async function renderLayer(layer: Layer, width: number, height: number, folder: 
   // What a look adds is finer than a picture of a hundred pixels: it is painted at the size that is shown.
   const photo = resize(layer.flip ? flipHorizontal(part) : part, width, height, bicubic)
   if (layer.look === null) return photo
-  const amount = layer.window === 'object' || layer.within === 'object' ? objectAmount(layer, cut, whole, width, height, masks) : layer.within ? ellipseMask(layer.within as Ellipse, width, height) : null
+  const amount = layer.window === 'object' || layer.within === 'object' ? objectAmount(layer, cut, whole, width, height, masks) : layer.within ? ellipseMask(layer.within, width, height) : null
   await paint(photo, layer.look, amount, folder)
   return photo
 }
@@ -52,9 +52,9 @@ async function paint(photo: FloatImage, look: Look, amount: Float32Array | null,
     return resize(crop(picture, cut.x, cut.y, cut.width, cut.height), photo.width, photo.height, bicubic)
   }
   switch (look.of) {
-    case 'colour': return tint(photo.data, photo.width * photo.height, colours[look.index]!, amount ?? undefined)
-    case 'material': return layUpon(photo, await filled(look.picture), amount)
-    case 'substance': return paintSubstance(photo, look.index, amount, look.picture === null ? null : await filled(look.picture), look.seed)
+    case 'colour': { tint(photo.data, photo.width * photo.height, colours[look.index]!, amount ?? undefined); return; }
+    case 'material': { layUpon(photo, await filled(look.picture), amount); return; }
+    case 'substance': { paintSubstance(photo, look.index, amount, look.picture === null ? null : await filled(look.picture), look.seed); return; }
   }
 }
 

@@ -1,5 +1,6 @@
-import type { EditResult, Emit } from '../run/trainRun.js'
-import type { RunEnvironment } from '../run/trainerContract.js'
+import type { EditResult } from '../run/editResult.js'
+import type { Emit } from '../session/trainRun.js'
+import type { RunEnvironment } from '../session/trainerContract.js'
 import { jsonReporter, textReporter } from './reporters.js'
 import { stopOnSignals } from './stopOnSignals.js'
 import type { Terminal } from './terminal.js'

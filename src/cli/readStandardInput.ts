@@ -1,5 +1,5 @@
 import { Text2LiveError } from '../errors.js'
-import { sniffFormat } from '../media/node/sniffFormat.js'
+import { sniffFormat } from '../media/sniffFormat.js'
 
 /** Stands for standard input where a photo is named. */
 export const standardInput = '-'

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import type { RunEvent, StepEvent } from '../run/events.js'
+import type { RunEvent, StepEvent } from '../session/events.js'
 import { Text2LiveError } from '../errors.js'
 import { errorText } from './errorText.js'
 import { safeOutput } from './safeOutput.js'

@@ -1,6 +1,6 @@
-import type { ModelProgress } from '../models/node/modelProgress.js'
-import { eventLine, type RunEvent, type StepEvent } from '../run/events.js'
-import type { TrainerNotice } from '../run/trainerContract.js'
+import type { ModelProgress } from '../models/modelProgress.js'
+import { eventLine, type RunEvent, type StepEvent } from '../session/events.js'
+import type { TrainerNotice } from '../session/trainerContract.js'
 import { lineReporter, type LiveLine, type Output, type Reporter } from './lineReporter.js'
 
 /** Only NDJSON, one event a line. */
@@ -30,7 +30,7 @@ export function stepLine(event: StepEvent): string {
     total === undefined ? named : `loss ${total.toPrecision(4)}${named === '' ? '' : ` (${named})`}`,
     `${duration(event.secondsLeft)} left`,
     `${event.seconds.toPrecision(2)} s/step`,
-    `${Math.round(event.memory / 1e6)} MB`,
+    ...(event.memory === undefined ? [] : [`${Math.round(event.memory / 1e6)} MB`]),
     event.device,
   ].join('  ')
 }

@@ -6,7 +6,7 @@ import type { Terminal } from './terminal.js'
 import { assertValuesGiven } from './missingValue.js'
 import { activeCommand, usageError } from './usageError.js'
 import { Text2LiveError } from '../errors.js'
-import { eventLine } from '../run/events.js'
+import { eventLine } from '../session/events.js'
 
 /** Runs one command line and gives its exit status: 0; 2 for input and usage, 1 for what fails while running, 130 for Ctrl-C, 143 for SIGTERM, 129 for a hang-up, 141 where the reader of stdout left. */
 export async function runCommand(args: readonly string[], streams: Terminal): Promise<number> {

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import type { VideoEvent } from '../run/video/videoEvents.js'
+import type { VideoEvent } from '../session/videoEvents.js'
 import { videoReporter } from './videoReporter.js'
 
 function reported(events: readonly VideoEvent[]): string {

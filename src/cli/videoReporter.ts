@@ -1,4 +1,4 @@
-import type { StageName, VideoEvent } from '../run/video/videoEvents.js'
+import type { StageName, VideoEvent } from '../session/videoEvents.js'
 import { lineReporter, type LiveLine, type Output, type Reporter } from './lineReporter.js'
 import { describeNotice, downloadProgress, duration, shellWord, stepLine } from './reporters.js'
 

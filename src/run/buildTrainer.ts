@@ -9,9 +9,9 @@ import type { LearnedStart } from '../models/learnedStart.js'
 import type { OutlineModel } from '../models/outline.js'
 import type { ImageSettings } from '../options/imageOptions.js'
 import type { RegionTexts } from '../options/region.js'
-import { accessTo, type GuidanceAccess } from './guidanceAccess.js'
+import { accessTo, type GuidanceAccess } from '../session/guidanceAccess.js'
 import { openRuntime } from './openRuntime.js'
-import type { OpenTrainer, TrainerNotice, TrainerState } from './trainerContract.js'
+import type { OpenTrainer, TrainerNotice, TrainerState } from '../session/trainerContract.js'
 
 /** Makes the real trainer in the thread that calls it: the engine on the asked device, the guidance model, the method. */
 export const buildTrainer: OpenTrainer = async (input, notice, signal) => {

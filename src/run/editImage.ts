@@ -1,11 +1,12 @@
 import { Text2LiveError } from '../errors.js'
-import type { RunEvent } from './events.js'
+import type { RunEvent } from '../session/events.js'
 import { eventStream } from './eventStream.js'
 import { openInWorker } from './openInWorker.js'
 import { resumeRun } from './resumeRun.js'
 import { startRun, type StartOptions } from './startRun.js'
-import type { EditResult, Emit } from './trainRun.js'
-import type { RunEnvironment } from './trainerContract.js'
+import type { Emit } from '../session/trainRun.js'
+import type { EditResult } from './editResult.js'
+import type { RunEnvironment } from '../session/trainerContract.js'
 
 /** Options of `editImage`: those of docs/options.md, pictures also as bytes. */
 export interface EditOptions extends StartOptions {

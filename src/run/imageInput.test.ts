@@ -1,6 +1,7 @@
 import sharp from 'sharp'
 import { expect, it } from 'vitest'
-import { readImageInput } from './imageInput.js'
+import { sharpCodec } from '../media/node/sharpCodec.js'
+import { readImageInput } from '../session/imageInput.js'
 
 const [width, height] = [64, 48]
 const settings = { size: 0, scaleMin: 0.9, cropsMinCover: 0.9 }
@@ -15,7 +16,7 @@ it('the mask of a photo, however it is written, bounds the edit times the photo\
   const photo = await png((i) => [i % width, 90, 90])
   const cut = await png((i) => [i % width, 90, 90, i % width < 30 ? 255 : 0])
   const read = async (of: (i: number) => readonly number[], of2 = photo) => {
-    const { bounds, notes } = await readImageInput(of2, await png(of), settings)
+    const { bounds, notes } = await readImageInput(of2, await png(of), settings, sharpCodec)
     return { share: bounds!.data.reduce((sum, value) => sum + value, 0) / bounds!.data.length, notes: notes.length }
   }
   for (const [of, notes] of [

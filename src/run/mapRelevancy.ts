@@ -12,9 +12,10 @@ import { embedRegion } from '../method/textTargets.js'
 import type { GivenOptions } from '../options/imageOptions.js'
 import { resolveSettings } from '../options/resolveSettings.js'
 import { openGuidance, outlineFor } from './buildTrainer.js'
-import { readImageInput } from './imageInput.js'
+import { readImageInput } from '../session/imageInput.js'
+import { nodeMachine } from './nodeMachine.js'
 import { openRuntime } from './openRuntime.js'
-import { drawSeed } from './startRun.js'
+import { drawSeed } from '../session/savedRun.js'
 
 export interface RelevancyOptions extends Pick<GivenOptions, 'preset' | 'guidance' | 'relevancy' | 'size' | 'device' | 'threads' | 'truncate' | 'positionEmbedding' | 'force'> {
   /** Path, or the file's bytes. */
@@ -42,7 +43,7 @@ export async function mapRelevancy({ photo, ...options }: RelevancyOptions): Pro
   const settings = resolveSettings([options], drawSeed)
   const texts = settings.region
   if (texts.length === 0) throw new Text2LiveError('PROMPT_EMPTY', 'A text is needed: say what to look for. For example: text2live relevancy horse.jpg "horse"')
-  const input = await readImageInput(photo, null, settings)
+  const input = await readImageInput(photo, null, settings, nodeMachine.codec)
   const runtime = await openRuntime(settings)
   const notes: string[] = []
   const onNote = (message: string): void => void notes.push(message)

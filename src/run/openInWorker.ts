@@ -3,9 +3,9 @@ import { fileURLToPath } from 'node:url'
 import { silenceTelemetry } from '../engine/node/silenceTelemetry.js'
 import { Text2LiveError } from '../errors.js'
 import { inheritedFlags } from './inheritedFlags.js'
-import { interrupted } from './interrupted.js'
+import { interrupted } from '../session/interrupted.js'
 import { reviveFailure } from './workerFailure.js'
-import type { OpenTrainer, StepReport, Trainer, TrainerNotice } from './trainerContract.js'
+import type { OpenTrainer, StepReport, Trainer, TrainerNotice } from '../session/trainerContract.js'
 import type { CallName, WorkerCalls, WorkerReply, WorkerRequest } from './workerMessages.js'
 
 interface Pending {

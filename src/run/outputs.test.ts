@@ -5,14 +5,17 @@ import sharp from 'sharp'
 import { afterEach, beforeEach, expect, it } from 'vitest'
 import { composeOutputs } from '../media/composeOutputs.js'
 import type { FloatImage } from '../media/image.js'
-import { encodeOra } from '../media/node/encodeOra.js'
+import { encodeOra } from '../media/encodeOra.js'
 import { encodePng } from '../media/node/encodePng.js'
-import { encodePsd } from '../media/node/encodePsd.js'
+import { encodePsd } from '../media/encodePsd.js'
 import { decodeMask } from '../media/node/decodeMask.js'
 import { refineLayer } from '../media/refineLayer.js'
-import { outputFiles, type OutputName, type RunEvent } from './events.js'
-import { readImageInput } from './imageInput.js'
-import { collectOutputs, makeOutputs, openOutputs, writeOutputs } from './outputs.js'
+import { outputFiles, type OutputName, type RunEvent } from '../session/events.js'
+import { readImageInput } from '../session/imageInput.js'
+import { collectOutputs, makeOutputs, writeOutputs } from '../session/outputs.js'
+import { filesOf } from './folderOutputs.js'
+import { lookIn } from './runFolder.js'
+import { sharpCodec } from '../media/node/sharpCodec.js'
 
 const [width, height] = [91, 67]
 const plane = width * height
@@ -39,49 +42,50 @@ function layerOf({ width: w, height: h }: FloatImage): FloatImage {
 for (const [channels, bits, masked] of [[3, 8, false], [3, 8, true], [4, 8, true], [3, 16, true], [4, 16, false]] as const) {
   it(`a photo of ${channels} channels with ${bits} bits${masked ? ' and a mask' : ''}: strip by strip the files are those of the whole picture`, async () => {
     const maskBytes = masked ? await mask() : null
-    const input = await readImageInput(await photo(channels, bits), maskBytes, settings)
+    const input = await readImageInput(await photo(channels, bits), maskBytes, settings, sharpCodec)
     const { rgb, alpha, bitDepth, pixels } = input.photo
     const layer = layerOf(input.training.photo)
-    const files = await collectOutputs(makeOutputs(input, layer, []))
+    const files = await collectOutputs(makeOutputs(input, layer, [], sharpCodec))
 
     const full = refineLayer(rgb, layer, input.training.photo)
-    const given = maskBytes && (await decodeMask(maskBytes, width, height)).data
+    const given = maskBytes && (await decodeMask(maskBytes, width, height)).image.data
     for (let i = 0; i < plane; i++) full.data[3 * plane + i] = full.data[3 * plane + i]! * Math.fround((given?.[i] ?? 1) * (alpha?.data[i] ?? 1))
     const whole = composeOutputs(rgb, full, bitDepth, alpha)
     const layers = { photo: whole.photo, edit: whole.edit, composite: whole.composite }
     expect(Buffer.compare(Buffer.from(pixels.data.buffer, pixels.data.byteOffset, pixels.data.byteLength), Buffer.from(whole.photo.data.buffer))).toBe(0)
     const expected = {
       composite: await encodePng(whole.composite), edit: await encodePng(whole.edit), alpha: await encodePng(whole.alpha), editOnGreenscreen: await encodePng(whole.greenscreen),
-      layersPsd: encodePsd(layers), layersOra: await encodeOra(layers),
+      layersPsd: encodePsd(layers), layersOra: await encodeOra(layers, encodePng),
     }
     for (const [name, bytes] of Object.entries(expected)) expect(Buffer.compare(files[name as OutputName], bytes), name).toBe(0)
   })
 }
 
 it('in a folder each is written before the next is made, and read from there when it is asked for', async () => {
-  const input = await readImageInput(await photo(3, 8), null, settings)
+  const input = await readImageInput(await photo(3, 8), null, settings, sharpCodec)
   const layer = layerOf(input.training.photo)
-  const held = { path: folder, file: (name: string) => join(folder, name), release: () => undefined }
-  expect(openOutputs(held)).toBeNull()
+  const held = lookIn(folder)
+  expect(await held.has(outputFiles.alpha)).toBe(false)
   const order: string[] = []
   async function* watched() {
-    for await (const output of makeOutputs(input, layer, [])) {
+    for await (const output of makeOutputs(input, layer, [], sharpCodec)) {
       order.push(`made ${output[0]}`)
       yield output
     }
   }
   const events: RunEvent[] = []
-  const files = await writeOutputs(held, watched(), (event) => {
+  await writeOutputs(held, watched(), (event) => {
     events.push(event)
     if (event.type === 'output') order.push(`wrote ${event.name}`)
   })
   expect(order).toEqual(names.flatMap((name) => [`made ${name}`, `wrote ${name}`]))
-  const kept = await collectOutputs(makeOutputs(input, layer, []))
+  const kept = await collectOutputs(makeOutputs(input, layer, [], sharpCodec))
+  const files = filesOf(held)
   expect(Object.keys(files)).toEqual(names)
   for (const [i, name] of names.entries()) {
     expect(Buffer.compare(files[name], kept[name]), name).toBe(0)
     expect(readFileSync(join(folder, outputFiles[name])).length).toBe(kept[name].length)
     expect(events[i]).toEqual({ type: 'output', name, path: join(folder, outputFiles[name]), bytes: kept[name].length })
   }
-  expect(openOutputs(held)?.alpha).toEqual(files.alpha)
+  expect(await held.has(outputFiles.alpha)).toBe(true)
 })

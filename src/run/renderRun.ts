@@ -1,12 +1,9 @@
-import { Text2LiveError } from '../errors.js'
-import { assertSameRun, readCheckpoint } from './checkpoint.js'
-import { readSteps } from './eventLog.js'
-import { hereOnly } from './guidanceAccess.js'
-import { makeOutputs, writeOutputs } from './outputs.js'
-import { isRunFolder, openRunFolder, runFiles, type RunFolder } from './runFolder.js'
-import { assertRun, readRun } from './resumeRun.js'
-import type { RunEnvironment } from './trainerContract.js'
-import { fingerprintOf, trainerInput, type EditResult, type Emit } from './trainRun.js'
+import { noCheckpoint, readRun, renderStored } from '../session/savedRun.js'
+import { editResult, type EditResult } from './editResult.js'
+import { isRunFolder, openRunFolder, type RunFolder } from './runFolder.js'
+import { accessIn, assertRun } from './resumeRun.js'
+import type { RunEnvironment } from '../session/trainerContract.js'
+import type { Emit } from '../session/trainRun.js'
 import { eachVariation, finishVariations, variationFolder } from './variations.js'
 
 /**
@@ -17,7 +14,7 @@ export async function renderRun(path: string, environment: RunEnvironment, emit:
   await assertRun(path)
   const folder = await openRunFolder(path)
   try {
-    const { settings, seeds } = await readRun(folder)
+    const { settings, seeds } = await readRun(accessIn(folder))
     if (seeds === 1) return await renderOne(folder, environment, emit)
     const results = await eachVariation(settings.seed, seeds, environment.signal, emit, async (seed) => {
       const sub = folder.file(variationFolder(seed))
@@ -35,25 +32,5 @@ export async function renderRun(path: string, environment: RunEnvironment, emit:
   }
 }
 
-async function renderOne(folder: RunFolder, { open, signal }: RunEnvironment, emit: Emit): Promise<EditResult> {
-  const { settings, input } = await readRun(folder)
-  const path = folder.file(runFiles.checkpoint)
-  const checkpoint = await readCheckpoint(path)
-  if (checkpoint === null) throw noCheckpoint(folder.path)
-  assertSameRun(path, checkpoint.fingerprint, fingerprintOf(settings, input))
-  const { state } = checkpoint
-  const trainer = await open(trainerInput(settings, input, state, hereOnly), emit, signal)
-  try {
-    const steps = readSteps(folder.file(runFiles.events)).filter(({ step }) => step <= state.step)
-    const layer = await trainer.layer()
-    // Pictures of the photo's own size need the memory that the guidance model and its graphs hold.
-    await trainer.dispose()
-    const files = await writeOutputs(folder, makeOutputs(input, layer, steps), emit)
-    return { finished: state.step >= settings.steps, step: state.step, settings, folder: folder.path, files }
-  } finally {
-    await trainer.dispose()
-  }
-}
-
-const noCheckpoint = (path: string): Text2LiveError => new Text2LiveError('CHECKPOINT_INVALID',
-  `${path} holds no checkpoint yet, so there is nothing to render. Continue the run first: text2live image --resume ${path}`)
+const renderOne = async (folder: RunFolder, environment: RunEnvironment, emit: Emit): Promise<EditResult> =>
+  editResult(await renderStored(accessIn(folder), environment, emit))

@@ -3,8 +3,6 @@ import { open } from 'node:fs/promises'
 import { Text2LiveError } from '../errors.js'
 import { isMissing, isSystemError } from './fileErrors.js'
 
-/** Greatest size of a config.yaml, bytes. */
-export const maxConfigBytes = 1 << 20
 /** What Node reads at once. */
 const maxBytes = 2 ** 31 - 1
 /** A link in place of the file is an error, and a pipe is not waited for. Windows has no such flags, and `undefined` counts as 0. */
@@ -65,6 +63,14 @@ export function openRegular(path: string, flags: number, limit = Infinity): numb
     closeSync(file)
     throw error
   }
+}
+
+/** Is there a file? @throws RUN_INVALID for a link, and for what is no file */
+export function isFile(path: string): boolean {
+  refuseLink(path)
+  const found = lstatSync(path, { throwIfNoEntry: false })
+  if (found !== undefined && !found.isFile()) throw noFile(path)
+  return found !== undefined
 }
 
 /** @throws RUN_INVALID where a symbolic link stands at `path` */

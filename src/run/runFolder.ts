@@ -5,23 +5,21 @@ import { Text2LiveError } from '../errors.js'
 import { asidePath, clearAsides, removeDeadAsides } from '../media/node/asidePath.js'
 import { atomicWrite } from '../media/node/atomicWrite.js'
 import { syncFile, syncFolder } from '../media/node/syncFolder.js'
+import type { RunStore } from '../session/store.js'
 import { checkFolder } from './checkFolder.js'
-import { outputFiles } from './events.js'
+import { outputFiles } from '../session/events.js'
 import { isSystemError, writeError, writing } from './fileErrors.js'
+import { cutFile, FileLog } from './eventLog.js'
 import { lockFolder } from './folderLock.js'
-import { maxConfigBytes, readRunFileSync } from './runFile.js'
-import { runFiles } from './runFiles.js'
+import { maxConfigBytes } from '../session/savedRun.js'
+import { isFile, readRunFile, readRunFileSync } from './runFile.js'
+import { runFiles } from '../session/runFiles.js'
 import { videoFiles, videoOutputFiles } from './video/videoFiles.js'
 
 export { runFiles }
 
-/** A run folder that this process holds. */
-export interface RunFolder {
-  readonly path: string
-  /** The path of a file in it. */
-  file(name: string): string
-  release(): void
-}
+/** A run folder that this process holds; `file` gives paths. */
+export type RunFolder = RunStore
 
 const defaultParent = 'runs'
 
@@ -136,8 +134,27 @@ export async function openRunFolder(path: string): Promise<RunFolder> {
   return holdFolder(path, lock)
 }
 
+/** A run folder that is looked at, and not held. */
+export const lookIn = (path: string): RunFolder => holdFolder(path, { release: () => undefined })
+
 function holdFolder(path: string, { release }: Pick<RunFolder, 'release'>): RunFolder {
-  return { path, file: (name) => join(path, name), release }
+  const file = (name: string): string => join(path, name)
+  return {
+    path,
+    file,
+    read: (name) => readRunFile(file(name)),
+    has: (name) => new Promise((resolve) => { resolve(isFile(file(name))) }),
+    async write(name, data) {
+      const target = file(name)
+      if (dirname(name) !== '.') await writing(target, () => mkdir(dirname(target), { recursive: true }))
+      await writing(target, () => atomicWrite(target, data))
+    },
+    openLog(name, keep) {
+      cutFile(file(name), keep)
+      return Promise.resolve(new FileLog(file(name)))
+    },
+    release,
+  }
 }
 
 /** Is it a folder that a run made: does its config.yaml say so? */

@@ -8,12 +8,14 @@ import { type GuidanceScores, scoreEdit } from '../method/scoreEdit.js'
 import type { GivenOptions, ImageSettings } from '../options/imageOptions.js'
 import { resolveSettings } from '../options/resolveSettings.js'
 import { openGuidance } from './buildTrainer.js'
-import { outputFiles } from './events.js'
+import { outputFiles } from '../session/events.js'
 import { openRuntime } from './openRuntime.js'
-import { assertKind, readRun } from './resumeRun.js'
+import { accessIn, assertKind } from './resumeRun.js'
+import { lookIn } from './runFolder.js'
 import { refuseLink } from './runFile.js'
-import { accessTo, hereOnly, portableGuidance } from './guidanceAccess.js'
-import { drawSeed } from './startRun.js'
+import { accessTo, hereOnly } from '../session/guidanceAccess.js'
+import { portableGuidance } from './portableGuidance.js'
+import { drawSeed, readRun } from '../session/savedRun.js'
 import { variationFolder } from './variations.js'
 
 /** `mask` is where the edit should be; without `guidance`, the models of the run judge. */
@@ -44,7 +46,7 @@ export interface ScoreReport {
  */
 export async function scoreRun(path: string, options: ScoreOptions = {}): Promise<ScoreReport[]> {
   await assertKind(path, 'image')
-  const { settings, seeds } = await readRun(inFolder(path))
+  const { settings, seeds } = await readRun(accessIn(lookIn(path)))
   const folders = seeds === 1 ? [path] : Array.from({ length: seeds }, (_, i) => join(path, variationFolder(settings.seed + i)))
   const resolved = resolveSettings([settings, { ...options, mask: null }], drawSeed)
   const given = [options.guidance ?? []].flat()
@@ -76,7 +78,7 @@ export async function scoreRun(path: string, options: ScoreOptions = {}): Promis
 
 async function readPictures(folder: string, maskPath: string | null, note: (message: string) => void) {
   await assertKind(folder, 'image')
-  const { settings, input } = await readRun(inFolder(folder))
+  const { settings, input } = await readRun(accessIn(lookIn(folder)))
   const photo = input.photo.rgb
   const read = async (name: keyof typeof outputFiles) => {
     const path = join(folder, outputFiles[name])
@@ -91,13 +93,13 @@ async function readPictures(folder: string, maskPath: string | null, note: (mess
   const { rgb: composite } = await read('composite')
   const { rgb: grey } = await read('alpha')
   const plane = photo.width * photo.height
+  const mask = maskPath === null ? null : await decodeMask(maskPath, photo.width, photo.height)
+  mask?.notes.forEach(note)
   return {
     settings: settings satisfies ImageSettings, photo, composite, alpha: { ...grey, channels: 1 as const, data: grey.data.subarray(0, plane) },
-    mask: maskPath === null ? null : await decodeMask(maskPath, photo.width, photo.height, note),
+    mask: mask?.image ?? null,
   }
 }
-
-const inFolder = (path: string) => ({ path, file: (name: string) => join(path, name) })
 
 const noOutputs = (folder: string, name: string): Text2LiveError => new Text2LiveError('RUN_INVALID',
   `Expected ${name} in ${folder}, and it is not there: the run has not written its pictures yet. Write them with: text2live render ${folder}`)

@@ -2,14 +2,17 @@ import { Text2LiveError } from '../errors.js'
 import { optionFlag, type GivenOptions, type ImageSettings } from '../options/imageOptions.js'
 import { regionTexts } from '../options/region.js'
 import { resolveSettings, validateOptions } from '../options/resolveSettings.js'
-import { folderContents } from './folderContents.js'
-import { accessTo, hereOnly, portableGuidance } from './guidanceAccess.js'
-import { assertNotBlank, readImageInput, type ImageInput } from './imageInput.js'
+import { editResult, type EditResult } from './editResult.js'
+import { nodeMachine } from './nodeMachine.js'
+import { accessTo, hereOnly } from '../session/guidanceAccess.js'
+import { portableGuidance } from './portableGuidance.js'
+import { assertNotBlank, readImageInput } from '../session/imageInput.js'
 import { chooseDevice } from './probeDevice.js'
 import { fromRun, readConfigs } from './readConfigs.js'
 import { assertFree, makeRunFolder, type RunFolder } from './runFolder.js'
-import { trainRun, type EditResult, type Emit } from './trainRun.js'
-import type { RunEnvironment } from './trainerContract.js'
+import { drawSeed, firstFiles, keptSettings } from '../session/savedRun.js'
+import { trainRun, type Emit } from '../session/trainRun.js'
+import type { RunEnvironment } from '../session/trainerContract.js'
 import { trainVariations } from './variations.js'
 
 /** Options of a new run; pictures may be bytes. */
@@ -36,32 +39,21 @@ export async function startRun(options: StartOptions, environment: RunEnvironmen
 
   assertPrompt(settings)
   const photoSource = photo instanceof Uint8Array ? photo : photoPath(settings)
-  const input = await readImageInput(photoSource, mask instanceof Uint8Array ? mask : settings.mask, settings)
+  const input = await readImageInput(photoSource, mask instanceof Uint8Array ? mask : settings.mask, settings, nodeMachine.codec)
   for (const message of input.notes) emit({ type: 'note', message })
   assertNotBlank(input.training.photo)
   await assertFree(out, force)
   announce(settings, layers, emit)
   const device = await chooseDevice(settings.device)
   if (device !== settings.device) emit({ type: 'note', message: `device: ${device}, the fastest that works here` })
-  const resolved = portable(settings, input, device)
+  const resolved = { ...keptSettings(settings, input, device), guidance: settings.guidance.map(portableGuidance) }
   const access = fromRun(configs, flags) ? hereOnly : accessTo(settings.guidance)
 
   const makeFolder = (saved: ImageSettings, seedCount: number) => async (): Promise<RunFolder | null> =>
-    out === null && !environment.defaultFolder ? null : await makeRunFolder(out, input.name, force, folderContents(saved, input, seedCount))
+    out === null && !environment.defaultFolder ? null : await makeRunFolder(out, input.name, force, firstFiles(saved, input, seedCount))
   if (seeds > 1) return await trainVariations({ settings: resolved, input, access, seeds, makeFolder: makeFolder(resolved, seeds) }, environment, emit)
   const { open, signal } = environment
-  return await trainRun({ settings: resolved, input, access, open, signal, start: null, folder: makeFolder(resolved, 1) }, emit)
-}
-
-/** The settings as the run folder holds them: its own copies of the pictures, absolute paths to guidance models, the device chosen. */
-function portable(settings: ImageSettings, input: ImageInput, device: ImageSettings['device']): ImageSettings {
-  return {
-    ...settings,
-    photo: `photo.${input.photo.format === 'jpeg' ? 'jpg' : input.photo.format}`,
-    mask: input.mask === null ? null : `mask.${input.mask.extension}`,
-    guidance: settings.guidance.map(portableGuidance),
-    device,
-  }
+  return editResult(await trainRun({ settings: resolved, input, access, open, signal, start: null, store: makeFolder(resolved, 1), machine: nodeMachine }, emit))
 }
 
 function announce(settings: ImageSettings, layers: readonly GivenOptions[], emit: Emit): void {
@@ -86,6 +78,3 @@ function assertPrompt(settings: ImageSettings): void {
   throw new Text2LiveError('PROMPT_EMPTY',
     'A prompt is needed: say what the edited photo shows. For example: text2live image teapot.jpg "golden teapot"')
 }
-
-/** An unsigned 32-bit number. */
-export const drawSeed = (): number => crypto.getRandomValues(new Uint32Array(1))[0] ?? 0

@@ -1,7 +1,7 @@
 // The training process: answers one request at a time with the trainer it holds, and ends when it is told to or left alone.
 import { Text2LiveError } from '../errors.js'
 import { buildTrainer } from './buildTrainer.js'
-import type { Trainer } from './trainerContract.js'
+import type { Trainer } from '../session/trainerContract.js'
 import type { CallName, WorkerCalls, WorkerFailure, WorkerReply, WorkerRequest } from './workerMessages.js'
 
 if (process.send === undefined) throw new Text2LiveError('INTERNAL', 'trainingWorker runs in a process of its own; use editImage.')

@@ -4,12 +4,14 @@ import { atomicWrite } from '../media/node/atomicWrite.js'
 import { decodePhoto } from '../media/node/decodePhoto.js'
 import { toEightBits } from '../media/quantise.js'
 import type { ImageSettings } from '../options/imageOptions.js'
-import type { GuidanceAccess } from './guidanceAccess.js'
-import type { ImageInput } from './imageInput.js'
+import type { GuidanceAccess } from '../session/guidanceAccess.js'
+import type { ImageInput } from '../session/imageInput.js'
 import { makeRunFolder, runFiles, type RunFolder } from './runFolder.js'
-import { folderContents } from './folderContents.js'
-import type { RunEnvironment } from './trainerContract.js'
-import { trainRun, type EditResult, type Emit } from './trainRun.js'
+import { firstFiles } from '../session/savedRun.js'
+import { editResult, type EditResult } from './editResult.js'
+import { nodeMachine } from './nodeMachine.js'
+import type { RunEnvironment } from '../session/trainerContract.js'
+import { trainRun, type Emit } from '../session/trainRun.js'
 
 interface VariationsPlan {
   readonly settings: ImageSettings
@@ -32,11 +34,11 @@ export async function trainVariations(plan: VariationsPlan, environment: RunEnvi
   try {
     const results = await eachVariation(plan.settings.seed, plan.seeds, signal, emit, async (seed) => {
       const settings = { ...plan.settings, seed }
-      const folder = async (): Promise<RunFolder | null> => {
+      const store = async (): Promise<RunFolder | null> => {
         parent ??= await plan.makeFolder()
-        return parent === null ? null : await makeRunFolder(parent.file(variationFolder(seed)), '', false, folderContents(settings, plan.input, 1))
+        return parent === null ? null : await makeRunFolder(parent.file(variationFolder(seed)), '', false, firstFiles(settings, plan.input, 1))
       }
-      return await trainRun({ settings, input: plan.input, access: plan.access, open, signal, start: null, folder }, asPartOf(() => parent, emit))
+      return editResult(await trainRun({ settings, input: plan.input, access: plan.access, open, signal, start: null, store, machine: nodeMachine }, asPartOf(() => parent, emit)))
     })
     return await finishVariations(parent ?? null, results, plan.seeds, emit)
   } finally {

@@ -1,6 +1,6 @@
 import type { FloatImage } from '../media/image.js'
 import type { ErrorCode } from '../errors.js'
-import type { StepReport, Trainer, TrainerInput, TrainerNotice, TrainerState } from './trainerContract.js'
+import type { StepReport, Trainer, TrainerInput, TrainerNotice, TrainerState } from '../session/trainerContract.js'
 
 /** What the main process can ask of the training process, and the answers. */
 export interface WorkerCalls {

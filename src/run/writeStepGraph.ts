@@ -5,7 +5,7 @@ import type { GivenOptions } from '../options/imageOptions.js'
 import { resolveSettings } from '../options/resolveSettings.js'
 import { createNodeRuntime } from '../engine/node/createNodeRuntime.js'
 import { openGuidance } from './buildTrainer.js'
-import { drawSeed } from './startRun.js'
+import { drawSeed } from '../session/savedRun.js'
 
 /**
  * Writes the training step of these options, on a square photo of `size` px, as an ONNX file.

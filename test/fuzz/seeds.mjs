@@ -1,8 +1,9 @@
 // Small whole files of every kind that the program reads, made here or taken from the fixtures.
 import { readdirSync, readFileSync } from 'node:fs'
 import sharp from 'sharp'
-import { encodeOra } from '../../dist/media/node/encodeOra.js'
-import { encodePsd } from '../../dist/media/node/encodePsd.js'
+import { encodeOra } from '../../dist/media/encodeOra.js'
+import { encodePng } from '../../dist/media/node/encodePng.js'
+import { encodePsd } from '../../dist/media/encodePsd.js'
 
 export const fixture = (path) => Uint8Array.from(readFileSync(new URL(`../fixtures/${path}`, import.meta.url)))
 export const clipsOf = (ending) => readdirSync(new URL('../fixtures/clips', import.meta.url)).filter((name) => name.endsWith(ending)).map((name) => fixture(`clips/${name}`))
@@ -24,7 +25,7 @@ export const photos = {
 const picture = (channels, factor) => ({ width, height, channels, bitDepth: 8, data: Uint8Array.from({ length: width * height * channels }, (_, i) => (i * factor) % 256) })
 const layered = { photo: picture(3, 7), edit: picture(4, 13), composite: picture(3, 29) }
 export const psd = [Uint8Array.from(encodePsd(layered))]
-export const ora = [Uint8Array.from(await encodeOra(layered))]
+export const ora = [Uint8Array.from(await encodeOra(layered, encodePng))]
 
 /** The numbers that end the chunks of a PNG, as its other bytes ask for. */
 export function repairPng(bytes) {

@@ -4,7 +4,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import sharp from 'sharp'
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import { readCheckpoint } from '../../src/run/checkpoint.js'
+import { lookIn } from '../../src/run/runFolder.js'
+import { readCheckpoint } from '../../src/session/checkpoint.js'
 import { runImage, type EditOptions } from '../../src/run/editImage.js'
 import { readEvents } from '../../src/run/eventLog.js'
 import { toyTrainer } from './toyTrainer.mjs'
@@ -59,7 +60,7 @@ test('a full disk stops the run with a code; what is there stays whole, and the 
   const said = readEvents(join(out, 'events.ndjson')).filter(({ type }) => type === 'step')
   expect(said.map((event) => 'step' in event && event.step)).toEqual(said.map((_, i) => i + 1))
   expect(readdirSync(out).filter((name) => name.endsWith('.tmp') || name === '.lock')).toEqual([])
-  expect(await readCheckpoint(join(out, 'checkpoint.safetensors'))).toBeNull()
+  expect(await readCheckpoint(lookIn(out))).toBeNull()
   rmSync(ballast)
   expect((await train({ resume: out, steps: 5 })).finished).toBe(true)
 })

@@ -28,8 +28,9 @@ async function flat(width: number, height: number): Promise<string> {
 test('a photo of 100 megapixels is held as bytes: a quarter of its float planes', async () => {
   const path = await flat(12500, 8000)
   const peak = await peakOf(`
-    const { readImageInput } = await import(${built('run/imageInput.js')})
-    const { training } = await readImageInput(${path}, null, { size: 64, scaleMin: 1, cropsMinCover: 1 })
+    const { sharpCodec } = await import(${built('media/node/sharpCodec.js')})
+    const { readImageInput } = await import(${built('session/imageInput.js')})
+    const { training } = await readImageInput(${path}, null, { size: 64, scaleMin: 1, cropsMinCover: 1 }, sharpCodec)
     if (Math.round(training.photo.data[0] * 255) !== 64) throw new Error('not the photo')`)
   expect(peak).toBeLessThan(800e6)
 }, 120_000)
@@ -37,11 +38,12 @@ test('a photo of 100 megapixels is held as bytes: a quarter of its float planes'
 test('the pictures of a photo of 12 megapixels take no float planes of its size', async () => {
   const path = await flat(4000, 3000)
   const peak = await peakOf(`
-    const { readImageInput } = await import(${built('run/imageInput.js')})
-    const { makeOutputs } = await import(${built('run/outputs.js')})
-    const input = await readImageInput(${path}, null, { size: 64, scaleMin: 1, cropsMinCover: 1 })
+    const { sharpCodec } = await import(${built('media/node/sharpCodec.js')})
+    const { readImageInput } = await import(${built('session/imageInput.js')})
+    const { makeOutputs } = await import(${built('session/outputs.js')})
+    const input = await readImageInput(${path}, null, { size: 64, scaleMin: 1, cropsMinCover: 1 }, sharpCodec)
     const { width, height } = input.training.photo
     const layer = { width, height, channels: 4, data: new Float32Array(4 * width * height).fill(0.5) }
-    for await (const [, data] of makeOutputs(input, layer, [])) if (!(data instanceof Uint8Array)) for (const piece of data) void piece`)
+    for await (const [, data] of makeOutputs(input, layer, [], sharpCodec)) if (!(data instanceof Uint8Array)) for (const piece of data) void piece`)
   expect(peak).toBeLessThan(600e6)
 }, 120_000)

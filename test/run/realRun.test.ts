@@ -66,7 +66,7 @@ test('training is in a process that ends with its run: many runs in one process 
     const edit = editImage({ ...options, steps: 1 })
     const [step] = (await eventsOf(edit)).filter((event) => event.type === 'step')
     // A Node process with ONNX Runtime has at least as much.
-    expect(step!.memory - process.memoryUsage.rss()).toBeGreaterThan(30e6)
+    expect(step!.memory! - process.memoryUsage.rss()).toBeGreaterThan(30e6)
     await edit.result
     expect(process.getActiveResourcesInfo()).not.toContain('ProcessWrap')
   }

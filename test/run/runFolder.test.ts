@@ -5,10 +5,11 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import sharp from 'sharp'
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import { readCheckpoint } from '../../src/run/checkpoint.js'
+import { lookIn } from '../../src/run/runFolder.js'
+import { readCheckpoint } from '../../src/session/checkpoint.js'
 import { runImage, type EditOptions } from '../../src/run/editImage.js'
 import { readEvents } from '../../src/run/eventLog.js'
-import { outputFiles, type RunEvent } from '../../src/run/events.js'
+import { outputFiles, type RunEvent } from '../../src/session/events.js'
 import { lockFolder } from '../../src/run/folderLock.js'
 import { renderRun } from '../../src/run/renderRun.js'
 import { toyTrainer } from './toyTrainer.mjs'
@@ -65,7 +66,7 @@ test('a run leaves every file that it promises, and says each step', async () =>
     ...Array<string>(7).fill('output'), 'done'])
   expect(readEvents(at('run', 'events.ndjson')).map(({ type }) => type)).toEqual(types)
   expect(events.filter((event) => event.type === 'step').map(({ step }) => step)).toEqual([1, 2, 3, 4, 5, 6])
-  expect((await readCheckpoint(at('run', 'checkpoint.safetensors')))?.state.step).toBe(6)
+  expect((await readCheckpoint(lookIn(at('run'))))?.state.step).toBe(6)
 })
 
 test('without a folder the results stay in memory', async () => {

@@ -1,6 +1,6 @@
 // A run over a clip in a process of its own, to be killed: node toyVideoRun.mjs <json job> <milliseconds per step>
 import { runVideoJob } from '../../dist/run/video/runVideoJob.js'
-import { interrupted } from '../../dist/run/interrupted.js'
+import { interrupted } from '../../dist/session/interrupted.js'
 import { toyVideoTrainer } from './toyVideo.mjs'
 
 const stop = new AbortController()

@@ -1,6 +1,6 @@
 import { Text2LiveError } from '../../errors.js'
 import { toEightBits, type PixelImage } from '../quantise.js'
-import { drawText, glyphHeight, glyphWidth } from './bitmapFont.js'
+import { drawText, glyphHeight, glyphWidth } from '../bitmapFont.js'
 import { encodePng } from './encodePng.js'
 import { sharp } from './sharp.js'
 

@@ -16,9 +16,8 @@ const picture16 = (of: (i: number) => number) =>
   sharp(Uint16Array.from({ length: width * height }, (_, i) => of(i)), { raw: { width, height, channels: 1 } }).toColourspace('grey16')
 
 async function read(bytes: Uint8Array): Promise<{ at: (i: number) => number; notes: string[]; isShape: boolean }> {
-  const notes: string[] = []
-  const { data } = await decodeMask(bytes, width, height, (message) => notes.push(message))
-  return { at: (i) => data[i]!, notes, isShape: data.every((value, i) => value === (isObject(i) ? 1 : 0)) }
+  const { image: { data }, notes } = await decodeMask(bytes, width, height)
+  return { at: (i) => data[i]!, notes: [...notes], isShape: data.every((value, i) => value === (isObject(i) ? 1 : 0)) }
 }
 
 /** A PNG with a palette, its indices as they are given: encoders choose their own. */

@@ -195,13 +195,13 @@ describe('decodeMask', () => {
   it('reads luma, 8 and 16 bits, or alpha where there is any', async () => {
     const grey = flat([0])
     grey[1] = 51
-    expect([...(await decodeMask(await raw(grey, 1).toColourspace('b-w').png().toBuffer(), width, height)).data.subarray(0, 3)].map((v) => Math.round(v * 255)))
+    expect([...(await decodeMask(await raw(grey, 1).toColourspace('b-w').png().toBuffer(), width, height)).image.data.subarray(0, 3)].map((v) => Math.round(v * 255)))
       .toEqual([0, 51, 0])
-    const fine = await decodeMask(await raw(flat16([12345]), 1).toColourspace('grey16').png().toBuffer(), width, height)
+    const { image: fine } = await decodeMask(await raw(flat16([12345]), 1).toColourspace('grey16').png().toBuffer(), width, height)
     expect(fine.data[7]! * 65535).toBeCloseTo(12345, 1)
     const shape = flat([0, 0, 0, 0])
     shape[3] = 255
-    expect([...(await decodeMask(await raw(shape, 4).png().toBuffer(), width, height)).data.subarray(0, 2)]).toEqual([1, 0])
+    expect([...(await decodeMask(await raw(shape, 4).png().toBuffer(), width, height)).image.data.subarray(0, 2)]).toEqual([1, 0])
   })
 
   it('refuses another size, and a mask that lets nothing through', async () => {

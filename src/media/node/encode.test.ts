@@ -7,9 +7,9 @@ import type { FloatImage } from '../image.js'
 import { pixelImage, quantise, type PixelImage } from '../quantise.js'
 import { contactSheet } from './contactSheet.js'
 import { decodePhoto } from './decodePhoto.js'
-import { encodeOra } from './encodeOra.js'
+import { encodeOra } from '../encodeOra.js'
 import { encodePng } from './encodePng.js'
-import { encodePsd } from './encodePsd.js'
+import { encodePsd } from '../encodePsd.js'
 
 const [width, height] = [67, 41]
 const plane = width * height
@@ -86,7 +86,7 @@ initializeCanvas(
 
 describe('encodePsd', () => {
   it('has the header of an 8-bit RGB document', () => {
-    const psd = encodePsd(picture)
+    const psd = Buffer.from(encodePsd(picture))
     expect(psd.toString('latin1', 0, 4)).toBe('8BPS')
     expect(psd.readUInt16BE(4)).toBe(1)
     expect(psd.readUInt16BE(12)).toBeGreaterThanOrEqual(3)
@@ -121,15 +121,15 @@ describe('encodePsd', () => {
 
 describe('encodeOra', () => {
   it('is a zip whose first entry is the stored mimetype', async () => {
-    const ora = await encodeOra(picture)
+    const ora = Buffer.from(await encodeOra(picture, encodePng))
     expect(ora.readUInt32LE(0)).toBe(0x04034b50)
     expect(ora.readUInt16LE(8)).toBe(0)
     expect(ora.toString('latin1', 30, 54)).toBe('mimetypeimage/openraster')
-    expect(Buffer.compare(ora, await encodeOra(picture))).toBe(0)
+    expect(Buffer.compare(ora, await encodeOra(picture, encodePng))).toBe(0)
   })
 
   it('holds the layers named from the top, the merged image and a thumbnail', async () => {
-    const files = unzipSync(await encodeOra(picture))
+    const files = unzipSync(await encodeOra(picture, encodePng))
     expect(Object.keys(files)).toEqual(['mimetype', 'stack.xml', 'data/edit.png', 'data/photo.png', 'mergedimage.png', 'Thumbnails/thumbnail.png'])
     const stack = new TextDecoder().decode(files['stack.xml'])
     expect(stack).toContain(`w="${width}" h="${height}"`)

@@ -1,47 +1,20 @@
+import { labelsOf, maskPictureOf } from '../maskPicture.js'
 import type { MaskPicture } from '../maskReading.js'
-import { alphaStrips, colourStrips, stripsOf, wholeOf } from '../strips.js'
 import { damagedImage, decodePixels, type ImageHeader } from './readImage.js'
 import { sharp } from './sharp.js'
 
 /**
- * Decodes a picture so far that a mask can be read from it. Of a palette with colours, the indices are what counts: as DAVIS, SAM 2 and other programs write labels.
+ * Decodes a picture so far that a mask can be read from it.
  * @throws Text2LiveError INPUT_TRUNCATED
  */
 export async function maskPicture(header: ImageHeader): Promise<MaskPicture> {
-  const { name, width, height, format } = header
-  const exact = format === 'png' || format === 'tiff'
+  const { name, format } = header
   const labels = format === 'png' && header.metadata.isPalette ? await paletteLabels(header) : null
-  if (labels !== null) return { name, width, height, white: 255, kind: 'labels', colours: null, exact, ...labels }
-  const pixels = await decodePixels(header)
-  const plane = width * height
-  const white = header.bitDepth === 16 ? 65535 : 255
-  const codes = white === 255 ? new Uint8Array(plane) : new Uint16Array(plane)
-  const colours = new Uint32Array(plane)
-  let tinted = false
-  const strips = colourStrips(pixels)
-  for (const { y, rows } of stripsOf(height)) {
-    const { data } = strips.strip(y, rows)
-    const area = rows * width
-    for (let i = 0, at = y * width; i < area; i++, at++) {
-      const [r, g, b] = [data[i]!, data[area + i]!, data[2 * area + i]!]
-      codes[at] = Math.round((0.299 * r + 0.587 * g + 0.114 * b) * white)
-      // A dark colour is not black, however dark.
-      colours[at] = (byte(r) << 16) | (byte(g) << 8) | byte(b)
-      tinted ||= Math.max(r, g, b) - Math.min(r, g, b) > 16 / 255
-    }
-  }
-  const alpha = pixels.channels === 4 ? wholeOf(alphaStrips(pixels)).data : null
-  const cut = alpha?.some((value) => value < 1) ? alpha : null
-  return { name, width, height, white, codes, alpha: cut, kind: tinted ? 'colour' : 'grey', colours: tinted ? colours : null, exact, notes: [] }
+  return labels ?? maskPictureOf(name, await decodePixels(header), format === 'png' || format === 'tiff')
 }
 
-const byte = (value: number): number => Math.round(255 * value)
-
-/** PASCAL VOC's colour of what belongs to no object for sure, its index 255. */
-const voidColour = 0xe0e0c0
-
-/** Index by pixel; null for a palette of greys, which is a grey picture like others. */
-async function paletteLabels(header: ImageHeader): Promise<Pick<MaskPicture, 'codes' | 'alpha' | 'notes'> | null> {
+async function paletteLabels(header: ImageHeader): Promise<MaskPicture | null> {
+  const { name, width, height } = header
   const chunks = pngChunks(header.bytes)
   const palette = chunks.find(({ type }) => type === 'PLTE')?.data
   const depth = chunks[0]?.data[8]
@@ -51,23 +24,11 @@ async function paletteLabels(header: ImageHeader): Promise<Pick<MaskPicture, 'co
   const grey = sharp(asGrey(chunks), { failOn: 'error', limitInputPixels: header.width * header.height }).autoOrient().toColourspace('b-w').extractChannel(0).raw()
   const step = 255 / (2 ** depth - 1)
   const indices = Uint8Array.from(await grey.toBuffer().catch((cause: unknown) => { throw damagedImage(header.name, 'PNG', cause) }), (value) => Math.round(value / step))
-  const used = new Uint8Array(256)
-  for (const index of indices) used[index] = 1
-  const entries = Array.from(used.keys()).filter((index) => used[index] === 1)
-  const colour = (index: number): number => ((palette[3 * index] ?? 0) << 16) | ((palette[3 * index + 1] ?? 0) << 8) | (palette[3 * index + 2] ?? 0)
-  const opacity = (index: number): number => (shares?.[index] ?? 255) / 255
-  const isGrey = entries.every((index) => {
-    const [r, g, b] = [palette[3 * index] ?? 0, palette[3 * index + 1] ?? 0, palette[3 * index + 2] ?? 0]
-    return Math.max(r, g, b) - Math.min(r, g, b) <= 16
+  return labelsOf({
+    name, width, height, indices,
+    colour: (index) => ((palette[3 * index] ?? 0) << 16) | ((palette[3 * index + 1] ?? 0) << 8) | (palette[3 * index + 2] ?? 0),
+    opacity: (index) => (shares?.[index] ?? 255) / 255,
   })
-  if (isGrey) return null
-  const isGround = (index: number): boolean => colour(index) === 0 || opacity(index) < 0.5
-  // The background is index 0, but for a palette that a program has sorted by another rule.
-  const ground = used[0] === 1 && !isGround(0) ? entries.find(isGround) ?? 0 : 0
-  const isVoid = used[255] === 1 && colour(255) === voidColour && entries.length > 2
-  const codes = indices.map((index) => (index === ground || (isVoid && index === 255) ? 0 : index === 0 ? ground : index))
-  const alpha = entries.some((index) => opacity(index) < 1) ? Float32Array.from(indices, opacity) : null
-  return { codes, alpha, notes: isVoid ? [`${header.name} has pixels of index 255, the void of PASCAL VOC, which count as background`] : [] }
 }
 
 interface Chunk {

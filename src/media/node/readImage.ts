@@ -1,14 +1,14 @@
 import type { Metadata } from 'sharp'
 import { Text2LiveError } from '../../errors.js'
 import type { FloatImage } from '../image.js'
+import { pictureName, type PictureSource } from '../imageCodec.js'
+import { assertNotTooLarge, maxPixels } from '../photo.js'
 import { pixelImage, type PixelImage } from '../quantise.js'
 import { alphaStrips, colourStrips, wholeOf } from '../strips.js'
 import { readRegularFile } from './readRegularFile.js'
 import { sharp } from './sharp.js'
-import { sniffFormat, type PhotoFormat } from './sniffFormat.js'
+import { sniffFormat, type PhotoFormat } from '../sniffFormat.js'
 
-/** Decoded with 8 bits a sample, RGB, this is 300 MB. */
-const maxPixels = 100_000_000
 const maxBytes = 1024 ** 3
 
 /** A file that has the look and the header of an image of acceptable size; nothing is decoded yet. */
@@ -31,9 +31,9 @@ export interface ImageHeader {
  * @param source path, or the file's bytes
  * @throws Text2LiveError INPUT_NOT_FOUND, INPUT_EMPTY, INPUT_NOT_IMAGE, INPUT_TRUNCATED, INPUT_TOO_LARGE
  */
-export async function readHeader(source: string | Uint8Array): Promise<ImageHeader> {
-  const name = typeof source === 'string' ? `"${source}"` : 'The image given as bytes'
-  const bytes = typeof source === 'string' ? await readRegularFile(source, { what: 'an image file', maxBytes }) : source
+export async function readHeader(source: PictureSource): Promise<ImageHeader> {
+  const name = pictureName(source)
+  const bytes = typeof source === 'string' ? await readRegularFile(source, { what: 'an image file', maxBytes }) : source instanceof Uint8Array ? source : source.bytes
   if (bytes.length === 0) throw new Text2LiveError('INPUT_EMPTY', `${name} is empty (0 bytes). Give a JPEG, PNG, WebP, AVIF or TIFF file.`)
   const { format, looksLike, remedy } = sniffFormat(bytes)
   if (!format) {
@@ -47,10 +47,7 @@ export async function readHeader(source: string | Uint8Array): Promise<ImageHead
     throw damagedImage(name, looksLike, cause)
   }
   const { width, height } = metadata.autoOrient
-  if (width * height > maxPixels) {
-    throw new Text2LiveError('INPUT_TOO_LARGE', `${name} is ${width}x${height}, ${Math.round(width * height / 1e6)} megapixels; `
-      + `at most ${maxPixels / 1e6} megapixels can be edited. Make the image smaller.`)
-  }
+  assertNotTooLarge(name, width, height)
   if (metadata.depth !== 'uchar' && metadata.depth !== 'ushort') {
     throw new Text2LiveError('INPUT_NOT_IMAGE',
       `Expected 8 or 16 bits per sample, but ${name} has samples of type "${metadata.depth}". Export it with 16 bits per channel.`)

@@ -3,11 +3,11 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, expect, test } from 'vitest'
 import { type PixelImage, dequantise, pixelImage } from '../quantise.js'
-import { encodeOra } from './encodeOra.js'
+import { encodeOra } from '../encodeOra.js'
 import { encodePng } from './encodePng.js'
-import { encodePsd } from './encodePsd.js'
+import { encodePsd } from '../encodePsd.js'
 import { readPaintedLayer } from './readPaintedLayer.js'
-import { writePsdLayers } from './writePsdLayers.js'
+import { writePsdLayers } from '../writePsdLayers.js'
 
 const home = mkdtempSync(join(tmpdir(), 'text2live-painted-'))
 afterAll(() => rmSync(home, { recursive: true, force: true }))
@@ -25,7 +25,7 @@ test('the edit layer of what we write comes back: PNG, PSD, ORA', async () => {
   const expected = dequantise(edit)
   expect(await read('edit.png', await encodePng(edit))).toEqual(expected)
   expect(await read('layers.psd', encodePsd({ photo, edit, composite }))).toEqual(expected)
-  expect(await read('layers.ora', await encodeOra({ photo, edit, composite }))).toEqual(expected)
+  expect(await read('layers.ora', await encodeOra({ photo, edit, composite }, encodePng))).toEqual(expected)
   expect(await read('atlas.psd', writePsdLayers(composite, [{ name: 'atlas', image: photo }, { name: 'edit layer', image: edit }, { name: 'mask', image: photo, hidden: true }]))).toEqual(expected)
 })
 
@@ -39,7 +39,7 @@ test('a picture without alpha is opaque; a PSD without an edit layer counts as a
 test('files that are damaged, missing or something else are refused with a code', async () => {
   const psd = encodePsd({ photo, edit, composite })
   await expect(read('cut.psd', psd.subarray(0, psd.length / 2))).rejects.toMatchObject({ code: 'INPUT_TRUNCATED' })
-  const ora = await encodeOra({ photo, edit, composite })
+  const ora = await encodeOra({ photo, edit, composite }, encodePng)
   await expect(read('cut.ora', ora.subarray(0, ora.length / 2))).rejects.toMatchObject({ code: 'INPUT_TRUNCATED' })
   await expect(read('words.txt', new TextEncoder().encode('hello'))).rejects.toMatchObject({ code: 'INPUT_NOT_IMAGE' })
   await expect(readPaintedLayer(join(home, 'gone.png'))).rejects.toMatchObject({ code: 'INPUT_NOT_FOUND' })

@@ -6,7 +6,7 @@ import { readOra } from './painted/readOra.js'
 import { readPsd } from './painted/readPsd.js'
 import { decodeImage, readHeader } from './readImage.js'
 import { readRegularFile } from './readRegularFile.js'
-import { sniffFormat } from './sniffFormat.js'
+import { sniffFormat } from '../sniffFormat.js'
 
 interface PaintedLayerOptions {
   /** The picture that was painted over, RGB: the painted one must have its size, and a layer that is this picture is no paint. */

@@ -1,4 +1,4 @@
-import { sniffFormat } from './sniffFormat.js'
+import { sniffFormat } from '../sniffFormat.js'
 
 /** By who reads it: sharp, libav, mediabunny; of MPEG transport streams some mediabunny, the others libav. */
 export type ClipKind = 'gif' | 'avi' | 'container' | 'transport'

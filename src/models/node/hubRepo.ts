@@ -14,7 +14,7 @@ import { boundedFetch } from './boundedFetch.js'
 import { fetchFile, sizeOf, type Digest } from './fetchFile.js'
 import { folderSource } from './folderSource.js'
 import type { HubEnvironment } from './hubEnvironment.js'
-import { countProgress, type OnProgress } from './modelProgress.js'
+import { countProgress, type OnProgress } from '../modelProgress.js'
 import { proxyFor } from './proxies.js'
 import { ConnectionFailure, patiently, steadyFetch, type Patience, type SteadyFetch } from './steadyFetch.js'
 

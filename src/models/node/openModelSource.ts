@@ -11,7 +11,7 @@ import { isResNet, resNet } from '../otherModels.js'
 import { sizeOf } from './fetchFile.js'
 import { folderSource } from './folderSource.js'
 import type { HubEnvironment } from './hubEnvironment.js'
-import type { OnProgress } from './modelProgress.js'
+import type { OnProgress } from '../modelProgress.js'
 import { readBundledVocabulary } from './readBundledVocabulary.js'
 import type { Patience } from './steadyFetch.js'
 

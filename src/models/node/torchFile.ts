@@ -11,7 +11,7 @@ import { digestOf, fetchFile, sizeOf } from './fetchFile.js'
 import { folderSource } from './folderSource.js'
 import type { HubEnvironment } from './hubEnvironment.js'
 import type { FetchModelOptions } from './hubRepo.js'
-import { countProgress } from './modelProgress.js'
+import { countProgress } from '../modelProgress.js'
 import { readBundledVocabulary } from './readBundledVocabulary.js'
 import { ConnectionFailure, patiently, steadyFetch } from './steadyFetch.js'
 

@@ -3,9 +3,9 @@ import type { LayeredAtlas, LayerName } from '../../atlas/layeredAtlas.js'
 import { compositeOver } from '../../media/compositeOver.js'
 import type { FloatImage } from '../../media/image.js'
 import { atomicWrite } from '../../media/node/atomicWrite.js'
-import { baseLayerNames, layerNames, maskLayerName } from '../../media/node/encodePsd.js'
+import { baseLayerNames, layerNames, maskLayerName } from '../../media/encodePsd.js'
 import { encodePng } from '../../media/node/encodePng.js'
-import { writePsdLayers } from '../../media/node/writePsdLayers.js'
+import { writePsdLayers } from '../../media/writePsdLayers.js'
 import { quantise } from '../../media/quantise.js'
 
 /** Where the pictures of a layer go. */

@@ -3,7 +3,7 @@ import type { GivenVideoOptions } from '../../options/videoOptions.js'
 import { eventStream } from '../eventStream.js'
 import { runInVideoWorker } from './runInVideoWorker.js'
 import type { VideoResult } from './runVideo.js'
-import type { VideoEvent } from './videoEvents.js'
+import type { VideoEvent } from '../../session/videoEvents.js'
 import { videoJobOf } from './videoJob.js'
 
 /** Options of `editVideo`: those of docs/options.md. */

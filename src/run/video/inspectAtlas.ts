@@ -8,7 +8,7 @@ import { atomicWrite } from '../../media/node/atomicWrite.js'
 import { encodePng } from '../../media/node/encodePng.js'
 import { writeClip } from '../../media/node/writeClip.js'
 import { quantise } from '../../media/quantise.js'
-import type { VideoEvent } from './videoEvents.js'
+import type { VideoEvent } from '../../session/videoEvents.js'
 import type { VideoInput } from './videoInput.js'
 
 /** What `inspectAtlas` writes. */

@@ -7,7 +7,7 @@ import { readRunFile } from '../runFile.js'
 import { flowStage } from './flowStage.js'
 import { readVideoEvents } from './readVideoEvents.js'
 import type { RenderedClip } from './renderStage.js'
-import type { VideoEvent } from './videoEvents.js'
+import type { VideoEvent } from '../../session/videoEvents.js'
 import { videoFiles, videoOutputFiles } from './videoFiles.js'
 import type { StageTools } from './videoSession.js'
 

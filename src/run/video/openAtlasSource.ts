@@ -4,12 +4,11 @@ import { resolveVideoSettings } from '../../options/resolveVideoSettings.js'
 import type { GivenVideoOptions } from '../../options/videoOptions.js'
 import { openRuntime } from '../openRuntime.js'
 import { checkFolder } from '../checkFolder.js'
-import { isRunFolder } from '../runFolder.js'
+import { isRunFolder, lookIn } from '../runFolder.js'
 import { openAtlas } from './atlasStage.js'
 import type { FittedAtlas } from './atlasFile.js'
 import { inFolder, readVideoSettings } from './resumeVideo.js'
 import { readVideoInput, type VideoInput } from './videoInput.js'
-import { join } from 'node:path'
 
 /** Options of the commands that look at an atlas; those besides `atlas` are needed where the folder does not hold the clip. */
 export type AtlasSourceOptions = Pick<GivenVideoOptions, 'clip' | 'frames' | 'size' | 'device' | 'threads' | 'atlasSize' | 'atlasSampling'> & { readonly atlas: string }
@@ -28,7 +27,7 @@ export async function openAtlasSource(options: AtlasSourceOptions, signal: Abort
     throw new Text2LiveError('INPUT_NOT_FOUND', `"${path}" is no run folder, so the clip that the atlas was fitted to must be named: add --clip swan.mp4 `
       + '(and --frames and --size as it was fitted).')
   }
-  const folder = { path, file: (name: string) => join(path, name) }
+  const folder = lookIn(path)
   const settings = own ? inFolder(folder, await readVideoSettings(folder)) : given
   const input = await readVideoInput(settings, signal)
   const { atlas } = await openAtlas({ ...given, atlas: path }, input.frames, await openRuntime(given))

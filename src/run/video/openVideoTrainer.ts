@@ -4,11 +4,11 @@ import { layerTexts } from '../../method/video/layerTexts.js'
 import { createVideoTrainer, type VideoTrainer, type VideoTrainerOptions } from '../../method/video/videoTrainer.js'
 import { checkTextsAreRead } from '../../models/unreadParts.js'
 import { openGuidance, outlineFor, startFor } from '../buildTrainer.js'
-import type { GuidanceAccess } from '../guidanceAccess.js'
+import type { GuidanceAccess } from '../../session/guidanceAccess.js'
 import { openRuntime } from '../openRuntime.js'
 import { givenTexts, regionTexts } from '../../options/region.js'
 import type { VideoSettings } from '../../options/videoOptions.js'
-import type { TrainerNotice } from '../trainerContract.js'
+import type { TrainerNotice } from '../../session/trainerContract.js'
 
 /** What the trainer of one layer needs besides a runtime and a guidance model. */
 export type VideoTrainerInput = Pick<VideoTrainerOptions, 'settings' | 'atlas' | 'frames' | 'layer' | 'mask' | 'state'> & { readonly access?: GuidanceAccess }

@@ -5,7 +5,7 @@ import { Text2LiveError } from '../../errors.js'
 import type { FloatImage } from '../../media/image.js'
 import { readPaintedLayer } from '../../media/node/readPaintedLayer.js'
 import { editedFrames } from './renderStage.js'
-import type { VideoEvent } from './videoEvents.js'
+import type { VideoEvent } from '../../session/videoEvents.js'
 import type { VideoInput } from './videoInput.js'
 import { writeEditedClip } from './writeEditedClip.js'
 

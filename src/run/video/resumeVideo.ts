@@ -10,10 +10,11 @@ import { withoutSecrets } from '../../models/withoutSecrets.js'
 import { atomicWrite } from '../../media/node/atomicWrite.js'
 import { cutEvents } from '../eventLog.js'
 import { checkFolder, pathInside } from '../checkFolder.js'
-import { accessTo, hereOnly, portableGuidance } from '../guidanceAccess.js'
-import { assertKind, readRunConfig } from '../resumeRun.js'
+import { accessTo, hereOnly } from '../../session/guidanceAccess.js'
+import { portableGuidance } from '../portableGuidance.js'
+import { assertKind } from '../resumeRun.js'
 import { openRunFolder, type RunFolder } from '../runFolder.js'
-import { drawSeed } from '../startRun.js'
+import { drawSeed, readRunConfig } from '../../session/savedRun.js'
 import { assertDependencies } from './assertDependencies.js'
 import { differingSettings } from './differingSettings.js'
 import { editedLayers, runVideo, type VideoPlan, type VideoResult } from './runVideo.js'
@@ -21,7 +22,7 @@ import { readVideoEvents } from './readVideoEvents.js'
 import { readState } from './trainStage.js'
 import { readMetrics } from './metricsStage.js'
 import type { VideoEnvironment } from './videoEnvironment.js'
-import type { VideoEvent } from './videoEvents.js'
+import type { VideoEvent } from '../../session/videoEvents.js'
 import { videoFiles, videoOutputFiles } from './videoFiles.js'
 import { readVideoInput } from './videoInput.js'
 import type { EmitVideo } from './videoSession.js'
@@ -65,9 +66,9 @@ const goalOf = ({ prompt, foregroundPrompt, backgroundPrompt }: VideoSettings): 
   (prompt.length + foregroundPrompt.length + backgroundPrompt.length > 0 ? 'edit' : 'atlas')
 
 /** The settings of a run folder; paths in them are relative to it. */
-export async function readVideoSettings(folder: Pick<RunFolder, 'file'>): Promise<VideoSettings> {
+export async function readVideoSettings(folder: Pick<RunFolder, 'file' | 'read'>): Promise<VideoSettings> {
   const path = folder.file(videoFiles.config)
-  const { options } = readTableConfig<GivenVideoOptions>(videoTable, await readRunConfig(path), path)
+  const { options } = readTableConfig<GivenVideoOptions>(videoTable, await readRunConfig(folder), path)
   const settings = resolveVideoSettings([options], drawSeed)
   return { ...settings, guidance: settings.guidance.map(withoutSecrets) }
 }

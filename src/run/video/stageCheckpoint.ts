@@ -8,7 +8,7 @@ import { atomicWrite } from '../../media/node/atomicWrite.js'
 import type { VideoSettings } from '../../options/videoOptions.js'
 import { videoTable } from '../../options/videoTable.js'
 import { writing } from '../fileErrors.js'
-import { assertFiniteNumbers, readSavedSettings } from '../readSavedSettings.js'
+import { assertFiniteNumbers, readSavedSettings } from '../../session/readSavedSettings.js'
 import { readRunFile } from '../runFile.js'
 import { differingSettings } from './differingSettings.js'
 

@@ -95,7 +95,8 @@ function pointOf(point: string, { sourceSize, frames }: Clip): VideoInput['point
 async function readMask(path: string, { sourceSize, frames }: Clip, note: (message: string) => void): Promise<FloatImage> {
   const { width, height } = await readHeader(path)
   const ofFrames = width === frames.width && height === frames.height
-  const mask = ofFrames ? await decodeMask(path, width, height, note) : await decodeMask(path, sourceSize.width, sourceSize.height, note)
+  const { image: mask, notes } = ofFrames ? await decodeMask(path, width, height) : await decodeMask(path, sourceSize.width, sourceSize.height)
+  notes.forEach(note)
   return ofFrames ? mask : resize(mask, frames.width, frames.height, { filter: 'bilinear', antialias: true })
 }
 

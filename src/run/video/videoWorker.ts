@@ -1,7 +1,7 @@
 // The thread of a run over a clip: does one job, tells its events, ends.
 import { parentPort, workerData } from 'node:worker_threads'
 import { Text2LiveError } from '../../errors.js'
-import { interrupted } from '../interrupted.js'
+import { interrupted } from '../../session/interrupted.js'
 import { checkTexts, openVideoTrainer } from './openVideoTrainer.js'
 import { runVideoJob } from './runVideoJob.js'
 import type { VideoJob } from './videoJob.js'

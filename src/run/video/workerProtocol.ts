@@ -1,6 +1,6 @@
 import type { WorkerFailure } from '../workerMessages.js'
 import type { VideoJobResult } from './videoJob.js'
-import type { VideoEvent } from './videoEvents.js'
+import type { VideoEvent } from '../../session/videoEvents.js'
 
 /** What the thread of a run over a clip tells; any message to it asks it to stop. */
 export type VideoWorkerReply =

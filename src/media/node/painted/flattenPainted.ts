@@ -1,7 +1,7 @@
 import { Text2LiveError } from '../../../errors.js'
 import { printable } from '../../../printable.js'
 import type { FloatImage } from '../../image.js'
-import { baseLayerNames, layerNames, maskLayerName } from '../encodePsd.js'
+import { baseLayerNames, layerNames, maskLayerName } from '../../encodePsd.js'
 import type { PaintedDocument, PaintedLayer } from './paintedDocument.js'
 
 /** Group pictures that are held at once, px: 16 bytes each. */

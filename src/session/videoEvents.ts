@@ -1,8 +1,8 @@
-import type { LayerName } from '../../atlas/layeredAtlas.js'
-import type { ErrorCode } from '../../errors.js'
-import type { VideoSettings } from '../../options/videoOptions.js'
-import type { StepEvent } from '../events.js'
-import type { TrainerNotice } from '../trainerContract.js'
+import type { LayerName } from '../atlas/layeredAtlas.js'
+import type { ErrorCode } from '../errors.js'
+import type { VideoSettings } from '../options/videoOptions.js'
+import type { StepEvent } from './events.js'
+import type { TrainerNotice } from './trainerContract.js'
 
 /** The stages of a run, in order. `training` comes once for each layer. */
 export const stageNames = ['clip', 'flow', 'masks', 'atlas', 'training', 'rendering', 'metrics'] as const

@@ -1,26 +1,24 @@
-import { mkdir } from 'node:fs/promises'
 import { Text2LiveError } from '../errors.js'
 import { compositeOver } from '../media/compositeOver.js'
-import { atomicWrite } from '../media/node/atomicWrite.js'
-import { encodePng } from '../media/node/encodePng.js'
+import type { ImageCodec } from '../media/imageCodec.js'
 import { quantise } from '../media/quantise.js'
 import type { ImageSettings } from '../options/imageOptions.js'
 import { regionTexts } from '../options/region.js'
 import { digest, writeCheckpoint, type Fingerprint } from './checkpoint.js'
-import { EventLog, readSteps } from './eventLog.js'
-import type { RunEvent, StepEvent } from './events.js'
-import { writing } from './fileErrors.js'
+import { afterStep, keptBytes, stepEvents } from './eventLog.js'
+import { eventLine, type RunEvent, type StepEvent } from './events.js'
 import type { GuidanceAccess } from './guidanceAccess.js'
 import type { ImageInput } from './imageInput.js'
 import { interrupted } from './interrupted.js'
-import { runFiles, type RunFolder } from './runFolder.js'
+import { runFiles } from './runFiles.js'
+import type { RunLog, RunStore } from './store.js'
 import type { OpenTrainer, Trainer, TrainerInput, TrainerState } from './trainerContract.js'
 import { collectOutputs, makeOutputs, writeOutputs, type OutputFiles } from './outputs.js'
 
 export type Emit = (event: RunEvent) => void
 
 /** Everything one run needs, validated. */
-interface RunPlan {
+export interface RunPlan {
   readonly settings: ImageSettings
   readonly input: ImageInput
   readonly access: GuidanceAccess
@@ -28,23 +26,28 @@ interface RunPlan {
   readonly signal: AbortSignal
   /** The state of the checkpoint, when the run is continued. */
   readonly start: TrainerState | null
-  /** Makes the folder, or null for a run in memory; called once the texts are known to fit and the device to work. */
-  readonly folder: () => Promise<RunFolder | null>
+  /** Makes the store, or null for a run that keeps nothing; called once the texts are known to fit and the device to work. */
+  readonly store: () => Promise<RunStore | null>
+  readonly machine: RunMachine
+}
+
+/** What a run needs of the machine that it is on. */
+export interface RunMachine {
+  readonly codec: ImageCodec
+  /** Resident memory of this process, bytes; absent where a machine does not tell. */
+  readonly memory?: () => number
 }
 
 /** What a run leaves. */
-export interface EditResult {
+export interface TrainedRun {
   /** All steps were made; false for a run that was stopped and wrote the state it had reached. */
   readonly finished: boolean
   readonly step: number
   readonly settings: ImageSettings
-  readonly folder: string | null
-  /** Each output as the bytes of its file. Of a run with a folder they are read from there, when they are asked for. */
-  readonly files: OutputFiles
-  /** With several seeds: the result of each; the fields above are those of the first. */
-  readonly variations?: readonly EditResult[]
-  /** With several seeds: a PNG of all composites. */
-  readonly contactSheet?: Uint8Array
+  /** Null for a run that keeps nothing. */
+  readonly store: RunStore | null
+  /** Each output as the bytes of its file; null where they are in the store. */
+  readonly files: OutputFiles | null
 }
 
 /** Milliseconds between two checkpoints. */
@@ -60,23 +63,23 @@ export const trainerInput = (settings: ImageSettings, input: ImageInput, state: 
 })
 
 /** What a checkpoint of this run is recognised by. */
-export const fingerprintOf = (settings: ImageSettings, input: ImageInput): Fingerprint =>
-  ({ settings, photo: digest(input.photo.bytes), mask: digest(input.mask?.bytes ?? null) })
+export const fingerprintOf = async (settings: ImageSettings, input: ImageInput): Promise<Fingerprint> =>
+  ({ settings, photo: await digest(input.photo.bytes), mask: await digest(input.mask?.bytes ?? null) })
 
 /**
- * Trains the edit layer and writes the run folder. When `signal` aborts, the step at hand is finished and the outputs of the
+ * Trains the edit layer and writes what a run keeps. When `signal` aborts, the step at hand is finished and the outputs of the
  * state reached are written.
  * @throws LOSS_NOT_FINITE, DISK_FULL, OUTPUT_NOT_WRITABLE, ..., and all that opening the trainer throws
  */
-export async function trainRun(plan: RunPlan, emit: Emit): Promise<EditResult> {
+export async function trainRun(plan: RunPlan, emit: Emit): Promise<TrainedRun> {
   const { settings, input, start, signal } = plan
-  const session = new RunSession(plan, emit)
+  const session = new RunSession(plan, await fingerprintOf(settings, input), emit)
   const stopped = (): boolean => signal.aborted
   let trainer: Trainer | null = null
   try {
     trainer = await plan.open(trainerInput(settings, input, start, plan.access), session.emit, signal)
     if (stopped()) throw interrupted()
-    await session.begin(await plan.folder())
+    await session.begin(await plan.store())
     if (start !== null) session.emit({ type: 'resumed', step: start.step, steps: settings.steps })
     // A learned start shows something before any training.
     else if (trainer.learned === true && settings.previewEvery > 0) await session.preview(trainer)
@@ -96,34 +99,35 @@ class RunSession {
   readonly #emitOutside: Emit
   readonly #started = performance.now()
   readonly #fingerprint: Fingerprint
-  /** Events from before the folder was made. */
+  /** Events from before the store was made. */
   #early: RunEvent[] = []
-  #folder: RunFolder | null = null
-  #log: EventLog | null = null
+  #store: RunStore | null = null
+  #log: RunLog | null = null
   #steps: StepEvent[] = []
   #saved = { step: -1, at: performance.now() }
 
-  constructor(plan: RunPlan, emit: Emit) {
+  constructor(plan: RunPlan, fingerprint: Fingerprint, emit: Emit) {
     this.#plan = plan
     this.#emitOutside = emit
-    this.#fingerprint = fingerprintOf(plan.settings, plan.input)
+    this.#fingerprint = fingerprint
   }
 
   readonly emit: Emit = (event) => {
     if (this.#log === null) this.#early.push(event)
-    else this.#log.append(event)
+    else this.#log.append(eventLine(event))
     this.#emitOutside(event)
   }
 
-  async begin(folder: RunFolder | null): Promise<void> {
+  async begin(store: RunStore | null): Promise<void> {
     const { settings, input, start } = this.#plan
-    this.#folder = folder
-    if (folder !== null) {
-      const previews = folder.file(runFiles.previews)
-      await writing(previews, () => mkdir(previews, { recursive: true }))
-      if (start !== null) this.#steps = readSteps(folder.file(runFiles.events))
-      this.#log = new EventLog(folder.file(runFiles.events))
-      for (const event of this.#early) this.#log.append(event)
+    this.#store = store
+    if (store !== null) {
+      const before = await store.read(runFiles.events)
+      // What a run that goes on had told of later steps is done again.
+      const keep = keptBytes(before, afterStep(start?.step ?? 0))
+      this.#steps = stepEvents(before?.subarray(0, keep) ?? null, store.file(runFiles.events))
+      this.#log = await store.openLog(runFiles.events, keep)
+      for (const event of this.#early) this.#log.append(eventLine(event))
     }
     this.#early = []
     const { width, height } = input.training.photo
@@ -138,9 +142,10 @@ class RunSession {
     const { step, losses, learningRate } = await trainer.train()
     assertFinite(step, losses)
     const seconds = (performance.now() - before) / 1000
+    const own = this.#plan.machine.memory?.()
     const event: StepEvent = {
       type: 'step', step, steps: this.#plan.settings.steps, losses, learningRate, seconds, secondsLeft: this.#secondsLeft(step, seconds),
-      memory: process.memoryUsage.rss() + (trainer.memory ?? 0), device: trainer.device,
+      ...(own === undefined ? {} : { memory: own + (trainer.memory ?? 0) }), device: trainer.device,
     }
     this.#steps.push(event)
     this.emit(event)
@@ -149,26 +154,28 @@ class RunSession {
     if (performance.now() - this.#saved.at >= checkpointInterval) await this.#checkpoint(trainer)
   }
 
-  async finish(trainer: Trainer): Promise<EditResult> {
-    const { settings, input, signal } = this.#plan
+  async finish(trainer: Trainer): Promise<TrainedRun> {
+    const { settings, input, signal, machine } = this.#plan
+    const store = this.#store
     const finished = trainer.step >= settings.steps
     await this.#checkpoint(trainer)
     const layer = await trainer.layer()
     // Pictures of the photo's own size need the memory that the guidance model and its graphs hold.
     await trainer.dispose()
-    const outputs = makeOutputs(input, layer, this.#steps)
-    const files = this.#folder === null ? await collectOutputs(outputs) : await writeOutputs(this.#folder, outputs, this.emit)
+    const outputs = makeOutputs(input, layer, this.#steps, machine.codec)
+    const files = store === null ? await collectOutputs(outputs) : null
+    if (store !== null) await writeOutputs(store, outputs, this.emit)
     const ending = { step: trainer.step, steps: settings.steps, seconds: (performance.now() - this.#started) / 1000, ...this.#place() }
     if (finished) this.emit({ type: 'done', ...ending })
     else if (signal.aborted) this.emit({ type: 'interrupted', ...ending })
-    return { finished, step: trainer.step, settings, folder: this.#folder?.path ?? null, files }
+    return { finished, step: trainer.step, settings, store, files }
   }
 
   /** Writes the error to the log as far as the disk allows; the error itself is what the caller hears. */
   fail(error: unknown): void {
     if (!(error instanceof Text2LiveError)) return
     try {
-      this.#log?.append({ type: 'error', code: error.code, message: error.message })
+      this.#log?.append(eventLine({ type: 'error', code: error.code, message: error.message }))
     } catch (second) {
       if (!(second instanceof Text2LiveError)) throw second
     }
@@ -177,24 +184,24 @@ class RunSession {
   close(): void {
     this.#log?.close()
     this.#log = null
-    this.#folder?.release()
+    this.#store?.release()
   }
 
   async preview(trainer: Trainer): Promise<void> {
     const layer = await trainer.layer()
-    const png = await encodePng(quantise(compositeOver(layer, this.#plan.input.training.photo), 8))
-    const path = this.#folder?.file(`${runFiles.previews}/step-${String(trainer.step).padStart(6, '0')}.png`)
-    if (path !== undefined) await atomicWrite(path, png)
-    this.emit({ type: 'preview', step: trainer.step, png, ...(path === undefined ? {} : { path }) })
+    const png = await this.#plan.machine.codec.encodePng(quantise(compositeOver(layer, this.#plan.input.training.photo), 8))
+    const name = `${runFiles.previews}/step-${String(trainer.step).padStart(6, '0')}.png`
+    await this.#store?.write(name, png)
+    this.emit({ type: 'preview', step: trainer.step, png, ...(this.#store === null ? {} : { path: this.#store.file(name) }) })
   }
 
   async #checkpoint(trainer: Trainer): Promise<void> {
     this.#saved.at = performance.now()
-    if (this.#folder === null || this.#saved.step === trainer.step) return
-    const path = this.#folder.file(runFiles.checkpoint)
-    const bytes = await writeCheckpoint(path, { state: await trainer.state(), fingerprint: this.#fingerprint })
+    const store = this.#store
+    if (store === null || this.#saved.step === trainer.step) return
+    const bytes = await writeCheckpoint(store, { state: await trainer.state(), fingerprint: this.#fingerprint })
     this.#saved = { step: trainer.step, at: performance.now() }
-    this.emit({ type: 'checkpoint', step: trainer.step, path, bytes })
+    this.emit({ type: 'checkpoint', step: trainer.step, path: store.file(runFiles.checkpoint), bytes })
   }
 
   #secondsLeft(step: number, latest: number): number {
@@ -203,7 +210,7 @@ class RunSession {
   }
 
   #place(): { folder?: string } {
-    return this.#folder === null ? {} : { folder: this.#folder.path }
+    return this.#store === null ? {} : { folder: this.#store.path }
   }
 }
 

@@ -1,7 +1,7 @@
 import { writePsdUint8Array } from 'ag-psd'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { pixelImage, toEightBits, type PixelImage } from '../quantise.js'
+import { pixelImage, toEightBits, type PixelImage } from './quantise.js'
 import { packBits, packedRoom } from './packBits.js'
 import { psdLayerPieces, writePsdLayers } from './writePsdLayers.js'
 

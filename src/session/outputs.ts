@@ -1,20 +1,16 @@
-import { lstatSync } from 'node:fs'
-import { dirname } from 'node:path'
-import { Text2LiveError } from '../errors.js'
+import { concatBytes } from '../media/bytes.js'
 import { composeOutputs } from '../media/composeOutputs.js'
 import type { FloatImage } from '../media/image.js'
 import { lossesSvg } from '../media/lossesSvg.js'
-import { atomicWrite } from '../media/node/atomicWrite.js'
-import { encodeOra } from '../media/node/encodeOra.js'
-import { encodePng } from '../media/node/encodePng.js'
-import { psdPieces } from '../media/node/encodePsd.js'
+import { encodeOra } from '../media/encodeOra.js'
+import { psdPieces } from '../media/encodePsd.js'
+import type { ImageCodec } from '../media/imageCodec.js'
 import { pixelImage, type PixelImage } from '../media/quantise.js'
 import { refineStrips } from '../media/refineLayer.js'
 import { alphaStrips, colourStrips, stripsOf } from '../media/strips.js'
 import { outputFiles, type OutputName, type RunEvent, type StepEvent } from './events.js'
 import type { ImageInput } from './imageInput.js'
-import { noFile, readRunFileSync, refuseLink } from './runFile.js'
-import type { RunFolder } from './runFolder.js'
+import type { RunStore } from './store.js'
 
 /** Each output as the bytes of its file. */
 export type OutputFiles = Readonly<Record<OutputName, Uint8Array>>
@@ -22,13 +18,13 @@ export type OutputFiles = Readonly<Record<OutputName, Uint8Array>>
 /** An output and its file, whole or in pieces. */
 type Output = readonly [OutputName, Uint8Array | Iterable<Uint8Array>]
 
-const names = Object.keys(outputFiles) as OutputName[]
-
 /**
  * All that an artist takes away, at the photo's own size, one after another in the order of `outputFiles`: whoever writes each at once holds none but that at hand.
  * @param layer RGBA at training size, straight alpha
  */
-export async function* makeOutputs(input: ImageInput, layer: FloatImage, steps: readonly StepEvent[]): AsyncGenerator<Output, void, undefined> {
+export async function* makeOutputs(
+  input: ImageInput, layer: FloatImage, steps: readonly StepEvent[], { encodePng }: Pick<ImageCodec, 'encodePng'>,
+): AsyncGenerator<Output, void, undefined> {
   const pictures = composePictures(input, layer)
   const composite = await encodePng(pictures.composite)
   yield ['composite', composite]
@@ -40,7 +36,7 @@ export async function* makeOutputs(input: ImageInput, layer: FloatImage, steps: 
   delete pictures.greenscreen
   const layers = { photo: input.photo.pixels, edit: pictures.edit, composite: pictures.composite }
   yield ['layersPsd', psdPieces(layers)]
-  yield ['layersOra', await encodeOra(layers, { edit, composite })]
+  yield ['layersOra', await encodeOra(layers, encodePng, { edit, composite })]
   yield ['losses', new TextEncoder().encode(lossesSvg(steps))]
 }
 
@@ -73,51 +69,20 @@ function composePictures({ photo, bounds, training }: ImageInput, layer: FloatIm
 }
 
 /** Writes each output whole or not at all, as it comes. */
-export async function writeOutputs(folder: RunFolder, outputs: AsyncIterable<Output>, emit: (event: RunEvent) => void): Promise<OutputFiles> {
+export async function writeOutputs(store: Pick<RunStore, 'file' | 'write'>, outputs: AsyncIterable<Output>, emit: (event: RunEvent) => void): Promise<void> {
   for await (const [name, data] of outputs) {
-    const path = folder.file(outputFiles[name])
     let bytes = 0
-    await atomicWrite(path, counted(piecesOf(data), (length) => { bytes += length }))
-    emit({ type: 'output', name, path, bytes })
+    await store.write(outputFiles[name], counted(data instanceof Uint8Array ? [data] : data, (length) => { bytes += length }))
+    emit({ type: 'output', name, path: store.file(outputFiles[name]), bytes })
   }
-  return filesOf(folder)
 }
 
 /** The outputs of a run that has no folder. */
 export async function collectOutputs(outputs: AsyncIterable<Output>): Promise<OutputFiles> {
   const files: Partial<Record<OutputName, Uint8Array>> = {}
-  for await (const [name, data] of outputs) files[name] = data instanceof Uint8Array ? data : Buffer.concat([...data])
+  for await (const [name, data] of outputs) files[name] = data instanceof Uint8Array ? data : concatBytes(data)
   return files as OutputFiles
 }
-
-/**
- * The outputs as they lie in a folder; null when one is missing.
- * @throws RUN_INVALID for a link, and for what is no file
- */
-export function openOutputs(folder: RunFolder): OutputFiles | null {
-  return names.every((name) => stands(folder.file(outputFiles[name]))) ? filesOf(folder) : null
-}
-
-function stands(path: string): boolean {
-  refuseLink(path)
-  const found = lstatSync(path, { throwIfNoEntry: false })
-  if (found !== undefined && !found.isFile()) throw noFile(path)
-  return found !== undefined
-}
-
-/** Each file is read when it is asked for: many runs, or one of a large photo, would not fit. */
-function filesOf(folder: RunFolder): OutputFiles {
-  const paths = names.map((name) => [name, folder.file(outputFiles[name])] as const)
-  return Object.defineProperties({}, Object.fromEntries(paths.map(([name, path]) => [name, { enumerable: true, get: () => readOutput(path) }]))) as OutputFiles
-}
-
-function readOutput(path: string): Buffer {
-  const bytes = readRunFileSync(path)
-  if (bytes !== null) return bytes
-  throw new Text2LiveError('RUN_INVALID', `"${path}" was written by the run, and it is no longer there. Write it again with: text2live render ${dirname(path)}`)
-}
-
-const piecesOf = (data: Uint8Array | Iterable<Uint8Array>): Iterable<Uint8Array> => (data instanceof Uint8Array ? [data] : data)
 
 function* counted(pieces: Iterable<Uint8Array>, count: (length: number) => void): Generator<Uint8Array> {
   for (const piece of pieces) {

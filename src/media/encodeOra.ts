@@ -1,8 +1,10 @@
 import { strToU8, zipSync, type Zippable } from 'fflate'
-import { toEightBits } from '../quantise.js'
-import { encodePng } from './encodePng.js'
 import { checkLayers, layerNames, type LayeredPicture } from './encodePsd.js'
-import { sharp } from './sharp.js'
+import type { FloatImage } from './image.js'
+import type { ImageCodec } from './imageCodec.js'
+import { quantise, type PixelImage } from './quantise.js'
+import { resizeStrips } from './resample.js'
+import { alphaStrips, colourStrips } from './strips.js'
 
 /** The first day that zip files know: the same picture gives the same bytes. */
 const mtime = new Date(1980, 0, 1)
@@ -10,19 +12,19 @@ const mtime = new Date(1980, 0, 1)
 /**
  * An OpenRaster document (Krita, GIMP, MyPaint) with the layers "photo" and above it "edit layer"; samples keep their bit depth.
  *
+ * @param encodePng of the machine's codec
  * @param made the PNGs of edit and composite, where they have been made before
  * @throws Text2LiveError SHAPE_MISMATCH
  */
-export async function encodeOra(picture: LayeredPicture, made: { readonly edit?: Uint8Array; readonly composite?: Uint8Array } = {}): Promise<Buffer> {
+export async function encodeOra(
+  picture: LayeredPicture, encodePng: ImageCodec['encodePng'], made: { readonly edit?: Uint8Array; readonly composite?: Uint8Array } = {},
+): Promise<Uint8Array<ArrayBuffer>> {
   checkLayers(picture)
   const { photo, edit, composite } = picture
   const { width, height } = photo
   const photoPng = await encodePng(photo)
   const editPng = made.edit ?? await encodePng(edit)
   const mergedPng = made.composite ?? await encodePng(composite)
-  const small = toEightBits(composite)
-  const thumbnail = await sharp(small.data, { raw: { width, height, channels: small.channels }, limitInputPixels: false })
-    .resize(256, 256, { fit: 'inside', withoutEnlargement: true }).png().toBuffer()
   const layer = (name: string, src: string) =>
     `    <layer name="${name}" src="${src}" x="0" y="0" opacity="1.0" visibility="visible" composite-op="svg:src-over"/>\n`
   const stack = `<?xml version="1.0" encoding="UTF-8"?>\n<image version="0.0.3" w="${width}" h="${height}">\n  <stack>\n`
@@ -34,8 +36,19 @@ export async function encodeOra(picture: LayeredPicture, made: { readonly edit?:
     'data/edit.png': [editPng, { level: 0, mtime }],
     'data/photo.png': [photoPng, { level: 0, mtime }],
     'mergedimage.png': [mergedPng, { level: 0, mtime }],
-    'Thumbnails/thumbnail.png': [thumbnail, { level: 0, mtime }],
+    'Thumbnails/thumbnail.png': [await encodePng(thumbnail(composite)), { level: 0, mtime }],
   }
-  const zip = zipSync(files)
-  return Buffer.from(zip.buffer, zip.byteOffset, zip.byteLength)
+  return zipSync(files)
+}
+
+/** Longest side of the thumbnail, px, as the OpenRaster specification asks. */
+const THUMBNAIL = 256
+
+function thumbnail(picture: PixelImage): PixelImage {
+  const scale = Math.min(1, THUMBNAIL / Math.max(picture.width, picture.height))
+  const [width, height] = [Math.max(1, Math.round(picture.width * scale)), Math.max(1, Math.round(picture.height * scale))]
+  const small = (strips: Parameters<typeof resizeStrips>[0]): FloatImage => resizeStrips(strips, width, height, { filter: 'bilinear', antialias: true })
+  const colours = small(colourStrips(picture))
+  if (picture.channels !== 4) return quantise(colours, 8)
+  return quantise({ width, height, channels: 4, data: Float32Array.from([...colours.data, ...small(alphaStrips(picture)).data]) }, 8)
 }

@@ -1,14 +1,12 @@
-import { createHash } from 'node:crypto'
 import { z } from 'zod'
 import { Text2LiveError } from '../errors.js'
 import { readSafetensors, writeSafetensors, float32Tensor } from '../formats/safetensors.js'
 import { toFloat32 } from '../formats/toFloat32.js'
-import { atomicWrite } from '../media/node/atomicWrite.js'
 import { optionRow, settingNames, type ImageSettings } from '../options/imageOptions.js'
 import { imageTable } from '../options/imageTable.js'
-import { writing } from './fileErrors.js'
 import { assertFiniteNumbers, readSavedSettings, readSavedStep } from './readSavedSettings.js'
-import { readRunFile } from './runFile.js'
+import { runFiles } from './runFiles.js'
+import type { RunStore } from './store.js'
 import type { TrainerState } from './trainerContract.js'
 
 /** What a checkpoint belongs to: the settings it was trained with and the pictures, by their SHA-256. */
@@ -41,22 +39,26 @@ const metadataSchema = z.object({
  * @returns the number of bytes written
  * @throws LOSS_NOT_FINITE when the state holds NaN or infinity: the checkpoint before it is kept
  */
-export async function writeCheckpoint(path: string, { state, fingerprint }: Checkpoint): Promise<number> {
+export async function writeCheckpoint(store: Pick<RunStore, 'write'>, { state, fingerprint }: Checkpoint): Promise<number> {
   assertFinite(state)
   const tensors = new Map(Object.entries(state.tensors).map(([name, { shape, data }]) => [name, float32Tensor(shape, data)]))
   const { settings, photo, mask } = fingerprint
   const bytes = writeSafetensors(tensors, { kind, version, step: String(state.step), settings: JSON.stringify(settings), photo, mask })
-  await writing(path, () => atomicWrite(path, bytes))
+  await store.write(runFiles.checkpoint, bytes)
   return bytes.byteLength
 }
 
 /**
- * The checkpoint at `path`, or null where there is none.
+ * The checkpoint of a run, or null where there is none.
  * @throws SAFETENSORS_INVALID, CHECKPOINT_INVALID; RUN_INVALID for a link or no regular file
  */
-export async function readCheckpoint(path: string): Promise<Checkpoint | null> {
-  const bytes = await readRunFile(path)
-  if (bytes === null) return null
+export async function readCheckpoint(store: Pick<RunStore, 'file' | 'read'>): Promise<Checkpoint | null> {
+  const bytes = await store.read(runFiles.checkpoint)
+  return bytes === null ? null : decodeCheckpoint(bytes, store.file(runFiles.checkpoint))
+}
+
+/** @param path what the file is called in messages. @throws SAFETENSORS_INVALID, CHECKPOINT_INVALID */
+export function decodeCheckpoint(bytes: Uint8Array, path: string): Checkpoint {
   const { metadata, tensors } = readSafetensors(bytes, path)
   const parsed = metadataSchema.safeParse(metadata)
   if (!parsed.success) {
@@ -90,7 +92,11 @@ export function assertSameRun(path: string, saved: Fingerprint, now: Fingerprint
 }
 
 /** SHA-256 in hex; empty for no bytes. */
-export const digest = (bytes: Uint8Array | null): string => (bytes === null ? '' : createHash('sha256').update(bytes).digest('hex'))
+export async function digest(bytes: Uint8Array | null): Promise<string> {
+  if (bytes === null) return ''
+  const hash = new Uint8Array(await crypto.subtle.digest('SHA-256', bytes as Uint8Array<ArrayBuffer>))
+  return Array.from(hash, (byte) => byte.toString(16).padStart(2, '0')).join('')
+}
 
 function assertFinite({ step, tensors }: TrainerState): void {
   for (const [name, { data }] of Object.entries(tensors)) {

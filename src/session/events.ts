@@ -56,8 +56,8 @@ export interface StepEvent {
   readonly seconds: number
   /** Estimated from the last steps. */
   readonly secondsLeft: number
-  /** Resident memory, bytes: of this process and, where training has one of its own, of that. */
-  readonly memory: number
+  /** Resident memory, bytes: of this process and, where training has one of its own, of that; absent in a browser, which does not tell. */
+  readonly memory?: number
   readonly device: string
 }
 

@@ -1,5 +1,6 @@
-import { Text2LiveError } from '../../errors.js'
-import type { PixelImage } from '../quantise.js'
+import { Text2LiveError } from '../errors.js'
+import { concatBytes } from './bytes.js'
+import type { PixelImage } from './quantise.js'
 import { packBits, packedRoom } from './packBits.js'
 
 interface PsdLayer {
@@ -15,7 +16,7 @@ interface PsdLayer {
  * @param layers from the bottom
  * @throws Text2LiveError INPUT_TOO_LARGE when a side is over 30000 px, the format's limit
  */
-export const writePsdLayers = (composite: PixelImage, layers: readonly PsdLayer[]): Buffer => Buffer.concat([...psdLayerPieces(composite, layers)])
+export const writePsdLayers = (composite: PixelImage, layers: readonly PsdLayer[]): Uint8Array<ArrayBuffer> => concatBytes(psdLayerPieces(composite, layers))
 
 /**
  * As `writePsdLayers`, in pieces: beside the pictures it holds only the packed channels of the layers, whose lengths stand before them in the file. `ag-psd` would hold each
@@ -44,10 +45,10 @@ function* pieces(composite: PixelImage, layers: readonly PsdLayer[]): Generator<
   const info = 2 + records.reduce((sum, { length }) => sum + length, 0) + bodies
   const infoPadding = (4 - info % 4) % 4
 
-  yield Buffer.concat([
-    ascii('8BPS'), u16(1), Buffer.alloc(6), u16(transparent ? 4 : 3), u32(height), u32(width), u16(8), u16(3), // RGB
+  yield concatBytes([
+    ascii('8BPS'), u16(1), new Uint8Array(6), u16(transparent ? 4 : 3), u32(height), u32(width), u16(8), u16(3), // RGB
     u32(0), // no palette
-    sized(Buffer.concat([resource(0x0402, Buffer.alloc(2 * layers.length)), resource(0x0430, Buffer.alloc(layers.length, 1))])), // layers stand in no group
+    sized(concatBytes([resource(0x0402, new Uint8Array(2 * layers.length)), resource(0x0430, new Uint8Array(layers.length).fill(1))])), // layers stand in no group
     u32(4 + info + infoPadding + 4), u32(info + infoPadding),
     // A negative count says that the composite's fourth channel is its alpha.
     i16(transparent ? -layers.length : layers.length), ...records,
@@ -55,7 +56,7 @@ function* pieces(composite: PixelImage, layers: readonly PsdLayer[]): Generator<
   for (const layer of packed) {
     for (let channel = layer.shift(); channel !== undefined; channel = layer.shift()) yield* [u16(packBitsCoding), channel.counts, channel.rows]
   }
-  yield Buffer.alloc(infoPadding + 4) // and no global mask
+  yield new Uint8Array(infoPadding + 4) // and no global mask
 
   // All counts come before all rows.
   yield u16(packBitsCoding)
@@ -68,24 +69,23 @@ function* pieces(composite: PixelImage, layers: readonly PsdLayer[]): Generator<
 const packBitsCoding = 1
 
 /** The record of a layer; its channels follow behind all records. */
-function layerRecord(name: string, hidden: boolean, width: number, height: number, lengths: readonly number[]): Buffer {
-  const letters = Buffer.from(name, 'utf16le').swap16()
-  const wide = Buffer.concat([u32(name.length), letters])
-  const short = Buffer.from(name.slice(0, 255).replaceAll(/[^\0-\x7f]/g, '?'), 'latin1')
-  return Buffer.concat([
+function layerRecord(name: string, hidden: boolean, width: number, height: number, lengths: readonly number[]): Uint8Array {
+  const wide = concatBytes([u32(name.length), ...Array.from(name, (_, i) => u16(name.charCodeAt(i)))])
+  const short = ascii(name.slice(0, 255).replaceAll(/[^\0-\x7f]/g, '?'))
+  return concatBytes([
     u32(0), u32(0), u32(height), u32(width), u16(lengths.length),
     ...lengths.flatMap((length, i) => [i16(layerChannels[i]!), u32(2 + length)]),
-    ascii('8BIM'), ascii('norm'), Buffer.of(255, 0, hidden ? 0x0a : 0x08, 0),
-    sized(Buffer.concat([
+    ascii('8BIM'), ascii('norm'), Uint8Array.of(255, 0, hidden ? 0x0a : 0x08, 0),
+    sized(concatBytes([
       u32(0), u32(0), // no mask, no blending ranges
-      padded(Buffer.concat([Buffer.of(short.length), short]), 4), ascii('8BIM'), ascii('luni'), sized(padded(wide, 4)),
+      padded(concatBytes([Uint8Array.of(short.length), short]), 4), ascii('8BIM'), ascii('luni'), sized(padded(wide, 4)),
     ])),
   ])
 }
 
 interface PackedChannel {
   /** Two bytes for each row: how long it is, packed. */
-  readonly counts: Buffer
+  readonly counts: Uint8Array
   readonly rows: Uint8Array
 }
 
@@ -97,7 +97,8 @@ function packChannel(image: PixelImage, channel: Channel, room: Uint8Array, matt
   const { width, height } = image
   const row = new Uint8Array(width)
   const alpha = new Uint8Array(width)
-  const counts = Buffer.alloc(2 * height)
+  const counts = new Uint8Array(2 * height)
+  const lengths = new DataView(counts.buffer)
   let end = 0
   for (let y = 0; y < height; y++) {
     readRow(image, channel, y, row)
@@ -107,7 +108,7 @@ function packChannel(image: PixelImage, channel: Channel, room: Uint8Array, matt
     }
     const start = end
     end = packBits(row, room, start)
-    counts.writeUInt16BE(end - start, 2 * y)
+    lengths.setUint16(2 * y, end - start)
   }
   return { counts, rows: room.slice(0, end) }
 }
@@ -133,30 +134,23 @@ function hidesSomething(image: PixelImage): boolean {
   return false
 }
 
-const ascii = (text: string): Buffer => Buffer.from(text, 'latin1')
+const ascii = (text: string): Uint8Array => Uint8Array.from(text, (letter) => letter.charCodeAt(0))
 
-function u16(value: number): Buffer {
-  const bytes = Buffer.alloc(2)
-  bytes.writeUInt16BE(value)
-  return bytes
+/** Whole numbers as the format has them, the highest byte first. */
+function written(bytes: number, write: (view: DataView) => void): Uint8Array {
+  const out = new Uint8Array(bytes)
+  write(new DataView(out.buffer))
+  return out
 }
 
-function i16(value: number): Buffer {
-  const bytes = Buffer.alloc(2)
-  bytes.writeInt16BE(value)
-  return bytes
-}
-
-function u32(value: number): Buffer {
-  const bytes = Buffer.alloc(4)
-  bytes.writeUInt32BE(value)
-  return bytes
-}
+const u16 = (value: number): Uint8Array => written(2, (view) => view.setUint16(0, value))
+const i16 = (value: number): Uint8Array => written(2, (view) => view.setInt16(0, value))
+const u32 = (value: number): Uint8Array => written(4, (view) => view.setUint32(0, value))
 
 /** The bytes behind their length. */
-const sized = (bytes: Buffer): Buffer => Buffer.concat([u32(bytes.length), bytes])
+const sized = (bytes: Uint8Array): Uint8Array => concatBytes([u32(bytes.length), bytes])
 
-const padded = (bytes: Buffer, to: number): Buffer => Buffer.concat([bytes, Buffer.alloc((to - bytes.length % to) % to)])
+const padded = (bytes: Uint8Array, to: number): Uint8Array => concatBytes([bytes, new Uint8Array((to - bytes.length % to) % to)])
 
 /** An image resource without a name; its length does not count the padding. */
-const resource = (id: number, bytes: Buffer): Buffer => Buffer.concat([ascii('8BIM'), u16(id), Buffer.alloc(2), u32(bytes.length), padded(bytes, 2)])
+const resource = (id: number, bytes: Uint8Array): Uint8Array => concatBytes([ascii('8BIM'), u16(id), new Uint8Array(2), u32(bytes.length), padded(bytes, 2)])

@@ -1,6 +1,6 @@
 import type { Trainer as MethodTrainer, TrainerOptions } from '../method/trainer.js'
 import type { GuidanceAccess } from './guidanceAccess.js'
-import type { ModelProgress } from '../models/node/modelProgress.js'
+import type { ModelProgress } from '../models/modelProgress.js'
 
 export type { StepReport, TrainerState } from '../method/trainer.js'
 

@@ -1,9 +1,7 @@
-import { basename } from 'node:path'
 import { Text2LiveError } from '../errors.js'
-import { decodeMask } from '../media/node/decodeMask.js'
-import { decodePhoto, type Photo } from '../media/node/decodePhoto.js'
-import { readHeader } from '../media/node/readImage.js'
 import type { FloatImage } from '../media/image.js'
+import type { ImageCodec, PictureSource } from '../media/imageCodec.js'
+import type { Photo } from '../media/photo.js'
 import { resizeStrips } from '../media/resample.js'
 import { alphaStrips, colourStrips, planeStrips, productStrips, type Strips } from '../media/strips.js'
 import type { ImageSettings } from '../options/imageOptions.js'
@@ -26,28 +24,33 @@ export interface ImageInput {
 
 /**
  * Reads the photo and the mask and brings them to training size.
- * @param photo, mask a path, or the file's bytes
+ * @param codec of the machine
  * @throws INPUT_*, MASK_INVALID, OPTION_INVALID when the photo as it is (`size` 0) is too small to train on
  */
 export async function readImageInput(
-  photo: string | Uint8Array, mask: string | Uint8Array | null, settings: Pick<ImageSettings, 'size' | 'scaleMin' | 'cropsMinCover'>,
+  photo: PictureSource, mask: PictureSource | null, settings: Pick<ImageSettings, 'size' | 'scaleMin' | 'cropsMinCover'>, codec: ImageCodec,
 ): Promise<ImageInput> {
-  const decoded = await decodePhoto(photo)
+  const decoded = await codec.decodePhoto(photo)
   const { width, height } = decoded.pixels
   if (settings.size === 0) assertTrainable(Math.min(width, height), settings.scaleMin, settings.cropsMinCover)
-  const notes: string[] = []
-  const given = mask === null ? null : { image: await decodeMask(mask, width, height, (message) => notes.push(`mask: ${message}`)), header: await readHeader(mask) }
+  const given = mask === null ? null : await codec.decodeMask(mask, width, height)
   const bounds = intersect(given && planeStrips(given.image), decoded.pixels.channels === 4 ? alphaStrips(decoded.pixels) : null)
   const size = trainingSize(width, height, settings.size)
   assertShape(size, width, height)
   return {
-    name: typeof photo === 'string' ? basename(photo) : `photo.${decoded.format}`,
+    name: nameOf(photo) ?? `photo.${decoded.format}`,
     photo: decoded,
     bounds,
-    mask: given === null ? null : { bytes: given.header.bytes, extension: given.header.format },
-    notes,
+    mask: given && { bytes: given.bytes, extension: given.format },
+    notes: given?.notes.map((message) => `mask: ${message}`) ?? [],
     training: { photo: toSize(colourStrips(decoded.pixels), size), ...(bounds === null ? {} : { mask: toSize(bounds, size) }) },
   }
+}
+
+/** The last part of a path or name. */
+function nameOf(source: PictureSource): string | null {
+  const name = typeof source === 'string' ? source : 'name' in source ? source.name : null
+  return name?.split(/[\\/]/).at(-1) ?? null
 }
 
 /**

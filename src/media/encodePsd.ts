@@ -1,5 +1,6 @@
-import { Text2LiveError } from '../../errors.js'
-import type { PixelImage } from '../quantise.js'
+import { Text2LiveError } from '../errors.js'
+import { concatBytes } from './bytes.js'
+import type { PixelImage } from './quantise.js'
 import { psdLayerPieces } from './writePsdLayers.js'
 
 /** What a layered file is made of, all of one size; `composeOutputs` gives it. */
@@ -24,7 +25,7 @@ export const maskLayerName = 'mask'
  *
  * @throws Text2LiveError SHAPE_MISMATCH; INPUT_TOO_LARGE when a side is over 30000 px, the format's limit
  */
-export const encodePsd = (picture: LayeredPicture): Buffer => Buffer.concat([...psdPieces(picture)])
+export const encodePsd = (picture: LayeredPicture): Uint8Array<ArrayBuffer> => concatBytes(psdPieces(picture))
 
 /** As `encodePsd`, in pieces, each made when it is asked for; what was asked for before is no longer held. */
 export function psdPieces({ photo, edit, composite }: LayeredPicture): Generator<Uint8Array> {

@@ -1,0 +1,37 @@
+import type { FloatImage } from './image.js'
+import type { Photo } from './photo.js'
+import type { PixelImage } from './quantise.js'
+import type { PhotoFormat } from './sniffFormat.js'
+
+/** A mask as it was given, and as it bounds an edit. */
+export interface DecodedMask {
+  /** 1 channel, [0, 1]: where the edit may be (1) and where not (0). */
+  readonly image: FloatImage
+  readonly format: PhotoFormat
+  /** The file as it was read. */
+  readonly bytes: Uint8Array
+  /** What a person might not expect of how the mask is read, and where it says little. */
+  readonly notes: readonly string[]
+}
+
+/** A picture's file: its bytes, with a name for messages where it has one; or a path, where the machine has files. */
+export type PictureSource = string | Uint8Array | { readonly name: string; readonly bytes: Uint8Array }
+
+/** What messages call a picture. */
+export const pictureName = (source: PictureSource): string =>
+  (typeof source === 'string' ? `"${source}"` : 'name' in source ? `"${source.name}"` : 'The image given as bytes')
+
+/** How the machine that a run is on reads and writes pictures. */
+export interface ImageCodec {
+  /**
+   * @throws Text2LiveError INPUT_*, MASK_INVALID (transparent all over)
+   */
+  decodePhoto(source: PictureSource): Promise<Photo>
+  /**
+   * @param width, height of the photo, upright
+   * @throws Text2LiveError INPUT_*, MASK_INVALID for another size or a mask that lets no edit be seen
+   */
+  decodeMask(source: PictureSource, width: number, height: number): Promise<DecodedMask>
+  /** A PNG of the same samples: grey, RGB or RGBA, 8 or 16 bits. Alpha is straight; colours under alpha 0 are kept. */
+  encodePng(pixels: PixelImage): Promise<Uint8Array>
+}

@@ -1,0 +1,23 @@
+import type { ImageSettings } from '../options/imageOptions.js'
+import type { OutputFiles } from '../session/outputs.js'
+import type { TrainedRun } from '../session/trainRun.js'
+import { filesOf } from './folderOutputs.js'
+
+/** What a run leaves. */
+export interface EditResult {
+  /** All steps were made; false for a run that was stopped and wrote the state it had reached. */
+  readonly finished: boolean
+  readonly step: number
+  readonly settings: ImageSettings
+  readonly folder: string | null
+  /** Each output as the bytes of its file. Of a run with a folder they are read from there, when they are asked for. */
+  readonly files: OutputFiles
+  /** With several seeds: the result of each; the fields above are those of the first. */
+  readonly variations?: readonly EditResult[]
+  /** With several seeds: a PNG of all composites. */
+  readonly contactSheet?: Uint8Array
+}
+
+export function editResult({ finished, step, settings, store, files }: TrainedRun): EditResult {
+  return { finished, step, settings, folder: store?.path ?? null, files: files ?? filesOf(store!) }
+}
