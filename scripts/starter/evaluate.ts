@@ -99,7 +99,7 @@ async function zeroShot({ model, runtime, pairs }: Subject): Promise<Figures> {
 
 async function scenes({ model, runtime, pairs }: Subject): Promise<Figures> {
   const folder = new PairFolder(pairs, 'heldout')
-  const plan = planViews(folder.pairs, 0, { seed: 1, counts: { scenes: SCENES, cleanScenes: 0, objects: 0, cleanObjects: 0, gathered: 0, cleanGathered: 0 } })
+  const plan = planViews(folder.pairs, 0, { seed: 1, counts: { plainEvery: 1, scenes: SCENES, cleanScenes: 0, objects: 0, cleanObjects: 0, gathered: 0, cleanGathered: 0 } })
   const views = Array.from({ length: SCENES }, (_, i) => drawView(plan, 'scene', i))
   const textOf = (pair: number): string => folder.pairs[pair]!.texts[0]!
   const D = model.embeddingWidth

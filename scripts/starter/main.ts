@@ -14,7 +14,7 @@ import { readStarterConfig } from './trunkFeatures.js'
 import { type ViewKind, planViews, viewKinds } from './views.js'
 
 /** The views of the shipped model. */
-const planned = { seed: 7, counts: { scenes: 12_000, cleanScenes: 3_000, objects: 22_000, cleanObjects: 4_000, gathered: 16_000, cleanGathered: 3_000 } }
+const planned = { seed: 7, counts: { plainEvery: 3, scenes: 4_000, cleanScenes: 1_000, objects: 14_000, cleanObjects: 4_000, gathered: 9_000, cleanGathered: 3_000 } }
 
 /** A step of the training. */
 const trained = { sizes: { views: 400, cellsPerView: 25, scenes: 40, regions: 4 } } as const

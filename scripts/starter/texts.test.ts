@@ -8,7 +8,7 @@ import { type Layer, planViews } from './views.js'
 const pair = (texts: string[], more: Partial<Pair> = {}): Pair => ({ id: texts[0]!, shard: 'x', off: 0, len: 1, w: 128, h: 128, texts, kind: 'label', source: 'caltech101', ...more })
 const plan = planViews([
   pair(['tabby', 'cat']), pair(['red shirt', 'shirt'], { kind: 'caption', color: 'red' }), pair(['marble', 'marble texture'], { kind: 'texture', source: 'textures3d' }),
-], 2, { seed: 1, counts: { scenes: 0, cleanScenes: 0, objects: 0, cleanObjects: 0, gathered: 0, cleanGathered: 0 } })
+], 2, { seed: 1, counts: { plainEvery: 1, scenes: 0, cleanScenes: 0, objects: 0, cleanObjects: 0, gathered: 0, cleanGathered: 0 } })
 const layer = (index: number, more: Partial<Layer> = {}): Layer => ({ pair: index, window: null, flip: false, look: null, within: null, ...more })
 const gold = colours.findIndex(({ name }) => name === 'gold')
 const marble = materials.findIndex(({ name }) => name === 'marble')

@@ -26,7 +26,7 @@ const losses = new Map<string, number[]>()
 beforeAll(async () => {
   work = await mkdtemp(join(tmpdir(), 'starter-'))
   const pairs = Array.from({ length: 12 }, (_, i): Pair => ({ id: String(i), shard: '', off: 0, len: 1, w: 128, h: 128, texts: [labels[i % 3]!], kind: 'label', source: 'caltech101' }))
-  const plan = planViews(pairs, 12, { seed: 3, counts: { scenes: 12, cleanScenes: 12, objects: 0, cleanObjects: 0, gathered: 0, cleanGathered: 0 } })
+  const plan = planViews(pairs, 12, { seed: 3, counts: { plainEvery: 1, scenes: 12, cleanScenes: 12, objects: 0, cleanObjects: 0, gathered: 0, cleanGathered: 0 } })
   const store = new FeatureStore(join(work, 'features'))
   const noise = randomStream(1, 'features')
   const direction = (name: string, n: number): Float32Array => {

@@ -31,7 +31,7 @@ beforeAll(async () => {
   const half = Uint8Array.from({ length: MASK_SIDE ** 2 }, (_, i) => (i % MASK_SIDE >= MASK_SIDE / 2 ? 255 : 0))
   await store.write(0, Uint8Array.from([...new Uint8Array(MASK_SIDE ** 2).fill(128), ...half]))
   masks = store.open(folder.pairs)
-  plan = planViews(folder.pairs, 4, { seed: 5, counts: { scenes: 0, cleanScenes: 0, objects: 40, cleanObjects: 40, gathered: 40, cleanGathered: 40 }, masks })
+  plan = planViews(folder.pairs, 4, { seed: 5, counts: { plainEvery: 1, scenes: 0, cleanScenes: 0, objects: 40, cleanObjects: 40, gathered: 40, cleanGathered: 40 }, masks })
 })
 
 afterAll(async () => {

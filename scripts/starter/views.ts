@@ -64,6 +64,8 @@ export interface ViewPlan {
   readonly seed: number
   readonly pairs: readonly Pair[]
   readonly cleanCount: number
+  /** Pairs whose centre square is a view: every so-manieth. */
+  readonly plain: readonly number[]
   /** Pairs that crops are made of: every second. */
   readonly cropped: readonly number[]
   /** Pairs that may be tinted: their text is a short one that names no colour. */
@@ -84,6 +86,8 @@ export interface ViewPlan {
 
 /** How many views of the kinds that are not counted by pairs. The first `clean...` of them are made of clean pairs alone. */
 export interface PlannedViews {
+  /** Of the pairs, every so-manieth has a plain view. */
+  readonly plainEvery: number
   readonly scenes: number
   readonly cleanScenes: number
   readonly objects: number
@@ -104,13 +108,13 @@ export function planViews(pairs: readonly Pair[], cleanCount: number, { seed, co
   // Every fourth of the unclean pairs that can be tinted: the materials are few.
   const texturable = tintable.filter(i => i >= cleanCount && i % 4 === 0)
   const half = (list: readonly number[]): number[] => list.filter((_, k) => k % 2 === 0)
-  return { seed, pairs, cleanCount, cropped: half(all), tintable, tinted: half(tintable), materials: shown, fires, texturable, masks, objects: all.filter(i => masks.has(i)), counts }
+  return { seed, pairs, cleanCount, plain: all.filter((i) => i % counts.plainEvery === 0), cropped: half(all), tintable, tinted: half(tintable), materials: shown, fires, texturable, masks, objects: all.filter(i => masks.has(i)), counts }
 }
 
 export function viewCount(plan: ViewPlan, kind: ViewKind): number {
   const { counts } = plan
   return {
-    plain: plan.pairs.length, crop: plan.cropped.length, tinted: plan.tinted.length, textured: plan.texturable.length,
+    plain: plan.plain.length, crop: plan.cropped.length, tinted: plan.tinted.length, textured: plan.texturable.length,
     object: plan.objects.length === 0 ? 0 : counts.objects, scene: counts.scenes, gathered: plan.objects.length === 0 ? 0 : counts.gathered,
   }[kind]
 }
@@ -119,7 +123,7 @@ export function viewCount(plan: ViewPlan, kind: ViewKind): number {
 export function cleanViewCount(plan: ViewPlan, kind: ViewKind): number {
   const { counts } = plan
   return {
-    plain: plan.cleanCount, crop: cleanOf(plan, plan.cropped), tinted: cleanOf(plan, plan.tinted), textured: 0,
+    plain: cleanOf(plan, plan.plain), crop: cleanOf(plan, plan.cropped), tinted: cleanOf(plan, plan.tinted), textured: 0,
     object: cleanOf(plan, plan.objects) === 0 ? 0 : counts.cleanObjects, scene: counts.cleanScenes, gathered: cleanOf(plan, plan.objects) === 0 ? 0 : counts.cleanGathered,
   }[kind]
 }
@@ -137,7 +141,7 @@ export function drawView(plan: ViewPlan, kind: ViewKind, i: number): View {
   const alone = (ground: Layer): View => ({ size, ground, pasted: [] })
   const within = (): Ellipse | null => random.chance(0.4) ? null : ellipse(random)
   switch (kind) {
-    case 'plain': return alone({ ...layer(i, {}), flip: false })
+    case 'plain': return alone({ ...layer(plan.plain[i]!, {}), flip: false })
     case 'crop': return alone(layer(plan.cropped[i]!, { window: squareWindow(random, 0.55) }))
     case 'tinted': return alone(layer(plan.tinted[i]!, { window: squareWindow(random, 0.7), look: someColour(random), within: within() }))
     case 'textured': return alone(layer(plan.texturable[i]!, { window: squareWindow(random, 0.7), look: someMaterial(plan, random), within: within() }))

@@ -26,12 +26,12 @@ export interface ImageCodec {
   /**
    * @throws Text2LiveError INPUT_*, MASK_INVALID (transparent all over)
    */
-  decodePhoto(source: PictureSource): Promise<Photo>
+  readonly decodePhoto: (source: PictureSource) => Promise<Photo>
   /**
    * @param width, height of the photo, upright
    * @throws Text2LiveError INPUT_*, MASK_INVALID for another size or a mask that lets no edit be seen
    */
-  decodeMask(source: PictureSource, width: number, height: number): Promise<DecodedMask>
+  readonly decodeMask: (source: PictureSource, width: number, height: number) => Promise<DecodedMask>
   /** A PNG of the same samples: grey, RGB or RGBA, 8 or 16 bits. Alpha is straight; colours under alpha 0 are kept. */
-  encodePng(pixels: PixelImage): Promise<Uint8Array>
+  readonly encodePng: (pixels: PixelImage) => Promise<Uint8Array>
 }

@@ -1,7 +1,7 @@
 import { Text2LiveError } from '../errors.js'
 import type { FloatImage } from './image.js'
 import { pixelImage, type PixelImage } from './quantise.js'
-import type { PhotoFormat } from './sniffFormat.js'
+import { sniffFormat, type PhotoFormat } from './sniffFormat.js'
 import { alphaStrips, colourStrips, wholeOf } from './strips.js'
 
 /** A photo, decoded. */
@@ -18,6 +18,8 @@ export interface Photo {
   readonly orientation: number
   /** The file as it was read. */
   readonly bytes: Uint8Array
+  /** What a person might not expect of how it was read. */
+  readonly notes?: readonly string[]
 }
 
 const minSide = 32
@@ -45,7 +47,7 @@ export function assertNotTooLarge(name: string, width: number, height: number): 
  * A photo of decoded pixels; alpha that hides nothing is dropped.
  * @throws Text2LiveError MASK_INVALID where it is transparent all over
  */
-export function photoOf(name: string, decoded: PixelImage, file: Pick<Photo, 'format' | 'orientation' | 'bytes'>): Photo {
+export function photoOf(name: string, decoded: PixelImage, file: Pick<Photo, 'format' | 'orientation' | 'bytes' | 'notes'>): Photo {
   const pixels = withoutOpaqueAlpha(decoded)
   if (pixels.channels === 4 && everyAlpha(pixels, 0)) {
     throw new Text2LiveError('MASK_INVALID', `${name} is transparent all over, and its alpha bounds the edit. Give a photo with something to see.`)
@@ -55,6 +57,25 @@ export function photoOf(name: string, decoded: PixelImage, file: Pick<Photo, 'fo
     get rgb() { return wholeOf(colourStrips(pixels)) },
     get alpha() { return pixels.channels === 4 ? wholeOf(alphaStrips(pixels)) : undefined },
   }
+}
+
+/** The error of a picture that cannot be decoded. */
+export function damagedImage(name: string, format: string, cause: unknown): Text2LiveError {
+  if (cause instanceof Text2LiveError) return cause
+  const reason = (cause instanceof Error ? cause.message : String(cause)).trim().split('\n').at(-1)
+  return new Text2LiveError('INPUT_TRUNCATED',
+    `Expected a whole ${format} file, but ${name} is cut short or damaged (${reason}). Copy or export it again.`, { cause })
+}
+
+/**
+ * The format of a picture that can be read.
+ * @throws Text2LiveError INPUT_EMPTY, INPUT_NOT_IMAGE
+ */
+export function formatOf(name: string, bytes: Uint8Array): { readonly format: PhotoFormat; readonly looksLike: string } {
+  if (bytes.length === 0) throw new Text2LiveError('INPUT_EMPTY', `${name} is empty (0 bytes). Give a JPEG, PNG, WebP, AVIF or TIFF file.`)
+  const { format, looksLike, remedy } = sniffFormat(bytes)
+  if (format) return { format, looksLike }
+  throw new Text2LiveError('INPUT_NOT_IMAGE', `Expected a JPEG, PNG, WebP, AVIF or TIFF file, but ${name} looks like ${looksLike}. ${remedy}`)
 }
 
 function everyAlpha({ data }: PixelImage, value: number): boolean {

@@ -1,6 +1,6 @@
 import { closeSync, constants, fstatSync, ftruncateSync, writeSync } from 'node:fs'
-import { eventLine, type RunEvent, type StepEvent } from '../session/events.js'
-import { afterStep, checkedEvents, keptBytes, stepEvents } from '../session/eventLog.js'
+import { eventLine, type RunEvent } from '../session/events.js'
+import { checkedEvents, keptBytes } from '../session/eventLog.js'
 import type { RunLog } from '../session/store.js'
 import { isMissing, writeError } from './fileErrors.js'
 import { openRegular, readRunFileSync } from './runFile.js'
@@ -58,12 +58,6 @@ export const readEvents = (path: string): RunEvent[] => readLog(path) as RunEven
 
 /** The same for events of any kind. @throws RUN_INVALID */
 export const readLog = (path: string): object[] => checkedEvents(readRunFileSync(path), path)
-
-/** The step events of a log: what the loss curves are drawn from. */
-export const readSteps = (path: string): StepEvent[] => stepEvents(readRunFileSync(path), path)
-
-/** Cuts the log back to what was true at `step`: later steps, all that followed them, and a half-written last line go. */
-export const truncateEvents = (path: string, step: number): void => cutEvents(path, afterStep(step))
 
 /** Cuts the log before the first event that `beyond` holds for, and before a half-written last line. */
 export function cutEvents(path: string, beyond: (event: object) => boolean): void {

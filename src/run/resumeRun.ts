@@ -91,5 +91,5 @@ export async function assertKind(path: string, kind: 'image' | 'video'): Promise
 }
 
 /** The text of a run folder's config.yaml. @throws RUN_INVALID */
-export const readConfigIn = (folder: string): Promise<string> =>
+const readConfigIn = (folder: string): Promise<string> =>
   readRunConfig({ file: (name) => join(folder, name), read: (name) => readRunFile(join(folder, name), maxConfigBytes) })

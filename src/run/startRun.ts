@@ -1,16 +1,14 @@
-import { Text2LiveError } from '../errors.js'
-import { optionFlag, type GivenOptions, type ImageSettings } from '../options/imageOptions.js'
-import { regionTexts } from '../options/region.js'
-import { resolveSettings, validateOptions } from '../options/resolveSettings.js'
+import type { GivenOptions, ImageSettings } from '../options/imageOptions.js'
+import { validateOptions } from '../options/resolveSettings.js'
 import { editResult, type EditResult } from './editResult.js'
 import { nodeMachine } from './nodeMachine.js'
 import { accessTo, hereOnly } from '../session/guidanceAccess.js'
 import { portableGuidance } from './portableGuidance.js'
-import { assertNotBlank, readImageInput } from '../session/imageInput.js'
 import { chooseDevice } from './probeDevice.js'
 import { fromRun, readConfigs } from './readConfigs.js'
 import { assertFree, makeRunFolder, type RunFolder } from './runFolder.js'
-import { drawSeed, firstFiles, keptSettings } from '../session/savedRun.js'
+import { firstFiles, keptSettings } from '../session/savedRun.js'
+import { lastGiven, preparePhoto } from '../session/startPhoto.js'
 import { trainRun, type Emit } from '../session/trainRun.js'
 import type { RunEnvironment } from '../session/trainerContract.js'
 import { trainVariations } from './variations.js'
@@ -32,18 +30,13 @@ export async function startRun(options: StartOptions, environment: RunEnvironmen
   const note = (message: string): void => emit({ type: 'note', message })
   const configs = await readConfigs((command.config ?? []) as readonly string[], { note, preset: command.preset })
   const layers = [...configs.layers, flags]
-  const settings = resolveSettings(layers, drawSeed)
   const out = (lastGiven(layers, 'out') ?? null) as string | null
   const force = command.force === true
   const seeds = (lastGiven(layers, 'seeds') ?? 1) as number
 
-  assertPrompt(settings)
-  const photoSource = photo instanceof Uint8Array ? photo : photoPath(settings)
-  const input = await readImageInput(photoSource, mask instanceof Uint8Array ? mask : settings.mask, settings, nodeMachine.codec)
-  for (const message of input.notes) emit({ type: 'note', message })
-  assertNotBlank(input.training.photo)
+  const pictures = { photo: photo instanceof Uint8Array ? photo : null, mask: mask instanceof Uint8Array ? mask : null }
+  const { settings, input } = await preparePhoto({ layers, ...pictures }, nodeMachine.codec, emit)
   await assertFree(out, force)
-  announce(settings, layers, emit)
   const device = await chooseDevice(settings.device)
   if (device !== settings.device) emit({ type: 'note', message: `device: ${device}, the fastest that works here` })
   const resolved = { ...keptSettings(settings, input, device), guidance: settings.guidance.map(portableGuidance) }
@@ -54,27 +47,4 @@ export async function startRun(options: StartOptions, environment: RunEnvironmen
   if (seeds > 1) return await trainVariations({ settings: resolved, input, access, seeds, makeFolder: makeFolder(resolved, seeds) }, environment, emit)
   const { open, signal } = environment
   return editResult(await trainRun({ settings: resolved, input, access, open, signal, start: null, store: makeFolder(resolved, 1), machine: nodeMachine }, emit))
-}
-
-function announce(settings: ImageSettings, layers: readonly GivenOptions[], emit: Emit): void {
-  if (lastGiven(layers, 'source') === undefined && regionTexts(settings) !== 'agreed') {
-    const said = `source: "${settings.source.join('", "')}", since nobody said what the photo shows`
-    emit({ type: 'note', message: `${said}; ${optionFlag('source')} "..." makes the edit surer` })
-  }
-  if ((lastGiven(layers, 'seed') ?? -1) === -1) emit({ type: 'note', message: `seed: ${settings.seed}, drawn` })
-}
-
-function lastGiven(layers: readonly GivenOptions[], name: keyof GivenOptions): unknown {
-  return layers.findLast((layer) => layer[name] !== undefined && layer[name] !== null)?.[name]
-}
-
-function photoPath(settings: ImageSettings): string {
-  if (settings.photo !== null) return settings.photo
-  throw new Text2LiveError('INPUT_NOT_FOUND', 'A photo is needed and none was named. For example: text2live image teapot.jpg "golden teapot"')
-}
-
-function assertPrompt(settings: ImageSettings): void {
-  if (settings.prompt.length > 0) return
-  throw new Text2LiveError('PROMPT_EMPTY',
-    'A prompt is needed: say what the edited photo shows. For example: text2live image teapot.jpg "golden teapot"')
 }

@@ -58,7 +58,7 @@ export async function readCheckpoint(store: Pick<RunStore, 'file' | 'read'>): Pr
 }
 
 /** @param path what the file is called in messages. @throws SAFETENSORS_INVALID, CHECKPOINT_INVALID */
-export function decodeCheckpoint(bytes: Uint8Array, path: string): Checkpoint {
+function decodeCheckpoint(bytes: Uint8Array, path: string): Checkpoint {
   const { metadata, tensors } = readSafetensors(bytes, path)
   const parsed = metadataSchema.safeParse(metadata)
   if (!parsed.success) {

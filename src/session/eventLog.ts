@@ -11,7 +11,7 @@ interface LoggedEvent {
 }
 
 /** The events of a log's bytes, up to the first line that is no whole event; none where there is no log. */
-export function wholeEvents(bytes: Uint8Array | null): LoggedEvent[] {
+function wholeEvents(bytes: Uint8Array | null): LoggedEvent[] {
   if (bytes === null) return []
   const decoder = new TextDecoder()
   const lines: LoggedEvent[] = []

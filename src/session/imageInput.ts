@@ -42,7 +42,7 @@ export async function readImageInput(
     photo: decoded,
     bounds,
     mask: given && { bytes: given.bytes, extension: given.format },
-    notes: given?.notes.map((message) => `mask: ${message}`) ?? [],
+    notes: [...(decoded.notes ?? []), ...(given?.notes.map((message) => `mask: ${message}`) ?? [])],
     training: { photo: toSize(colourStrips(decoded.pixels), size), ...(bounds === null ? {} : { mask: toSize(bounds, size) }) },
   }
 }

@@ -1,11 +1,14 @@
 import { ALL_FORMATS, BufferTarget, Input, UrlSource } from 'mediabunny'
 import {
   type ClipTiming, type Device, type EncodeOptions, type GivenOptions, type ReadClipOptions, type Runtime, Text2LiveError, createBundledTokenizer, createRuntime, decodeVideo, encodeVideo,
-  fetchSource, loadGuidance,
+  fetchSource, type Job, type JobResult, loadGuidance, OpfsRuns, runInWebWorker, type RunEvent,
 } from '../../src/core.js'
 import { readOpFixture } from '../ops/opFixture.js'
 import { runOpCase } from '../ops/runOpCase.js'
 import { type Losses, tinyClip, twoSteps } from '../support/twoSteps.js'
+
+/** A job whose pictures are base64. */
+export type PageJob = { [K in Job['kind']]: Omit<Extract<Job, { kind: K }>, 'photo' | 'mask'> & (K extends 'image' ? { photo: string; mask: string | null } : object) }[Job['kind']]
 
 /** What the test asks of the page. */
 export interface Page {
@@ -15,6 +18,14 @@ export interface Page {
   /** Token ids by CLIP's own tokenizer. */
   tokenize(texts: readonly string[]): Promise<(readonly number[])[]>
   runSteps(device: Device, model: 'starter' | 'tinyClip', options: GivenOptions): Promise<Losses[]>
+  /**
+   * Does a job in a worker; `stopAt` stops it after that step. Photo and mask are base64.
+   * @returns the result and the events' types, or the code of the error
+   */
+  runJob(job: PageJob, stopAt?: number): Promise<{ result: JobResult; events: string[]; notes: string[] } | { code: string; message: string }>
+  /** A file of a run, as base64; null where there is none. */
+  readRun(name: string, file: string): Promise<string | null>
+  runNames(): Promise<string[]>
   /** The clip at an address of this server; each frame as base64. */
   decodeClip(address: string, options: Pick<ReadClipOptions, 'frames' | 'size'>): Promise<{ width: number; height: number; timing: ClipTiming; frames: string[] }>
   /** The bytes of a file as base64, of frames as base64; or the code of the error. */
@@ -68,6 +79,43 @@ const page: Page = {
       : await tinyClip(fetchSource('/fixtures/tinyClip'), runtime)
     return await twoSteps(runtime, guidance, fetchSource('/models/outline'), options)
   },
+
+  async runJob(asked, stopAt) {
+    const job: Job = asked.kind === 'image'
+      ? { ...asked, photo: { name: 'photo.png', bytes: fromBase64(asked.photo) }, mask: asked.mask === null ? null : { name: 'mask.png', bytes: fromBase64(asked.mask) } }
+      : asked
+    const worker = new Worker(new URL('./jobWorker.ts', import.meta.url), { type: 'module' })
+    const stop = new AbortController()
+    const events: RunEvent[] = []
+    try {
+      await new Promise((resolve, reject) => {
+        worker.addEventListener('message', resolve, { once: true })
+        worker.addEventListener('error', (event) => reject(new Error(event.message)))
+      })
+      const result = await runInWebWorker(worker, job, (event) => {
+        events.push(event)
+        if (event.type === 'step' && event.step === stopAt) stop.abort()
+      }, stop.signal)
+      return { result, events: events.map(({ type }) => type), notes: events.flatMap((event) => (event.type === 'note' ? [event.message] : [])) }
+    } catch (error) {
+      if (error instanceof Text2LiveError) return { code: error.code, message: error.message }
+      throw error
+    } finally {
+      worker.terminate()
+    }
+  },
+
+  async readRun(name, file) {
+    const store = await new OpfsRuns().open(name)
+    try {
+      const bytes = await store.read(file)
+      return bytes && toBase64(bytes)
+    } finally {
+      store.release()
+    }
+  },
+
+  runNames: () => new OpfsRuns().names(),
 
   async decodeClip(address, options) {
     const input = new Input({ source: new UrlSource(address), formats: ALL_FORMATS })

@@ -18,6 +18,7 @@ export async function servePage(): Promise<{ address: string; close: () => Promi
   const built = await mkdtemp(join(tmpdir(), 'text2live-page-'))
   await build({
     root: folder('.'), logLevel: 'error', configFile: false, base: '/',
+    worker: { format: 'es' },
     build: { outDir: built, emptyOutDir: true, target: 'esnext', minify: false, chunkSizeWarningLimit: 10_000 },
     // ONNX Runtime's bundles would otherwise carry their 27 MB of WebAssembly into the page's assets.
     resolve: { conditions: ['onnxruntime-web-use-extern-wasm', 'module', 'browser', 'import', 'default'] },

@@ -29,7 +29,7 @@ import { resolveVideoSettings } from '../../dist/options/resolveVideoSettings.js
 import { videoTable } from '../../dist/options/videoTable.js'
 import { writeConfig, writeTableConfig } from '../../dist/options/writeConfig.js'
 import { assertSameRun, readCheckpoint } from '../../dist/session/checkpoint.js'
-import { readSteps, truncateEvents } from '../../dist/run/eventLog.js'
+import { afterStep, keptBytes, stepEvents } from '../../dist/session/eventLog.js'
 import { eventLine } from '../../dist/session/events.js'
 import { readConfigs } from '../../dist/run/readConfigs.js'
 import { readRun } from '../../dist/run/resumeRun.js'
@@ -154,7 +154,7 @@ export const readers = [
   { name: 'video config', seeds: [bytesOf(writeTableConfig(videoTable, videoSettings)), published, anchors], isText: true, read: config(videoTable, resolveVideoSettings) },
   { name: 'config file', seeds: [published, anchors], isText: true, file: 'my.yaml', read: (bytes, path) => readConfigs([path], { note: () => undefined }) },
   { name: 'run config', seeds: [bytesOf(writeConfig(settings))], isText: true, file: 'config.yaml', read: () => readRun(runFolder) },
-  { name: 'run events', seeds: [log], isText: true, file: 'events.ndjson', read: (bytes, path) => { lossesSvg(readSteps(path)); truncateEvents(path, 2) } },
+  { name: 'run events', seeds: [log], isText: true, file: 'events.ndjson', read: (bytes, path) => { lossesSvg(stepEvents(bytes, path)); keptBytes(bytes, afterStep(2)) } },
   { name: 'run checkpoint', seeds: [checkpoint], isText: true, repair: headerLength, file: 'checkpoint.safetensors', read: async (bytes, path) => {
     const found = await readCheckpoint(path)
     assertSameRun(path, found.fingerprint, { settings, photo: 'x', mask: '' })

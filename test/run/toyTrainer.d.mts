@@ -1,3 +1,3 @@
-import type { OpenTrainer } from '../../src/run/trainerContract.js'
+import type { OpenTrainer } from '../../src/session/trainerContract.js'
 
 export function toyTrainer(options?: { delay?: number; nanAt?: number; onStep?: (step: number) => void; onDispose?: () => void }): OpenTrainer

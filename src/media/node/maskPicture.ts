@@ -1,6 +1,7 @@
 import { labelsOf, maskPictureOf } from '../maskPicture.js'
 import type { MaskPicture } from '../maskReading.js'
-import { damagedImage, decodePixels, type ImageHeader } from './readImage.js'
+import { decodePixels, type ImageHeader } from './readImage.js'
+import { damagedImage } from '../photo.js'
 import { sharp } from './sharp.js'
 
 /**

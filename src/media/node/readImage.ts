@@ -2,12 +2,12 @@ import type { Metadata } from 'sharp'
 import { Text2LiveError } from '../../errors.js'
 import type { FloatImage } from '../image.js'
 import { pictureName, type PictureSource } from '../imageCodec.js'
-import { assertNotTooLarge, maxPixels } from '../photo.js'
+import { assertNotTooLarge, damagedImage, formatOf, maxPixels } from '../photo.js'
 import { pixelImage, type PixelImage } from '../quantise.js'
 import { alphaStrips, colourStrips, wholeOf } from '../strips.js'
 import { readRegularFile } from './readRegularFile.js'
 import { sharp } from './sharp.js'
-import { sniffFormat, type PhotoFormat } from '../sniffFormat.js'
+import type { PhotoFormat } from '../sniffFormat.js'
 
 const maxBytes = 1024 ** 3
 
@@ -34,12 +34,7 @@ export interface ImageHeader {
 export async function readHeader(source: PictureSource): Promise<ImageHeader> {
   const name = pictureName(source)
   const bytes = typeof source === 'string' ? await readRegularFile(source, { what: 'an image file', maxBytes }) : source instanceof Uint8Array ? source : source.bytes
-  if (bytes.length === 0) throw new Text2LiveError('INPUT_EMPTY', `${name} is empty (0 bytes). Give a JPEG, PNG, WebP, AVIF or TIFF file.`)
-  const { format, looksLike, remedy } = sniffFormat(bytes)
-  if (!format) {
-    throw new Text2LiveError('INPUT_NOT_IMAGE',
-      `Expected a JPEG, PNG, WebP, AVIF or TIFF file, but ${name} looks like ${looksLike}. ${remedy}`)
-  }
+  const { format, looksLike } = formatOf(name, bytes)
   let metadata: Metadata
   try {
     metadata = await sharp(bytes, { limitInputPixels: false }).metadata()
@@ -101,12 +96,4 @@ export async function decodeImage(header: ImageHeader): Promise<{ readonly rgb: 
 function stretch(samples: Uint8Array | Uint16Array, bits: number): void {
   const white = (2 ** bits - 1) * 2 ** (16 - bits)
   for (let i = 0; i < samples.length; i++) samples[i] = Math.min(65535, Math.round(samples[i]! * 65535 / white))
-}
-
-/** The error of a picture that cannot be decoded. */
-export function damagedImage(name: string, format: string, cause: unknown): Text2LiveError {
-  if (cause instanceof Text2LiveError) return cause
-  const reason = (cause instanceof Error ? cause.message : String(cause)).trim().split('\n').at(-1)
-  return new Text2LiveError('INPUT_TRUNCATED',
-    `Expected a whole ${format} file, but ${name} is cut short or damaged (${reason}). Copy or export it again.`, { cause })
 }

@@ -1,0 +1,21 @@
+import { z } from 'zod'
+import type { GivenOptions } from '../options/imageOptions.js'
+
+const picture = z.strictObject({ name: z.string().min(1).max(1000), bytes: z.instanceof(Uint8Array) })
+/** Checked with the option table when the job is resolved, which names the option. */
+const options = z.record(z.string(), z.unknown()).transform((given) => given as GivenOptions)
+const run = z.string().min(1).max(1000)
+
+/**
+ * What a machine can be asked to do. It names nothing of the machine that asks: pictures come as bytes with a name, runs by the name that their store has.
+ * - `image`: a new edit of a photo; `run` is the name that it gets in the store, null keeps nothing.
+ * - `resume`: goes on with a run. - `render`: writes its outputs again.
+ * - `relevancy`: where the guidance sees the region's texts.
+ */
+export const jobSchema = z.discriminatedUnion('kind', [
+  z.strictObject({ kind: z.literal('image'), options, photo: picture, mask: picture.nullable(), run: run.nullable() }),
+  z.strictObject({ kind: z.literal('resume'), run, options }),
+  z.strictObject({ kind: z.literal('render'), run }),
+])
+
+export type Job = z.infer<typeof jobSchema>

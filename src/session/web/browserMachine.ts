@@ -1,0 +1,77 @@
+import { Graph } from '../../engine/graph.js'
+import { conv2d } from '../../engine/ops.js'
+import { createRuntime, type Device, type OrtModule, type Runtime } from '../../engine/runtime.js'
+import { Text2LiveError } from '../../errors.js'
+import { browserCodec } from '../../media/web/browserCodec.js'
+import { fetchSource, type FileSource } from '../../models/fileSource.js'
+import type { ModelOpener } from '../openTrainer.js'
+import type { JobMachine, Runs } from '../runJob.js'
+import { OpfsRuns } from './opfsStore.js'
+
+export interface BrowserMachineOptions {
+  /** `onnxruntime-web/wasm` or `onnxruntime-web/webgpu`, with `env.wasm` set up. */
+  readonly ort: OrtModule
+  /** Address of the folder that holds the models that the program carries: `starter`, `outline`, `start`, ... */
+  readonly models: string
+  /** The files of other guidance models, by the name that a setting has. @throws GUIDANCE_NOT_FOUND */
+  readonly guidance?: (name: string) => Promise<FileSource>
+  readonly runs?: Runs
+}
+
+/** A browser's worker as a machine for jobs: runs in the origin-private file system, models from an address. */
+export function browserMachine({ ort, models: address, guidance, runs = new OpfsRuns() }: BrowserMachineOptions): JobMachine {
+  const base = address.replace(/\/$/, '')
+  const sources = new Map<string, FileSource>()
+  /** One for each folder, so that its files are fetched once for all jobs. */
+  const bundled = (name: string): FileSource => {
+    const known = sources.get(name) ?? fetchSource(`${base}/${name}`)
+    sources.set(name, known)
+    return known
+  }
+  const models: ModelOpener = {
+    guidance: async (name) => {
+      if (name === 'starter') return bundled(name)
+      if (guidance !== undefined) return await guidance(name)
+      throw new Text2LiveError('GUIDANCE_NOT_FOUND', `Expected the guidance "starter", which is here; there is no "${name}". Give its files to browserMachine.`)
+    },
+    bundled: (name) => Promise.resolve(bundled(name)),
+  }
+  const runtimeOn = (device: Device): Runtime => createRuntime(ort, { device })
+  return {
+    codec: browserCodec,
+    models,
+    runs,
+    runtime: async ({ device }) => runtimeOn(device === 'auto' ? await chosen() : device),
+    device: async (asked) => (asked === 'auto' ? await chosen() : asked),
+  }
+
+  /** WebGPU where a step's kind of work is right on it; the CPU else. */
+  async function chosen(): Promise<Device> {
+    if (!('gpu' in navigator)) return 'cpu'
+    try {
+      return await isRight(runtimeOn('webgpu')) ? 'webgpu' : 'cpu'
+    } catch (error) {
+      if (error instanceof Text2LiveError) return 'cpu'
+      throw error
+    }
+  }
+}
+
+/** Whether a convolution of the generator's kind gives what it should. */
+async function isRight(runtime: Runtime): Promise<boolean> {
+  const [channels, side] = [32, 64]
+  const graph = new Graph()
+  const image = graph.input('image', [1, channels, side, side])
+  const kernel = graph.input('kernel', [channels, channels, 3, 3])
+  const program = await runtime.compile(graph, { output: conv2d(image, kernel, { pads: [1, 1, 1, 1] }) })
+  try {
+    const result = await program.run({
+      image: new runtime.Tensor('float32', new Float32Array(channels * side * side).fill(1), image.shape),
+      kernel: new runtime.Tensor('float32', new Float32Array(channels * channels * 9).fill(0.01), kernel.shape),
+    })
+    const data = await result['output']!.getData() as Float32Array
+    return Math.abs(data[(side / 2) * side + side / 2]! - channels * 9 * 0.01) < 1e-3
+  } finally {
+    await program.release()
+  }
+}

@@ -1,0 +1,7 @@
+import { browserMachine, serveJobs } from '../../src/core.js'
+
+const ort = await import('onnxruntime-web/wasm')
+ort.env.wasm.wasmPaths = '/ort/'
+ort.env.wasm.numThreads = 2
+serveJobs(self, browserMachine({ ort, models: '/models' }))
+postMessage({ ready: true })

@@ -1,0 +1,136 @@
+import { existsSync } from 'node:fs'
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { readPsd } from 'ag-psd'
+import { unzipSync } from 'fflate'
+import { type Browser, type BrowserContext, type Page as Tab, chromium } from 'playwright-core'
+import sharp from 'sharp'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { runImage } from '../../src/run/editImage.js'
+import { buildTrainer } from '../../src/run/buildTrainer.js'
+import { outputFiles } from '../../src/session/events.js'
+import { runFiles } from '../../src/session/runFiles.js'
+import type { Page, PageJob } from './page.js'
+import { servePage } from './servePage.js'
+
+declare const page: Page
+
+const executablePath = process.env['CHROMIUM'] ?? '/usr/bin/chromium'
+const teapot = fileURLToPath(new URL('../../examples/teapot.jpg', import.meta.url))
+const [width, height] = [256, 192]
+const options = { prompt: ['golden teapot'], source: ['teapot'], region: ['teapot'], preset: 'preview', size: 192, views: 2, steps: 3, previewEvery: 2, seed: 7, device: 'cpu' } as const
+
+describe.skipIf(!existsSync(executablePath))('runs in Chromium, from a page with nothing of Node', () => {
+  let site: Awaited<ReturnType<typeof servePage>>
+  let browser: Browser
+  let context: BrowserContext
+  let tab: Tab
+  let work: string
+  let job: Extract<PageJob, { kind: 'image' }>
+
+  const openTab = async (): Promise<void> => {
+    tab = await context.newPage()
+    tab.on('console', (message) => message.type() === 'error' && process.stderr.write(`page: ${message.text()}\n`))
+    await tab.goto(site.address)
+    await tab.waitForFunction('globalThis.page')
+  }
+  const run = (asked: PageJob, stopAt?: number) => tab.evaluate(([one, stop]) => page.runJob(one, stop), [asked, stopAt] as const)
+  const done = async (asked: PageJob, stopAt?: number) => {
+    const answer = await run(asked, stopAt)
+    if ('code' in answer) throw new Error(`${answer.code}: ${answer.message}`)
+    return answer
+  }
+  const read = async (name: string, file: string): Promise<Buffer | null> => {
+    const text = await tab.evaluate(([one, two]) => page.readRun(one, two), [name, file] as const)
+    return text === null ? null : Buffer.from(text, 'base64')
+  }
+
+  beforeAll(async () => {
+    work = await mkdtemp(join(tmpdir(), 'text2live-runs-'))
+    const photo = await sharp(teapot).resize(width, height).png().toBuffer()
+    const mask = await sharp(Buffer.from(`<svg width="${width}" height="${height}"><rect width="${width}" height="${height}"/><rect x="40" y="30" width="160" height="120" fill="white"/></svg>`)).png().toBuffer()
+    job = { kind: 'image', options, photo: photo.toString('base64'), mask: mask.toString('base64'), run: 'teapot' }
+    site = await servePage()
+    browser = await chromium.launch({ executablePath, args: ['--no-sandbox'] })
+    context = await browser.newContext()
+    await openTab()
+  }, 300_000)
+
+  afterAll(async () => {
+    await browser.close()
+    await site.close()
+    await rm(work, { recursive: true, force: true })
+  })
+
+  it('a photo with a mask goes through every output; stopped, reloaded and continued it has the bits of a run without a stop', async () => {
+    const whole = await done({ ...job, run: 'whole' })
+    expect(whole.result).toMatchObject({ finished: true, step: 3, run: 'whole', files: null })
+    // Checkpoints come by the clock.
+    expect(whole.events).toContain('checkpoint')
+    expect(whole.events.filter((type) => !['compile', 'note', 'checkpoint'].includes(type))).toEqual(
+      ['model-loading', 'run-start', 'preview', 'step', 'step', 'preview', 'step', ...Array<string>(7).fill('output'), 'done'])
+
+    const stopped = await done({ ...job, run: 'stopped' }, 2)
+    expect(stopped.result).toMatchObject({ finished: false, step: 2 })
+    expect(stopped.events.at(-1)).toBe('interrupted')
+    await tab.close()
+    await openTab()
+    expect((await tab.evaluate(() => page.runNames())).sort()).toEqual(['stopped', 'whole'])
+    const continued = await done({ kind: 'resume', run: 'stopped', options: {} })
+    expect(continued.result).toMatchObject({ finished: true, step: 3 })
+    expect(continued.events).toContain('resumed')
+    for (const name of [runFiles.checkpoint, ...Object.values(outputFiles).filter((file) => file !== outputFiles.losses)]) {
+      const [one, other] = [await read('whole', name), await read('stopped', name)]
+      expect(one!.length, name).toBeGreaterThan(100)
+      expect(one!.equals(other!), name).toBe(true)
+    }
+    const steps = (await read('stopped', runFiles.events))!.toString().split('\n').filter((line) => line.includes('"type":"step"')).map((line) => (JSON.parse(line) as { step: number }).step)
+    expect(steps).toEqual([1, 2, 3])
+  }, 600_000)
+
+  it('what it leaves is what an editor reads, and outside the mask the photo', async () => {
+    const photo = await sharp(Buffer.from(job.photo, 'base64')).removeAlpha().raw().toBuffer()
+    const composite = await sharp((await read('whole', outputFiles.composite))!).raw().toBuffer({ resolveWithObject: true })
+    expect(composite.info).toMatchObject({ width, height, channels: 3 })
+    let changed = 0
+    for (let i = 0; i < width * height; i++) {
+      const [x, y] = [i % width, Math.floor(i / width)]
+      const same = [0, 1, 2].every((c) => composite.data[3 * i + c] === photo[3 * i + c])
+      if (x < 38 || x > 202 || y < 28 || y > 152) expect(same, `${x} ${y}`).toBe(true)
+      else if (!same) changed++
+    }
+    expect(changed).toBeGreaterThan(500)
+    expect(readPsd((await read('whole', outputFiles.layersPsd))!, { skipLayerImageData: true, skipCompositeImageData: true }).children?.map(({ name }) => name)).toEqual(['photo', 'edit layer'])
+    expect(Object.keys(unzipSync(new Uint8Array((await read('whole', outputFiles.layersOra))!)))).toContain('data/edit.png')
+    expect((await sharp((await read('whole', outputFiles.edit))!).metadata()).channels).toBe(4)
+  })
+
+  it('a run of the browser goes on in Node, from its files', async () => {
+    const folder = join(work, 'run')
+    for (const name of [runFiles.config, runFiles.checkpoint, runFiles.events, 'photo.png', 'mask.png']) {
+      await mkdir(dirname(join(folder, name)), { recursive: true })
+      await writeFile(join(folder, name), (await read('stopped', name))!)
+    }
+    const result = await runImage({ resume: folder, steps: 4 }, { open: buildTrainer, signal: new AbortController().signal, defaultFolder: false }, () => undefined)
+    expect(result).toMatchObject({ finished: true, step: 4 })
+    expect((await sharp(result.files.composite).metadata()).width).toBe(width)
+  }, 300_000)
+
+  it('refuses by code what a person gets wrong, and a run that another worker holds', async () => {
+    const code = async (asked: PageJob): Promise<string | undefined> => {
+      const answer = await run(asked)
+      return 'code' in answer ? answer.code : undefined
+    }
+    expect(await code({ ...job, options: { ...options, prompt: [] } })).toBe('PROMPT_EMPTY')
+    expect(await code({ ...job, options: { ...options, steps: -1 } })).toBe('OPTION_INVALID')
+    expect(await code({ ...job, mask: job.photo.slice(0, 400) })).toBe('INPUT_TRUNCATED')
+    expect(await code({ kind: 'resume', run: 'nowhere', options: {} })).toBe('RUN_NOT_FOUND')
+    expect(await code({ kind: 'resume', run: 'whole', options: { steps: 6, lambdaSparsity: 3 } })).toBe('CHECKPOINT_MISMATCH')
+    expect(await code({ ...job, options: { ...options, guidance: ['ViT-B/32'] } })).toBe('GUIDANCE_NOT_FOUND')
+    const both = await tab.evaluate(() => Promise.all([page.runJob({ kind: 'render', run: 'whole' }), page.runJob({ kind: 'render', run: 'whole' })]))
+    expect(both.filter((answer) => 'code' in answer && answer.code === 'RUN_LOCKED').length).toBe(1)
+    expect(both.filter((answer) => 'result' in answer && answer.result.finished).length).toBe(1)
+  }, 300_000)
+})
