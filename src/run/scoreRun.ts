@@ -14,7 +14,7 @@ import { assertKind, readRun } from './resumeRun.js'
 import { refuseLink } from './runFile.js'
 import { accessTo, hereOnly, portableGuidance } from './guidanceAccess.js'
 import { drawSeed } from './startRun.js'
-import { variationFolder } from './variations.js'
+import { variationFolder, variationSeeds } from './variations.js'
 
 /** `mask` is where the edit should be; without `guidance`, the models of the run judge. */
 export type ScoreOptions = Pick<GivenOptions, 'guidance' | 'mask' | 'device' | 'threads' | 'truncate'>
@@ -45,7 +45,7 @@ export interface ScoreReport {
 export async function scoreRun(path: string, options: ScoreOptions = {}): Promise<ScoreReport[]> {
   await assertKind(path, 'image')
   const { settings, seeds } = await readRun(inFolder(path))
-  const folders = seeds === 1 ? [path] : Array.from({ length: seeds }, (_, i) => join(path, variationFolder(settings.seed + i)))
+  const folders = seeds === 1 ? [path] : variationSeeds(settings.seed, seeds).map((seed) => join(path, variationFolder(seed)))
   const resolved = resolveSettings([settings, { ...options, mask: null }], drawSeed)
   const given = [options.guidance ?? []].flat()
   const judge = given.length === 0 ? resolved : { ...resolved, guidance: given.map(portableGuidance) }

@@ -21,7 +21,7 @@ interface VariationsPlan {
 }
 
 /** The seeds of n variations: seed, seed + 1, ... (32 bits). */
-const variationSeeds = (seed: number, seeds: number): number[] => Array.from({ length: seeds }, (_, i) => (seed + i) % 2 ** 32)
+export const variationSeeds = (seed: number, seeds: number): number[] => Array.from({ length: seeds }, (_, i) => (seed + i) % 2 ** 32)
 
 export const variationFolder = (seed: number): string => `seed-${seed}`
 
