@@ -39,19 +39,19 @@ export interface ScoreReport {
 }
 
 /**
- * Scores the pictures of a run folder, of each variation where there are several. Nothing is written.
+ * Scores the pictures of a run folder; of several seeds those of each that has some. Nothing is written.
  * @throws RUN_NOT_FOUND, RUN_INVALID for a folder without outputs, MASK_INVALID, GUIDANCE_*, PROMPT_TOO_LONG, PROMPT_NOT_UNDERSTOOD
  */
 export async function scoreRun(path: string, options: ScoreOptions = {}): Promise<ScoreReport[]> {
   await assertKind(path, 'image')
   const { settings, seeds } = await readRun(inFolder(path))
-  const folders = seeds === 1 ? [path] : variationSeeds(settings.seed, seeds).map((seed) => join(path, variationFolder(seed)))
   const resolved = resolveSettings([settings, { ...options, mask: null }], drawSeed)
   const given = [options.guidance ?? []].flat()
   const judge = given.length === 0 ? resolved : { ...resolved, guidance: given.map(portableGuidance) }
   const runtime = await openRuntime(judge)
   const notes = new Set<string>()
   const onNote = (message: string): void => void notes.add(message)
+  const folders = seeds === 1 ? [path] : scoredVariations(path, variationSeeds(settings.seed, seeds), onNote)
   const access = given.length === 0 ? hereOnly : accessTo(given)
   const models = await openGuidance(judge, runtime, notice => { if (notice.type === 'note') onNote(notice.message) }, undefined, access)
   const reports: ScoreReport[] = []
@@ -74,14 +74,32 @@ export async function scoreRun(path: string, options: ScoreOptions = {}): Promis
   return reports
 }
 
+/** The folders of the seeds that have pictures. @throws RUN_INVALID where none has, or for a link in place of one */
+function scoredVariations(path: string, seeds: readonly number[], onNote: (message: string) => void): string[] {
+  const folders = seeds.map((seed) => join(path, variationFolder(seed)))
+  const scored = folders.filter((folder) => picturesRead.every((name) => stands(join(folder, outputFiles[name]))))
+  if (scored.length === 0) throw noOutputs(folders[0]!, outputFiles.composite, path)
+  for (const [i, seed] of seeds.entries()) {
+    if (!scored.includes(folders[i]!)) onNote(`seed ${seed} is left out, since its pictures are not written yet; to go on with it: text2live image --resume ${path}`)
+  }
+  return scored
+}
+
+/** The outputs that scores are made of. */
+const picturesRead = ['composite', 'alpha'] as const satisfies readonly (keyof typeof outputFiles)[]
+
+function stands(path: string): boolean {
+  refuseLink(path)
+  return existsSync(path)
+}
+
 async function readPictures(folder: string, maskPath: string | null, note: (message: string) => void) {
   await assertKind(folder, 'image')
   const { settings, input } = await readRun(inFolder(folder))
   const photo = input.photo.rgb
-  const read = async (name: keyof typeof outputFiles) => {
+  const read = async (name: (typeof picturesRead)[number]) => {
     const path = join(folder, outputFiles[name])
-    refuseLink(path)
-    if (!existsSync(path)) throw noOutputs(folder, outputFiles[name])
+    if (!stands(path)) throw noOutputs(folder, outputFiles[name])
     const header = await readHeader(path)
     if (header.width !== photo.width || header.height !== photo.height) {
       throw new Text2LiveError('RUN_INVALID', `${path} must have the photo's size, ${photo.width}x${photo.height}, but it is ${header.width}x${header.height}. Write the pictures again: text2live render ${folder}`)
@@ -99,5 +117,5 @@ async function readPictures(folder: string, maskPath: string | null, note: (mess
 
 const inFolder = (path: string) => ({ path, file: (name: string) => join(path, name) })
 
-const noOutputs = (folder: string, name: string): Text2LiveError => new Text2LiveError('RUN_INVALID',
-  `Expected ${name} in ${folder}, and it is not there: the run has not written its pictures yet. Write them with: text2live render ${folder}`)
+const noOutputs = (folder: string, name: string, run = folder): Text2LiveError => new Text2LiveError('RUN_INVALID',
+  `Expected ${name} in ${folder}, and it is not there: the run has not written its pictures yet. Write them with: text2live render ${run}`)

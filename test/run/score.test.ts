@@ -61,6 +61,16 @@ test('score reports each variation, also where their seeds pass the largest', as
   expect(reports.map(({ seed }) => seed)).toEqual([2 ** 32 - 1, 0])
 })
 
+test('score leaves out the seeds that have no pictures yet, and says which', async () => {
+  rmSync(at('runs', 'seed-0', 'alpha.png'))
+  const left = `seed 0 is left out, since its pictures are not written yet; to go on with it: text2live image --resume ${at('runs')}`
+  const { status, out } = await command('score', at('runs'), '--json')
+  expect({ status, ...JSON.parse(out) as ScoreReport }).toMatchObject({ status: 0, seed: 2 ** 32 - 1, notes: [left] })
+  expect((await command('score', at('runs'))).err).toContain(`note: ${left}\n`)
+  rmSync(at('runs', `seed-${2 ** 32 - 1}`), { recursive: true })
+  expect(await command('score', at('runs'))).toMatchObject({ status: 2, err: expect.stringContaining(`text2live render ${at('runs')}\n`) as string })
+})
+
 test('score says what is missing', async () => {
   expect(await command('score', at('nowhere'))).toMatchObject({ status: 2, err: expect.stringContaining('RUN_NOT_FOUND') as string })
   writeFileSync(at('small.png'), await sharp(at('mask.png')).resize(100, 100).png().toBuffer())
