@@ -1,4 +1,6 @@
 import type { ForegroundHint } from '../../atlas/foregroundMasks.js'
+import { relevancyOdds } from '../../atlas/segmentation/hintEvidence.js'
+import { probability } from '../../atlas/segmentation/logOdds.js'
 import type { Runtime } from '../../engine/runtime.js'
 import { frameImage, type ClipFrames } from '../../media/clipFrames.js'
 import type { FloatImage } from '../../media/image.js'
@@ -110,7 +112,7 @@ function vague(answers: FloatImage): FloatImage {
   const n = answers.data.length
   const mean = answers.data.reduce((sum, x) => sum + x, 0) / n
   const deviation = Math.sqrt(answers.data.reduce((sum, x) => sum + (x - mean) ** 2, 0) / n)
-  return { ...answers, data: answers.data.map((x) => (deviation > 0 ? 1 / (1 + Math.exp(-2 * ((x - mean) / deviation - 1.5))) : 0)) }
+  return { ...answers, data: answers.data.map((x) => (deviation > 0 ? probability(relevancyOdds((x - mean) / deviation)) : 0)) }
 }
 
 async function byOutline(inEach: InEach, finder: OutlineFinder): Promise<FoundInFrames> {
