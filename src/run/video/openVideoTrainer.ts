@@ -50,5 +50,5 @@ export const openVideoTrainer: OpenVideoTrainer = async (input, notice, signal) 
   const texts = layerTexts(settings, layer)
   const outline = layer === 'background' ? await outlineFor(settings, texts.region) : null
   const start = await startFor(settings, input.state)
-  return await createVideoTrainer({ runtime, guidance, texts, outline, start, ...input, notice })
+  return await createVideoTrainer({ runtime, guidance, texts, outline, start, ...input, notice, onNote: (message) => notice({ type: 'note', message }) })
 }
