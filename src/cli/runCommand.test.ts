@@ -89,6 +89,12 @@ test.each([
   [['relevancy', 'notes.txt', 'bowl', '--map', '~/x.png'], 'OPTION_INVALID: --map takes a path to write to; got "~/x.png". The shell takes "~" for the home folder only where a word '
     + 'begins with it, outside quotes: write --flag ~/file with a space, not --flag=~/file, or the whole path.'],
   [['image', 'a.jpg', 'gold', '--out', 'file:///tmp/x'], 'OPTION_INVALID: --out takes a path to write to; got "file:///tmp/x". Give the path itself, without "file:": "/tmp/x".'],
+  [['image', 'a.jpg', 'gold', '--relevancy', 'model', '--region-bound', '0.5'], 'OPTION_INVALID: --region-bound needs the map of the region that --relevancy object or edges makes before '
+    + 'training; with --relevancy model there is none, and --region-bound is 0.5. Choose one of those two, or leave --region-bound out.'],
+  [['image', 'a.jpg', 'gold', '--preset', 'reference', '--sparsity-map', '2'], 'OPTION_INVALID: --sparsity-map needs the map of the region that --relevancy object or edges makes before '
+    + 'training; with --relevancy model there is none, and --sparsity-map is 2. Choose one of those two, or leave --sparsity-map out.'],
+  [['export-step', '--relevancy', 'model', '--sparsity-map', '2', '-o', 'step.onnx'], 'OPTION_INVALID: --sparsity-map needs the map of the region that --relevancy object or edges makes before '
+    + 'training; with --relevancy model there is none, and --sparsity-map is 2. Choose one of those two, or leave --sparsity-map out.'],
   [['image', '*.jpg', 'gold'], 'INPUT_NOT_FOUND: Expected an image file, but there is no file "*.jpg". The shell found no file for this pattern, or quotes kept it from looking: '
     + 'name one file, or for a clip or its masks the folder that holds the frames.'],
   [['image', '--config', 'https://a.org/x.yaml'], 'CONFIG_INVALID: There should be a YAML file at "https://a.org/x.yaml", but there is nothing. It is an address, and nothing is fetched '

@@ -1,12 +1,12 @@
 import { Text2LiveError } from '../errors.js'
 import { optionFlag, type GivenOptions, type ImageSettings } from '../options/imageOptions.js'
 import { regionTexts } from '../options/region.js'
-import { resolveSettings, validateOptions } from '../options/resolveSettings.js'
+import { assertRegionMap, resolveSettings, validateOptions } from '../options/resolveSettings.js'
 import { folderContents } from './folderContents.js'
 import { accessTo, hereOnly, portableGuidance } from './guidanceAccess.js'
 import { assertNotBlank, readImageInput, type ImageInput } from './imageInput.js'
 import { chooseDevice } from './probeDevice.js'
-import { fromRun, readConfigs } from './readConfigs.js'
+import { fromRun, ownLayers, readConfigs } from './readConfigs.js'
 import { assertFree, makeRunFolder, type RunFolder } from './runFolder.js'
 import { trainRun, type EditResult, type Emit } from './trainRun.js'
 import type { RunEnvironment } from './trainerContract.js'
@@ -34,6 +34,7 @@ export async function startRun(options: StartOptions, environment: RunEnvironmen
   const force = command.force === true
   const seeds = (lastGiven(layers, 'seeds') ?? 1) as number
 
+  assertRegionMap([...ownLayers(configs), command], settings)
   assertPrompt(settings)
   const photoSource = photo instanceof Uint8Array ? photo : photoPath(settings)
   const input = await readImageInput(photoSource, mask instanceof Uint8Array ? mask : settings.mask, settings)

@@ -259,6 +259,16 @@ test('a config file gives photo and prompt, its paths from the working folder or
   expect(events.filter(({ type }) => type === 'note')).toEqual([{ type: 'note', message: expect.stringMatching(/^bowl\.yaml is a configuration of the published code\. It sets .*Add --preset reference/) as string }])
 })
 
+test('relevancy model beside what a preset sets for the others: a run starts, resumes, and begins another', async () => {
+  const given = { ...basics(), preset: 'fast', relevancy: 'model', steps: 2 } as const
+  expect((await run(given)).result.settings).toMatchObject({ relevancy: 'model', regionBound: 1, sparsityMap: 4 })
+  expect((await run({ resume: at('run'), steps: 3 })).result.step).toBe(3)
+  const another = { config: [at('run', 'config.yaml')], out: at('another') }
+  expect((await run(another)).result.finished).toBe(true)
+  expect(await failureOf(run({ ...another, regionBound: 0.5, out: at('third') }))).toMatch(/^OPTION_INVALID: --region-bound needs/)
+  expect((await run({ ...given, regionBound: 0, sparsityMap: 0, out: at('fourth') })).result.finished).toBe(true)
+})
+
 test('the source text that nobody gave is announced', async () => {
   const { source: _, ...options } = basics()
   expect((await run({ ...options, out: null, seed: null })).events.flatMap((event) => (event.type === 'note' ? [event.message] : []))).toEqual([

@@ -3,14 +3,14 @@ import { rm } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import { NeuralAtlas } from '../../atlas/neural/neuralAtlas.js'
 import { Text2LiveError } from '../../errors.js'
-import { minGeneratorSide, validateLayer } from '../../options/resolveSettings.js'
+import { assertRegionMap, minGeneratorSide, validateLayer } from '../../options/resolveSettings.js'
 import { resolveVideoSettings } from '../../options/resolveVideoSettings.js'
 import type { GivenVideoOptions, VideoSettings } from '../../options/videoOptions.js'
 import { videoTable } from '../../options/videoTable.js'
 import { writeTableConfig } from '../../options/writeConfig.js'
 import { openRuntime } from '../openRuntime.js'
 import { chooseDevice } from '../probeDevice.js'
-import { fromRun, readConfigs } from '../readConfigs.js'
+import { fromRun, ownLayers, readConfigs } from '../readConfigs.js'
 import { assertFree, makeRunFolder } from '../runFolder.js'
 import { assertDependencies } from './assertDependencies.js'
 import { accessTo, hereOnly, portableGuidance } from '../guidanceAccess.js'
@@ -43,6 +43,7 @@ export async function startVideo(options: GivenVideoOptions, goal: VideoPlan['go
   const settings = resolveVideoSettings(layers, drawSeed)
   const out = (lastGiven(layers, 'out') ?? null) as string | null
   const force = flags['force'] === true
+  assertRegionMap([...ownLayers(read), flags], settings)
   if (goal === 'edit') assertPrompts(settings)
   await assertFree(out, force)
   await assertDependencies(goal)
