@@ -19,6 +19,7 @@ import { atlasBytes } from './atlasFile.js'
 import { isFit, openAtlas } from './atlasStage.js'
 import { editedLayers, runVideo, type VideoPlan, type VideoResult } from './runVideo.js'
 import { startStageMeter } from './stageMeter.js'
+import { stageReport } from './stageReport.js'
 import type { VideoEnvironment } from './videoEnvironment.js'
 import type { VideoEvent } from './videoEvents.js'
 import { videoFiles } from './videoFiles.js'
@@ -48,8 +49,9 @@ export async function startVideo(options: GivenVideoOptions, goal: VideoPlan['go
   await assertFree(out, force)
   await assertDependencies(goal)
 
+  emit({ type: 'stage-start', stage: 'clip' })
   const meter = startStageMeter()
-  const input = await readVideoInput(settings, environment.signal)
+  const input = await readVideoInput(settings, environment.signal, stageReport('clip', emit))
   emit({ type: 'stage-done', stage: 'clip', ...meter.stop() })
   for (const message of input.notes) emit({ type: 'note', message })
   const { width, height } = input.frames
