@@ -9,7 +9,7 @@ import { nameInPrompt, regionQuestions, rivalsFor } from '../../method/locateReg
 import { objectMap, salientMap } from '../../method/objectMap.js'
 import { type OpenQuestion, type RelevancyQuestion, roughRelevancy, withQuestions } from '../../method/relevancyMap.js'
 import { embedRegion } from '../../method/textTargets.js'
-import type { GuidanceModel } from '../../models/guidance.js'
+import { type GuidanceModel, holdTextTowers } from '../../models/guidance.js'
 import { type OutlineFinder, type OutlineModel, withOutline } from '../../models/outline.js'
 import type { RegionTexts } from '../../options/region.js'
 
@@ -63,7 +63,7 @@ export async function findInFrames(frames: ClipFrames, question: FrameQuestion, 
     return found
   }
   const { outline, runtime } = models
-  const named = await nameOf(question, models, small(frames.pixels.length >> 1))
+  const named = await holdTextTowers(models.guidance, () => nameOf(question, models, small(frames.pixels.length >> 1)))
   return await withQuestions(named?.questions ?? [], runtime, async (questions) => {
     if (outline === null) return { hint: { kind: 'relevancy', maps: await inEach((picture) => roughRelevancy(picture, questions)) }, note: null }
     return await withOutline(outline, runtime, async (finder) => {
