@@ -7,8 +7,8 @@ import type { FloatImage } from '../../media/image.js'
 import { atomicWrite } from '../../media/node/atomicWrite.js'
 import { encodePng } from '../../media/node/encodePng.js'
 import { dequantise, pixelImage, quantise } from '../../media/quantise.js'
+import { objectTexts } from '../../method/video/layerTexts.js'
 import { openOutlineModel } from '../../models/node/bundled.js'
-import { regionTexts } from '../../options/region.js'
 import { openGuidance } from '../buildTrainer.js'
 import { writing } from '../fileErrors.js'
 import { openRuntime } from '../openRuntime.js'
@@ -60,7 +60,7 @@ async function findHint({ settings, input, access, signal, emit, report }: Stage
   const { frames } = input
   if (input.object !== null) return { kind: 'masks', masks: input.object }
   if (input.point !== null) return { kind: 'point', ...input.point }
-  const region = regionTexts(settings)
+  const region = objectTexts(settings)
   if (settings.relevancy !== 'object' && region.length === 0) {
     emit({ type: 'note', message: `the foreground is what moves against the background, ${unsaid}` })
     return { kind: 'motion' }
