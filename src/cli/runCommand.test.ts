@@ -43,6 +43,10 @@ test('help of video lists every flag of its option table', async () => {
   const { out } = await command('video', '--help')
   for (const name of Object.keys(videoTable.rows)) expect(out, name).toContain(` --${kebabCase(name)}`)
   expect(out).toContain('$ text2live video --resume runs/swan-1')
+  // What is read, in the words for the clip and for its option, as in those of the fit.
+  const read = 'MP4, MOV, WebM, MKV, AVI, GIF, or a folder of images'
+  expect(out.replaceAll(/\s+/g, ' ').split(read)).toHaveLength(3)
+  expect((await command('atlas', 'fit', '--help')).out.replaceAll(/\s+/g, ' ').split(read)).toHaveLength(3)
 })
 
 test('version is that of the package', async () => {
@@ -75,6 +79,7 @@ test.each([
   [['video', 'a.mp4', 'gold', '--stps=3'], 'OPTION_UNKNOWN: There is no option "--stps". The nearest is "--steps". "text2live video --help" lists all.'],
   [['video', 'a.mp4', 'golden', 'swan'], 'OPTION_INVALID: text2live video takes one clip and one prompt; more words came. Put the prompt in quotes, for example: '
     + 'text2live video swan.mp4 "golden swan"'],
+  [['video', 'a.mp4', 'gold', '--frames', '4'], 'OPTION_INVALID: --frames takes a whole number from 5 to 100000 (frames), or 0: all; got "4". For example: --frames 50'],
   [['video', 'a.mp4', '--resume', 'gone'], 'OPTION_INVALID: A run is continued with the clip it was started with; leave that out beside --resume, or start a new run.'],
   [['image', 'a.jpg', 'gold', '--photo', 'b.jpg'], 'OPTION_INVALID: --photo names "b.jpg", and the words name the photo "a.jpg". Leave one of the two out.'],
   [['image', 'notes.txt', '--photo', 'b.jpg'], 'OPTION_INVALID: --photo names "b.jpg", and the words name the photo "notes.txt". Leave one of the two out.'],
