@@ -10,7 +10,7 @@ import { resolveSettings } from '../options/resolveSettings.js'
 import { openGuidance } from './buildTrainer.js'
 import { outputFiles } from './events.js'
 import { openRuntime } from './openRuntime.js'
-import { assertKind, readRun } from './resumeRun.js'
+import { assertKind, readRun, runKind } from './resumeRun.js'
 import { refuseLink } from './runFile.js'
 import { accessTo, hereOnly, portableGuidance } from './guidanceAccess.js'
 import { drawSeed } from './startRun.js'
@@ -43,7 +43,9 @@ export interface ScoreReport {
  * @throws RUN_NOT_FOUND, RUN_INVALID for a folder without outputs, MASK_INVALID, GUIDANCE_*, PROMPT_TOO_LONG, PROMPT_NOT_UNDERSTOOD
  */
 export async function scoreRun(path: string, options: ScoreOptions = {}): Promise<ScoreReport[]> {
-  await assertKind(path, 'image')
+  if (await runKind(path) === 'video') {
+    throw new Text2LiveError('RUN_INVALID', `"${path}" is the run folder of a clip, and score measures the edits of photos. What was measured of a clip is in its metrics.json.`)
+  }
   const { settings, seeds } = await readRun(inFolder(path))
   const resolved = resolveSettings([settings, { ...options, mask: null }], drawSeed)
   const given = [options.guidance ?? []].flat()

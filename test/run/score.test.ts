@@ -1,4 +1,4 @@
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -73,6 +73,9 @@ test('score leaves out the seeds that have no pictures yet, and says which', asy
 
 test('score says what is missing', async () => {
   expect(await command('score', at('nowhere'))).toMatchObject({ status: 2, err: expect.stringContaining('RUN_NOT_FOUND') as string })
+  mkdirSync(at('clip'))
+  writeFileSync(at('clip', 'config.yaml'), 'configVersion: 1\nclip: clip.mp4\n')
+  expect(await command('score', at('clip'))).toMatchObject({ status: 2, err: expect.stringMatching(/RUN_INVALID: .*score measures the edits of photos/) as string })
   writeFileSync(at('small.png'), await sharp(at('mask.png')).resize(100, 100).png().toBuffer())
   expect(await command('score', at('run'), '--mask', at('small.png'))).toMatchObject({ status: 2, err: expect.stringContaining('MASK_INVALID') as string })
   rmSync(at('run', 'composite.png'))
