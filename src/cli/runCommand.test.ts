@@ -98,6 +98,7 @@ test.each([
     + 'training; with --relevancy model there is none, and --region-bound is 0.5. Choose one of those two, or leave --region-bound out.'],
   [['image', 'a.jpg', 'gold', '--preset', 'reference', '--sparsity-map', '2'], 'OPTION_INVALID: --sparsity-map needs the map of the region that --relevancy object or edges makes before '
     + 'training; with --relevancy model there is none, and --sparsity-map is 2. Choose one of those two, or leave --sparsity-map out.'],
+  [['export-step', '--learning-rate', '1', '-o', 'step.onnx'], 'OPTION_UNKNOWN: There is no option "--learning-rate". The nearest is "--sparsity-map". "text2live export-step --help" lists all.'],
   [['export-step', '--relevancy', 'model', '--sparsity-map', '2', '-o', 'step.onnx'], 'OPTION_INVALID: --sparsity-map needs the map of the region that --relevancy object or edges makes before '
     + 'training; with --relevancy model there is none, and --sparsity-map is 2. Choose one of those two, or leave --sparsity-map out.'],
   [['image', '*.jpg', 'gold'], 'INPUT_NOT_FOUND: Expected an image file, but there is no file "*.jpg". The shell found no file for this pattern, or quotes kept it from looking: '
