@@ -76,6 +76,8 @@ test.each([
   [['image', '--config', 'typo.yaml'], 'CONFIG_UNKNOWN_KEY: typo.yaml:1: there is no option "stesp". The nearest is "steps". Correct the name or remove the line; docs/options.md lists all.'],
   [['image', '--resume', 'gone'], 'RUN_NOT_FOUND: There should be a run folder at "gone", but there is nothing. Check the path; runs are made in runs/ unless --out says otherwise.'],
   [['image', 'a.jpg', '--resume', 'gone'], 'OPTION_INVALID: A run is continued with the photo it was started with; leave that out beside --resume, or start a new run.'],
+  [['image', '--resume', 'gone', '--force'], 'OPTION_INVALID: --force replaces a run folder, and --resume goes on with it; leave one of the two out.'],
+  [['video', '--resume', 'gone', '--force'], 'OPTION_INVALID: --force replaces a run folder, and --resume goes on with it; leave one of the two out.'],
   [['video', 'a.mp4', 'gold', '--stps=3'], 'OPTION_UNKNOWN: There is no option "--stps". The nearest is "--steps". "text2live video --help" lists all.'],
   [['video', 'a.mp4', 'golden', 'swan'], 'OPTION_INVALID: text2live video takes one clip and one prompt; more words came. Put the prompt in quotes, for example: '
     + 'text2live video swan.mp4 "golden swan"'],
