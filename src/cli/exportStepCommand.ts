@@ -1,7 +1,7 @@
 import { Command } from 'commander'
 import type { OptionName } from '../options/imageOptions.js'
 import { parseOption } from '../options/parseOption.js'
-import { addOptionFlags, givenFlags } from './optionFlags.js'
+import { addOptionFlags, givenFlags, presetHelp } from './optionFlags.js'
 import type { SetStatus, Terminal } from './terminal.js'
 
 /** What shapes the graph; all else of a step is drawn and fed. */
@@ -16,7 +16,7 @@ export function exportStepCommand(terminal: Terminal, setStatus: SetStatus): Com
     .description('write one training step as an ONNX graph')
     .requiredOption('-o, --out <path>', 'the file to write')
     .helpOption('-h, --help', 'show this text')
-  addOptionFlags(command, flags, undefined, { size: 'both sides of the photo in px (default: 256)' })
+  addOptionFlags(command, flags, undefined, { preset: presetHelp, size: 'both sides of the photo in px (default: 256)' })
   return command
     .addHelpText('after', `
 Example:

@@ -49,6 +49,11 @@ test('help of video lists every flag of its option table', async () => {
   expect((await command('atlas', 'fit', '--help')).out.replaceAll(/\s+/g, ' ').split(read)).toHaveLength(3)
 })
 
+test.each([['image'], ['video'], ['atlas', 'fit'], ['atlas', 'inspect'], ['atlas', 'render'], ['relevancy'], ['score'], ['export-step']])('help of %s %s speaks of a config file only where it takes one', async (...words) => {
+  const { out } = await command(...words, '--help')
+  expect(out.includes('config file')).toBe(out.includes('--config <path>'))
+})
+
 test('version is that of the package', async () => {
   expect(await command('--version')).toEqual({ status: 0, out: expect.stringMatching(/^\d+\.\d+\.\d+\n$/) as string, err: '' })
 })
