@@ -7,6 +7,7 @@ import { decodePhoto } from '../dist/media/node/decodePhoto.js'
 import { resize } from '../dist/media/resample.js'
 import { regionQuestions, rivalsFor } from '../dist/method/locateRegion.js'
 import { objectMap } from '../dist/method/objectMap.js'
+import { withQuestions } from '../dist/method/relevancyMap.js'
 import { embedRegion } from '../dist/method/textTargets.js'
 import { openOutlineModel } from '../dist/models/node/bundled.js'
 import { withOutline } from '../dist/models/outline.js'
@@ -53,7 +54,7 @@ const read = async (path) => (await decodePhoto(path)).rgb
 async function mapsOf(photo, text) {
   const embedded = []
   for (const model of guidance) embedded.push(await embedRegion(model, [text], false, undefined, rivalsFor('object')))
-  return await withOutline(outline, runtime, (finder) => objectMap(photo, regionQuestions(guidance, embedded), finder, runtime))
+  return await withOutline(outline, runtime, (finder) => withQuestions(regionQuestions(guidance, embedded), runtime, (open) => objectMap(photo, open, finder)))
 }
 
 async function measured(name, text, full, mask) {

@@ -5,7 +5,7 @@ import { createNodeRuntime } from '../../src/engine/node/createNodeRuntime.js'
 import { atomicWrite } from '../../src/media/node/atomicWrite.js'
 import { folderSource } from '../../src/models/node/folderSource.js'
 import type { StarterConfig } from '../../src/models/starterConfig.js'
-import { sentenceVectors } from '../../src/models/starterText.js'
+import { readSentenceEncoder, sentenceVectors, type SentenceEncoder } from '../../src/models/starterText.js'
 import { createTextTokenizer } from '../../src/models/textTokenizer.js'
 import { openWeightFile } from '../../src/models/weightFile.js'
 import { SENTENCE } from './headTraining.js'
@@ -25,17 +25,17 @@ export async function encodeSentences(
   const tokenize = createTextTokenizer(json('tokenizer.json'), json('tokenizer_config.json'), config.text.max_length, parts)
   const sorted = [...new Set(texts)].sort()
   const vectors = new Map<string, Float32Array>()
-  let file: Awaited<ReturnType<typeof openWeightFile>> | null = null
+  let encoder: SentenceEncoder | null = null
   const runtime = createNodeRuntime({ device: 'cpu', threads })
   for (let from = 0; from < sorted.length; from += PART) {
     const part = sorted.slice(from, from + PART)
     const path = join(cache, `${createHash('sha256').update(JSON.stringify(part)).digest('hex').slice(0, 24)}.f32`)
     if (!existsSync(path)) {
-      file ??= await openWeightFile(await folderSource(parts), 'text.safetensors', new Map())
+      encoder ??= await readSentenceEncoder(await openWeightFile(await folderSource(parts), 'text.safetensors', new Map()), config)
       const ids = part.map(text => tokenize(text).ids)
       // Texts of one length share a run, and nothing is padded.
       const order = ids.map((_, i) => i).sort((a, b) => ids[a]!.length - ids[b]!.length)
-      const encoded = await sentenceVectors(order.map(i => ids[i]!), config, file, runtime, 256)
+      const encoded = await sentenceVectors(order.map(i => ids[i]!), config, encoder, runtime, 256)
       const all = new Float32Array(part.length * SENTENCE)
       order.forEach((i, k) => all.set(encoded.subarray(k * SENTENCE, (k + 1) * SENTENCE), i * SENTENCE))
       await atomicWrite(path, new Uint8Array(all.buffer))

@@ -54,7 +54,11 @@ describe('foregroundMasks', () => {
   })
 
   it('finds what moves against the background while the camera moves', async () => {
-    expect(worst(await foregroundMasks({ frames, flow, hint: { kind: 'motion' } }))).toBeGreaterThan(0.75)
+    const told: [number, number][] = []
+    expect(worst(await foregroundMasks({ frames, flow, hint: { kind: 'motion' }, onProgress: (...progress) => told.push(progress) }))).toBeGreaterThan(0.75)
+    // However many parts there were, all are done once, at the end.
+    expect(told.length).toBeGreaterThan(told[0]![1])
+    expect(told.filter(([done, total]) => done === total)).toEqual([told.at(-1)])
   })
 
   it('draws coarse relevancy to the outline', async () => {

@@ -64,7 +64,8 @@ export async function foregroundMasks({ frames, flow, hint, signal, onProgress, 
   const breathe = async () => {
     await new Promise((resolve) => setTimeout(resolve, 0))
     signal?.throwIfAborted()
-    onProgress?.(Math.min(done++, parts), parts)
+    // How many parts there are is a guess; all are done when the masks stand.
+    onProgress?.(Math.min(done++, parts - 1), parts)
   }
   const graph = await createClipGraph(frames, flow, breathe)
   const scene: ClipScene = { graph, alike: await findAlike(graph, flow, breathe), motion: await nodeMotion(graph, flow, breathe) }

@@ -13,7 +13,25 @@ const fitFlags = ['clip', 'region', 'truncate', 'object', 'point', 'frames', 'pr
 /** Flags of the commands that use an atlas. */
 const useFlags = ['frames', 'size', 'device', 'threads', 'out', 'force', 'json', 'atlasSize', 'atlasSampling']
 
-const writes = (name: string): Readonly<Record<string, string>> => ({ out: `folder to make (default: ${name}/ in that of the atlas)`, force: 'replace its files if it exists' })
+const device = 'where networks run: auto, cpu, webgpu or cuda; one that does not work is an error (default: auto)'
+
+/** What a fit does with options that an edit uses otherwise. */
+const fitHelp: Readonly<Record<string, string>> = {
+  clip: 'the clip: MP4, MOV, WebM, MKV, AVI, GIF, or a folder of images in the order of their names',
+  region: 'what the foreground object is called: finds it, where --object or --point does not',
+  size: 'short side of the frames that the atlas is fitted to (default: 432)',
+  guidance: 'the image-text models that find the object by its name, as for text2live video (default: starter)',
+  device,
+}
+
+/** What a command that uses an atlas does with the options of a fit: a folder of ours says itself how it was fitted. */
+const useHelp = (name: string): Readonly<Record<string, string>> => ({
+  out: `folder to make (default: ${name}/ in that of the atlas)`, force: 'replace its files if it exists', device,
+  frames: 'with --clip: the number of frames that the atlas was fitted to, from the first on (default: all)',
+  size: 'with --clip: the short side of the frames that the atlas was fitted to (default: 432)',
+  atlasSize: 'of a published atlas: side of the square image that it is rendered to, before it is cropped to what the clip uses (default: 2000)',
+  atlasSampling: 'of a published atlas: how frames read its image, reference or fixed (default: fixed)',
+})
 
 /** `text2live atlas fit|inspect|render` */
 export function atlasCommand(terminal: Terminal, setStatus: SetStatus): Command {
@@ -35,10 +53,10 @@ Examples:
 function fitCommand(terminal: Terminal, setStatus: SetStatus): Command {
   const command = new Command('fit')
     .description('fit a layered atlas to a clip')
-    .argument('[clip]', 'MP4, MOV, WebM, MKV, GIF, or a folder of images')
+    .argument('[clip]', 'MP4, MOV, WebM, MKV, AVI, GIF, or a folder of images')
     .helpOption('-h, --help', 'show this text')
     .option('--resume <folder>', 'continue a fit from its last checkpoint')
-  addOptionFlags(command, fitFlags, videoTable)
+  addOptionFlags(command, fitFlags, videoTable, fitHelp)
   return command
     .addHelpText('after', `
 Examples:
@@ -62,7 +80,7 @@ function inspectCommand(terminal: Terminal, setStatus: SetStatus): Command {
     .argument('<atlas>', 'a run folder, a folder of "atlas fit", or a published checkpoint (with --clip)')
     .helpOption('-h, --help', 'show this text')
     .option('--clip <path>', 'the clip that the atlas was fitted to, where the folder does not hold it')
-  addOptionFlags(command, useFlags, videoTable, writes('inspect'))
+  addOptionFlags(command, useFlags, videoTable, useHelp('inspect'))
   return command
     .addHelpText('after', `
 Examples:
@@ -84,7 +102,7 @@ function renderCommand(terminal: Terminal, setStatus: SetStatus): Command {
     .option('--foreground <path>', 'the painted foreground: PNG, PSD or ORA of the size of its atlas image')
     .option('--background <path>', 'the painted background')
     .option('--clip <path>', 'the clip that the atlas was fitted to, where the folder does not hold it')
-  addOptionFlags(command, useFlags, videoTable, writes('painted'))
+  addOptionFlags(command, useFlags, videoTable, useHelp('painted'))
   return command
     .addHelpText('after', `
 Of a PSD or ORA all that is visible is taken, with masks, opacity, groups and clipping, except the picture that was painted over (the layer "atlas" or

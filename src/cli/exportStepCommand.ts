@@ -1,11 +1,14 @@
 import { Command } from 'commander'
-import { imageOptions, optionNames } from '../options/imageOptions.js'
+import type { OptionName } from '../options/imageOptions.js'
 import { parseOption } from '../options/parseOption.js'
-import { addOptionFlags, givenFlags } from './optionFlags.js'
+import { addOptionFlags, givenFlags, presetHelp } from './optionFlags.js'
 import type { SetStatus, Terminal } from './terminal.js'
 
-/** What shapes the graph: the numbers of the method, and the guidance. */
-const flags = optionNames.filter((name) => (imageOptions[name].preset && name !== 'previewEvery') || name === 'preset' || name === 'guidance')
+/** What shapes the graph; all else of a step is drawn and fed. */
+const flags = [
+  'preset', 'size', 'guidance', 'weightDecay', 'momentum', 'generatorWidth', 'generatorLevels', 'lambdaComposition', 'lambdaDirectional', 'lambdaScreen', 'lambdaStructure', 'lambdaSparsity',
+  'lambdaAlphaL0', 'lambdaAlphaL1', 'sparsityMap', 'regionBound', 'relevancy', 'views', 'viewFill', 'viewSharing', 'viewSampling', 'antialias', 'positionEmbedding',
+] as const satisfies readonly OptionName[]
 
 /** `text2live export-step --size N --out step.onnx` */
 export function exportStepCommand(terminal: Terminal, setStatus: SetStatus): Command {
@@ -13,7 +16,7 @@ export function exportStepCommand(terminal: Terminal, setStatus: SetStatus): Com
     .description('write one training step as an ONNX graph')
     .requiredOption('-o, --out <path>', 'the file to write')
     .helpOption('-h, --help', 'show this text')
-  addOptionFlags(command, flags)
+  addOptionFlags(command, flags, undefined, { preset: presetHelp, size: 'both sides of the photo in px (default: 256)' })
   return command
     .addHelpText('after', `
 Example:

@@ -21,6 +21,9 @@ export function addOptionFlags(
   }
 }
 
+/** What a preset is to a command without `--config`. */
+export const presetHelp = `a table of settings; flags override it: ${describeValues(rowOf(imageTable, 'preset'))} (default: ${describeDefault('preset', imageTable)})`
+
 function addFlag(command: Command, name: string, table: OptionTable, help: string): void {
   const row = rowOf(table, name)
   const heading = `${optionGroups[row.group]}:`

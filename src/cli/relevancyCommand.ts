@@ -2,7 +2,7 @@ import { Command } from 'commander'
 import { basename, extname } from 'node:path'
 import { assertWritablePath, parseOption } from '../options/parseOption.js'
 import { printableJson } from '../printable.js'
-import { addOptionFlags, givenFlags } from './optionFlags.js'
+import { addOptionFlags, givenFlags, presetHelp } from './optionFlags.js'
 import { readStandardInput, standardInput } from './readStandardInput.js'
 import type { SetStatus, Terminal } from './terminal.js'
 
@@ -16,7 +16,8 @@ export function relevancyCommand(terminal: Terminal, setStatus: SetStatus): Comm
     .option('--map <path>', 'also write the bare map as a grey PNG, for instance to paint a --mask from')
     .helpOption('-h, --help', 'show this text')
   addOptionFlags(command, ['preset', 'guidance', 'relevancy', 'size', 'device', 'threads', 'truncate', 'positionEmbedding', 'force', 'json'], undefined, {
-    force: 'replace the pictures if they exist', json: 'print one line of JSON', device: 'where the model runs: auto, cpu, webgpu or cuda; one that does not work is an error (default: auto)',
+    preset: presetHelp, force: 'replace the pictures if they exist', json: 'print one line of JSON', guidance: 'the models that look, as for text2live image; their maps are averaged (default: starter)',
+    size: 'short side of the photo, as it would be trained; pictures are written at the photo\'s own size (default: 256)', device: 'where the model runs: auto, cpu, webgpu or cuda; one that does not work is an error (default: auto)',
   })
   return command
     .addHelpText('after', `

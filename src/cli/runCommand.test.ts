@@ -43,6 +43,15 @@ test('help of video lists every flag of its option table', async () => {
   const { out } = await command('video', '--help')
   for (const name of Object.keys(videoTable.rows)) expect(out, name).toContain(` --${kebabCase(name)}`)
   expect(out).toContain('$ text2live video --resume runs/swan-1')
+  // What is read, in the words for the clip and for its option, as in those of the fit.
+  const read = 'MP4, MOV, WebM, MKV, AVI, GIF, or a folder of images'
+  expect(out.replaceAll(/\s+/g, ' ').split(read)).toHaveLength(3)
+  expect((await command('atlas', 'fit', '--help')).out.replaceAll(/\s+/g, ' ').split(read)).toHaveLength(3)
+})
+
+test.each([['image'], ['video'], ['atlas', 'fit'], ['atlas', 'inspect'], ['atlas', 'render'], ['relevancy'], ['score'], ['export-step']])('help of %s %s speaks of a config file only where it takes one', async (...words) => {
+  const { out } = await command(...words, '--help')
+  expect(out.includes('config file')).toBe(out.includes('--config <path>'))
 })
 
 test('version is that of the package', async () => {
@@ -72,9 +81,12 @@ test.each([
   [['image', '--config', 'typo.yaml'], 'CONFIG_UNKNOWN_KEY: typo.yaml:1: there is no option "stesp". The nearest is "steps". Correct the name or remove the line; docs/options.md lists all.'],
   [['image', '--resume', 'gone'], 'RUN_NOT_FOUND: There should be a run folder at "gone", but there is nothing. Check the path; runs are made in runs/ unless --out says otherwise.'],
   [['image', 'a.jpg', '--resume', 'gone'], 'OPTION_INVALID: A run is continued with the photo it was started with; leave that out beside --resume, or start a new run.'],
+  [['image', '--resume', 'gone', '--force'], 'OPTION_INVALID: --force replaces a run folder, and --resume goes on with it; leave one of the two out.'],
+  [['video', '--resume', 'gone', '--force'], 'OPTION_INVALID: --force replaces a run folder, and --resume goes on with it; leave one of the two out.'],
   [['video', 'a.mp4', 'gold', '--stps=3'], 'OPTION_UNKNOWN: There is no option "--stps". The nearest is "--steps". "text2live video --help" lists all.'],
   [['video', 'a.mp4', 'golden', 'swan'], 'OPTION_INVALID: text2live video takes one clip and one prompt; more words came. Put the prompt in quotes, for example: '
     + 'text2live video swan.mp4 "golden swan"'],
+  [['video', 'a.mp4', 'gold', '--frames', '4'], 'OPTION_INVALID: --frames takes a whole number from 5 to 100000 (frames), or 0: all; got "4". For example: --frames 50'],
   [['video', 'a.mp4', '--resume', 'gone'], 'OPTION_INVALID: A run is continued with the clip it was started with; leave that out beside --resume, or start a new run.'],
   [['image', 'a.jpg', 'gold', '--photo', 'b.jpg'], 'OPTION_INVALID: --photo names "b.jpg", and the words name the photo "a.jpg". Leave one of the two out.'],
   [['image', 'notes.txt', '--photo', 'b.jpg'], 'OPTION_INVALID: --photo names "b.jpg", and the words name the photo "notes.txt". Leave one of the two out.'],
@@ -89,6 +101,13 @@ test.each([
   [['relevancy', 'notes.txt', 'bowl', '--map', '~/x.png'], 'OPTION_INVALID: --map takes a path to write to; got "~/x.png". The shell takes "~" for the home folder only where a word '
     + 'begins with it, outside quotes: write --flag ~/file with a space, not --flag=~/file, or the whole path.'],
   [['image', 'a.jpg', 'gold', '--out', 'file:///tmp/x'], 'OPTION_INVALID: --out takes a path to write to; got "file:///tmp/x". Give the path itself, without "file:": "/tmp/x".'],
+  [['image', 'a.jpg', 'gold', '--relevancy', 'model', '--region-bound', '0.5'], 'OPTION_INVALID: --region-bound needs the map of the region that --relevancy object or edges makes before '
+    + 'training; with --relevancy model there is none, and --region-bound is 0.5. Choose one of those two, or leave --region-bound out.'],
+  [['image', 'a.jpg', 'gold', '--preset', 'reference', '--sparsity-map', '2'], 'OPTION_INVALID: --sparsity-map needs the map of the region that --relevancy object or edges makes before '
+    + 'training; with --relevancy model there is none, and --sparsity-map is 2. Choose one of those two, or leave --sparsity-map out.'],
+  [['export-step', '--learning-rate', '1', '-o', 'step.onnx'], 'OPTION_UNKNOWN: There is no option "--learning-rate". The nearest is "--sparsity-map". "text2live export-step --help" lists all.'],
+  [['export-step', '--relevancy', 'model', '--sparsity-map', '2', '-o', 'step.onnx'], 'OPTION_INVALID: --sparsity-map needs the map of the region that --relevancy object or edges makes before '
+    + 'training; with --relevancy model there is none, and --sparsity-map is 2. Choose one of those two, or leave --sparsity-map out.'],
   [['image', '*.jpg', 'gold'], 'INPUT_NOT_FOUND: Expected an image file, but there is no file "*.jpg". The shell found no file for this pattern, or quotes kept it from looking: '
     + 'name one file, or for a clip or its masks the folder that holds the frames.'],
   [['image', '--config', 'https://a.org/x.yaml'], 'CONFIG_INVALID: There should be a YAML file at "https://a.org/x.yaml", but there is nothing. It is an address, and nothing is fetched '

@@ -19,11 +19,12 @@ const scores = {
 export function scoreCommand(terminal: Terminal, setStatus: SetStatus): Command {
   const command = new Command('score')
     .description('measure an edit: how well it shows the prompt, what it changed and where')
-    .argument('<folder>', 'the run folder')
+    .argument('<folder>', 'the run folder of a photo')
     .helpOption('-h, --help', 'show this text')
   addOptionFlags(command, ['guidance', 'mask', 'device', 'threads', 'truncate', 'json'], undefined, {
     guidance: 'the models that judge, as for text2live image (default: those of the run)', mask: 'a picture of the photo\'s size, white where the edit should be',
-    json: 'print one line of JSON per edit', device: 'where the models run: auto, cpu, webgpu or cuda; one that does not work is an error (default: auto)',
+    json: 'print one line of JSON per edit', device: 'where the models run: auto, cpu, webgpu or cuda; one that does not work is an error (default: that of the run)',
+    threads: 'CPU threads (default: those of the run)',
   })
   return command
     .addHelpText('after', `

@@ -11,7 +11,7 @@ export function videoCommand(terminal: Terminal, setStatus: SetStatus): Command 
   const command = new Command('video')
     .description('edit a clip with a sentence')
     .usage('<clip> "<prompt>" [options]')
-    .argument('[clip]', 'the clip to edit: MP4, MOV, WebM, MKV, GIF, or a folder of images')
+    .argument('[clip]', 'the clip to edit: MP4, MOV, WebM, MKV, AVI, GIF, or a folder of images')
     .argument('[prompt]', 'what the edited clip shows')
     .helpOption('-h, --help', 'show this text')
     .option('--resume <folder>', 'continue a run from its last checkpoint')

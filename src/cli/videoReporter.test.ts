@@ -2,9 +2,9 @@ import { expect, test } from 'vitest'
 import type { VideoEvent } from '../session/videoEvents.js'
 import { videoReporter } from './videoReporter.js'
 
-function reported(events: readonly VideoEvent[]): string {
+function reported(events: readonly VideoEvent[], isTTY = false): string {
   let text = ''
-  const reporter = videoReporter({ isTTY: false, write: (part: string) => { text += part } })
+  const reporter = videoReporter({ isTTY, columns: 80, write: (part: string) => { text += part } })
   for (const event of events) reporter.report(event)
   return text
 }
@@ -32,4 +32,16 @@ test('progress is about ten lines a stage where lines are not written over', () 
   const lines = reported(Array.from({ length: 200 }, (_, i) => ({ type: 'progress', stage: 'rendering', done: i + 1, total: 200, secondsLeft: 1 }) as const)).trim().split('\n')
   expect(lines.length).toBeGreaterThan(8)
   expect(lines.length).toBeLessThan(14)
+})
+
+test('reading a clip is one line on a terminal, and about ten elsewhere, also where the file does not say how many frames it has', () => {
+  const known = Array.from({ length: 301 }, (_, done) => ({ type: 'progress', stage: 'clip', done, total: 300, secondsLeft: null }) as const)
+  const unknown = [...Array.from({ length: 300 }, (_, done) => ({ ...known[0]!, done, total: done + 1 })), known.at(-1)!]
+  for (const events of [known, unknown]) {
+    const terminal = reported(events, true).split('\n')
+    expect(terminal).toHaveLength(2)
+    expect(terminal[0]!.split('\r\u001b[K').at(-1)).toBe('[####################] reading the clip: frame 300/300')
+    expect(reported(events).trim().split('\n').length).toBeLessThan(50)
+  }
+  expect(reported(known).trim().split('\n').length).toBeLessThan(14)
 })

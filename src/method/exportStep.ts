@@ -22,7 +22,8 @@ export function exportStep({ size, settings, guidance }: ExportStepOptions): Uin
   const region = regionTexts(settings)
   const mapped = settings.relevancy !== 'model'
   const plan: StepPlan = {
-    size: { height: size, width: size }, generator: generatorOf(settings), settings, kind: 'update', masked: settings.mask !== null,
+    size: { height: size, width: size }, generator: generatorOf(settings), settings, kind: 'update',
+    masked: settings.mask !== null || (region.length > 0 && mapped && settings.regionBound > 0),
     bootstrap: region.length === 0 ? 'off' : mapped ? 'map' : 'model',
     emphasis: region.length > 0 && mapped && settings.sparsityMap > 0,
     texts: {

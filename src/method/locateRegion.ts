@@ -9,7 +9,7 @@ import type { ImageSettings } from '../options/imageOptions.js'
 import type { RegionTexts } from '../options/region.js'
 import { cosine } from './cosine.js'
 import { type ObjectCase, objectMap } from './objectMap.js'
-import { type RelevancyQuestion, plainRelevancyMap, relevancyMap } from './relevancyMap.js'
+import { type RelevancyQuestion, plainRelevancyMap, relevancyMap, withQuestions } from './relevancyMap.js'
 import { rivalWords } from './rivalWords.js'
 import { viewSide } from './stepViews.js'
 import { type EmbeddedTexts, type Rows, embedRegion } from './textTargets.js'
@@ -82,10 +82,10 @@ export const rivalsFor = (relevancy: ImageSettings['relevancy']): readonly strin
 export async function locateRegion({ photo, guidance, embedded, texts, relevancy, outline, runtime }: RegionSearch): Promise<LocatedRegion> {
   if (texts.length === 0) return { texts, map: null, by: null }
   const questions = regionQuestions(guidance, embedded)
-  if (relevancy === 'model') return { texts, map: await plainRelevancyMap(photo, questions, runtime), by: null }
+  if (relevancy === 'model') return { texts, map: await withQuestions(questions, runtime, (open) => plainRelevancyMap(photo, open)), by: null }
   if (relevancy === 'edges') return { texts, map: await relevancyMap(photo, questions, runtime), by: null }
   if (outline === null) throw new Text2LiveError('GUIDANCE_INVALID', 'The relevancy "object" needs the outline network; none was given. Load it with loadOutline, or take --relevancy edges.')
-  return { texts, ...await withOutline(outline, runtime, (finder) => objectMap(photo, questions, finder, runtime)) }
+  return { texts, ...await withOutline(outline, runtime, (finder) => withQuestions(questions, runtime, (open) => objectMap(photo, open, finder))) }
 }
 
 /** What each model is asked: the region's texts, beside rivals that are other things. */
@@ -113,11 +113,13 @@ async function pictureEmbedding(photo: FloatImage, model: GuidanceModel, runtime
   const { inputs, used } = bindWeights(graph, model)
   const embedding = model.embed(graph.input('photo', [1, 3, height, width]), inputs)
   const program = await runtime.compile(graph, { embedding })
-  const seen = resize(photo, width, height, { filter: 'bicubic', antialias: true })
-  const result = await program.run({ ...weightFeeds(used, runtime), photo: new runtime.Tensor('float32', seen.data, [1, 3, height, width]) })
-  const data = await result.embedding!.getData() as Float32Array
-  await program.release()
-  return data
+  try {
+    const seen = resize(photo, width, height, { filter: 'bicubic', antialias: true })
+    const result = await program.run({ ...weightFeeds(used, runtime), photo: new runtime.Tensor('float32', seen.data, [1, 3, height, width]) })
+    return await result.embedding!.getData() as Float32Array
+  } finally {
+    await program.release()
+  }
 }
 
 const row = ({ shape: [, width], data }: Rows, k: number): Float32Array => data.subarray(k * width, (k + 1) * width)

@@ -1,10 +1,9 @@
-import type { Runtime } from '../engine/runtime.js'
 import { crop } from '../media/crop.js'
 import { guidedFilter } from '../media/guided.js'
 import type { FloatImage } from '../media/image.js'
 import { resize } from '../media/resample.js'
 import type { OutlineFinder } from '../models/outline.js'
-import { type RelevancyAnswers, type RelevancyQuestion, meanOf, relevancyAndRivalry, sharpenedRelevancy, stretched, withContrast } from './relevancyMap.js'
+import { type OpenQuestion, type RelevancyAnswers, meanOf, relevancyAndRivalry, sharpenedRelevancy, stretched, withContrast } from './relevancyMap.js'
 
 /** How an object was found. */
 export type ObjectCase =
@@ -49,8 +48,8 @@ const STEEPNESS = 14
  * The object that the words name, with its outline: the mean of three maps that fail on different photos. The outline network sees where an object ends, but not which one is meant; it looks twice,
  * the second time at what the first look found together with the words. The words tell which one; parts of the outline that speak for another thing than the words count less.
  */
-export async function objectMap(photo: FloatImage, questions: readonly RelevancyQuestion[], finder: OutlineFinder, runtime: Runtime): Promise<ObjectMap> {
-  const all = await relevancyAndRivalry(photo, questions, runtime)
+export async function objectMap(photo: FloatImage, questions: readonly OpenQuestion[], finder: OutlineFinder): Promise<ObjectMap> {
+  const all = await relevancyAndRivalry(photo, questions)
   const { relevancy, rivalry } = all
   const answers = stretched(relevancy)
   const first = await finder.find(photo)

@@ -2,6 +2,7 @@ import { beforeAll, describe, expect, it } from 'vitest'
 import { colourWords } from '../../test/support/colourWords.js'
 import { twoObjects } from '../../test/support/twoObjects.js'
 import { createNodeRuntime } from '../engine/node/createNodeRuntime.js'
+import type { Runtime } from '../engine/runtime.js'
 import { overlap } from '../media/changeMeasures.js'
 import type { GuidanceModel } from '../models/guidance.js'
 import { randomClip } from '../models/randomClip.js'
@@ -40,6 +41,45 @@ describe('relevancyMap', () => {
     const grey = { ...photo, data: photo.data.map(() => 0.5) }
     const map = await relevancyMap(grey, [{ model: guidance, texts: colours(red) }], runtime)
     for (const x of map.data) expect(Math.abs(x)).toBeLessThan(0.01)
+  })
+
+  it('brings the weights of a model to the device once for all scales, and frees all it took, also where it fails', async () => {
+    const clip = await randomClip({
+      projection_dim: 3,
+      vision_config: { hidden_size: 8, intermediate_size: 8, num_hidden_layers: 1, num_attention_heads: 2, image_size: 64, patch_size: 16 },
+      text_config: { hidden_size: 8, intermediate_size: 8, num_hidden_layers: 1, num_attention_heads: 2, vocab_size: 514 },
+    }, runtime)
+    for (const fails of [false, true]) {
+      const held = { uploads: 0, programs: 0 }
+      const taken = { uploads: 0, programs: 0 }
+      const take = (what: keyof typeof held) => {
+        held[what]++
+        taken[what]++
+      }
+      const counting: Runtime = {
+        ...runtime,
+        async upload(tensors) {
+          take('uploads')
+          const uploaded = await runtime.upload(tensors)
+          return { ...uploaded, release: () => { held.uploads--; return uploaded.release() } }
+        },
+        async compile(...graph) {
+          take('programs')
+          const program = await runtime.compile(...graph)
+          const failing = fails && taken.programs === 3
+          return {
+            ...program,
+            run: (feeds) => (failing ? Promise.reject(new Error('the device is lost')) : program.run(feeds)),
+            release: () => { held.programs--; return program.release() },
+          }
+        },
+      }
+      const map = relevancyMap(photo, [{ model: clip, texts: colours(red) }], counting)
+      if (fails) await expect(map).rejects.toThrow('the device is lost')
+      else await map
+      expect(taken).toEqual({ uploads: 1, programs: fails ? 3 : 4 })
+      expect(held).toEqual({ uploads: 0, programs: 0 })
+    }
   })
 
   it('runs a CLIP and gives a map in [0, 1]', async () => {

@@ -1,5 +1,6 @@
 import { Graph } from '../engine/graph.js'
 import type { Runtime } from '../engine/runtime.js'
+import type { Uploaded } from '../engine/transfer.js'
 import type { FloatImage } from '../media/image.js'
 import { randomWalker } from '../media/randomWalker.js'
 import { resize } from '../media/resample.js'
@@ -29,13 +30,52 @@ export interface RelevancyQuestion {
   readonly rivals?: Rows | null
 }
 
+/** A question that can be asked of any number of pictures. */
+export interface OpenQuestion extends RelevancyQuestion {
+  /** The raw relevancy [gh, gw] of a picture for each of some texts [K, D]. */
+  readonly ask: (picture: FloatImage, texts: Rows) => Promise<FloatImage[]>
+}
+
+/** Opens questions for one piece of work: the weights of each model are brought to the device once, when it is first asked. */
+export async function withQuestions<T>(questions: readonly RelevancyQuestion[], runtime: Runtime, work: (open: readonly OpenQuestion[]) => Promise<T>): Promise<T> {
+  const uploads: Uploaded[] = []
+  const open = questions.map((question): OpenQuestion => {
+    let weights: Uploaded | null = null
+    return {
+      ...question,
+      async ask(picture, texts) {
+        const graph = new Graph()
+        const { inputs, used } = bindWeights(graph, question.model)
+        const image = graph.input('image', [1, 3, picture.height, picture.width])
+        const maps = question.model.relevancy(image, graph.input('texts', texts.shape), inputs) // [K, 1, gh, gw]
+        if (weights === null) uploads.push(weights = await runtime.upload(weightFeeds(used, runtime)))
+        const program = await runtime.compile(graph, { maps })
+        try {
+          const T = runtime.Tensor
+          const feeds = { image: new T('float32', picture.data, image.shape), texts: new T('float32', texts.data, texts.shape) }
+          const data = await (await program.run({ ...weights.tensors, ...feeds })).maps!.getData() as Float32Array
+          const [K, , height, width] = maps.shape as [number, number, number, number]
+          return Array.from({ length: K }, (_, k) => ({ width, height, channels: 1, data: data.slice(k * width * height, (k + 1) * width * height) }))
+        } finally {
+          await program.release()
+        }
+      },
+    }
+  })
+  try {
+    return await work(open)
+  } finally {
+    for (const upload of uploads) await upload.release()
+  }
+}
+
 /**
  * Where the photo shows the region texts, as a map in [0, 1] of the photo's size: the guidance's coarse relevancy, averaged
  * over models, scales and texts, then in turn corrected by the photo's colours and drawn to its edges by a random walk, its
  * contrast raised. The published bootstrap target, a stretched 7x7 map, reaches over the object's outline (docs/deviations.md).
  */
 export async function relevancyMap(photo: FloatImage, questions: readonly RelevancyQuestion[], runtime: Runtime): Promise<FloatImage> {
-  return sharpenedRelevancy(photo, await roughRelevancy(photo, questions, runtime))
+  return sharpenedRelevancy(photo, await withQuestions(questions, runtime, (open) => roughRelevancy(photo, open)))
 }
 
 /** The same from what `roughRelevancy` gave. */
@@ -51,20 +91,20 @@ export function sharpenedRelevancy(photo: FloatImage, rough: FloatImage): FloatI
  * The published bootstrap target for the whole photo, at the photo's size: the relevancy of the photo squeezed into the model's
  * square, resized and stretched to [0, 1], averaged over texts and models.
  */
-export async function plainRelevancyMap(photo: FloatImage, questions: readonly RelevancyQuestion[], runtime: Runtime): Promise<FloatImage> {
+export async function plainRelevancyMap(photo: FloatImage, questions: readonly OpenQuestion[]): Promise<FloatImage> {
   const bilinear = { filter: 'bilinear', antialias: true } as const
   const maps: FloatImage[] = []
   for (const question of questions) {
     const side = question.model.imageSize
-    const each = await answers(resize(photo, side, side, bilinear), question, runtime)
+    const each = await question.ask(resize(photo, side, side, bilinear), question.texts)
     maps.push(meanOf(each.map((map) => resize(stretched(resize(map, side, side, bilinear)), photo.width, photo.height, bilinear))))
   }
   return meanOf(maps)
 }
 
 /** The relevancy itself, smooth and coarse: one channel of the photo's size, stretched to [0, 1], averaged over models, scales and texts. */
-export async function roughRelevancy(photo: FloatImage, questions: readonly RelevancyQuestion[], runtime: Runtime): Promise<FloatImage> {
-  return stretched((await relevancyAndRivalry(photo, questions, runtime)).relevancy)
+export async function roughRelevancy(photo: FloatImage, questions: readonly OpenQuestion[]): Promise<FloatImage> {
+  return stretched((await relevancyAndRivalry(photo, questions)).relevancy)
 }
 
 /** How the photo answers to the region texts and to what competes with them. */
@@ -81,7 +121,7 @@ export interface RelevancyAnswers {
 }
 
 /** The relevancy at all worthwhile scales; models with rivals are asked for those in the same run. */
-export async function relevancyAndRivalry(photo: FloatImage, questions: readonly RelevancyQuestion[], runtime: Runtime): Promise<RelevancyAnswers> {
+export async function relevancyAndRivalry(photo: FloatImage, questions: readonly OpenQuestion[]): Promise<RelevancyAnswers> {
   const { width, height } = photo
   const plane = (): FloatImage => ({ width, height, channels: 1, data: new Float32Array(width * height) })
   const addTo = (sum: FloatImage, coarse: FloatImage, share: number): void => {
@@ -94,7 +134,7 @@ export async function relevancyAndRivalry(photo: FloatImage, questions: readonly
   for (const question of questions) {
     const scales = scalesFor(photo, question.model)
     for (const scale of scales) {
-      const { texts, margins } = await coarseAnswers(photo, question, scale, runtime)
+      const { texts, margins } = await coarseAnswers(photo, question, scale)
       addTo(relevancy, stretched(texts), 1 / scales.length)
       if (!margins) continue
       addTo(rivalry, margins.places, 1 / (scales.length * comparing))
@@ -117,12 +157,11 @@ interface CoarseAnswers {
 }
 
 /** The guidance's relevancy [gh, gw] of the photo at `scale` times its own size, aspect kept, mean over the texts; and by how much it exceeds the largest of the rivals', place by place and on the whole. */
-async function coarseAnswers(photo: FloatImage, { model, texts, rivals }: RelevancyQuestion, scale: number, runtime: Runtime): Promise<CoarseAnswers> {
+async function coarseAnswers(photo: FloatImage, { model, texts, rivals, ask }: OpenQuestion, scale: number): Promise<CoarseAnswers> {
   const factor = model.imageSize * Math.min(scale / Math.min(photo.width, photo.height), Math.sqrt(MOST_SQUARES / (photo.width * photo.height)))
   const side = (length: number) => Math.max(model.cell, Math.round((length * factor) / model.cell) * model.cell)
   const seen = resize(photo, side(photo.width), side(photo.height), { filter: 'bicubic', antialias: true })
-  const asked = rivals ? joined(texts, rivals) : texts
-  const all = await answers(seen, { model, texts: asked }, runtime)
+  const all = await ask(seen, rivals ? joined(texts, rivals) : texts)
   const own = meanOf(all.slice(0, texts.shape[0]))
   if (!rivals) return { texts: own, margins: null }
   const others = all.slice(texts.shape[0])
@@ -145,24 +184,6 @@ const meanOfValues = (values: Float32Array): number => values.reduce((sum, x) =>
 function deviation(values: Float32Array): number {
   const mean = meanOfValues(values)
   return Math.sqrt(values.reduce((sum, x) => sum + (x - mean) ** 2, 0) / values.length)
-}
-
-/** The raw relevancy [gh, gw] of a picture for each text. */
-async function answers(picture: FloatImage, { model, texts }: RelevancyQuestion, runtime: Runtime): Promise<FloatImage[]> {
-  const graph = new Graph()
-  const { inputs, used } = bindWeights(graph, model)
-  const image = graph.input('image', [1, 3, picture.height, picture.width])
-  const maps = model.relevancy(image, graph.input('texts', texts.shape), inputs) // [K, 1, gh, gw]
-  const program = await runtime.compile(graph, { maps })
-  const T = runtime.Tensor
-  const result = await program.run({
-    ...weightFeeds(used, runtime), image: new T('float32', picture.data, [1, 3, picture.height, picture.width]),
-    texts: new T('float32', texts.data, texts.shape),
-  })
-  const data = await result.maps!.getData() as Float32Array
-  await program.release()
-  const [K, , height, width] = maps.shape as [number, number, number, number]
-  return Array.from({ length: K }, (_, k) => ({ width, height, channels: 1, data: data.slice(k * width * height, (k + 1) * width * height) }))
 }
 
 /** The mean of maps of one size. */

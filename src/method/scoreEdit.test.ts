@@ -21,6 +21,7 @@ const colours: GuidanceModel = {
   relevancyText: (prompt) => prompt,
   tokenize: (text) => ({ ids: [text.length] }),
   encodeTexts: (texts) => Promise.resolve(Float32Array.from(texts.flatMap((text) => words[text]!))),
+  holdTexts: (work) => work(),
 }
 
 /** Two halves of one colour each, side by side. */

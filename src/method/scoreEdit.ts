@@ -38,10 +38,12 @@ export async function scoreEdit(photo: FloatImage, composite: FloatImage, texts:
   const program = await runtime.compile(graph, {
     before: model.embed(before, inputs), after: model.embed(after, inputs), structure: structureLoss(model.tokens(after, inputs), model.tokens(before, inputs)),
   })
-  const result = await program.run({ ...weightFeeds(used, runtime), photo: seen(photo), composite: seen(composite) })
-  const vector = async (name: string) => await result[name]!.getData() as Float32Array
-  const [photoEmbedding, editEmbedding, [structureDistance]] = [await vector('before'), await vector('after'), await vector('structure')]
-  await program.release()
+  const read = async () => {
+    const result = await program.run({ ...weightFeeds(used, runtime), photo: seen(photo), composite: seen(composite) })
+    const vector = async (name: string) => await result[name]!.getData() as Float32Array
+    return [await vector('before'), await vector('after'), await vector('structure')] as const
+  }
+  const [photoEmbedding, editEmbedding, [structureDistance]] = await read().finally(() => program.release())
 
   const rows = await model.encodeTexts([...texts.prompt, ...texts.source], { truncate })
   const text = (i: number) => rows.subarray(i * model.embeddingWidth, (i + 1) * model.embeddingWidth)

@@ -171,11 +171,9 @@ export class StepRunner {
     const { width, height } = item.picture
     // A fed map costs nothing: its graph serves the steps after the bootstrap as well.
     const bootstrap = item.relevancy ? 'map' : weights[lossNames.indexOf('bootstrap')]! > 0 ? 'model' : 'off'
-    const key = `${kind} ${width}x${height} ${bootstrap}`
-    const plan: StepPlan = {
-      kind, bootstrap, settings, generator, size: { width, height }, masked: item.mask !== undefined, emphasis: item.emphasis !== undefined,
-      texts: textCounts(this.options.targets),
-    }
+    const [masked, emphasis] = [item.mask !== undefined, item.emphasis !== undefined]
+    const key = `${kind} ${width}x${height} ${bootstrap} ${masked} ${emphasis}`
+    const plan: StepPlan = { kind, bootstrap, settings, generator, size: { width, height }, masked, emphasis, texts: textCounts(this.options.targets) }
     return await this.programs.get(key, () => this.compile(width, height, () => buildStepGraph(plan, guidance)))
   }
 

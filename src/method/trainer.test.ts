@@ -9,6 +9,8 @@ import type { Runtime } from '../engine/runtime.js'
 import type { FloatImage } from '../media/image.js'
 import { generatorParameters } from '../models/generator.js'
 import type { GuidanceModel } from '../models/guidance.js'
+import type { FileSource } from '../models/fileSource.js'
+import { loadGuidance } from '../models/loadGuidance.js'
 import { folderSource } from '../models/node/folderSource.js'
 import { loadOutline, type OutlineModel } from '../models/outline.js'
 import { randomClip } from '../models/randomClip.js'
@@ -305,3 +307,18 @@ function expectTotal(losses: Readonly<Record<string, number>>, settings: ImageSe
   const sum = lossNames.reduce((total, name) => total + weights[name]! * losses[name]!, 0)
   expect(Math.abs(losses.total! - sum) / sum).toBeLessThan(TOTAL_TOLERANCE)
 }
+
+it('reads the text tower once, however often texts are encoded to find the region', async () => {
+  const folder = await folderSource(fileURLToPath(new URL('../../models/starter', import.meta.url)))
+  const read: string[] = []
+  const source: FileSource = { ...folder, read: (name, start, end) => { read.push(`${name} ${start}`); return folder.read(name, start, end) } }
+  const starter = await loadGuidance(source, sharing)
+  read.length = 0
+  const notes: string[] = []
+  // The names in the prompt, then all texts with the nearest of them, then, since the photo shows no such thing, without it.
+  const { prompt, screen, source: shown } = settingsOf({ source: [], region: [] })
+  await withTrainer({ preset: 'preview' }, { guidance: [starter], onNote: (message) => notes.push(message), texts: { prompt, screen, source: shown, region: 'agreed' } }, () => Promise.resolve())
+  expect(notes).toEqual([expect.stringMatching(/^region: none/)])
+  expect(read.length).toBeGreaterThan(50)
+  expect(read.length).toBe(new Set(read).size)
+})

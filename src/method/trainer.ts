@@ -3,7 +3,7 @@ import type { Runtime } from '../engine/runtime.js'
 import { Text2LiveError } from '../errors.js'
 import type { FloatImage } from '../media/image.js'
 import { type GeneratorShape, generatorOf } from '../models/generator.js'
-import { type GuidanceModel, withDistinctNames } from '../models/guidance.js'
+import { type GuidanceModel, holdTextTowers, withDistinctNames } from '../models/guidance.js'
 import { type LearnedStart, startFits, startParameters } from '../models/learnedStart.js'
 import type { OutlineModel } from '../models/outline.js'
 import type { ImageSettings } from '../options/imageOptions.js'
@@ -88,7 +88,9 @@ export async function createTrainer(options: TrainerOptions): Promise<Trainer> {
     throw new Text2LiveError('INPUT_TOO_SMALL',
       `The generator needs at least ${minGeneratorSide} px on each side to train on; the photo has ${photo.width}x${photo.height}. Use a larger photo or --size.`)
   }
-  const { targets, region } = await embedAndLocate(options, guidance)
+  const locate = () => embedAndLocate(options, guidance)
+  // To find a name for the region, texts are encoded two or three times.
+  const { targets, region } = await (options.texts.region === 'agreed' ? holdTextTowers(guidance, locate) : locate())
   // With the published target the map is made in each step, of what the step sees.
   const located = settings.relevancy === 'model' ? null : region.map
   const emphasis = located && settings.sparsityMap > 0 ? emphasisOf(located, settings.sparsityMap) : null

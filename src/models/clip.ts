@@ -9,6 +9,7 @@ import type { GuidanceModel, Normalisation, WeightTensor } from './guidance.js'
 import type { PositionMode } from './positionEmbedding.js'
 import { tokenizeAll } from './textTokenizer.js'
 import type { TextTokenizer } from './textTokenizer.js'
+import { TextTower } from './textTower.js'
 import { attentionRelevancy, embedViews, lastBlockTokens } from './visionTransformer.js'
 
 export const clipNormalisation: Normalisation = {
@@ -18,7 +19,7 @@ export const clipNormalisation: Normalisation = {
 
 export interface ClipParts {
   readonly config: ClipConfig
-  /** Weights by their Hugging Face names and shapes (`clipVisionShapes`, `clipTextShapes`). The text tower's are read whenever texts are encoded. */
+  /** Weights by their Hugging Face names and shapes (`clipVisionShapes`, `clipTextShapes`). The text tower's are read when texts are encoded. */
   readonly read: ReadWeights
   readonly tokenize: TextTokenizer
   readonly runtime: Runtime
@@ -32,6 +33,7 @@ export async function createClip(
   { config, read, tokenize, runtime, normalisation = clipNormalisation, positions = 'fixed' }: ClipParts,
 ): Promise<GuidanceModel> {
   const { vision_config: vision, text_config: text } = config
+  const tower = new TextTower(() => textWeights(config, read))
   return {
     name: 'clip',
     embeddingWidth: config.projection_dim,
@@ -50,8 +52,9 @@ export async function createClip(
     tokenize,
     async encodeTexts(texts, { truncate = false } = {}) {
       const ids = tokenizeAll(texts, { name: 'clip', tokenize }, truncate)
-      return encodeClipTexts(ids, text, await textWeights(config, read), runtime)
+      return await tower.use(weights => encodeClipTexts(ids, text, weights, runtime))
     },
+    holdTexts: work => tower.hold(work),
   }
 }
 

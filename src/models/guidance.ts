@@ -81,7 +81,14 @@ export interface GuidanceModel {
    * @throws PROMPT_TOO_LONG for a text that does not fit, unless `truncate`; PROMPT_NOT_UNDERSTOOD for a text of which the model knows no word
    */
   encodeTexts(texts: readonly string[], options?: EncodeTextOptions): Promise<Float32Array>
+
+  /** Keeps the text tower's weights while `work` lasts, so that several calls of `encodeTexts` read them once. */
+  holdTexts<T>(work: () => Promise<T>): Promise<T>
 }
+
+/** `holdTexts` of each of the models. */
+export const holdTextTowers = <T>(models: readonly GuidanceModel[], work: () => Promise<T>): Promise<T> =>
+  models.reduce((inner, model) => () => model.holdTexts(inner), work)()
 
 /** The weights of one model as inputs of one graph. */
 export interface WeightBinding {

@@ -15,7 +15,7 @@ import { folderSource } from './node/folderSource.js'
 import { loadStarter } from './starter.js'
 import { parseStarterConfig } from './starterConfig.js'
 import { cellFeatures, headTokens, normalisePixels, poolTokens } from './starterImage.js'
-import { encodeStarterTexts } from './starterText.js'
+import { encodeStarterTexts, readStarterText } from './starterText.js'
 import { openWeightFile } from './weightFile.js'
 
 const folder = fileURLToPath(new URL('../../models/starter', import.meta.url))
@@ -154,7 +154,7 @@ describe('text tower', () => {
   it('has the exported sentence embeddings', async () => {
     const config = parseStarterConfig(JSON.parse(await readFile(`${folder}/config.json`, 'utf8')))
     const file = await openWeightFile(await folderSource(folder), 'text.safetensors', new Map())
-    const { sentences } = await encodeStarterTexts(texts.map(text => model.tokenize(text).ids), config, file, runtime)
+    const { sentences } = await encodeStarterTexts(texts.map(text => model.tokenize(text).ids), config, await readStarterText(file, config), runtime)
     expectClose(sentences, 'text.sentence_embedding', TEXT)
   })
 

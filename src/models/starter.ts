@@ -8,8 +8,9 @@ import type { GuidanceModel, WeightInputs } from './guidance.js'
 import { parseStarterConfig, starterImageShapes } from './starterConfig.js'
 import type { StarterConfig } from './starterConfig.js'
 import { cellFeatures, headTokens, normalisePixels, poolTokens } from './starterImage.js'
-import { encodeStarterTexts, positionEmbeddings, starterTextShapes, wordEmbeddings } from './starterText.js'
+import { encodeStarterTexts, positionEmbeddings, readStarterText, starterTextShapes, wordEmbeddings } from './starterText.js'
 import { createTextTokenizer, tokenizeAll } from './textTokenizer.js'
+import { TextTower } from './textTower.js'
 import { openWeightFile, readJson } from './weightFile.js'
 import type { WeightFile } from './weightFile.js'
 
@@ -26,6 +27,7 @@ export async function loadStarter(source: FileSource, runtime: Runtime): Promise
   const contextLength = Math.min(config.text.max_length, text.positions)
   const [tokenizer, tokenizerConfig] = [await readJson(source, 'tokenizer.json'), await readJson(source, 'tokenizer_config.json')]
   const tokenize = createTextTokenizer(tokenizer, tokenizerConfig, contextLength, source.location)
+  const tower = new TextTower(() => readStarterText(text.file, config))
   return {
     name: 'starter',
     embeddingWidth: config.embed_dim,
@@ -43,8 +45,10 @@ export async function loadStarter(source: FileSource, runtime: Runtime): Promise
     relevancyText: prompt => `a photo of ${prompt}`,
     tokenize,
     async encodeTexts(texts, { truncate = false } = {}) {
-      return (await encodeStarterTexts(tokenizeAll(texts, { name: 'starter', tokenize }, truncate), config, text.file, runtime)).embeddings
+      const ids = tokenizeAll(texts, { name: 'starter', tokenize }, truncate)
+      return (await tower.use(weights => encodeStarterTexts(ids, config, weights, runtime))).embeddings
     },
+    holdTexts: work => tower.hold(work),
   }
 }
 

@@ -48,20 +48,48 @@ export function starterTextShapes(
   return shapes
 }
 
-/** all-MiniLM-L6-v2 and its projection into the image tower's space: token ids of N texts -> unit vectors. The weights are read, used and freed. */
+/** The encoder of sentences as it lies in memory. */
+export interface SentenceEncoder {
+  /** All but the embedding tables. */
+  readonly weights: ReadonlyMap<string, WeightTensor>
+  /** The table of words, rows of int8, and the scale of each; of 30,522 words only those in use are made float. */
+  readonly words: { readonly count: number; readonly rows: Int8Array; readonly scale: Float32Array }
+  readonly positions: Float32Array
+  readonly types: Float32Array
+}
+
+/** The encoder, and its projection into the image tower's space. */
+export interface StarterTextWeights extends SentenceEncoder {
+  readonly projection: WeightTensor
+}
+
+export async function readStarterText(file: WeightFile, config: StarterConfig): Promise<StarterTextWeights> {
+  return { ...await readSentenceEncoder(file, config), projection: (await file.weights([projection])).get(projection)! }
+}
+
+export async function readSentenceEncoder(file: WeightFile, config: StarterConfig): Promise<SentenceEncoder> {
+  const { shape: [count = 0], bytes } = await file.tensor(wordEmbeddings)
+  return {
+    weights: await dequantised(file, config),
+    words: { count, rows: new Int8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength), scale: toFloat32(await file.tensor(`${wordEmbeddings}.scale`)) },
+    positions: toFloat32(await file.tensor(positionEmbeddings)),
+    types: toFloat32(await file.tensor(typeEmbeddings)),
+  }
+}
+
+/** all-MiniLM-L6-v2 and its projection into the image tower's space: token ids of N texts -> unit vectors. */
 export async function encodeStarterTexts(
-  ids: readonly (readonly number[])[], config: StarterConfig, file: WeightFile, runtime: Runtime,
+  ids: readonly (readonly number[])[], config: StarterConfig, weights: StarterTextWeights, runtime: Runtime,
 ): Promise<StarterTextResult> {
-  const sentences = await sentenceVectors(ids, config, file, runtime)
+  const sentences = await sentenceVectors(ids, config, weights, runtime)
   const [N, width, D] = [ids.length, config.text.width, config.embed_dim]
   if (N === 0) return { sentences, embeddings: new Float32Array(0) }
-  const weight = (await file.weights([projection])).get(projection)!
   const graph = new Graph()
   const [s, w] = [graph.input('sentences', [N, width]), graph.input('weight', [D, width])]
   const program = await runtime.compile(graph, { embeddings: normalizeLength(gemm(s, w, null, { transB: true })) })
   try {
     const { embeddings } = await program.run({
-      sentences: new runtime.Tensor('float32', sentences, [N, width]), weight: new runtime.Tensor('float32', weight.data, [D, width]),
+      sentences: new runtime.Tensor('float32', sentences, [N, width]), weight: new runtime.Tensor('float32', weights.projection.data, [D, width]),
     })
     return { sentences, embeddings: (await embeddings!.getData()) as Float32Array }
   } finally {
@@ -74,25 +102,22 @@ export async function encodeStarterTexts(
  * @param batch texts in one run of the tower; more only grow its activations
  */
 export async function sentenceVectors(
-  ids: readonly (readonly number[])[], config: StarterConfig, file: WeightFile, runtime: Runtime, batch = 16,
+  ids: readonly (readonly number[])[], config: StarterConfig, encoder: SentenceEncoder, runtime: Runtime, batch = 16,
 ): Promise<Float32Array> {
   const { width } = config.text
   const sentences = new Float32Array(ids.length * width)
-  if (ids.length === 0) return sentences
-  const weights = await dequantised(file, config)
   for (let from = 0; from < ids.length; from += batch) {
-    sentences.set(await encodeBatch(ids.slice(from, from + batch), config.text, weights, file, runtime), from * width)
+    sentences.set(await encodeBatch(ids.slice(from, from + batch), config.text, encoder, runtime), from * width)
   }
   return sentences
 }
 
-async function encodeBatch(ids: readonly (readonly number[])[], config: StarterText, weights: ReadonlyMap<string, WeightTensor>, file: WeightFile,
-  runtime: Runtime): Promise<Float32Array> {
+async function encodeBatch(ids: readonly (readonly number[])[], config: StarterText, encoder: SentenceEncoder, runtime: Runtime): Promise<Float32Array> {
   const N = ids.length
   const t = Math.max(...ids.map(text => text.length))
   const { width: d } = config
   const graph = new Graph()
-  const { inputs: w, used } = bindWeights(graph, { name: 'starter-text', weights })
+  const { inputs: w, used } = bindWeights(graph, { name: 'starter-text', weights: encoder.weights })
   const mask = graph.input('mask', [N, t]) // 1 for a token, 0 for padding
   const penalty = reshape(mul(add(mask, -1), 1e9), [N, 1, 1, t])
   let x = norm(graph.input('embedded', [N * t, d]), 'embeddings.LayerNorm', config, w)
@@ -105,7 +130,7 @@ async function encodeBatch(ids: readonly (readonly number[])[], config: StarterT
     const result = await program.run({
       ...weightFeeds(used, runtime),
       mask: new runtime.Tensor('float32', Float32Array.from({ length: N * t }, (_, i) => (i % t < ids[Math.floor(i / t)]!.length ? 1 : 0)), [N, t]),
-      embedded: new runtime.Tensor('float32', await embedTokens(ids, t, d, file), [N * t, d]),
+      embedded: new runtime.Tensor('float32', embedTokens(ids, t, d, encoder), [N * t, d]),
     })
     return (await result.sentences!.getData()) as Float32Array
   } finally {
@@ -148,23 +173,18 @@ async function dequantised(file: WeightFile, config: StarterConfig): Promise<Map
   return weights
 }
 
-/** Sums of word, position and type-0 embeddings [N * t, d]; of the 30,522 words only the rows in use are made float. */
-async function embedTokens(ids: readonly (readonly number[])[], t: number, d: number, file: WeightFile): Promise<Float32Array> {
-  const words = await file.tensor(wordEmbeddings)
-  const scale = toFloat32(await file.tensor(`${wordEmbeddings}.scale`))
-  const positions = toFloat32(await file.tensor(positionEmbeddings))
-  const types = toFloat32(await file.tensor(typeEmbeddings))
-  const quantised = new Int8Array(words.bytes.buffer, words.bytes.byteOffset, words.bytes.byteLength)
+/** Sums of word, position and type-0 embeddings [N * t, d]. */
+function embedTokens(ids: readonly (readonly number[])[], t: number, d: number, { words, positions, types }: SentenceEncoder): Float32Array {
   const embedded = new Float32Array(ids.length * t * d)
   ids.forEach((text, n) => text.forEach((id, position) => {
-    if (id >= words.shape[0]!) {
+    if (id >= words.count) {
       throw new Text2LiveError(
         'GUIDANCE_INVALID',
-        `The tokenizer gives token ${id}, the text tower knows ${words.shape[0]}. Copy the model's folder again.`,
+        `The tokenizer gives token ${id}, the text tower knows ${words.count}. Copy the model's folder again.`,
       )
     }
     const at = (n * t + position) * d
-    for (let i = 0; i < d; i++) embedded[at + i] = quantised[id * d + i]! * scale[id]! + positions[position * d + i]! + types[i]!
+    for (let i = 0; i < d; i++) embedded[at + i] = words.rows[id * d + i]! * words.scale[id]! + positions[position * d + i]! + types[i]!
   }))
   return embedded
 }

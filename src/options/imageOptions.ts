@@ -175,11 +175,11 @@ export const imageOptions = {
   },
   sparsityMap: {
     type: 'number', group: 'losses', preset: true, min: 0, max: 1000, default: 0, example: '1',
-    help: 'extra sparsity where the relevancy of the region is low; 0 treats all places alike',
+    help: 'extra sparsity where the relevancy of the region is low; 0 treats all places alike; needs --relevancy object or edges, refused with model',
   },
   regionBound: {
     type: 'number', group: 'losses', preset: true, min: 0, max: 1, default: 0, example: '0.5',
-    help: 'how far the relevancy of the region bounds alpha, as a mask would: 0 not at all, 1 fully; needs --relevancy object or edges',
+    help: 'how far the relevancy of the region bounds alpha, as a mask would: 0 not at all, 1 fully; needs --relevancy object or edges, refused with model',
   },
   textSampling: {
     type: 'choice', group: 'losses', preset: true, default: 'subset', example: 'one',

@@ -60,6 +60,22 @@ function last(stack: readonly ValidLayer[], name: string): OptionValue | undefin
   return stack.findLast((layer) => layer[name] !== undefined)?.[name]
 }
 
+/**
+ * What follows the map of the region cannot be asked for with `--relevancy model`, where the map is made in each step of what the step sees. A preset's values have no effect there.
+ * @param layers what a person set, lowest first
+ * @throws OPTION_INVALID
+ */
+export function assertRegionMap(layers: readonly Layer[], { relevancy }: Pick<ImageSettings, 'relevancy'>): void {
+  if (relevancy !== 'model') return
+  for (const name of ['regionBound', 'sparsityMap'] as const) {
+    const value = Number(layers.findLast((layer) => layer[name] !== undefined && layer[name] !== null)?.[name] ?? 0)
+    if (value === 0) continue
+    const flag = optionFlag(name)
+    throw new Text2LiveError('OPTION_INVALID', `${flag} needs the map of the region that ${optionFlag('relevancy')} object or edges makes before training; with ${optionFlag('relevancy')} model there is none, `
+      + `and ${flag} is ${value}. Choose one of those two, or leave ${flag} out.`)
+  }
+}
+
 /** Rules between options. */
 function assertConsistent(settings: ImageSettings): void {
   const { scaleMin, scaleMax, cropsMinCover, size } = settings

@@ -15,14 +15,15 @@ const { views, viewFill, viewSharing, viewSampling, antialias, positionEmbedding
 export const videoOptions = {
   clip: {
     type: 'path', group: 'clip', positional: 0, preset: false, default: null, example: 'swan.mp4',
-    help: 'the clip to edit: MP4, MOV, WebM, MKV, GIF, or a folder of images in the order of their names',
+    help: 'the clip to edit: MP4, MOV, WebM, MKV, AVI, GIF, or a folder of images in the order of their names',
   },
   prompt: { ...prompt, help: 'what the edited clip shows; repeat for several wordings of the same edit', example: '"golden swan"' },
   screen,
   source: { ...source, help: 'what the clip shows now', example: '"swan"' },
   region: {
     ...region, example: '"swan"',
-    help: 'what the foreground object is called: finds it, and tells where the foreground edit goes (bootstrap loss)',
+    help: 'what the foreground object is called: finds it, where --object or --point does not, and turns the bootstrap loss of the foreground on. With --relevancy object the default is what '
+      + '--source names, else a name that prompt and clip agree on, unless the background alone is edited; "none" turns it off',
   },
   truncate,
   layer: {
@@ -32,11 +33,11 @@ export const videoOptions = {
   },
   foregroundPrompt: {
     type: 'texts', group: 'texts', preset: false, default: [], example: '"golden swan"',
-    help: 'what the edited foreground shows, where it is not the prompt (--layer both)',
+    help: 'what the edited foreground shows, instead of --prompt (--layer foreground or both)',
   },
   backgroundPrompt: {
     type: 'texts', group: 'texts', preset: false, default: [], example: '"frozen lake"',
-    help: 'what the edited background shows, where it is not the prompt (--layer both)',
+    help: 'what the edited background shows, instead of --prompt (--layer background or both)',
   },
   foregroundScreen: {
     type: 'texts', group: 'texts', preset: false, default: [], example: '"gold"',
@@ -48,11 +49,11 @@ export const videoOptions = {
   },
   foregroundSource: {
     type: 'texts', group: 'texts', preset: false, default: [], example: '"swan"',
-    help: 'what the foreground shows now, where it is not the source (--layer both)',
+    help: 'what the foreground shows now, instead of --source (--layer foreground or both)',
   },
   backgroundSource: {
     type: 'texts', group: 'texts', preset: false, default: [], example: '"lake"',
-    help: 'what the background shows now, where it is not the source (--layer both)',
+    help: 'what the background shows now, instead of --source (--layer background or both)',
   },
   backgroundRegion: {
     type: 'texts', group: 'texts', preset: false, default: [], example: '"water"',
@@ -69,13 +70,13 @@ export const videoOptions = {
   },
   mask: { ...mask, group: 'clip', help: 'a picture of the first frame\'s size; the edit stays on what is white there' },
   frames: {
-    type: 'integer', group: 'clip', preset: false, min: 3, max: 100_000, unit: 'frames', default: 0, example: '50',
+    type: 'integer', group: 'clip', preset: false, min: 5, max: 100_000, unit: 'frames', default: 0, example: '50',
     also: { value: 0, meaning: 'all' },
-    help: 'frames to use, from the first on; a published atlas takes the number it was fitted with',
+    help: 'frames to use, from the first on; a fitted atlas needs the number it was fitted with',
   },
 
-  preset,
-  steps: { ...steps, default: 3000 },
+  preset: { ...preset, choices: { ...preset.choices, fast: 'the best clip per minute', preview: 'a first impression: the same atlas, fewer steps and views' } },
+  steps: { ...steps, default: 3000, help: 'training steps, of each layer that is edited' },
   size: { ...size, default: 432, example: '432', also: { value: 0, meaning: 'the clip as it is' }, help: 'short side of the frames of the layered atlas; clips are written at the size of the input' },
   trainSize: {
     type: 'integer', group: 'run', preset: true, min: 129, max: 4096, unit: 'px', default: 0, example: '256',
@@ -83,7 +84,7 @@ export const videoOptions = {
     help: 'short side of the frames while the edit layer is trained; the layer is then enlarged along the edges of the atlas',
   },
   seed,
-  device,
+  device: { ...device, help: 'where networks run, to find the object, fit the atlas and train; a device that does not work is an error' },
   threads,
   guidance,
   config,
@@ -136,13 +137,13 @@ export const videoOptions = {
   },
   wholeAtlasShrink: {
     type: 'integer', group: 'schedule', preset: true, min: 1, max: 16, default: 3, example: '2',
-    help: 'the whole background atlas joins at this fraction of its sides',
+    help: 'the whole background atlas joins with its sides divided by this, or by less where it would be too small for the generator',
   },
 
   lambdaComposition,
   lambdaDirectional,
   lambdaScreen,
-  lambdaStructure: { ...lambdaStructure, default: 3 },
+  lambdaStructure: { ...lambdaStructure, default: 3, help: 'weight of the structure loss: the self-similarity of the frames is kept' },
   lambdaSparsity: { ...lambdaSparsity, default: 0.1 },
   lambdaAlphaL0: { ...lambdaAlphaL0, default: 0.005 },
   lambdaAlphaL1,

@@ -1,5 +1,6 @@
 import { Text2LiveError } from '../errors.js'
 import type { RunEvent } from '../session/events.js'
+import { assertNoForce } from './assertNoForce.js'
 import { eventStream } from './eventStream.js'
 import { openInWorker } from './openInWorker.js'
 import { resumeRun } from './resumeRun.js'
@@ -41,11 +42,12 @@ export function editImage(options: EditOptions): EditRun {
 export async function runImage(options: EditOptions, environment: RunEnvironment, emit: Emit): Promise<EditResult> {
   const { resume, signal: _, ...rest } = options
   if (resume === undefined || resume === null) return await startRun(rest, environment, emit)
-  const { photo, mask, prompt, out, force: _force, config, seeds, ...flags } = rest
+  const { photo, mask, prompt, out, force, config, seeds, ...flags } = rest
   const misplaced = Object.entries({ photo, mask, prompt, out, config, seeds }).find(([, value]) => value !== undefined && value !== null)
   if (misplaced !== undefined) {
     throw new Text2LiveError('OPTION_INVALID',
       `A run is continued with the ${misplaced[0]} it was started with; leave that out beside --resume, or start a new run.`)
   }
+  assertNoForce(force)
   return await resumeRun(resume, flags, environment, emit)
 }

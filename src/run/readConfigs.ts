@@ -61,6 +61,9 @@ async function readOne(path: string, table: OptionTable): Promise<ReturnType<typ
 /** What a run folder holds copies of. */
 const pictures = new Set(['photo', 'mask', 'clip', 'object'])
 
+/** The layers that a person wrote: not the config.yaml of a run, which holds every setting, whoever chose it. */
+export const ownLayers = <Options>({ layers, ofRun }: Configs<Options>): Options[] => layers.filter((_, i) => ofRun[i] !== true)
+
 /** Is it a run's config.yaml, and no person, that names the guidance models? */
 export function fromRun({ layers, ofRun }: Configs<Given>, flags: Given): boolean {
   const names = (layer: Given | undefined): boolean => Array.isArray(layer?.['guidance']) && layer['guidance'].length > 0

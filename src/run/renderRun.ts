@@ -7,7 +7,7 @@ import type { Emit } from '../session/trainRun.js'
 import { eachVariation, finishVariations, variationFolder } from './variations.js'
 
 /**
- * Writes the outputs of a run again, from its checkpoint, without training.
+ * Writes the outputs of a run again, from its checkpoint, without training; of several seeds those of each that has one.
  * @throws RUN_NOT_FOUND, RUN_INVALID, RUN_LOCKED, CHECKPOINT_INVALID where there is no checkpoint, CHECKPOINT_MISMATCH
  */
 export async function renderRun(path: string, environment: RunEnvironment, emit: Emit): Promise<EditResult> {
@@ -15,22 +15,35 @@ export async function renderRun(path: string, environment: RunEnvironment, emit:
   const folder = await openRunFolder(path)
   try {
     const { settings, seeds } = await readRun(accessIn(folder))
-    if (seeds === 1) return await renderOne(folder, environment, emit)
+    if (seeds === 1) {
+      const result = await renderOne(folder, environment, emit)
+      if (result === null) throw noCheckpoint(path)
+      return result
+    }
     const results = await eachVariation(settings.seed, seeds, environment.signal, emit, async (seed) => {
-      const sub = folder.file(variationFolder(seed))
-      if (!isRunFolder(sub)) throw noCheckpoint(sub)
-      const variation = await openRunFolder(sub)
-      try {
-        return await renderOne(variation, environment, emit)
-      } finally {
-        variation.release()
-      }
+      const result = await renderVariation(folder.file(variationFolder(seed)), environment, emit)
+      if (result === null) emit({ type: 'note', message: `seed ${seed} is left out, since it has no checkpoint yet; to go on with it: text2live image --resume ${path}` })
+      return result
     })
+    if (results.length === 0) throw noCheckpoint(path)
     return await finishVariations(folder, results, seeds, emit)
   } finally {
     folder.release()
   }
 }
 
-const renderOne = async (folder: RunFolder, environment: RunEnvironment, emit: Emit): Promise<EditResult> =>
-  editResult(await renderStored(accessIn(folder), environment, emit))
+async function renderVariation(path: string, environment: RunEnvironment, emit: Emit): Promise<EditResult | null> {
+  if (!isRunFolder(path)) return null
+  const folder = await openRunFolder(path)
+  try {
+    return await renderOne(folder, environment, emit)
+  } finally {
+    folder.release()
+  }
+}
+
+/** Null where there is no checkpoint. */
+async function renderOne(folder: RunFolder, environment: RunEnvironment, emit: Emit): Promise<EditResult | null> {
+  const rendered = await renderStored(accessIn(folder), environment, emit)
+  return rendered && editResult(rendered)
+}

@@ -10,13 +10,13 @@ import { resolveSettings } from '../options/resolveSettings.js'
 import { openGuidance } from './buildTrainer.js'
 import { outputFiles } from '../session/events.js'
 import { openRuntime } from './openRuntime.js'
-import { accessIn, assertKind } from './resumeRun.js'
+import { accessIn, assertKind, runKind } from './resumeRun.js'
 import { lookIn } from './runFolder.js'
 import { refuseLink } from './runFile.js'
 import { accessTo, hereOnly } from '../session/guidanceAccess.js'
 import { portableGuidance } from './portableGuidance.js'
 import { drawSeed, readRun } from '../session/savedRun.js'
-import { variationFolder } from './variations.js'
+import { variationFolder, variationSeeds } from './variations.js'
 
 /** `mask` is where the edit should be; without `guidance`, the models of the run judge. */
 export type ScoreOptions = Pick<GivenOptions, 'guidance' | 'mask' | 'device' | 'threads' | 'truncate'>
@@ -41,19 +41,21 @@ export interface ScoreReport {
 }
 
 /**
- * Scores the pictures of a run folder, of each variation where there are several. Nothing is written.
+ * Scores the pictures of a run folder; of several seeds those of each that has some. Nothing is written.
  * @throws RUN_NOT_FOUND, RUN_INVALID for a folder without outputs, MASK_INVALID, GUIDANCE_*, PROMPT_TOO_LONG, PROMPT_NOT_UNDERSTOOD
  */
 export async function scoreRun(path: string, options: ScoreOptions = {}): Promise<ScoreReport[]> {
-  await assertKind(path, 'image')
+  if (await runKind(path) === 'video') {
+    throw new Text2LiveError('RUN_INVALID', `"${path}" is the run folder of a clip, and score measures the edits of photos. What was measured of a clip is in its metrics.json.`)
+  }
   const { settings, seeds } = await readRun(accessIn(lookIn(path)))
-  const folders = seeds === 1 ? [path] : Array.from({ length: seeds }, (_, i) => join(path, variationFolder(settings.seed + i)))
   const resolved = resolveSettings([settings, { ...options, mask: null }], drawSeed)
   const given = [options.guidance ?? []].flat()
   const judge = given.length === 0 ? resolved : { ...resolved, guidance: given.map(portableGuidance) }
   const runtime = await openRuntime(judge)
   const notes = new Set<string>()
   const onNote = (message: string): void => void notes.add(message)
+  const folders = seeds === 1 ? [path] : scoredVariations(path, variationSeeds(settings.seed, seeds), onNote)
   const access = given.length === 0 ? hereOnly : accessTo(given)
   const models = await openGuidance(judge, runtime, notice => { if (notice.type === 'note') onNote(notice.message) }, undefined, access)
   const reports: ScoreReport[] = []
@@ -76,14 +78,32 @@ export async function scoreRun(path: string, options: ScoreOptions = {}): Promis
   return reports
 }
 
+/** The folders of the seeds that have pictures. @throws RUN_INVALID where none has, or for a link in place of one */
+function scoredVariations(path: string, seeds: readonly number[], onNote: (message: string) => void): string[] {
+  const folders = seeds.map((seed) => join(path, variationFolder(seed)))
+  const scored = folders.filter((folder) => picturesRead.every((name) => stands(join(folder, outputFiles[name]))))
+  if (scored.length === 0) throw noOutputs(folders[0]!, outputFiles.composite, path)
+  for (const [i, seed] of seeds.entries()) {
+    if (!scored.includes(folders[i]!)) onNote(`seed ${seed} is left out, since its pictures are not written yet; to go on with it: text2live image --resume ${path}`)
+  }
+  return scored
+}
+
+/** The outputs that scores are made of. */
+const picturesRead = ['composite', 'alpha'] as const satisfies readonly (keyof typeof outputFiles)[]
+
+function stands(path: string): boolean {
+  refuseLink(path)
+  return existsSync(path)
+}
+
 async function readPictures(folder: string, maskPath: string | null, note: (message: string) => void) {
   await assertKind(folder, 'image')
   const { settings, input } = await readRun(accessIn(lookIn(folder)))
   const photo = input.photo.rgb
-  const read = async (name: keyof typeof outputFiles) => {
+  const read = async (name: (typeof picturesRead)[number]) => {
     const path = join(folder, outputFiles[name])
-    refuseLink(path)
-    if (!existsSync(path)) throw noOutputs(folder, outputFiles[name])
+    if (!stands(path)) throw noOutputs(folder, outputFiles[name])
     const header = await readHeader(path)
     if (header.width !== photo.width || header.height !== photo.height) {
       throw new Text2LiveError('RUN_INVALID', `${path} must have the photo's size, ${photo.width}x${photo.height}, but it is ${header.width}x${header.height}. Write the pictures again: text2live render ${folder}`)
@@ -101,5 +121,5 @@ async function readPictures(folder: string, maskPath: string | null, note: (mess
   }
 }
 
-const noOutputs = (folder: string, name: string): Text2LiveError => new Text2LiveError('RUN_INVALID',
-  `Expected ${name} in ${folder}, and it is not there: the run has not written its pictures yet. Write them with: text2live render ${folder}`)
+const noOutputs = (folder: string, name: string, run = folder): Text2LiveError => new Text2LiveError('RUN_INVALID',
+  `Expected ${name} in ${folder}, and it is not there: the run has not written its pictures yet. Write them with: text2live render ${run}`)

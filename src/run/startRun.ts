@@ -5,7 +5,7 @@ import { nodeMachine } from './nodeMachine.js'
 import { accessTo, hereOnly } from '../session/guidanceAccess.js'
 import { portableGuidance } from './portableGuidance.js'
 import { chooseDevice } from './probeDevice.js'
-import { fromRun, readConfigs } from './readConfigs.js'
+import { fromRun, ownLayers, readConfigs } from './readConfigs.js'
 import { assertFree, makeRunFolder, type RunFolder } from './runFolder.js'
 import { firstFiles, keptSettings } from '../session/savedRun.js'
 import { lastGiven, preparePhoto } from '../session/startPhoto.js'
@@ -35,7 +35,7 @@ export async function startRun(options: StartOptions, environment: RunEnvironmen
   const seeds = (lastGiven(layers, 'seeds') ?? 1) as number
 
   const pictures = { photo: photo instanceof Uint8Array ? photo : null, mask: mask instanceof Uint8Array ? mask : null }
-  const { settings, input } = await preparePhoto({ layers, ...pictures }, nodeMachine.codec, emit)
+  const { settings, input } = await preparePhoto({ layers, own: [...ownLayers(configs), command], ...pictures }, nodeMachine.codec, emit)
   await assertFree(out, force)
   const device = await chooseDevice(settings.device)
   if (device !== settings.device) emit({ type: 'note', message: `device: ${device}, the fastest that works here` })

@@ -23,7 +23,7 @@ interface VariationsPlan {
 }
 
 /** The seeds of n variations: seed, seed + 1, ... (32 bits). */
-const variationSeeds = (seed: number, seeds: number): number[] => Array.from({ length: seeds }, (_, i) => (seed + i) % 2 ** 32)
+export const variationSeeds = (seed: number, seeds: number): number[] => Array.from({ length: seeds }, (_, i) => (seed + i) % 2 ** 32)
 
 export const variationFolder = (seed: number): string => `seed-${seed}`
 
@@ -46,16 +46,20 @@ export async function trainVariations(plan: VariationsPlan, environment: RunEnvi
   }
 }
 
-/** Runs `one` for each seed until the signal aborts; what was finished before an abort is kept. */
+/**
+ * Runs `one` for each seed until the signal aborts; what was finished before an abort is kept.
+ * @param one null where there is nothing of the seed
+ */
 export async function eachVariation(
-  seed: number, seeds: number, signal: AbortSignal, emit: Emit, one: (seed: number) => Promise<EditResult>,
+  seed: number, seeds: number, signal: AbortSignal, emit: Emit, one: (seed: number) => Promise<EditResult | null>,
 ): Promise<EditResult[]> {
   const results: EditResult[] = []
   for (const [index, own] of variationSeeds(seed, seeds).entries()) {
     if (signal.aborted && results.length > 0) break
     emit({ type: 'variation', index, count: seeds, seed: own })
     try {
-      results.push(await one(own))
+      const result = await one(own)
+      if (result !== null) results.push(result)
     } catch (error) {
       const stopped = error instanceof Text2LiveError && error.code === 'INTERRUPTED'
       if (!stopped || results.length === 0) throw error

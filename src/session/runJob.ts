@@ -3,7 +3,7 @@ import { Text2LiveError } from '../errors.js'
 import { accessTo } from './guidanceAccess.js'
 import { type Job, jobSchema } from './job.js'
 import { trainerIn, type TrainingPlace } from './openTrainer.js'
-import { continueRun, firstFiles, keptSettings, pictureIn, renderStored } from './savedRun.js'
+import { continueRun, firstFiles, keptSettings, noCheckpoint, pictureIn, renderStored } from './savedRun.js'
 import { preparePhoto } from './startPhoto.js'
 import type { RunStore } from './store.js'
 import type { ImageSettings } from '../options/imageOptions.js'
@@ -46,7 +46,11 @@ export async function runJob(job: Job, machine: JobMachine, signal: AbortSignal,
   const store = await machine.runs.open(asked.run)
   try {
     const access = { store, machine, find: pictureIn(store) }
-    if (asked.kind === 'render') return await renderStored(access, { open, signal }, emit)
+    if (asked.kind === 'render') {
+      const rendered = await renderStored(access, { open, signal }, emit)
+      if (rendered === null) throw noCheckpoint(store.path)
+      return rendered
+    }
     const named = asked.options.guidance as readonly string[] | undefined
     return await continueRun(access, asked.options, { open, signal }, emit, named === undefined ? undefined : accessTo(named))
   } finally {

@@ -127,13 +127,14 @@ async function isFinished(store: RunStore): Promise<boolean> {
 
 /**
  * Writes the outputs of a run again, from its checkpoint, without training.
- * @throws RUN_INVALID, CHECKPOINT_INVALID where there is no checkpoint, CHECKPOINT_MISMATCH
+ * @returns null where there is no checkpoint
+ * @throws RUN_INVALID, CHECKPOINT_INVALID, CHECKPOINT_MISMATCH
  */
-export async function renderStored(access: SavedRunAccess, { open, signal }: Pick<RunEnvironment, 'open' | 'signal'>, emit: Emit): Promise<TrainedRun> {
+export async function renderStored(access: SavedRunAccess, { open, signal }: Pick<RunEnvironment, 'open' | 'signal'>, emit: Emit): Promise<TrainedRun | null> {
   const { store, machine } = access
   const { settings, input } = await readRun(access)
   const checkpoint = await readCheckpoint(store)
-  if (checkpoint === null) throw noCheckpoint(store.path)
+  if (checkpoint === null) return null
   assertSameRun(store.file(runFiles.checkpoint), checkpoint.fingerprint, await fingerprintOf(settings, input))
   const { state } = checkpoint
   const trainer = await open(trainerInput(settings, input, state, hereOnly), emit, signal)

@@ -2,7 +2,7 @@ import { Text2LiveError } from '../errors.js'
 import type { ImageCodec, PictureSource } from '../media/imageCodec.js'
 import { optionFlag, type GivenOptions, type ImageSettings } from '../options/imageOptions.js'
 import { regionTexts } from '../options/region.js'
-import { resolveSettings } from '../options/resolveSettings.js'
+import { assertRegionMap, resolveSettings } from '../options/resolveSettings.js'
 import { assertNotBlank, readImageInput, type ImageInput } from './imageInput.js'
 import { drawSeed } from './savedRun.js'
 import type { Emit } from './trainRun.js'
@@ -11,6 +11,8 @@ import type { Emit } from './trainRun.js'
 export interface PhotoJob {
   /** What was said, each above the one before. */
   readonly layers: readonly GivenOptions[]
+  /** Those of the layers that a person gave for this run; default: all. */
+  readonly own?: readonly GivenOptions[]
   /** Where it was given otherwise than by a path in the layers. */
   readonly photo?: PictureSource | null
   readonly mask?: PictureSource | null
@@ -20,8 +22,9 @@ export interface PhotoJob {
  * Validates everything that a person can get wrong, and tells what was taken for what.
  * @throws OPTION_*, PROMPT_EMPTY, INPUT_*, MASK_INVALID
  */
-export async function preparePhoto({ layers, photo, mask }: PhotoJob, codec: ImageCodec, emit: Emit): Promise<{ readonly settings: ImageSettings; readonly input: ImageInput }> {
+export async function preparePhoto({ layers, own = layers, photo, mask }: PhotoJob, codec: ImageCodec, emit: Emit): Promise<{ readonly settings: ImageSettings; readonly input: ImageInput }> {
   const settings = resolveSettings(layers, drawSeed)
+  assertRegionMap(own, settings)
   assertPrompt(settings)
   const input = await readImageInput(photo ?? photoPath(settings), mask ?? settings.mask, settings, codec)
   for (const message of input.notes) emit({ type: 'note', message })

@@ -10,8 +10,9 @@ export const stageNames = ['clip', 'flow', 'masks', 'atlas', 'training', 'render
 export type StageName = (typeof stageNames)[number]
 
 /**
- * What a run over a clip tells while it lasts, in this order: notes, `run-start`, then for each stage `stage-start`, its `progress` (or `step`,
- * `preview`, `checkpoint`, `output`) and `stage-done`; one of `done`, `interrupted`, `error` last. Plain JSON but for the bytes of a preview.
+ * What a run over a clip tells while it lasts, in this order: the stage `clip`, notes, `run-start`, then the other stages, each with `stage-start`, its
+ * `progress` (or `step`, `preview`, `checkpoint`, `output`) and `stage-done`; one of `done`, `interrupted`, `error` last. A run that goes on, or is rendered
+ * again, tells of the clip its `progress` alone. Plain JSON but for the bytes of a preview.
  */
 export type VideoEvent =
   | VideoStartEvent

@@ -235,11 +235,39 @@ test('several seeds: a folder per seed and a sheet; stopped, it resumes where it
   expect(readdirSync(at('run')).filter((name) => name.startsWith('seed'))).toEqual([])
 })
 
+test('several seeds, stopped or killed: rendered are those that have a checkpoint', async () => {
+  const stop = new AbortController()
+  let steps = 0
+  await run({ ...basics(), seeds: 3 }, { onStep: () => { if (++steps === 9) stop.abort() } }, stop.signal)
+  const rendered = async () => {
+    const events: RunEvent[] = []
+    const result = await renderRun(at('run'), { open: toyTrainer(), signal: new AbortController().signal, defaultFolder: false }, (event) => events.push(event))
+    return { seeds: result.variations?.map(({ settings }) => settings.seed), finished: result.finished, notes: events.flatMap((event) => (event.type === 'note' ? [event.message] : [])) }
+  }
+  const leftOut = (seed: number): string => `seed ${seed} is left out, since it has no checkpoint yet; to go on with it: text2live image --resume ${at('run')}`
+  expect(await rendered()).toEqual({ seeds: [3, 4], finished: false, notes: [leftOut(5)] })
+  // A process that was killed before the first checkpoint of a seed.
+  rmSync(at('run', 'seed-3', 'checkpoint.safetensors'))
+  expect(await rendered()).toEqual({ seeds: [4], finished: false, notes: [leftOut(3), leftOut(5)] })
+  rmSync(at('run', 'seed-4'), { recursive: true })
+  expect(await failureOf(rendered())).toMatch(/^CHECKPOINT_INVALID: ~\/run holds no checkpoint yet/)
+})
+
 test('a config file gives photo and prompt, its paths from the working folder or its own', async () => {
   writeFileSync(at('bowl.yaml'), `image_path: ./bowl.png\ncomp_text: golden bowl\nsrc_text: bowl\nresize_input: 192\nn_epochs: 9\ndevice: cuda\nuse_wandb: False\n`)
   const { result, events } = await run({ config: [at('bowl.yaml')], steps: 2, device: 'cpu', seed: 1 })
   expect(result.settings).toMatchObject({ prompt: ['golden bowl'], source: ['bowl'], steps: 2, size: 192, device: 'cpu' })
   expect(events.filter(({ type }) => type === 'note')).toEqual([{ type: 'note', message: expect.stringMatching(/^bowl\.yaml is a configuration of the published code\. It sets .*Add --preset reference/) as string }])
+})
+
+test('relevancy model beside what a preset sets for the others: a run starts, resumes, and begins another', async () => {
+  const given = { ...basics(), preset: 'fast', relevancy: 'model', steps: 2 } as const
+  expect((await run(given)).result.settings).toMatchObject({ relevancy: 'model', regionBound: 1, sparsityMap: 4 })
+  expect((await run({ resume: at('run'), steps: 3 })).result.step).toBe(3)
+  const another = { config: [at('run', 'config.yaml')], out: at('another') }
+  expect((await run(another)).result.finished).toBe(true)
+  expect(await failureOf(run({ ...another, regionBound: 0.5, out: at('third') }))).toMatch(/^OPTION_INVALID: --region-bound needs/)
+  expect((await run({ ...given, regionBound: 0, sparsityMap: 0, out: at('fourth') })).result.finished).toBe(true)
 })
 
 test('the source text that nobody gave is announced', async () => {

@@ -1,4 +1,4 @@
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -18,8 +18,8 @@ beforeAll(async () => {
   writeFileSync(at('photo.png'), await sharp(teapot).resize(256, 256).png().toBuffer())
   const circle = '<svg width="256" height="256"><rect width="256" height="256"/><circle cx="128" cy="128" r="60" fill="white"/></svg>'
   writeFileSync(at('mask.png'), await sharp(Buffer.from(circle)).png().toBuffer())
-  for (const [out, seeds] of [['run', 1], ['runs', 2]] as const) {
-    await runImage({ photo: at('photo.png'), prompt: 'golden teapot', source: 'teapot', size: 192, steps: 2, seed: 3, seeds, device: 'cpu', out: at(out) },
+  for (const [out, seed, seeds] of [['run', 3, 1], ['runs', 2 ** 32 - 1, 2]] as const) {
+    await runImage({ photo: at('photo.png'), prompt: 'golden teapot', source: 'teapot', size: 192, steps: 2, seed, seeds, device: 'cpu', out: at(out) },
       { open: toyTrainer(), signal: new AbortController().signal, defaultFolder: false }, () => undefined)
   }
 })
@@ -55,14 +55,27 @@ test('score measures a run, warns of the judge that was optimised, and leaves th
   expect(text.out).not.toContain('localisation_iou')
 })
 
-test('score reports each variation', async () => {
+test('score reports each variation, also where their seeds pass the largest', async () => {
   const { out } = await command('score', at('runs'), '--json')
   const reports = out.trim().split('\n').map((line) => JSON.parse(line) as ScoreReport)
-  expect(reports.map(({ seed }) => seed)).toEqual([3, 4])
+  expect(reports.map(({ seed }) => seed)).toEqual([2 ** 32 - 1, 0])
+})
+
+test('score leaves out the seeds that have no pictures yet, and says which', async () => {
+  rmSync(at('runs', 'seed-0', 'alpha.png'))
+  const left = `seed 0 is left out, since its pictures are not written yet; to go on with it: text2live image --resume ${at('runs')}`
+  const { status, out } = await command('score', at('runs'), '--json')
+  expect({ status, ...JSON.parse(out) as ScoreReport }).toMatchObject({ status: 0, seed: 2 ** 32 - 1, notes: [left] })
+  expect((await command('score', at('runs'))).err).toContain(`note: ${left}\n`)
+  rmSync(at('runs', `seed-${2 ** 32 - 1}`), { recursive: true })
+  expect(await command('score', at('runs'))).toMatchObject({ status: 2, err: expect.stringContaining(`text2live render ${at('runs')}\n`) as string })
 })
 
 test('score says what is missing', async () => {
   expect(await command('score', at('nowhere'))).toMatchObject({ status: 2, err: expect.stringContaining('RUN_NOT_FOUND') as string })
+  mkdirSync(at('clip'))
+  writeFileSync(at('clip', 'config.yaml'), 'configVersion: 1\nclip: clip.mp4\n')
+  expect(await command('score', at('clip'))).toMatchObject({ status: 2, err: expect.stringMatching(/RUN_INVALID: .*score measures the edits of photos/) as string })
   writeFileSync(at('small.png'), await sharp(at('mask.png')).resize(100, 100).png().toBuffer())
   expect(await command('score', at('run'), '--mask', at('small.png'))).toMatchObject({ status: 2, err: expect.stringContaining('MASK_INVALID') as string })
   rmSync(at('run', 'composite.png'))

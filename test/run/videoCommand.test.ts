@@ -40,6 +40,8 @@ test.each([
   [['video', 'clip'], 'error PROMPT_EMPTY: A prompt is needed: say what the edited clip shows. For example: text2live video swan.mp4 "golden swan" --source swan --region swan'],
   [['video', 'clip', '--layer', 'both', '--foreground-prompt', 'gold'], 'error PROMPT_EMPTY: A prompt is needed: say what the edited background (--background-prompt) shows. '
     + 'For example: text2live video swan.mp4 "golden swan" --source swan --region swan'],
+  [['video', 'clip', 'gold', '--relevancy', 'model', '--region-bound', '1'], 'error OPTION_INVALID: --region-bound needs the map of the region that --relevancy object or edges makes before '
+    + 'training; with --relevancy model there is none, and --region-bound is 1. Choose one of those two, or leave --region-bound out.'],
   [['video', 'empty.mp4', 'gold'], 'error INPUT_EMPTY: "empty.mp4" is empty (0 bytes). Give a video, an animated GIF, or a folder of images.'],
   [['video', '--resume', 'gone'], 'error RUN_NOT_FOUND: There should be a run folder at "gone", but there is nothing. Check the path; runs are made in runs/ unless --out says otherwise.'],
   [['atlas', 'inspect', '.'], 'error INPUT_NOT_FOUND: "." is no run folder, so the clip that the atlas was fitted to must be named: add --clip swan.mp4 (and --frames and --size as it was fitted).'],

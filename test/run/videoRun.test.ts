@@ -95,6 +95,19 @@ test('a run leaves every file that it promises, and tells each stage', async () 
   expect(result).toMatchObject({ finished: true, metrics: { alpha_inside: expect.any(Number) as number, opacity_iou: expect.any(Number) as number } })
 })
 
+test('reading the clip is told while it lasts: of a new run, one that goes on, one that is rendered again, and of an atlas', async () => {
+  const stopped = await run({ ...basics(), steps: 2 }, 'edit', {}, (event) => event.type === 'step')
+  expect(stopped.events[0]).toEqual({ type: 'stage-start', stage: 'clip' })
+  const told = [
+    stopped, await run({ resume: at('run') }), await job({ kind: 'render', folder: at('run') }), await job({ kind: 'atlas-inspect', atlas: join(home, 'atlas'), out: at('look'), force: false }),
+  ].map(({ events }) => events.flatMap((event) => (event.type === 'progress' && event.stage === 'clip' ? [[event.done, event.total]] : [])))
+  for (const progress of told) {
+    expect(progress[0]).toEqual([0, 10])
+    expect(progress.at(-1)).toEqual([10, 10])
+    expect(progress.map(([done]) => done)).toEqual(progress.map(([done]) => done).sort((a, b) => a! - b!))
+  }
+})
+
 test('the edit stays on the object, and the frames around it as they were', async () => {
   await run(basics())
   const [before, after] = [await readClip(clip()), await readClip(at('run', 'edited.mp4'))]

@@ -18,6 +18,8 @@ export interface HintEvidence {
 /** Standard deviations above the mean at which a relevancy says neither yes nor no, and the log-odds that one more adds. */
 const RELEVANT = 1.5
 const RELEVANCY_SLOPE = 2
+/** The log-odds that a place belongs to the object where its relevancy lies so many standard deviations above the mean. */
+export const relevancyOdds = (deviations: number): number => RELEVANCY_SLOPE * (deviations - RELEVANT)
 /** No place is surer than this to be the object's, or not to be. */
 const LEAST_DOUBT = 0.02
 /** The same of what its motion says. */
@@ -54,7 +56,7 @@ export function relevancyEvidence(scene: ClipScene, maps: ReadonlyMap<number, Fl
     throw new Text2LiveError('OBJECT_NOT_FOUND', 'The guidance finds the region text nowhere in the clip: its relevancy is the same everywhere. Name the object with other words, or point at it.')
   }
   const moving = movingInFrames(scene)
-  return relevancy.map((x, i) => probability(RELEVANCY_SLOPE * ((x - mean) / deviation - RELEVANT) + logOdds(moving[i]!, MOVING_DOUBT)))
+  return relevancy.map((x, i) => probability(relevancyOdds((x - mean) / deviation) + logOdds(moving[i]!, MOVING_DOUBT)))
 }
 
 /**

@@ -16,3 +16,7 @@ export function layerTexts(settings: VideoSettings, layer: LayerName): LayerText
     prompt: first(own.prompt, settings.prompt), screen: first(own.screen, own.prompt, settings.screen), source: first(own.source, settings.source), region: own.region,
   }
 }
+
+/** What the foreground object is called. Where the background alone is edited, source and prompt speak of that: only a region names the object. */
+export const objectTexts = (settings: Pick<VideoSettings, 'region' | 'source' | 'relevancy' | 'layer'>): RegionTexts =>
+  (settings.layer === 'background' && settings.region.length === 0 ? [] : regionTexts(settings))

@@ -51,6 +51,8 @@ export interface VideoTrainerOptions {
   /** Widths of the generator; tests use narrow ones. Default: the preset's. */
   readonly generator?: GeneratorShape
   readonly notice?: (notice: TrainerNotice) => void
+  /** Is told where the first weights are others than the asked ones. */
+  readonly onNote?: (message: string) => void
 }
 
 /** Trains the edit layer of one layer of a clip. */

@@ -1,13 +1,15 @@
 import type { ForegroundHint } from '../../atlas/foregroundMasks.js'
+import { relevancyOdds } from '../../atlas/segmentation/hintEvidence.js'
+import { probability } from '../../atlas/segmentation/logOdds.js'
 import type { Runtime } from '../../engine/runtime.js'
 import { frameImage, type ClipFrames } from '../../media/clipFrames.js'
 import type { FloatImage } from '../../media/image.js'
 import { resize } from '../../media/resample.js'
 import { nameInPrompt, regionQuestions, rivalsFor } from '../../method/locateRegion.js'
 import { objectMap, salientMap } from '../../method/objectMap.js'
-import { type RelevancyQuestion, roughRelevancy } from '../../method/relevancyMap.js'
+import { type OpenQuestion, type RelevancyQuestion, roughRelevancy, withQuestions } from '../../method/relevancyMap.js'
 import { embedRegion } from '../../method/textTargets.js'
-import type { GuidanceModel } from '../../models/guidance.js'
+import { type GuidanceModel, holdTextTowers } from '../../models/guidance.js'
 import { type OutlineFinder, type OutlineModel, withOutline } from '../../models/outline.js'
 import type { RegionTexts } from '../../options/region.js'
 
@@ -61,11 +63,13 @@ export async function findInFrames(frames: ClipFrames, question: FrameQuestion, 
     return found
   }
   const { outline, runtime } = models
-  const named = await nameOf(question, models, small(frames.pixels.length >> 1))
-  if (outline === null) return { hint: { kind: 'relevancy', maps: await inEach((picture) => roughRelevancy(picture, named!.questions, runtime)) }, note: null }
-  return await withOutline(outline, runtime, async (finder) => {
-    const byWords = named && await byWordsAndOutline(named, inEach, finder, runtime)
-    return byWords ?? await byOutline(inEach, finder)
+  const named = await holdTextTowers(models.guidance, () => nameOf(question, models, small(frames.pixels.length >> 1)))
+  return await withQuestions(named?.questions ?? [], runtime, async (questions) => {
+    if (outline === null) return { hint: { kind: 'relevancy', maps: await inEach((picture) => roughRelevancy(picture, questions)) }, note: null }
+    return await withOutline(outline, runtime, async (finder) => {
+      const byWords = named && await byWordsAndOutline(named, questions, inEach, finder)
+      return byWords ?? await byOutline(inEach, finder)
+    })
   })
 }
 
@@ -89,8 +93,8 @@ async function nameOf({ region, prompts, truncate }: FrameQuestion, { guidance, 
 }
 
 /** Outlines where most frames say that the words mean what stands out; else what the guidance answers, or nothing where nobody asked for the words. */
-async function byWordsAndOutline({ questions, text, given }: NamedObject, inEach: InEach, finder: OutlineFinder, runtime: Runtime): Promise<FoundInFrames | null> {
-  const found = await inEach((picture) => objectMap(picture, questions, finder, runtime))
+async function byWordsAndOutline({ text, given }: NamedObject, questions: readonly OpenQuestion[], inEach: InEach, finder: OutlineFinder): Promise<FoundInFrames | null> {
+  const found = await inEach((picture) => objectMap(picture, questions, finder))
   const outlined = [...found].filter(([, { by }]) => by === 'outline')
   if (2 * outlined.length >= found.size) {
     const how = given ? `${text}, with the outline of what stands out` : `${text}, which prompt and clip agree on; --object, --point or --region say another`
@@ -108,7 +112,7 @@ function vague(answers: FloatImage): FloatImage {
   const n = answers.data.length
   const mean = answers.data.reduce((sum, x) => sum + x, 0) / n
   const deviation = Math.sqrt(answers.data.reduce((sum, x) => sum + (x - mean) ** 2, 0) / n)
-  return { ...answers, data: answers.data.map((x) => (deviation > 0 ? 1 / (1 + Math.exp(-2 * ((x - mean) / deviation - 1.5))) : 0)) }
+  return { ...answers, data: answers.data.map((x) => (deviation > 0 ? probability(relevancyOdds((x - mean) / deviation)) : 0)) }
 }
 
 async function byOutline(inEach: InEach, finder: OutlineFinder): Promise<FoundInFrames> {

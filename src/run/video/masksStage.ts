@@ -2,16 +2,16 @@ import { mkdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { ClipFlow } from '../../atlas/clipFlow.js'
 import { foregroundMasks, type ForegroundHint, type ForegroundNotice } from '../../atlas/foregroundMasks.js'
-import { createNodeRuntime } from '../../engine/node/createNodeRuntime.js'
 import { Text2LiveError } from '../../errors.js'
 import type { FloatImage } from '../../media/image.js'
 import { atomicWrite } from '../../media/node/atomicWrite.js'
 import { encodePng } from '../../media/node/encodePng.js'
 import { dequantise, pixelImage, quantise } from '../../media/quantise.js'
+import { objectTexts } from '../../method/video/layerTexts.js'
 import { openOutlineModel } from '../../models/node/bundled.js'
-import { regionTexts } from '../../options/region.js'
 import { openGuidance } from '../buildTrainer.js'
 import { writing } from '../fileErrors.js'
+import { openRuntime } from '../openRuntime.js'
 import { findInFrames, unsaid } from './findInFrames.js'
 import { readStageCheckpoint, writeStageCheckpoint } from './stageCheckpoint.js'
 import { checkpointFiles, videoFiles } from './videoFiles.js'
@@ -60,12 +60,12 @@ async function findHint({ settings, input, access, signal, emit, report }: Stage
   const { frames } = input
   if (input.object !== null) return { kind: 'masks', masks: input.object }
   if (input.point !== null) return { kind: 'point', ...input.point }
-  const region = regionTexts(settings)
+  const region = objectTexts(settings)
   if (settings.relevancy !== 'object' && region.length === 0) {
     emit({ type: 'note', message: `the foreground is what moves against the background, ${unsaid}` })
     return { kind: 'motion' }
   }
-  const runtime = createNodeRuntime({ device: 'cpu', ...(settings.threads > 0 ? { threads: settings.threads } : {}) })
+  const runtime = await openRuntime(settings)
   const guidance = region.length > 0 ? await openGuidance(settings, runtime, emit, signal, access) : []
   const outline = settings.relevancy === 'object' ? await openOutlineModel() : null
   const { hint, note } = await findInFrames(frames, { region, prompts: settings.prompt, truncate: settings.truncate }, { guidance, outline, runtime }, { signal, onProgress: report })

@@ -8,6 +8,7 @@ import { isRunFolder, lookIn } from '../runFolder.js'
 import { openAtlas } from './atlasStage.js'
 import type { FittedAtlas } from './atlasFile.js'
 import { inFolder, readVideoSettings } from './resumeVideo.js'
+import type { StageReport } from './stageReport.js'
 import { readVideoInput, type VideoInput } from './videoInput.js'
 
 /** Options of the commands that look at an atlas; those besides `atlas` are needed where the folder does not hold the clip. */
@@ -15,9 +16,10 @@ export type AtlasSourceOptions = Pick<GivenVideoOptions, 'clip' | 'frames' | 'si
 
 /**
  * An atlas and the clip it was fitted to: from a run folder both, else the clip is named beside the atlas.
+ * @param report is told how many frames of the clip are read
  * @throws INPUT_NOT_FOUND, ATLAS_*, CLIP_*, INTERRUPTED, ...
  */
-export async function openAtlasSource(options: AtlasSourceOptions, signal: AbortSignal): Promise<{ readonly atlas: FittedAtlas; readonly input: VideoInput }> {
+export async function openAtlasSource(options: AtlasSourceOptions, signal: AbortSignal, report: StageReport): Promise<{ readonly atlas: FittedAtlas; readonly input: VideoInput }> {
   const { atlas: path } = options
   const given = resolveVideoSettings([options], () => 0)
   const isFolder = statSync(path, { throwIfNoEntry: false })?.isDirectory() === true
@@ -29,7 +31,7 @@ export async function openAtlasSource(options: AtlasSourceOptions, signal: Abort
   }
   const folder = lookIn(path)
   const settings = own ? inFolder(folder, await readVideoSettings(folder)) : given
-  const input = await readVideoInput(settings, signal)
+  const input = await readVideoInput(settings, signal, report)
   const { atlas } = await openAtlas({ ...given, atlas: path }, input.frames, await openRuntime(given))
   return { atlas, input }
 }

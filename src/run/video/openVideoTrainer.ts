@@ -1,12 +1,12 @@
 import type { LayerName } from '../../atlas/layeredAtlas.js'
 import { embedRegion, embedTexts } from '../../method/textTargets.js'
-import { layerTexts } from '../../method/video/layerTexts.js'
+import { layerTexts, objectTexts } from '../../method/video/layerTexts.js'
 import { createVideoTrainer, type VideoTrainer, type VideoTrainerOptions } from '../../method/video/videoTrainer.js'
 import { checkTextsAreRead } from '../../models/unreadParts.js'
 import { openGuidance, outlineFor, startFor } from '../buildTrainer.js'
 import type { GuidanceAccess } from '../../session/guidanceAccess.js'
 import { openRuntime } from '../openRuntime.js'
-import { givenTexts, regionTexts } from '../../options/region.js'
+import { givenTexts } from '../../options/region.js'
 import type { VideoSettings } from '../../options/videoOptions.js'
 import type { TrainerNotice } from '../../session/trainerContract.js'
 
@@ -28,7 +28,7 @@ export const checkTexts: CheckTexts = async (settings, layers, notice, signal, a
   for (const model of await openGuidance(settings, await openRuntime(settings), notice, signal, access)) {
     const notes = new Set<string>()
     const onNote = (message: string): void => void notes.add(message)
-    const region = givenTexts(regionTexts(settings))
+    const region = givenTexts(objectTexts(settings))
     for (const layer of layers) {
       const texts = layerTexts(settings, layer)
       await embedTexts(model, { ...texts, region: givenTexts(texts.region) }, settings.truncate, onNote)
@@ -50,5 +50,5 @@ export const openVideoTrainer: OpenVideoTrainer = async (input, notice, signal) 
   const texts = layerTexts(settings, layer)
   const outline = layer === 'background' ? await outlineFor(settings, texts.region) : null
   const start = await startFor(settings, input.state)
-  return await createVideoTrainer({ runtime, guidance, texts, outline, start, ...input, notice })
+  return await createVideoTrainer({ runtime, guidance, texts, outline, start, ...input, notice, onNote: (message) => notice({ type: 'note', message }) })
 }

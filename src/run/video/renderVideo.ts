@@ -9,6 +9,7 @@ import { removeTransientCheckpoints } from './removeTransientCheckpoints.js'
 import { renderStage } from './renderStage.js'
 import { inFolder, readVideoSettings } from './resumeVideo.js'
 import { editedLayers, measured, type VideoResult } from './runVideo.js'
+import { stageReport } from './stageReport.js'
 import { fitting, readEdit, readState, trainerInput } from './trainStage.js'
 import type { VideoEnvironment } from './videoEnvironment.js'
 import { videoFiles } from './videoFiles.js'
@@ -25,7 +26,7 @@ export async function renderVideo(path: string, environment: VideoEnvironment, e
   let session: VideoSession | null = null
   try {
     const settings = await readVideoSettings(folder)
-    const input = await readVideoInput(inFolder(folder, settings), signal)
+    const input = await readVideoInput(inFolder(folder, settings), signal, stageReport('clip', emit))
     const base = { settings, input, folder, access: hereOnly, signal, fingerprint: { settings, pictures: input.digest } }
     const atlas = await readFittedAtlas(base)
     if (atlas === null) throw nothingYet(path)

@@ -19,6 +19,7 @@ import { assertDependencies } from './assertDependencies.js'
 import { differingSettings } from './differingSettings.js'
 import { editedLayers, runVideo, type VideoPlan, type VideoResult } from './runVideo.js'
 import { readVideoEvents } from './readVideoEvents.js'
+import { stageReport } from './stageReport.js'
 import { readState } from './trainStage.js'
 import { readMetrics } from './metricsStage.js'
 import type { VideoEnvironment } from './videoEnvironment.js'
@@ -53,7 +54,7 @@ export async function resumeVideo(path: string, flags: ResumeVideoOptions, envir
     }
     if (JSON.stringify(settings) !== JSON.stringify(saved)) await atomicWrite(folder.file(videoFiles.config), writeTableConfig(videoTable, settings))
     await assertDependencies(goalOf(settings))
-    const input = await readVideoInput(inFolder(folder, settings), environment.signal)
+    const input = await readVideoInput(inFolder(folder, settings), environment.signal, stageReport('clip', emit))
     await cutLog(folder, settings, input.digest)
     return await runVideo({ settings, input, folder, access: named.length === 0 ? hereOnly : accessTo(named), goal: goalOf(settings), early: [], ...environment }, emit)
   } finally {

@@ -6,6 +6,7 @@ import { openAtlasSource, type AtlasSourceOptions } from './openAtlasSource.js'
 import { readPainted, renderPainted, type PaintedLayers } from './renderPainted.js'
 import { renderVideo } from './renderVideo.js'
 import { resumeVideo } from './resumeVideo.js'
+import { stageReport } from './stageReport.js'
 import { startVideo } from './startVideo.js'
 import type { VideoEnvironment } from './videoEnvironment.js'
 import type { VideoJob, VideoJobResult } from './videoJob.js'
@@ -31,7 +32,7 @@ async function useAtlas(
   { kind, out, force, ...options }: Extract<VideoJob, { kind: 'atlas-inspect' | 'atlas-render' }>, signal: AbortSignal, emit: EmitVideo,
 ): Promise<VideoJobResult> {
   const started = performance.now()
-  const { atlas, input } = await openAtlasSource(withoutPainted(options), signal)
+  const { atlas, input } = await openAtlasSource(withoutPainted(options), signal, stageReport('clip', emit))
   const edits = 'painted' in options ? await readPainted(atlas, options.painted, (message) => emit({ type: 'note', message })) : null
   const own = out === null
   const folder = out ?? join(statSync(options.atlas).isDirectory() ? options.atlas : dirname(options.atlas), kind === 'atlas-inspect' ? 'inspect' : 'painted')

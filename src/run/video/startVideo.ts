@@ -3,14 +3,14 @@ import { rm } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import { NeuralAtlas } from '../../atlas/neural/neuralAtlas.js'
 import { Text2LiveError } from '../../errors.js'
-import { minGeneratorSide, validateLayer } from '../../options/resolveSettings.js'
+import { assertRegionMap, minGeneratorSide, validateLayer } from '../../options/resolveSettings.js'
 import { resolveVideoSettings } from '../../options/resolveVideoSettings.js'
 import type { GivenVideoOptions, VideoSettings } from '../../options/videoOptions.js'
 import { videoTable } from '../../options/videoTable.js'
 import { writeTableConfig } from '../../options/writeConfig.js'
 import { openRuntime } from '../openRuntime.js'
 import { chooseDevice } from '../probeDevice.js'
-import { fromRun, readConfigs } from '../readConfigs.js'
+import { fromRun, ownLayers, readConfigs } from '../readConfigs.js'
 import { assertFree, makeRunFolder } from '../runFolder.js'
 import { assertDependencies } from './assertDependencies.js'
 import { accessTo, hereOnly } from '../../session/guidanceAccess.js'
@@ -20,6 +20,7 @@ import { atlasBytes } from './atlasFile.js'
 import { isFit, openAtlas } from './atlasStage.js'
 import { editedLayers, runVideo, type VideoPlan, type VideoResult } from './runVideo.js'
 import { startStageMeter } from './stageMeter.js'
+import { stageReport } from './stageReport.js'
 import type { VideoEnvironment } from './videoEnvironment.js'
 import type { VideoEvent } from '../../session/videoEvents.js'
 import { videoFiles } from './videoFiles.js'
@@ -44,12 +45,14 @@ export async function startVideo(options: GivenVideoOptions, goal: VideoPlan['go
   const settings = resolveVideoSettings(layers, drawSeed)
   const out = (lastGiven(layers, 'out') ?? null) as string | null
   const force = flags['force'] === true
+  assertRegionMap([...ownLayers(read), flags], settings)
   if (goal === 'edit') assertPrompts(settings)
   await assertFree(out, force)
   await assertDependencies(goal)
 
+  emit({ type: 'stage-start', stage: 'clip' })
   const meter = startStageMeter()
-  const input = await readVideoInput(settings, environment.signal)
+  const input = await readVideoInput(settings, environment.signal, stageReport('clip', emit))
   emit({ type: 'stage-done', stage: 'clip', ...meter.stop() })
   for (const message of input.notes) emit({ type: 'note', message })
   const { width, height } = input.frames

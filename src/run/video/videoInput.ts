@@ -13,6 +13,7 @@ import { resize } from '../../media/resample.js'
 import type { VideoSettings } from '../../options/videoOptions.js'
 import type { FolderContents } from '../runFolder.js'
 import { readFrameMasks } from './readFrameMasks.js'
+import type { StageReport } from './stageReport.js'
 
 /** The pictures of a run over a clip, decoded and checked. */
 export interface VideoInput {
@@ -36,20 +37,23 @@ export interface VideoInput {
 
 /**
  * Reads the clip and the masks that the settings name and checks them.
- * @param progress called after each frame
+ * @param report is told how many frames are read
  * @throws INPUT_*, CLIP_*, MASK_INVALID, OPTION_INVALID for a point that lies outside, INTERRUPTED
  */
 export async function readVideoInput(
-  settings: Pick<VideoSettings, 'clip' | 'object' | 'mask' | 'point' | 'region' | 'frames' | 'size'>, signal: AbortSignal, progress: (done: number, total: number) => void = () => undefined,
+  settings: Pick<VideoSettings, 'clip' | 'object' | 'mask' | 'point' | 'region' | 'frames' | 'size'>, signal: AbortSignal, report: StageReport = () => undefined,
 ): Promise<VideoInput> {
   const path = settings.clip
   if (path === null) {
     throw new Text2LiveError('INPUT_NOT_FOUND', 'A clip is needed and none was named. For example: text2live video swan.mp4 "golden swan" --source swan --region swan')
   }
   const clip = await readClip(path, {
-    ...(settings.frames > 0 ? { frames: settings.frames } : {}), ...(settings.size > 0 ? { size: settings.size } : {}), signal, onProgress: progress,
+    ...(settings.frames > 0 ? { frames: settings.frames } : {}), ...(settings.size > 0 ? { size: settings.size } : {}), signal,
+    // Of a file that does not say how many frames it has, each seems to be the last; the last one is told when all are read.
+    onProgress: (read, total) => report(read - 1, total),
   })
   const { frames } = clip
+  report(frames.pixels.length, frames.pixels.length)
   checkTransparency(path, clip)
   checkClip(frames, `"${path}"`)
   const object = settings.object === null ? null : await readFrameMasks(settings.object, clip, settings.frames, '--object')

@@ -1,5 +1,6 @@
 import { Text2LiveError } from '../../errors.js'
 import type { GivenVideoOptions } from '../../options/videoOptions.js'
+import { assertNoForce } from '../assertNoForce.js'
 import type { AtlasSourceOptions } from './openAtlasSource.js'
 import type { PaintedLayers } from './renderPainted.js'
 import type { ResumeVideoOptions } from './resumeVideo.js'
@@ -23,11 +24,12 @@ export type VideoJobResult = VideoResult | Pick<VideoResult, 'finished' | 'folde
  */
 export function videoJobOf({ resume, ...options }: GivenVideoOptions & { readonly resume?: string | null | undefined }, goal: VideoPlan['goal']): VideoJob {
   if (resume === undefined || resume === null) return { kind: 'start', options, goal }
-  const { steps, device, threads, previewEvery, guidance, json: _json, force: _force, ...others } = options
+  const { steps, device, threads, previewEvery, guidance, json: _json, force, ...others } = options
   const misplaced = Object.entries(others).find(([, value]) => value !== undefined && value !== null)
   if (misplaced !== undefined) {
     throw new Text2LiveError('OPTION_INVALID',
       `A run is continued with the ${misplaced[0]} it was started with; leave that out beside --resume, or start a new run.`)
   }
+  assertNoForce(force)
   return { kind: 'resume', folder: resume, options: { steps, device, threads, previewEvery, guidance } }
 }

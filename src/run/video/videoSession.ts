@@ -7,6 +7,7 @@ import type { RunFolder } from '../runFolder.js'
 import type { VideoFingerprint } from './stageCheckpoint.js'
 import { startStageMeter } from './stageMeter.js'
 import type { StageName, VideoEvent, VideoStartEvent } from '../../session/videoEvents.js'
+import { stageReport, type StageReport } from './stageReport.js'
 import { videoFiles } from './videoFiles.js'
 import type { VideoInput } from './videoInput.js'
 
@@ -23,11 +24,8 @@ export interface StageTools {
   readonly signal: AbortSignal
   readonly emit: EmitVideo
   /** How far the stage is; told to the outside about twice a second. */
-  readonly report: (done: number, total: number, detail?: Readonly<Record<string, number>>) => void
+  readonly report: StageReport
 }
-
-/** Milliseconds between two progress events. */
-const reportInterval = 500
 
 /** One run over a clip in this process: its event log, and the stages one after the other with their time and memory. */
 export class VideoSession {
@@ -63,16 +61,7 @@ export class VideoSession {
     this.#stage = stage
     this.emit({ type: 'stage-start', ...of })
     const meter = startStageMeter()
-    let first: { readonly done: number; readonly at: number } | null = null
-    let told = -Infinity
-    const report: StageTools['report'] = (done, total, detail) => {
-      const at = performance.now()
-      first ??= { done, at }
-      if (at - told < reportInterval && done < total) return
-      told = at
-      const secondsLeft = done > first.done ? (at - first.at) / 1000 / (done - first.done) * (total - done) : null
-      this.emit({ type: 'progress', stage, done, total, secondsLeft, ...(detail === undefined ? {} : { detail }) })
-    }
+    const report = stageReport(stage, this.emit)
     try {
       this.base.signal.throwIfAborted()
       const result = await work({ ...this.base, emit: this.emit, report })
