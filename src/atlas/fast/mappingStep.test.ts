@@ -1,15 +1,11 @@
 import { describe, expect, it } from 'vitest'
 import { evaluate } from '../../../test/support/evaluate.js'
 import { type FixtureTensor, readFixtureJson, readFixtureTensors, relativeError } from '../../../test/support/readFixture.js'
-import { gradients } from '../../engine/gradients.js'
-import { Graph } from '../../engine/graph.js'
 import { createNodeRuntime } from '../../engine/node/createNodeRuntime.js'
-import { sampleBilinear } from '../../engine/ops.js'
 import { axisMatrix, pixelCentres, splineAxis } from './lattice.js'
 import { type MappingLossName, buildMappingStep, mappingLossNames, stepRate } from './mappingStep.js'
 
 interface FixtureFile {
-  samples: Record<'planes' | 'position' | 'output' | 'cotangent' | 'planesGradient' | 'positionGradient', string>[]
   size: { width: number; height: number; spacing: number; pixel: number; first: [number, number]; window: [number, number] }
   weights: Record<MappingLossName, number>
   inputs: Record<string, string>
@@ -31,21 +27,6 @@ function stepGraph(weights: Readonly<Record<MappingLossName, number>>) {
     flow: { height: 3, width: 5 }, rigid: { height: 3, width: 5 }, weights,
   })
 }
-
-describe('sampleBilinear', () => {
-  it.each(fixture.samples.map((sample, k) => ({ k, sample })))('case $k: value and both gradients are those of PyTorch', async ({ sample }) => {
-    const graph = new Graph()
-    const feeds = { planes: tensor(sample.planes), position: tensor(sample.position), cotangent: tensor(sample.cotangent) }
-    const planes = graph.input('planes', feeds.planes.shape)
-    const position = graph.input('position', feeds.position.shape)
-    const output = sampleBilinear(planes, position)
-    const [planesGradient, positionGradient] = gradients(output, [planes, position], graph.input('cotangent', feeds.cotangent.shape))
-    const result = await evaluate(runtime, graph, { output, planesGradient: planesGradient!, positionGradient: positionGradient! }, feeds)
-    expect(relativeError(result.output!, tensor(sample.output).data)).toBeLessThan(2e-6)
-    expect(relativeError(result.planesGradient!, tensor(sample.planesGradient).data)).toBeLessThan(1e-5)
-    expect(relativeError(result.positionGradient!, tensor(sample.positionGradient).data)).toBeLessThan(1e-5)
-  })
-})
 
 describe('the step of a mapping', () => {
   it('takes the spline matrices that PyTorch took', () => {
