@@ -24,7 +24,7 @@ export const SENTENCE = 384
 const LAMBDA_RIVALS = 0.5
 export const LARGEST_SCALE = 60
 const GRADIENT_NORM = 1
-const optimizer = { betas: [0.9, 0.98], eps: 1e-8 } as const
+export const optimizer = { betas: [0.9, 0.98], eps: 1e-8 } as const
 const DECAY = 0.1
 
 export interface Parameter { readonly name: string; readonly shape: readonly number[]; readonly initial: Float32Array; readonly decay: number }

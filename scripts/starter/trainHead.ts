@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import { existsSync, mkdirSync, readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
+import { adamCorrections } from '../../src/engine/adam.js'
 import { createNodeRuntime } from '../../src/engine/node/createNodeRuntime.js'
 import { randomStream } from '../../src/engine/random.js'
 import { type SafetensorsTensor, float32Tensor, readSafetensors, writeSafetensors } from '../../src/formats/safetensors.js'
@@ -8,7 +9,7 @@ import { toFloat32 } from '../../src/formats/toFloat32.js'
 import { atomicWrite } from '../../src/media/node/atomicWrite.js'
 import type { StarterConfig } from '../../src/models/starterConfig.js'
 import { type Pool, drawBatch } from './drawBatch.js'
-import { type BatchSizes, type FeedName, type Feeds, LARGEST_SCALE, feedShapes, initialParameters, trainingGraph } from './headTraining.js'
+import { type BatchSizes, type FeedName, type Feeds, LARGEST_SCALE, feedShapes, initialParameters, optimizer, trainingGraph } from './headTraining.js'
 import { FEATURES } from './trunkFeatures.js'
 import { cellsOf } from './views.js'
 
@@ -80,9 +81,10 @@ export async function trainHead({ config, pool, settings, checkpoint, from, ever
   while (step < settings.steps && signal?.aborted !== true) {
     const t = step + 1
     const scalar = (x: number): Float32Array => Float32Array.of(x)
+    const corrections = adamCorrections(optimizer.betas, t)
     const feeds: Feeds = {
       ...drawBatch(pool, sizes, settings.seed, step), tokenMean: state.get('head.token.mean')!, tokenStd: state.get('head.token.std')!,
-      learningRate: scalar(learningRateAt(settings, step)), meanCorrection: scalar(1 - 0.9 ** t), squareCorrection: scalar(1 - 0.98 ** t),
+      learningRate: scalar(learningRateAt(settings, step)), meanCorrection: scalar(corrections.mean), squareCorrection: scalar(corrections.square),
     }
     const result = await program.run(Object.fromEntries([
       ...(Object.keys(feeds) as FeedName[]).map(name => [name, new runtime.Tensor('float32', feeds[name], inputShapes[name])] as const),

@@ -92,11 +92,11 @@ export class MappingFitter {
       origin: this.tensor(Float32Array.from(texture.origin), [2, 1, 1]), scale: this.tensor(Float32Array.of(texture.scale), []),
       zoom: this.tensor(Float32Array.of(this.zoom(start, window, share)), []),
     }
-    let state: Record<string, Tensor> = { lattice: this.tensor(start.data, shape), mean: zeros(), variance: zeros() }
+    let state: Record<string, Tensor> = { lattice: this.tensor(start.data, shape), mean: zeros(), square: zeros() }
     let losses: Float32Array = idle.losses
     for (let k = 1; k <= stage.steps; k++) {
       const after = await program.run({ ...feeds, ...state, rate: this.tensor(stepRate(learningRate, k), [2]) })
-      state = { lattice: after.newLattice!, mean: after.newMean!, variance: after.newVariance! }
+      state = { lattice: after.newLattice!, mean: after.newMean!, square: after.newSquare! }
       losses = await after.losses!.getData() as Float32Array
     }
     return { lattice: { ...start, data: await state.lattice!.getData() as Float32Array }, losses }

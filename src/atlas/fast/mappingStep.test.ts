@@ -43,7 +43,7 @@ describe('the step of a mapping', () => {
     const { graph, outputs } = stepGraph(alone)
     const shape = inputs.lattice!.shape
     const zero = { shape, data: new Float32Array(inputs.lattice!.data.length) }
-    const result = await evaluate(runtime, graph, outputs, { ...inputs, mean: zero, variance: zero, rate: { shape: [2], data: stepRate(0.1, 1) } })
+    const result = await evaluate(runtime, graph, outputs, { ...inputs, mean: zero, square: zero, rate: { shape: [2], data: stepRate(0.1, 1) } })
     const expected = fixture.losses[name]
     expect(Math.abs(result.losses![mappingLossNames.indexOf(name)]! / expected.value - 1)).toBeLessThan(2e-5)
     // After the first step the mean of the gradients is a tenth of the gradient.
@@ -53,13 +53,13 @@ describe('the step of a mapping', () => {
   it('makes the steps that PyTorch makes', async () => {
     const { graph, outputs } = stepGraph(fixture.weights)
     const shape = inputs.lattice!.shape
-    let state: Record<'lattice' | 'mean' | 'variance', FixtureTensor> = { lattice: inputs.lattice!, mean: { shape, data: new Float32Array(inputs.lattice!.data.length) }, variance: { shape, data: new Float32Array(inputs.lattice!.data.length) } }
+    let state: Record<'lattice' | 'mean' | 'square', FixtureTensor> = { lattice: inputs.lattice!, mean: { shape, data: new Float32Array(inputs.lattice!.data.length) }, square: { shape, data: new Float32Array(inputs.lattice!.data.length) } }
     for (const [k, step] of fixture.steps.entries()) {
       const result = await evaluate(runtime, graph, outputs, { ...inputs, ...state, rate: { shape: [2], data: stepRate(step.rate, k + 1) } })
       const moved = (data: Float32Array) => data.map((x, i) => x - inputs.lattice!.data[i]!)
       expect(relativeError(moved(result.newLattice!), moved(tensor(step.lattice).data))).toBeLessThan(1e-3)
       mappingLossNames.forEach((name, i) => expect(Math.abs(result.losses![i]! / step.losses[name] - 1)).toBeLessThan(1e-4))
-      state = { lattice: { shape, data: result.newLattice! }, mean: { shape, data: result.newMean! }, variance: { shape, data: result.newVariance! } }
+      state = { lattice: { shape, data: result.newLattice! }, mean: { shape, data: result.newMean! }, square: { shape, data: result.newSquare! } }
     }
   })
 })

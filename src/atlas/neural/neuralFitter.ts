@@ -1,7 +1,7 @@
 import type { Tensor } from 'onnxruntime-common'
 import { Text2LiveError } from '../../errors.js'
 import type { Program, Runtime } from '../../engine/runtime.js'
-import { type AdamState, adamInit, adamRates } from './adam.js'
+import { type AdamState, adamInit, adamRates } from '../../engine/adam.js'
 import { initialWeights } from './atlasNetworks.js'
 import { type NeuralLossName, neuralLossNames } from './neuralLosses.js'
 import type { NeuralSettings } from './neuralSettings.js'

@@ -1,7 +1,7 @@
 import { gradients } from '../../engine/gradients.js'
 import { Graph, type Value, sizeOf } from '../../engine/graph.js'
 import { add, concat, mul, reduceMean, reduceSum, reshape, slice, sqrt, square, sub } from '../../engine/ops.js'
-import { adamUpdate } from './adam.js'
+import { adamUpdate } from '../../engine/adam.js'
 import { type NetworkName, type NetworkShapes, networkNames, weightCount } from './atlasNetworks.js'
 import { type ImlpShape, imlp, imlpParameters } from './imlp.js'
 import { type NeuralLossName, bootstrapLoss, flowLoss, flowOpacityLoss, meanSquaredLength, neuralLossNames, rigidityLoss } from './neuralLosses.js'
