@@ -1,7 +1,8 @@
 import { type AdamBetas, adamCorrections, adamMoments } from '../../engine/adam.js'
 import { Graph, type Value } from '../../engine/graph.js'
 import { gradients } from '../../engine/gradients.js'
-import { add, concat, div, matmul, mul, reduceMean, reshape, sampleBilinear, sqrt, sub, transpose } from '../../engine/ops.js'
+import { abs, add, concat, div, matmul, mul, reduceMean, reduceSum, reshape, sampleBilinear, sqrt, sub, transpose } from '../../engine/ops.js'
+import { nextState, stateInputs } from '../../engine/trainedProgram.js'
 import { bendingLoss, flowLoss, gradientLoss, reconstructionLoss, rigidityLoss } from './mappingLosses.js'
 
 export const mappingLossNames = ['reconstruction', 'gradient', 'rigidity', 'flow', 'bending'] as const
@@ -35,7 +36,7 @@ const BETAS: AdamBetas = [0.9, 0.98]
  * frame less the other layer's share of it; `share` [1, height, width] of this layer; `perPixel` []; `texture` [3, H, W], `origin` [2, 1, 1], `scale` [];
  * `targets`, `flowWeights` of `flowLoss`; `rigidWeights`, `zoom` of `rigidityLoss`; and spline matrices of the windows: `rows`, `columns`, `flowRows`, `flowColumns`, `rigidRows`, `rigidColumns`,
  * `rigidRowSlopes`, `rigidColumnSlopes`.
- * Outputs: `newLattice`, `newMean`, `newSquare`, `losses` [5] in the order of `mappingLossNames`, unweighted.
+ * Outputs: `newLattice`, `newMean`, `newSquare`; `losses` [6] in the order of `mappingLossNames`, unweighted, then the size of the new lattice, where a number that is not finite shows.
  */
 export function buildMappingStep(plan: MappingStepPlan): { graph: Graph; outputs: Record<string, Value> } {
   const { rows, columns, height, width, texture, flow, rigid, weights } = plan
@@ -65,15 +66,13 @@ export function buildMappingStep(plan: MappingStepPlan): { graph: Graph; outputs
   const total = mappingLossNames.map((name) => mul(losses[name], weights[name])).reduce((a, b) => add(a, b))
   const [gradient] = gradients(total, [lattice]) as [Value]
 
-  const { mean, square } = adamMoments(gradient, { mean: graph.input('mean', control), square: graph.input('square', control) }, BETAS)
+  const { mean, square } = adamMoments(gradient, stateInputs(graph, { mean: control, square: control }), BETAS)
   const rate = graph.input('rate', [2])
   // Where a texture is flat the gradient is noise; half of the denominator is the lattice's own mean, so that such points move little.
   const scale = sqrt(mul(add(square, reduceMean(square)), mul(part(rate, 1), 0.5)))
   const newLattice = sub(lattice, mul(div(mean, add(scale, 1e-12)), part(rate, 0)))
-  return {
-    graph,
-    outputs: { newLattice, newMean: mean, newSquare: square, losses: concat(mappingLossNames.map((name) => reshape(losses[name], [1])), 0) },
-  }
+  const report = [...mappingLossNames.map((name) => losses[name]), reduceSum(abs(newLattice))]
+  return { graph, outputs: { ...nextState({ lattice: newLattice, mean, square }), losses: concat(report.map((x) => reshape(x, [1])), 0) } }
 }
 
 /** What `rate` is in the k-th step (from 1) of a visit: learning rate over the bias correction of the mean, and 1 over that of the variance. */
