@@ -6,10 +6,13 @@ import { publishedNeuralSettings } from '../../src/atlas/neural/neuralSettings.j
 import { buildFitStep, buildPretrainingStep } from '../../src/atlas/neural/neuralStep.js'
 import { createNodeRuntime } from '../../src/engine/node/createNodeRuntime.js'
 import type { Runtime } from '../../src/engine/runtime.js'
+import { TrainedProgram } from '../../src/engine/trainedProgram.js'
+import type { FloatImage } from '../../src/media/image.js'
 import { madgradLambda } from '../../src/method/madgrad.js'
 import type { StepGraph } from '../../src/method/stepGraph.js'
 import { buildBackwardGraph, buildMappedGraph, buildUpdateGraph } from '../../src/method/video/videoGraphs.js'
-import { parameterCount } from '../../src/models/generator.js'
+import { TiledGenerator } from '../../src/method/video/tiledGenerator.js'
+import { initialParameters, parameterCount } from '../../src/models/generator.js'
 import * as strips from '../../src/models/generatorStrips.js'
 import type { GuidanceModel } from '../../src/models/guidance.js'
 import { folderSource } from '../../src/models/node/folderSource.js'
@@ -72,6 +75,24 @@ describe.skipIf(!runtime)('on WebGPU as on the CPU', () => {
     })
     for (const name of Object.keys(expected)) expect(relativeError(found[name]!, expected[name]!), name).toBeLessThan(1e-4)
     expect(found['newParameters']!.filter((x, i) => i % 3 === 0 && Math.abs(x - waves(0)[i]!) > 1e-6)).toEqual(new Float32Array(0))
+  })
+
+  it('a large crop goes through the generator in strips, forward and back', async () => {
+    const small = { width: 4, skipWidth: 2, levels: 2 }
+    const picture: FloatImage = { width: 36, height: 40, channels: 3, data: Float32Array.from({ length: 3 * 36 * 40 }, (_, i) => (1 + Math.sin(i * i)) / 2) }
+    const passes = async (device: Runtime) => {
+      const data = initialParameters(small, 3)
+      const trained = new TrainedProgram({ runtime: device, held: 2 ** 30, state: { parameters: { shape: [data.length], data } } })
+      const tiled = new TiledGenerator(small, (key, _, build, kept) => trained.program(key, build, kept), 16)
+      const found = await trained.pass(async (pass) => ({
+        layer: await tiled.forward(pass, picture, true), gradient: await tiled.backward(pass, picture, new Float32Array(4 * 36 * 40).fill(0.01), null),
+      }))
+      await trained.dispose()
+      return found
+    }
+    const [found, expected] = [await passes(runtime!), await passes(cpu)]
+    expect(relativeError(found.layer, expected.layer)).toBeLessThan(1e-3)
+    expect(relativeError(found.gradient, expected.gradient)).toBeLessThan(1e-2)
   })
 
   it('a lattice takes a step of its fit', async () => {
