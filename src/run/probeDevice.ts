@@ -28,7 +28,7 @@ const timed = { steps: 2, milliseconds: 200 } as const
  * Whether the device works. A graphics driver may abort the process or write to stderr, so all but the CPU are tried in a process
  * of their own.
  */
-export async function probeDevice(device: Device): Promise<DeviceProbe> {
+async function probeDevice(device: Device): Promise<DeviceProbe> {
   if (device === 'cpu') return await probeHere(device)
   const script = fileURLToPath(new URL('./probeProcess.js', import.meta.url))
   return await new Promise((resolve) => {
