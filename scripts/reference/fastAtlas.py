@@ -1,4 +1,4 @@
-"""One layer of one frame of the fast layered atlas: sampling at positions, each loss of a mapping, three steps of its Adam: fixture `fastAtlas`."""
+"""One layer of one frame of the fast layered atlas: each loss of a mapping, three steps of its Adam: fixture `fastAtlas`."""
 import torch
 import torch.nn.functional as F
 
@@ -47,18 +47,6 @@ def losses(lattice, d):
 def main():
     g, fixture = rng(2601), Fixture('fastAtlas')
 
-    samples = []
-    for k, (size, out) in enumerate([((3, 7, 9), (4, 5)), ((1, 2, 2), (3, 3)), ((2, 12, 5), (6, 7))]):
-        planes = normal(g, *size).requires_grad_()
-        # Beyond the border too, and clear of the kinks at pixel centres.
-        position = torch.stack([torch.rand(out, generator=g) * (n + 4) - 2 for n in (size[2], size[1])])
-        position = rounded(torch.where(((position - .5) - (position - .5).round()).abs() < .02, position + .05, position)).requires_grad_()
-        result = sample(planes, position)
-        cotangent = normal(g, *result.shape)
-        found = torch.autograd.grad(result, [planes, position], cotangent)
-        named = {'planes': planes, 'position': position, 'output': result, 'cotangent': cotangent, 'planesGradient': found[0], 'positionGradient': found[1]}
-        samples.append({name: fixture.put(f'sample{k}.{name}', x) for name, x in named.items()})
-
     width, height, spacing, pixel = 41, 30, 8, 2
     columns, rows = -(-width // spacing) + 3, -(-height // spacing) + 3
     centres = lambda count, first: (torch.arange(count) + first + .5) * pixel
@@ -94,7 +82,7 @@ def main():
         lattice = lattice - rate * mean / (1 - .9 ** k) / (((corrected + corrected.mean()) / 2).sqrt() + 1e-12)
         steps.append({'rate': rate, 'lattice': fixture.put(f'step{k}.lattice', lattice), 'losses': {name: x.item() for name, x in now.items()}})
 
-    fixture.save({'samples': samples, 'size': {'width': width, 'height': height, 'spacing': spacing, 'pixel': pixel, 'first': [4, 2], 'window': [w, h]},
+    fixture.save({'size': {'width': width, 'height': height, 'spacing': spacing, 'pixel': pixel, 'first': [4, 2], 'window': [w, h]},
                   'weights': WEIGHTS, 'inputs': inputs, 'losses': each, 'steps': steps})
 
 

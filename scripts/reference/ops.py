@@ -242,8 +242,20 @@ def outline_network():
         case('maxPool2', [shape], lambda x: F.max_pool2d(x, 2))
 
 
+def positions():
+    for size, out in [((3, 7, 9), (4, 5)), ((1, 2, 2), (3, 3)), ((2, 12, 5), (6, 7))]:
+        g = rng(2601 + len(cases))
+        # Beyond the border too, and clear of the kinks at pixel centres.
+        position = torch.stack([torch.rand(out, generator=g) * (n + 4) - 2 for n in (size[2], size[1])])
+        position = torch.where(((position - .5) - (position - .5).round()).abs() < .02, position + .05, position)
+        def taken(planes, where):
+            grid = torch.stack([where[0] * 2 / size[2] - 1, where[1] * 2 / size[1] - 1], -1)
+            return F.grid_sample(planes[None], grid[None], mode='bilinear', padding_mode='border', align_corners=False)[0]
+        case('sampleBilinear', [size, position], taken, note='input0 [c,h,w]; input1 [2,h,w], x then y in pixels, pixel k covering [k,k+1)')
+
+
 def main():
-    for part in (elementwise, linear, shapes, reductions, convolutions, resampling, composites, outline_network):
+    for part in (elementwise, linear, shapes, reductions, convolutions, resampling, composites, outline_network, positions):
         part()
     fixture.save({'about': 'One case per op and shape; gradients are of sum(output * cotangent). Tensors are float32 roundings of float64 results.', 'cases': cases})
 

@@ -2,6 +2,7 @@ import { gradients } from '../../src/engine/gradients.js'
 import { Graph, type Value } from '../../src/engine/graph.js'
 import { add, clip, concat, div, exp, gemm, matmul, maximum, mul, normalizeLength, reduceMean, reshape, sqrt } from '../../src/engine/ops.js'
 import { randomStream } from '../../src/engine/random.js'
+import { nextState, stateInputs } from '../../src/engine/trainedProgram.js'
 import { type StarterConfig, starterImageShapes } from '../../src/models/starterConfig.js'
 import { tokensOfCells } from '../../src/models/starterImage.js'
 import { adamw } from './adamw.js'
@@ -24,7 +25,7 @@ export const SENTENCE = 384
 const LAMBDA_RIVALS = 0.5
 export const LARGEST_SCALE = 60
 const GRADIENT_NORM = 1
-const optimizer = { betas: [0.9, 0.98], eps: 1e-8 } as const
+export const optimizer = { betas: [0.9, 0.98], eps: 1e-8 } as const
 const DECAY = 0.1
 
 export interface Parameter { readonly name: string; readonly shape: readonly number[]; readonly initial: Float32Array; readonly decay: number }
@@ -66,7 +67,7 @@ export type Feeds = Record<FeedName, Float32Array>
 
 export interface TrainingGraph { readonly graph: Graph; readonly outputs: Record<string, Value> }
 
-/** One step: the losses, and every parameter p with its state `p mean` and `p square` after the update, as `new p`, ... */
+/** One step: the losses, and every parameter p with its state `p mean` and `p square` after the update, see `nextState`. */
 export function trainingGraph(config: StarterConfig, parameters: readonly Parameter[], sizes: BatchSizes): TrainingGraph {
   const graph = new Graph()
   const feeds = Object.fromEntries(Object.entries(feedShapes(sizes)).map(([name, shape]) => [name, graph.input(name, shape)])) as Record<FeedName, Value>
@@ -93,11 +94,10 @@ export function trainingGraph(config: StarterConfig, parameters: readonly Parame
   const shrink = div(GRADIENT_NORM, maximum(norm, GRADIENT_NORM))
   const outputs: Record<string, Value> = { contrastive, rivalry, norm, scale }
   parameters.forEach(({ name, shape, decay }, i) => {
-    const state = { mean: graph.input(`${name} mean`, shape), square: graph.input(`${name} square`, shape) }
-    const next = adamw(wrt[i]!, mul(found[i]!, shrink), state, feeds, { ...optimizer, decay })
-    outputs[`new ${name}`] = next.parameter
-    outputs[`new ${name} mean`] = next.mean
-    outputs[`new ${name} square`] = next.square
+    const [mean, square] = [`${name} mean`, `${name} square`]
+    const state = stateInputs(graph, { [mean]: shape, [square]: shape })
+    const next = adamw(wrt[i]!, mul(found[i]!, shrink), { mean: state[mean]!, square: state[square]! }, feeds, { ...optimizer, decay })
+    Object.assign(outputs, nextState({ [name]: next.parameter, [mean]: next.mean, [square]: next.square }))
   })
   return { graph, outputs }
 }

@@ -1,14 +1,17 @@
 import { createHash } from 'node:crypto'
 import { existsSync, mkdirSync, readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
+import { adamCorrections } from '../../src/engine/adam.js'
 import { createNodeRuntime } from '../../src/engine/node/createNodeRuntime.js'
 import { randomStream } from '../../src/engine/random.js'
+import { TrainedProgram } from '../../src/engine/trainedProgram.js'
+import { Text2LiveError } from '../../src/errors.js'
 import { type SafetensorsTensor, float32Tensor, readSafetensors, writeSafetensors } from '../../src/formats/safetensors.js'
 import { toFloat32 } from '../../src/formats/toFloat32.js'
 import { atomicWrite } from '../../src/media/node/atomicWrite.js'
 import type { StarterConfig } from '../../src/models/starterConfig.js'
 import { type Pool, drawBatch } from './drawBatch.js'
-import { type BatchSizes, type FeedName, type Feeds, LARGEST_SCALE, feedShapes, initialParameters, trainingGraph } from './headTraining.js'
+import { type BatchSizes, type Feeds, LARGEST_SCALE, initialParameters, optimizer, trainingGraph } from './headTraining.js'
 import { FEATURES } from './trunkFeatures.js'
 import { cellsOf } from './views.js'
 
@@ -47,11 +50,7 @@ export async function trainHead({ config, pool, settings, checkpoint, from, ever
   const runtime = createNodeRuntime({ device: 'cpu', threads })
   const known = from === undefined ? null : finishedModel(from)
   const parameters = initialParameters(config, settings.seed).map((parameter) => ({ ...parameter, initial: known?.get(parameter.name) ?? parameter.initial }))
-  const { graph, outputs } = trainingGraph(config, parameters, sizes)
-  const program = await runtime.compile(graph, outputs)
-  const inputShapes = feedShapes(sizes)
   const origin = JSON.stringify({ ...settings, counts: pool.counts, ...(known && { from: known.hash }) })
-  const names = parameters.flatMap(({ name }) => [name, `${name} mean`, `${name} square`])
   const shapes = new Map(parameters.flatMap(({ name, shape }) => [name, `${name} mean`, `${name} square`].map(key => [key, shape] as const)))
 
   let state: Map<string, Float32Array>
@@ -69,8 +68,15 @@ export async function trainHead({ config, pool, settings, checkpoint, from, ever
     ])
     mkdirSync(dirname(checkpoint), { recursive: true })
   }
+  const rows = (names: Iterable<string>) => Object.fromEntries([...names].map(name => [name, { shape: shapes.get(name) ?? [FEATURES], data: state.get(name)! }]))
+  const fixed = rows(tokenNames)
+  const trained = new TrainedProgram({
+    runtime, held: 0, state: rows(shapes.keys()), frozen: { tokenMean: fixed[tokenNames[0]]!, tokenStd: fixed[tokenNames[1]]! },
+  })
+  const program = await trained.program('step', () => trainingGraph(config, parameters, sizes))
   const save = async (): Promise<void> => {
-    const tensors = new Map<string, SafetensorsTensor>([...state].map(([name, data]) => [name, float32Tensor(shapes.get(name) ?? [data.length], data)]))
+    const learned = Object.entries(await trained.vectors()).map(([name, data]) => [name, float32Tensor(shapes.get(name)!, data)] as const)
+    const tensors = new Map<string, SafetensorsTensor>([...learned, ...tokenNames.map(name => [name, float32Tensor([FEATURES], state.get(name)!)] as const)])
     await atomicWrite(checkpoint, writeSafetensors(tensors, { origin, step: String(step) }))
   }
 
@@ -80,30 +86,32 @@ export async function trainHead({ config, pool, settings, checkpoint, from, ever
   while (step < settings.steps && signal?.aborted !== true) {
     const t = step + 1
     const scalar = (x: number): Float32Array => Float32Array.of(x)
-    const feeds: Feeds = {
-      ...drawBatch(pool, sizes, settings.seed, step), tokenMean: state.get('head.token.mean')!, tokenStd: state.get('head.token.std')!,
-      learningRate: scalar(learningRateAt(settings, step)), meanCorrection: scalar(1 - 0.9 ** t), squareCorrection: scalar(1 - 0.98 ** t),
+    const corrections = adamCorrections(optimizer.betas, t)
+    const feeds: Omit<Feeds, 'tokenMean' | 'tokenStd'> = {
+      ...drawBatch(pool, sizes, settings.seed, step),
+      learningRate: scalar(learningRateAt(settings, step)), meanCorrection: scalar(corrections.mean), squareCorrection: scalar(corrections.square),
     }
-    const result = await program.run(Object.fromEntries([
-      ...(Object.keys(feeds) as FeedName[]).map(name => [name, new runtime.Tensor('float32', feeds[name], inputShapes[name])] as const),
-      ...names.map(name => [name, new runtime.Tensor('float32', state.get(name)!, shapes.get(name))] as const),
-    ]))
-    for (const name of names) state.set(name, result[`new ${name}`]!.data as Float32Array)
+    const said = await trained.pass(async pass => {
+      const after = await pass.run(program, feeds)
+      const value = async (name: string): Promise<number> =>
+        (await pass.finite(after[name]!, [name], found => new Text2LiveError('LOSS_NOT_FINITE', `step ${t}: ${found}`)))[0]!
+      const report = { contrastive: await value('contrastive'), rivalry: await value('rivalry'), norm: await value('norm'), scale: await value('scale') }
+      pass.becomeState(after)
+      return report
+    })
     step = t
-    const value = (name: string): number => (result[name]!.data as Float32Array)[0]!
-    if (!Number.isFinite(value('contrastive')) || !Number.isFinite(value('norm'))) throw new Error(`step ${step}: the loss is no finite number`)
-    for (const loss of ['contrastive', 'rivalry'] as const) means[loss] += value(loss)
-    onStep?.({ step, contrastive: value('contrastive') })
+    for (const loss of ['contrastive', 'rivalry'] as const) means[loss] += said[loss]
+    onStep?.({ step, contrastive: said.contrastive })
     if (step % 20 === 0) {
       const seconds = (performance.now() - began) / 1000 / (step - first)
-      say(`step ${step} of ${settings.steps}: contrastive ${(means.contrastive / 20).toFixed(3)}, rivalry ${(means.rivalry / 20).toFixed(3)}, gradient ${value('norm').toFixed(2)}, `
-        + `scale ${value('scale').toFixed(1)}; ${seconds.toFixed(2)} s a step, ${((seconds * (settings.steps - step)) / 60).toFixed(1)} min to go`)
+      say(`step ${step} of ${settings.steps}: contrastive ${(means.contrastive / 20).toFixed(3)}, rivalry ${(means.rivalry / 20).toFixed(3)}, gradient ${said.norm.toFixed(2)}, `
+        + `scale ${said.scale.toFixed(1)}; ${seconds.toFixed(2)} s a step, ${((seconds * (settings.steps - step)) / 60).toFixed(1)} min to go`)
       means.contrastive = means.rivalry = 0
     }
     if (step % every === 0) await save()
   }
   await save()
-  await program.release()
+  await trained.dispose()
 }
 
 /** What a finished model has learned, by its parameters' names; the temperature, which no model keeps, at its limit. */

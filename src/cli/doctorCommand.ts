@@ -25,7 +25,7 @@ function doctorText({ versions, cpu, memory, devices, models, formats, healthy }
     ['processor', `${cpu.model}, ${cpu.cores} cores`],
     ['memory', `${gigabytes(memory.total)}, ${gigabytes(memory.free)} free`],
     ...devices.map((probe) => [`device ${probe.device}`,
-      probe.works ? `works (a test convolution takes ${probe.milliseconds.toFixed(1)} ms)` : `does not work: ${probe.reason}`]),
+      probe.works ? `works (a small training step takes ${probe.milliseconds.toFixed(1)} ms)` : `does not work: ${probe.reason}`]),
     ...Object.entries(models).map(([name, probe]) => [`model ${name}`, probe.intact ? `intact, ${probe.files} files` : `damaged: ${probe.problem}`]),
     ...formats.map(({ format, reads, problem }) => [`format ${format}`, reads ? 'can be read' : `cannot be read: ${problem}`]),
   ]

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { Text2LiveError } from '../errors.js'
-import { Graph, type Value } from './graph.js'
+import { Graph, type Value, withGradient } from './graph.js'
 import { gradients } from './gradients.js'
 import { createNodeRuntime } from './node/createNodeRuntime.js'
 import { encodeModel } from './onnx.js'
@@ -150,6 +150,57 @@ describe('gradients', () => {
     const x = graph.input('x', [5])
     const [g] = gradients(ops.reduceSum(ops.clip(x, 0, 1)), [x])
     expect(await evaluate({ g: g! }, { x: [-0.1, 0, 0.5, 1, 1.1] })).toEqual({ g: [0, 1, 1, 1, 0] })
+  })
+
+  it('of a value with a rule of its own are that rule\'s, whatever equal value has another', async () => {
+    const graph = new Graph()
+    const x = graph.input('x', [2])
+    const y = ops.square(x)
+    const scaled = (factor: number) => withGradient(y, [x], (g) => [() => ops.mul(g, factor)])
+    const [a, b, again] = [scaled(10), scaled(100), scaled(10)]
+    expect(new Set([a, b, again]).size).toBe(3)
+    const [ga, gb] = [gradients(ops.reduceSum(a), [x])[0]!, gradients(ops.reduceSum(b), [x])[0]!]
+    expect(await evaluate({ ga, gb })).toEqual({ ga: [10, 10], gb: [100, 100] })
+  })
+
+  it('of equal norms differ where one was told that its cotangent is centred', async () => {
+    const graph = new Graph()
+    const x = graph.input('x', [1, 3])
+    const [told, plain] = [ops.normalizeRows(x, 1e-5, { centredCotangent: true }), ops.normalizeRows(x, 1e-5)]
+    const weighted = (y: Value) => gradients(ops.reduceSum(ops.mul(y, graph.constant([1, 2, 6], [1, 3]))), [x])[0]!
+    const alone = new Graph()
+    const z = alone.input('x', [1, 3])
+    const [expected] = gradients(ops.reduceSum(ops.mul(ops.normalizeRows(z, 1e-5), alone.constant([1, 2, 6], [1, 3]))), [z])
+    const found = await evaluate({ told: weighted(told), plain: weighted(plain) }, { x: [1, -2, 4] })
+    expect(found.plain).toEqual((await evaluate({ g: expected! }, { x: [1, -2, 4] })).g)
+    expect(found.told).not.toEqual(found.plain)
+  })
+
+  it('have the rule of an operator that the graph already had without one', async () => {
+    const graph = new Graph()
+    const x = graph.input('x', [2])
+    const frozen = graph.apply({ op: 'Exp', inputs: [x], shape: [2] })
+    const [g] = gradients(ops.reduceSum(ops.exp(x)), [x])
+    expect(() => gradients(ops.reduceSum(frozen), [x])).toThrow('operator Exp has no gradient rule')
+    expect(await evaluate({ g: g! }, { x: [0, 0] })).toEqual({ g: [1, 1] })
+  })
+
+  it('with respect to one output of a node do not mix with those of another', async () => {
+    const graph = new Graph()
+    const [x, low] = [graph.input('x', [2, 4]), graph.input('low', [2, 1])]
+    const normed = ops.normalizeRows(x, 1e-5)
+    const mean = normed.node.outputs[1]!
+    const loss = ops.reduceSum(ops.add(ops.mul(mean, low), ops.reduceSum(ops.mul(normed, 3), [1], { keepDims: true })))
+    const [gMean, gNormed] = gradients(loss, [mean, normed])
+    expect(await evaluate({ gMean: gMean!, gNormed: gNormed! }, { low: [5, 7] })).toEqual({ gMean: [5, 7], gNormed: [3, 3, 3, 3, 3, 3, 3, 3] })
+  })
+
+  it('refuse to lead through an output that the rule does not speak of', () => {
+    const graph = new Graph()
+    const x = graph.input('x', [2, 4])
+    const mean = ops.normalizeRows(x, 1e-5).node.outputs[1]!
+    expect(message(() => gradients(ops.reduceSum(mean), [x]))).toBe('GRAPH_INVALID: gradients: operator LayerNormalization has no gradient rule for its output 1, yet a parameter lies behind it')
+    expect(message(() => gradients(mean, [x], graph.input('seed', [2, 1])))).toContain('for its output 1')
   })
 
   it('refuse an operator without a rule', () => {

@@ -44,14 +44,17 @@ export interface Application {
   readonly dtype?: DType
   readonly attributes?: Readonly<Record<string, Attribute>>
   readonly gradient?: GradientRule
-  /** Shapes of further outputs that the operator declares after the first, in order. They carry no gradient. */
+  /** Tells apart gradient rules of one operator: equal applications share a node only where this is equal too. */
+  readonly variant?: string
+  /** Shapes of further outputs that the operator declares after the first, in order. Their gradient is an error: a rule speaks of the first output. */
   readonly extra?: readonly Shape[]
   readonly through?: readonly Value[]
 }
 
 /**
  * Builds an ONNX graph with static shapes. Equal applications and equal constants are shared, so gradient rules may
- * ask again for what the forward pass computed.
+ * ask again for what the forward pass computed. Values that carry a rule of their own (`withGradient`) are never shared: what is equal in the forward pass may
+ * differ in the backward pass.
  */
 export class Graph {
   readonly nodes: Node[] = []
@@ -92,17 +95,19 @@ export class Graph {
     return this.apply({ op: 'ConstantOfShape', inputs: [this.constant(shape, [shape.length], 'int64')], shape })
   }
 
-  apply({ op, inputs, shape, dtype = 'float32', attributes = {}, gradient, extra = [], through }: Application): Value {
+  apply({ op, inputs, shape, dtype = 'float32', attributes = {}, gradient, variant = '', extra = [], through }: Application): Value {
     for (const input of inputs) {
       if (input.graph !== this) throw new Text2LiveError('GRAPH_INVALID', `${op}: an input belongs to another graph`)
     }
-    const ids = (values: readonly Value[]) => values.map((v) => `${v.node.index}.${v.slot}`).join()
-    const key = `${op} ${ids(inputs)} ${JSON.stringify(attributes)} ${dtype} ${shape.join()} ${through ? ids(through) : ''}`
-    return this.shared(key, () => {
+    const make = () => {
       const value = this.add('op', op, inputs, shape, dtype, attributes, gradient, undefined, through)
       extra.forEach((more, i) => value.node.outputs.push({ ...value, slot: i + 1, shape: more }))
       return value
-    })
+    }
+    if (through) return make()
+    const rule = gradient ? `differentiable ${variant}` : ''
+    const ids = inputs.map((v) => `${v.node.index}.${v.slot}`).join()
+    return this.shared(`${op} ${ids} ${JSON.stringify(attributes)} ${dtype} ${shape.join()} ${rule}`, make)
   }
 
   private shared(key: string, make: () => Value): Value {

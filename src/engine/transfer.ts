@@ -19,8 +19,9 @@ type Compile = (graph: Graph, outputs: Readonly<Record<string, Value>>, options?
  * allocator owns their memory.
  */
 export async function uploadTensors(compile: Compile, tensors: Readonly<Record<string, Tensor>>): Promise<Uploaded> {
-  const graph = new Graph()
   const names = Object.keys(tensors)
+  if (names.length === 0) return { tensors, release: () => Promise.resolve() }
+  const graph = new Graph()
   // Results are numbered: an output cannot have an input's name.
   const outputs = Object.fromEntries(names.map((name, i) => [`copy${i}`, stopGradient(graph.input(name, tensors[name]!.dims))]))
   const program = await compile(graph, outputs, { keepOnDevice: Object.keys(outputs) })

@@ -32,7 +32,7 @@ describe('CLIP views in their published order', () => {
     const [gradient] = gradients(views, [picture], seed)
     const program = await runtime.compile(graph, { views, gradient: gradient! })
     const T = runtime.Tensor
-    const feeds = Object.fromEntries(Object.entries(viewFeed('set', example.draws, plan)).map(([name, { data, shape }]) => [name, new T('float32', data, shape)]))
+    const feeds = viewFeed('set', example.draws, plan)
     const result = await program.run({
       ...feeds,
       picture: new T('float32', image.data.map((v) => v / 255), [1, 3, height!, width!]),

@@ -32,8 +32,6 @@ export interface ViewInputs {
   readonly grayscale: Value
 }
 
-export type Feed = Readonly<Record<string, { readonly shape: readonly number[]; readonly data: Float32Array }>>
-
 /** Declares the inputs of a set of views under `name`. */
 export function viewInputs(graph: Graph, name: string, plan: ViewPlan): ViewInputs {
   const { count, source, view } = plan
@@ -64,13 +62,13 @@ export function clipViews(picture: Value, inputs: ViewInputs, plan: ViewPlan): V
   return mixChannels(coloured, inputs.grayscale)
 }
 
-/** The values of `viewInputs` for these draws. */
-export function viewFeed(name: string, draws: readonly ViewDraw[], plan: ViewPlan): Feed {
+/** The values of `viewInputs` for these draws, by input. */
+export function viewFeed(name: string, draws: readonly ViewDraw[], plan: ViewPlan): Readonly<Record<string, Float32Array>> {
   const { source, view } = plan
   const exact = plan.sampling === 'sequential'
-  const feed: Record<string, { shape: readonly number[]; data: Float32Array }> = {}
-  const put = (part: string, shape: readonly number[], values: readonly number[] | Float32Array) => {
-    feed[`${name}.${part}`] = { shape, data: values instanceof Float32Array ? values : Float32Array.from(values) }
+  const feed: Record<string, Float32Array> = {}
+  const put = (part: string, values: readonly number[] | Float32Array) => {
+    feed[`${name}.${part}`] = values instanceof Float32Array ? values : Float32Array.from(values)
   }
   const rows = new Float32Array(draws.length * view.height * source.height)
   const columns = new Float32Array(draws.length * view.width * source.width)
@@ -79,13 +77,13 @@ export function viewFeed(name: string, draws: readonly ViewDraw[], plan: ViewPla
     fillResampling(rows.subarray(v * view.height * source.height), source.height, crop.top, crop.height, view.height, false, plan.antialias)
     fillResampling(columns.subarray(v * view.width * source.width), source.width, crop.left, crop.width, view.width, draw.flip, plan.antialias)
   })
-  put('rows', [draws.length, view.height, source.height], rows)
-  put('columns', [draws.length, view.width, source.width], columns)
+  put('rows', rows)
+  put('columns', columns)
 
   const affine = draws.map((draw) => affineInverse(draw, view))
   const perspective = draws.map(perspectiveInverse)
   const warps = exact ? [affine, perspective] : [affine.map((a, v) => multiply(a, perspective[v]!))]
-  warps.forEach((list, i) => put(`warp${i}`, [draws.length, 3, 3], list.flat()))
+  warps.forEach((list, i) => put(`warp${i}`, list.flat()))
 
   const stages = draws.map((draw): ColourStage[] => {
     if (!exact) return [composedStage(draw.jitter)]
@@ -93,11 +91,11 @@ export function viewFeed(name: string, draws: readonly ViewDraw[], plan: ViewPla
     return [...before, ...after]
   })
   stages[0]!.forEach((_, i) => {
-    put(`matrix${i}`, [draws.length, 3, 3], stages.flatMap((list) => list[i]!.matrix))
-    put(`contrast${i}`, [draws.length, 1, 1], stages.map((list) => list[i]!.contrast))
+    put(`matrix${i}`, stages.flatMap((list) => list[i]!.matrix))
+    put(`contrast${i}`, stages.map((list) => list[i]!.contrast))
   })
-  if (exact) put('turn', [draws.length, 1, 1, 1], draws.map((draw) => draw.jitter?.hue ?? 0))
-  put('grayscale', [draws.length, 3, 3], draws.flatMap((draw) => grayscaleMatrix(draw.grayscale)))
+  if (exact) put('turn', draws.map((draw) => draw.jitter?.hue ?? 0))
+  put('grayscale', draws.flatMap((draw) => grayscaleMatrix(draw.grayscale)))
   return feed
 }
 

@@ -68,8 +68,7 @@ describe('composed views', () => {
     const at = noise(n, 0.4, 0.6)
     const weight = noise(views.shape.reduce((a, b) => a * b), -1, 1)
     const run = async (data: Float32Array) => {
-      const feeds: Arrays = { ...viewFeed('set', draws, own), picture: { shape: picture.shape, data }, cotangent: { shape: views.shape, data: weight } }
-      return await program.run(Object.fromEntries(Object.entries(feeds).map(([name, x]) => [name, new runtime.Tensor('float32', x.data, x.shape)])))
+      return await program.run({ ...viewFeed('set', draws, own), picture: data, cotangent: weight })
     }
     const gradient = (await run(at)).gradient!.data as Float32Array
     expect(Math.hypot(...gradient)).toBeGreaterThan(1)

@@ -64,6 +64,24 @@ describe('MADGRAD', () => {
     }
   })
 
+  it('takes no logarithm of 0', async () => {
+    const graph = new Graph()
+    const vector = (name: string) => graph.input(name, [3])
+    const update = madgrad(vector('parameters'), vector('gradient'), { initial: vector('initial'), gradientSum: vector('gradientSum'), squareSum: vector('squareSum') },
+      graph.input('lambda', []), { ...fixture.settings, weightDecay: 0 })
+    const logarithm = graph.nodes.find(({ op }) => op === 'Log')!.outputs[0]!
+    const [zeros, start] = [new Float32Array(3), Float32Array.of(1, -2, 0)]
+    const found = await evaluate(runtime, graph, { logarithm, next: update.parameters }, {
+      parameters: start, initial: start, gradientSum: zeros, squareSum: zeros, lambda: Float32Array.of(0.0025),
+      // The square of the last one is less than float32 has.
+      gradient: Float32Array.of(0, 0, 1e-25),
+    })
+    expect([...found.logarithm!].every(Number.isFinite)).toBe(true)
+    const { momentum } = fixture.settings
+    expect([...found.next!.slice(0, 2)]).toEqual([1, -2])
+    expect(found.next![2]! / (-(1 - momentum) * 0.0025 * 1e-25 / EPS)).toBeCloseTo(1, 5)
+  })
+
   it('weighs step k by (lr + eps) sqrt(k + 1)', () => {
     expect(madgradLambda(2.5e-3, 0)).toBeCloseTo(2.501e-3, 15)
     expect(madgradLambda(2.5e-3, 3)).toBeCloseTo(5.002e-3, 15)

@@ -1,5 +1,4 @@
-import type { Tensor } from 'onnxruntime-common'
-import type { Runtime } from '../engine/runtime.js'
+import type { Rows } from '../engine/trainedProgram.js'
 import { Text2LiveError } from '../errors.js'
 import type { GuidanceModel } from '../models/guidance.js'
 import type { ImageSettings } from '../options/imageOptions.js'
@@ -17,36 +16,29 @@ export interface ViewSetDraws {
   readonly draws: readonly ViewDraw[]
 }
 
-type Feeds = Record<string, Tensor>
-interface Rows { readonly shape: readonly number[]; readonly data: Float32Array }
-
-export function floatTensor(runtime: Runtime, { shape, data }: Rows): Tensor {
-  return new runtime.Tensor('float32', data, shape)
-}
+type Numbers = Readonly<Record<string, Float32Array>>
 
 /** What no step changes: the weights of the guidance models and the text embeddings of each. */
-export function frozenFeeds(runtime: Runtime, guidance: readonly GuidanceModel[], targets: readonly TextTargets[]): Feeds {
-  const feeds: Feeds = {}
+export function frozenInputs(guidance: readonly GuidanceModel[], targets: readonly TextTargets[]): Record<string, Rows> {
+  const inputs: Record<string, Rows> = {}
   guidance.forEach((model, i) => {
-    for (const [name, weight] of model.weights) feeds[`${model.name}.${name}`] = floatTensor(runtime, weight)
+    for (const [name, weight] of model.weights) inputs[`${model.name}.${name}`] = weight
     for (const name of targetNames) {
       const rows = targets[i]![name]
-      if (rows) feeds[targetInputName(model, name)] = floatTensor(runtime, rows)
+      if (rows) inputs[targetInputName(model, name)] = rows
     }
   })
-  return feeds
+  return inputs
 }
 
 /** The draws of the views of one picture. */
-export function viewFeeds(runtime: Runtime, views: readonly ViewSetDraws[], size: Size, settings: ViewSettings): Feeds {
-  return Object.fromEntries(views.flatMap(({ set, side, draws }) =>
-    Object.entries(viewFeed(viewInputsName(set, side), draws, viewPlan(size, side, settings))).map(([name, rows]) => [name, floatTensor(runtime, rows)])))
+export function viewFeeds(views: readonly ViewSetDraws[], size: Size, settings: ViewSettings): Numbers {
+  return Object.assign({}, ...views.map(({ set, side, draws }) => viewFeed(viewInputsName(set, side), draws, viewPlan(size, side, settings)))) as Numbers
 }
 
 /** The shares of the texts in the losses of one step. */
-export function shareFeeds(runtime: Runtime, shares: TextShares): Feeds {
-  const entries = Object.entries(shares) as [string, Float32Array][]
-  return Object.fromEntries(entries.map(([name, data]) => [`share.${name}`, floatTensor(runtime, { shape: [data.length], data })]))
+export function shareFeeds(shares: TextShares): Numbers {
+  return Object.fromEntries(Object.entries(shares as TextShares & Numbers).map(([name, data]) => [`share.${name}`, data]))
 }
 
 /** Numbers of texts that each loss chooses from; each model has the same texts. */
@@ -74,13 +66,8 @@ export class LossSum {
 
   constructor(private readonly settings: WeightSettings, private readonly items: number) {}
 
-  /**
-   * @param values unweighted losses, then the weighted total, then lengths of vectors
-   * @param step counted from 1, for the message
-   * @throws LOSS_NOT_FINITE
-   */
-  add(values: Float32Array, last: boolean, step: number): void {
-    if (!values.every(Number.isFinite)) throw lossNotFinite(step, values)
+  /** @param values unweighted losses, then the weighted total, then lengths of vectors */
+  add(values: Float32Array, last: boolean): void {
     this.sums.forEach((sum, i) => { this.sums[i] = sum + this.share(i, last) * values[i]! })
   }
 
@@ -95,14 +82,11 @@ export class LossSum {
   }
 }
 
-function lossNotFinite(step: number, values: Float32Array): Text2LiveError {
-  const named = [...lossNames, 'total', 'length of the gradient', 'length of the parameters'].filter((_, i) => !Number.isFinite(values[i]!))
-  return new Text2LiveError('LOSS_NOT_FINITE',
-    `Training stopped at step ${step}: expected finite losses, but ${named.join(', ')} ${named.length > 1 ? 'are' : 'is'} not a number or infinite. `
-    + 'The state before this step is kept. Lower --learning-rate or the loss weights and start again.')
-}
+/** Names of the entries of a step's output 'losses'. */
+export const reportNames = [...lossNames, 'total', 'length of the gradient', 'length of the parameters'] as const
 
-/** Memory on a graphics processor is not collected with the tensor's object. */
-export function freeOnDevice(tensor: Tensor): void {
-  if (tensor.location === 'gpu-buffer') tensor.dispose()
+/** @param step counted from 1 @param found see `Pass.finite` */
+export function trainingStopped(step: number, found: string): Text2LiveError {
+  return new Text2LiveError('LOSS_NOT_FINITE',
+    `Training stopped at step ${step}: expected finite losses, but ${found}. The state before this step is kept. Lower --learning-rate or the loss weights and start again.`)
 }

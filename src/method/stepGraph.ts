@@ -1,6 +1,7 @@
 import { gradients } from '../engine/gradients.js'
 import { Graph, type Value } from '../engine/graph.js'
 import { add, mul, slice } from '../engine/ops.js'
+import { nextState, stateInputs } from '../engine/trainedProgram.js'
 import { type GeneratorShape, generator, joinGradients, parameterCount, splitParameters } from '../models/generator.js'
 import type { GuidanceModel } from '../models/guidance.js'
 import { render } from './losses.js'
@@ -54,14 +55,12 @@ export function buildStepGraph(plan: StepPlan, guidance: readonly GuidanceModel[
   const own = joinGradients(gradients(total, [...parameters.values()]))
   const gradient = add(own, graph.input('carried', [count]))
   if (plan.kind === 'gradient') return { graph, outputs: { losses: lossReport(values, total, [own]), gradient } }
-  const state = {
-    initial: graph.input('initial', [count]), gradientSum: graph.input('gradientSum', [count]), squareSum: graph.input('squareSum', [count]),
-  }
+  const state = stateInputs(graph, { initial: [count], gradientSum: [count], squareSum: [count] })
   const update = madgrad(flat, gradient, state, graph.input('lambda', []), settings)
   return {
     graph,
     outputs: {
-      losses: lossReport(values, total, [gradient, update.parameters]), newParameters: update.parameters, newGradientSum: update.gradientSum, newSquareSum: update.squareSum,
+      losses: lossReport(values, total, [gradient, update.parameters]), ...nextState({ ...update }),
     },
   }
 }

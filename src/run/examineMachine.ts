@@ -6,7 +6,7 @@ import { availableParallelism, cpus, freemem, totalmem } from 'node:os'
 import { env } from 'onnxruntime-common'
 import { decodePhoto } from '../media/node/decodePhoto.js'
 import { loadSharp } from '../media/node/sharp.js'
-import { devices, probeDevice, type DeviceProbe } from './probeDevice.js'
+import { probeDevices, type DeviceProbe } from './probeDevice.js'
 
 /** What `text2live doctor` found out. */
 export interface DoctorReport {
@@ -35,7 +35,7 @@ const photoFormats = ['jpeg', 'png', 'webp', 'avif', 'tiff'] as const
 
 /** Tries each device and each picture format by using them, and proves the files of the embedded models. */
 export async function examineMachine(): Promise<DoctorReport> {
-  const probes = await Promise.all(devices.map(probeDevice))
+  const probes = await probeDevices()
   const models = { starter: await checkFolder('starter'), outline: await checkFolder('outline'), start: await checkFolder('start') }
   const formats = await Promise.all(photoFormats.map(probeFormat))
   const packageJson = createRequire(import.meta.url)('../../package.json') as { version: string }

@@ -4,11 +4,11 @@ import { Graph } from '../engine/graph.js'
 import { createNodeRuntime } from '../engine/node/createNodeRuntime.js'
 import { loadOnnxRuntime } from '../engine/node/loadOnnxRuntime.js'
 import { conv2d } from '../engine/ops.js'
-import type { Device } from '../engine/runtime.js'
-import { Text2LiveError } from '../errors.js'
+import type { Device, Runtime } from '../engine/runtime.js'
+import { ProbeStep } from '../method/probeStep.js'
 import type { ImageSettings } from '../options/imageOptions.js'
 
-/** Whether a device works here, found out by using it. */
+/** Whether a device works here, found out by using it, and how long a training step in small takes on it (`ProbeStep`). */
 export type DeviceProbe =
   | { readonly device: Device; readonly works: true; readonly milliseconds: number }
   | { readonly device: Device; readonly works: false; readonly reason: string }
@@ -17,12 +17,18 @@ export const devices: readonly Device[] = ['cpu', 'webgpu', 'cuda']
 
 const channels = 32
 const side = 128
+/** A convolution that takes longer is that of a graphics card made of software: its step, which would take minutes, is reckoned instead. */
+const slowConvolution = 100
+/** Arithmetic of the step in small over that of the convolution. */
+const stepOverConvolution = 33
+/** Steps that are timed, after one that compiles what a device compiles late; the second is left out where the first took long. */
+const timed = { steps: 2, milliseconds: 200 } as const
 
 /**
  * Whether the device works. A graphics driver may abort the process or write to stderr, so all but the CPU are tried in a process
  * of their own.
  */
-export async function probeDevice(device: Device): Promise<DeviceProbe> {
+async function probeDevice(device: Device): Promise<DeviceProbe> {
   if (device === 'cpu') return await probeHere(device)
   const script = fileURLToPath(new URL('./probeProcess.js', import.meta.url))
   return await new Promise((resolve) => {
@@ -34,34 +40,59 @@ export async function probeDevice(device: Device): Promise<DeviceProbe> {
   })
 }
 
-/** Compiles one convolution of the generator's kind on the device and runs it: works or not, why, and how fast. */
+/** Each device, one after the other: side by side they would slow each other down. */
+export async function probeDevices(): Promise<DeviceProbe[]> {
+  const probes: DeviceProbe[] = []
+  for (const device of devices) probes.push(await probeDevice(device))
+  return probes
+}
+
+/** Tries a convolution whose result is known, then a training step in small: works or not, why, and how fast. */
 export async function probeHere(device: Device): Promise<DeviceProbe> {
   try {
-    const graph = new Graph()
-    const image = graph.input('image', [1, channels, side, side])
-    const kernel = graph.input('kernel', [channels, channels, 3, 3])
-    const output = conv2d(image, kernel, { stride: 1, pads: [1, 1, 1, 1], groups: 1 })
     const runtime = createNodeRuntime({ device })
-    const program = await runtime.compile(graph, { output })
-    const feeds = {
-      image: new runtime.Tensor('float32', new Float32Array(channels * side * side).fill(1), image.shape),
-      kernel: new runtime.Tensor('float32', new Float32Array(channels * channels * 9).fill(0.01), kernel.shape),
-    }
-    try {
-      const milliseconds: number[] = []
-      for (let run = 0; run < 4; run++) {
-        const start = performance.now()
-        const centre = Number((await program.run(feeds))['output']?.data[(side / 2) * side + side / 2])
-        milliseconds.push(performance.now() - start)
-        const expected = channels * 9 * 0.01
-        if (!(Math.abs(centre - expected) < 1e-3)) return { device, works: false, reason: `it computes ${centre} where ${expected} is right` }
-      }
-      return { device, works: true, milliseconds: Math.min(...milliseconds) }
-    } finally {
-      await program.release()
-    }
+    const convolution = await timeConvolution(runtime)
+    return { device, works: true, milliseconds: convolution > slowConvolution ? convolution * stepOverConvolution : await timeStep(runtime) }
   } catch (error) {
     return { device, works: false, reason: innermostReason(error) }
+  }
+}
+
+/** @throws where it computes something else than it should */
+async function timeConvolution(runtime: Runtime): Promise<number> {
+  const graph = new Graph()
+  const image = graph.input('image', [1, channels, side, side])
+  const output = conv2d(image, graph.input('kernel', [channels, channels, 3, 3]), { stride: 1, pads: [1, 1, 1, 1], groups: 1 })
+  const program = await runtime.compile(graph, { output })
+  const feeds = { image: new Float32Array(channels * side * side).fill(1), kernel: new Float32Array(channels * channels * 9).fill(0.01) }
+  try {
+    let least = Infinity
+    for (let run = 0; run < 2; run++) {
+      const start = performance.now()
+      const centre = Number((await program.run(feeds))['output']?.data[(side / 2) * side + side / 2])
+      least = Math.min(least, performance.now() - start)
+      const expected = channels * 9 * 0.01
+      if (!(Math.abs(centre - expected) < 1e-3)) throw new Error(`it computes ${centre} where ${expected} is right`)
+    }
+    return least
+  } finally {
+    await program.release()
+  }
+}
+
+async function timeStep(runtime: Runtime): Promise<number> {
+  const step = new ProbeStep(runtime)
+  try {
+    await step.run()
+    let least = Infinity
+    for (let run = 0; run < timed.steps && (run === 0 || least < timed.milliseconds); run++) {
+      const start = performance.now()
+      await step.run()
+      least = Math.min(least, performance.now() - start)
+    }
+    return least
+  } finally {
+    await step.dispose()
   }
 }
 
@@ -69,15 +100,17 @@ export async function probeHere(device: Device): Promise<DeviceProbe> {
  * The device that a run uses. `auto` takes the fastest that works; every other choice is taken as asked, and the engine refuses
  * it with the reason if it does not work.
  *
- * @throws Text2LiveError DEVICE_UNAVAILABLE, DEPENDENCY_MISSING, TELEMETRY_ON
+ * @throws Text2LiveError DEPENDENCY_MISSING, TELEMETRY_ON
  */
 export async function chooseDevice(asked: ImageSettings['device']): Promise<Device> {
   if (asked !== 'auto') return asked
   loadOnnxRuntime()
-  const working = (await Promise.all(devices.map(probeDevice))).filter((probe) => probe.works)
-  const [best] = working.sort((a, b) => a.milliseconds - b.milliseconds)
-  if (best !== undefined) return best.device
-  throw new Text2LiveError('DEVICE_UNAVAILABLE', 'ONNX Runtime works on no device here, not even the CPU. Run "text2live doctor" for the reasons.')
+  const cards: DeviceProbe[] = []
+  for (const device of devices) if (device !== 'cpu') cards.push(await probeDevice(device))
+  // Where nothing else works there is nothing to rank.
+  if (!cards.some(({ works }) => works)) return 'cpu'
+  const working = [...cards, await probeDevice('cpu')].filter((probe) => probe.works)
+  return working.sort((a, b) => a.milliseconds - b.milliseconds)[0]!.device
 }
 
 /** ONNX Runtime's own words on one line, without our advice around them and without its source positions. */

@@ -100,6 +100,31 @@ const sampling: Draw = (r) => {
   return { shapes: [[v, c, height, width]], apply: ([x]) => ops.gridSample(x!, x!.graph.constant(grid, [v, h, w, 2])) }
 }
 
+/** Sizes of planes [c, H, W] and of positions [2, h, w]. */
+const positions = (r: RandomStream) => {
+  const [c, height, width, h, w] = shapeOf(r, 5, 4) as [number, number, number, number, number]
+  return { planes: [c, height + 1, width + 1], where: [2, h, w] }
+}
+
+const samplingAtPositions: Draw = (r) => {
+  const { planes, where } = positions(r)
+  const at = Array.from({ length: sizeOf(where) }, () => r.uniform(-2, 7))
+  return { shapes: [planes], apply: ([x]) => ops.sampleBilinear(x!, x!.graph.constant(at, where)) }
+}
+
+/** In the positions too. What is drawn keeps clear of whole and half pixels, and one pixel further it lies about the middle of the planes. */
+const movedPositions: Draw = (r) => {
+  const { planes, where } = positions(r)
+  return { shapes: [planes, where], apply: ([x, at]) => ops.sampleBilinear(x!, ops.add(at!, 1)) }
+}
+
+const warping: Draw = (r) => {
+  const shape = shapeOf(r, 4, 6)
+  const view = () => [[r.uniform(0.6, 1.4), r.uniform(-0.4, 0.4), r.uniform(-1, 1)], [r.uniform(-0.4, 0.4), r.uniform(0.6, 1.4), r.uniform(-1, 1)], [r.uniform(-0.03, 0.03), r.uniform(-0.03, 0.03), 1]]
+  const inverse = Array.from({ length: shape[0]! }, view).flat(2)
+  return { shapes: [shape], apply: ([x]) => ops.warp(x!, x!.graph.constant(inverse, [shape[0]!, 3, 3]), 0) }
+}
+
 const resampling: Draw = (r) => {
   const [v, c, height, width, h, w] = shapeOf(r, 6) as [number, number, number, number, number, number]
   return {
@@ -150,7 +175,7 @@ const multilinear: Readonly<Record<string, Draw>> = {
     return { shapes: [shape], apply: ([x]) => ops.dilate(x!, axis, stride) }
   },
   reduceSum: reduction(ops.reduceSum), reduceMean: reduction(ops.reduceMean), upsample2x: single(ops.upsample2x, 4), resampleSeparable: resampling,
-  gridSample: sampling,
+  gridSample: sampling, sampleBilinear: samplingAtPositions, warp: warping,
 }
 
 /** Linear in all inputs together: <f(x), u> = sum over i of <x_i, J_i^T u>. */
@@ -179,8 +204,11 @@ const smooth: Readonly<Record<string, Draw>> = {
   reduceMax: reduction(ops.reduceMax), reduceMin: reduction(ops.reduceMin), normalizeLength: single((x) => ops.normalizeLength(ops.add(x, 0.3))),
   normalizeRows: (r) => ({ shapes: [[length(r), r.integer(3, 7)]], apply: ([x]) => ops.normalizeRows(x!, 1e-2) }),
   layerNorm: normalised((x, s, b) => ops.layerNorm(x, s, b, 1e-2), -1, 3), instanceNorm: normalised((x, s, b) => ops.instanceNorm(x, s, b, 1e-2), 1, 4),
-  channelVariance: single(ops.channelVariance, 4),
+  channelVariance: single(ops.channelVariance, 4), sampleBilinear: movedPositions,
 }
+
+/** The ops whose gradients the suite tries. */
+export const adjointOps: ReadonlySet<string> = new Set([multilinear, linear, smooth].flatMap((draws) => Object.keys(draws)))
 
 /** Gradients of every op on random shapes, on one device, `runs` draws per op. */
 export function runAdjointSuite(device: Runtime['device'], runtime: () => Runtime, runs: number): void {

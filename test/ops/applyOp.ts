@@ -75,6 +75,7 @@ const applications: Readonly<Record<string, Application>> = {
     return ops.add(ops.mul(sampled, inside), ops.mul(ops.sub(1, inside), fill as number))
   },
   warp: ([x, inverse], { fill }) => ops.warp(x!, inverse!, fill as number),
+  sampleBilinear: ([planes, position]) => ops.sampleBilinear(planes!, position!),
 }
 
 /** The case's op on `inputs`. */

@@ -88,6 +88,11 @@ describe('fitFastAtlas', () => {
     await expect(fit).rejects.toThrow(/abort/i)
   })
 
+  it('stops at numbers that are not finite, and says where', async () => {
+    const stages = settings.stages.map((stage) => ({ ...stage, learningRate: [Infinity, Infinity] as const }))
+    await expect(fitFastAtlas({ ...input, settings: { ...settings, stages } })).rejects.toMatchObject({ code: 'LOSS_NOT_FINITE', message: expect.stringMatching(/ground of frame \d: .*mapping is not a number or infinite/) as string })
+  })
+
   it('refuses flow of another clip and a checkpoint of another size', async () => {
     await expect(fitFastAtlas({ ...input, masks: input.masks.slice(1) })).rejects.toMatchObject({ code: 'SHAPE_MISMATCH' })
     await expect(fitFastAtlas({ ...input, state: { sweep: 1, tensors: new Map() } })).rejects.toMatchObject({ code: 'CHECKPOINT_INVALID' })

@@ -1,5 +1,7 @@
-import type { Tensor } from 'onnxruntime-common'
 import type { Program, Runtime } from '../../engine/runtime.js'
+import { TrainedProgram } from '../../engine/trainedProgram.js'
+import { sizeOf } from '../../engine/graph.js'
+import { Text2LiveError } from '../../errors.js'
 import type { ClipFlow } from '../clipFlow.js'
 import type { LayerName } from '../layeredAtlas.js'
 import { followFlow, gridCount } from './chainMappings.js'
@@ -36,37 +38,39 @@ export interface MappingFitterOptions {
 
 /** Fits lattices to the frames in one sweep, one frame and layer at a time, the rest held as it is. */
 export class MappingFitter {
-  private readonly programs = new Map<LayerName, Program>()
-  private readonly tables: Record<string, Tensor>
+  private readonly trained: TrainedProgram<'lattice' | 'mean' | 'square'>
+  private readonly tables: Record<string, Float32Array>
   private readonly sizes: Layers<{ width: number; height: number }>
-  private readonly planes: Layers<Tensor>
-  private readonly runtime: Runtime
+  private readonly planes: Layers<Float32Array>
   private readonly clip: ScaledClip
   private readonly flow: ClipFlow
 
   constructor(private readonly options: MappingFitterOptions) {
     const { runtime, clip, flow, stage, textures } = options
-    this.runtime = runtime
     this.clip = clip
     this.flow = flow
     const { width, height } = flow
     const { spacing } = stage
     const grid = (length: number) => Float32Array.from({ length: gridCount(length, GRID) }, (_, i) => i * GRID + (GRID >> 1) + 0.5)
     const matrix = (positions: Float32Array, length: number, derivative = false) =>
-      this.tensor(axisMatrix(splineAxis(positions, length, spacing, derivative)), [positions.length, controlCount(length, spacing)])
+      axisMatrix(splineAxis(positions, length, spacing, derivative))
     const [across, down] = [grid(width), grid(height)]
     this.tables = {
       flowRows: matrix(down, height), flowColumns: matrix(across, width), rigidRows: matrix(down, height), rigidColumns: matrix(across, width),
       rigidRowSlopes: matrix(down, height, true), rigidColumnSlopes: matrix(across, width, true),
     }
-    const planes = (texture: Texture) => this.tensor(texturePlanes(texture).data, [3, texture.height, texture.width])
-    this.planes = { foreground: planes(textures.foreground), background: planes(textures.background) }
+    this.planes = { foreground: texturePlanes(textures.foreground).data, background: texturePlanes(textures.background).data }
     this.sizes = { foreground: this.largestWindow(), background: { width: clip.width, height: clip.height } }
+    const shape = [2, controlCount(height, spacing), controlCount(width, spacing)]
+    const zeros = { shape, data: new Float32Array(sizeOf(shape)) }
+    // The graphs of both layers are held; a lattice is small and read after each visit.
+    this.trained = new TrainedProgram({ runtime, held: Infinity, stateOnDevice: false, state: { lattice: zeros, mean: zeros, square: zeros } })
   }
 
   /**
    * `stage.steps` steps on the lattice of `layer` in frame t.
    * @returns the new lattice, and each loss before the last step
+   * @throws LOSS_NOT_FINITE
    */
   async visit(layer: LayerName, t: number, learningRate: number): Promise<{ lattice: Lattice; losses: Float32Array }> {
     const { lattices, stage } = this.options
@@ -80,45 +84,40 @@ export class MappingFitter {
     const program = await this.program(layer, texture)
     const { spacing } = stage
     const { pixel } = this.clip
-    const axis = (first: number, count: number, length: number) =>
-      this.tensor(axisMatrix(splineAxis(pixelCentres(count, pixel, first), length, spacing)), [count, controlCount(length, spacing)])
-    const shape = [2, start.rows, start.columns]
-    const zeros = () => this.tensor(new Float32Array(start.data.length), shape)
-    const feeds: Record<string, Tensor> = {
+    const axis = (first: number, count: number, length: number) => axisMatrix(splineAxis(pixelCentres(count, pixel, first), length, spacing))
+    const feeds: Record<string, Float32Array> = {
       ...this.tables, ...this.gridFeeds(layer, t, lattices[layer]),
       rows: axis(window.y, window.height, this.flow.height), columns: axis(window.x, window.width, this.flow.width),
-      target: this.tensor(target, [3, window.height, window.width]), share: this.tensor(share, [1, window.height, window.width]),
-      perPixel: this.tensor(Float32Array.of(1 / total), []), texture: this.planes[layer],
-      origin: this.tensor(Float32Array.from(texture.origin), [2, 1, 1]), scale: this.tensor(Float32Array.of(texture.scale), []),
-      zoom: this.tensor(Float32Array.of(this.zoom(start, window, share)), []),
+      target, share, perPixel: Float32Array.of(1 / total), texture: this.planes[layer],
+      origin: Float32Array.from(texture.origin), scale: Float32Array.of(texture.scale), zoom: Float32Array.of(this.zoom(start, window, share)),
     }
-    let state: Record<string, Tensor> = { lattice: this.tensor(start.data, shape), mean: zeros(), variance: zeros() }
+    const shape = [2, start.rows, start.columns]
+    const zeros = { shape, data: new Float32Array(start.data.length) }
+    this.trained.restart({ lattice: { shape, data: start.data }, mean: zeros, square: zeros })
     let losses: Float32Array = idle.losses
     for (let k = 1; k <= stage.steps; k++) {
-      const after = await program.run({ ...feeds, ...state, rate: this.tensor(stepRate(learningRate, k), [2]) })
-      state = { lattice: after.newLattice!, mean: after.newMean!, variance: after.newVariance! }
-      losses = await after.losses!.getData() as Float32Array
+      losses = await this.trained.pass(async (pass) => {
+        const after = await pass.run(program, { ...feeds, rate: stepRate(learningRate, k) })
+        const report = await pass.finite(after.losses!, [...mappingLossNames, 'mapping'], (found) => fitStopped(layer, t, found))
+        pass.becomeState(after)
+        return report.subarray(0, mappingLossNames.length)
+      })
     }
-    return { lattice: { ...start, data: await state.lattice!.getData() as Float32Array }, losses }
+    const { lattice } = await this.trained.vectors()
+    return { lattice: { ...start, data: lattice }, losses }
   }
 
   async release(): Promise<void> {
-    for (const program of this.programs.values()) await program.release()
-    this.programs.clear()
+    await this.trained.dispose()
   }
 
   private async program(layer: LayerName, texture: Texture): Promise<Program> {
-    const known = this.programs.get(layer)
-    if (known) return known
     const { stage: { spacing }, settings } = this.options
     const grid = { width: gridCount(this.flow.width, GRID), height: gridCount(this.flow.height, GRID) }
-    const { graph, outputs } = buildMappingStep({
+    return await this.trained.program(layer, () => buildMappingStep({
       rows: controlCount(this.flow.height, spacing), columns: controlCount(this.flow.width, spacing), spacing, ...this.sizes[layer],
       texture: { width: texture.width, height: texture.height }, flow: grid, rigid: grid, weights: settings.weights,
-    })
-    const program = await this.runtime.compile(graph, outputs)
-    this.programs.set(layer, program)
-    return program
+    }))
   }
 
   /** The frame less the other layer's share (planes, [0, 1]), this layer's share, and the sum of that over the window. */
@@ -146,7 +145,7 @@ export class MappingFitter {
     return { target, share, total }
   }
 
-  private gridFeeds(layer: LayerName, t: number, lattices: readonly Lattice[]): Record<string, Tensor> {
+  private gridFeeds(layer: LayerName, t: number, lattices: readonly Lattice[]): Record<string, Float32Array> {
     const [width, height] = [gridCount(this.flow.width, GRID), gridCount(this.flow.height, GRID)]
     const size = width * height
     const targets = new Float32Array(4 * size)
@@ -169,9 +168,7 @@ export class MappingFitter {
     const total = weights.reduce((sum, w) => sum + w, 0)
     const shares = rigid.reduce((sum, w) => sum + w, 0)
     return {
-      rigidWeights: this.tensor(rigid.map((w) => w / shares), [height, width]),
-      targets: this.tensor(targets, [2, 2, height, width]),
-      flowWeights: this.tensor(total > 0 ? weights.map((w) => w / total) : weights, [2, 1, height, width]),
+      rigidWeights: rigid.map((w) => w / shares), targets, flowWeights: total > 0 ? weights.map((w) => w / total) : weights,
     }
   }
 
@@ -208,10 +205,11 @@ export class MappingFitter {
     const start = (low: number, length: number, size: number, most: number) => Math.min(Math.max(Math.floor(low + length / 2 - size / 2), 0), most - size)
     return { x: start(box.x, box.width, width, this.clip.width), y: start(box.y, box.height, height, this.clip.height), width, height }
   }
+}
 
-  private tensor(data: Float32Array, shape: readonly number[]): Tensor {
-    return new this.runtime.Tensor('float32', data, shape)
-  }
+function fitStopped(layer: LayerName, t: number, found: string): Text2LiveError {
+  return new Text2LiveError('LOSS_NOT_FINITE', `The fit of the atlas stopped at the ${layer} of frame ${t + 1}: expected finite losses, but ${found}. `
+    + 'Check the flow and the mask of this frame.')
 }
 
 /** Pixels around the object in its window. */

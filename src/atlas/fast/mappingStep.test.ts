@@ -1,15 +1,11 @@
 import { describe, expect, it } from 'vitest'
 import { evaluate } from '../../../test/support/evaluate.js'
 import { type FixtureTensor, readFixtureJson, readFixtureTensors, relativeError } from '../../../test/support/readFixture.js'
-import { gradients } from '../../engine/gradients.js'
-import { Graph } from '../../engine/graph.js'
 import { createNodeRuntime } from '../../engine/node/createNodeRuntime.js'
-import { sampleBilinear } from '../../engine/ops.js'
 import { axisMatrix, pixelCentres, splineAxis } from './lattice.js'
 import { type MappingLossName, buildMappingStep, mappingLossNames, stepRate } from './mappingStep.js'
 
 interface FixtureFile {
-  samples: Record<'planes' | 'position' | 'output' | 'cotangent' | 'planesGradient' | 'positionGradient', string>[]
   size: { width: number; height: number; spacing: number; pixel: number; first: [number, number]; window: [number, number] }
   weights: Record<MappingLossName, number>
   inputs: Record<string, string>
@@ -32,21 +28,6 @@ function stepGraph(weights: Readonly<Record<MappingLossName, number>>) {
   })
 }
 
-describe('sampleBilinear', () => {
-  it.each(fixture.samples.map((sample, k) => ({ k, sample })))('case $k: value and both gradients are those of PyTorch', async ({ sample }) => {
-    const graph = new Graph()
-    const feeds = { planes: tensor(sample.planes), position: tensor(sample.position), cotangent: tensor(sample.cotangent) }
-    const planes = graph.input('planes', feeds.planes.shape)
-    const position = graph.input('position', feeds.position.shape)
-    const output = sampleBilinear(planes, position)
-    const [planesGradient, positionGradient] = gradients(output, [planes, position], graph.input('cotangent', feeds.cotangent.shape))
-    const result = await evaluate(runtime, graph, { output, planesGradient: planesGradient!, positionGradient: positionGradient! }, feeds)
-    expect(relativeError(result.output!, tensor(sample.output).data)).toBeLessThan(2e-6)
-    expect(relativeError(result.planesGradient!, tensor(sample.planesGradient).data)).toBeLessThan(1e-5)
-    expect(relativeError(result.positionGradient!, tensor(sample.positionGradient).data)).toBeLessThan(1e-5)
-  })
-})
-
 describe('the step of a mapping', () => {
   it('takes the spline matrices that PyTorch took', () => {
     const { width, height, spacing, pixel, first, window } = fixture.size
@@ -62,7 +43,7 @@ describe('the step of a mapping', () => {
     const { graph, outputs } = stepGraph(alone)
     const shape = inputs.lattice!.shape
     const zero = { shape, data: new Float32Array(inputs.lattice!.data.length) }
-    const result = await evaluate(runtime, graph, outputs, { ...inputs, mean: zero, variance: zero, rate: { shape: [2], data: stepRate(0.1, 1) } })
+    const result = await evaluate(runtime, graph, outputs, { ...inputs, mean: zero, square: zero, rate: { shape: [2], data: stepRate(0.1, 1) } })
     const expected = fixture.losses[name]
     expect(Math.abs(result.losses![mappingLossNames.indexOf(name)]! / expected.value - 1)).toBeLessThan(2e-5)
     // After the first step the mean of the gradients is a tenth of the gradient.
@@ -72,13 +53,13 @@ describe('the step of a mapping', () => {
   it('makes the steps that PyTorch makes', async () => {
     const { graph, outputs } = stepGraph(fixture.weights)
     const shape = inputs.lattice!.shape
-    let state: Record<'lattice' | 'mean' | 'variance', FixtureTensor> = { lattice: inputs.lattice!, mean: { shape, data: new Float32Array(inputs.lattice!.data.length) }, variance: { shape, data: new Float32Array(inputs.lattice!.data.length) } }
+    let state: Record<'lattice' | 'mean' | 'square', FixtureTensor> = { lattice: inputs.lattice!, mean: { shape, data: new Float32Array(inputs.lattice!.data.length) }, square: { shape, data: new Float32Array(inputs.lattice!.data.length) } }
     for (const [k, step] of fixture.steps.entries()) {
       const result = await evaluate(runtime, graph, outputs, { ...inputs, ...state, rate: { shape: [2], data: stepRate(step.rate, k + 1) } })
       const moved = (data: Float32Array) => data.map((x, i) => x - inputs.lattice!.data[i]!)
       expect(relativeError(moved(result.newLattice!), moved(tensor(step.lattice).data))).toBeLessThan(1e-3)
       mappingLossNames.forEach((name, i) => expect(Math.abs(result.losses![i]! / step.losses[name] - 1)).toBeLessThan(1e-4))
-      state = { lattice: { shape, data: result.newLattice! }, mean: { shape, data: result.newMean! }, variance: { shape, data: result.newVariance! } }
+      state = { lattice: { shape, data: result.newLattice! }, mean: { shape, data: result.newMean! }, square: { shape, data: result.newSquare! } }
     }
   })
 })

@@ -1,6 +1,8 @@
+import { type AdamBetas, adamCorrections, adamMoments } from '../../engine/adam.js'
 import { Graph, type Value } from '../../engine/graph.js'
 import { gradients } from '../../engine/gradients.js'
-import { add, concat, div, matmul, mul, reduceMean, reshape, sampleBilinear, sqrt, square, sub, transpose } from '../../engine/ops.js'
+import { abs, add, concat, div, matmul, mul, reduceMean, reduceSum, reshape, sampleBilinear, sqrt, sub, transpose } from '../../engine/ops.js'
+import { nextState, stateInputs } from '../../engine/trainedProgram.js'
 import { bendingLoss, flowLoss, gradientLoss, reconstructionLoss, rigidityLoss } from './mappingLosses.js'
 
 export const mappingLossNames = ['reconstruction', 'gradient', 'rigidity', 'flow', 'bending'] as const
@@ -25,17 +27,16 @@ export interface MappingStepPlan {
 }
 
 /** Decay of the mean of gradients and of their squares (Adam's own, but for a shorter memory: a frame gets some twenty steps at a time). */
-const BETA1 = 0.9
-const BETA2 = 0.98
+const BETAS: AdamBetas = [0.9, 0.98]
 
 /**
  * One step of Adam on the lattice of one layer in one frame: the losses, their gradient and the update as a graph.
  *
- * Inputs: `lattice`, `mean`, `variance` [2, rows, columns]; `rate` [2]: the learning rate over each bias correction (px); `target` [3, height, width]: the
+ * Inputs: `lattice`, `mean`, `square` [2, rows, columns]; `rate` [2]: the learning rate over each bias correction (px); `target` [3, height, width]: the
  * frame less the other layer's share of it; `share` [1, height, width] of this layer; `perPixel` []; `texture` [3, H, W], `origin` [2, 1, 1], `scale` [];
  * `targets`, `flowWeights` of `flowLoss`; `rigidWeights`, `zoom` of `rigidityLoss`; and spline matrices of the windows: `rows`, `columns`, `flowRows`, `flowColumns`, `rigidRows`, `rigidColumns`,
  * `rigidRowSlopes`, `rigidColumnSlopes`.
- * Outputs: `newLattice`, `newMean`, `newVariance`, `losses` [5] in the order of `mappingLossNames`, unweighted.
+ * Outputs: `newLattice`, `newMean`, `newSquare`; `losses` [6] in the order of `mappingLossNames`, unweighted, then the size of the new lattice, where a number that is not finite shows.
  */
 export function buildMappingStep(plan: MappingStepPlan): { graph: Graph; outputs: Record<string, Value> } {
   const { rows, columns, height, width, texture, flow, rigid, weights } = plan
@@ -65,21 +66,19 @@ export function buildMappingStep(plan: MappingStepPlan): { graph: Graph; outputs
   const total = mappingLossNames.map((name) => mul(losses[name], weights[name])).reduce((a, b) => add(a, b))
   const [gradient] = gradients(total, [lattice]) as [Value]
 
-  const mean = add(mul(graph.input('mean', control), BETA1), mul(gradient, 1 - BETA1))
-  const variance = add(mul(graph.input('variance', control), BETA2), mul(square(gradient), 1 - BETA2))
+  const { mean, square } = adamMoments(gradient, stateInputs(graph, { mean: control, square: control }), BETAS)
   const rate = graph.input('rate', [2])
   // Where a texture is flat the gradient is noise; half of the denominator is the lattice's own mean, so that such points move little.
-  const scale = sqrt(mul(add(variance, reduceMean(variance)), mul(part(rate, 1), 0.5)))
+  const scale = sqrt(mul(add(square, reduceMean(square)), mul(part(rate, 1), 0.5)))
   const newLattice = sub(lattice, mul(div(mean, add(scale, 1e-12)), part(rate, 0)))
-  return {
-    graph,
-    outputs: { newLattice, newMean: mean, newVariance: variance, losses: concat(mappingLossNames.map((name) => reshape(losses[name], [1])), 0) },
-  }
+  const report = [...mappingLossNames.map((name) => losses[name]), reduceSum(abs(newLattice))]
+  return { graph, outputs: { ...nextState({ lattice: newLattice, mean, square }), losses: concat(report.map((x) => reshape(x, [1])), 0) } }
 }
 
 /** What `rate` is in the k-th step (from 1) of a visit: learning rate over the bias correction of the mean, and 1 over that of the variance. */
 export function stepRate(learningRate: number, k: number): Float32Array {
-  return Float32Array.of(learningRate / (1 - BETA1 ** k), 1 / (1 - BETA2 ** k))
+  const { mean, square } = adamCorrections(BETAS, k)
+  return Float32Array.of(learningRate / mean, 1 / square)
 }
 
 function part(x: Value, i: number): Value {

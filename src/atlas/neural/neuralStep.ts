@@ -1,7 +1,8 @@
 import { gradients } from '../../engine/gradients.js'
 import { Graph, type Value, sizeOf } from '../../engine/graph.js'
 import { add, concat, mul, reduceMean, reduceSum, reshape, slice, sqrt, square, sub } from '../../engine/ops.js'
-import { adamUpdate } from './adam.js'
+import { adamUpdate } from '../../engine/adam.js'
+import { nextState, stateInputs } from '../../engine/trainedProgram.js'
 import { type NetworkName, type NetworkShapes, networkNames, weightCount } from './atlasNetworks.js'
 import { type ImlpShape, imlp, imlpParameters } from './imlp.js'
 import { type NeuralLossName, bootstrapLoss, flowLoss, flowOpacityLoss, meanSquaredLength, neuralLossNames, rigidityLoss } from './neuralLosses.js'
@@ -24,7 +25,7 @@ export type PointGroup = (typeof pointGroups)[number]
 export function buildFitStep(settings: NeuralSettings, longerSide: number, globalRigidity: boolean): StepGraph {
   const { shapes, batch: n, uvScale } = settings
   const graph = new Graph()
-  const state = stateInputs(graph, shapes)
+  const state = networkInputs(graph, shapes)
   const groups = pointGroups.length - (globalRigidity ? 0 : 2)
   const points = graph.input('points', [groups * n, 3])
   const of = (x: Value, group: PointGroup, count = 1) => {
@@ -94,7 +95,7 @@ export function buildFitStep(settings: NeuralSettings, longerSide: number, globa
  */
 export function buildPretrainingStep({ shapes, batch: n, uvScale }: NeuralSettings): StepGraph {
   const graph = new Graph()
-  const state = stateInputs(graph, shapes)
+  const state = networkInputs(graph, shapes)
   const losses = (['foreground', 'background'] as const).map((name) => {
     const points = graph.input(name, [n, 3])
     const grid = mul(slice(points, { axes: [1], starts: [0], ends: [2] }), uvScale)
@@ -105,14 +106,14 @@ export function buildPretrainingStep({ shapes, batch: n, uvScale }: NeuralSettin
   return { graph, outputs: update(state, reduceSum(vector), vector) }
 }
 
-interface StateInputs {
+interface NetworkInputs {
   readonly graph: Graph
   readonly parameters: Value
   readonly networks: Readonly<Record<NetworkName, ReadonlyMap<string, Value>>>
 }
 
 /** The flat parameters and their parts. */
-function stateInputs(graph: Graph, shapes: NetworkShapes): StateInputs {
+function networkInputs(graph: Graph, shapes: NetworkShapes): NetworkInputs {
   const parameters = graph.input('parameters', [networkNames.reduce((sum, name) => sum + weightCount(shapes[name]), 0)])
   let offset = 0
   const part = (shape: ImlpShape) => new Map(imlpParameters(shape).map((parameter) => {
@@ -123,14 +124,11 @@ function stateInputs(graph: Graph, shapes: NetworkShapes): StateInputs {
   return { graph, parameters, networks }
 }
 
-function update({ graph, parameters, networks }: StateInputs, total: Value, losses: Value): Record<string, Value> {
+function update({ graph, parameters, networks }: NetworkInputs, total: Value, losses: Value): Record<string, Value> {
   const parts = networkNames.flatMap((name) => [...networks[name].values()])
   const gradient = concat(gradients(total, parts).map((part) => reshape(part, [-1])), 0)
-  const moments = { mean: graph.input('mean', parameters.shape), square: graph.input('square', parameters.shape) }
+  const moments = stateInputs(graph, { mean: parameters.shape, square: parameters.shape })
   const next = adamUpdate(parameters, gradient, moments, { stepSize: graph.input('stepSize', []), correction: graph.input('correction', []) })
   const length = sqrt(reduceSum(square(gradient)))
-  return {
-    newParameters: next.parameters, newMean: next.mean, newSquare: next.square,
-    losses: concat([losses, reshape(total, [1]), reshape(length, [1])], 0),
-  }
+  return { ...nextState({ ...next }), losses: concat([losses, reshape(total, [1]), reshape(length, [1])], 0) }
 }

@@ -16,7 +16,7 @@ export interface FitInput {
 /** A pixel: column, row, frame. */
 export type ClipPixel = readonly [x: number, y: number, t: number]
 
-export type Feeds = Readonly<Record<string, { readonly shape: readonly number[]; readonly data: Float32Array }>>
+export type Feeds = Readonly<Record<string, Float32Array>>
 
 /** The pixels of a step of the fit, uniform over all frames, with replacement. */
 export function drawPixels({ width, height, pixels }: ClipFrames, seed: number, step: number, count: number): ClipPixel[] {
@@ -36,7 +36,7 @@ export function pretrainingBatch(frames: ClipFrames, seed: number, step: number,
     const draws = randomStream(seed, `atlas pretraining ${name}`, step)
     const points = new Float32Array(3 * count)
     for (let i = 0; i < count; i++) writePoint(points, i, pixel(draws), frames, Math.max(frames.width, frames.height))
-    return [name, { shape: [count, 3], data: points }]
+    return [name, points]
   }))
 }
 
@@ -85,11 +85,7 @@ export function fitBatch({ frames, flow, masks }: FitInput, settings: NeuralSett
     // Half the mean over the valid ones; without any the loss is 0, where the published code has the mean of nothing.
     if (valid > 0) for (let i = 0; i < n; i++) shares[i]! *= 0.5 / valid
   }
-  return {
-    points: { shape: [n * groups.length, 3], data: points },
-    ...Object.fromEntries(Object.entries({ colour, colourRight, colourBelow }).map(([name, data]) => [name, { shape: [n, 3], data }])),
-    ...Object.fromEntries(Object.entries({ mask, forwardShare, backwardShare }).map(([name, data]) => [name, { shape: [n], data }])),
-  }
+  return { points, colour, colourRight, colourBelow, mask, forwardShare, backwardShare }
 }
 
 function moved([x, y, t]: ClipPixel, { data }: Flow, at: number, step: number, size: number): ClipPixel {

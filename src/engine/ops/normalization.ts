@@ -33,7 +33,7 @@ export function normalizeRows(x: Value, eps: number, { centredCotangent = false 
   const zeros = x.graph.constant(new Float32Array(d), [d])
   return x.graph.apply({
     op: 'LayerNormalization', inputs: [x, ones, zeros], shape: x.shape, extra: [row, row],
-    attributes: { axis: x.shape.length - 1, epsilon: { float: eps } },
+    attributes: { axis: x.shape.length - 1, epsilon: { float: eps } }, variant: centredCotangent ? 'centred cotangent' : 'any cotangent',
     gradient: (g, y) => [
       () => {
         const inverse = y.node.outputs[2]!

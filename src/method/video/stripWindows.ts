@@ -1,4 +1,3 @@
-import type { Tensor } from 'onnxruntime-common'
 import type { Size } from '../viewDraws.js'
 
 /** Rows `start` to `start + rows - 1` of every channel of planes [1, C, H, W]; beyond the first and the last row these are repeated. */
@@ -81,8 +80,8 @@ export class ChannelMoments {
   }
 
   /** @param part 'mean' and 'squares' (summed squared differences from it) of `count` values per channel */
-  add(part: Readonly<Record<string, Tensor>>, count: number): void {
-    const [mean, squares] = [part['mean']!.data as Float32Array, part['squares']!.data as Float32Array]
+  add(part: Readonly<Record<string, Float32Array>>, count: number): void {
+    const [mean, squares] = [part['mean']!, part['squares']!]
     const total = this.count + count
     mean.forEach((value, c) => {
       const apart = value - this.mean[c]!

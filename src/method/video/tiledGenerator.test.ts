@@ -1,8 +1,9 @@
 import { expect, it } from 'vitest'
 import { createNodeRuntime } from '../../engine/node/createNodeRuntime.js'
 import { randomStream } from '../../engine/random.js'
+import { TrainedProgram } from '../../engine/trainedProgram.js'
+import type { FloatImage } from '../../media/image.js'
 import { generatorParameters, initialParameters } from '../../models/generator.js'
-import { floatTensor } from '../stepFeeds.js'
 import type { Compiled } from './compiled.js'
 import { GeneratorPasses } from './generatorPasses.js'
 import { TiledGenerator } from './tiledGenerator.js'
@@ -17,19 +18,25 @@ const compiled: Compiled = async (_, __, build) => {
 it.each([[75, 41, 16], [64, 38, 16], [33, 40, 64]])('a picture of %i x %i in strips of %i rows has the layer and the gradient of the whole', async (height, width, rows) => {
   const draws = randomStream(5, 'picture')
   const random = (count: number, low: number, high: number) => Float32Array.from({ length: count }, () => draws.uniform(low, high))
-  const picture = floatTensor(runtime, { shape: [1, 3, height, width], data: random(3 * height * width, 0, 1) })
-  const cotangent = floatTensor(runtime, { shape: [1, 4, height, width], data: random(4 * height * width, -1, 1) })
+  const picture: FloatImage = { width, height, channels: 3, data: random(3 * height * width, 0, 1) }
+  const cotangent = random(4 * height * width, -1, 1)
   const flat = initialParameters(shape, 3).map((x, i) => x + 0.05 * Math.sin(i))
-  const parameters = floatTensor(runtime, { shape: [flat.length], data: flat })
-  const carried = floatTensor(runtime, { shape: [flat.length], data: random(flat.length, -1, 1) })
-  const whole = new GeneratorPasses(runtime, shape, compiled)
-  const tiled = new TiledGenerator(runtime, shape, compiled, rows)
+  const carried = random(flat.length, -1, 1)
+  const whole = new GeneratorPasses(shape, compiled)
+  const tiled = new TiledGenerator(shape, compiled, rows)
+  const trained = new TrainedProgram({ runtime, held: 0, state: { parameters: { shape: [flat.length], data: flat } } })
+  await trained.pass(async (pass) => {
+    const [layer, expected] = [await tiled.forward(pass, picture, true), await whole.forward(pass, picture, true)]
+    expect(worst(layer, await pass.values(expected))).toBeLessThan(1e-5)
 
-  const [layer, expected] = [await tiled.forward(picture, parameters, true), await whole.forward(picture, parameters, true)]
-  expect(worst(layer.data as Float32Array, expected.data as Float32Array)).toBeLessThan(1e-5)
+    const gradient = await tiled.backward(pass, picture, cotangent, carried)
+    const reference = await pass.values(await whole.backward(pass, picture, cotangent, carried))
+    compareGradients(gradient, reference)
+    await expect(tiled.backward(pass, picture, cotangent, carried)).rejects.toThrow('forward pass')
+  })
+})
 
-  const gradient = (await tiled.backward(picture, parameters, cotangent, carried)).data as Float32Array
-  const reference = (await whole.backward(picture, parameters, cotangent, carried)).data as Float32Array
+function compareGradients(gradient: Float32Array, reference: Float32Array): void {
   let at = 0
   for (const { name, shape: dims } of generatorParameters(shape)) {
     const count = dims.reduce((a, b) => a * b, 1)
@@ -37,8 +44,7 @@ it.each([[75, 41, 16], [64, 38, 16], [33, 40, 64]])('a picture of %i x %i in str
     const apart = Math.hypot(...ours.map((x, i) => x - theirs[i]!))
     expect(apart, name).toBeLessThan(1e-3 * (Math.hypot(...theirs) + 0.1))
   }
-  await expect(tiled.backward(picture, parameters, cotangent, carried)).rejects.toThrow('forward pass')
-})
+}
 
 function worst(a: Float32Array, b: Float32Array): number {
   return a.reduce((most, x, i) => Math.max(most, Math.abs(x - b[i]!)), 0)

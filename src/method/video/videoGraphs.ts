@@ -1,6 +1,7 @@
 import { gradients } from '../../engine/gradients.js'
 import { Graph } from '../../engine/graph.js'
 import { add, concat, gridSample, mul, slice, sub } from '../../engine/ops.js'
+import { nextState, stateInputs } from '../../engine/trainedProgram.js'
 import { screenGreen } from '../../media/composeOutputs.js'
 import { type GeneratorShape, generator, joinGradients, parameterCount, splitParameters } from '../../models/generator.js'
 import type { GuidanceModel } from '../../models/guidance.js'
@@ -81,15 +82,8 @@ export function buildBackwardGraph({ height, width }: Size, shape: GeneratorShap
 export function buildUpdateGraph(shape: GeneratorShape, options: MadgradOptions): StepGraph {
   const graph = new Graph()
   const count = parameterCount(shape)
-  const vector = (name: string) => graph.input(name, [count])
-  const gradient = vector('gradient')
-  const state = { initial: vector('initial'), gradientSum: vector('gradientSum'), squareSum: vector('squareSum') }
-  const update = madgrad(vector('parameters'), gradient, state, graph.input('lambda', []), options)
-  return {
-    graph,
-    outputs: {
-      newParameters: update.parameters, newGradientSum: update.gradientSum, newSquareSum: update.squareSum,
-      lengths: add(vectorNorm(gradient), vectorNorm(update.parameters)),
-    },
-  }
+  const gradient = graph.input('gradient', [count])
+  const { parameters, ...state } = stateInputs(graph, { initial: [count], gradientSum: [count], squareSum: [count], parameters: [count] })
+  const update = madgrad(parameters, gradient, state, graph.input('lambda', []), options)
+  return { graph, outputs: { ...nextState({ ...update }), lengths: add(vectorNorm(gradient), vectorNorm(update.parameters)) } }
 }

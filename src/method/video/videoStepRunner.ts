@@ -1,6 +1,5 @@
-import type { Tensor } from 'onnxruntime-common'
-import type { Program, Runtime } from '../../engine/runtime.js'
-import type { Uploaded } from '../../engine/transfer.js'
+import type { Feed, Program, Runtime } from '../../engine/runtime.js'
+import type { Pass, TrainedProgram } from '../../engine/trainedProgram.js'
 import { Text2LiveError } from '../../errors.js'
 import type { FloatImage } from '../../media/image.js'
 import type { GeneratorShape } from '../../models/generator.js'
@@ -8,10 +7,9 @@ import type { GuidanceModel } from '../../models/guidance.js'
 import type { VideoSettings } from '../../options/videoOptions.js'
 import { lossNames } from '../losses.js'
 import { madgradLambda } from '../madgrad.js'
-import { ProgramCache } from '../programCache.js'
-import { LossSum, type ViewSetDraws, floatTensor, freeOnDevice, frozenFeeds, lossWeights, shareFeeds, textCounts, viewFeeds } from '../stepFeeds.js'
+import { LossSum, type ViewSetDraws, lossWeights, reportNames, shareFeeds, textCounts, trainingStopped, viewFeeds } from '../stepFeeds.js'
 import { type StepGraph, buildStepGraph } from '../stepGraph.js'
-import { type StepResult, type VectorName, startState, vectorNames } from '../stepRunner.js'
+import { type StepResult, type VectorName, trainedGenerator } from '../stepRunner.js'
 import type { TextShares, TextTargets } from '../textTargets.js'
 import type { Size } from '../viewDraws.js'
 import { GeneratorPasses } from './generatorPasses.js'
@@ -62,10 +60,9 @@ export interface VideoStepRunnerOptions {
   readonly generator: GeneratorShape
   readonly vectors?: Readonly<Record<VectorName, Float32Array>> | undefined
   readonly onCompile?: (size: { width: number; height: number; seconds: number }) => void
+  /** See `GeneratorPasses`; tests run small pictures in strips. */
+  readonly tiledFrom?: number
 }
-
-/** Compiled graphs held at once; each keeps the memory of its largest run. With exact sizes a graph serves about one step. */
-const PROGRAMS_HELD = { buckets: 12, exact: 1 } as const
 
 /**
  * Runs training steps on a layered atlas. A step is a chain of graphs, so that only one of its pictures is in memory at a time: frame crop and whole
@@ -73,21 +70,12 @@ const PROGRAMS_HELD = { buckets: 12, exact: 1 } as const
  * turns that into a gradient; MADGRAD updates.
  */
 export class VideoStepRunner {
-  private readonly programs: ProgramCache
-  private readonly frozenInputs: Readonly<Record<string, Tensor>>
+  private readonly trained: TrainedProgram<VectorName>
   private readonly passes: GeneratorPasses
-  private readonly nothingCarried: Tensor
-  private frozen: Uploaded | null = null
-  private state: Record<VectorName, Tensor>
 
   constructor(private readonly options: VideoStepRunnerOptions) {
-    const { runtime, guidance, targets, generator, settings, vectors } = options
-    this.programs = new ProgramCache(PROGRAMS_HELD[settings.sizes])
-    this.frozenInputs = frozenFeeds(runtime, guidance, targets)
-    this.passes = new GeneratorPasses(runtime, generator, (key, size, build) => this.program(key, size, build))
-    const { state, zeros } = startState(runtime, generator, settings.seed, vectors)
-    this.nothingCarried = zeros
-    this.state = state
+    this.trained = trainedGenerator(options)
+    this.passes = new GeneratorPasses(options.generator, (key, size, build, kept) => this.program(key, size, build, kept), options.tiledFrom)
   }
 
   /**
@@ -95,99 +83,86 @@ export class VideoStepRunner {
    * @throws LOSS_NOT_FINITE, with the state as it was before the step
    */
   async step(request: VideoStepRequest): Promise<StepResult> {
-    const { atlas, mapped, direct, k } = request
-    const { settings } = this.options
-    const items = mapped.length + direct.length
-    const sum = new LossSum(settings, items)
-    this.frozen ??= await this.options.runtime.upload(this.frozenInputs)
-    const weightsOf = (last: boolean) => lossWeights(settings, request.bootstrapWeight, items, last)
-
-    let carried = this.nothingCarried
-    for (const [i, item] of direct.entries()) {
-      const last = i === direct.length - 1
-      const after = await this.runDirect(item, request, weightsOf(last), carried)
-      sum.add(await valuesOf(after['losses']!), last, k + 1)
-      if (i > 0) freeOnDevice(carried)
-      carried = after['gradient']!
-    }
-    const picture = this.image(atlas)
-    const layer = await this.passes.forward(picture, this.state.parameters, true)
-    let cotangent = floatTensor(this.options.runtime, { shape: layer.dims, data: new Float32Array(layer.size) })
-    for (const item of mapped) {
-      const last = direct.length === 0 && item === mapped.at(-1)
-      const after = await this.runMapped(item, request, weightsOf(last), { picture, layer, carriedLayer: cotangent })
-      sum.add(await valuesOf(after['losses']!), last, k + 1)
-      freeOnDevice(cotangent)
-      cotangent = after['layerGradient']!
-    }
-    freeOnDevice(layer)
-    const gradient = await this.passes.backward(picture, this.state.parameters, cotangent, carried)
-    freeOnDevice(cotangent)
-    if (carried !== this.nothingCarried) freeOnDevice(carried)
-    await this.update(gradient, madgradLambda(request.learningRate, k), k + 1)
-    return { losses: sum.result() }
+    return await this.trained.pass(async (pass) => await this.run(pass, request))
   }
 
   /** The edit layer of a picture [4, H, W]: colour and opacity. */
   async layer(picture: FloatImage): Promise<FloatImage> {
-    const layer = await this.passes.forward(this.image(picture), this.state.parameters, false)
-    return { width: picture.width, height: picture.height, channels: 4, data: await this.options.runtime.download(layer) }
+    return await this.trained.pass(async (pass) => {
+      const layer = await this.passes.forward(pass, picture, false)
+      return { width: picture.width, height: picture.height, channels: 4, data: await pass.values(layer) }
+    })
   }
 
   /** Copies of the parameters and the optimizer's state. */
   async vectors(): Promise<Record<VectorName, Float32Array>> {
-    const read = async (name: VectorName) => [name, await this.options.runtime.download(this.state[name])] as const
-    return Object.fromEntries(await Promise.all(vectorNames.map(read))) as Record<VectorName, Float32Array>
+    return await this.trained.vectors()
   }
 
   async dispose(): Promise<void> {
-    Object.values(this.state).forEach(freeOnDevice)
-    await this.frozen?.release()
-    this.frozen = null
-    await this.programs.clear()
+    await this.trained.dispose()
   }
 
-  private async runDirect(item: DirectItem, request: VideoStepRequest, weights: readonly number[], carried: Tensor): Promise<Record<string, Tensor>> {
+  private async run(pass: Pass, request: VideoStepRequest): Promise<StepResult> {
+    const { atlas, mapped, direct, k } = request
+    const { settings, generator } = this.options
+    const items = mapped.length + direct.length
+    const sum = new LossSum(settings, items)
+    const weightsOf = (last: boolean) => lossWeights(settings, request.bootstrapWeight, items, last)
+    const fault = (found: string) => trainingStopped(k + 1, found)
+
+    let carried: Feed | null = null
+    for (const [i, item] of direct.entries()) {
+      const last = i === direct.length - 1
+      const after = await this.runDirect(pass, item, request, weightsOf(last), carried)
+      sum.add(await pass.finite(after['losses']!, reportNames, fault), last)
+      if (carried) pass.free(carried)
+      carried = after['gradient']!
+    }
+    const layer = await this.passes.forward(pass, atlas, true)
+    let cotangent: Feed = new Float32Array(4 * atlas.height * atlas.width)
+    for (const item of mapped) {
+      const last = direct.length === 0 && item === mapped.at(-1)
+      const after = await this.runMapped(pass, item, request, weightsOf(last), { picture: atlas.data, layer, carriedLayer: cotangent })
+      sum.add(await pass.finite(after['losses']!, reportNames, fault), last)
+      pass.free(cotangent)
+      cotangent = after['layerGradient']!
+    }
+    pass.free(layer)
+    const gradient = await this.passes.backward(pass, atlas, cotangent, carried)
+    pass.free(cotangent)
+    if (carried) pass.free(carried)
+    const program = await this.program('update', null, () => buildUpdateGraph(generator, settings))
+    const after = await pass.run(program, { gradient, lambda: Float32Array.of(madgradLambda(request.learningRate, k)) })
+    await pass.finite(after['lengths']!, [], () => new Text2LiveError('LOSS_NOT_FINITE',
+      `Training stopped at step ${k + 1}: expected finite gradients and parameters, but one is not a number or infinite. `
+      + 'The state before this step is kept. Lower --learning-rate or the loss weights and start again.'))
+    pass.becomeState(after)
+    return { losses: sum.result() }
+  }
+
+  private async runDirect(pass: Pass, item: DirectItem, request: VideoStepRequest, weights: readonly number[], carried: Feed | null) {
     const { settings, generator, guidance } = this.options
     const plan = {
       ...this.lossPlan(item, item.picture, weights), settings, generator, masked: item.mask !== undefined, opacity: item.opacity !== undefined, kind: 'gradient' as const,
     }
     const key = `direct ${keyOf(plan)} ${plan.opacity} ${plan.masked}`
-    const program = await this.program(key, plan.size, () => buildStepGraph(plan, guidance))
-    return await program.run({
-      ...this.itemFeeds(item, item.picture, request.shares, weights), ...(item.mask ? { mask: this.image(item.mask) } : {}),
-      picture: this.image(item.picture), parameters: this.state.parameters, carried,
+    const program = await this.program(key, plan.size, () => buildStepGraph(plan, guidance), ['gradient'])
+    return await pass.run(program, {
+      ...this.itemFeeds(item, item.picture, request.shares, weights), ...(item.mask ? { mask: item.mask.data } : {}), picture: item.picture.data, ...(carried ? { carried } : {}),
     })
   }
 
-  private async runMapped(item: MappedItem, request: VideoStepRequest, weights: readonly number[], feeds: Record<string, Tensor>): Promise<Record<string, Tensor>> {
+  private async runMapped(pass: Pass, item: MappedItem, request: VideoStepRequest, weights: readonly number[], feeds: Readonly<Record<string, Feed>>) {
     const { width, height } = request.atlas
     const ground = item.opacity ? (item.frame ? 'frame' : 'black') : 'plain'
     const plan = { ...this.lossPlan(item, item.size, weights), atlas: { width, height }, masked: request.mask !== undefined, ground } as const
     const key = `mapped ${keyOf(plan)} ${width}x${height} ${ground} ${plan.masked}`
-    const program = await this.program(key, plan.size, () => buildMappedGraph(plan, this.options.guidance))
-    return await program.run({
-      ...this.itemFeeds(item, item.size, request.shares, weights), ...(request.mask ? { mask: this.image(request.mask) } : {}), ...feeds,
-      ...(item.frame ? { frame: this.image(item.frame) } : {}),
-      grid: floatTensor(this.options.runtime, { shape: [1, item.size.height, item.size.width, 2], data: item.grid }),
+    const program = await this.program(key, plan.size, () => buildMappedGraph(plan, this.options.guidance), ['layerGradient'])
+    return await pass.run(program, {
+      ...this.itemFeeds(item, item.size, request.shares, weights), ...(request.mask ? { mask: request.mask.data } : {}), ...feeds,
+      ...(item.frame ? { frame: item.frame.data } : {}), grid: item.grid,
     })
-  }
-
-  private async update(gradient: Tensor, lambda: number, step: number): Promise<void> {
-    const { settings, generator, runtime } = this.options
-    const program = await this.program('update', { width: 0, height: 0 }, () => buildUpdateGraph(generator, settings))
-    const after = await program.run({ ...this.state, gradient, lambda: floatTensor(runtime, { shape: [], data: Float32Array.of(lambda) }) })
-    freeOnDevice(gradient)
-    const [lengths] = await valuesOf(after['lengths']!)
-    if (!Number.isFinite(lengths)) {
-      Object.values(after).forEach(freeOnDevice)
-      throw new Text2LiveError('LOSS_NOT_FINITE',
-        `Training stopped at step ${step}: expected finite gradients and parameters, but one is not a number or infinite. `
-        + 'The state before this step is kept. Lower --learning-rate or the loss weights and start again.')
-    }
-    const { parameters, gradientSum, squareSum } = this.state
-    this.state = { ...this.state, parameters: after['newParameters']!, gradientSum: after['newGradientSum']!, squareSum: after['newSquareSum']! }
-    for (const old of [parameters, gradientSum, squareSum]) freeOnDevice(old)
   }
 
   private lossPlan(item: ItemBase, { width, height }: Size, weights: readonly number[]) {
@@ -196,40 +171,23 @@ export class VideoStepRunner {
     return { settings: this.options.settings, size: { width, height }, texts: textCounts(this.options.targets), bootstrap, emphasis: item.emphasis !== undefined }
   }
 
-  private itemFeeds(item: ItemBase, size: Size, shares: TextShares, weights: readonly number[]): Record<string, Tensor> {
-    const { runtime, settings } = this.options
-    const feeds: Record<string, Tensor> = {
-      ...this.frozen!.tensors, ...viewFeeds(runtime, item.views, size, settings), ...shareFeeds(runtime, shares),
-      weights: floatTensor(runtime, { shape: [lossNames.length], data: Float32Array.from(weights) }),
-    }
+  private itemFeeds(item: ItemBase, size: Size, shares: TextShares, weights: readonly number[]): Record<string, Float32Array> {
+    const feeds: Record<string, Float32Array> = { ...viewFeeds(item.views, size, this.options.settings), ...shareFeeds(shares), weights: Float32Array.from(weights) }
     for (const name of ['opacity', 'relevancy', 'emphasis'] as const) {
       const map = item[name]
-      if (map) feeds[name] = this.image(map)
+      if (map) feeds[name] = map.data
     }
     return feeds
   }
 
-  private async program(key: string, { width, height }: Size, build: () => StepGraph): Promise<Program> {
-    return await this.programs.get(key, async () => {
-      const start = performance.now()
-      const { graph, outputs } = build()
-      const keepOnDevice = ['newParameters', 'newGradientSum', 'newSquareSum', 'gradient', 'layer', 'layerGradient']
-      // A program for each size: what one frees, the next one needs.
-      const program = await this.options.runtime.compile(graph, outputs, { keepOnDevice, keepMemory: false })
-      if (width > 0) this.options.onCompile?.({ width, height, seconds: (performance.now() - start) / 1000 })
-      return program
+  /** @param size what is told of it; null: nothing is */
+  private async program(key: string, size: Size | null, build: () => StepGraph, kept: readonly string[] = []): Promise<Program> {
+    return await this.trained.program(key, build, kept, (seconds) => {
+      if (size) this.options.onCompile?.({ width: size.width, height: size.height, seconds })
     })
-  }
-
-  private image({ width, height, channels, data }: FloatImage): Tensor {
-    return floatTensor(this.options.runtime, { shape: [1, channels, height, width], data })
   }
 }
 
 function keyOf({ size, bootstrap, emphasis }: { readonly size: Size; readonly bootstrap: string; readonly emphasis: boolean }): string {
   return `${size.width}x${size.height} ${bootstrap} ${emphasis}`
-}
-
-async function valuesOf(tensor: Tensor): Promise<Float32Array> {
-  return await tensor.getData() as Float32Array
 }
