@@ -19,6 +19,8 @@ const embeddingWidth = 256
 export interface StartTraining {
   readonly pairs: string
   readonly checkpoint: string
+  /** A finished start that the training begins at; without one it begins at random weights. */
+  readonly from: LearnedStart | null
   readonly seed: number
   /** Tasks in all; those of one update are solved side by side. */
   readonly tasks: number
@@ -38,11 +40,11 @@ export interface StartTraining {
  * way by least mean squares. Goes on from its checkpoint, bit for bit.
  */
 export async function trainStart(options: StartTraining): Promise<void> {
-  const { pairs, checkpoint, seed, tasks, workers, steps, rate, conditionedRate, say, signal } = options
+  const { pairs, checkpoint, from, seed, tasks, workers, steps, rate, conditionedRate, say, signal } = options
   const folder = new PairFolder(pairs, 'train')
   const suited = taskPairs(folder)
   const indices = conditionedIndices(shape, conditioned)
-  let { k, start } = readStart(checkpoint, seed)
+  let { k, start } = existsSync(checkpoint) || from === null ? readStart(checkpoint, seed) : { k: 0, start: from }
   const pool = await Promise.all(Array.from({ length: workers }, () => openProcess(pairs)))
   try {
     while (k < tasks && !signal.aborted) {

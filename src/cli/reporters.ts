@@ -55,6 +55,12 @@ function describeEvent(event: RunEvent): string | null {
       return `variation ${event.index + 1} of ${event.count}, seed ${event.seed}`
     case 'resumed':
       return `resumed after step ${event.step} of ${event.steps}`
+    case 'paused':
+      return `held after step ${event.step}`
+    case 'going-on':
+      return `going on after step ${event.step}`
+    case 'steps':
+      return `the run now ends at step ${event.steps}`
     case 'preview':
       return event.path === undefined ? null : `preview: ${event.path}`
     case 'output':

@@ -45,6 +45,6 @@ export async function startRun(options: StartOptions, environment: RunEnvironmen
   const makeFolder = (saved: ImageSettings, seedCount: number) => async (): Promise<RunFolder | null> =>
     out === null && !environment.defaultFolder ? null : await makeRunFolder(out, input.name, force, firstFiles(saved, input, seedCount))
   if (seeds > 1) return await trainVariations({ settings: resolved, input, access, seeds, makeFolder: makeFolder(resolved, seeds) }, environment, emit)
-  const { open, signal } = environment
-  return editResult(await trainRun({ settings: resolved, input, access, open, signal, start: null, store: makeFolder(resolved, 1), machine: nodeMachine }, emit))
+  const { open, signal, control } = environment
+  return editResult(await trainRun({ settings: resolved, input, access, open, signal, start: null, store: makeFolder(resolved, 1), machine: nodeMachine, control }, emit))
 }

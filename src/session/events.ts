@@ -27,6 +27,10 @@ export type RunEvent =
   | StepEvent
   | { readonly type: 'variation'; readonly index: number; readonly count: number; readonly seed: number; readonly folder?: string }
   | { readonly type: 'resumed'; readonly step: number; readonly steps: number }
+  /** Somebody holds the run after this step; `going-on` when he lets it go. */
+  | { readonly type: 'paused' | 'going-on'; readonly step: number }
+  /** The run ends at another step than was planned. */
+  | { readonly type: 'steps'; readonly steps: number }
   | { readonly type: 'preview'; readonly step: number; readonly path?: string; readonly png: Uint8Array }
   | { readonly type: 'checkpoint'; readonly step: number; readonly path: string; readonly bytes: number }
   | { readonly type: 'output'; readonly name: string; readonly path?: string; readonly bytes: number }

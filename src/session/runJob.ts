@@ -5,6 +5,7 @@ import { type Job, jobSchema } from './job.js'
 import { trainerIn, type TrainingPlace } from './openTrainer.js'
 import { continueRun, firstFiles, keptSettings, noCheckpoint, pictureIn, renderStored } from './savedRun.js'
 import { preparePhoto } from './startPhoto.js'
+import type { RunControl } from './runControl.js'
 import type { RunStore } from './store.js'
 import type { ImageSettings } from '../options/imageOptions.js'
 import { type Emit, type RunMachine, type TrainedRun, trainRun } from './trainRun.js'
@@ -26,7 +27,7 @@ export interface JobMachine extends RunMachine, TrainingPlace {
  * Does a job on this machine, in this thread.
  * @throws OPTION_INVALID for what is no job; and all that the run throws
  */
-export async function runJob(job: Job, machine: JobMachine, signal: AbortSignal, emit: Emit): Promise<TrainedRun> {
+export async function runJob(job: Job, machine: JobMachine, signal: AbortSignal, emit: Emit, control?: RunControl): Promise<TrainedRun> {
   const parsed = jobSchema.safeParse(job)
   if (!parsed.success) {
     const problems = parsed.error.issues.slice(0, 3).map(({ path, message }) => `${path.join('.') || 'job'}: ${message}`).join('; ')
@@ -41,7 +42,7 @@ export async function runJob(job: Job, machine: JobMachine, signal: AbortSignal,
     const kept = keptSettings(settings, input, device)
     const { run } = asked
     const store = async (): Promise<RunStore | null> => (run === null ? null : await machine.runs.make(run, firstFiles(kept, input, 1)))
-    return await trainRun({ settings: kept, input, access: accessTo(settings.guidance), open, signal, start: null, store, machine }, emit)
+    return await trainRun({ settings: kept, input, access: accessTo(settings.guidance), open, signal, start: null, store, machine, control }, emit)
   }
   const store = await machine.runs.open(asked.run)
   try {
@@ -52,7 +53,7 @@ export async function runJob(job: Job, machine: JobMachine, signal: AbortSignal,
       return rendered
     }
     const named = asked.options.guidance as readonly string[] | undefined
-    return await continueRun(access, asked.options, { open, signal }, emit, named === undefined ? undefined : accessTo(named))
+    return await continueRun(access, asked.options, { open, signal, control }, emit, named === undefined ? undefined : accessTo(named))
   } finally {
     store.release()
   }

@@ -98,7 +98,7 @@ export const drawSeed = (): number => crypto.getRandomValues(new Uint32Array(1))
  * @throws RUN_INVALID, CHECKPOINT_INVALID, CHECKPOINT_MISMATCH, SAFETENSORS_INVALID, and as `trainRun`
  */
 export async function continueRun(
-  access: SavedRunAccess, given: GivenOptions, { open, signal }: Pick<RunEnvironment, 'open' | 'signal'>, emit: Emit, guidance: GuidanceAccess = hereOnly,
+  access: SavedRunAccess, given: GivenOptions, { open, signal, control }: Pick<RunEnvironment, 'open' | 'signal' | 'control'>, emit: Emit, guidance: GuidanceAccess = hereOnly,
 ): Promise<TrainedRun> {
   const { store, machine } = access
   const saved = await readRun(access)
@@ -114,7 +114,7 @@ export async function continueRun(
     return { finished: true, step, settings, store, files: null }
   }
   if (JSON.stringify(settings) !== JSON.stringify(saved.settings)) await store.write(runFiles.config, writeConfig(settings))
-  return await trainRun({ settings, input: saved.input, access: guidance, open, signal, start, store: () => Promise.resolve(store), machine }, emit)
+  return await trainRun({ settings, input: saved.input, access: guidance, open, signal, start, store: () => Promise.resolve(store), machine, control }, emit)
 }
 
 /** Its log ends with `done`, and all its outputs are there. */

@@ -4,12 +4,14 @@ import type { ImageCodec } from '../media/imageCodec.js'
 import { quantise } from '../media/quantise.js'
 import type { ImageSettings } from '../options/imageOptions.js'
 import { regionTexts } from '../options/region.js'
+import { writeConfig } from '../options/writeConfig.js'
 import { digest, writeCheckpoint, type Fingerprint } from './checkpoint.js'
 import { afterStep, keptBytes, stepEvents } from './eventLog.js'
 import { eventLine, type RunEvent, type StepEvent } from './events.js'
 import type { GuidanceAccess } from './guidanceAccess.js'
 import type { ImageInput } from './imageInput.js'
 import { interrupted } from './interrupted.js'
+import type { RunControl } from './runControl.js'
 import { runFiles } from './runFiles.js'
 import type { RunLog, RunStore } from './store.js'
 import type { OpenTrainer, Trainer, TrainerInput, TrainerState } from './trainerContract.js'
@@ -29,6 +31,8 @@ export interface RunPlan {
   /** Makes the store, or null for a run that keeps nothing; called once the texts are known to fit and the device to work. */
   readonly store: () => Promise<RunStore | null>
   readonly machine: RunMachine
+  /** The hand of somebody who watches. */
+  readonly control?: RunControl | undefined
 }
 
 /** What a run needs of the machine that it is on. */
@@ -83,7 +87,12 @@ export async function trainRun(plan: RunPlan, emit: Emit): Promise<TrainedRun> {
     if (start !== null) session.emit({ type: 'resumed', step: start.step, steps: settings.steps })
     // A learned start shows something before any training.
     else if (trainer.learned === true && settings.previewEvery > 0) await session.preview(trainer)
-    while (trainer.step < settings.steps && !stopped()) await session.step(trainer)
+    while (!stopped()) {
+      if (plan.control?.held === true) await session.pause(trainer, plan.control)
+      await session.followControl()
+      if (stopped() || trainer.step >= session.steps) break
+      await session.step(trainer)
+    }
     return await session.finish(trainer)
   } catch (error) {
     session.fail(error)
@@ -105,11 +114,34 @@ class RunSession {
   #log: RunLog | null = null
   #steps: StepEvent[] = []
   #saved = { step: -1, at: performance.now() }
+  #settings: ImageSettings
 
   constructor(plan: RunPlan, fingerprint: Fingerprint, emit: Emit) {
     this.#plan = plan
     this.#emitOutside = emit
     this.#fingerprint = fingerprint
+    this.#settings = plan.settings
+  }
+
+  /** At which step the run ends. */
+  get steps(): number {
+    return this.#settings.steps
+  }
+
+  /** Takes what was asked of the control into the settings, the kept ones too: the run goes on to that step when it is resumed. */
+  async followControl(): Promise<void> {
+    const steps = this.#plan.control?.steps ?? null
+    if (steps === null || steps === this.steps) return
+    this.#settings = { ...this.#settings, steps }
+    await this.#store?.write(runFiles.config, writeConfig(this.#settings))
+    this.emit({ type: 'steps', steps })
+  }
+
+  async pause(trainer: Trainer, control: RunControl): Promise<void> {
+    await this.#checkpoint(trainer)
+    this.emit({ type: 'paused', step: trainer.step })
+    await control.ready(this.#plan.signal)
+    if (!this.#plan.signal.aborted) this.emit({ type: 'going-on', step: trainer.step })
   }
 
   readonly emit: Emit = (event) => {
@@ -144,18 +176,19 @@ class RunSession {
     const seconds = (performance.now() - before) / 1000
     const own = this.#plan.machine.memory?.()
     const event: StepEvent = {
-      type: 'step', step, steps: this.#plan.settings.steps, losses, learningRate, seconds, secondsLeft: this.#secondsLeft(step, seconds),
+      type: 'step', step, steps: this.steps, losses, learningRate, seconds, secondsLeft: this.#secondsLeft(step, seconds),
       ...(own === undefined ? {} : { memory: own + (trainer.memory ?? 0) }), device: trainer.device,
     }
     this.#steps.push(event)
     this.emit(event)
-    const { previewEvery, steps } = this.#plan.settings
-    if (previewEvery > 0 && step % previewEvery === 0 && step < steps) await this.preview(trainer)
+    const { previewEvery } = this.#settings
+    if (previewEvery > 0 && step % previewEvery === 0 && step < this.steps) await this.preview(trainer)
     if (performance.now() - this.#saved.at >= checkpointInterval) await this.#checkpoint(trainer)
   }
 
   async finish(trainer: Trainer): Promise<TrainedRun> {
-    const { settings, input, signal, machine } = this.#plan
+    const { input, signal, machine } = this.#plan
+    const settings = this.#settings
     const store = this.#store
     const finished = trainer.step >= settings.steps
     await this.#checkpoint(trainer)
@@ -206,7 +239,7 @@ class RunSession {
 
   #secondsLeft(step: number, latest: number): number {
     const recent = [...this.#steps.slice(-9).map(({ seconds }) => seconds), latest]
-    return (this.#plan.settings.steps - step) * recent.reduce((sum, seconds) => sum + seconds, 0) / recent.length
+    return (this.steps - step) * recent.reduce((sum, seconds) => sum + seconds, 0) / recent.length
   }
 
   #place(): { folder?: string } {

@@ -1,4 +1,5 @@
 import type { Trainer as MethodTrainer, TrainerOptions } from '../method/trainer.js'
+import type { RunControl } from './runControl.js'
 import type { GuidanceAccess } from './guidanceAccess.js'
 import type { ModelProgress } from '../models/modelProgress.js'
 
@@ -29,6 +30,8 @@ export type OpenTrainer = (input: TrainerInput, notice: (notice: TrainerNotice) 
 export interface RunEnvironment {
   readonly open: OpenTrainer
   readonly signal: AbortSignal
+  /** The hand of somebody who watches. */
+  readonly control?: RunControl | undefined
   /** Make runs/<photo>-<n> when no folder is given; otherwise such a run stays in memory. */
   readonly defaultFolder: boolean
 }

@@ -85,17 +85,17 @@ const page: Page = {
       ? { ...asked, photo: { name: 'photo.png', bytes: fromBase64(asked.photo) }, mask: asked.mask === null ? null : { name: 'mask.png', bytes: fromBase64(asked.mask) } }
       : asked
     const worker = new Worker(new URL('./jobWorker.ts', import.meta.url), { type: 'module' })
-    const stop = new AbortController()
     const events: RunEvent[] = []
     try {
       await new Promise((resolve, reject) => {
         worker.addEventListener('message', resolve, { once: true })
         worker.addEventListener('error', (event) => reject(new Error(event.message)))
       })
-      const result = await runInWebWorker(worker, job, (event) => {
+      const run = runInWebWorker(worker, job, (event) => {
         events.push(event)
-        if (event.type === 'step' && event.step === stopAt) stop.abort()
-      }, stop.signal)
+        if (event.type === 'step' && event.step === stopAt) run.stop()
+      })
+      const result = await run.result
       return { result, events: events.map(({ type }) => type), notes: events.flatMap((event) => (event.type === 'note' ? [event.message] : [])) }
     } catch (error) {
       if (error instanceof Text2LiveError) return { code: error.code, message: error.message }

@@ -3,6 +3,7 @@ import { interrupted } from '../interrupted.js'
 import type { RunEvent } from '../events.js'
 import type { Job } from '../job.js'
 import type { OutputFiles } from '../outputs.js'
+import { assertSteps, RunControl } from '../runControl.js'
 import { type JobMachine, runJob } from '../runJob.js'
 
 /** What a job leaves, as it crosses to the page: a run's files are in its store. */
@@ -16,7 +17,7 @@ export interface JobResult {
 }
 
 /** From the page to the worker. */
-type Request = { readonly start: number; readonly job: Job } | { readonly stop: number }
+type Request = { readonly start: number; readonly job: Job } | { readonly id: number; readonly ask: 'stop' | 'pause' | 'go' | { readonly steps: number } }
 
 /** From the worker to the page. */
 type Reply =
@@ -36,44 +37,60 @@ export interface Wire {
  * @param scope `self` of the worker
  */
 export function serveJobs(scope: Wire, machine: JobMachine): void {
-  const stops = new Map<number, AbortController>()
+  const runs = new Map<number, { readonly stop: AbortController; readonly control: RunControl }>()
   let last: Promise<void> = Promise.resolve()
   const post = (reply: Reply): void => scope.postMessage(reply)
-  const work = async (id: number, job: Job, { signal }: AbortController): Promise<void> => {
+  const work = async (id: number, job: Job, { stop: { signal }, control }: { readonly stop: AbortController; readonly control: RunControl }): Promise<void> => {
     try {
       if (signal.aborted) throw interrupted()
-      const { finished, step, store, files } = await runJob(job, machine, signal, (event) => post({ id, event }))
+      const { finished, step, store, files } = await runJob(job, machine, signal, (event) => post({ id, event }), control)
       post({ id, result: { finished, step, run: store?.path ?? null, files } })
     } catch (error) {
       const message = error instanceof Error ? error.message : String(error)
       post({ id, failure: { code: error instanceof Text2LiveError ? error.code : null, message } })
     } finally {
-      stops.delete(id)
+      runs.delete(id)
     }
   }
   scope.addEventListener('message', ({ data }) => {
     const request = data as Request
-    if ('stop' in request) {
-      stops.get(request.stop)?.abort()
+    if ('ask' in request) {
+      const run = runs.get(request.id)
+      if (request.ask === 'stop') run?.stop.abort()
+      else if (request.ask === 'pause') run?.control.pause()
+      else if (request.ask === 'go') run?.control.go()
+      else run?.control.continueTo(request.ask.steps)
       return
     }
-    const stop = new AbortController()
-    stops.set(request.start, stop)
-    last = last.then(() => work(request.start, request.job, stop))
+    const run = { stop: new AbortController(), control: new RunControl() }
+    runs.set(request.start, run)
+    last = last.then(() => work(request.start, request.job, run))
   })
 }
 
 let nextId = 0
 
+/** A job that a worker does. */
+export interface WorkerRun {
+  /** Rejects with all that the run throws, with its code. */
+  readonly result: Promise<JobResult>
+  /** The step at hand is finished, and the outputs of the state reached are written. */
+  stop(): void
+  /** Holds the run after the step at hand, with a checkpoint, until `go`. */
+  pause(): void
+  go(): void
+  /** Lets it end at another step than planned; a run that has ended is continued by a job. @throws OPTION_INVALID */
+  continueTo(steps: number): void
+}
+
 /**
- * Has a worker that serves jobs do one. When `signal` aborts, the step at hand is finished and the outputs of the state reached are written.
+ * Has a worker that serves jobs do one.
  * @param worker that called `serveJobs`
- * @throws all that the run throws, with its code
  */
-export async function runInWebWorker(worker: Wire, job: Job, onEvent: (event: RunEvent) => void = () => undefined, signal?: AbortSignal): Promise<JobResult> {
+export function runInWebWorker(worker: Wire, job: Job, onEvent: (event: RunEvent) => void = () => undefined): WorkerRun {
   const id = nextId++
-  const stop = (): void => worker.postMessage({ stop: id } satisfies Request)
-  return await new Promise<JobResult>((resolve, reject) => {
+  const ask = (what: Extract<Request, { ask: unknown }>['ask']): void => worker.postMessage({ id, ask: what } satisfies Request)
+  const result = new Promise<JobResult>((resolve, reject) => {
     const listen = ({ data }: MessageEvent): void => {
       const reply = data as Reply
       if (reply.id !== id) return
@@ -82,13 +99,20 @@ export async function runInWebWorker(worker: Wire, job: Job, onEvent: (event: Ru
         return
       }
       worker.removeEventListener('message', listen)
-      signal?.removeEventListener('abort', stop)
       if ('result' in reply) resolve(reply.result)
       else reject(reply.failure.code === null ? new Error(reply.failure.message) : new Text2LiveError(reply.failure.code, reply.failure.message))
     }
     worker.addEventListener('message', listen)
-    signal?.addEventListener('abort', stop, { once: true })
     worker.postMessage({ start: id, job } satisfies Request)
-    if (signal?.aborted === true) stop()
   })
+  return {
+    result,
+    stop: () => ask('stop'),
+    pause: () => ask('pause'),
+    go: () => ask('go'),
+    continueTo(steps) {
+      assertSteps(steps)
+      ask({ steps })
+    },
+  }
 }
