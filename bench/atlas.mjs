@@ -26,7 +26,11 @@ for (const clip of values.clip) {
   if (!existsSync(folder)) throw new Error(`There is no ${folder}.`)
   for (const frames of lengths) {
     const request = JSON.stringify({ folder, frames, width, height, threads })
-    const { result, peakBytes } = await runForJson(process.execPath, [...peakArguments, fileURLToPath(new URL('./atlasProcess.mjs', import.meta.url)), request])
+    const { result, peakBytes } = await runForJson(process.execPath, [
+      ...peakArguments,
+      fileURLToPath(new URL('./atlasProcess.mjs', import.meta.url)),
+      request,
+    ])
     results.push({ clip, ...result, peakGB: peakBytes / 1e9 })
   }
 }
@@ -35,10 +39,33 @@ if (values.json) console.log(JSON.stringify({ bench: 'atlas', results }))
 else {
   console.log(`fast layered atlas, ${width}x${height}, ${threads} threads; seconds\n`)
   printTable([
-    ['clip', 'frames', 'PSNR: mean', 'min', 'flow consistency px', 'opacity IoU', 'flow', 'fit', 'processor', 'peak GB', 'foreground', 'background'],
+    [
+      'clip',
+      'frames',
+      'PSNR: mean',
+      'min',
+      'flow consistency px',
+      'opacity IoU',
+      'flow',
+      'fit',
+      'processor',
+      'peak GB',
+      'foreground',
+      'background',
+    ],
     ...results.map((r) => [
-      r.clip, r.frames, digits(r.meanPsnr), digits(r.minPsnr), digits(r.flowConsistency), digits(r.opacityIou), digits(r.flowSeconds), digits(r.fitSeconds),
-      digits(r.processorSeconds), digits(r.peakGB), r.foreground.join('x'), r.background.join('x'),
+      r.clip,
+      r.frames,
+      digits(r.meanPsnr),
+      digits(r.minPsnr),
+      digits(r.flowConsistency),
+      digits(r.opacityIou),
+      digits(r.flowSeconds),
+      digits(r.fitSeconds),
+      digits(r.processorSeconds),
+      digits(r.peakGB),
+      r.foreground.join('x'),
+      r.background.join('x'),
     ]),
   ])
 }

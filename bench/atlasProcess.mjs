@@ -13,17 +13,23 @@ const { folder, frames: count, width, height, threads } = JSON.parse(process.arg
 /** The bytes of every image of a folder at the size of the fit, in the order of their names. */
 async function images(name, channels) {
   const files = (await readdir(path.join(folder, name))).sort()
-  return Promise.all(files.map(async (file) => {
-    const image = sharp(path.join(folder, name, file)).resize(width, height, { fit: 'fill' })
-    const bytes = await (channels === 1 ? image.greyscale() : image.removeAlpha().toColourspace('srgb')).raw().toBuffer()
-    return new Uint8Array(bytes.subarray(0, channels * width * height))
-  }))
+  return Promise.all(
+    files.map(async (file) => {
+      const image = sharp(path.join(folder, name, file)).resize(width, height, { fit: 'fill' })
+      const bytes = await (channels === 1 ? image.greyscale() : image.removeAlpha().toColourspace('srgb'))
+        .raw()
+        .toBuffer()
+      return new Uint8Array(bytes.subarray(0, channels * width * height))
+    }),
+  )
 }
 
 const [colours, outlines] = await Promise.all([images('frames', 3), images('masks', 1)])
 const last = colours.length - 1
 // Played to and fro until there are enough frames.
-const order = Array.from({ length: count ?? colours.length }, (_, k) => (Math.floor(k / last) % 2 === 0 ? k % last : last - (k % last)))
+const order = Array.from({ length: count ?? colours.length }, (_, k) =>
+  Math.floor(k / last) % 2 === 0 ? k % last : last - (k % last),
+)
 const frames = { width, height, pixels: order.map((t) => colours[t]) }
 const masks = order.map((t) => ({ width, height, channels: 1, data: Float32Array.from(outlines[t], (x) => x / 255) }))
 
@@ -33,14 +39,29 @@ const flow = await estimateClipFlow(frames)
 const flowSeconds = seconds(startFlow)
 const startFit = performance.now()
 const before = process.cpuUsage()
-const atlas = await fitFastAtlas({ frames, flow, masks, settings: fastSettings, runtime: createNodeRuntime({ device: 'cpu', threads }) })
+const atlas = await fitFastAtlas({
+  frames,
+  flow,
+  masks,
+  settings: fastSettings,
+  runtime: createNodeRuntime({ device: 'cpu', threads }),
+})
 const fitSeconds = seconds(startFit)
 const cpu = process.cpuUsage(before)
 const quality = await evaluateAtlas(atlas, frames, { flow, masks: new Map(masks.entries()) })
 const [foreground, background] = [await atlas.image('foreground'), await atlas.image('background')]
-console.log(JSON.stringify({
-  frames: order.length, flowSeconds, fitSeconds, processorSeconds: (cpu.user + cpu.system) / 1e6, meanPsnr: quality.meanPsnr, minPsnr: Math.min(...quality.psnr),
-  flowConsistency: quality.flowConsistency, opacityIou: quality.opacityIou,
-  foreground: [foreground.width, foreground.height], background: [background.width, background.height],
-}))
+console.log(
+  JSON.stringify({
+    frames: order.length,
+    flowSeconds,
+    fitSeconds,
+    processorSeconds: (cpu.user + cpu.system) / 1e6,
+    meanPsnr: quality.meanPsnr,
+    minPsnr: Math.min(...quality.psnr),
+    flowConsistency: quality.flowConsistency,
+    opacityIou: quality.opacityIou,
+    foreground: [foreground.width, foreground.height],
+    background: [background.width, background.height],
+  }),
+)
 process.exit(0)

@@ -8,10 +8,26 @@ import { command, count, digits, median, peakArguments, printTable, runProcess }
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
-  options: { runs: { type: 'string', default: '3' }, preset: { type: 'string', default: 'fast' }, json: { type: 'boolean', default: false } },
+  options: {
+    runs: { type: 'string', default: '3' },
+    preset: { type: 'string', default: 'fast' },
+    json: { type: 'boolean', default: false },
+  },
 })
 const runs = count('runs', values.runs)
-const edit = ['image', 'examples/teapot.jpg', 'golden teapot', '--source', 'teapot', '--region', 'teapot', '--preset', values.preset, '--steps', '2']
+const edit = [
+  'image',
+  'examples/teapot.jpg',
+  'golden teapot',
+  '--source',
+  'teapot',
+  '--region',
+  'teapot',
+  '--preset',
+  values.preset,
+  '--steps',
+  '2',
+]
 
 const folder = await mkdtemp(join(tmpdir(), 'text2live-bench-'))
 const results = []
@@ -26,13 +42,23 @@ try {
 }
 
 const of = (key) => results.map((result) => result[key])
-const summary = { firstStep: median(of('firstStep')), firstMemoryGB: Math.max(...of('firstMemoryGB')), peakGB: Math.max(...of('peakGB')) }
+const summary = {
+  firstStep: median(of('firstStep')),
+  firstMemoryGB: Math.max(...of('firstMemoryGB')),
+  peakGB: Math.max(...of('peakGB')),
+}
 if (values.json) console.log(JSON.stringify({ bench: 'clip', runs: results, ...summary }))
 else {
-  console.log(`text2live ${edit.join(' ')} --guidance <ViT-B/32, random weights> ${positionals.join(' ')}`.trimEnd(), '\n')
+  console.log(
+    `text2live ${edit.join(' ')} --guidance <ViT-B/32, random weights> ${positionals.join(' ')}`.trimEnd(),
+    '\n',
+  )
   printTable([
     ['run', 'model from, s', 'first graph compiled, s', 'first step done, s', 'GB then', 'peak GB'],
-    ...results.map((result, index) => [index + 1, ...['loading', 'compiled', 'firstStep', 'firstMemoryGB', 'peakGB'].map((key) => digits(result[key]))]),
+    ...results.map((result, index) => [
+      index + 1,
+      ...['loading', 'compiled', 'firstStep', 'firstMemoryGB', 'peakGB'].map((key) => digits(result[key])),
+    ]),
     ['median, largest', '', '', digits(summary.firstStep), digits(summary.firstMemoryGB), digits(summary.peakGB)],
   ])
 }
@@ -49,7 +75,10 @@ async function measured(model, out) {
   const { status, stderr, peakBytes } = await runProcess(process.execPath, args, { onLine })
   if (status !== 0 || !first.step) throw new Error(`the command ended with status ${status}:\n${stderr}`)
   return {
-    loading: first['model-loading'].seconds, compiled: first.compile.seconds, firstStep: first.step.seconds,
-    firstMemoryGB: first.step.event.memory / 1e9, peakGB: peakBytes / 1e9,
+    loading: first['model-loading'].seconds,
+    compiled: first.compile.seconds,
+    firstStep: first.step.seconds,
+    firstMemoryGB: first.step.event.memory / 1e9,
+    peakGB: peakBytes / 1e9,
   }
 }

@@ -11,7 +11,8 @@ const { values, positionals } = parseArgs({
 })
 const runs = count('runs', values.runs)
 const { scripts } = JSON.parse(await readFile(join(root, 'package.json'), 'utf8'))
-if (!scripts.demo.startsWith('node ')) throw new Error(`the demo script should start with "node ", it is: ${scripts.demo}`)
+if (!scripts.demo.startsWith('node '))
+  throw new Error(`the demo script should start with "node ", it is: ${scripts.demo}`)
 const quoted = (words) => words.map((word) => JSON.stringify(word)).join(' ')
 
 const results = []
@@ -27,8 +28,19 @@ for (let run = 0; run < runs; run++) {
   }
 }
 
-if (values.json) console.log(JSON.stringify({ bench: 'demo', command: scripts.demo, runs: results, median: median(results.map(({ seconds }) => seconds)) }))
+if (values.json)
+  console.log(
+    JSON.stringify({
+      bench: 'demo',
+      command: scripts.demo,
+      runs: results,
+      median: median(results.map(({ seconds }) => seconds)),
+    }),
+  )
 else {
   console.log(`${scripts.demo} ${positionals.join(' ')}`.trimEnd(), '\n')
-  printTable([['run', 'wall time, s', 'peak GB'], ...results.map((result, index) => [index + 1, digits(result.seconds, 1), digits(result.peakGB)])])
+  printTable([
+    ['run', 'wall time, s', 'peak GB'],
+    ...results.map((result, index) => [index + 1, digits(result.seconds, 1), digits(result.peakGB)]),
+  ])
 }

@@ -1,4 +1,5 @@
-// Optical flow and foreground masks of DAVIS clips: time, consistency, overlap with the true masks by each kind of hint. See bench/README.md.
+// Optical flow and foreground masks of DAVIS clips: time, consistency, overlap with the true masks by each kind of
+// hint. See bench/README.md.
 import { existsSync } from 'node:fs'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -26,7 +27,11 @@ for (const text of values.clip) {
   const folder = path.join(data, 'videos', clip)
   if (!existsSync(folder)) throw new Error(`There is no ${folder}.`)
   const request = JSON.stringify({ folder, region, frames, width, height, hints: values.hint })
-  const { result, peakBytes } = await runForJson(process.execPath, [...peakArguments, fileURLToPath(new URL('./flowProcess.mjs', import.meta.url)), request])
+  const { result, peakBytes } = await runForJson(process.execPath, [
+    ...peakArguments,
+    fileURLToPath(new URL('./flowProcess.mjs', import.meta.url)),
+    request,
+  ])
   results.push({ clip, region, ...result, peakGB: peakBytes / 1e9 })
 }
 
@@ -35,11 +40,29 @@ else {
   console.log(`optical flow, ${width}x${height}, both directions\n`)
   printTable([
     ['clip', 'frames', 'wall s a pair', 'processor s a pair', 'valid', 'warp error', 'peak GB'],
-    ...results.map((r) => [r.clip, r.frames, digits(r.pairSeconds), digits(r.pairProcessorSeconds), digits(r.valid, 3), r.warpError.toExponential(2), digits(r.peakGB)]),
+    ...results.map((r) => [
+      r.clip,
+      r.frames,
+      digits(r.pairSeconds),
+      digits(r.pairProcessorSeconds),
+      digits(r.valid, 3),
+      r.warpError.toExponential(2),
+      digits(r.peakGB),
+    ]),
   ])
   console.log('\nforeground masks: overlap (intersection over union) with the true masks\n')
   printTable([
     ['clip', 'hint', 'mean', 'least', 'frames above .5', 'wall s', 'processor s'],
-    ...results.flatMap(({ clip, hints }) => hints.map((h) => [clip, h.hint, digits(h.mean, 3), digits(h.least, 3), digits(h.found, 2), digits(h.seconds, 0), digits(h.processorSeconds, 0)])),
+    ...results.flatMap(({ clip, hints }) =>
+      hints.map((h) => [
+        clip,
+        h.hint,
+        digits(h.mean, 3),
+        digits(h.least, 3),
+        digits(h.found, 2),
+        digits(h.seconds, 0),
+        digits(h.processorSeconds, 0),
+      ]),
+    ),
   ])
 }

@@ -17,11 +17,15 @@ const { folder, region, frames: count, width, height, hints } = JSON.parse(proce
 /** The bytes of the images of a folder at the size asked for, in the order of their names. */
 async function images(name, channels) {
   const files = (await readdir(path.join(folder, name))).sort().slice(0, count)
-  return Promise.all(files.map(async (file) => {
-    const image = sharp(path.join(folder, name, file)).resize(width, height, { fit: 'fill' })
-    const bytes = await (channels === 1 ? image.greyscale() : image.removeAlpha().toColourspace('srgb')).raw().toBuffer()
-    return new Uint8Array(bytes.subarray(0, channels * width * height))
-  }))
+  return Promise.all(
+    files.map(async (file) => {
+      const image = sharp(path.join(folder, name, file)).resize(width, height, { fit: 'fill' })
+      const bytes = await (channels === 1 ? image.greyscale() : image.removeAlpha().toColourspace('srgb'))
+        .raw()
+        .toBuffer()
+      return new Uint8Array(bytes.subarray(0, channels * width * height))
+    }),
+  )
 }
 
 /** Wall and processor seconds of some work, with its result. */
@@ -54,9 +58,20 @@ async function hintOf(kind, frames, truth) {
   if (kind === 'motion') return { kind }
   const runtime = createNodeRuntime({ device: 'cpu' })
   const texts = kind === 'word' ? [region] : []
-  const guidance = texts.length > 0 ? await openGuidance(resolveSettings([{ region: texts }], () => 0), runtime) : []
+  const guidance =
+    texts.length > 0
+      ? await openGuidance(
+          resolveSettings([{ region: texts }], () => 0),
+          runtime,
+        )
+      : []
   const quietly = { signal: new AbortController().signal, onProgress: () => undefined }
-  const { hint } = await findInFrames(frames, { region: texts, prompts: [], truncate: false }, { guidance, outline: await openOutlineModel(), runtime }, quietly)
+  const { hint } = await findInFrames(
+    frames,
+    { region: texts, prompts: [], truncate: false },
+    { guidance, outline: await openOutlineModel(), runtime },
+    quietly,
+  )
   return hint
 }
 
@@ -70,13 +85,29 @@ const valid = mean([...flow.forward, ...flow.backward].map((one) => mean([...one
 const found = []
 for (const hint of hints) {
   const given = await hintOf(hint, frames, truth)
-  const { result: masks, ...time } = await timed(() => foregroundMasks({ frames, flow, hint: given }).catch((error) => error))
+  const { result: masks, ...time } = await timed(() =>
+    foregroundMasks({ frames, flow, hint: given }).catch((error) => error),
+  )
   // A given mask is no result.
-  const overlaps = masks instanceof Error ? [0] : masks.map((mask, t) => overlap(mask, truth[t])).slice(hint === 'mask' ? 1 : 0)
+  const overlaps =
+    masks instanceof Error ? [0] : masks.map((mask, t) => overlap(mask, truth[t])).slice(hint === 'mask' ? 1 : 0)
   if (process.env.TEXT2LIVE_BENCH_VERBOSE) console.error(hint, overlaps.map((x) => x.toFixed(2)).join(' '))
-  found.push({ hint, ...time, mean: mean(overlaps), least: Math.min(...overlaps), found: mean(overlaps.map((x) => (x > 0.5 ? 1 : 0))) })
+  found.push({
+    hint,
+    ...time,
+    mean: mean(overlaps),
+    least: Math.min(...overlaps),
+    found: mean(overlaps.map((x) => (x > 0.5 ? 1 : 0))),
+  })
 }
-console.log(JSON.stringify({
-  frames: colours.length, pairSeconds: flowTime.seconds / pairs, pairProcessorSeconds: flowTime.processorSeconds / pairs, valid, warpError: warpError(frames, flow).mean, hints: found,
-}))
+console.log(
+  JSON.stringify({
+    frames: colours.length,
+    pairSeconds: flowTime.seconds / pairs,
+    pairProcessorSeconds: flowTime.processorSeconds / pairs,
+    valid,
+    warpError: warpError(frames, flow).mean,
+    hints: found,
+  }),
+)
 process.exit(0)

@@ -12,12 +12,14 @@ const preload = new URL('./reportPeak.mjs', import.meta.url).href
 export const peakArguments = ['--import', preload]
 
 /**
- * Runs a command to its end. `peak` is in bytes: of the process, and of it with those it made (training is in one) at one moment; `peakBytes` is the latter, null
- * where the process did not tell its own.
+ * Runs a command to its end. `peak` is in bytes: of the process, and of it with those it made (training is in one) at
+ * one moment; `peakBytes` is the latter, null where the process did not tell its own.
  * @param {string} file
  * @param {readonly string[]} args
- * @param {{ cwd?: string, shell?: boolean, onLine?: (line: string, child: import('node:child_process').ChildProcess, watch: ReturnType<typeof watchMemory>) => void }} [options]
- * @returns {Promise<{ status: number | null, seconds: number, stdout: string, stderr: string, peakBytes: number | null, peak: { own: number, together: number } }>}
+ * @param {{ cwd?: string, shell?: boolean, onLine?: (line: string, child: import('node:child_process').ChildProcess,
+ *   watch: ReturnType<typeof watchMemory>) => void }} [options]
+ * @returns {Promise<{ status: number | null, seconds: number, stdout: string, stderr: string, peakBytes: number | null,
+ *   peak: { own: number, together: number } }>}
  */
 export function runProcess(file, args, { cwd = root, shell = false, onLine } = {}) {
   const start = performance.now()
@@ -31,15 +33,32 @@ export function runProcess(file, args, { cwd = root, shell = false, onLine } = {
     rest = lines.pop()
     for (const line of lines) onLine?.(line, child, watch)
   })
-  child.stderr.setEncoding('utf8').on('data', (text) => { texts.stderr += text })
-  child.stdio[3].setEncoding('utf8').on('data', (text) => { texts.peak += text }).on('error', () => undefined)
+  child.stderr.setEncoding('utf8').on('data', (text) => {
+    texts.stderr += text
+  })
+  child.stdio[3]
+    .setEncoding('utf8')
+    .on('data', (text) => {
+      texts.peak += text
+    })
+    .on('error', () => undefined)
   return new Promise((resolve, reject) => {
-    child.on('error', (error) => { watch.stop(); reject(error) })
+    child.on('error', (error) => {
+      watch.stop()
+      reject(error)
+    })
     child.on('close', (status) => {
       watch.stop()
       const own = Math.max(watch.peak.own, Number(texts.peak))
       const peak = { own, together: Math.max(watch.peak.together, own) }
-      resolve({ status, seconds: (performance.now() - start) / 1000, stdout: texts.stdout, stderr: texts.stderr, peakBytes: texts.peak === '' ? null : peak.together, peak })
+      resolve({
+        status,
+        seconds: (performance.now() - start) / 1000,
+        stdout: texts.stdout,
+        stderr: texts.stderr,
+        peakBytes: texts.peak === '' ? null : peak.together,
+        peak,
+      })
     })
   })
 }
@@ -66,7 +85,12 @@ export const digits = (value, places = 2) => (value === null || value === undefi
 export function printTable(rows) {
   const widths = rows[0].map((_, column) => Math.max(...rows.map((row) => String(row[column]).length)))
   for (const [index, row] of rows.entries()) {
-    console.log(row.map((cell, column) => (column === 0 ? String(cell).padEnd(widths[0]) : String(cell).padStart(widths[column]))).join('  ').trimEnd())
+    console.log(
+      row
+        .map((cell, column) => (column === 0 ? String(cell).padEnd(widths[0]) : String(cell).padStart(widths[column])))
+        .join('  ')
+        .trimEnd(),
+    )
     if (index === 0) console.log(widths.map((width) => '-'.repeat(width)).join('  '))
   }
 }

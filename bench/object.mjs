@@ -1,4 +1,5 @@
-// How well the object's map meets silhouettes: of photos and of frames of clips (whole clips: bench/flow.mjs). See bench/README.md.
+// How well the object's map meets silhouettes: of photos and of frames of clips (whole clips: bench/flow.mjs). See
+// bench/README.md.
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
@@ -16,20 +17,37 @@ import { count, printTable } from './measure.mjs'
 
 const { values } = parseArgs({
   options: {
-    photos: { type: 'string' }, masks: { type: 'string' }, words: { type: 'string' }, videos: { type: 'string' },
-    guidance: { type: 'string', default: 'starter' }, size: { type: 'string', default: '256' }, json: { type: 'boolean', default: false },
+    photos: { type: 'string' },
+    masks: { type: 'string' },
+    words: { type: 'string' },
+    videos: { type: 'string' },
+    guidance: { type: 'string', default: 'starter' },
+    size: { type: 'string', default: '256' },
+    json: { type: 'boolean', default: false },
   },
 })
 const side = count('size', values.size)
 const smooth = { filter: 'bilinear', antialias: true }
 
 /** What the photos of ../shared/data/photos show; `--words` names a JSON file of the same kind for others. */
-const words = values.words === undefined
-  ? {
-    backpack: 'backpack', balloons: 'balloon', 'bird-kaka': 'bird', butterfly: 'butterfly', 'cat-face': 'cat', chalet: 'house', 'dog-corgi': 'dog', dog: 'dog', locomotive: 'locomotive',
-    parrots: 'parrots', rocket: 'rocket', teapot: 'teapot', 'vintage-car': 'car',
-  }
-  : JSON.parse(readFileSync(values.words, 'utf8'))
+const words =
+  values.words === undefined
+    ? {
+        backpack: 'backpack',
+        balloons: 'balloon',
+        'bird-kaka': 'bird',
+        butterfly: 'butterfly',
+        'cat-face': 'cat',
+        chalet: 'house',
+        'dog-corgi': 'dog',
+        dog: 'dog',
+        locomotive: 'locomotive',
+        parrots: 'parrots',
+        rocket: 'rocket',
+        teapot: 'teapot',
+        'vintage-car': 'car',
+      }
+    : JSON.parse(readFileSync(values.words, 'utf8'))
 const subjects = { blackswan: 'swan', libby: 'dog', 'car-roundabout': 'car' }
 
 const runtime = createNodeRuntime({ device: 'cpu' })
@@ -54,18 +72,30 @@ const read = async (path) => (await decodePhoto(path)).rgb
 async function mapsOf(photo, text) {
   const embedded = []
   for (const model of guidance) embedded.push(await embedRegion(model, [text], false, undefined, rivalsFor('object')))
-  return await withOutline(outline, runtime, (finder) => withQuestions(regionQuestions(guidance, embedded), runtime, (open) => objectMap(photo, open, finder)))
+  return await withOutline(outline, runtime, (finder) =>
+    withQuestions(regionQuestions(guidance, embedded), runtime, (open) => objectMap(photo, open, finder)),
+  )
 }
 
 async function measured(name, text, full, mask) {
   const [short, long] = [Math.min(full.width, full.height), Math.max(full.width, full.height)]
-  const [width, height] = [full.width, full.height].map((length) => (length === short ? side : Math.floor(side * long / short)))
+  const [width, height] = [full.width, full.height].map((length) =>
+    length === short ? side : Math.floor((side * long) / short),
+  )
   const photo = resize(full, width, height, { ...smooth, round8: true })
   const truth = resize(grey(mask), width, height, smooth)
   const start = performance.now()
   const found = await mapsOf(photo, text)
   const seconds = (performance.now() - start) / 1000
-  return { name, text, by: found.by, words: overlaps(found.words, truth), outline: overlaps(found.outline, truth), object: overlaps(found.map, truth), seconds }
+  return {
+    name,
+    text,
+    by: found.by,
+    words: overlaps(found.words, truth),
+    outline: overlaps(found.outline, truth),
+    object: overlaps(found.map, truth),
+    seconds,
+  }
 }
 
 const mean = (values) => values.reduce((sum, x) => sum + x, 0) / values.length
@@ -74,12 +104,34 @@ const report = {}
 
 function print(title, rows) {
   if (values.json) return
-  const line = (name, row) => [name, row.text ?? '', row.by ?? '', ...['words', 'outline', 'object'].flatMap((key) => [two(row[key].iou), two(row[key].soft)]), two(row.seconds)]
+  const line = (name, row) => [
+    name,
+    row.text ?? '',
+    row.by ?? '',
+    ...['words', 'outline', 'object'].flatMap((key) => [two(row[key].iou), two(row[key].soft)]),
+    two(row.seconds),
+  ]
   const average = { seconds: mean(rows.map(({ seconds }) => seconds)) }
-  for (const key of ['words', 'outline', 'object']) average[key] = { iou: mean(rows.map((row) => row[key].iou)), soft: mean(rows.map((row) => row[key].soft)) }
+  for (const key of ['words', 'outline', 'object'])
+    average[key] = { iou: mean(rows.map((row) => row[key].iou)), soft: mean(rows.map((row) => row[key].soft)) }
   console.log(title)
-  printTable([['', 'word', 'by', 'words IoU', 'soft', 'outline IoU', 'soft', 'object IoU', 'soft', 's'], ...rows.map((row) => line(row.name, row)), line('mean', average),
-    ['least', '', '', two(Math.min(...rows.map(({ words }) => words.iou))), '', two(Math.min(...rows.map(({ outline: { iou } }) => iou))), '', two(Math.min(...rows.map(({ object }) => object.iou))), '', '']])
+  printTable([
+    ['', 'word', 'by', 'words IoU', 'soft', 'outline IoU', 'soft', 'object IoU', 'soft', 's'],
+    ...rows.map((row) => line(row.name, row)),
+    line('mean', average),
+    [
+      'least',
+      '',
+      '',
+      two(Math.min(...rows.map(({ words }) => words.iou))),
+      '',
+      two(Math.min(...rows.map(({ outline: { iou } }) => iou))),
+      '',
+      two(Math.min(...rows.map(({ object }) => object.iou))),
+      '',
+      '',
+    ],
+  ])
   console.log()
 }
 
@@ -98,7 +150,10 @@ if (values.videos !== undefined) {
   const rows = []
   for (const [name, text] of Object.entries(subjects)) {
     for (const frame of ['00000', '00020', '00040']) {
-      const [full, mask] = [await read(join(values.videos, name, 'frames', `${frame}.jpg`)), await read(join(values.videos, name, 'masks', `${frame}.png`))]
+      const [full, mask] = [
+        await read(join(values.videos, name, 'frames', `${frame}.jpg`)),
+        await read(join(values.videos, name, 'masks', `${frame}.png`)),
+      ]
       rows.push(await measured(`${name} ${frame}`, text, full, mask))
     }
   }

@@ -10,7 +10,18 @@ const { values, positionals } = parseArgs({
   options: { runs: { type: 'string', default: '5' }, json: { type: 'boolean', default: false } },
 })
 const runs = count('runs', values.runs)
-const edit = ['image', 'examples/teapot.jpg', 'golden teapot', '--source', 'teapot', '--region', 'teapot', '--preset', 'preview', '--json']
+const edit = [
+  'image',
+  'examples/teapot.jpg',
+  'golden teapot',
+  '--source',
+  'teapot',
+  '--region',
+  'teapot',
+  '--preset',
+  'preview',
+  '--json',
+]
 
 const results = []
 for (let run = 0; run < runs; run++) {
@@ -22,8 +33,12 @@ for (let run = 0; run < runs; run++) {
   }
   try {
     const { status, seconds, stderr, peakBytes } = await runProcess(
-      process.execPath, [...peakArguments, command, ...edit, '--out', join(folder, 'run'), ...positionals], { onLine })
-    if (status !== 0 || firstPreview === null) throw new Error(`the command ended with status ${status}, preview ${firstPreview}:\n${stderr}`)
+      process.execPath,
+      [...peakArguments, command, ...edit, '--out', join(folder, 'run'), ...positionals],
+      { onLine },
+    )
+    if (status !== 0 || firstPreview === null)
+      throw new Error(`the command ended with status ${status}, preview ${firstPreview}:\n${stderr}`)
     results.push({ firstPreview, seconds, peakGB: peakBytes / 1e9 })
   } finally {
     await rm(folder, { recursive: true, force: true })
@@ -32,15 +47,25 @@ for (let run = 0; run < runs; run++) {
 
 const of = (key) => results.map((result) => result[key])
 const summary = {
-  firstPreview: { median: median(of('firstPreview')), min: Math.min(...of('firstPreview')), max: Math.max(...of('firstPreview')) },
-  seconds: { median: median(of('seconds')) }, peakGB: Math.max(...of('peakGB')),
+  firstPreview: {
+    median: median(of('firstPreview')),
+    min: Math.min(...of('firstPreview')),
+    max: Math.max(...of('firstPreview')),
+  },
+  seconds: { median: median(of('seconds')) },
+  peakGB: Math.max(...of('peakGB')),
 }
 if (values.json) console.log(JSON.stringify({ bench: 'preview', runs: results, ...summary }))
 else {
   console.log(`text2live ${edit.join(' ')} ${positionals.join(' ')}`.trimEnd(), '\n')
   printTable([
     ['run', 'first preview, s', 'end, s', 'peak GB'],
-    ...results.map((result, index) => [index + 1, digits(result.firstPreview), digits(result.seconds), digits(result.peakGB)]),
+    ...results.map((result, index) => [
+      index + 1,
+      digits(result.firstPreview),
+      digits(result.seconds),
+      digits(result.peakGB),
+    ]),
     ['median', digits(summary.firstPreview.median), digits(summary.seconds.median), digits(summary.peakGB)],
   ])
 }

@@ -1,12 +1,19 @@
-// Rate of the matrix products that a step with ViT-B/32 is made of, in ONNX Runtime and, with --py, in PyTorch; and how long the products of one step of
-// preset reference (16 views) take at that rate: no program whose products are float32 can make the step faster on this machine. See bench/README.md.
+// Rate of the matrix products that a step with ViT-B/32 is made of, in ONNX Runtime and, with --py, in PyTorch; and how
+// long the products of one step of preset reference (16 views) take at that rate: no program whose products are float32
+// can make the step faster on this machine. See bench/README.md.
 import { parseArgs } from 'node:util'
 import { Graph } from '../dist/engine/graph.js'
 import { createNodeRuntime } from '../dist/engine/node/createNodeRuntime.js'
 import { gemm } from '../dist/engine/ops.js'
 import { count, digits, printTable, runProcess } from './measure.mjs'
 
-const { values } = parseArgs({ options: { threads: { type: 'string', default: '2' }, py: { type: 'string' }, json: { type: 'boolean', default: false } } })
+const { values } = parseArgs({
+  options: {
+    threads: { type: 'string', default: '2' },
+    py: { type: 'string' },
+    json: { type: 'boolean', default: false },
+  },
+})
 const threads = count('threads', values.threads)
 
 /** ViT-B/32: tokens of 16 square views, width of the stream and of the MLP, blocks, numbers in a patch. */
@@ -22,7 +29,8 @@ async function ours() {
   let x = graph.input('x', [tokens, width])
   for (let i = 0; i < repeats / 2; i++) x = gemm(gemm(x, up, null, { transB: true }), down, null, { transB: true })
   const program = await runtime.compile(graph, { y: x })
-  const filled = (...shape) => new runtime.Tensor('float32', new Float32Array(shape.reduce((a, b) => a * b)).fill(0.001), shape)
+  const filled = (...shape) =>
+    new runtime.Tensor('float32', new Float32Array(shape.reduce((a, b) => a * b)).fill(0.001), shape)
   const feeds = { x: filled(tokens, width), up: filled(hidden, width), down: filled(width, hidden) }
   const seconds = []
   for (let i = 0; i < 8; i++) {
@@ -49,7 +57,10 @@ print(${repeats * operations} / best / 1e9)`
   return Number(stdout)
 }
 
-/** Multiplications of the image tower for 16 views, forward: per token four square products and the MLP, per patch the embedding. */
+/**
+ * Multiplications of the image tower for 16 views, forward: per token four square products and the MLP, per patch the
+ * embedding.
+ */
 const forward = blocks * tokens * (4 * width * width + 2 * width * hidden) + (tokens - 16) * patch * width
 // Views of the composite twice, of the green screen, with the gradient of the pixels; of the photo without.
 const step = 2 * forward * (3 * 2 + 1)
@@ -57,6 +68,11 @@ const step = 2 * forward * (3 * 2 + 1)
 const rates = { 'ONNX Runtime': await ours(), ...(values.py ? { PyTorch: await theirs(values.py) } : {}) }
 if (values.json) console.log(JSON.stringify({ bench: 'products', threads, gigaflops: rates, stepGigaflop: step / 1e9 }))
 else {
-  console.log(`float32, ${threads} threads; products of one step of preset reference with 16 views: ${(step / 1e9).toFixed(0)} GFLOP\n`)
-  printTable([['engine', 'GFLOP/s', 'products of a step, s'], ...Object.entries(rates).map(([name, rate]) => [name, digits(rate, 0), digits(step / 1e9 / rate, 1)])])
+  console.log(
+    `float32, ${threads} threads; products of one step of preset reference with 16 views: ${(step / 1e9).toFixed(0)} GFLOP\n`,
+  )
+  printTable([
+    ['engine', 'GFLOP/s', 'products of a step, s'],
+    ...Object.entries(rates).map(([name, rate]) => [name, digits(rate, 0), digits(step / 1e9 / rate, 1)]),
+  ])
 }

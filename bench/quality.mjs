@@ -1,4 +1,5 @@
-// Pictures beside those of the published code, both guided by a starter model, scored by a judge that neither was trained on. See bench/README.md.
+// Pictures beside those of the published code, both guided by a starter model, scored by a judge that neither was
+// trained on. See bench/README.md.
 import { spawnSync } from 'node:child_process'
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { mkdtemp } from 'node:fs/promises'
@@ -16,17 +17,32 @@ import { loadGuidance } from '../dist/models/loadGuidance.js'
 import { command, count, digits, mean, printTable, runProcess } from './measure.mjs'
 
 const edits = [
-  ['teapot', 'golden teapot', 'teapot'], ['dog', 'blue dog', 'dog'], ['vintage-car', 'red car', 'car'], ['chalet', 'house covered in snow', 'house'], ['butterfly', 'golden butterfly', 'butterfly'],
+  ['teapot', 'golden teapot', 'teapot'],
+  ['dog', 'blue dog', 'dog'],
+  ['vintage-car', 'red car', 'car'],
+  ['chalet', 'house covered in snow', 'house'],
+  ['butterfly', 'golden butterfly', 'butterfly'],
   ['cat-face', 'orange cat', 'cat'],
 ]
 const { values } = parseArgs({
   options: {
-    photos: { type: 'string' }, masks: { type: 'string' }, published: { type: 'string' }, script: { type: 'string' }, py: { type: 'string', default: 'python3' }, starter: { type: 'string' },
-    judge: { type: 'string' }, count: { type: 'string', default: '6' }, size: { type: 'string', default: '192' }, views: { type: 'string', default: '8' }, steps: { type: 'string', default: '150' },
-    out: { type: 'string' }, json: { type: 'boolean', default: false },
+    photos: { type: 'string' },
+    masks: { type: 'string' },
+    published: { type: 'string' },
+    script: { type: 'string' },
+    py: { type: 'string', default: 'python3' },
+    starter: { type: 'string' },
+    judge: { type: 'string' },
+    count: { type: 'string', default: '6' },
+    size: { type: 'string', default: '192' },
+    views: { type: 'string', default: '8' },
+    steps: { type: 'string', default: '150' },
+    out: { type: 'string' },
+    json: { type: 'boolean', default: false },
   },
 })
-for (const name of ['photos', 'masks', 'published', 'script', 'starter', 'judge']) if (values[name] === undefined) throw new Error(`Give --${name}: see bench/README.md`)
+for (const name of ['photos', 'masks', 'published', 'script', 'starter', 'judge'])
+  if (values[name] === undefined) throw new Error(`Give --${name}: see bench/README.md`)
 const [text2live, madgrad] = values.published.split(',').map((path) => resolve(path))
 const out = values.out === undefined ? await mkdtemp(join(tmpdir(), 'text2live-quality-')) : resolve(values.out)
 const [chosen, size, views, steps] = ['count', 'size', 'views', 'steps'].map((name) => count(name, values[name]))
@@ -41,12 +57,27 @@ const rows = ({ data }, d) => Array.from({ length: data.length / d }, (_, i) => 
 /** What `published_starter.py` reads in place of the text tower. */
 async function writeEmbeddings(path, prompt, source) {
   const d = guide.embeddingWidth
-  const { composition, screen, region } = await embedTexts(guide, { prompt: [prompt], screen: [prompt], source: [source], region: [source] }, false)
+  const { composition, screen, region } = await embedTexts(
+    guide,
+    { prompt: [prompt], screen: [prompt], source: [source], region: [source] },
+    false,
+  )
   const sources = await guide.encodeTexts(fillTemplates([source], textTemplates))
-  writeFileSync(path, JSON.stringify({ prompt: rows(composition, d), screen: rows(screen, d), source: rows({ data: sources }, d), region: rows(region, d) }))
+  writeFileSync(
+    path,
+    JSON.stringify({
+      prompt: rows(composition, d),
+      screen: rows(screen, d),
+      source: rows({ data: sources }, d),
+      region: rows(region, d),
+    }),
+  )
 }
 
-/** The edit beside its photo at one size: the judge's directional similarity, the overlap of alpha with the silhouette, the mean change outside it. */
+/**
+ * The edit beside its photo at one size: the judge's directional similarity, the overlap of alpha with the silhouette,
+ * the mean change outside it.
+ */
 async function measured(photoPath, maskPath, compositePath, alphaPath, prompt, source) {
   const composite = await read(compositePath)
   const { width, height } = composite
@@ -77,10 +108,32 @@ for (const [name, prompt, source] of edits.slice(0, chosen)) {
   await writeEmbeddings(embeddings, prompt, source)
 
   const published = join(folder, 'published')
-  const run = spawnSync(values.py, [resolve(values.script), text2live, madgrad, resolve(values.starter), embeddings, photo, String(size), String(steps), String(views), published], { encoding: 'utf8' })
+  const run = spawnSync(
+    values.py,
+    [
+      resolve(values.script),
+      text2live,
+      madgrad,
+      resolve(values.starter),
+      embeddings,
+      photo,
+      String(size),
+      String(steps),
+      String(views),
+      published,
+    ],
+    { encoding: 'utf8' },
+  )
   if (run.status !== 0) throw new Error(`the published code ended with ${run.status}:\n${run.stderr}`)
   const { seconds: theirSeconds } = JSON.parse(readFileSync(join(published, 'log.json'), 'utf8'))
-  const theirs = await measured(photo, mask, join(published, 'composite.png'), join(published, 'alpha.png'), prompt, source)
+  const theirs = await measured(
+    photo,
+    mask,
+    join(published, 'composite.png'),
+    join(published, 'alpha.png'),
+    prompt,
+    source,
+  )
 
   const own = join(folder, 'own')
   const [previews, began] = [[], performance.now()]
@@ -88,7 +141,26 @@ for (const [name, prompt, source] of edits.slice(0, chosen)) {
     const event = JSON.parse(line)
     if (event.type === 'preview') previews.push({ path: event.path, seconds: (performance.now() - began) / 1000 })
   }
-  const args = [command, 'image', photo, prompt, '--source', source, '--region', source, '--seed', '1', '--preview-every', '5', '--json', '--device', 'cpu', '--force', '--out', own]
+  const args = [
+    command,
+    'image',
+    photo,
+    prompt,
+    '--source',
+    source,
+    '--region',
+    source,
+    '--seed',
+    '1',
+    '--preview-every',
+    '5',
+    '--json',
+    '--device',
+    'cpu',
+    '--force',
+    '--out',
+    own,
+  ]
   const { status, seconds, stderr } = await runProcess(process.execPath, args, { onLine })
   if (status !== 0) throw new Error(`text2live ended with ${status}:\n${stderr}`)
   const ours = await measured(photo, mask, join(own, 'composite.png'), join(own, 'alpha.png'), prompt, source)
@@ -98,24 +170,55 @@ for (const [name, prompt, source] of edits.slice(0, chosen)) {
     reached = at
     break
   }
-  results.push({ name, prompt, theirs: { ...theirs, seconds: theirSeconds }, ours: { ...ours, seconds, reached: reached ?? (ours.judge >= theirs.judge ? seconds : null) } })
+  results.push({
+    name,
+    prompt,
+    theirs: { ...theirs, seconds: theirSeconds },
+    ours: { ...ours, seconds, reached: reached ?? (ours.judge >= theirs.judge ? seconds : null) },
+  })
   if (!values.json) console.error(name, JSON.stringify(results.at(-1)))
 }
 
 const ratios = {
-  time: mean(results.map(({ theirs, ours }) => (ours.reached ?? Infinity) / theirs.seconds)), overlap: mean(results.map(({ theirs, ours }) => ours.overlap)) / mean(results.map(({ theirs }) => theirs.overlap)),
+  time: mean(results.map(({ theirs, ours }) => (ours.reached ?? Infinity) / theirs.seconds)),
+  overlap: mean(results.map(({ theirs, ours }) => ours.overlap)) / mean(results.map(({ theirs }) => theirs.overlap)),
   change: mean(results.map(({ ours }) => ours.change)) / mean(results.map(({ theirs }) => theirs.change)),
 }
 if (values.json) console.log(JSON.stringify({ bench: 'quality', size, views, steps, results, ratios }))
 else {
-  console.log(`published code: ${size} px, ${views} views, ${steps} steps; ours: preset fast. Judge: directional similarity of ${values.judge}\n`)
+  console.log(
+    `published code: ${size} px, ${views} views, ${steps} steps; ours: preset fast. Judge: directional similarity of ${values.judge}\n`,
+  )
   printTable([
-    ['photo', 'prompt', 'theirs: s', 'judge', 'overlap', 'change outside', 'ours: s', 'judge', 'overlap', 'change outside', 'their judge reached after, s'],
+    [
+      'photo',
+      'prompt',
+      'theirs: s',
+      'judge',
+      'overlap',
+      'change outside',
+      'ours: s',
+      'judge',
+      'overlap',
+      'change outside',
+      'their judge reached after, s',
+    ],
     ...results.map(({ name, prompt, theirs, ours }) => [
-      name, prompt, digits(theirs.seconds), digits(theirs.judge), digits(theirs.overlap), theirs.change.toExponential(1), digits(ours.seconds), digits(ours.judge), digits(ours.overlap), ours.change.toExponential(1),
+      name,
+      prompt,
+      digits(theirs.seconds),
+      digits(theirs.judge),
+      digits(theirs.overlap),
+      theirs.change.toExponential(1),
+      digits(ours.seconds),
+      digits(ours.judge),
+      digits(ours.overlap),
+      ours.change.toExponential(1),
       ours.reached === null ? 'not' : digits(ours.reached),
     ]),
   ])
-  console.log(`\nours / theirs: time to their judge's score ${digits(ratios.time, 3)}, overlap ${digits(ratios.overlap, 3)}, change outside ${digits(ratios.change, 3)}\npictures in ${out}`)
+  console.log(
+    `\nours / theirs: time to their judge's score ${digits(ratios.time, 3)}, overlap ${digits(ratios.overlap, 3)}, change outside ${digits(ratios.change, 3)}\npictures in ${out}`,
+  )
 }
 process.exit(0)

@@ -13,14 +13,28 @@ import { count, digits, mean, median, printTable } from './measure.mjs'
 
 /** Photos and prompts that no start was learned on. */
 const pairs = [
-  ['teapot', 'golden teapot', 'teapot'], ['dog', 'blue dog', 'dog'], ['vintage-car', 'red car', 'car'], ['coffee-cup', 'green coffee cup', 'coffee cup'],
-  ['cat-face', 'orange cat', 'cat'], ['chalet', 'house covered in snow', 'house'], ['backpack', 'leather backpack', 'backpack'], ['butterfly', 'golden butterfly', 'butterfly'],
-  ['locomotive', 'blue locomotive', 'locomotive'], ['balloons', 'purple balloon', 'balloon'], ['bird-kaka', 'blue bird', 'bird'], ['dog-corgi', 'wooden dog', 'dog'],
+  ['teapot', 'golden teapot', 'teapot'],
+  ['dog', 'blue dog', 'dog'],
+  ['vintage-car', 'red car', 'car'],
+  ['coffee-cup', 'green coffee cup', 'coffee cup'],
+  ['cat-face', 'orange cat', 'cat'],
+  ['chalet', 'house covered in snow', 'house'],
+  ['backpack', 'leather backpack', 'backpack'],
+  ['butterfly', 'golden butterfly', 'butterfly'],
+  ['locomotive', 'blue locomotive', 'locomotive'],
+  ['balloons', 'purple balloon', 'balloon'],
+  ['bird-kaka', 'blue bird', 'bird'],
+  ['dog-corgi', 'wooden dog', 'dog'],
 ]
 const { values } = parseArgs({
   options: {
-    photos: { type: 'string' }, pairs: { type: 'string', default: String(pairs.length) }, preset: { type: 'string', default: 'fast' }, steps: { type: 'string', default: '100' },
-    window: { type: 'string', default: '5' }, seed: { type: 'string', default: '1' }, json: { type: 'boolean', default: false },
+    photos: { type: 'string' },
+    pairs: { type: 'string', default: String(pairs.length) },
+    preset: { type: 'string', default: 'fast' },
+    steps: { type: 'string', default: '100' },
+    window: { type: 'string', default: '5' },
+    seed: { type: 'string', default: '1' },
+    json: { type: 'boolean', default: false },
   },
 })
 if (values.photos === undefined) throw new Error('Give --photos <folder> with teapot.jpg and the others.')
@@ -37,11 +51,33 @@ const textLoss = ({ composition, directional, screen }) => composition + directi
 
 /** Total loss and seconds so far, step by step, until `enough` says so. */
 async function train(name, prompt, source, start, enough) {
-  const settings = resolveSettings([{ preset: values.preset, prompt, source, region: source, seed: Number(values.seed), steps, device: 'cpu', ...(start === null ? { learningRate: randomRate } : {}) }], () => 0)
+  const settings = resolveSettings(
+    [
+      {
+        preset: values.preset,
+        prompt,
+        source,
+        region: source,
+        seed: Number(values.seed),
+        steps,
+        device: 'cpu',
+        ...(start === null ? { learningRate: randomRate } : {}),
+      },
+    ],
+    () => 0,
+  )
   const input = await readImageInput(join(values.photos, `${name}.jpg`), null, settings, sharpCodec)
   const guidance = await openGuidance(settings, runtime)
   const texts = { prompt: settings.prompt, screen: settings.screen, source: settings.source, region: settings.region }
-  const trainer = await createTrainer({ runtime, guidance, outline, start, photo: input.training.photo, settings, texts })
+  const trainer = await createTrainer({
+    runtime,
+    guidance,
+    outline,
+    start,
+    photo: input.training.photo,
+    settings,
+    texts,
+  })
   const [losses, seconds, began] = [[], [], performance.now()]
   while (trainer.step < steps && !enough(losses)) {
     losses.push(textLoss((await trainer.train()).losses))
@@ -59,21 +95,68 @@ for (const [name, prompt, source] of pairs.slice(0, chosen)) {
   const own = await train(name, prompt, source, learned, reached)
   const done = reached(own.losses)
   rows.push({
-    name, prompt, level, steps: done ? own.losses.length : null, seconds: done ? own.seconds.at(-1) : null, randomSeconds: random.seconds.at(-1),
-    first: { random: random.losses[0], learned: own.losses[0] }, atTen: { random: mean(random.losses.slice(5, 10)), learned: own.losses.length >= 10 ? mean(own.losses.slice(5, 10)) : null },
+    name,
+    prompt,
+    level,
+    steps: done ? own.losses.length : null,
+    seconds: done ? own.seconds.at(-1) : null,
+    randomSeconds: random.seconds.at(-1),
+    first: { random: random.losses[0], learned: own.losses[0] },
+    atTen: {
+      random: mean(random.losses.slice(5, 10)),
+      learned: own.losses.length >= 10 ? mean(own.losses.slice(5, 10)) : null,
+    },
   })
   if (!values.json) console.error(name, prompt, rows.at(-1).steps)
 }
 
-const summary = { steps: median(rows.map((row) => row.steps ?? Infinity)), seconds: median(rows.map((row) => row.seconds ?? Infinity)) }
-if (values.json) console.log(JSON.stringify({ bench: 'start', preset: values.preset, of: steps, window, rows, ...summary }))
+const summary = {
+  steps: median(rows.map((row) => row.steps ?? Infinity)),
+  seconds: median(rows.map((row) => row.seconds ?? Infinity)),
+}
+if (values.json)
+  console.log(JSON.stringify({ bench: 'start', preset: values.preset, of: steps, window, rows, ...summary }))
 else {
-  console.log(`preset ${values.preset}: composition + directional + screen loss; the level is the random start's mean of its last 10 of ${steps} steps, reached by the mean of ${window} steps\n`)
+  console.log(
+    `preset ${values.preset}: composition + directional + screen loss; the level is the random start's mean of its last 10 of ${steps} steps, reached by the mean of ${window} steps\n`,
+  )
   printTable([
-    ['photo', 'prompt', 'level', `random, s for ${steps}`, 'learned: steps', 's', 'first step: random', 'learned', 'steps 6-10: random', 'learned'],
-    ...rows.map((r) => [r.name, r.prompt, digits(r.level), digits(r.randomSeconds), r.steps ?? `> ${steps}`, r.seconds === null ? '' : digits(r.seconds), digits(r.first.random), digits(r.first.learned),
-      digits(r.atTen.random), r.atTen.learned === null ? '' : digits(r.atTen.learned)]),
-    ['median', '', '', '', summary.steps, Number.isFinite(summary.seconds) ? digits(summary.seconds) : '', '', '', '', ''],
+    [
+      'photo',
+      'prompt',
+      'level',
+      `random, s for ${steps}`,
+      'learned: steps',
+      's',
+      'first step: random',
+      'learned',
+      'steps 6-10: random',
+      'learned',
+    ],
+    ...rows.map((r) => [
+      r.name,
+      r.prompt,
+      digits(r.level),
+      digits(r.randomSeconds),
+      r.steps ?? `> ${steps}`,
+      r.seconds === null ? '' : digits(r.seconds),
+      digits(r.first.random),
+      digits(r.first.learned),
+      digits(r.atTen.random),
+      r.atTen.learned === null ? '' : digits(r.atTen.learned),
+    ]),
+    [
+      'median',
+      '',
+      '',
+      '',
+      summary.steps,
+      Number.isFinite(summary.seconds) ? digits(summary.seconds) : '',
+      '',
+      '',
+      '',
+      '',
+    ],
   ])
 }
 process.exit(0)

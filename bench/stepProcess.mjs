@@ -1,4 +1,5 @@
-// One measured process of bench/step.mjs: trains as a run does and prints one line of JSON. Argument: the request as JSON.
+// One measured process of bench/step.mjs: trains as a run does and prints one line of JSON. Argument: the request as
+// JSON.
 import { createNodeRuntime } from '../dist/engine/node/createNodeRuntime.js'
 import { randomStream } from '../dist/engine/random.js'
 import { createTrainer } from '../dist/method/trainer.js'
@@ -9,22 +10,48 @@ import { openGuidance } from '../dist/run/buildTrainer.js'
 
 const { guidance: kind, preset, size, views, steps, threads, bootstrap, spinning = false } = JSON.parse(process.argv[2])
 
-const settings = resolveSettings([{
-  preset, size, views, steps: steps + 1, threads, seed: 1, device: 'cpu', prompt: 'golden teapot', source: 'teapot', ...(bootstrap ? { region: 'teapot' } : {}),
-}], () => 1)
+const settings = resolveSettings(
+  [
+    {
+      preset,
+      size,
+      views,
+      steps: steps + 1,
+      threads,
+      seed: 1,
+      device: 'cpu',
+      prompt: 'golden teapot',
+      source: 'teapot',
+      ...(bootstrap ? { region: 'teapot' } : {}),
+    },
+  ],
+  () => 1,
+)
 const runtime = createNodeRuntime({ device: 'cpu', spinning, ...(threads > 0 ? { threads } : {}) })
-const guidance = kind === 'starter'
-  ? await openGuidance(settings, runtime)
-  : [await randomClip({}, runtime, { positions: settings.positionEmbedding })]
+const guidance =
+  kind === 'starter'
+    ? await openGuidance(settings, runtime)
+    : [await randomClip({}, runtime, { positions: settings.positionEmbedding })]
 
 const noise = randomStream(1, 'photo')
-const photo = { width: size, height: size, channels: 3, data: Float32Array.from({ length: 3 * size * size }, () => Math.round(noise.uniform(0, 1) * 255) / 255) }
+const photo = {
+  width: size,
+  height: size,
+  channels: 3,
+  data: Float32Array.from({ length: 3 * size * size }, () => Math.round(noise.uniform(0, 1) * 255) / 255),
+}
 const compiles = []
 const opening = performance.now()
 const trainer = await createTrainer({
-  runtime, guidance, photo, settings, outline: await openOutlineModel(),
+  runtime,
+  guidance,
+  photo,
+  settings,
+  outline: await openOutlineModel(),
   texts: { prompt: settings.prompt, screen: settings.screen, source: settings.source, region: settings.region },
-  notice: (notice) => { if (notice.type === 'compile') compiles.push(notice.seconds) },
+  notice: (notice) => {
+    if (notice.type === 'compile') compiles.push(notice.seconds)
+  },
 })
 const openSeconds = (performance.now() - opening) / 1000
 

@@ -5,7 +5,8 @@ const interval = 50
 
 /**
  * @param {number} pid
- * @returns {{ now(): { own: number, together: number }, peak: { own: number, together: number }, stop(): void }} bytes, at this moment and at their largest; 0 where nothing tells them
+ * @returns {{ now(): { own: number, together: number }, peak: { own: number, together: number }, stop(): void }} bytes,
+ *   at this moment and at their largest; 0 where nothing tells them
  */
 export function watchMemory(pid) {
   const peak = { own: 0, together: 0 }
@@ -26,7 +27,9 @@ function residentBytes(pid) {
 
 function children(pid) {
   try {
-    const own = readdirSync(`/proc/${pid}/task`).flatMap((task) => read(`/proc/${pid}/task/${task}/children`).split(' ').filter(Boolean).map(Number))
+    const own = readdirSync(`/proc/${pid}/task`).flatMap((task) =>
+      read(`/proc/${pid}/task/${task}/children`).split(' ').filter(Boolean).map(Number),
+    )
     return [...own, ...own.flatMap(children)]
   } catch {
     return []

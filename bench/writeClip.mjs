@@ -11,12 +11,23 @@ import { randomClipWeights } from '../dist/models/randomClip.js'
 
 const path = process.argv[2]
 const config = parseClipConfig({ model_type: 'clip' })
-const weights = await randomClipWeights(config, 1)([...clipVisionShapes(config).keys(), ...clipTextShapes(config).keys()])
+const weights = await randomClipWeights(
+  config,
+  1,
+)([...clipVisionShapes(config).keys(), ...clipTextShapes(config).keys()])
 await mkdir(path)
 await writeFile(join(path, 'config.json'), JSON.stringify({ model_type: 'clip' }))
-await writeFile(join(path, 'model.safetensors'), writeSafetensors(new Map([...weights].map(([name, { shape, data }]) => [name, float32Tensor(shape, data)]))))
-const merges = gunzipSync(await readBundledVocabulary()).toString('utf8').split('\n').slice(1, 48895)
+await writeFile(
+  join(path, 'model.safetensors'),
+  writeSafetensors(new Map([...weights].map(([name, { shape, data }]) => [name, float32Tensor(shape, data)]))),
+)
+const merges = gunzipSync(await readBundledVocabulary())
+  .toString('utf8')
+  .split('\n')
+  .slice(1, 48895)
 const vocabulary = byteVocabulary(49408)
-merges.forEach((merge, i) => { vocabulary[merge.replace(' ', '')] = 512 + i })
+merges.forEach((merge, i) => {
+  vocabulary[merge.replace(' ', '')] = 512 + i
+})
 await writeFile(join(path, 'vocab.json'), JSON.stringify(vocabulary))
 await writeFile(join(path, 'merges.txt'), `#version: 0.2\n${merges.join('\n')}\n`)

@@ -5,8 +5,33 @@ import { dirname, join, posix, relative, resolve, sep } from 'node:path'
 
 /** What each layer may import besides itself. */
 const layers = {
-  cli: ['run', 'session', 'method', 'atlas', 'models', 'engine', 'media', 'formats', 'options', 'errors', 'printable', 'pathHint'],
-  run: ['session', 'method', 'atlas', 'models', 'engine', 'media', 'formats', 'options', 'errors', 'printable', 'pathHint'],
+  cli: [
+    'run',
+    'session',
+    'method',
+    'atlas',
+    'models',
+    'engine',
+    'media',
+    'formats',
+    'options',
+    'errors',
+    'printable',
+    'pathHint',
+  ],
+  run: [
+    'session',
+    'method',
+    'atlas',
+    'models',
+    'engine',
+    'media',
+    'formats',
+    'options',
+    'errors',
+    'printable',
+    'pathHint',
+  ],
   session: ['method', 'atlas', 'models', 'engine', 'media', 'formats', 'options', 'errors', 'printable', 'pathHint'],
   method: ['atlas', 'models', 'engine', 'media', 'formats', 'options', 'errors', 'printable'],
   atlas: ['models', 'engine', 'media', 'formats', 'options', 'errors', 'printable'],
@@ -21,26 +46,62 @@ const layers = {
 }
 
 /** Layers that run in the browser too, except in their `node` folders. */
-const core = ['session', 'method', 'atlas', 'models', 'engine', 'media', 'formats', 'options', 'errors', 'printable', 'pathHint']
+const core = [
+  'session',
+  'method',
+  'atlas',
+  'models',
+  'engine',
+  'media',
+  'formats',
+  'options',
+  'errors',
+  'printable',
+  'pathHint',
+]
 
 /** What the entries of the package may import. Nothing may import an entry. */
 const entries = { index: Object.keys(layers), core }
 
 /** Packages that the core may import: each of them runs in a browser. */
-const browserPackages = ['onnxruntime-common', 'protobufjs', '@huggingface/tokenizers', 'zod', 'yaml', 'fastest-levenshtein', 'fflate', 'entities', 'ftfy-js', 'mediabunny', 'fast-png']
+const browserPackages = [
+  'onnxruntime-common',
+  'protobufjs',
+  '@huggingface/tokenizers',
+  'zod',
+  'yaml',
+  'fastest-levenshtein',
+  'fflate',
+  'entities',
+  'ftfy-js',
+  'mediabunny',
+  'fast-png',
+]
 
 const root = resolve(process.argv[2] ?? 'src')
 const files = readdirSync(root, { recursive: true, withFileTypes: true })
   .filter((entry) => entry.isFile() && /\.[tj]s$/.test(entry.name) && !entry.name.endsWith('.test.ts'))
-  .map((entry) => relative(root, join(entry.parentPath ?? entry.path, entry.name)).split(sep).join('/'))
+  .map((entry) =>
+    relative(root, join(entry.parentPath ?? entry.path, entry.name))
+      .split(sep)
+      .join('/'),
+  )
 const present = new Set(files)
 const problems = []
 const graph = new Map()
 
 for (const file of files) {
-  const code = readFileSync(join(root, file), 'utf8').replace(/\/\*[\s\S]*?\*\//g, '').replace(/^\s*\/\/.*$/gm, '')
+  const code = readFileSync(join(root, file), 'utf8')
+    .replace(/\/\*[\s\S]*?\*\//g, '')
+    .replace(/^\s*\/\/.*$/gm, '')
   const imports = importsOf(code)
-  graph.set(file, imports.filter((name) => name.startsWith('.')).map((name) => resolveImport(file, name)).filter(Boolean))
+  graph.set(
+    file,
+    imports
+      .filter((name) => name.startsWith('.'))
+      .map((name) => resolveImport(file, name))
+      .filter(Boolean),
+  )
   for (const name of [...imports, ...startedFiles(code)]) check(file, name)
 }
 for (const circle of findCircles(graph)) problems.push(`imports go in a circle: ${circle.join(' -> ')}`)
@@ -78,15 +139,18 @@ function check(file, name) {
   const isCore = (core.includes(from) || from === 'core') && !inNodeFolder(file)
   if (!name.startsWith('.')) {
     const bare = name.startsWith('@') ? name.split('/').slice(0, 2).join('/') : name.split('/')[0]
-    if (isCore && !browserPackages.includes(bare)) problems.push(`${file} imports ${name}: the core must run in a browser`)
+    if (isCore && !browserPackages.includes(bare))
+      problems.push(`${file} imports ${name}: the core must run in a browser`)
     return
   }
   const target = posix.join(dirname(file), name).replace(/\.js$/, '.ts')
   const to = layerOf(target)
   const allowed = layers[from] ?? entries[from]
   if (!allowed) problems.push(`${file} belongs to no layer: say in scripts/checkLayers.mjs what ${from} may import`)
-  else if (!(to in layers)) problems.push(`${file} imports ${target}: an entry is for users of the package, not for its insides`)
-  else if (from !== to && !allowed.includes(to)) problems.push(`${file} imports ${target}: ${from} may not import ${to}`)
+  else if (!(to in layers))
+    problems.push(`${file} imports ${target}: an entry is for users of the package, not for its insides`)
+  else if (from !== to && !allowed.includes(to))
+    problems.push(`${file} imports ${target}: ${from} may not import ${to}`)
   if (isCore && inNodeFolder(target)) problems.push(`${file} imports ${target}: the core must run in a browser`)
 }
 

@@ -1,6 +1,7 @@
-// Makes docs/starter-gallery.md: every edit of gallery.yaml with preset fast and the starter model, a row of pictures for each photo.
-//   node scripts/gallery.mjs --photos <folder> [--runs <folder>, default runs/gallery] [--only <photo>] [--preset <name>]
-// Runs that are there already are continued or taken as they are.
+// Makes docs/starter-gallery.md: every edit of gallery.yaml with preset fast and the starter model, a row of pictures
+// for each photo.
+//   node scripts/gallery.mjs --photos <folder> [--runs <folder>, default runs/gallery] [--only <photo>] [--preset
+// <name>] Runs that are there already are continued or taken as they are.
 import { existsSync } from 'node:fs'
 import { mkdir, readFile } from 'node:fs/promises'
 import { basename, join } from 'node:path'
@@ -10,13 +11,20 @@ import { parse } from 'yaml'
 import { editImage, scoreRun } from '../dist/index.js'
 import { atomicWrite } from '../dist/media/node/atomicWrite.js'
 
-const { values } = parseArgs({ options: {
-  photos: { type: 'string' }, runs: { type: 'string', default: 'runs/gallery' }, only: { type: 'string' }, preset: { type: 'string', default: 'fast' },
-} })
+const { values } = parseArgs({
+  options: {
+    photos: { type: 'string' },
+    runs: { type: 'string', default: 'runs/gallery' },
+    only: { type: 'string' },
+    preset: { type: 'string', default: 'fast' },
+  },
+})
 if (!values.photos) throw new RangeError('usage: node scripts/gallery.mjs --photos <folder>')
 const here = new URL('.', import.meta.url)
 const docs = new URL('../docs/', here)
-const entries = parse(await readFile(new URL('gallery.yaml', here), 'utf8')).filter(({ photo }) => !values.only || photo === values.only)
+const entries = parse(await readFile(new URL('gallery.yaml', here), 'utf8')).filter(
+  ({ photo }) => !values.only || photo === values.only,
+)
 
 for (const entry of entries) {
   for (const edit of entry.edits) Object.assign(edit, await run(entry.photo, edit))
@@ -33,10 +41,22 @@ async function run(photo, { prompt, source, region, screen, options = {} }) {
   const { preset } = values
   const how = existsSync(folder)
     ? { resume: folder }
-    : { photo: join(values.photos, photo), prompt, source, region, ...(screen ? { screen } : {}), preset, ...options, seed: 1, device: 'cpu', out: folder }
+    : {
+        photo: join(values.photos, photo),
+        prompt,
+        source,
+        region,
+        ...(screen ? { screen } : {}),
+        preset,
+        ...options,
+        seed: 1,
+        device: 'cpu',
+        out: folder,
+      }
   const start = performance.now()
   const edit = editImage(how)
-  for await (const event of edit) if (event.type === 'step' && event.step % 20 === 0) console.log(`${folder}: step ${event.step} of ${event.steps}`)
+  for await (const event of edit)
+    if (event.type === 'step' && event.step % 20 === 0) console.log(`${folder}: step ${event.step} of ${event.steps}`)
   await edit.result
   const [scores] = await scoreRun(folder)
   console.log(`${folder}: ${((performance.now() - start) / 1000).toFixed(0)} s`)
@@ -46,9 +66,21 @@ async function run(photo, { prompt, source, region, screen, options = {} }) {
 /** Photo, then composite and alpha of each edit, 300 px high, as a JPEG. */
 async function pictures({ edits }) {
   const height = 300
-  const paths = [join(edits[0].folder, 'photo.jpg'), ...edits.flatMap(({ folder }) => [join(folder, 'composite.png'), join(folder, 'alpha.png')])]
-  const cells = await Promise.all(paths.map(async (path) =>
-    await sharp(await readFile(path)).removeAlpha().toColourspace('srgb').resize({ height }).png().toBuffer({ resolveWithObject: true })))
+  const paths = [
+    join(edits[0].folder, 'photo.jpg'),
+    ...edits.flatMap(({ folder }) => [join(folder, 'composite.png'), join(folder, 'alpha.png')]),
+  ]
+  const cells = await Promise.all(
+    paths.map(
+      async (path) =>
+        await sharp(await readFile(path))
+          .removeAlpha()
+          .toColourspace('srgb')
+          .resize({ height })
+          .png()
+          .toBuffer({ resolveWithObject: true }),
+    ),
+  )
   const gap = 6
   let left = 0
   const placed = cells.map(({ data, info }) => {
@@ -56,7 +88,10 @@ async function pictures({ edits }) {
     left += info.width + gap
     return at
   })
-  return await sharp({ create: { width: left - gap, height, channels: 3, background: '#ffffff' } }).composite(placed).jpeg({ quality: 82 }).toBuffer()
+  return await sharp({ create: { width: left - gap, height, channels: 3, background: '#ffffff' } })
+    .composite(placed)
+    .jpeg({ quality: 82 })
+    .toBuffer()
 }
 
 function page() {
@@ -69,7 +104,11 @@ ${share === false ? 'The pictures are not shown, since the licence of the photo 
 ${edits.map(({ prompt, kind, verdict, scores }) => `| ${prompt} | ${kind} | ${verdict ?? 'not judged yet'} | ${number(scores.alpha_mean)} | ${scores.change_outside_alpha.toFixed(4)} |`).join('\n')}
 
 Photo: ${credit}.${failed ? ` Failed on it: ${failed.join(', ')}.` : ''}`
-  const chapter = (fails) => entries.filter((entry) => Boolean(entry.fails) === fails).map(section).join('\n\n')
+  const chapter = (fails) =>
+    entries
+      .filter((entry) => Boolean(entry.fails) === fails)
+      .map(section)
+      .join('\n\n')
   return `# Gallery of the starter model
 
 What the embedded model makes of ten photos, two prompts each: preset \`${values.preset}\`, seed 1, on the CPU. Each row shows the photo, then composite and alpha of

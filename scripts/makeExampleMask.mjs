@@ -1,4 +1,5 @@
-// Paints examples/swan-mask.png, the swan in the first frame of examples/swan.mp4, from an outline that was traced by hand: node scripts/makeExampleMask.mjs
+// Paints examples/swan-mask.png, the swan in the first frame of examples/swan.mp4, from an outline that was traced by
+// hand: node scripts/makeExampleMask.mjs
 import sharp from 'sharp'
 
 const outline = `372,78 378,68 392,65 406,70 416,80 430,96 440,112 434,118 420,110 408,103 398,104 394,112 398,130 405,155 415,185 428,212 443,238 455,262 460,285 456,305

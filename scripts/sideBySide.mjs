@@ -1,4 +1,5 @@
-// Puts runs side by side: node scripts/sideBySide.mjs out.png <run folder>... -> one row of photo, then composite and alpha of each run.
+// Puts runs side by side: node scripts/sideBySide.mjs out.png <run folder>... -> one row of photo, then composite and
+// alpha of each run.
 import { readFile } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import sharp from 'sharp'
@@ -10,8 +11,12 @@ if (!out || folders.length === 0) throw new RangeError('usage: node scripts/side
 
 /** At most 512 px wide, three channels. */
 async function picture(path) {
-  const { data, info } = await sharp(await readFile(path)).removeAlpha().toColourspace('srgb').resize({ width: 512, withoutEnlargement: true })
-    .raw().toBuffer({ resolveWithObject: true })
+  const { data, info } = await sharp(await readFile(path))
+    .removeAlpha()
+    .toColourspace('srgb')
+    .resize({ width: 512, withoutEnlargement: true })
+    .raw()
+    .toBuffer({ resolveWithObject: true })
   return { width: info.width, height: info.height, channels: 3, bitDepth: 8, data: new Uint8Array(data) }
 }
 

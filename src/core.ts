@@ -3,7 +3,14 @@ export { gradients } from './engine/gradients.js'
 export { Graph, type DType, type Shape, type Value } from './engine/graph.js'
 export { encodeModel, type OnnxModel } from './engine/onnx.js'
 export * as ops from './engine/ops.js'
-export { createRuntime, type Device, type OrtModule, type Program, type Runtime, type RuntimeOptions } from './engine/runtime.js'
+export {
+  createRuntime,
+  type Device,
+  type OrtModule,
+  type Program,
+  type Runtime,
+  type RuntimeOptions,
+} from './engine/runtime.js'
 export { Text2LiveError, type ErrorCode } from './errors.js'
 export { checkClip } from './media/checkClip.js'
 export type { ImageCodec, PictureSource } from './media/imageCodec.js'
@@ -20,7 +27,13 @@ export { readSound, type Sound, type SoundTrack } from './media/sound.js'
 export { exportStep, type ExportStepOptions } from './method/exportStep.js'
 export { relevancyMap } from './method/relevancyMap.js'
 export type { Texts } from './method/textTargets.js'
-export { createTrainer, type StepReport, type Trainer, type TrainerOptions, type TrainerState } from './method/trainer.js'
+export {
+  createTrainer,
+  type StepReport,
+  type Trainer,
+  type TrainerOptions,
+  type TrainerState,
+} from './method/trainer.js'
 export { createBundledTokenizer } from './models/bundledTokenizer.js'
 export { fetchSource, memorySource, type FileSource } from './models/fileSource.js'
 export type { GuidanceModel } from './models/guidance.js'

@@ -1,8 +1,9 @@
 import { printable } from './printable.js'
 
 /**
- * Every error a person can cause or meet. `code` is stable and upper-case; the message says what was expected, what came
- * and what to do; it never holds a control character, wherever its words came from, and is bounded in length. The command prints it without a stack trace and exits with `exitStatus`.
+ * Every error a person can cause or meet. `code` is stable and upper-case; the message says what was expected, what
+ * came and what to do; it never holds a control character, wherever its words came from, and is bounded in length. The
+ * command prints it without a stack trace and exits with `exitStatus`.
  */
 export class Text2LiveError extends Error {
   override readonly name = 'Text2LiveError'
@@ -16,7 +17,10 @@ export class Text2LiveError extends Error {
   }
 }
 
-/** 2: input or usage; 1: failed while running; 130: interrupted, by Ctrl-C; 129, 141, 143: by a hang-up, by the end of who reads the output, by SIGTERM. */
+/**
+ * 2: input or usage; 1: failed while running; 130: interrupted, by Ctrl-C; 129, 141, 143: by a hang-up, by the end of
+ * who reads the output, by SIGTERM.
+ */
 export type ExitStatus = 1 | 2 | 129 | 130 | 141 | 143
 
 /** One row per code: the exit status it ends the command with. */

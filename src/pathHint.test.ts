@@ -7,7 +7,7 @@ test.each([
   ['file:///home/ann/my%20photo.jpg', '"/home/ann/my photo.jpg"'],
   ['file:///C:/photos/a.jpg', '"C:/photos/a.jpg"'],
   ['"/photos/a.jpg"', 'quote mark'],
-  ['\'a.jpg\'', 'quote mark'],
+  ["'a.jpg'", 'quote mark'],
   ['C:\\my photos\\" --seed', 'quote mark'],
   ['a.jpg ', 'space'],
   [' a.jpg', 'space'],
@@ -26,6 +26,7 @@ test.each([
 })
 
 test('a plain path that is not there is to be checked', () => {
-  for (const path of ['a.jpg', './a b/c.png', '../x', 'it\'s.jpg', '100%.jpg', 'a-.jpg', '/tmp/[draft.png']) expect(pathHint(path, false), path).toBe('Check the path.')
+  for (const path of ['a.jpg', './a b/c.png', '../x', "it's.jpg", '100%.jpg', 'a-.jpg', '/tmp/[draft.png'])
+    expect(pathHint(path, false), path).toBe('Check the path.')
   expect(oddPath('C:\\photos\\a.jpg', true)).toBeNull()
 })

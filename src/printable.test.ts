@@ -16,13 +16,16 @@ test('long text is cut in its middle', () => {
 })
 
 test('no message of an error holds a control byte or is longer than the limit', () => {
-  fc.assert(fc.property(fc.string({ unit: 'binary', maxLength: 200 }), (text) => {
-    const { message } = new Text2LiveError('INTERNAL', text)
-    expect(message).not.toMatch(/[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/)
-  }))
+  fc.assert(
+    fc.property(fc.string({ unit: 'binary', maxLength: 200 }), (text) => {
+      const { message } = new Text2LiveError('INTERNAL', text)
+      expect(message).not.toMatch(/[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/)
+    }),
+  )
   expect(new Text2LiveError('INTERNAL', 'x'.repeat(1e6)).message.length).toBe(maxMessageLength - 1)
   // Escapes count too.
-  for (const unit of ['\u009b', '\ud83d', 'x\u202e', '\ud83d\ude00\u0007']) expect(printable(unit.repeat(3000)).length).toBeLessThanOrEqual(maxMessageLength)
+  for (const unit of ['\u009b', '\ud83d', 'x\u202e', '\ud83d\ude00\u0007'])
+    expect(printable(unit.repeat(3000)).length).toBeLessThanOrEqual(maxMessageLength)
 })
 
 test('JSON holds the same value without a character that a terminal obeys', () => {
@@ -30,5 +33,9 @@ test('JSON holds the same value without a character that a terminal obeys', () =
   const json = printableJson(value)
   expect(json).toBe('{"key\\u001b[2J\\u009b":["\\u202egpj.exe","\\u007f\\u2028","größe 茶壶 🫖\\n"]}')
   expect(JSON.parse(json)).toEqual(value)
-  fc.assert(fc.property(fc.string({ unit: 'binary', maxLength: 100 }), (text) => { expect(JSON.parse(printableJson({ [text]: text }))).toEqual({ [text]: text }) }))
+  fc.assert(
+    fc.property(fc.string({ unit: 'binary', maxLength: 100 }), (text) => {
+      expect(JSON.parse(printableJson({ [text]: text }))).toEqual({ [text]: text })
+    }),
+  )
 })

@@ -3,4 +3,5 @@
 import { writeFile } from 'node:fs/promises'
 import { readPaintedLayer } from '../../dist/media/node/readPaintedLayer.js'
 
-for (const path of process.argv.slice(2)) await writeFile(`${path}.rgba`, new Uint8Array((await readPaintedLayer(path)).data.buffer))
+for (const path of process.argv.slice(2))
+  await writeFile(`${path}.rgba`, new Uint8Array((await readPaintedLayer(path)).data.buffer))

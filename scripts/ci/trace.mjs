@@ -17,7 +17,8 @@ const lookupSockets = /nscd|io\.systemd\.Resolve|resolve\.hook|avahi|mdns/i
 export const hasStrace = () => spawnSync('strace', ['-V']).status === 0
 
 /**
- * The environment that a person has: no variable by which ONNX Runtime knows that it is tested, an empty home and a temporary folder of its own.
+ * The environment that a person has: no variable by which ONNX Runtime knows that it is tested, an empty home and a
+ * temporary folder of its own.
  */
 export function plainEnvironment(scratch, more = {}) {
   const [home, temporary] = [join(scratch, 'home'), join(scratch, 'tmp')]
@@ -26,18 +27,26 @@ export function plainEnvironment(scratch, more = {}) {
 }
 
 /**
- * Runs the program under strace.
- * `problems`: name look-ups, connections beyond loopback, and files written outside `folders` and the temporary folder, one a line; `status`, `stdout` and `stderr` are the program's.
+ * Runs the program under strace. `problems`: name look-ups, connections beyond loopback, and files written outside
+ * `folders` and the temporary folder, one a line; `status`, `stdout` and `stderr` are the program's.
  */
 export function traced(file, args, { folders = [], env = {}, cwd } = {}) {
   const scratch = realpathSync(mkdtempSync(join(tmpdir(), 'text2live-trace-')))
   try {
     const log = join(scratch, 'calls')
     const environment = plainEnvironment(scratch, env)
-    const { status, stdout, stderr } = spawnSync('strace', ['-f', '--seccomp-bpf', '-qq', '-y', '-s', '300', '-o', log, '-e', `trace=${calls}`, file, ...args],
-      { cwd, env: environment, encoding: 'utf8', maxBuffer: 2 ** 28 })
+    const { status, stdout, stderr } = spawnSync(
+      'strace',
+      ['-f', '--seccomp-bpf', '-qq', '-y', '-s', '300', '-o', log, '-e', `trace=${calls}`, file, ...args],
+      { cwd, env: environment, encoding: 'utf8', maxBuffer: 2 ** 28 },
+    )
     const allowed = [...folders.map((folder) => realpathSync(folder)), environment.TMPDIR]
-    return { status, stdout, stderr, problems: problemsOf(readFileSync(log, 'utf8'), allowed, realpathSync(cwd ?? process.cwd())) }
+    return {
+      status,
+      stdout,
+      stderr,
+      problems: problemsOf(readFileSync(log, 'utf8'), allowed, realpathSync(cwd ?? process.cwd())),
+    }
   } finally {
     rmSync(scratch, { recursive: true, force: true })
   }
@@ -46,7 +55,8 @@ export function traced(file, args, { folders = [], env = {}, cwd } = {}) {
 /** What a log of strace shows that should not be. */
 export function problemsOf(log, folders, cwd) {
   const problems = new Set()
-  const allowed = (path) => folders.some((folder) => path === folder || path.startsWith(`${folder}/`)) || /^\/(dev|proc)\//.test(path)
+  const allowed = (path) =>
+    folders.some((folder) => path === folder || path.startsWith(`${folder}/`)) || /^\/(dev|proc)\//.test(path)
   for (const { name, text, result } of callsOf(log)) {
     if (/sa_family=AF_INET6?\b/.test(text) && /^(connect|send|bind)/.test(name)) {
       const address = /inet_addr\("([^"]*)"\)|inet_pton\(AF_INET6, "([^"]*)"/.exec(text)
@@ -54,11 +64,16 @@ export function problemsOf(log, folders, cwd) {
       if (/htons\(53\)/.test(text)) problems.add(`looked up a name at ${host}: ${text}`)
       else if (!/^(127\.|::1$|::ffff:127\.)/.test(host)) problems.add(`${name} to ${host}: ${text}`)
     }
-    if (name === 'connect' && /sa_family=AF_UNIX/.test(text) && lookupSockets.test(text) && result >= 0) problems.add(`asked a service for a name: ${text}`)
+    if (name === 'connect' && /sa_family=AF_UNIX/.test(text) && lookupSockets.test(text) && result >= 0)
+      problems.add(`asked a service for a name: ${text}`)
     const paths = pathsOf(text, cwd)
-    if (name.startsWith('open') && lookupFiles.has(paths[0] ?? '') && result >= 0) problems.add(`read ${paths[0]}, as a look-up of a name does`)
-    const writes = name.startsWith('open') ? /O_WRONLY|O_RDWR|O_CREAT|O_TMPFILE/.test(text) : /^(creat|mkdir|rename|link|symlink)/.test(name)
-    if (writes && result >= 0) for (const path of paths.filter((path) => !allowed(path))) problems.add(`${name} ${path}`)
+    if (name.startsWith('open') && lookupFiles.has(paths[0] ?? '') && result >= 0)
+      problems.add(`read ${paths[0]}, as a look-up of a name does`)
+    const writes = name.startsWith('open')
+      ? /O_WRONLY|O_RDWR|O_CREAT|O_TMPFILE/.test(text)
+      : /^(creat|mkdir|rename|link|symlink)/.test(name)
+    if (writes && result >= 0)
+      for (const path of paths.filter((path) => !allowed(path))) problems.add(`${name} ${path}`)
   }
   return [...problems]
 }
@@ -89,9 +104,14 @@ function callsOf(log) {
   return whole
 }
 
-/** The paths of a call's arguments, absolute: strace -y writes the folder of a descriptor behind it, as in `AT_FDCWD</home/me>, "runs"`. */
+/**
+ * The paths of a call's arguments, absolute: strace -y writes the folder of a descriptor behind it, as in
+ * `AT_FDCWD</home/me>, "runs"`.
+ */
 function pathsOf(text, cwd) {
-  return [...text.matchAll(/(?:[\w-]+<([^>]*)>, )?"((?:[^"\\]|\\.)*)"/g)].map(([, folder, path]) => resolve(folder ?? cwd, path))
+  return [...text.matchAll(/(?:[\w-]+<([^>]*)>, )?"((?:[^"\\]|\\.)*)"/g)].map(([, folder, path]) =>
+    resolve(folder ?? cwd, path),
+  )
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {

@@ -1,4 +1,5 @@
-// Uses text2live as a stranger's project does. Run in an empty project that installed the package: node useInstalledPackage.mjs <photo>
+// Uses text2live as a stranger's project does. Run in an empty project that installed the package: node
+// useInstalledPackage.mjs <photo>
 import assert from 'node:assert/strict'
 import { readFile } from 'node:fs/promises'
 import { Text2LiveError, editImage, imageOptions } from 'text2live'
@@ -9,10 +10,17 @@ const events = []
 const run = editImage({ photo, prompt: 'golden teapot', preset: 'preview', steps: 2, views: 2, seed: 7, device: 'cpu' })
 for await (const event of run) events.push(event)
 const { files } = await run.result
-assert.deepEqual(events.filter(({ type }) => type === 'step').map(({ step }) => step), [1, 2])
-for (const name of ['composite', 'edit', 'alpha', 'layersPsd', 'layersOra']) assert.ok(files[name].byteLength > 100, `no ${name}`)
+assert.deepEqual(
+  events.filter(({ type }) => type === 'step').map(({ step }) => step),
+  [1, 2],
+)
+for (const name of ['composite', 'edit', 'alpha', 'layersPsd', 'layersOra'])
+  assert.ok(files[name].byteLength > 100, `no ${name}`)
 
-await assert.rejects(editImage({ photo, prompt: '' }).result, (error) => error instanceof Text2LiveError && error.code === 'PROMPT_EMPTY')
+await assert.rejects(
+  editImage({ photo, prompt: '' }).result,
+  (error) => error instanceof Text2LiveError && error.code === 'PROMPT_EMPTY',
+)
 assert.ok('prompt' in imageOptions)
 
 // The core on the ONNX Runtime that came with the package.

@@ -20,7 +20,13 @@ async function write(name, format, source, frames, size, audioFrom) {
   const job = { ...size, timing: source.timing, frames }
   const written = await writeClip(join(folder, name), { ...job, format, audioFrom })
   await writePngSequence(join(folder, `${name}.frames`), { ...size, frames })
-  clips[name] = { ...source.timing, width: written.width, height: written.height, ticks: tickRate(source.timing), sound: audioFrom ?? null }
+  clips[name] = {
+    ...source.timing,
+    width: written.width,
+    height: written.height,
+    ticks: tickRate(source.timing),
+    sound: audioFrom ?? null,
+  }
 }
 
 const variable = await readClip(join(fixtures, 'variable.mp4'))
@@ -29,11 +35,14 @@ await write('swan.mp4', 'mp4', swan, pixels, { width, height }, join(fixtures, '
 const odd = await readClip(join(fixtures, 'odd.webm'))
 await write('odd.mp4', 'mp4', odd, odd.frames.pixels, odd.frames)
 /** The frames with a disc as their alpha, with a soft edge, that goes right. */
-const layerOf = ({ width, height, pixels }) => pixels.map((frame, t) => Uint8Array.from({ length: 4 * width * height }, (_, i) => {
-  const [pixel, c] = [i >> 2, i & 3]
-  const distance = Math.hypot((pixel % width) - width / 4 - 6 * t, Math.floor(pixel / width) - height / 2)
-  return c < 3 ? frame[3 * pixel + c] : Math.max(0, Math.min(255, 8 * (height / 3 - distance)))
-}))
+const layerOf = ({ width, height, pixels }) =>
+  pixels.map((frame, t) =>
+    Uint8Array.from({ length: 4 * width * height }, (_, i) => {
+      const [pixel, c] = [i >> 2, i & 3]
+      const distance = Math.hypot((pixel % width) - width / 4 - 6 * t, Math.floor(pixel / width) - height / 2)
+      return c < 3 ? frame[3 * pixel + c] : Math.max(0, Math.min(255, 8 * (height / 3 - distance)))
+    }),
+  )
 const layer = layerOf(swan.frames)
 await write('layer.webm', 'webm-alpha', swan, layer, { width, height }, join(fixtures, 'odd.webm'))
 await write('layer.mov', 'prores', swan, layer, { width, height }, join(fixtures, 'variable.mp4'))

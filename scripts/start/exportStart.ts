@@ -8,17 +8,39 @@ import { readStart } from './trainStart.js'
 
 /** Writes a trained start in the layout `text2live-start-1`, in half precision. */
 export async function exportStart(checkpoint: string, seed: number, out: string): Promise<void> {
-  const { start: { shape, parameters, conditioned: { guidance, embeddingWidth, names, weight } }, k } = readStart(checkpoint, seed)
-  const half = (dims: readonly number[], data: Float32Array): SafetensorsTensor => ({ dtype: 'F16', shape: dims, bytes: new Uint8Array(toHalf(data).buffer) })
-  const config = { format: 'text2live-start-1', tasks: k, generator: shape, conditioned: { guidance, embedding_width: embeddingWidth, names } }
+  const {
+    start: {
+      shape,
+      parameters,
+      conditioned: { guidance, embeddingWidth, names, weight },
+    },
+    k,
+  } = readStart(checkpoint, seed)
+  const half = (dims: readonly number[], data: Float32Array): SafetensorsTensor => ({
+    dtype: 'F16',
+    shape: dims,
+    bytes: new Uint8Array(toHalf(data).buffer),
+  })
+  const config = {
+    format: 'text2live-start-1',
+    tasks: k,
+    generator: shape,
+    conditioned: { guidance, embedding_width: embeddingWidth, names },
+  }
   const files: Record<string, Uint8Array> = {
     'config.json': new TextEncoder().encode(`${JSON.stringify(config, null, 2)}\n`),
-    'start.safetensors': writeSafetensors(new Map([
-      ['parameters', half([parameters.length], parameters)], ['conditioned', half([weight.length / embeddingWidth, embeddingWidth], weight)],
-    ]), { format: 'text2live-start-1' }),
+    'start.safetensors': writeSafetensors(
+      new Map([
+        ['parameters', half([parameters.length], parameters)],
+        ['conditioned', half([weight.length / embeddingWidth, embeddingWidth], weight)],
+      ]),
+      { format: 'text2live-start-1' },
+    ),
   }
   mkdirSync(out, { recursive: true })
   for (const [name, bytes] of Object.entries(files)) await atomicWrite(join(out, name), bytes)
-  const sums = Object.entries(files).map(([name, bytes]) => `${createHash('sha256').update(bytes).digest('hex')}  ${name}\n`)
+  const sums = Object.entries(files).map(
+    ([name, bytes]) => `${createHash('sha256').update(bytes).digest('hex')}  ${name}\n`,
+  )
   await atomicWrite(join(out, 'SHA256SUMS'), sums.join(''))
 }

@@ -7,12 +7,23 @@ import { folderSource } from '../../src/models/node/folderSource.js'
 import { exportStart } from './exportStart.js'
 import { trainStart } from './trainStart.js'
 
-const { positionals: [command], values } = parseArgs({
+const {
+  positionals: [command],
+  values,
+} = parseArgs({
   allowPositionals: true,
   options: {
-    pairs: { type: 'string' }, work: { type: 'string' }, from: { type: 'string' }, out: { type: 'string' }, name: { type: 'string', default: 'start' }, seed: { type: 'string', default: '7' },
-    tasks: { type: 'string', default: '240' }, steps: { type: 'string', default: '12' }, workers: { type: 'string', default: String(Math.max(1, availableParallelism())) },
-    rate: { type: 'string', default: '0.4,0.05' }, 'conditioned-rate': { type: 'string', default: '0.5' },
+    pairs: { type: 'string' },
+    work: { type: 'string' },
+    from: { type: 'string' },
+    out: { type: 'string' },
+    name: { type: 'string', default: 'start' },
+    seed: { type: 'string', default: '7' },
+    tasks: { type: 'string', default: '240' },
+    steps: { type: 'string', default: '12' },
+    workers: { type: 'string', default: String(Math.max(1, availableParallelism())) },
+    rate: { type: 'string', default: '0.4,0.05' },
+    'conditioned-rate': { type: 'string', default: '0.5' },
   },
 })
 const need = (name: 'pairs' | 'work' | 'out'): string => {
@@ -30,8 +41,19 @@ switch (command) {
     process.once('SIGINT', () => stop.abort())
     const [first = 0.4, last = 0.05] = values.rate.split(',').map(Number)
     await trainStart({
-      pairs: need('pairs'), checkpoint, from: values.from === undefined ? null : await loadStart(await folderSource(values.from)), seed: Number(values.seed), tasks: Number(values.tasks), steps: Number(values.steps), workers: Number(values.workers), rate: [first, last],
-      conditionedRate: Number(values['conditioned-rate']), say: (line) => { process.stderr.write(`${line}\n`) }, signal: stop.signal,
+      pairs: need('pairs'),
+      checkpoint,
+      from: values.from === undefined ? null : await loadStart(await folderSource(values.from)),
+      seed: Number(values.seed),
+      tasks: Number(values.tasks),
+      steps: Number(values.steps),
+      workers: Number(values.workers),
+      rate: [first, last],
+      conditionedRate: Number(values['conditioned-rate']),
+      say: (line) => {
+        process.stderr.write(`${line}\n`)
+      },
+      signal: stop.signal,
     })
     break
   }

@@ -39,11 +39,23 @@ async function solve({ task, start, steps }: TaskRequest): Promise<TaskReply> {
   const settings = resolveSettings([{ preset: 'preview', prompt, source, region, seed, steps }], () => 0)
   const full = await decodeJpeg(folder.jpeg(folder.pairs[task.pair]!))
   const side = Math.min(full.width, full.height)
-  const square = crop(full, Math.round(task.place * (full.width - side)), Math.round(task.place * (full.height - side)), side, side)
+  const square = crop(
+    full,
+    Math.round(task.place * (full.width - side)),
+    Math.round(task.place * (full.height - side)),
+    side,
+    side,
+  )
   const photo = resize(square, settings.size, settings.size, { filter: 'bicubic', antialias: true, round8: true })
   const notes: string[] = []
   const trainer = await createTrainer({
-    runtime, guidance: [guidance], photo, settings, outline, start, texts: { prompt: [prompt], screen: [prompt], source: [source], region: [region] },
+    runtime,
+    guidance: [guidance],
+    photo,
+    settings,
+    outline,
+    start,
+    texts: { prompt: [prompt], screen: [prompt], source: [source], region: [region] },
     onNote: (message) => void notes.push(message),
   })
   try {
@@ -54,16 +66,27 @@ async function solve({ task, start, steps }: TaskRequest): Promise<TaskReply> {
       seen.push(losses['composition']! + losses['directional']! + losses['screen']!)
     }
     const { tensors } = await trainer.state()
-    const { direction } = await embedTexts(guidance, { prompt: [prompt], screen: [prompt], source: [source], region: [] }, false)
+    const { direction } = await embedTexts(
+      guidance,
+      { prompt: [prompt], screen: [prompt], source: [source], region: [] },
+      false,
+    )
     const mean = meanRow(direction)
     const length = Math.hypot(...mean)
-    return { parameters: tensors['parameters']!.data, direction: mean.map((x) => x / length), losses: [seen[0]!, seen.at(-1)!] }
+    return {
+      parameters: tensors['parameters']!.data,
+      direction: mean.map((x) => x / length),
+      losses: [seen[0]!, seen.at(-1)!],
+    }
   } finally {
     await trainer.dispose()
   }
 }
 
 process.on('message', (request: TaskRequest) => {
-  solve(request).then((reply) => process.send!({ reply }), (error: unknown) => process.send!({ error: String(error instanceof Error ? error.stack : error) }))
+  solve(request).then(
+    (reply) => process.send!({ reply }),
+    (error: unknown) => process.send!({ error: String(error instanceof Error ? error.stack : error) }),
+  )
 })
 process.send!({ ready: true })

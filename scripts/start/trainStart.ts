@@ -36,8 +36,9 @@ export interface StartTraining {
 }
 
 /**
- * Reptile (Nichol et al. 2018): from the present start, some steps of a task; the start goes a part of the way to where they came. What the text's direction offsets is fitted to the rest of that
- * way by least mean squares. Goes on from its checkpoint, bit for bit.
+ * Reptile (Nichol et al. 2018): from the present start, some steps of a task; the start goes a part of the way to where
+ * they came. What the text's direction offsets is fitted to the rest of that way by least mean squares. Goes on from
+ * its checkpoint, bit for bit.
  */
 export async function trainStart(options: StartTraining): Promise<void> {
   const { pairs, checkpoint, from, seed, tasks, workers, steps, rate, conditionedRate, say, signal } = options
@@ -53,22 +54,45 @@ export async function trainStart(options: StartTraining): Promise<void> {
       const replies = await Promise.all(pool.map((solve, i) => solve({ task: drawn[i]!, start, steps })))
       const solved = replies.filter((reply) => reply !== null)
       const share = k / tasks
-      if (solved.length > 0) start = updated(start, solved, (rate[0] * (1 - share) + rate[1] * share), conditionedRate * (1 - share) + 0.1 * share, indices)
+      if (solved.length > 0)
+        start = updated(
+          start,
+          solved,
+          rate[0] * (1 - share) + rate[1] * share,
+          conditionedRate * (1 - share) + 0.1 * share,
+          indices,
+        )
       k += workers
       await writeStart(checkpoint, start, k)
-      say(`${k}/${tasks} ${((performance.now() - began) / 1000).toFixed(0)} s  ` + replies.map((reply, i) => `"${drawn[i]!.prompt}" ${reply === null ? '-' : reply.losses.map((x) => x.toFixed(2)).join(' -> ')}`).join('  '))
+      say(
+        `${k}/${tasks} ${((performance.now() - began) / 1000).toFixed(0)} s  ` +
+          replies
+            .map(
+              (reply, i) =>
+                `"${drawn[i]!.prompt}" ${reply === null ? '-' : reply.losses.map((x) => x.toFixed(2)).join(' -> ')}`,
+            )
+            .join('  '),
+      )
     }
   } finally {
     for (const { end } of pool) end()
   }
 }
 
-function updated(start: LearnedStart, solved: readonly NonNullable<TaskReply>[], rate: number, conditionedRate: number, indices: readonly number[]): LearnedStart {
+function updated(
+  start: LearnedStart,
+  solved: readonly NonNullable<TaskReply>[],
+  rate: number,
+  conditionedRate: number,
+  indices: readonly number[],
+): LearnedStart {
   const parameters = start.parameters.slice()
   const weight = start.conditioned.weight.slice()
   for (const { parameters: reached, direction } of solved) {
     const from = startParameters(start, direction)
-    reached.forEach((x, i) => { parameters[i] = parameters[i]! + (rate / solved.length) * (x - from[i]!) })
+    reached.forEach((x, i) => {
+      parameters[i] = parameters[i]! + (rate / solved.length) * (x - from[i]!)
+    })
     // The mean of what the offsets come to is the start's own part; they learn what is left.
     indices.forEach((at, row) => {
       const left = (conditionedRate / solved.length) * (reached[at]! - from[at]!)
@@ -81,27 +105,54 @@ function updated(start: LearnedStart, solved: readonly NonNullable<TaskReply>[],
 export function readStart(checkpoint: string, seed: number): { k: number; start: LearnedStart } {
   const count = conditionedIndices(shape, conditioned).length
   if (!existsSync(checkpoint)) {
-    const start = { shape, parameters: initialParameters(shape, seed), conditioned: { guidance: 'starter', embeddingWidth, names: conditioned, weight: new Float32Array(count * embeddingWidth) } }
+    const start = {
+      shape,
+      parameters: initialParameters(shape, seed),
+      conditioned: {
+        guidance: 'starter',
+        embeddingWidth,
+        names: conditioned,
+        weight: new Float32Array(count * embeddingWidth),
+      },
+    }
     return { k: 0, start }
   }
   const { tensors, metadata } = readSafetensors(new Uint8Array(readFileSync(checkpoint)), checkpoint)
   const data = (name: string) => toFloat32(tensors.get(name)!).slice()
-  return { k: Number(metadata['k']), start: { shape, parameters: data('parameters'), conditioned: { guidance: 'starter', embeddingWidth, names: conditioned, weight: data('conditioned') } } }
+  return {
+    k: Number(metadata['k']),
+    start: {
+      shape,
+      parameters: data('parameters'),
+      conditioned: { guidance: 'starter', embeddingWidth, names: conditioned, weight: data('conditioned') },
+    },
+  }
 }
 
-async function writeStart(checkpoint: string, { parameters, conditioned: { weight } }: LearnedStart, k: number): Promise<void> {
-  const tensors = new Map([['parameters', float32Tensor([parameters.length], parameters)], ['conditioned', float32Tensor([weight.length / embeddingWidth, embeddingWidth], weight)]])
+async function writeStart(
+  checkpoint: string,
+  { parameters, conditioned: { weight } }: LearnedStart,
+  k: number,
+): Promise<void> {
+  const tensors = new Map([
+    ['parameters', float32Tensor([parameters.length], parameters)],
+    ['conditioned', float32Tensor([weight.length / embeddingWidth, embeddingWidth], weight)],
+  ])
   await atomicWrite(checkpoint, writeSafetensors(tensors, { k: String(k) }))
 }
 
 type Solve = ((request: TaskRequest) => Promise<TaskReply>) & { readonly end: () => void }
 
 async function openProcess(pairs: string): Promise<Solve> {
-  const child: ChildProcess = fork(fileURLToPath(new URL('./taskProcess.js', import.meta.url)), [pairs], { serialization: 'advanced', stdio: ['ignore', 'inherit', 'inherit', 'ipc'] })
-  const next = () => new Promise<{ reply?: TaskReply; error?: string }>((resolve, reject) => {
-    child.once('message', resolve)
-    child.once('exit', (code) => reject(new Error(`A process of the training ended with ${code}.`)))
+  const child: ChildProcess = fork(fileURLToPath(new URL('./taskProcess.js', import.meta.url)), [pairs], {
+    serialization: 'advanced',
+    stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
   })
+  const next = () =>
+    new Promise<{ reply?: TaskReply; error?: string }>((resolve, reject) => {
+      child.once('message', resolve)
+      child.once('exit', (code) => reject(new Error(`A process of the training ended with ${code}.`)))
+    })
   await next()
   const solve = async (request: TaskRequest): Promise<TaskReply> => {
     const answer = next()

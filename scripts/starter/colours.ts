@@ -7,25 +7,59 @@ export interface NamedColour {
 
 /** The colours that views are tinted with. */
 export const colours = [
-  { name: 'red', rgb: [0.86, 0.08, 0.1] }, { name: 'orange', rgb: [0.98, 0.52, 0.05] }, { name: 'yellow', rgb: [0.98, 0.86, 0.1] },
-  { name: 'green', rgb: [0.12, 0.62, 0.2] }, { name: 'blue', rgb: [0.1, 0.3, 0.88] }, { name: 'purple', rgb: [0.5, 0.15, 0.68] },
-  { name: 'pink', rgb: [0.98, 0.55, 0.72] }, { name: 'brown', rgb: [0.45, 0.27, 0.12] }, { name: 'black', rgb: [0.07, 0.07, 0.08] },
-  { name: 'white', rgb: [0.96, 0.96, 0.95] }, { name: 'grey', rgb: [0.5, 0.5, 0.5] }, { name: 'gold', rgb: [0.86, 0.66, 0.18], metal: true },
-  { name: 'silver', rgb: [0.73, 0.74, 0.77], metal: true }, { name: 'bronze', rgb: [0.6, 0.4, 0.17], metal: true },
-  { name: 'copper', rgb: [0.75, 0.42, 0.24], metal: true }, { name: 'teal', rgb: [0.04, 0.47, 0.47] }, { name: 'turquoise', rgb: [0.2, 0.83, 0.78] },
-  { name: 'navy blue', rgb: [0.05, 0.08, 0.36] }, { name: 'maroon', rgb: [0.42, 0.03, 0.1] }, { name: 'beige', rgb: [0.9, 0.83, 0.68] },
-  { name: 'olive', rgb: [0.43, 0.44, 0.1] }, { name: 'lavender', rgb: [0.75, 0.64, 0.9] }, { name: 'cream', rgb: [0.98, 0.95, 0.82] },
-  { name: 'magenta', rgb: [0.88, 0.1, 0.66] }, { name: 'rust', rgb: [0.68, 0.27, 0.07] },
+  { name: 'red', rgb: [0.86, 0.08, 0.1] },
+  { name: 'orange', rgb: [0.98, 0.52, 0.05] },
+  { name: 'yellow', rgb: [0.98, 0.86, 0.1] },
+  { name: 'green', rgb: [0.12, 0.62, 0.2] },
+  { name: 'blue', rgb: [0.1, 0.3, 0.88] },
+  { name: 'purple', rgb: [0.5, 0.15, 0.68] },
+  { name: 'pink', rgb: [0.98, 0.55, 0.72] },
+  { name: 'brown', rgb: [0.45, 0.27, 0.12] },
+  { name: 'black', rgb: [0.07, 0.07, 0.08] },
+  { name: 'white', rgb: [0.96, 0.96, 0.95] },
+  { name: 'grey', rgb: [0.5, 0.5, 0.5] },
+  { name: 'gold', rgb: [0.86, 0.66, 0.18], metal: true },
+  { name: 'silver', rgb: [0.73, 0.74, 0.77], metal: true },
+  { name: 'bronze', rgb: [0.6, 0.4, 0.17], metal: true },
+  { name: 'copper', rgb: [0.75, 0.42, 0.24], metal: true },
+  { name: 'teal', rgb: [0.04, 0.47, 0.47] },
+  { name: 'turquoise', rgb: [0.2, 0.83, 0.78] },
+  { name: 'navy blue', rgb: [0.05, 0.08, 0.36] },
+  { name: 'maroon', rgb: [0.42, 0.03, 0.1] },
+  { name: 'beige', rgb: [0.9, 0.83, 0.68] },
+  { name: 'olive', rgb: [0.43, 0.44, 0.1] },
+  { name: 'lavender', rgb: [0.75, 0.64, 0.9] },
+  { name: 'cream', rgb: [0.98, 0.95, 0.82] },
+  { name: 'magenta', rgb: [0.88, 0.1, 0.66] },
+  { name: 'rust', rgb: [0.68, 0.27, 0.07] },
 ] as const satisfies readonly NamedColour[]
 
 /** Words that say a colour: texts with one of them are not tinted. */
 const colourWords = new Set([
-  ...colours.flatMap(({ name }) => name.split(' ')), 'golden', 'gray', 'tan', 'khaki', 'charcoal', 'peach', 'mustard', 'burgundy', 'colorful', 'coloured', 'colored',
-  'crimson', 'violet', 'dark', 'light', 'transparent',
+  ...colours.flatMap(({ name }) => name.split(' ')),
+  'golden',
+  'gray',
+  'tan',
+  'khaki',
+  'charcoal',
+  'peach',
+  'mustard',
+  'burgundy',
+  'colorful',
+  'coloured',
+  'colored',
+  'crimson',
+  'violet',
+  'dark',
+  'light',
+  'transparent',
 ])
 
 export function namesColour(text: string): boolean {
-  return text.toLowerCase().split(/[^a-z]+/).some(word => colourWords.has(word))
+  return text
+    .toLowerCase()
+    .split(/[^a-z]+/)
+    .some((word) => colourWords.has(word))
 }
 
 export function luminance(r: number, g: number, b: number): number {
@@ -36,10 +70,16 @@ export function luminance(r: number, g: number, b: number): number {
 const SHIFT = 0.6
 
 /**
- * Tints planes of red, green and blue of n pixels, where `amount` says how much (all of it where it is left out). The brightness of each pixel is kept, moved towards the colour's as a
- * whole, so that navy comes out dark and cream light; a metal answers the part's own light as polished things do, with deep shade, bands and highlights.
+ * Tints planes of red, green and blue of n pixels, where `amount` says how much (all of it where it is left out). The
+ * brightness of each pixel is kept, moved towards the colour's as a whole, so that navy comes out dark and cream light;
+ * a metal answers the part's own light as polished things do, with deep shade, bands and highlights.
  */
-export function tint(planes: Float32Array, n: number, { rgb, metal = false }: NamedColour, amount?: Float32Array): void {
+export function tint(
+  planes: Float32Array,
+  n: number,
+  { rgb, metal = false }: NamedColour,
+  amount?: Float32Array,
+): void {
   const bright = Float32Array.from({ length: n }, (_, i) => luminance(planes[i]!, planes[n + i]!, planes[2 * n + i]!))
   let [sum, squares, weight] = [0, 0, 1e-6]
   bright.forEach((v, i) => {
@@ -54,7 +94,9 @@ export function tint(planes: Float32Array, n: number, { rgb, metal = false }: Na
   for (let i = 0; i < n; i++) {
     const share = amount ? amount[i]! : 1
     if (share === 0) continue
-    const colour = metal ? polished(rgb, 0.5 + (bright[i]! - mean) / (4.4 * deviation)) : shaded(rgb, own, Math.min(Math.max(bright[i]! + SHIFT * (own - mean), 0), 1))
+    const colour = metal
+      ? polished(rgb, 0.5 + (bright[i]! - mean) / (4.4 * deviation))
+      : shaded(rgb, own, Math.min(Math.max(bright[i]! + SHIFT * (own - mean), 0), 1))
     for (let c = 0; c < 3; c++) {
       const at = c * n + i
       planes[at] = planes[at]! * (1 - share) + colour[c]! * share

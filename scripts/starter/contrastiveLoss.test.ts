@@ -13,14 +13,25 @@ const runtime = createNodeRuntime({ device: 'cpu', threads: 1 })
 const tensor = readFixtureTensors('contrastive')
 
 /** The loss and its gradients with respect to `wrt`, all held to the fixture. */
-async function expectAsPyTorch(loss: string, wrt: readonly string[], constants: readonly string[], build: (x: Record<string, Value>) => Value): Promise<void> {
+async function expectAsPyTorch(
+  loss: string,
+  wrt: readonly string[],
+  constants: readonly string[],
+  build: (x: Record<string, Value>) => Value,
+): Promise<void> {
   const graph = new Graph()
   const names = [...wrt, ...constants]
-  const inputs = Object.fromEntries(names.map(name => [name, graph.input(name, tensor(name).shape)]))
+  const inputs = Object.fromEntries(names.map((name) => [name, graph.input(name, tensor(name).shape)]))
   const value = build(inputs)
-  const found = gradients(value, wrt.map(name => inputs[name]!))
-  const outputs = Object.fromEntries([['loss', value], ...wrt.map((name, i) => [`d ${name}`, found[i]!])]) as Record<string, Value>
-  const result = await evaluate(runtime, graph, outputs, Object.fromEntries(names.map(name => [name, tensor(name)])))
+  const found = gradients(
+    value,
+    wrt.map((name) => inputs[name]!),
+  )
+  const outputs = Object.fromEntries([['loss', value], ...wrt.map((name, i) => [`d ${name}`, found[i]!])]) as Record<
+    string,
+    Value
+  >
+  const result = await evaluate(runtime, graph, outputs, Object.fromEntries(names.map((name) => [name, tensor(name)])))
   expect(relativeError(result.loss!, tensor(loss).data), loss).toBeLessThan(TOLERANCE)
   for (const name of wrt) {
     const wanted = tensor(`${name}.gradient`).data
@@ -31,8 +42,18 @@ async function expectAsPyTorch(loss: string, wrt: readonly string[], constants: 
 
 describe('contrastive loss', () => {
   it('has the value and gradients of PyTorch, with several positives, ignored pairs and an image that is not there', async () => {
-    await expectAsPyTorch('contrastive', ['images', 'texts', 'scale'], ['positives', 'ignored', 'weights'], ({ images, texts, scale, positives, ignored, weights }) =>
-      contrastiveLoss(normalizeLength(images!), normalizeLength(texts!), { positives: positives!, ignored: ignored!, weights: weights! }, scale!))
+    await expectAsPyTorch(
+      'contrastive',
+      ['images', 'texts', 'scale'],
+      ['positives', 'ignored', 'weights'],
+      ({ images, texts, scale, positives, ignored, weights }) =>
+        contrastiveLoss(
+          normalizeLength(images!),
+          normalizeLength(texts!),
+          { positives: positives!, ignored: ignored!, weights: weights! },
+          scale!,
+        ),
+    )
   })
 
   it('gives nothing to what is not there', () => {
@@ -43,8 +64,13 @@ describe('contrastive loss', () => {
 
 describe('loss between rivals', () => {
   it('has the value and gradients of PyTorch, where the own text is ahead and where it is behind', async () => {
-    await expectAsPyTorch('rival', ['regions', 'regionTexts', 'rivalScale'], ['rivals'], ({ regions, regionTexts, rivalScale, rivals }) =>
-      rivalLoss(normalizeLength(regions!), normalizeLength(regionTexts!), rivals!, rivalScale!))
+    await expectAsPyTorch(
+      'rival',
+      ['regions', 'regionTexts', 'rivalScale'],
+      ['rivals'],
+      ({ regions, regionTexts, rivalScale, rivals }) =>
+        rivalLoss(normalizeLength(regions!), normalizeLength(regionTexts!), rivals!, rivalScale!),
+    )
   })
 })
 
@@ -52,9 +78,16 @@ describe('squared norm', () => {
   it('is that of all parts together', async () => {
     const graph = new Graph()
     const norm = squaredNorm([graph.input('a', [2, 2]), graph.input('b', []), graph.input('c', [1])])
-    const result = await evaluate(runtime, graph, { norm }, {
-      a: { shape: [2, 2], data: Float32Array.of(1, -2, 3, 0) }, b: { shape: [], data: Float32Array.of(-4) }, c: { shape: [1], data: Float32Array.of(0.5) },
-    })
+    const result = await evaluate(
+      runtime,
+      graph,
+      { norm },
+      {
+        a: { shape: [2, 2], data: Float32Array.of(1, -2, 3, 0) },
+        b: { shape: [], data: Float32Array.of(-4) },
+        c: { shape: [1], data: Float32Array.of(0.5) },
+      },
+    )
     expect([...result.norm!]).toEqual([30.25])
   })
 })

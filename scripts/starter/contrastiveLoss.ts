@@ -1,5 +1,20 @@
 import type { Value } from '../../src/engine/graph.js'
-import { abs, add, div, exp, log, logSumExp, matmul, maximum, mul, neg, reduceSum, reshape, sub, transpose } from '../../src/engine/ops.js'
+import {
+  abs,
+  add,
+  div,
+  exp,
+  log,
+  logSumExp,
+  matmul,
+  maximum,
+  mul,
+  neg,
+  reduceSum,
+  reshape,
+  sub,
+  transpose,
+} from '../../src/engine/ops.js'
 
 /** What an ignored pair's logit is lowered by: beyond any logit, exp of it is 0. */
 const FAR = 1e4
@@ -14,10 +29,16 @@ export interface Pairing {
 }
 
 /**
- * Symmetric contrastive loss with several positives (Radford et al. 2021; Khosla et al. 2020, L_out): the mean over an image's texts of -log softmax of their
- * logits among all texts, and likewise of a text's images; half of each. `images`, `texts` [N, D] have length 1, `scale` is the inverse temperature.
+ * Symmetric contrastive loss with several positives (Radford et al. 2021; Khosla et al. 2020, L_out): the mean over an
+ * image's texts of -log softmax of their logits among all texts, and likewise of a text's images; half of each.
+ * `images`, `texts` [N, D] have length 1, `scale` is the inverse temperature.
  */
-export function contrastiveLoss(images: Value, texts: Value, { positives, ignored, weights }: Pairing, scale: Value): Value {
+export function contrastiveLoss(
+  images: Value,
+  texts: Value,
+  { positives, ignored, weights }: Pairing,
+  scale: Value,
+): Value {
   const logits = sub(mul(matmul(images, transpose(texts, [1, 0])), scale), mul(ignored, FAR)) // [N, N]
   const towards = (rows: Value, mask: Value): Value => {
     const wanted = div(reduceSum(mul(rows, mask), [1]), reduceSum(mask, [1]))
@@ -27,9 +48,10 @@ export function contrastiveLoss(images: Value, texts: Value, { positives, ignore
 }
 
 /**
- * Of the regions of one scene, each is to be told by its own text more than by the others' texts, and each text is to tell of its own region more than of the
- * others: the mean of log(1 + exp(other - own)) over both, of logits as above. `rivals` [N, N], non-negative, sums to 1 over the pairs of an image i and the text j of
- * another region in its scene; images and texts [N, D] have length 1.
+ * Of the regions of one scene, each is to be told by its own text more than by the others' texts, and each text is to
+ * tell of its own region more than of the others: the mean of log(1 + exp(other - own)) over both, of logits as above.
+ * `rivals` [N, N], non-negative, sums to 1 over the pairs of an image i and the text j of another region in its scene;
+ * images and texts [N, D] have length 1.
  */
 export function rivalLoss(images: Value, texts: Value, rivals: Value, scale: Value): Value {
   const N = images.shape[0]!
@@ -47,5 +69,5 @@ function softplus(x: Value): Value {
 
 /** Sum of squares over all parts: the squared length of the whole gradient. */
 export function squaredNorm(parts: readonly Value[]): Value {
-  return parts.map(part => reshape(reduceSum(mul(part, part)), [])).reduce(add)
+  return parts.map((part) => reshape(reduceSum(mul(part, part)), [])).reduce(add)
 }

@@ -8,7 +8,9 @@ import { type Phrase, type Shown, phrasesOf, relation, shownIn } from './texts.j
 import { FEATURES } from './trunkFeatures.js'
 import { type Layer, type ViewKind, type ViewPlan, cellsOf, drawView, regionShares } from './views.js'
 
-/** Parts of the whole views, and of the scenes, that each kind has; kinds that are not there leave theirs to the others. */
+/**
+ * Parts of the whole views, and of the scenes, that each kind has; kinds that are not there leave theirs to the others.
+ */
 const parts = { plain: 0.38, crop: 0.12, tinted: 0.14, textured: 0.04, object: 0.32 } as const
 const sceneParts = { scene: 0.4, gathered: 0.6 } as const
 type WholeKind = keyof typeof parts
@@ -50,14 +52,27 @@ function labelOf(plan: ViewPlan, kind: GroupedKind, i: number): string {
   return objectLabel(pair) ?? pair.texts[0]!
 }
 
-interface Image { readonly shown: Shown; readonly phrase: Phrase; readonly weight: number }
+interface Image {
+  readonly shown: Shown
+  readonly phrase: Phrase
+  readonly weight: number
+}
 
 /** The inputs of step `step` but for the optimizer's: the same for the same seed and step. */
-export function drawBatch(pool: Pool, sizes: BatchSizes, seed: number, step: number): Omit<Feeds, 'tokenMean' | 'tokenStd' | 'learningRate' | 'meanCorrection' | 'squareCorrection'> {
+export function drawBatch(
+  pool: Pool,
+  sizes: BatchSizes,
+  seed: number,
+  step: number,
+): Omit<Feeds, 'tokenMean' | 'tokenStd' | 'learningRate' | 'meanCorrection' | 'squareCorrection'> {
   const { plan, store, sentences, counts } = pool
   const random = randomStream(seed, 'batch', step)
   const pick = <T>(list: readonly T[]): T => list[random.integer(0, list.length)]!
-  const imageOf = (layer: Layer, weight: number): Image => ({ shown: shownIn(layer, plan), phrase: pick(phrasesOf(layer, plan)), weight })
+  const imageOf = (layer: Layer, weight: number): Image => ({
+    shown: shownIn(layer, plan),
+    phrase: pick(phrasesOf(layer, plan)),
+    weight,
+  })
   const images: Image[] = []
 
   const views = new Float32Array(sizes.views * sizes.cellsPerView * FEATURES)
@@ -72,7 +87,10 @@ export function drawBatch(pool: Pool, sizes: BatchSizes, seed: number, step: num
     } else i = random.integer(0, counts[kind])
     images.push(imageOf(drawView(plan, kind, i).ground, 1))
     store.read(kind, i, half)
-    random.permutation(cellsOf(kind)).slice(0, sizes.cellsPerView).forEach((cell, k) => copyCell(half, cell, views, v * sizes.cellsPerView + k))
+    random
+      .permutation(cellsOf(kind))
+      .slice(0, sizes.cellsPerView)
+      .forEach((cell, k) => copyCell(half, cell, views, v * sizes.cellsPerView + k))
   })
 
   const scenes = new Float32Array(sizes.scenes * SCENE_CELLS * FEATURES)
@@ -88,7 +106,11 @@ export function drawBatch(pool: Pool, sizes: BatchSizes, seed: number, step: num
       const share = regions[r]
       const area = share?.reduce((sum, x) => sum + x, 0) ?? 0
       const seen = area >= SMALLEST_REGION
-      if (seen) shares.set(share!.map(x => x / area), (s * sizes.regions + r) * SCENE_CELLS)
+      if (seen)
+        shares.set(
+          share!.map((x) => x / area),
+          (s * sizes.regions + r) * SCENE_CELLS,
+        )
       images.push(imageOf(layers[seen ? r : 0]!, seen ? (r === 0 ? GROUND : 1) : 0))
     }
   })
@@ -99,8 +121,12 @@ export function drawBatch(pool: Pool, sizes: BatchSizes, seed: number, step: num
 }
 
 /** Which kind each of some views is of. */
-function drawKinds<K extends WholeKind | SceneKind>(parts: Readonly<Record<K, number>>, counts: Pool['counts'], views: number): K[] {
-  const there = (Object.keys(parts) as K[]).filter(kind => counts[kind] > 0)
+function drawKinds<K extends WholeKind | SceneKind>(
+  parts: Readonly<Record<K, number>>,
+  counts: Pool['counts'],
+  views: number,
+): K[] {
+  const there = (Object.keys(parts) as K[]).filter((kind) => counts[kind] > 0)
   const sum = there.reduce((total, kind) => total + parts[kind], 0)
   let reached = 0
   return there.flatMap((kind, k) => {
@@ -114,7 +140,10 @@ function drawKinds<K extends WholeKind | SceneKind>(parts: Readonly<Record<K, nu
 /** Up to four views of the label that view `i` has. */
 function drawGroup({ alike, plan }: Pool, kind: GroupedKind, i: number, random: RandomStream): number[] {
   const group = alike[kind].get(labelOf(plan, kind, i))!
-  return random.permutation(group.length).slice(0, 4).map(k => group[k]!)
+  return random
+    .permutation(group.length)
+    .slice(0, 4)
+    .map((k) => group[k]!)
 }
 
 function copyCell(half: Uint16Array, cell: number, into: Float32Array, row: number): void {
@@ -127,12 +156,19 @@ function pairImages(images: readonly Image[]): Pick<Feeds, 'positives' | 'ignore
   const N = images.length
   const positives = new Float32Array(N * N)
   const ignored = new Float32Array(N * N)
-  images.forEach((image, i) => images.forEach((other, j) => {
-    const at = i * N + j
-    const found = i === j || other.phrase.text === image.phrase.text ? 'tells' : image.weight === 0 || other.weight === 0 ? 'maybe' : relation(other.phrase, image.shown)
-    if (found === 'tells' && (i === j || (image.weight > 0 && other.weight > 0))) positives[at] = 1
-    else if (found !== 'differs') ignored[at] = 1
-  }))
+  images.forEach((image, i) =>
+    images.forEach((other, j) => {
+      const at = i * N + j
+      const found =
+        i === j || other.phrase.text === image.phrase.text
+          ? 'tells'
+          : image.weight === 0 || other.weight === 0
+            ? 'maybe'
+            : relation(other.phrase, image.shown)
+      if (found === 'tells' && (i === j || (image.weight > 0 && other.weight > 0))) positives[at] = 1
+      else if (found !== 'differs') ignored[at] = 1
+    }),
+  )
   const total = images.reduce((sum, { weight }) => sum + weight, 0)
   return { positives, ignored, weights: Float32Array.from(images, ({ weight }) => weight / total) }
 }
@@ -153,5 +189,5 @@ function pairRivals(images: readonly Image[], { views, scenes, regions }: BatchS
       }
     }
   }
-  return rivals.map(x => x / Math.max(count, 1))
+  return rivals.map((x) => x / Math.max(count, 1))
 }

@@ -24,15 +24,21 @@ const SCENES = 240
 /** What is measured, and what each part's figures say; all are shares of 1. */
 const measures = {
   /**
-   * Held-out pictures: how often the picture's own text is the nearest, and among the nearest five, of all the distinct first texts; and the first of these for the pictures
-   * of clean sources alone, among the same texts.
+   * Held-out pictures: how often the picture's own text is the nearest, and among the nearest five, of all the distinct
+   * first texts; and the first of these for the pictures of clean sources alone, among the same texts.
    */
   heldout: retrieval,
   /** How often the nearest class of the set `objects`, `materials`, `colours` is the right one. */
   zeroshot: zeroShot,
-  /** Held-out photos pasted on others: how often a cell inside answers the photo's text more than a cell outside (area under the ROC curve), mean over photos. */
+  /**
+   * Held-out photos pasted on others: how often a cell inside answers the photo's text more than a cell outside (area
+   * under the ROC curve), mean over photos.
+   */
   scenes,
-  /** The same for pixels of film frames with masks, by the relevancy map of preset `fast`; and that map's overlap (IoU) with the mask, at 1/2. */
+  /**
+   * The same for pixels of film frames with masks, by the relevancy map of preset `fast`; and that map's overlap (IoU)
+   * with the mask, at 1/2.
+   */
   frames,
 }
 export type Measure = keyof typeof measures
@@ -49,10 +55,22 @@ export interface EvaluateOptions {
   readonly say: (line: string) => void
 }
 
-interface Subject { readonly model: GuidanceModel; readonly runtime: Runtime; readonly pairs: string; readonly videos: string | undefined }
+interface Subject {
+  readonly model: GuidanceModel
+  readonly runtime: Runtime
+  readonly pairs: string
+  readonly videos: string | undefined
+}
 type Figures = Record<string, number>
 
-export async function evaluate({ model: path, pairs, videos, measures: asked, threads, say }: EvaluateOptions): Promise<Figures> {
+export async function evaluate({
+  model: path,
+  pairs,
+  videos,
+  measures: asked,
+  threads,
+  say,
+}: EvaluateOptions): Promise<Figures> {
   const runtime = createNodeRuntime({ device: 'cpu', threads })
   const subject: Subject = { model: await loadStarter(await folderSource(path), runtime), runtime, pairs, videos }
   const figures: Figures = {}
@@ -66,16 +84,23 @@ export async function evaluate({ model: path, pairs, videos, measures: asked, th
 
 async function retrieval({ model, runtime, pairs }: Subject): Promise<Figures> {
   const folder = new PairFolder(pairs, 'heldout')
-  const texts = [...new Set(folder.pairs.map(pair => pair.texts[0]!))]
-  const [images, embedded] = [await embedPictures(folder, model, runtime), rows(unit(await model.encodeTexts(texts), model.embeddingWidth), model.embeddingWidth)]
+  const texts = [...new Set(folder.pairs.map((pair) => pair.texts[0]!))]
+  const [images, embedded] = [
+    await embedPictures(folder, model, runtime),
+    rows(unit(await model.encodeTexts(texts), model.embeddingWidth), model.embeddingWidth),
+  ]
   const ranks = folder.pairs.map((pair, i) => {
-    const answers = embedded.map(text => dot(images[i]!, text))
+    const answers = embedded.map((text) => dot(images[i]!, text))
     const own = answers[texts.indexOf(pair.texts[0]!)]!
-    return answers.filter(answer => answer > own).length
+    return answers.filter((answer) => answer > own).length
   })
   folder.close()
-  const first = ranks.map(rank => rank === 0)
-  return { rightFirst: share(first), inFirstFive: share(ranks.map(rank => rank < 5)), cleanRightFirst: share(first.filter((_, i) => isClean(folder.pairs[i]!))) }
+  const first = ranks.map((rank) => rank === 0)
+  return {
+    rightFirst: share(first),
+    inFirstFive: share(ranks.map((rank) => rank < 5)),
+    cleanRightFirst: share(first.filter((_, i) => isClean(folder.pairs[i]!))),
+  }
 }
 
 async function zeroShot({ model, runtime, pairs }: Subject): Promise<Figures> {
@@ -83,14 +108,30 @@ async function zeroShot({ model, runtime, pairs }: Subject): Promise<Figures> {
   const images = await embedPictures(folder, model, runtime)
   const D = model.embeddingWidth
   const of = async (set: Pair['set']): Promise<number> => {
-    const among = folder.pairs.flatMap((pair, i) => pair.set === set ? [i] : [])
-    const classes = [...new Set(among.map(i => folder.pairs[i]!.label!))]
-    const said = rows(unit(await model.encodeTexts(classes.flatMap(name => templates.map(template => template.replace('{}', name)))), D), D)
-    const means = classes.map((_, c) => unit(templates.reduce((sum, _, k) => sum.map((x, i) => x + said[c * templates.length + k]![i]!), new Float32Array(D)), D))
-    return share(among.map(i => {
-      const answers = means.map(mean => dot(images[i]!, mean))
-      return classes[answers.indexOf(Math.max(...answers))] === folder.pairs[i]!.label
-    }))
+    const among = folder.pairs.flatMap((pair, i) => (pair.set === set ? [i] : []))
+    const classes = [...new Set(among.map((i) => folder.pairs[i]!.label!))]
+    const said = rows(
+      unit(
+        await model.encodeTexts(classes.flatMap((name) => templates.map((template) => template.replace('{}', name)))),
+        D,
+      ),
+      D,
+    )
+    const means = classes.map((_, c) =>
+      unit(
+        templates.reduce(
+          (sum, _, k) => sum.map((x, i) => x + said[c * templates.length + k]![i]!),
+          new Float32Array(D),
+        ),
+        D,
+      ),
+    )
+    return share(
+      among.map((i) => {
+        const answers = means.map((mean) => dot(images[i]!, mean))
+        return classes[answers.indexOf(Math.max(...answers))] === folder.pairs[i]!.label
+      }),
+    )
   }
   const figures = { objects: await of('objects'), materials: await of('materials'), colours: await of('colours') }
   folder.close()
@@ -99,12 +140,29 @@ async function zeroShot({ model, runtime, pairs }: Subject): Promise<Figures> {
 
 async function scenes({ model, runtime, pairs }: Subject): Promise<Figures> {
   const folder = new PairFolder(pairs, 'heldout')
-  const plan = planViews(folder.pairs, 0, { seed: 1, counts: { plainEvery: 1, scenes: SCENES, cleanScenes: 0, objects: 0, cleanObjects: 0, gathered: 0, cleanGathered: 0 } })
+  const plan = planViews(folder.pairs, 0, {
+    seed: 1,
+    counts: {
+      plainEvery: 1,
+      scenes: SCENES,
+      cleanScenes: 0,
+      objects: 0,
+      cleanObjects: 0,
+      gathered: 0,
+      cleanGathered: 0,
+    },
+  })
   const views = Array.from({ length: SCENES }, (_, i) => drawView(plan, 'scene', i))
   const textOf = (pair: number): string => folder.pairs[pair]!.texts[0]!
   const D = model.embeddingWidth
-  const texts = [...new Set(views.flatMap(view => view.pasted.map(({ layer }) => textOf(layer.pair))))]
-  const embedded = rows(await model.encodeTexts(texts.map(text => model.relevancyText(text)), { truncate: true }), D)
+  const texts = [...new Set(views.flatMap((view) => view.pasted.map(({ layer }) => textOf(layer.pair))))]
+  const embedded = rows(
+    await model.encodeTexts(
+      texts.map((text) => model.relevancyText(text)),
+      { truncate: true },
+    ),
+    D,
+  )
   const ask = await relevancyProgram(model, runtime)
   const curves: number[] = []
   for (const view of views) {
@@ -113,7 +171,11 @@ async function scenes({ model, runtime, pairs }: Subject): Promise<Figures> {
     for (const [k, { layer }] of view.pasted.entries()) {
       const text = textOf(layer.pair)
       // A text that also tells of the ground or of the other photo has no outside.
-      if (folder.pairs[view.ground.pair]!.texts.includes(text) || view.pasted.some((other, j) => j !== k && textOf(other.layer.pair) === text)) continue
+      if (
+        folder.pairs[view.ground.pair]!.texts.includes(text) ||
+        view.pasted.some((other, j) => j !== k && textOf(other.layer.pair) === text)
+      )
+        continue
       const answers = await ask(pixels, embedded[texts.indexOf(text)]!)
       const cells = [...shares[k + 1]!]
       const [inside, outside] = [answers.filter((_, c) => cells[c]! >= 0.6), answers.filter((_, c) => cells[c]! <= 0.1)]
@@ -126,24 +188,32 @@ async function scenes({ model, runtime, pairs }: Subject): Promise<Figures> {
 
 /** Three frames of every film, asked for what its mask holds. */
 async function frames({ model, runtime, videos }: Subject): Promise<Figures> {
-  if (videos === undefined) throw new Error('Expected --videos <folder> for the figures of film frames: see scripts/starter/README.md')
+  if (videos === undefined)
+    throw new Error('Expected --videos <folder> for the figures of film frames: see scripts/starter/README.md')
   const subjects: Record<string, string> = { blackswan: 'swan', libby: 'dog', 'car-roundabout': 'car' }
   const found: { curve: number; overlap: number }[] = []
   for (const [name, subject] of Object.entries(subjects)) {
-    const texts = { shape: [1, model.embeddingWidth] as const, data: await model.encodeTexts([model.relevancyText(subject)]) }
+    const texts = {
+      shape: [1, model.embeddingWidth] as const,
+      data: await model.encodeTexts([model.relevancyText(subject)]),
+    }
     for (const frame of ['00000', '00020', '00040']) {
       const full = await decodeJpeg(readFileSync(join(videos, name, 'frames', `${frame}.jpg`)))
       const height = 288
       const width = Math.round((full.width * height) / full.height)
       // As a run reads its photo: whole levels, nothing beyond [0, 1].
       const photo = resize(full, width, height, { filter: 'bilinear', antialias: true, round8: true })
-      const mask = resize(await decodeJpeg(readFileSync(join(videos, name, 'masks', `${frame}.png`))), width, height, { filter: 'bilinear', antialias: true })
+      const mask = resize(await decodeJpeg(readFileSync(join(videos, name, 'masks', `${frame}.png`))), width, height, {
+        filter: 'bilinear',
+        antialias: true,
+      })
       const map = await relevancyMap(photo, [{ model, texts }], runtime)
       found.push(against(map, mask))
     }
   }
-  const mean = (of: (x: typeof found[number]) => number): number => found.reduce((sum, x) => sum + of(x), 0) / found.length
-  return { frames: mean(x => x.curve), framesOverlap: mean(x => x.overlap) }
+  const mean = (of: (x: (typeof found)[number]) => number): number =>
+    found.reduce((sum, x) => sum + of(x), 0) / found.length
+  return { frames: mean((x) => x.curve), framesOverlap: mean((x) => x.overlap) }
 }
 
 function against(map: FloatImage, mask: FloatImage): { curve: number; overlap: number } {
@@ -162,7 +232,7 @@ function against(map: FloatImage, mask: FloatImage): { curve: number; overlap: n
 /** Area under the ROC curve: the chance that one of `inside` is larger than one of `outside`; equal ones count half. */
 function curve(inside: readonly number[], outside: readonly number[]): number {
   if ([...inside, ...outside].some(Number.isNaN)) throw new Error('an answer is no number')
-  const all = [...inside.map(x => [x, 1] as const), ...outside.map(x => [x, 0] as const)].sort(([a], [b]) => a - b)
+  const all = [...inside.map((x) => [x, 1] as const), ...outside.map((x) => [x, 0] as const)].sort(([a], [b]) => a - b)
   let ranks = 0
   for (let from = 0; from < all.length;) {
     let to = from
@@ -177,15 +247,28 @@ function curve(inside: readonly number[], outside: readonly number[]): number {
 async function embedPictures(folder: PairFolder, model: GuidanceModel, runtime: Runtime): Promise<Float32Array[]> {
   const graph = new Graph()
   const { inputs, used } = bindWeights(graph, model)
-  const program = await runtime.compile(graph, { embedding: model.embed(graph.input('pixels', [BATCH, 3, SIZE, SIZE]), inputs) })
-  const frozen = Object.fromEntries([...used].map(([name, weight]) => [name, new runtime.Tensor('float32', weight.data, weight.shape)]))
+  const program = await runtime.compile(graph, {
+    embedding: model.embed(graph.input('pixels', [BATCH, 3, SIZE, SIZE]), inputs),
+  })
+  const frozen = Object.fromEntries(
+    [...used].map(([name, weight]) => [name, new runtime.Tensor('float32', weight.data, weight.shape)]),
+  )
   const all: Float32Array[] = []
   for (let from = 0; from < folder.pairs.length; from += BATCH) {
     const part = folder.pairs.slice(from, from + BATCH)
     const pixels = new Float32Array(BATCH * 3 * SIZE * SIZE)
-    for (const [i, pair] of part.entries()) pixels.set(centreSquare(await decodeJpeg(folder.jpeg(pair))), i * 3 * SIZE * SIZE)
-    const result = await program.run({ ...frozen, pixels: new runtime.Tensor('float32', pixels, [BATCH, 3, SIZE, SIZE]) })
-    all.push(...rows(unit(result.embedding!.data as Float32Array, model.embeddingWidth), model.embeddingWidth).slice(0, part.length))
+    for (const [i, pair] of part.entries())
+      pixels.set(centreSquare(await decodeJpeg(folder.jpeg(pair))), i * 3 * SIZE * SIZE)
+    const result = await program.run({
+      ...frozen,
+      pixels: new runtime.Tensor('float32', pixels, [BATCH, 3, SIZE, SIZE]),
+    })
+    all.push(
+      ...rows(unit(result.embedding!.data as Float32Array, model.embeddingWidth), model.embeddingWidth).slice(
+        0,
+        part.length,
+      ),
+    )
   }
   await program.release()
   return all
@@ -198,15 +281,26 @@ function centreSquare(image: FloatImage): Float32Array {
   return resize(square, SIZE, SIZE, { filter: 'bicubic', antialias: true, round8: true }).data
 }
 
-async function relevancyProgram(model: GuidanceModel, runtime: Runtime): Promise<(pixels: Float32Array, text: Float32Array) => Promise<number[]>> {
+async function relevancyProgram(
+  model: GuidanceModel,
+  runtime: Runtime,
+): Promise<(pixels: Float32Array, text: Float32Array) => Promise<number[]>> {
   const graph = new Graph()
   const { inputs, used } = bindWeights(graph, model)
-  const map = model.relevancy(graph.input('pixels', [1, 3, SIZE, SIZE]), graph.input('text', [1, model.embeddingWidth]), inputs)
+  const map = model.relevancy(
+    graph.input('pixels', [1, 3, SIZE, SIZE]),
+    graph.input('text', [1, model.embeddingWidth]),
+    inputs,
+  )
   const program = await runtime.compile(graph, { map })
-  const frozen = Object.fromEntries([...used].map(([name, weight]) => [name, new runtime.Tensor('float32', weight.data, weight.shape)]))
+  const frozen = Object.fromEntries(
+    [...used].map(([name, weight]) => [name, new runtime.Tensor('float32', weight.data, weight.shape)]),
+  )
   return async (pixels, text) => {
     const result = await program.run({
-      ...frozen, pixels: new runtime.Tensor('float32', pixels, [1, 3, SIZE, SIZE]), text: new runtime.Tensor('float32', text, [1, model.embeddingWidth]),
+      ...frozen,
+      pixels: new runtime.Tensor('float32', pixels, [1, 3, SIZE, SIZE]),
+      text: new runtime.Tensor('float32', text, [1, model.embeddingWidth]),
     })
     return [...(result.map!.data as Float32Array)]
   }

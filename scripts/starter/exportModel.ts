@@ -1,7 +1,12 @@
 import { createHash } from 'node:crypto'
 import { mkdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { type Safetensors, type SafetensorsTensor, readSafetensors, writeSafetensors } from '../../src/formats/safetensors.js'
+import {
+  type Safetensors,
+  type SafetensorsTensor,
+  readSafetensors,
+  writeSafetensors,
+} from '../../src/formats/safetensors.js'
 import { toFloat32 } from '../../src/formats/toFloat32.js'
 import { atomicWrite } from '../../src/media/node/atomicWrite.js'
 import { toHalf } from './toHalf.js'
@@ -14,7 +19,10 @@ export interface ExportOptions {
   readonly out: string
 }
 
-/** Writes a trained model in the layout `text2live-starter-1`, but for its fixtures (fixtures.py) and what SHA256SUMS says of them. */
+/**
+ * Writes a trained model in the layout `text2live-starter-1`, but for its fixtures (fixtures.py) and what SHA256SUMS
+ * says of them.
+ */
 export async function exportModel({ parts, checkpoint, config, out }: ExportOptions): Promise<void> {
   const open = (path: string): Safetensors => readSafetensors(new Uint8Array(readFileSync(path)), path)
   const learned = open(checkpoint).tensors
@@ -34,7 +42,9 @@ export async function exportModel({ parts, checkpoint, config, out }: ExportOpti
   }
   mkdirSync(out, { recursive: true })
   for (const [name, bytes] of Object.entries(files)) await atomicWrite(join(out, name), bytes)
-  const sums = Object.entries(files).map(([name, bytes]) => `${createHash('sha256').update(bytes).digest('hex')}  ${name}\n`)
+  const sums = Object.entries(files).map(
+    ([name, bytes]) => `${createHash('sha256').update(bytes).digest('hex')}  ${name}\n`,
+  )
   await atomicWrite(join(out, 'SHA256SUMS'), sums.join(''))
 }
 

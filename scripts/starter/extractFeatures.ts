@@ -19,29 +19,43 @@ export interface ExtractOptions extends FeatureWorkerData {
   readonly say: (line: string) => void
 }
 
-/** Makes the features that are not there yet. Each file is whole or absent, so the command can be stopped and run again at any time. */
+/**
+ * Makes the features that are not there yet. Each file is whole or absent, so the command can be stopped and run again
+ * at any time.
+ */
 export async function extractFeatures(options: ExtractOptions): Promise<void> {
   const { pairs, parts, store: storeFolder, kinds, workers, cleanOnly, most, say } = options
   const folder = new PairFolder(pairs, 'train')
-  const plan = planViews(folder.pairs, folder.cleanCount, { ...options.plan, masks: new MaskStore(options.masks).open(folder.pairs) })
+  const plan = planViews(folder.pairs, folder.cleanCount, {
+    ...options.plan,
+    masks: new MaskStore(options.masks).open(folder.pairs),
+  })
   const store = new FeatureStore(storeFolder)
   await store.claim(storeOrigin(plan, parts))
-  const jobs: FeatureJob[] = kinds.flatMap(kind => {
+  const jobs: FeatureJob[] = kinds.flatMap((kind) => {
     const views = Math.min(most, cleanOnly ? cleanViewCount(plan, kind) : viewCount(plan, kind))
-    return Array.from({ length: Math.ceil(views / CHUNK) }, (_, chunk) => ({ kind, chunk })).filter(job => !store.has(job.kind, job.chunk))
+    return Array.from({ length: Math.ceil(views / CHUNK) }, (_, chunk) => ({ kind, chunk })).filter(
+      (job) => !store.has(job.kind, job.chunk),
+    )
   })
   say(`${jobs.length} files of up to ${CHUNK} views to make, by ${workers} workers`)
   silenceTelemetry()
   const { plan: settings, config, masks } = options
   const workerData: FeatureWorkerData = { pairs, parts, config, store: storeFolder, masks, plan: settings }
   await workThrough({
-    module: new URL('./featureWorker.js', import.meta.url), workerData, jobs, workers,
-    onDone: ({ kind, chunk }, done, minutes, left) => say(`${kind} ${chunk}: ${done} of ${jobs.length} files, ${minutes.toFixed(1)} min, ${left.toFixed(1)} min to go`),
+    module: new URL('./featureWorker.js', import.meta.url),
+    workerData,
+    jobs,
+    workers,
+    onDone: ({ kind, chunk }, done, minutes, left) =>
+      say(`${kind} ${chunk}: ${done} of ${jobs.length} files, ${minutes.toFixed(1)} min, ${left.toFixed(1)} min to go`),
   })
   folder.close()
 }
 
 function storeOrigin(plan: ViewPlan, parts: string): StoreOrigin {
-  const trunk = createHash('sha256').update(readFileSync(join(parts, 'trunk.safetensors'))).digest('hex')
+  const trunk = createHash('sha256')
+    .update(readFileSync(join(parts, 'trunk.safetensors')))
+    .digest('hex')
   return { seed: plan.seed, pairs: plan.pairs.length, objects: plan.objects.length, counts: plan.counts, trunk }
 }

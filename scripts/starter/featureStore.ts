@@ -35,7 +35,10 @@ export class FeatureStore {
       return
     }
     const found = readFileSync(path, 'utf8')
-    if (found !== text) throw new Error(`${this.folder} holds features of other views: expected ${text.trim()}, found ${found.trim()}. Choose another --work folder.`)
+    if (found !== text)
+      throw new Error(
+        `${this.folder} holds features of other views: expected ${text.trim()}, found ${found.trim()}. Choose another --work folder.`,
+      )
   }
 
   has(kind: ViewKind, chunk: number): boolean {
@@ -52,7 +55,9 @@ export class FeatureStore {
   stored(kind: ViewKind): number {
     let chunk = 0
     while (this.has(kind, chunk)) chunk++
-    return chunk === 0 ? 0 : (chunk - 1) * CHUNK + statSync(this.path(kind, chunk - 1)).size / (2 * cellsOf(kind) * FEATURES)
+    return chunk === 0
+      ? 0
+      : (chunk - 1) * CHUNK + statSync(this.path(kind, chunk - 1)).size / (2 * cellsOf(kind) * FEATURES)
   }
 
   /** Reads view `i` into `into`, [cells * FEATURES] half-precision numbers. */
@@ -60,7 +65,9 @@ export class FeatureStore {
     const length = 2 * cellsOf(kind) * FEATURES
     const bytes = new Uint8Array(into.buffer, into.byteOffset, length)
     if (readSync(this.open(kind, Math.floor(i / CHUNK)), bytes, 0, length, (i % CHUNK) * length) !== length) {
-      throw new Error(`${this.path(kind, Math.floor(i / CHUNK))} ends before view ${i}. Delete it and run the command "features" again.`)
+      throw new Error(
+        `${this.path(kind, Math.floor(i / CHUNK))} ends before view ${i}. Delete it and run the command "features" again.`,
+      )
     }
   }
 
@@ -72,7 +79,7 @@ export class FeatureStore {
   private open(kind: ViewKind, chunk: number): number {
     const path = this.path(kind, chunk)
     let file = this.files.get(path)
-    if (file === undefined) this.files.set(path, file = openSync(path, 'r'))
+    if (file === undefined) this.files.set(path, (file = openSync(path, 'r')))
     return file
   }
 

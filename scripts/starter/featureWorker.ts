@@ -18,18 +18,29 @@ export interface FeatureWorkerData {
 }
 
 /** One file of features to make. */
-export interface FeatureJob { readonly kind: ViewKind; readonly chunk: number }
+export interface FeatureJob {
+  readonly kind: ViewKind
+  readonly chunk: number
+}
 
 const data = workerData as FeatureWorkerData
 const port = parentPort!
 sharp.concurrency(1)
 const folder = new PairFolder(data.pairs, 'train')
-const plan = planViews(folder.pairs, folder.cleanCount, { ...data.plan, masks: new MaskStore(data.masks).open(folder.pairs) })
+const plan = planViews(folder.pairs, folder.cleanCount, {
+  ...data.plan,
+  masks: new MaskStore(data.masks).open(folder.pairs),
+})
 const store = new FeatureStore(data.store)
 const trunk = await openTrunk({ parts: data.parts, config: readStarterConfig(data.config), batch: 8, threads: 1 })
 
 port.on('message', (job: FeatureJob) => {
-  make(job).then(() => port.postMessage(job), (error: unknown) => { throw error })
+  make(job).then(
+    () => port.postMessage(job),
+    (error: unknown) => {
+      throw error
+    },
+  )
 })
 
 async function make({ kind, chunk }: FeatureJob): Promise<void> {

@@ -10,7 +10,13 @@ export const MASK_SIDE = 64
 export const MASK_CHUNK = 256
 
 /** The box around an object, as shares of its picture's sides. `aspect`: width / height in the picture's pixels. */
-export interface ObjectBox { readonly left: number; readonly top: number; readonly width: number; readonly height: number; readonly aspect: number }
+export interface ObjectBox {
+  readonly left: number
+  readonly top: number
+  readonly width: number
+  readonly height: number
+  readonly aspect: number
+}
 
 /** Where the objects of some pairs' pictures are. */
 export interface ObjectMasks {
@@ -21,25 +27,52 @@ export interface ObjectMasks {
   at(pair: number, u: number, v: number): number
 }
 
-const unknown = (pair: number): never => { throw new Error(`no mask of pair ${pair}`) }
+const unknown = (pair: number): never => {
+  throw new Error(`no mask of pair ${pair}`)
+}
 export const noMasks: ObjectMasks = { has: () => false, box: unknown, at: unknown }
 
-/** Sources whose pictures show a thing before a ground; of the others (places, weather, textures, fire, styles, pictures of 64 pixels) no mask is asked for. */
+/**
+ * Sources whose pictures show a thing before a ground; of the others (places, weather, textures, fire, styles, pictures
+ * of 64 pixels) no mask is asked for.
+ */
 const sources: ReadonlySet<string> = new Set([
-  'caltech101', 'clothing-cc0', 'fashion', 'grocery', 'dreambooth', 'imagenette', 'pacs-photo', 'imagen-synsets', 'imagenet-samples', 'imagewoof', 'wordpics', 'spell-quest', 'catdog',
-  'vehicles6', 'ikea',
+  'caltech101',
+  'clothing-cc0',
+  'fashion',
+  'grocery',
+  'dreambooth',
+  'imagenette',
+  'pacs-photo',
+  'imagen-synsets',
+  'imagenet-samples',
+  'imagewoof',
+  'wordpics',
+  'spell-quest',
+  'catdog',
+  'vehicles6',
+  'ikea',
 ])
-/** Every second one: there are enough. Pairs where a picture of fire, rain or a place may hide behind a word are few. */
+/**
+ * Every second one: there are enough. Pairs where a picture of fire, rain or a place may hide behind a word are few.
+ */
 export function maskCandidates(pairs: readonly Pair[]): number[] {
-  return pairs.flatMap((pair, i) => (sources.has(pair.source) && objectLabel(pair) !== null ? [i] : [])).filter((_, k) => k % 2 === 0)
+  return pairs
+    .flatMap((pair, i) => (sources.has(pair.source) && objectLabel(pair) !== null ? [i] : []))
+    .filter((_, k) => k % 2 === 0)
 }
 
-/** What the object is called when it is given another colour or material: the pair's first short text without a colour. */
+/**
+ * What the object is called when it is given another colour or material: the pair's first short text without a colour.
+ */
 export function objectLabel(pair: Pair): string | null {
   return pair.texts.find((text) => text.split(' ').length <= 4 && !namesColour(text)) ?? null
 }
 
-/** Masks on disk, one byte a pixel: `<folder>/<chunk>.u8` = [masks of the chunk, 64, 64], in the order of the candidates. */
+/**
+ * Masks on disk, one byte a pixel: `<folder>/<chunk>.u8` = [masks of the chunk, 64, 64], in the order of the
+ * candidates.
+ */
 export class MaskStore {
   constructor(private readonly folder: string) {}
 
@@ -78,7 +111,9 @@ export class MaskStore {
   }
 }
 
-/** An object of between a twentieth and three quarters of the picture, with few pixels that may or may not belong to it. */
+/**
+ * An object of between a twentieth and three quarters of the picture, with few pixels that may or may not belong to it.
+ */
 function isConfident(mask: Uint8Array): boolean {
   let [area, unsure] = [0, 0]
   for (const x of mask) {

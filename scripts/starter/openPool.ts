@@ -17,21 +17,42 @@ export interface PoolOptions {
   readonly say: (line: string) => void
 }
 
-/** What training draws from: the views whose features are stored (of clean pairs alone, if asked), and the vectors of all their texts. */
-export async function openPool({ plan, store, parts, texts, config, cleanOnly, threads, say }: PoolOptions): Promise<Pool> {
-  const counts = Object.fromEntries(viewKinds.map(kind => {
-    const stored = store.stored(kind)
-    return [kind, cleanOnly ? Math.min(stored, cleanViewCount(plan, kind)) : stored]
-  })) as Record<ViewKind, number>
-  say(`views: ${viewKinds.map(kind => `${counts[kind]} ${kind}`).join(', ')}`)
+/**
+ * What training draws from: the views whose features are stored (of clean pairs alone, if asked), and the vectors of
+ * all their texts.
+ */
+export async function openPool({
+  plan,
+  store,
+  parts,
+  texts,
+  config,
+  cleanOnly,
+  threads,
+  say,
+}: PoolOptions): Promise<Pool> {
+  const counts = Object.fromEntries(
+    viewKinds.map((kind) => {
+      const stored = store.stored(kind)
+      return [kind, cleanOnly ? Math.min(stored, cleanViewCount(plan, kind)) : stored]
+    }),
+  ) as Record<ViewKind, number>
+  say(`views: ${viewKinds.map((kind) => `${counts[kind]} ${kind}`).join(', ')}`)
   const all = new Set<string>()
   for (const kind of viewKinds) {
     for (let i = 0; i < counts[kind]; i++) {
       const { ground, pasted } = drawView(plan, kind, i)
-      for (const layer of [ground, ...pasted.map(({ layer }) => layer)]) for (const { text } of phrasesOf(layer, plan)) all.add(text)
+      for (const layer of [ground, ...pasted.map(({ layer }) => layer)])
+        for (const { text } of phrasesOf(layer, plan)) all.add(text)
     }
   }
   say(`texts: ${all.size}`)
   const sentences = await encodeSentences(all, { parts, cache: texts, config, threads, say })
-  return { plan, store, sentences, counts, alike: { tinted: viewsByLabel(plan, 'tinted', counts.tinted), object: viewsByLabel(plan, 'object', counts.object) } }
+  return {
+    plan,
+    store,
+    sentences,
+    counts,
+    alike: { tinted: viewsByLabel(plan, 'tinted', counts.tinted), object: viewsByLabel(plan, 'object', counts.object) },
+  }
 }

@@ -33,14 +33,26 @@ export async function renderView(view: View, folder: PairFolder, masks: ObjectMa
   return data
 }
 
-async function renderLayer(layer: Layer, width: number, height: number, folder: PairFolder, masks: ObjectMasks): Promise<FloatImage> {
+async function renderLayer(
+  layer: Layer,
+  width: number,
+  height: number,
+  folder: PairFolder,
+  masks: ObjectMasks,
+): Promise<FloatImage> {
   const whole = await decode(layer.pair, folder)
-  const cut = layer.window === 'object' ? boxCut(whole, masks.box(layer.pair)) : windowCut(whole, layer.window, width / height)
+  const cut =
+    layer.window === 'object' ? boxCut(whole, masks.box(layer.pair)) : windowCut(whole, layer.window, width / height)
   const part = crop(whole, cut.x, cut.y, cut.width, cut.height)
   // What a look adds is finer than a picture of a hundred pixels: it is painted at the size that is shown.
   const photo = resize(layer.flip ? flipHorizontal(part) : part, width, height, bicubic)
   if (layer.look === null) return photo
-  const amount = layer.window === 'object' || layer.within === 'object' ? objectAmount(layer, cut, whole, width, height, masks) : layer.within ? ellipseMask(layer.within, width, height) : null
+  const amount =
+    layer.window === 'object' || layer.within === 'object'
+      ? objectAmount(layer, cut, whole, width, height, masks)
+      : layer.within
+        ? ellipseMask(layer.within, width, height)
+        : null
   await paint(photo, layer.look, amount, folder)
   return photo
 }
@@ -52,17 +64,38 @@ async function paint(photo: FloatImage, look: Look, amount: Float32Array | null,
     return resize(crop(picture, cut.x, cut.y, cut.width, cut.height), photo.width, photo.height, bicubic)
   }
   switch (look.of) {
-    case 'colour': { tint(photo.data, photo.width * photo.height, colours[look.index]!, amount ?? undefined); return; }
-    case 'material': { layUpon(photo, await filled(look.picture), amount); return; }
-    case 'substance': { paintSubstance(photo, look.index, amount, look.picture === null ? null : await filled(look.picture), look.seed); return; }
+    case 'colour': {
+      tint(photo.data, photo.width * photo.height, colours[look.index]!, amount ?? undefined)
+      return
+    }
+    case 'material': {
+      layUpon(photo, await filled(look.picture), amount)
+      return
+    }
+    case 'substance': {
+      paintSubstance(photo, look.index, amount, look.picture === null ? null : await filled(look.picture), look.seed)
+      return
+    }
   }
 }
 
 /** A part of a picture in whole pixels. */
-interface Cut { readonly x: number; readonly y: number; readonly width: number; readonly height: number }
+interface Cut {
+  readonly x: number
+  readonly y: number
+  readonly width: number
+  readonly height: number
+}
 
 /** The object's mask over the layer's pixels. */
-function objectAmount({ pair, flip }: Layer, cut: Cut, whole: FloatImage, width: number, height: number, masks: ObjectMasks): Float32Array {
+function objectAmount(
+  { pair, flip }: Layer,
+  cut: Cut,
+  whole: FloatImage,
+  width: number,
+  height: number,
+  masks: ObjectMasks,
+): Float32Array {
   return Float32Array.from({ length: width * height }, (_, i) => {
     const u = ((i % width) + 0.5) / width
     const x = cut.x + (flip ? 1 - u : u) * cut.width
@@ -77,10 +110,15 @@ async function decode(pair: number, folder: PairFolder): Promise<FloatImage> {
 }
 
 export async function decodeJpeg(jpeg: Buffer): Promise<FloatImage> {
-  const { data, info } = await sharp(jpeg).toColourspace('srgb').removeAlpha().raw().toBuffer({ resolveWithObject: true })
+  const { data, info } = await sharp(jpeg)
+    .toColourspace('srgb')
+    .removeAlpha()
+    .raw()
+    .toBuffer({ resolveWithObject: true })
   const n = info.width * info.height
   const planes = new Float32Array(3 * n)
-  for (let i = 0; i < n; i++) for (let c = 0; c < 3; c++) planes[c * n + i] = data[info.channels * i + (info.channels === 1 ? 0 : c)]! / 255
+  for (let i = 0; i < n; i++)
+    for (let c = 0; c < 3; c++) planes[c * n + i] = data[info.channels * i + (info.channels === 1 ? 0 : c)]! / 255
   return { width: info.width, height: info.height, channels: 3, data: planes }
 }
 
@@ -89,19 +127,32 @@ function windowCut(image: FloatImage, window: Window | null, aspect: number): Cu
   const scale = window?.width ?? 1
   const height = Math.min(image.height, Math.max(8, Math.round(Math.min(image.height, image.width / aspect) * scale)))
   const width = Math.min(image.width, Math.max(8, Math.round(height * aspect)))
-  return { x: Math.round((image.width - width) * (window?.left ?? 0.5)), y: Math.round((image.height - height) * (window?.top ?? 0.5)), width, height }
+  return {
+    x: Math.round((image.width - width) * (window?.left ?? 0.5)),
+    y: Math.round((image.height - height) * (window?.top ?? 0.5)),
+    width,
+    height,
+  }
 }
 
 function boxCut({ width, height }: FloatImage, box: ObjectBox): Cut {
   const [x, y] = [Math.floor(box.left * width), Math.floor(box.top * height)]
-  return { x, y, width: Math.min(width - x, Math.max(4, Math.round(box.width * width))), height: Math.min(height - y, Math.max(4, Math.round(box.height * height))) }
+  return {
+    x,
+    y,
+    width: Math.min(width - x, Math.max(4, Math.round(box.width * width))),
+    height: Math.min(height - y, Math.max(4, Math.round(box.height * height))),
+  }
 }
 
 /** 1 inside, 0 outside, soft over a tenth of the radius. */
 function ellipseMask({ x, y, rx, ry }: Ellipse, width: number, height: number): Float32Array {
   const mask = new Float32Array(width * height)
   for (let i = 0; i < mask.length; i++) {
-    const distance = Math.hypot(((i % width) + 0.5) / width / rx - x / rx, (Math.floor(i / width) + 0.5) / height / ry - y / ry)
+    const distance = Math.hypot(
+      ((i % width) + 0.5) / width / rx - x / rx,
+      (Math.floor(i / width) + 0.5) / height / ry - y / ry,
+    )
     mask[i] = Math.min(Math.max((1.05 - distance) / 0.1, 0), 1)
   }
   return mask

@@ -14,15 +14,29 @@ import { SENTENCE } from './headTraining.js'
 const PART = 4096
 
 /** Sentence vectors by text. */
-export interface SentenceBank { vector(text: string): Float32Array }
+export interface SentenceBank {
+  vector(text: string): Float32Array
+}
 
 /** Encodes texts with the frozen text network; what was encoded before comes from files in `cache`. */
 export async function encodeSentences(
-  texts: Iterable<string>, { parts, cache, config, threads, say }: { parts: string; cache: string; config: StarterConfig; threads: number; say: (line: string) => void },
+  texts: Iterable<string>,
+  {
+    parts,
+    cache,
+    config,
+    threads,
+    say,
+  }: { parts: string; cache: string; config: StarterConfig; threads: number; say: (line: string) => void },
 ): Promise<SentenceBank> {
   mkdirSync(cache, { recursive: true })
   const json = (name: string): unknown => JSON.parse(readFileSync(join(parts, name), 'utf8'))
-  const tokenize = createTextTokenizer(json('tokenizer.json'), json('tokenizer_config.json'), config.text.max_length, parts)
+  const tokenize = createTextTokenizer(
+    json('tokenizer.json'),
+    json('tokenizer_config.json'),
+    config.text.max_length,
+    parts,
+  )
   const sorted = [...new Set(texts)].sort()
   const vectors = new Map<string, Float32Array>()
   let encoder: SentenceEncoder | null = null
@@ -31,11 +45,20 @@ export async function encodeSentences(
     const part = sorted.slice(from, from + PART)
     const path = join(cache, `${createHash('sha256').update(JSON.stringify(part)).digest('hex').slice(0, 24)}.f32`)
     if (!existsSync(path)) {
-      encoder ??= await readSentenceEncoder(await openWeightFile(await folderSource(parts), 'text.safetensors', new Map()), config)
-      const ids = part.map(text => tokenize(text).ids)
+      encoder ??= await readSentenceEncoder(
+        await openWeightFile(await folderSource(parts), 'text.safetensors', new Map()),
+        config,
+      )
+      const ids = part.map((text) => tokenize(text).ids)
       // Texts of one length share a run, and nothing is padded.
       const order = ids.map((_, i) => i).sort((a, b) => ids[a]!.length - ids[b]!.length)
-      const encoded = await sentenceVectors(order.map(i => ids[i]!), config, encoder, runtime, 256)
+      const encoded = await sentenceVectors(
+        order.map((i) => ids[i]!),
+        config,
+        encoder,
+        runtime,
+        256,
+      )
       const all = new Float32Array(part.length * SENTENCE)
       order.forEach((i, k) => all.set(encoded.subarray(k * SENTENCE, (k + 1) * SENTENCE), i * SENTENCE))
       await atomicWrite(path, new Uint8Array(all.buffer))

@@ -5,11 +5,38 @@ import type { Pair } from './pairs.js'
 import { phrasesOf, relation, shownIn } from './texts.js'
 import { type Layer, planViews } from './views.js'
 
-const pair = (texts: string[], more: Partial<Pair> = {}): Pair => ({ id: texts[0]!, shard: 'x', off: 0, len: 1, w: 128, h: 128, texts, kind: 'label', source: 'caltech101', ...more })
-const plan = planViews([
-  pair(['tabby', 'cat']), pair(['red shirt', 'shirt'], { kind: 'caption', color: 'red' }), pair(['marble', 'marble texture'], { kind: 'texture', source: 'textures3d' }),
-], 2, { seed: 1, counts: { plainEvery: 1, scenes: 0, cleanScenes: 0, objects: 0, cleanObjects: 0, gathered: 0, cleanGathered: 0 } })
-const layer = (index: number, more: Partial<Layer> = {}): Layer => ({ pair: index, window: null, flip: false, look: null, within: null, ...more })
+const pair = (texts: string[], more: Partial<Pair> = {}): Pair => ({
+  id: texts[0]!,
+  shard: 'x',
+  off: 0,
+  len: 1,
+  w: 128,
+  h: 128,
+  texts,
+  kind: 'label',
+  source: 'caltech101',
+  ...more,
+})
+const plan = planViews(
+  [
+    pair(['tabby', 'cat']),
+    pair(['red shirt', 'shirt'], { kind: 'caption', color: 'red' }),
+    pair(['marble', 'marble texture'], { kind: 'texture', source: 'textures3d' }),
+  ],
+  2,
+  {
+    seed: 1,
+    counts: { plainEvery: 1, scenes: 0, cleanScenes: 0, objects: 0, cleanObjects: 0, gathered: 0, cleanGathered: 0 },
+  },
+)
+const layer = (index: number, more: Partial<Layer> = {}): Layer => ({
+  pair: index,
+  window: null,
+  flip: false,
+  look: null,
+  within: null,
+  ...more,
+})
 const gold = colours.findIndex(({ name }) => name === 'gold')
 const marble = materials.findIndex(({ name }) => name === 'marble')
 const blue = colours.findIndex(({ name }) => name === 'blue')
@@ -18,15 +45,25 @@ const say = (text: string, label: string | null, attribute: string | null) => ({
 describe('texts of a photo', () => {
   it('are its own, as written and in every template', () => {
     for (const label of ['tabby', 'cat']) {
-      const texts = phrasesOf(layer(0), plan).filter(phrase => phrase.label === label).map(({ text }) => text)
-      expect(texts).toEqual([label, label, ...['a photo of', 'an image of', 'a photo of a', 'photo of'].map(start => `${start} ${label}`)])
+      const texts = phrasesOf(layer(0), plan)
+        .filter((phrase) => phrase.label === label)
+        .map(({ text }) => text)
+      expect(texts).toEqual([
+        label,
+        label,
+        ...['a photo of', 'an image of', 'a photo of a', 'photo of'].map((start) => `${start} ${label}`),
+      ])
     }
   })
 
   it('say the colour or the material that it was given', () => {
     const texts = phrasesOf(layer(0, { look: { of: 'colour', index: gold } }), plan).map(({ text }) => text)
-    for (const said of ['gold tabby', 'golden tabby', 'tabby made of gold']) expect(texts.some((text) => text.endsWith(said))).toBe(true)
-    for (const { text, attribute } of phrasesOf(layer(0, { look: { of: 'material', index: marble, picture: 2 } }), plan)) {
+    for (const said of ['gold tabby', 'golden tabby', 'tabby made of gold'])
+      expect(texts.some((text) => text.endsWith(said))).toBe(true)
+    for (const { text, attribute } of phrasesOf(
+      layer(0, { look: { of: 'material', index: marble, picture: 2 } }),
+      plan,
+    )) {
       expect(text).toContain('marble')
       expect(attribute).toBe('marble')
     }
@@ -36,7 +73,11 @@ describe('texts of a photo', () => {
     expect(phrasesOf(layer(1), plan)).toContainEqual(say('red', null, 'red'))
     const ellipse = { x: 0.5, y: 0.5, rx: 0.3, ry: 0.3 }
     for (let index = 0; index < colours.length; index++) {
-      expect(phrasesOf(layer(0, { look: { of: 'colour', index }, within: ellipse }), plan).every(({ label }) => label === 'tabby')).toBe(true)
+      expect(
+        phrasesOf(layer(0, { look: { of: 'colour', index }, within: ellipse }), plan).every(
+          ({ label }) => label === 'tabby',
+        ),
+      ).toBe(true)
     }
   })
 })

@@ -7,7 +7,9 @@ const values = toFloat32({ dtype: 'F16', shape: [65536], bytes: new Uint8Array(e
 
 it('gives every half-precision number back', () => {
   const back = toHalf(values)
-  expect([...every].filter(i => (Number.isNaN(values[i]) ? (back[i]! & 0x7fff) <= 0x7c00 : back[i] !== i))).toEqual([])
+  expect([...every].filter((i) => (Number.isNaN(values[i]) ? (back[i]! & 0x7fff) <= 0x7c00 : back[i] !== i))).toEqual(
+    [],
+  )
 })
 
 it('rounds to the nearest, a tie to the even one, and what is too large to infinity', () => {

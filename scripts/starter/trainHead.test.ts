@@ -15,18 +15,40 @@ import { FEATURES, readStarterConfig } from './trunkFeatures.js'
 import { type ViewKind, cellsOf, drawView, planViews, viewCount } from './views.js'
 
 const config = readStarterConfig(fileURLToPath(new URL('../../models/starter', import.meta.url)))
-const settings: TrainSettings = { seed: 3, steps: 14, warmup: 2, learningRate: 3e-3, sizes: { views: 12, cellsPerView: 4, scenes: 3, regions: 3 } }
+const settings: TrainSettings = {
+  seed: 3,
+  steps: 14,
+  warmup: 2,
+  learningRate: 3e-3,
+  sizes: { views: 12, cellsPerView: 4, scenes: 3, regions: 3 },
+}
 const labels = ['cat', 'car', 'tree']
 
 let work: string
 let pool: Pool
 const losses = new Map<string, number[]>()
 
-/** A store of features that a label's pictures share, so that there is something to learn: the label's own direction and noise. */
+/**
+ * A store of features that a label's pictures share, so that there is something to learn: the label's own direction and
+ * noise.
+ */
 beforeAll(async () => {
   work = await mkdtemp(join(tmpdir(), 'starter-'))
-  const pairs = Array.from({ length: 12 }, (_, i): Pair => ({ id: String(i), shard: '', off: 0, len: 1, w: 128, h: 128, texts: [labels[i % 3]!], kind: 'label', source: 'caltech101' }))
-  const plan = planViews(pairs, 12, { seed: 3, counts: { plainEvery: 1, scenes: 12, cleanScenes: 12, objects: 0, cleanObjects: 0, gathered: 0, cleanGathered: 0 } })
+  const pairs = Array.from({ length: 12 }, (_, i): Pair => ({
+    id: String(i),
+    shard: '',
+    off: 0,
+    len: 1,
+    w: 128,
+    h: 128,
+    texts: [labels[i % 3]!],
+    kind: 'label',
+    source: 'caltech101',
+  }))
+  const plan = planViews(pairs, 12, {
+    seed: 3,
+    counts: { plainEvery: 1, scenes: 12, cleanScenes: 12, objects: 0, cleanObjects: 0, gathered: 0, cleanGathered: 0 },
+  })
   const store = new FeatureStore(join(work, 'features'))
   const noise = randomStream(1, 'features')
   const direction = (name: string, n: number): Float32Array => {
@@ -36,15 +58,21 @@ beforeAll(async () => {
   for (const kind of ['plain', 'tinted', 'scene'] as const satisfies ViewKind[]) {
     const rows = Array.from({ length: viewCount(plan, kind) }, (_, i) => {
       const own = direction(pairs[drawView(plan, kind, i).ground.pair]!.texts[0]!, FEATURES)
-      return Float32Array.from({ length: cellsOf(kind) * FEATURES }, (_, k) => own[k % FEATURES]! + noise.uniform(-0.5, 0.5))
+      return Float32Array.from(
+        { length: cellsOf(kind) * FEATURES },
+        (_, k) => own[k % FEATURES]! + noise.uniform(-0.5, 0.5),
+      )
     })
     const all = new Float32Array(rows.length * rows[0]!.length)
     rows.forEach((row, i) => all.set(row, i * row.length))
     await store.write(kind, 0, all)
   }
   pool = {
-    plan, store, sentences: { vector: text => direction(text, SENTENCE).map(x => x / Math.sqrt(SENTENCE / 3)) },
-    counts: { plain: 12, tinted: 6, scene: 12, crop: 0, textured: 0, object: 0, gathered: 0 }, alike: { tinted: viewsByLabel(plan, 'tinted', 6), object: new Map() },
+    plan,
+    store,
+    sentences: { vector: (text) => direction(text, SENTENCE).map((x) => x / Math.sqrt(SENTENCE / 3)) },
+    counts: { plain: 12, tinted: 6, scene: 12, crop: 0, textured: 0, object: 0, gathered: 0 },
+    alike: { tinted: viewsByLabel(plan, 'tinted', 6), object: new Map() },
   }
 })
 
@@ -57,7 +85,14 @@ async function train(name: string, stopAfter = Infinity): Promise<Map<string, Fl
   const seen = losses.get(name) ?? []
   losses.set(name, seen)
   await trainHead({
-    config, pool, settings, checkpoint, every: 100, threads: 1, say: () => undefined, signal: stop.signal,
+    config,
+    pool,
+    settings,
+    checkpoint,
+    every: 100,
+    threads: 1,
+    say: () => undefined,
+    signal: stop.signal,
     onStep: ({ step, contrastive }) => {
       seen.push(contrastive)
       if (step >= stopAfter) stop.abort()
@@ -88,6 +123,15 @@ function bytesOf({ buffer, byteOffset, byteLength }: Float32Array): Buffer {
 
 it('refuses to go on from the checkpoint of other settings', async () => {
   await train('other', 1)
-  await expect(trainHead({ config, pool, settings: { ...settings, seed: 4 }, checkpoint: join(work, 'other.safetensors'), every: 100, threads: 1, say: () => undefined }))
-    .rejects.toThrow('is of another training')
+  await expect(
+    trainHead({
+      config,
+      pool,
+      settings: { ...settings, seed: 4 },
+      checkpoint: join(work, 'other.safetensors'),
+      every: 100,
+      threads: 1,
+      say: () => undefined,
+    }),
+  ).rejects.toThrow('is of another training')
 })

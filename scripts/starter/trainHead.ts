@@ -6,12 +6,24 @@ import { createNodeRuntime } from '../../src/engine/node/createNodeRuntime.js'
 import { randomStream } from '../../src/engine/random.js'
 import { TrainedProgram } from '../../src/engine/trainedProgram.js'
 import { Text2LiveError } from '../../src/errors.js'
-import { type SafetensorsTensor, float32Tensor, readSafetensors, writeSafetensors } from '../../src/formats/safetensors.js'
+import {
+  type SafetensorsTensor,
+  float32Tensor,
+  readSafetensors,
+  writeSafetensors,
+} from '../../src/formats/safetensors.js'
 import { toFloat32 } from '../../src/formats/toFloat32.js'
 import { atomicWrite } from '../../src/media/node/atomicWrite.js'
 import type { StarterConfig } from '../../src/models/starterConfig.js'
 import { type Pool, drawBatch } from './drawBatch.js'
-import { type BatchSizes, type Feeds, LARGEST_SCALE, initialParameters, optimizer, trainingGraph } from './headTraining.js'
+import {
+  type BatchSizes,
+  type Feeds,
+  LARGEST_SCALE,
+  initialParameters,
+  optimizer,
+  trainingGraph,
+} from './headTraining.js'
 import { FEATURES } from './trunkFeatures.js'
 import { cellsOf } from './views.js'
 
@@ -44,39 +56,81 @@ export interface TrainOptions {
 const SAMPLED = 1500
 const tokenNames = ['head.token.mean', 'head.token.std'] as const
 
-/** Trains the head and the text projection; a run that was stopped and goes on makes the same numbers as one that was not. */
-export async function trainHead({ config, pool, settings, checkpoint, from, every, threads, say, onStep, signal }: TrainOptions): Promise<void> {
+/**
+ * Trains the head and the text projection; a run that was stopped and goes on makes the same numbers as one that was
+ * not.
+ */
+export async function trainHead({
+  config,
+  pool,
+  settings,
+  checkpoint,
+  from,
+  every,
+  threads,
+  say,
+  onStep,
+  signal,
+}: TrainOptions): Promise<void> {
   const { sizes } = settings
   const runtime = createNodeRuntime({ device: 'cpu', threads })
   const known = from === undefined ? null : finishedModel(from)
-  const parameters = initialParameters(config, settings.seed).map((parameter) => ({ ...parameter, initial: known?.get(parameter.name) ?? parameter.initial }))
+  const parameters = initialParameters(config, settings.seed).map((parameter) => ({
+    ...parameter,
+    initial: known?.get(parameter.name) ?? parameter.initial,
+  }))
   const origin = JSON.stringify({ ...settings, counts: pool.counts, ...(known && { from: known.hash }) })
-  const shapes = new Map(parameters.flatMap(({ name, shape }) => [name, `${name} mean`, `${name} square`].map(key => [key, shape] as const)))
+  const shapes = new Map(
+    parameters.flatMap(({ name, shape }) =>
+      [name, `${name} mean`, `${name} square`].map((key) => [key, shape] as const),
+    ),
+  )
 
   let state: Map<string, Float32Array>
   let step = 0
   if (existsSync(checkpoint)) {
     const saved = readState(checkpoint)
-    if (saved.origin !== origin) throw new Error(`${checkpoint} is of another training: expected ${origin}, found ${saved.origin}. Choose another name, or delete it.`)
+    if (saved.origin !== origin)
+      throw new Error(
+        `${checkpoint} is of another training: expected ${origin}, found ${saved.origin}. Choose another name, or delete it.`,
+      )
     state = saved.state
     step = saved.step
     say(`goes on after step ${step}`)
   } else {
     state = new Map([
-      ...parameters.flatMap(({ name, initial }) => [[name, initial], [`${name} mean`, new Float32Array(initial.length)], [`${name} square`, new Float32Array(initial.length)]] as const),
+      ...parameters.flatMap(
+        ({ name, initial }) =>
+          [
+            [name, initial],
+            [`${name} mean`, new Float32Array(initial.length)],
+            [`${name} square`, new Float32Array(initial.length)],
+          ] as const,
+      ),
       ...(known ? tokenNames.map((name) => [name, known.get(name)!] as const) : tokenStatistics(pool, settings.seed)),
     ])
     mkdirSync(dirname(checkpoint), { recursive: true })
   }
-  const rows = (names: Iterable<string>) => Object.fromEntries([...names].map(name => [name, { shape: shapes.get(name) ?? [FEATURES], data: state.get(name)! }]))
+  const rows = (names: Iterable<string>) =>
+    Object.fromEntries(
+      [...names].map((name) => [name, { shape: shapes.get(name) ?? [FEATURES], data: state.get(name)! }]),
+    )
   const fixed = rows(tokenNames)
   const trained = new TrainedProgram({
-    runtime, held: 0, state: rows(shapes.keys()), frozen: { tokenMean: fixed[tokenNames[0]]!, tokenStd: fixed[tokenNames[1]]! },
+    runtime,
+    held: 0,
+    state: rows(shapes.keys()),
+    frozen: { tokenMean: fixed[tokenNames[0]]!, tokenStd: fixed[tokenNames[1]]! },
   })
   const program = await trained.program('step', () => trainingGraph(config, parameters, sizes))
   const save = async (): Promise<void> => {
-    const learned = Object.entries(await trained.vectors()).map(([name, data]) => [name, float32Tensor(shapes.get(name)!, data)] as const)
-    const tensors = new Map<string, SafetensorsTensor>([...learned, ...tokenNames.map(name => [name, float32Tensor([FEATURES], state.get(name)!)] as const)])
+    const learned = Object.entries(await trained.vectors()).map(
+      ([name, data]) => [name, float32Tensor(shapes.get(name)!, data)] as const,
+    )
+    const tensors = new Map<string, SafetensorsTensor>([
+      ...learned,
+      ...tokenNames.map((name) => [name, float32Tensor([FEATURES], state.get(name)!)] as const),
+    ])
     await atomicWrite(checkpoint, writeSafetensors(tensors, { origin, step: String(step) }))
   }
 
@@ -89,13 +143,26 @@ export async function trainHead({ config, pool, settings, checkpoint, from, ever
     const corrections = adamCorrections(optimizer.betas, t)
     const feeds: Omit<Feeds, 'tokenMean' | 'tokenStd'> = {
       ...drawBatch(pool, sizes, settings.seed, step),
-      learningRate: scalar(learningRateAt(settings, step)), meanCorrection: scalar(corrections.mean), squareCorrection: scalar(corrections.square),
+      learningRate: scalar(learningRateAt(settings, step)),
+      meanCorrection: scalar(corrections.mean),
+      squareCorrection: scalar(corrections.square),
     }
-    const said = await trained.pass(async pass => {
+    const said = await trained.pass(async (pass) => {
       const after = await pass.run(program, feeds)
       const value = async (name: string): Promise<number> =>
-        (await pass.finite(after[name]!, [name], found => new Text2LiveError('LOSS_NOT_FINITE', `step ${t}: ${found}`)))[0]!
-      const report = { contrastive: await value('contrastive'), rivalry: await value('rivalry'), norm: await value('norm'), scale: await value('scale') }
+        (
+          await pass.finite(
+            after[name]!,
+            [name],
+            (found) => new Text2LiveError('LOSS_NOT_FINITE', `step ${t}: ${found}`),
+          )
+        )[0]!
+      const report = {
+        contrastive: await value('contrastive'),
+        rivalry: await value('rivalry'),
+        norm: await value('norm'),
+        scale: await value('scale'),
+      }
       pass.becomeState(after)
       return report
     })
@@ -104,8 +171,10 @@ export async function trainHead({ config, pool, settings, checkpoint, from, ever
     onStep?.({ step, contrastive: said.contrastive })
     if (step % 20 === 0) {
       const seconds = (performance.now() - began) / 1000 / (step - first)
-      say(`step ${step} of ${settings.steps}: contrastive ${(means.contrastive / 20).toFixed(3)}, rivalry ${(means.rivalry / 20).toFixed(3)}, gradient ${said.norm.toFixed(2)}, `
-        + `scale ${said.scale.toFixed(1)}; ${seconds.toFixed(2)} s a step, ${((seconds * (settings.steps - step)) / 60).toFixed(1)} min to go`)
+      say(
+        `step ${step} of ${settings.steps}: contrastive ${(means.contrastive / 20).toFixed(3)}, rivalry ${(means.rivalry / 20).toFixed(3)}, gradient ${said.norm.toFixed(2)}, ` +
+          `scale ${said.scale.toFixed(1)}; ${seconds.toFixed(2)} s a step, ${((seconds * (settings.steps - step)) / 60).toFixed(1)} min to go`,
+      )
       means.contrastive = means.rivalry = 0
     }
     if (step % every === 0) await save()
@@ -116,7 +185,9 @@ export async function trainHead({ config, pool, settings, checkpoint, from, ever
 
 /** What a finished model has learned, by its parameters' names; the temperature, which no model keeps, at its limit. */
 function finishedModel(folder: string): { get(name: string): Float32Array | undefined; readonly hash: string } {
-  const bytes = ['image.safetensors', 'text.safetensors'].map((name) => new Uint8Array(readFileSync(join(folder, name))))
+  const bytes = ['image.safetensors', 'text.safetensors'].map(
+    (name) => new Uint8Array(readFileSync(join(folder, name))),
+  )
   const tensors = new Map(bytes.flatMap((each) => [...readSafetensors(each, folder).tensors]))
   return {
     get: (name) => {
@@ -129,9 +200,17 @@ function finishedModel(folder: string): { get(name: string): Float32Array | unde
   }
 }
 
-function readState(path: string): { readonly state: Map<string, Float32Array>; readonly step: number; readonly origin: string } {
+function readState(path: string): {
+  readonly state: Map<string, Float32Array>
+  readonly step: number
+  readonly origin: string
+} {
   const { tensors, metadata } = readSafetensors(new Uint8Array(readFileSync(path)), path)
-  return { state: new Map([...tensors].map(([name, tensor]) => [name, toFloat32(tensor)])), step: Number(metadata.step), origin: metadata.origin ?? '' }
+  return {
+    state: new Map([...tensors].map(([name, tensor]) => [name, toFloat32(tensor)])),
+    step: Number(metadata.step),
+    origin: metadata.origin ?? '',
+  }
 }
 
 /** Linear warm-up, then half a cosine to zero. */
@@ -160,7 +239,10 @@ function tokenStatistics({ store, counts }: Pool, seed: number): (readonly [stri
     }
   }
   const n = views * cells
-  const mean = Float32Array.from(sum, x => x / n)
+  const mean = Float32Array.from(sum, (x) => x / n)
   const std = Float32Array.from(squares, (x, i) => Math.sqrt(Math.max(x / n - mean[i]! ** 2, 1e-6)))
-  return [[tokenNames[0], mean], [tokenNames[1], std]]
+  return [
+    [tokenNames[0], mean],
+    [tokenNames[1], std],
+  ]
 }

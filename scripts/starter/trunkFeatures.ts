@@ -37,7 +37,9 @@ export interface Trunk {
 export async function openTrunk({ parts, config, batch, threads }: TrunkOptions): Promise<Trunk> {
   const runtime = createNodeRuntime({ device: 'cpu', threads })
   const shapes = new Map([...starterImageShapes(config)].filter(([name]) => name.startsWith('trunk.')))
-  const weights = await (await openWeightFile(await folderSource(parts), 'trunk.safetensors', shapes)).weights(shapes.keys())
+  const weights = await (
+    await openWeightFile(await folderSource(parts), 'trunk.safetensors', shapes)
+  ).weights(shapes.keys())
   const programs = new Map<number, Program>()
   const programOf = async (size: number): Promise<Program> => {
     const known = programs.get(size)

@@ -10,7 +10,10 @@ import { type Pair, PairFolder } from './pairs.js'
 import { renderView } from './renderView.js'
 import { type Layer, type Look, type View, type ViewPlan, drawView, planViews, regionShares } from './views.js'
 
-/** A grey ramp; the object is its right half, but for the first pair that may have a mask, whose mask is unsure everywhere. */
+/**
+ * A grey ramp; the object is its right half, but for the first pair that may have a mask, whose mask is unsure
+ * everywhere.
+ */
 const SIDE = 64
 const SIZE = 96
 
@@ -22,8 +25,20 @@ let plan: ViewPlan
 beforeAll(async () => {
   work = await mkdtemp(join(tmpdir(), 'views-'))
   const ramp = Buffer.from(Array.from({ length: 3 * SIDE * SIDE }, (_, k) => 60 + 2 * (Math.floor(k / 3) % SIDE)))
-  const jpeg = await sharp(ramp, { raw: { width: SIDE, height: SIDE, channels: 3 } }).jpeg({ quality: 95 }).toBuffer()
-  const rows = ['vase', 'cup', 'lamp', 'red chair'].map((text, i): Pair => ({ id: String(i), shard: 'x.bin', off: 0, len: jpeg.length, w: SIDE, h: SIDE, texts: [text], kind: 'label', source: 'caltech101' }))
+  const jpeg = await sharp(ramp, { raw: { width: SIDE, height: SIDE, channels: 3 } })
+    .jpeg({ quality: 95 })
+    .toBuffer()
+  const rows = ['vase', 'cup', 'lamp', 'red chair'].map((text, i): Pair => ({
+    id: String(i),
+    shard: 'x.bin',
+    off: 0,
+    len: jpeg.length,
+    w: SIDE,
+    h: SIDE,
+    texts: [text],
+    kind: 'label',
+    source: 'caltech101',
+  }))
   await writeFile(join(work, 'x.bin'), jpeg)
   await writeFile(join(work, 'train.jsonl'), rows.map((row) => JSON.stringify(row)).join('\n'))
   folder = new PairFolder(work, 'train')
@@ -31,7 +46,19 @@ beforeAll(async () => {
   const half = Uint8Array.from({ length: MASK_SIDE ** 2 }, (_, i) => (i % MASK_SIDE >= MASK_SIDE / 2 ? 255 : 0))
   await store.write(0, Uint8Array.from([...new Uint8Array(MASK_SIDE ** 2).fill(128), ...half]))
   masks = store.open(folder.pairs)
-  plan = planViews(folder.pairs, 4, { seed: 5, counts: { plainEvery: 1, scenes: 0, cleanScenes: 0, objects: 40, cleanObjects: 40, gathered: 40, cleanGathered: 40 }, masks })
+  plan = planViews(folder.pairs, 4, {
+    seed: 5,
+    counts: {
+      plainEvery: 1,
+      scenes: 0,
+      cleanScenes: 0,
+      objects: 40,
+      cleanObjects: 40,
+      gathered: 40,
+      cleanGathered: 40,
+    },
+    masks,
+  })
 })
 
 afterAll(async () => {
@@ -39,14 +66,23 @@ afterAll(async () => {
   await rm(work, { recursive: true, force: true })
 })
 
-const layer = (changes: Partial<Layer> = {}): Layer => ({ pair: 2, window: null, flip: false, look: null, within: null, ...changes })
+const layer = (changes: Partial<Layer> = {}): Layer => ({
+  pair: 2,
+  window: null,
+  flip: false,
+  look: null,
+  within: null,
+  ...changes,
+})
 const alone = (ground: Layer): View => ({ size: SIZE, ground, pasted: [] })
 /** Largest change of the pixels on one side, clear of the rim. */
 function change(a: Float32Array, b: Float32Array, side: 'left' | 'right'): number {
-  return Math.max(...a.map((x, at) => {
-    const column = (at % SIZE) / SIZE
-    return side === 'left' ? (column < 0.45 ? Math.abs(x - b[at]!) : 0) : (column > 0.55 ? Math.abs(x - b[at]!) : 0)
-  }))
+  return Math.max(
+    ...a.map((x, at) => {
+      const column = (at % SIZE) / SIZE
+      return side === 'left' ? (column < 0.45 ? Math.abs(x - b[at]!) : 0) : column > 0.55 ? Math.abs(x - b[at]!) : 0
+    }),
+  )
 }
 
 describe('masks', () => {
@@ -65,7 +101,10 @@ describe('a look', () => {
     ['blue', { of: 'colour', index: colours.findIndex(({ name }) => name === 'blue') }],
     ['gold', { of: 'colour', index: colours.findIndex(({ name }) => name === 'gold') }],
     ['a material', { of: 'material', index: 0, picture: 0 }],
-    ...substances.map(({ name, picture }, index): [string, Look] => [name, { of: 'substance', index, picture: picture ? 0 : null, seed: 1 }]),
+    ...substances.map(({ name, picture }, index): [string, Look] => [
+      name,
+      { of: 'substance', index, picture: picture ? 0 : null, seed: 1 },
+    ]),
   ]
   it.each(looks)('%s changes the object and, but for flames, nothing beside it', async (name, look) => {
     const before = await renderView(alone(layer()), folder, masks)
@@ -107,7 +146,9 @@ describe('gathered objects', () => {
         // The mask fills its box.
         expect(Math.abs(area / (box.width * box.height) - 1)).toBeLessThan(0.1)
       })
-      ground!.forEach((share, cell) => expect(share + objects.reduce((sum, shares) => sum + shares[cell]!, 0)).toBeCloseTo(1, 5))
+      ground!.forEach((share, cell) =>
+        expect(share + objects.reduce((sum, shares) => sum + shares[cell]!, 0)).toBeCloseTo(1, 5),
+      )
     }
   })
 

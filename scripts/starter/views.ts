@@ -5,12 +5,25 @@ import { type ObjectMasks, noMasks } from './objectMasks.js'
 import type { Pair } from './pairs.js'
 
 /** A window of a picture, as shares of its sides. */
-export interface Window { readonly left: number; readonly top: number; readonly width: number; readonly height: number }
+export interface Window {
+  readonly left: number
+  readonly top: number
+  readonly width: number
+  readonly height: number
+}
 
 /** A soft ellipse in a layer, as shares of its sides. */
-export interface Ellipse { readonly x: number; readonly y: number; readonly rx: number; readonly ry: number }
+export interface Ellipse {
+  readonly x: number
+  readonly y: number
+  readonly rx: number
+  readonly ry: number
+}
 
-/** How a photo was changed: an index into `colours`; or into `materials`, with the pair whose picture shows it; or into `substances`, with a picture where one is needed. */
+/**
+ * How a photo was changed: an index into `colours`; or into `materials`, with the pair whose picture shows it; or into
+ * `substances`, with a picture where one is needed.
+ */
 export type Look =
   | { readonly of: 'colour'; readonly index: number }
   | { readonly of: 'material'; readonly index: number; readonly picture: number }
@@ -43,14 +56,26 @@ export interface View {
 }
 
 /**
- * `plain`: the centre square. `crop`: a random window. `tinted`, `textured`: a random window in a named colour or a material. `object`: a photo whose object alone was changed, as an
- * edit does. `scene`: photos pasted on a photo. `gathered`: objects cut out of their photos, some of them changed, on another photo.
+ * `plain`: the centre square. `crop`: a random window. `tinted`, `textured`: a random window in a named colour or a
+ * material. `object`: a photo whose object alone was changed, as an edit does. `scene`: photos pasted on a photo.
+ * `gathered`: objects cut out of their photos, some of them changed, on another photo.
  */
 export const viewKinds = ['plain', 'scene', 'tinted', 'crop', 'textured', 'object', 'gathered'] as const
 export type ViewKind = (typeof viewKinds)[number]
 
-/** Side of each kind's pictures: a crop as large as its photo, so that parts are seen enlarged; what tells of colour and material, in half the time. */
-export const viewSizes = { plain: 224, crop: 224, tinted: 160, textured: 160, object: 224, scene: 224, gathered: 224 } as const satisfies Record<ViewKind, number>
+/**
+ * Side of each kind's pictures: a crop as large as its photo, so that parts are seen enlarged; what tells of colour and
+ * material, in half the time.
+ */
+export const viewSizes = {
+  plain: 224,
+  crop: 224,
+  tinted: 160,
+  textured: 160,
+  object: 224,
+  scene: 224,
+  gathered: 224,
+} as const satisfies Record<ViewKind, number>
 
 export const CELL = 32
 
@@ -84,7 +109,10 @@ export interface ViewPlan {
   readonly counts: PlannedViews
 }
 
-/** How many views of the kinds that are not counted by pairs. The first `clean...` of them are made of clean pairs alone. */
+/**
+ * How many views of the kinds that are not counted by pairs. The first `clean...` of them are made of clean pairs
+ * alone.
+ */
 export interface PlannedViews {
   /** Of the pairs, every so-manieth has a plain view. */
   readonly plainEvery: number
@@ -96,26 +124,57 @@ export interface PlannedViews {
   readonly cleanGathered: number
 }
 
-export function planViews(pairs: readonly Pair[], cleanCount: number, { seed, counts, masks = noMasks }: { seed: number; counts: PlannedViews; masks?: ObjectMasks }): ViewPlan {
+export function planViews(
+  pairs: readonly Pair[],
+  cleanCount: number,
+  { seed, counts, masks = noMasks }: { seed: number; counts: PlannedViews; masks?: ObjectMasks },
+): ViewPlan {
   const all = pairs.map((_, i) => i)
   const short = (pair: Pair): boolean => pair.texts[0]!.split(' ').length <= 4
-  const tintable = all.filter(i => {
+  const tintable = all.filter((i) => {
     const pair = pairs[i]!
-    return ['label', 'word', 'caption'].includes(pair.kind) && short(pair) && !pair.texts.some(namesColour) && pair.color === undefined && pair.source !== 'fire'
+    return (
+      ['label', 'word', 'caption'].includes(pair.kind) &&
+      short(pair) &&
+      !pair.texts.some(namesColour) &&
+      pair.color === undefined &&
+      pair.source !== 'fire'
+    )
   })
-  const shown = materials.map(({ pictures }) => all.filter(i => pairs[i]!.source === 'textures3d' && pictures.includes(pairs[i]!.texts[0]!)))
-  const fires = all.filter(i => pairs[i]!.source === 'fire')
+  const shown = materials.map(({ pictures }) =>
+    all.filter((i) => pairs[i]!.source === 'textures3d' && pictures.includes(pairs[i]!.texts[0]!)),
+  )
+  const fires = all.filter((i) => pairs[i]!.source === 'fire')
   // Every fourth of the unclean pairs that can be tinted: the materials are few.
-  const texturable = tintable.filter(i => i >= cleanCount && i % 4 === 0)
+  const texturable = tintable.filter((i) => i >= cleanCount && i % 4 === 0)
   const half = (list: readonly number[]): number[] => list.filter((_, k) => k % 2 === 0)
-  return { seed, pairs, cleanCount, plain: all.filter((i) => i % counts.plainEvery === 0), cropped: half(all), tintable, tinted: half(tintable), materials: shown, fires, texturable, masks, objects: all.filter(i => masks.has(i)), counts }
+  return {
+    seed,
+    pairs,
+    cleanCount,
+    plain: all.filter((i) => i % counts.plainEvery === 0),
+    cropped: half(all),
+    tintable,
+    tinted: half(tintable),
+    materials: shown,
+    fires,
+    texturable,
+    masks,
+    objects: all.filter((i) => masks.has(i)),
+    counts,
+  }
 }
 
 export function viewCount(plan: ViewPlan, kind: ViewKind): number {
   const { counts } = plan
   return {
-    plain: plan.plain.length, crop: plan.cropped.length, tinted: plan.tinted.length, textured: plan.texturable.length,
-    object: plan.objects.length === 0 ? 0 : counts.objects, scene: counts.scenes, gathered: plan.objects.length === 0 ? 0 : counts.gathered,
+    plain: plan.plain.length,
+    crop: plan.cropped.length,
+    tinted: plan.tinted.length,
+    textured: plan.texturable.length,
+    object: plan.objects.length === 0 ? 0 : counts.objects,
+    scene: counts.scenes,
+    gathered: plan.objects.length === 0 ? 0 : counts.gathered,
   }[kind]
 }
 
@@ -123,8 +182,13 @@ export function viewCount(plan: ViewPlan, kind: ViewKind): number {
 export function cleanViewCount(plan: ViewPlan, kind: ViewKind): number {
   const { counts } = plan
   return {
-    plain: cleanOf(plan, plan.plain), crop: cleanOf(plan, plan.cropped), tinted: cleanOf(plan, plan.tinted), textured: 0,
-    object: cleanOf(plan, plan.objects) === 0 ? 0 : counts.cleanObjects, scene: counts.cleanScenes, gathered: cleanOf(plan, plan.objects) === 0 ? 0 : counts.cleanGathered,
+    plain: cleanOf(plan, plan.plain),
+    crop: cleanOf(plan, plan.cropped),
+    tinted: cleanOf(plan, plan.tinted),
+    textured: 0,
+    object: cleanOf(plan, plan.objects) === 0 ? 0 : counts.cleanObjects,
+    scene: counts.cleanScenes,
+    gathered: cleanOf(plan, plan.objects) === 0 ? 0 : counts.cleanGathered,
   }[kind]
 }
 
@@ -137,22 +201,45 @@ function cleanOf({ cleanCount }: ViewPlan, list: readonly number[]): number {
 export function drawView(plan: ViewPlan, kind: ViewKind, i: number): View {
   const random = randomStream(plan.seed, kind, i)
   const size = viewSizes[kind]
-  const layer = (pair: number, changes: Partial<Layer>): Layer => ({ pair, window: null, flip: random.chance(0.5), look: null, within: null, ...changes })
+  const layer = (pair: number, changes: Partial<Layer>): Layer => ({
+    pair,
+    window: null,
+    flip: random.chance(0.5),
+    look: null,
+    within: null,
+    ...changes,
+  })
   const alone = (ground: Layer): View => ({ size, ground, pasted: [] })
-  const within = (): Ellipse | null => random.chance(0.4) ? null : ellipse(random)
+  const within = (): Ellipse | null => (random.chance(0.4) ? null : ellipse(random))
   switch (kind) {
-    case 'plain': return alone({ ...layer(plan.plain[i]!, {}), flip: false })
-    case 'crop': return alone(layer(plan.cropped[i]!, { window: squareWindow(random, 0.55) }))
-    case 'tinted': return alone(layer(plan.tinted[i]!, { window: squareWindow(random, 0.7), look: someColour(random), within: within() }))
-    case 'textured': return alone(layer(plan.texturable[i]!, { window: squareWindow(random, 0.7), look: someMaterial(plan, random), within: within() }))
+    case 'plain':
+      return alone({ ...layer(plan.plain[i]!, {}), flip: false })
+    case 'crop':
+      return alone(layer(plan.cropped[i]!, { window: squareWindow(random, 0.55) }))
+    case 'tinted':
+      return alone(
+        layer(plan.tinted[i]!, { window: squareWindow(random, 0.7), look: someColour(random), within: within() }),
+      )
+    case 'textured':
+      return alone(
+        layer(plan.texturable[i]!, {
+          window: squareWindow(random, 0.7),
+          look: someMaterial(plan, random),
+          within: within(),
+        }),
+      )
     case 'object': {
       const clean = i < plan.counts.cleanObjects
       const objects = clean ? cleanOf(plan, plan.objects) : plan.objects.length
       const pair = plan.objects[random.integer(0, objects)]!
-      return alone(layer(pair, { window: squareWindow(random, 0.8), look: someLook(plan, clean, random), within: 'object' }))
+      return alone(
+        layer(pair, { window: squareWindow(random, 0.8), look: someLook(plan, clean, random), within: 'object' }),
+      )
     }
-    case 'scene': return drawScene(plan, i, random)
-    case 'gathered': return drawGathered(plan, i, random)
+    case 'scene':
+      return drawScene(plan, i, random)
+    case 'gathered':
+      return drawGathered(plan, i, random)
   }
 }
 
@@ -178,7 +265,10 @@ function someLook(plan: ViewPlan, clean: boolean, random: RandomStream): Look {
   return { of: 'substance', index, picture, seed: random.integer(0, 2 ** 31) }
 }
 
-/** A photo with another pasted on it, or two; a quarter of the pasted are tinted, some of the twos are one photo in two colours. */
+/**
+ * A photo with another pasted on it, or two; a quarter of the pasted are tinted, some of the twos are one photo in two
+ * colours.
+ */
 function drawScene(plan: ViewPlan, i: number, random: RandomStream): View {
   const size = viewSizes.scene
   const clean = i < plan.counts.cleanScenes
@@ -188,12 +278,20 @@ function drawScene(plan: ViewPlan, i: number, random: RandomStream): View {
     const change = random.uniform()
     const base = { window: squareWindow(random, 0.6), flip: random.chance(0.5), within: null }
     if (change < 0.25) return { ...base, pair: plan.tintable[random.integer(0, tintable)]!, look: someColour(random) }
-    if (change < 0.35 && !clean) return { ...base, pair: plan.texturable[random.integer(0, plan.texturable.length)]!, look: someMaterial(plan, random) }
+    if (change < 0.35 && !clean)
+      return {
+        ...base,
+        pair: plan.texturable[random.integer(0, plan.texturable.length)]!,
+        look: someMaterial(plan, random),
+      }
     return { ...base, pair: random.integer(0, limit), look: null }
   }
   const first = patch()
   const layers = [first]
-  if (random.chance(0.3)) layers.push(first.look?.of === 'colour' && random.chance(0.3) ? inAnotherColour(first, first.look, random) : patch())
+  if (random.chance(0.3))
+    layers.push(
+      first.look?.of === 'colour' && random.chance(0.3) ? inAnotherColour(first, first.look, random) : patch(),
+    )
   const pasted: Pasted[] = []
   for (const layer of layers) {
     const box = freeBox(random, size, pasted, () => {
@@ -202,22 +300,45 @@ function drawScene(plan: ViewPlan, i: number, random: RandomStream): View {
     })
     if (box) pasted.push({ layer, box, shape: random.chance(0.6) ? 'ellipse' : 'box' })
   }
-  return { size, ground: { pair: random.integer(0, limit), window: squareWindow(random, 0.6), flip: random.chance(0.5), look: null, within: null }, pasted }
+  return {
+    size,
+    ground: {
+      pair: random.integer(0, limit),
+      window: squareWindow(random, 0.6),
+      flip: random.chance(0.5),
+      look: null,
+      within: null,
+    },
+    pasted,
+  }
 }
 
-/** One to three objects on a photo, each as large as its shape allows; half of them changed, some of the pairs one object in two looks. */
+/**
+ * One to three objects on a photo, each as large as its shape allows; half of them changed, some of the pairs one
+ * object in two looks.
+ */
 function drawGathered(plan: ViewPlan, i: number, random: RandomStream): View {
   const size = viewSizes.gathered
   const clean = i < plan.counts.cleanGathered
   const limit = clean ? plan.cleanCount : plan.pairs.length
   const objects = clean ? cleanOf(plan, plan.objects) : plan.objects.length
   const object = (): Layer => ({
-    pair: plan.objects[random.integer(0, objects)]!, window: 'object', flip: random.chance(0.5), look: random.chance(0.5) ? someLook(plan, clean, random) : null, within: null,
+    pair: plan.objects[random.integer(0, objects)]!,
+    window: 'object',
+    flip: random.chance(0.5),
+    look: random.chance(0.5) ? someLook(plan, clean, random) : null,
+    within: null,
   })
   const first = object()
   const wanted = random.integer(1, MOST_GATHERED + 1)
   const layers = [first]
-  if (wanted > 1 && random.chance(0.3)) layers.push({ ...first, flip: !first.flip, look: first.look?.of === 'colour' ? inAnotherColour(first, first.look, random).look : someLook(plan, clean, random) })
+  if (wanted > 1 && random.chance(0.3))
+    layers.push({
+      ...first,
+      flip: !first.flip,
+      look:
+        first.look?.of === 'colour' ? inAnotherColour(first, first.look, random).look : someLook(plan, clean, random),
+    })
   while (layers.length < wanted) layers.push(object())
   const pasted: Pasted[] = []
   for (const layer of layers) {
@@ -225,25 +346,52 @@ function drawGathered(plan: ViewPlan, i: number, random: RandomStream): View {
       const [low, high] = wanted === 1 ? [110, 200] : [80, 128]
       const long = random.integer(low, high)
       const aspect = plan.masks.box(layer.pair).aspect
-      return { width: Math.max(16, Math.round(Math.min(long, long * aspect))), height: Math.max(16, Math.round(Math.min(long, long / aspect))) }
+      return {
+        width: Math.max(16, Math.round(Math.min(long, long * aspect))),
+        height: Math.max(16, Math.round(Math.min(long, long / aspect))),
+      }
     })
     if (box) pasted.push({ layer, box, shape: 'object' })
   }
-  return { size, ground: { pair: random.integer(0, limit), window: squareWindow(random, 0.6), flip: random.chance(0.5), look: null, within: null }, pasted }
+  return {
+    size,
+    ground: {
+      pair: random.integer(0, limit),
+      window: squareWindow(random, 0.6),
+      flip: random.chance(0.5),
+      look: null,
+      within: null,
+    },
+    pasted,
+  }
 }
 
 const MOST_GATHERED = 3
 
 function inAnotherColour(layer: Layer, { index }: Look, random: RandomStream): Layer {
-  return { ...layer, flip: !layer.flip, look: { of: 'colour', index: (index + random.integer(1, colours.length)) % colours.length } }
+  return {
+    ...layer,
+    flip: !layer.flip,
+    look: { of: 'colour', index: (index + random.integer(1, colours.length)) % colours.length },
+  }
 }
 
 /** A box that touches no other, if eight tries find one. */
-function freeBox(random: RandomStream, size: number, others: readonly Pasted[], shape: () => { width: number; height: number }): Pasted['box'] | null {
+function freeBox(
+  random: RandomStream,
+  size: number,
+  others: readonly Pasted[],
+  shape: () => { width: number; height: number },
+): Pasted['box'] | null {
   for (let k = 0; k < 8; k++) {
     const { width, height } = shape()
     const [x, y] = [random.integer(0, size - width + 1), random.integer(0, size - height + 1)]
-    if (others.every(({ box }) => x >= box.x + box.width || box.x >= x + width || y >= box.y + box.height || box.y >= y + height)) return { x, y, width, height }
+    if (
+      others.every(
+        ({ box }) => x >= box.x + box.width || box.x >= x + width || y >= box.y + box.height || box.y >= y + height,
+      )
+    )
+      return { x, y, width, height }
   }
   return null
 }
@@ -255,7 +403,12 @@ function squareWindow(random: RandomStream, least: number): Window {
 }
 
 function ellipse(random: RandomStream): Ellipse {
-  return { x: random.uniform(0.35, 0.65), y: random.uniform(0.35, 0.65), rx: random.uniform(0.28, 0.5), ry: random.uniform(0.28, 0.5) }
+  return {
+    x: random.uniform(0.35, 0.65),
+    y: random.uniform(0.35, 0.65),
+    rx: random.uniform(0.28, 0.5),
+    ry: random.uniform(0.28, 0.5),
+  }
 }
 
 /** Samples per side of a cell when a shape's share of it is counted. */
@@ -282,8 +435,14 @@ export function regionShares({ size, pasted }: View, masks: ObjectMasks = noMask
   return shares
 }
 
-/** How much of a pasted photo stands at a point of the view, in pixels; an ellipse's rim is soft by a few of them, an object's by its mask. */
-export function coverage({ box: { x, y, width, height }, shape, layer }: Pasted, masks: ObjectMasks): (px: number, py: number) => number {
+/**
+ * How much of a pasted photo stands at a point of the view, in pixels; an ellipse's rim is soft by a few of them, an
+ * object's by its mask.
+ */
+export function coverage(
+  { box: { x, y, width, height }, shape, layer }: Pasted,
+  masks: ObjectMasks,
+): (px: number, py: number) => number {
   if (shape === 'object') {
     const within = masks.box(layer.pair)
     return (px, py) => {
@@ -295,7 +454,7 @@ export function coverage({ box: { x, y, width, height }, shape, layer }: Pasted,
   return (px, py) => {
     const [dx, dy] = [Math.abs(px - x - width / 2) / (width / 2), Math.abs(py - y - height / 2) / (height / 2)]
     if (shape === 'box') return dx <= 1 && dy <= 1 ? 1 : 0
-    const pixels = (1 - Math.hypot(dx, dy)) * Math.min(width, height) / 2
+    const pixels = ((1 - Math.hypot(dx, dy)) * Math.min(width, height)) / 2
     return Math.min(Math.max(pixels / 4 + 0.5, 0), 1)
   }
 }

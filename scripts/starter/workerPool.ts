@@ -14,21 +14,27 @@ export interface PoolWork<Job> {
 export async function workThrough<Job>({ module, workerData, jobs, workers, onDone }: PoolWork<Job>): Promise<void> {
   const start = performance.now()
   let [next, done] = [0, 0]
-  await Promise.all(Array.from({ length: Math.min(workers, jobs.length) }, () => new Promise<void>((resolve, reject) => {
-    const worker = new Worker(module, { workerData })
-    let current: Job | undefined
-    const feed = (): void => {
-      current = jobs[next++]
-      if (current !== undefined) worker.postMessage(current)
-      else worker.terminate().then(() => resolve(), reject)
-    }
-    worker.on('error', reject)
-    worker.on('message', () => {
-      done++
-      const minutes = (performance.now() - start) / 60_000
-      onDone(current!, done, minutes, (minutes / done) * (jobs.length - done))
-      feed()
-    })
-    feed()
-  })))
+  await Promise.all(
+    Array.from(
+      { length: Math.min(workers, jobs.length) },
+      () =>
+        new Promise<void>((resolve, reject) => {
+          const worker = new Worker(module, { workerData })
+          let current: Job | undefined
+          const feed = (): void => {
+            current = jobs[next++]
+            if (current !== undefined) worker.postMessage(current)
+            else worker.terminate().then(() => resolve(), reject)
+          }
+          worker.on('error', reject)
+          worker.on('message', () => {
+            done++
+            const minutes = (performance.now() - start) / 60_000
+            onDone(current!, done, minutes, (minutes / done) * (jobs.length - done))
+            feed()
+          })
+          feed()
+        }),
+    ),
+  )
 }

@@ -2,8 +2,8 @@ import type { FloatImage } from '../media/image.js'
 import type { LayeredAtlas, LayerName } from './layeredAtlas.js'
 
 /**
- * Which part of a layer's atlas image the clip shows, and how far: for each of its pixels the highest share that the layer has of a frame's pixel there
- * (the opacity, or what it leaves for the background).
+ * Which part of a layer's atlas image the clip shows, and how far: for each of its pixels the highest share that the
+ * layer has of a frame's pixel there (the opacity, or what it leaves for the background).
  * @returns one channel in [0, 1], at the size of the atlas image
  */
 export async function atlasCoverage(atlas: LayeredAtlas, layer: LayerName): Promise<FloatImage> {

@@ -10,6 +10,9 @@ test('the edit stays where the clip is opaque, and the frame is the layer over t
   expect([bounded[3], bounded[7], bounded[11]]).toEqual([200, 80, 0])
   expect([...frame]).toEqual([
     ...[200, 100, 50].map((colour, c) => Math.round((200 * colour + 55 * original[c]!) / 255)),
-    ...[200, 100, 50].map((colour, c) => Math.round((80 * colour + 175 * original[c]!) / 255)), 0, 0, 0,
+    ...[200, 100, 50].map((colour, c) => Math.round((80 * colour + 175 * original[c]!) / 255)),
+    0,
+    0,
+    0,
   ])
 })

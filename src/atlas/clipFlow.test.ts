@@ -5,7 +5,10 @@ import { type Flow, estimateClipFlow } from './clipFlow.js'
 const [width, height] = [96, 72]
 
 /** Mean and largest error of a flow over its valid pixels, px. */
-function errors({ data, valid }: Flow, expected: (x: number, y: number) => [number, number]): { mean: number; worst: number; share: number } {
+function errors(
+  { data, valid }: Flow,
+  expected: (x: number, y: number) => [number, number],
+): { mean: number; worst: number; share: number } {
   let [sum, worst, count] = [0, 0, 0]
   valid.forEach((isValid, i) => {
     if (isValid === 0) return
@@ -52,8 +55,12 @@ describe('estimateClipFlow', () => {
   it('says no flow of what is hidden in the other frame or leaves the picture', async () => {
     // A disc passes to the right, over a still background.
     const inDisc = (x: number, y: number, t: number) => Math.hypot(x - 35 - 8 * t, y - 36) < 16
-    const frames = clipOf(width, height, 2, (x, y, t) => inDisc(x, y, t) ? texture(x - 8 * t + 300, y + 200) : texture(x, y))
-    const { forward: [there] } = await estimateClipFlow(frames)
+    const frames = clipOf(width, height, 2, (x, y, t) =>
+      inDisc(x, y, t) ? texture(x - 8 * t + 300, y + 200) : texture(x, y),
+    )
+    const {
+      forward: [there],
+    } = await estimateClipFlow(frames)
     const at = (x: number, y: number) => y * width + x
     expect(there!.data[at(35, 36)]!).toBeCloseTo(8, 0)
     expect(there!.data[at(80, 10)]!).toBeCloseTo(0, 0)
@@ -75,6 +82,8 @@ describe('estimateClipFlow', () => {
     const stop = new AbortController()
     const stopped = estimateClipFlow(frames, { signal: stop.signal, onProgress: () => stop.abort(new Error('enough')) })
     await expect(stopped).rejects.toThrow('enough')
-    await expect(estimateClipFlow({ ...frames, pixels: frames.pixels.slice(0, 1) })).rejects.toThrow('at least 2 frames, got 1')
+    await expect(estimateClipFlow({ ...frames, pixels: frames.pixels.slice(0, 1) })).rejects.toThrow(
+      'at least 2 frames, got 1',
+    )
   })
 })

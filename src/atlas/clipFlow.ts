@@ -5,9 +5,15 @@ import { opticalFlow } from './motion/opticalFlow.js'
 
 /** Where the pixels of one frame lie in another one. */
 export interface Flow {
-  /** Two planes, dx then dy, each `height * width` values in px: pixel (x, y) shows what (x + dx, y + dy) of the other frame shows. */
+  /**
+   * Two planes, dx then dy, each `height * width` values in px: pixel (x, y) shows what (x + dx, y + dy) of the other
+   * frame shows.
+   */
   readonly data: Float32Array
-  /** `height * width` values: 1 where the other frame sees the same point, that is where going there and back misses by less than 1 px, else 0. */
+  /**
+   * `height * width` values: 1 where the other frame sees the same point, that is where going there and back misses by
+   * less than 1 px, else 0.
+   */
   readonly valid: Uint8Array
 }
 
@@ -27,19 +33,29 @@ export interface ClipFlowOptions {
   readonly onProgress?: ((done: number, total: number) => void) | undefined
 }
 
-/** Sides of the coarsest pyramid level are at least this, px: a motion of a sixth of the short side is within reach of the search there. */
+/**
+ * Sides of the coarsest pyramid level are at least this, px: a motion of a sixth of the short side is within reach of
+ * the search there.
+ */
 const COARSEST = 24
-/** A point that comes back this far from where it started, px, is hidden in the other frame (layered neural atlases: 1). */
+/**
+ * A point that comes back this far from where it started, px, is hidden in the other frame (layered neural atlases: 1).
+ */
 const TOLERANCE = 1
 
 /**
- * Optical flow between neighbouring frames in both directions, checked against each other. Takes about 0.4 s a pair at 768x432; lets the event loop run between pairs.
+ * Optical flow between neighbouring frames in both directions, checked against each other. Takes about 0.4 s a pair at
+ * 768x432; lets the event loop run between pairs.
  *
  * @throws the signal's reason once it is aborted; Text2LiveError CLIP_TOO_SHORT when there are less than two frames
  */
-export async function estimateClipFlow(frames: ClipFrames, { signal, onProgress }: ClipFlowOptions = {}): Promise<ClipFlow> {
+export async function estimateClipFlow(
+  frames: ClipFrames,
+  { signal, onProgress }: ClipFlowOptions = {},
+): Promise<ClipFlow> {
   const { width, height, pixels } = frames
-  if (pixels.length < 2) throw new Text2LiveError('CLIP_TOO_SHORT', `Optical flow expected at least 2 frames, got ${pixels.length}.`)
+  if (pixels.length < 2)
+    throw new Text2LiveError('CLIP_TOO_SHORT', `Optical flow expected at least 2 frames, got ${pixels.length}.`)
   const forward: Flow[] = []
   const backward: Flow[] = []
   let here = greyPyramid(greyPlane(frames, 0), COARSEST)
@@ -57,7 +73,10 @@ export async function estimateClipFlow(frames: ClipFrames, { signal, onProgress 
   return { width, height, forward, backward }
 }
 
-/** 1 where `there` followed by `back` (bilinear) ends less than the tolerance from its start; 0 too where it leaves the picture. */
+/**
+ * 1 where `there` followed by `back` (bilinear) ends less than the tolerance from its start; 0 too where it leaves the
+ * picture.
+ */
 function returns(there: Float32Array, back: Float32Array, width: number, height: number): Uint8Array {
   const size = width * height
   const valid = new Uint8Array(size)

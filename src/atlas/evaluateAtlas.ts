@@ -18,19 +18,32 @@ export interface AtlasQuality {
   readonly psnr: readonly number[]
   readonly meanPsnr: number
   /**
-   * Mean over all pixels with valid flow of how far their atlas positions lie apart in the two frames, each layer counted by its opacity;
-   * in px of the frame. Only with `flow`.
+   * Mean over all pixels with valid flow of how far their atlas positions lie apart in the two frames, each layer
+   * counted by its opacity; in px of the frame. Only with `flow`.
    */
   readonly flowConsistency?: number
-  /** Mean over the frames with a mask of the intersection over union of opacity and mask, both cut at 1/2. Only with `masks`. */
+  /**
+   * Mean over the frames with a mask of the intersection over union of opacity and mask, both cut at 1/2. Only with
+   * `masks`.
+   */
   readonly opacityIou?: number
 }
 
-/** How well a layered atlas holds its clip: PSNR over all three channels, as layered neural atlases report it, and what keeps an edit in its place. */
-export async function evaluateAtlas(atlas: LayeredAtlas, frames: ClipFrames, { flow, masks, signal, onProgress }: EvaluateOptions = {}): Promise<AtlasQuality> {
+/**
+ * How well a layered atlas holds its clip: PSNR over all three channels, as layered neural atlases report it, and what
+ * keeps an edit in its place.
+ */
+export async function evaluateAtlas(
+  atlas: LayeredAtlas,
+  frames: ClipFrames,
+  { flow, masks, signal, onProgress }: EvaluateOptions = {},
+): Promise<AtlasQuality> {
   if (frames.width !== atlas.width || frames.height !== atlas.height || frames.pixels.length !== atlas.frames) {
-    throw new Text2LiveError('ATLAS_MISMATCH', `Expected the clip that the atlas was fitted to: ${atlas.frames} frames of ${atlas.width}x${atlas.height}; `
-      + `it has ${frames.pixels.length} of ${frames.width}x${frames.height}.`)
+    throw new Text2LiveError(
+      'ATLAS_MISMATCH',
+      `Expected the clip that the atlas was fitted to: ${atlas.frames} frames of ${atlas.width}x${atlas.height}; ` +
+        `it has ${frames.pixels.length} of ${frames.width}x${frames.height}.`,
+    )
   }
   const psnr: number[] = []
   const ious: number[] = []
@@ -45,7 +58,8 @@ export async function evaluateAtlas(atlas: LayeredAtlas, frames: ClipFrames, { f
     onProgress?.(t + 1, atlas.frames)
   }
   return {
-    psnr, meanPsnr: mean(psnr),
+    psnr,
+    meanPsnr: mean(psnr),
     ...(flow ? { flowConsistency: drift.sum / Math.max(drift.count, 1) } : {}),
     ...(ious.length > 0 ? { opacityIou: mean(ious) } : {}),
   }
@@ -68,7 +82,12 @@ function overlap(a: Float32Array, b: Float32Array): number {
   return either === 0 ? 1 : both / either
 }
 
-async function addDrift(atlas: LayeredAtlas, t: number, flow: { data: Float32Array; valid: Uint8Array }, drift: { sum: number; count: number }): Promise<void> {
+async function addDrift(
+  atlas: LayeredAtlas,
+  t: number,
+  flow: { data: Float32Array; valid: Uint8Array },
+  drift: { sum: number; count: number },
+): Promise<void> {
   const { width, height } = atlas
   const size = width * height
   const opacity = (await atlas.opacity(t)).data
@@ -86,7 +105,10 @@ async function addDrift(atlas: LayeredAtlas, t: number, flow: { data: Float32Arr
   }
 }
 
-/** Length of a frame pixel in the atlas image: the median over a frame of the root of the mapping's Jacobian determinant. */
+/**
+ * Length of a frame pixel in the atlas image: the median over a frame of the root of the mapping's Jacobian
+ * determinant.
+ */
 function pixelsPerFramePixel({ width, height, data }: Mapping): number {
   const size = width * height
   const scales: number[] = []
@@ -102,14 +124,19 @@ function pixelsPerFramePixel({ width, height, data }: Mapping): number {
   return scales[scales.length >> 1] || 1
 }
 
-/** One plane of a mapping between its pixels, (x, y) counted from the centre of the first; beyond the frame its border. */
+/**
+ * One plane of a mapping between its pixels, (x, y) counted from the centre of the first; beyond the frame its border.
+ */
 function positionAt({ width, height, data }: Mapping, offset: number, x: number, y: number): number {
   const cx = Math.min(Math.max(x, 0), width - 1)
   const cy = Math.min(Math.max(y, 0), height - 1)
   const [x0, y0] = [Math.min(Math.floor(cx), width - 2), Math.min(Math.floor(cy), height - 2)]
   const [fx, fy] = [cx - x0, cy - y0]
   const i = offset + y0 * width + x0
-  return (1 - fy) * ((1 - fx) * data[i]! + fx * data[i + 1]!) + fy * ((1 - fx) * data[i + width]! + fx * data[i + width + 1]!)
+  return (
+    (1 - fy) * ((1 - fx) * data[i]! + fx * data[i + 1]!) +
+    fy * ((1 - fx) * data[i + width]! + fx * data[i + width + 1]!)
+  )
 }
 
 function mean(values: readonly number[]): number {

@@ -3,13 +3,17 @@ import type { Box } from './frameBoxes.js'
 import type { LayeredAtlas } from './layeredAtlas.js'
 
 /**
- * The part of the foreground's atlas image that the boxes of all frames use, every pixel in them counted (get_atlas_bounding_box of the
- * published code; the supplement counts the foreground's pixels only). It lies in the image.
+ * The part of the foreground's atlas image that the boxes of all frames use, every pixel in them counted
+ * (get_atlas_bounding_box of the published code; the supplement counts the foreground's pixels only). It lies in the
+ * image.
  *
  * @param boxes of every frame, see `frameBoxes`
  * @throws ATLAS_EMPTY when no frame has a box
  */
-export async function foregroundAtlasBox(atlas: Pick<LayeredAtlas, 'image' | 'mapping'>, boxes: readonly (Box | null)[]): Promise<Box> {
+export async function foregroundAtlasBox(
+  atlas: Pick<LayeredAtlas, 'image' | 'mapping'>,
+  boxes: readonly (Box | null)[],
+): Promise<Box> {
   let [left, top, right, bottom] = [Infinity, Infinity, -Infinity, -Infinity]
   for (const [t, box] of boxes.entries()) {
     if (!box) continue
@@ -25,8 +29,11 @@ export async function foregroundAtlasBox(atlas: Pick<LayeredAtlas, 'image' | 'ma
     }
   }
   if (left === Infinity) {
-    throw new Text2LiveError('ATLAS_EMPTY', 'Expected a foreground of at least the opacity of --opacity-threshold in some frame of the layered atlas; there is none. '
-      + 'Say what the object is (--object, --point or --region) and fit the atlas again (a neural one for more iterations), lower the threshold, or edit the background.')
+    throw new Text2LiveError(
+      'ATLAS_EMPTY',
+      'Expected a foreground of at least the opacity of --opacity-threshold in some frame of the layered atlas; there is none. ' +
+        'Say what the object is (--object, --point or --region) and fit the atlas again (a neural one for more iterations), lower the threshold, or edit the background.',
+    )
   }
   const image = await atlas.image('foreground')
   const [x, width] = within(left, right, image.width)

@@ -15,7 +15,12 @@ const colour = (x: number, y: number, t: number) => {
   return [0.35 + 0.65 * r, 0.7 * g, 0.6 * b] as const
 }
 const disc = (t: number): FloatImage => ({
-  width, height, channels: 1, data: Float32Array.from({ length: width * height }, (_, i) => (inDisc((i % width) + 0.5, Math.floor(i / width) + 0.5, t) ? 1 : 0)),
+  width,
+  height,
+  channels: 1,
+  data: Float32Array.from({ length: width * height }, (_, i) =>
+    inDisc((i % width) + 0.5, Math.floor(i / width) + 0.5, t) ? 1 : 0,
+  ),
 })
 const nothing = (): FloatImage => ({ width, height, channels: 1, data: new Float32Array(width * height) })
 
@@ -33,7 +38,12 @@ describe('foregroundMasks', () => {
   it('carries the mask of one frame to all others and leaves it as it is', async () => {
     const given = disc(2)
     const notices: ForegroundNotice[] = []
-    const masks = await foregroundMasks({ frames, flow, hint: { kind: 'masks', masks: new Map([[2, given]]) }, onNotice: (notice) => notices.push(notice) })
+    const masks = await foregroundMasks({
+      frames,
+      flow,
+      hint: { kind: 'masks', masks: new Map([[2, given]]) },
+      onNotice: (notice) => notices.push(notice),
+    })
     expect(masks.length).toBe(count)
     expect(masks[2]).toBe(given)
     expect(worst(masks)).toBeGreaterThan(0.8)
@@ -43,19 +53,46 @@ describe('foregroundMasks', () => {
 
   it('takes masks matched to frames, passes extra ones over and carries to frames whose mask is empty', async () => {
     const notices: ForegroundNotice[] = []
-    const given = new Map([[0, disc(0)], [1, disc(1)], [2, nothing()], [3, disc(3)], [4, disc(4)], [5, disc(5)], [17, disc(0)]])
-    const masks = await foregroundMasks({ frames, flow, hint: { kind: 'masks', masks: given }, onNotice: (notice) => notices.push(notice) })
+    const given = new Map([
+      [0, disc(0)],
+      [1, disc(1)],
+      [2, nothing()],
+      [3, disc(3)],
+      [4, disc(4)],
+      [5, disc(5)],
+      [17, disc(0)],
+    ])
+    const masks = await foregroundMasks({
+      frames,
+      flow,
+      hint: { kind: 'masks', masks: given },
+      onNotice: (notice) => notices.push(notice),
+    })
     expect(worst(masks)).toBeGreaterThan(0.8)
-    expect(notices).toEqual([{ kind: 'empty-masks', frames: [2] }, { kind: 'carried', frames: [2] }])
+    expect(notices).toEqual([
+      { kind: 'empty-masks', frames: [2] },
+      { kind: 'carried', frames: [2] },
+    ])
   })
 
   it('grows from a point', async () => {
-    expect(worst(await foregroundMasks({ frames, flow, hint: { kind: 'point', x: 44, y: 42, frame: 1 } }))).toBeGreaterThan(0.6)
+    expect(
+      worst(await foregroundMasks({ frames, flow, hint: { kind: 'point', x: 44, y: 42, frame: 1 } })),
+    ).toBeGreaterThan(0.6)
   })
 
   it('finds what moves against the background while the camera moves', async () => {
     const told: [number, number][] = []
-    expect(worst(await foregroundMasks({ frames, flow, hint: { kind: 'motion' }, onProgress: (...progress) => told.push(progress) }))).toBeGreaterThan(0.75)
+    expect(
+      worst(
+        await foregroundMasks({
+          frames,
+          flow,
+          hint: { kind: 'motion' },
+          onProgress: (...progress) => told.push(progress),
+        }),
+      ),
+    ).toBeGreaterThan(0.75)
     // However many parts there were, all are done once, at the end.
     expect(told.length).toBeGreaterThan(told[0]![1])
     expect(told.filter(([done, total]) => done === total)).toEqual([told.at(-1)])
@@ -64,31 +101,63 @@ describe('foregroundMasks', () => {
   it('draws coarse relevancy to the outline', async () => {
     // Cells of 20 px: the disc is three cells of them.
     const coarse = (t: number): FloatImage => ({
-      width: 6, height: 4, channels: 1, data: Float32Array.from({ length: 24 }, (_, k) => 1 / (1 + (Math.hypot((k % 6) * 20 + 10 - 40 - 4 * t, Math.floor(k / 6) * 20 + 10 - 42) / 20) ** 2)),
+      width: 6,
+      height: 4,
+      channels: 1,
+      data: Float32Array.from(
+        { length: 24 },
+        (_, k) => 1 / (1 + (Math.hypot((k % 6) * 20 + 10 - 40 - 4 * t, Math.floor(k / 6) * 20 + 10 - 42) / 20) ** 2),
+      ),
     })
-    const hint: ForegroundHint = { kind: 'relevancy', maps: new Map([[0, coarse(0)], [3, coarse(3)]]) }
+    const hint: ForegroundHint = {
+      kind: 'relevancy',
+      maps: new Map([
+        [0, coarse(0)],
+        [3, coarse(3)],
+      ]),
+    }
     expect(worst(await foregroundMasks({ frames, flow, hint }))).toBeGreaterThan(0.7)
   })
 
   it('takes probabilities of some frames to all of them', async () => {
     // The right half of the disc is missing in one of them.
     const half = { ...disc(3), data: disc(3).data.map((x, i) => (i % width < 55 ? x : 0)) }
-    const hint: ForegroundHint = { kind: 'probability', maps: new Map([[0, disc(0)], [3, half]]) }
+    const hint: ForegroundHint = {
+      kind: 'probability',
+      maps: new Map([
+        [0, disc(0)],
+        [3, half],
+      ]),
+    }
     expect(worst(await foregroundMasks({ frames, flow, hint }))).toBeGreaterThan(0.7)
   })
 
   it('says what is wrong with a hint', async () => {
-    const masks = (map: [number, FloatImage][]) => foregroundMasks({ frames, flow, hint: { kind: 'masks', masks: new Map(map) } })
-    await expect(masks([[0, { ...disc(0), width: height, height: width }]])).rejects.toMatchObject({ code: 'MASK_INVALID', message: expect.stringContaining('120x80; it has 1 and 80x120') as string })
-    await expect(masks([[0, nothing()]])).rejects.toMatchObject({ code: 'MASK_INVALID', message: expect.stringContaining('mask of frame 0 is empty') as string })
-    await expect(masks([[9, disc(0)]])).rejects.toMatchObject({ code: 'MASK_INVALID', message: expect.stringContaining('No mask belongs to a frame') as string })
+    const masks = (map: [number, FloatImage][]) =>
+      foregroundMasks({ frames, flow, hint: { kind: 'masks', masks: new Map(map) } })
+    await expect(masks([[0, { ...disc(0), width: height, height: width }]])).rejects.toMatchObject({
+      code: 'MASK_INVALID',
+      message: expect.stringContaining('120x80; it has 1 and 80x120') as string,
+    })
+    await expect(masks([[0, nothing()]])).rejects.toMatchObject({
+      code: 'MASK_INVALID',
+      message: expect.stringContaining('mask of frame 0 is empty') as string,
+    })
+    await expect(masks([[9, disc(0)]])).rejects.toMatchObject({
+      code: 'MASK_INVALID',
+      message: expect.stringContaining('No mask belongs to a frame') as string,
+    })
     const point = { kind: 'point', x: 120, y: 3, frame: 0 } as const
-    await expect(foregroundMasks({ frames, flow, hint: point })).rejects.toMatchObject({ code: 'POINT_INVALID', message: expect.stringContaining('x in [0, 120)') as string })
+    await expect(foregroundMasks({ frames, flow, hint: point })).rejects.toMatchObject({
+      code: 'POINT_INVALID',
+      message: expect.stringContaining('x in [0, 120)') as string,
+    })
   })
 
   it('finds nothing where nothing moves against the background', async () => {
     const still = clipOf(width, height, 3, (x, y, t) => texture(x + 2 * t, y - t))
-    await expect(foregroundMasks({ frames: still, flow: await estimateClipFlow(still), hint: { kind: 'motion' } }))
-      .rejects.toMatchObject({ code: 'OBJECT_NOT_FOUND', message: expect.stringContaining('--point') as string })
+    await expect(
+      foregroundMasks({ frames: still, flow: await estimateClipFlow(still), hint: { kind: 'motion' } }),
+    ).rejects.toMatchObject({ code: 'OBJECT_NOT_FOUND', message: expect.stringContaining('--point') as string })
   })
 })

@@ -6,8 +6,21 @@ import type { FloatImage } from '../media/image.js'
 import type { ClipFlow } from './clipFlow.js'
 import { createClipGraph } from './segmentation/clipGraph.js'
 import { findAlike } from './segmentation/consensus.js'
-import { frameMeans, movingEvidence, pointEvidence, probabilityEvidence, relevancyEvidence } from './segmentation/hintEvidence.js'
-import { type ClipScene, carryLabels, labelByColour, labelClip, settleLabels, sharpened } from './segmentation/labelling.js'
+import {
+  frameMeans,
+  movingEvidence,
+  pointEvidence,
+  probabilityEvidence,
+  relevancyEvidence,
+} from './segmentation/hintEvidence.js'
+import {
+  type ClipScene,
+  carryLabels,
+  labelByColour,
+  labelClip,
+  settleLabels,
+  sharpened,
+} from './segmentation/labelling.js'
 import { nodeMotion } from './segmentation/nodeMotion.js'
 
 /** How the foreground is named. Frames count from 0; frames that the clip lacks are passed over. */
@@ -23,7 +36,10 @@ export type ForegroundHint =
   /** What moves against the background. */
   | { readonly kind: 'motion' }
 
-/** Something to tell: masks that are empty count as not given; frames in which the object is not seen have masks of zeros. */
+/**
+ * Something to tell: masks that are empty count as not given; frames in which the object is not seen have masks of
+ * zeros.
+ */
 export interface ForegroundNotice {
   readonly kind: 'empty-masks' | 'carried' | 'unseen'
   readonly frames: readonly number[]
@@ -41,19 +57,31 @@ export interface ForegroundMasksOptions {
 
 /** Rounds in which all frames agree with each other at the end. */
 const SETTLING = 4
-/** Window and squared contrast of the guided filter that takes a mask from the regions to the edges of the picture; the window is a share of the longer side. */
+/**
+ * Window and squared contrast of the guided filter that takes a mask from the regions to the edges of the picture; the
+ * window is a share of the longer side.
+ */
 const EDGE_RADIUS = 1 / 64
 const EDGE_EPSILON = 1e-4
 
 /**
- * A mask of the foreground in every frame from a hint. Frames are cut into superpixels; labels spread over these by random walks, by what looks alike along the flow in
- * frames up to 16 away (so that something hidden for a moment is found again), and by the speed against the background; a guided filter takes them to the edges.
- * Given masks are returned as they are.
+ * A mask of the foreground in every frame from a hint. Frames are cut into superpixels; labels spread over these by
+ * random walks, by what looks alike along the flow in frames up to 16 away (so that something hidden for a moment is
+ * found again), and by the speed against the background; a guided filter takes them to the edges. Given masks are
+ * returned as they are.
  *
  * @returns one channel in [0, 1] for each frame; all zeros where the object is not seen
- * @throws Text2LiveError MASK_INVALID (size, all empty), POINT_INVALID (outside the picture or clip), OBJECT_NOT_FOUND (nothing moves or answers), the signal's reason
+ * @throws Text2LiveError MASK_INVALID (size, all empty), POINT_INVALID (outside the picture or clip), OBJECT_NOT_FOUND
+ *   (nothing moves or answers), the signal's reason
  */
-export async function foregroundMasks({ frames, flow, hint, signal, onProgress, onNotice }: ForegroundMasksOptions): Promise<FloatImage[]> {
+export async function foregroundMasks({
+  frames,
+  flow,
+  hint,
+  signal,
+  onProgress,
+  onNotice,
+}: ForegroundMasksOptions): Promise<FloatImage[]> {
   const total = frames.pixels.length
   checkHint(hint, frames)
   const given = hint.kind === 'masks' ? usableMasks(hint.masks, frames, onNotice) : new Map<number, FloatImage>()
@@ -68,17 +96,31 @@ export async function foregroundMasks({ frames, flow, hint, signal, onProgress, 
     onProgress?.(Math.min(done++, parts - 1), parts)
   }
   const graph = await createClipGraph(frames, flow, breathe)
-  const scene: ClipScene = { graph, alike: await findAlike(graph, flow, breathe), motion: await nodeMotion(graph, flow, breathe) }
+  const scene: ClipScene = {
+    graph,
+    alike: await findAlike(graph, flow, breathe),
+    motion: await nodeMotion(graph, flow, breathe),
+  }
   const labels = await labelScene(scene, hint, given, breathe)
   const area = labels.reduce((sum, x, i) => sum + (x > 0.5 ? graph.area[i]! : 0), 0)
   if (area === 0) {
-    throw new Text2LiveError('OBJECT_NOT_FOUND', 'No object was found in any frame of the clip. Give a mask of one frame with --object, or a point on the object with --point x,y.')
+    throw new Text2LiveError(
+      'OBJECT_NOT_FOUND',
+      'No object was found in any frame of the clip. Give a mask of one frame with --object, or a point on the object with --point x,y.',
+    )
   }
   const masks: FloatImage[] = []
   for (let t = 0; t < total; t++) {
     await breathe()
     const { labels: regions } = graph.frames[t]!
-    masks.push(given.get(t) ?? drawnToEdges(frames, t, Float32Array.from(regions, (region) => labels[graph.first[t]! + region]!)))
+    masks.push(
+      given.get(t) ??
+        drawnToEdges(
+          frames,
+          t,
+          Float32Array.from(regions, (region) => labels[graph.first[t]! + region]!),
+        ),
+    )
   }
   const unseen = masks.flatMap(({ data }, t) => (data.some((x) => x > 0.5) ? [] : [t]))
   if (unseen.length > 0) onNotice?.({ kind: 'unseen', frames: unseen })
@@ -86,7 +128,12 @@ export async function foregroundMasks({ frames, flow, hint, signal, onProgress, 
   return masks
 }
 
-async function labelScene(scene: ClipScene, hint: ForegroundHint, given: ReadonlyMap<number, FloatImage>, breathe: () => Promise<void>): Promise<Float32Array> {
+async function labelScene(
+  scene: ClipScene,
+  hint: ForegroundHint,
+  given: ReadonlyMap<number, FloatImage>,
+  breathe: () => Promise<void>,
+): Promise<Float32Array> {
   const { graph } = scene
   if (hint.kind === 'masks') {
     const labels = new Float32Array(graph.count)
@@ -95,15 +142,21 @@ async function labelScene(scene: ClipScene, hint: ForegroundHint, given: Readonl
     await carryLabels(scene, labels, fixed, breathe)
     return await settleLabels(scene, labels, fixed, SETTLING, breathe)
   }
-  if (hint.kind === 'probability') return await labelByColour(scene, probabilityEvidence(scene, clipMaps(hint.maps, graph.frames.length)), breathe)
-  if (hint.kind === 'relevancy') return await labelByColour(scene, relevancyEvidence(scene, clipMaps(hint.maps, graph.frames.length)), breathe)
+  if (hint.kind === 'probability')
+    return await labelByColour(scene, probabilityEvidence(scene, clipMaps(hint.maps, graph.frames.length)), breathe)
+  if (hint.kind === 'relevancy')
+    return await labelByColour(scene, relevancyEvidence(scene, clipMaps(hint.maps, graph.frames.length)), breathe)
   const { prior, start, counts } = hint.kind === 'motion' ? movingEvidence(scene) : pointEvidence(scene, hint)
   return await settleLabels(scene, await labelClip(scene, prior, start, counts, breathe), new Set(), SETTLING, breathe)
 }
 
-const clipMaps = (maps: ReadonlyMap<number, FloatImage>, frames: number) => new Map([...maps].filter(([t]) => t >= 0 && t < frames))
+const clipMaps = (maps: ReadonlyMap<number, FloatImage>, frames: number) =>
+  new Map([...maps].filter(([t]) => t >= 0 && t < frames))
 
-/** The mask follows the edges of the picture, within a window around its regions; values below and above 1/2 go towards 0 and 1. */
+/**
+ * The mask follows the edges of the picture, within a window around its regions; values below and above 1/2 go towards
+ * 0 and 1.
+ */
 function drawnToEdges(frames: ClipFrames, t: number, data: Float32Array): FloatImage {
   const { width, height } = frames
   const mask: FloatImage = { width, height, channels: 1, data }
@@ -120,18 +173,28 @@ function drawnToEdges(frames: ClipFrames, t: number, data: Float32Array): FloatI
   if (right < 0) return { ...mask, data: result }
   ;[left, top] = [Math.max(0, left - 2 * radius), Math.max(0, top - 2 * radius)]
   const [w, h] = [Math.min(width, right + 2 * radius + 1) - left, Math.min(height, bottom + 2 * radius + 1) - top]
-  const part = guidedFilter(crop(frameImage(frames, t), left, top, w, h), crop(mask, left, top, w, h), radius, EDGE_EPSILON)
-  part.data.forEach((x, k) => { result[(top + Math.floor(k / w)) * width + left + (k % w)] = sharpened(Math.min(Math.max(x, 0), 1)) })
+  const part = guidedFilter(
+    crop(frameImage(frames, t), left, top, w, h),
+    crop(mask, left, top, w, h),
+    radius,
+    EDGE_EPSILON,
+  )
+  part.data.forEach((x, k) => {
+    result[(top + Math.floor(k / w)) * width + left + (k % w)] = sharpened(Math.min(Math.max(x, 0), 1))
+  })
   return { ...mask, data: result }
 }
 
 function checkHint(hint: ForegroundHint, { width, height, pixels }: ClipFrames): void {
   if (hint.kind === 'point') {
     const { x, y, frame } = hint
-    if (x >= 0 && y >= 0 && x < width && y < height && Number.isInteger(frame) && frame >= 0 && frame < pixels.length) return
-    throw new Text2LiveError('POINT_INVALID',
-      `The point on the object must lie in the picture, x in [0, ${width}) and y in [0, ${height}), of a frame from 0 to ${pixels.length - 1}; `
-      + `got x ${x}, y ${y}, frame ${frame}. Coordinates are in pixels of the clip at its working size.`)
+    if (x >= 0 && y >= 0 && x < width && y < height && Number.isInteger(frame) && frame >= 0 && frame < pixels.length)
+      return
+    throw new Text2LiveError(
+      'POINT_INVALID',
+      `The point on the object must lie in the picture, x in [0, ${width}) and y in [0, ${height}), of a frame from 0 to ${pixels.length - 1}; ` +
+        `got x ${x}, y ${y}, frame ${frame}. Coordinates are in pixels of the clip at its working size.`,
+    )
   }
   if ((hint.kind === 'relevancy' || hint.kind === 'probability') && clipMaps(hint.maps, pixels.length).size === 0) {
     throw new Text2LiveError('OBJECT_NOT_FOUND', 'A map of at least one frame was expected, got none.')
@@ -139,20 +202,29 @@ function checkHint(hint: ForegroundHint, { width, height, pixels }: ClipFrames):
 }
 
 /** The masks of frames of the clip that show something. */
-function usableMasks(masks: ReadonlyMap<number, FloatImage>, { width, height, pixels }: ClipFrames, onNotice: ForegroundMasksOptions['onNotice']): Map<number, FloatImage> {
+function usableMasks(
+  masks: ReadonlyMap<number, FloatImage>,
+  { width, height, pixels }: ClipFrames,
+  onNotice: ForegroundMasksOptions['onNotice'],
+): Map<number, FloatImage> {
   const present = [...masks].filter(([t]) => t >= 0 && t < pixels.length).sort(([a], [b]) => a - b)
   for (const [t, mask] of present) {
     if (mask.width === width && mask.height === height && mask.channels === 1) continue
-    throw new Text2LiveError('MASK_INVALID',
-      `The mask of frame ${t} must have one channel and the size of the frames, ${width}x${height}; it has ${mask.channels} and ${mask.width}x${mask.height}. `
-      + 'Export it at the size of the clip.')
+    throw new Text2LiveError(
+      'MASK_INVALID',
+      `The mask of frame ${t} must have one channel and the size of the frames, ${width}x${height}; it has ${mask.channels} and ${mask.width}x${mask.height}. ` +
+        'Export it at the size of the clip.',
+    )
   }
   const empty = present.filter(([, { data }]) => !data.some((x) => x > 0.5)).map(([t]) => t)
   const usable = new Map(present.filter(([t]) => !empty.includes(t)))
   if (usable.size === 0) {
-    throw new Text2LiveError('MASK_INVALID', present.length === 0
-      ? `No mask belongs to a frame of the clip (0 to ${pixels.length - 1}). Name the files of the masks as those of the frames, or give the mask of one frame.`
-      : `The ${present.length === 1 ? `mask of frame ${present[0]![0]} is` : `masks of all ${present.length} frames given are`} empty: no value is above 1/2. Paint the object white on black.`)
+    throw new Text2LiveError(
+      'MASK_INVALID',
+      present.length === 0
+        ? `No mask belongs to a frame of the clip (0 to ${pixels.length - 1}). Name the files of the masks as those of the frames, or give the mask of one frame.`
+        : `The ${present.length === 1 ? `mask of frame ${present[0]![0]} is` : `masks of all ${present.length} frames given are`} empty: no value is above 1/2. Paint the object white on black.`,
+    )
   }
   if (empty.length > 0) onNotice?.({ kind: 'empty-masks', frames: empty })
   const carried = pixels.flatMap((_, t) => (usable.has(t) ? [] : [t]))

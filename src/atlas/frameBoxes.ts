@@ -19,17 +19,26 @@ export interface FrameBoxOptions {
 }
 
 /**
- * Where the foreground is in each frame: the box from which its crops are taken (supplement 3.1; get_masks_boundaries of the published
- * code). Null for a frame without foreground, at which the published code stops (D2).
+ * Where the foreground is in each frame: the box from which its crops are taken (supplement 3.1; get_masks_boundaries
+ * of the published code). Null for a frame without foreground, at which the published code stops (D2).
  */
-export async function frameBoxes(atlas: Pick<LayeredAtlas, 'frames' | 'opacity'>, options: FrameBoxOptions = {}): Promise<(Box | null)[]> {
+export async function frameBoxes(
+  atlas: Pick<LayeredAtlas, 'frames' | 'opacity'>,
+  options: FrameBoxOptions = {},
+): Promise<(Box | null)[]> {
   const boxes: (Box | null)[] = []
   for (let t = 0; t < atlas.frames; t++) boxes.push(frameBox(await atlas.opacity(t), options))
   return boxes
 }
 
-/** The box of one frame, from its opacity (one channel). It lies in the frame, also where the frame is smaller than `smallest`. */
-export function frameBox({ width, height, data }: FloatImage, { threshold = 0.95, border = 30, smallest = 129 }: FrameBoxOptions = {}): Box | null {
+/**
+ * The box of one frame, from its opacity (one channel). It lies in the frame, also where the frame is smaller than
+ * `smallest`.
+ */
+export function frameBox(
+  { width, height, data }: FloatImage,
+  { threshold = 0.95, border = 30, smallest = 129 }: FrameBoxOptions = {},
+): Box | null {
   // As the published code, opacity is compared in float32.
   const least = Math.fround(threshold)
   let [left, top, right, bottom] = [width, height, -1, -1]
@@ -48,7 +57,10 @@ export function frameBox({ width, height, data }: FloatImage, { threshold = 0.95
   return { x, y, width: w, height: h }
 }
 
-/** Start and length along one axis. What is missing to `smallest` is added at the end, or before the start where the frame ends. */
+/**
+ * Start and length along one axis. What is missing to `smallest` is added at the end, or before the start where the
+ * frame ends.
+ */
 function widened(first: number, last: number, length: number, border: number, smallest: number): [number, number] {
   let start = Math.max(first - border, 0)
   let end = Math.min(last + border, length)

@@ -10,10 +10,14 @@ export interface ProjectedMap {
 }
 
 /**
- * Maps of frames seen on the atlas image: at each of its pixels the mean of what the frames say there, taken from a neighbourhood of `radius` px so that
- * no gap is left between the frame's pixels. 0 where no frame says anything.
+ * Maps of frames seen on the atlas image: at each of its pixels the mean of what the frames say there, taken from a
+ * neighbourhood of `radius` px so that no gap is left between the frame's pixels. 0 where no frame says anything.
  */
-export async function projectToAtlas(size: { readonly width: number; readonly height: number }, maps: AsyncIterable<ProjectedMap>, radius: number): Promise<FloatImage> {
+export async function projectToAtlas(
+  size: { readonly width: number; readonly height: number },
+  maps: AsyncIterable<ProjectedMap>,
+  radius: number,
+): Promise<FloatImage> {
   const { width, height } = size
   const sum = new Float64Array(width * height)
   const weight = new Float64Array(width * height)
@@ -28,5 +32,10 @@ export async function projectToAtlas(size: { readonly width: number; readonly he
     }
   }
   const [near, count] = [boxMean(sum, width, height, radius), boxMean(weight, width, height, radius)]
-  return { width, height, channels: 1, data: Float32Array.from(near, (x, i) => (count[i]! > 1e-9 ? Math.min(Math.max(x / count[i]!, 0), 1) : 0)) }
+  return {
+    width,
+    height,
+    channels: 1,
+    data: Float32Array.from(near, (x, i) => (count[i]! > 1e-9 ? Math.min(Math.max(x / count[i]!, 0), 1) : 0)),
+  }
 }

@@ -9,7 +9,8 @@ export async function reconstructFrame(atlas: LayeredAtlas, t: number): Promise<
   const opacity = await atlas.opacity(t)
   const size = opacity.data.length
   for (let c = 0; c < 3; c++) {
-    for (let i = 0; i < size; i++) data[c * size + i]! += opacity.data[i]! * (foreground.data[c * size + i]! - data[c * size + i]!)
+    for (let i = 0; i < size; i++)
+      data[c * size + i]! += opacity.data[i]! * (foreground.data[c * size + i]! - data[c * size + i]!)
   }
   return { width: atlas.width, height: atlas.height, channels: 3, data }
 }

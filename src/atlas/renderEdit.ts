@@ -11,8 +11,8 @@ export interface RenderEditOptions {
   /** The edit layer of each edited layer: RGBA, straight alpha, at the size of its atlas image. */
   readonly edits: Readonly<Partial<Record<LayerName, FloatImage>>>
   /**
-   * 'fixed' samples colours weighted by their alpha, and what lies beyond an atlas image as its border; 'reference' samples the four
-   * channels apart and zeros beyond (published code, D1). Default 'fixed'.
+   * 'fixed' samples colours weighted by their alpha, and what lies beyond an atlas image as its border; 'reference'
+   * samples the four channels apart and zeros beyond (published code, D1). Default 'fixed'.
    */
   readonly behaviour?: 'reference' | 'fixed'
 }
@@ -27,18 +27,25 @@ export interface RenderedFrame {
 const layerNames: readonly LayerName[] = ['foreground', 'background']
 
 /**
- * Frame t with its edits (layered neural atlases, Eq. 15 and 16): each layer's edit over the original frame, blended by the opacity,
- * frame = opacity * over(foreground edit) + (1 - opacity) * over(background edit). Since both lie over the same frame, this is one
- * layer whose alpha is opacity * alpha_f + (1 - opacity) * alpha_b. Where that is 0 the frame's pixel is the original's.
+ * Frame t with its edits (layered neural atlases, Eq. 15 and 16): each layer's edit over the original frame, blended by
+ * the opacity, frame = opacity * over(foreground edit) + (1 - opacity) * over(background edit). Since both lie over the
+ * same frame, this is one layer whose alpha is opacity * alpha_f + (1 - opacity) * alpha_b. Where that is 0 the frame's
+ * pixel is the original's.
  *
  * @throws SHAPE_MISMATCH when an edit has not the size of its atlas image, or the frames not that of the atlas
  */
-export async function renderEdit({ atlas, frames, edits, behaviour = 'fixed' }: RenderEditOptions, t: number): Promise<RenderedFrame> {
+export async function renderEdit(
+  { atlas, frames, edits, behaviour = 'fixed' }: RenderEditOptions,
+  t: number,
+): Promise<RenderedFrame> {
   const { width, height } = atlas
   const size = width * height
   const original = frames.pixels[t]
   if (frames.width !== width || frames.height !== height || !original) {
-    throw new Text2LiveError('SHAPE_MISMATCH', `renderEdit: expected frame ${t} of ${width}x${height}, the clip has ${frames.pixels.length} frames of ${frames.width}x${frames.height}.`)
+    throw new Text2LiveError(
+      'SHAPE_MISMATCH',
+      `renderEdit: expected frame ${t} of ${width}x${height}, the clip has ${frames.pixels.length} frames of ${frames.width}x${frames.height}.`,
+    )
   }
   const opacity = (await atlas.opacity(t)).data
   // Colour weighted by alpha, then alpha.
@@ -46,7 +53,11 @@ export async function renderEdit({ atlas, frames, edits, behaviour = 'fixed' }: 
   for (const name of layerNames) {
     const edit = edits[name]
     if (!edit) continue
-    const { data } = sampleAtlas(await weighted(atlas, name, edit, behaviour), await atlas.mapping(name, t), behaviour === 'reference' ? 'zeros' : 'edge')
+    const { data } = sampleAtlas(
+      await weighted(atlas, name, edit, behaviour),
+      await atlas.mapping(name, t),
+      behaviour === 'reference' ? 'zeros' : 'edge',
+    )
     for (let i = 0; i < size; i++) {
       const share = name === 'foreground' ? opacity[i]! : 1 - opacity[i]!
       const alpha = data[3 * size + i]!
@@ -59,11 +70,19 @@ export async function renderEdit({ atlas, frames, edits, behaviour = 'fixed' }: 
 }
 
 /** The edit as it is sampled: checked, clamped to [0, 1], and 'fixed' with colours times alpha. */
-async function weighted(atlas: LayeredAtlas, name: LayerName, edit: FloatImage, behaviour: 'reference' | 'fixed'): Promise<FloatImage> {
+async function weighted(
+  atlas: LayeredAtlas,
+  name: LayerName,
+  edit: FloatImage,
+  behaviour: 'reference' | 'fixed',
+): Promise<FloatImage> {
   const image = await atlas.image(name)
   if (edit.channels !== 4 || edit.width !== image.width || edit.height !== image.height) {
-    throw new Text2LiveError('SHAPE_MISMATCH', `Expected the edit of the ${name} as RGBA of ${image.width}x${image.height}, the size of its atlas image; `
-      + `it has ${edit.channels} channels and ${edit.width}x${edit.height}. Paint over the atlas image that \`text2live atlas inspect\` writes.`)
+    throw new Text2LiveError(
+      'SHAPE_MISMATCH',
+      `Expected the edit of the ${name} as RGBA of ${image.width}x${image.height}, the size of its atlas image; ` +
+        `it has ${edit.channels} channels and ${edit.width}x${edit.height}. Paint over the atlas image that \`text2live atlas inspect\` writes.`,
+    )
   }
   const known = weightedEdits.get(edit)
   if (behaviour === 'fixed' && known) return known

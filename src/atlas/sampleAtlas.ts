@@ -2,7 +2,10 @@ import { Text2LiveError } from '../errors.js'
 import type { FloatImage } from '../media/image.js'
 import type { Mapping } from './layeredAtlas.js'
 
-/** What lies outside an atlas image: its border repeated, or zeros, which the border pixels blend with (the published code, D1). */
+/**
+ * What lies outside an atlas image: its border repeated, or zeros, which the border pixels blend with (the published
+ * code, D1).
+ */
 export type AtlasBorder = 'edge' | 'zeros'
 
 /**
@@ -14,7 +17,11 @@ export function sampleAtlas(image: FloatImage, mapping: Mapping, border: AtlasBo
   const { width, height, data } = mapping
   const { channels } = image
   const size = width * height
-  if (data.length !== 2 * size) throw new Text2LiveError('SHAPE_MISMATCH', `sampleAtlas expected 2x${height}x${width} positions, got ${data.length} values.`)
+  if (data.length !== 2 * size)
+    throw new Text2LiveError(
+      'SHAPE_MISMATCH',
+      `sampleAtlas expected 2x${height}x${width} positions, got ${data.length} values.`,
+    )
   const plane = image.width * image.height
   const out = new Float32Array(channels * size)
   const [right, bottom] = [image.width - 1, image.height - 1]
@@ -39,8 +46,11 @@ export function sampleAtlas(image: FloatImage, mapping: Mapping, border: AtlasBo
     const [upper, lower] = [top * image.width, below * image.width]
     for (let c = 0, from = 0, to = i; c < channels; c++, from += plane, to += size) {
       const { data: pixels } = image
-      out[to] = w00 * pixels[from + upper + left]! + w01 * pixels[from + upper + next]!
-        + w10 * pixels[from + lower + left]! + w11 * pixels[from + lower + next]!
+      out[to] =
+        w00 * pixels[from + upper + left]! +
+        w01 * pixels[from + upper + next]! +
+        w10 * pixels[from + lower + left]! +
+        w11 * pixels[from + lower + next]!
     }
   }
   return { width, height, channels, data: out }

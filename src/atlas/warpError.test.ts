@@ -14,7 +14,12 @@ const moved = (sign: number): Flow => ({
 })
 const flow: ClipFlow = { width, height, forward: [moved(1), moved(1)], backward: [moved(-1), moved(-1)] }
 /** Dark enough to become brighter. */
-const frames = clipOf(width, height, 3, (x, y, t) => texture(x - 2 * t, y - t).map((value) => value / 2) as [number, number, number])
+const frames = clipOf(
+  width,
+  height,
+  3,
+  (x, y, t) => texture(x - 2 * t, y - t).map((value) => value / 2) as [number, number, number],
+)
 
 describe('warpError', () => {
   it('is 0 for a clip that follows its flow', () => {
@@ -30,6 +35,8 @@ describe('warpError', () => {
   it('leaves pairs without a consistent pixel out of the mean, and refuses another size', () => {
     const none: Flow = { ...moved(1), valid: new Uint8Array(width * height) }
     expect(warpError(frames, { ...flow, forward: [none, moved(1)] })).toEqual({ pairs: [NaN, 0], mean: 0 })
-    expect(() => warpError({ ...frames, pixels: frames.pixels.slice(1) }, flow)).toThrow('2 frames of 12x9, got that of 3')
+    expect(() => warpError({ ...frames, pixels: frames.pixels.slice(1) }, flow)).toThrow(
+      '2 frames of 12x9, got that of 3',
+    )
   })
 })

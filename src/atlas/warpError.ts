@@ -4,22 +4,27 @@ import type { ClipFlow } from './clipFlow.js'
 
 /** How much a clip flickers. */
 export interface WarpError {
-  /** Mean squared difference of colours in [0, 1] between each frame and the next one fetched by the flow; NaN where no pixel of a pair is consistent. */
+  /**
+   * Mean squared difference of colours in [0, 1] between each frame and the next one fetched by the flow; NaN where no
+   * pixel of a pair is consistent.
+   */
   readonly pairs: readonly number[]
   /** Mean over the pairs that have one; NaN when none has. */
   readonly mean: number
 }
 
 /**
- * Temporal consistency: mean |out_t - warp(out_t+1)|^2 over the pixels and channels whose flow holds there and back (as in TokenFlow, 2023). The flow is that of
- * the unedited clip; the frames may be an edit of it.
+ * Temporal consistency: mean |out_t - warp(out_t+1)|^2 over the pixels and channels whose flow holds there and back (as
+ * in TokenFlow, 2023). The flow is that of the unedited clip; the frames may be an edit of it.
  *
  * @throws Text2LiveError SHAPE_MISMATCH when the flow is of another size or number of frames
  */
 export function warpError({ width, height, pixels }: ClipFrames, flow: ClipFlow): WarpError {
   if (flow.width !== width || flow.height !== height || flow.forward.length !== pixels.length - 1) {
-    throw new Text2LiveError('SHAPE_MISMATCH',
-      `warpError expected the flow of ${pixels.length} frames of ${width}x${height}, got that of ${flow.forward.length + 1} frames of ${flow.width}x${flow.height}.`)
+    throw new Text2LiveError(
+      'SHAPE_MISMATCH',
+      `warpError expected the flow of ${pixels.length} frames of ${width}x${height}, got that of ${flow.forward.length + 1} frames of ${flow.width}x${flow.height}.`,
+    )
   }
   const size = width * height
   const pairs = flow.forward.map(({ data, valid }, t) => {

@@ -9,7 +9,28 @@ import { addOptionFlags, givenTableFlags } from './optionFlags.js'
 import type { SetStatus, Terminal } from './terminal.js'
 
 /** Flags of a fit: what has to do with the clip, the object and the atlas, not with an edit. */
-const fitFlags = ['clip', 'region', 'truncate', 'object', 'point', 'frames', 'preset', 'size', 'seed', 'device', 'threads', 'guidance', 'config', 'out', 'force', 'json', 'atlas', 'atlasSize', 'atlasIterations', 'atlasSampling']
+const fitFlags = [
+  'clip',
+  'region',
+  'truncate',
+  'object',
+  'point',
+  'frames',
+  'preset',
+  'size',
+  'seed',
+  'device',
+  'threads',
+  'guidance',
+  'config',
+  'out',
+  'force',
+  'json',
+  'atlas',
+  'atlasSize',
+  'atlasIterations',
+  'atlasSampling',
+]
 /** Flags of the commands that use an atlas. */
 const useFlags = ['frames', 'size', 'device', 'threads', 'out', 'force', 'json', 'atlasSize', 'atlasSampling']
 
@@ -26,10 +47,13 @@ const fitHelp: Readonly<Record<string, string>> = {
 
 /** What a command that uses an atlas does with the options of a fit: a folder of ours says itself how it was fitted. */
 const useHelp = (name: string): Readonly<Record<string, string>> => ({
-  out: `folder to make (default: ${name}/ in that of the atlas)`, force: 'replace its files if it exists', device,
+  out: `folder to make (default: ${name}/ in that of the atlas)`,
+  force: 'replace its files if it exists',
+  device,
   frames: 'with --clip: the number of frames that the atlas was fitted to, from the first on (default: all)',
   size: 'with --clip: the short side of the frames that the atlas was fitted to (default: 432)',
-  atlasSize: 'of a published atlas: side of the square image that it is rendered to, before it is cropped to what the clip uses (default: 2000)',
+  atlasSize:
+    'of a published atlas: side of the square image that it is rendered to, before it is cropped to what the clip uses (default: 2000)',
   atlasSampling: 'of a published atlas: how frames read its image, reference or fixed (default: fixed)',
 })
 
@@ -38,16 +62,22 @@ export function atlasCommand(terminal: Terminal, setStatus: SetStatus): Command 
   const command = new Command('atlas')
     .description('fit, look at and paint the layered atlas of a clip')
     .helpOption('-h, --help', 'show this text')
-    .addHelpText('after', `
+    .addHelpText(
+      'after',
+      `
 A layered atlas takes a clip apart into two flat pictures, foreground and background; what is painted on them moves with the clip.
 
 Examples:
   $ text2live atlas fit swan.mp4 --region swan -o swan-atlas
   $ text2live atlas inspect swan-atlas
   $ text2live atlas render swan-atlas --foreground painted.psd -o painted
-  $ text2live video swan.mp4 "golden swan" --source swan --atlas swan-atlas`)
+  $ text2live video swan.mp4 "golden swan" --source swan --atlas swan-atlas`,
+    )
   command.helpCommand(false)
-  return command.addCommand(fitCommand(terminal, setStatus)).addCommand(inspectCommand(terminal, setStatus)).addCommand(renderCommand(terminal, setStatus))
+  return command
+    .addCommand(fitCommand(terminal, setStatus))
+    .addCommand(inspectCommand(terminal, setStatus))
+    .addCommand(renderCommand(terminal, setStatus))
 }
 
 function fitCommand(terminal: Terminal, setStatus: SetStatus): Command {
@@ -58,12 +88,15 @@ function fitCommand(terminal: Terminal, setStatus: SetStatus): Command {
     .option('--resume <folder>', 'continue a fit from its last checkpoint')
   addOptionFlags(command, fitFlags, videoTable, fitHelp)
   return command
-    .addHelpText('after', `
+    .addHelpText(
+      'after',
+      `
 Examples:
   $ text2live atlas fit swan.mp4 --region swan -o swan-atlas
       the swan is found by its name; atlas.safetensors, the masks and metrics.json are in swan-atlas
   $ text2live atlas fit car.mp4 --object masks/ --atlas neural
-      masks of the frames, and the networks of layered neural atlases: hours`)
+      masks of the frames, and the networks of layered neural atlases: hours`,
+    )
     .action(async (word: string | undefined, parsed: Record<string, unknown>) => {
       const { clip: flag, ...given } = givenTableFlags(parsed, videoTable) as GivenVideoOptions
       const { input: clip, prompt } = inputAndPrompt('clip', flag ?? undefined, word === undefined ? [] : [word])
@@ -82,12 +115,15 @@ function inspectCommand(terminal: Terminal, setStatus: SetStatus): Command {
     .option('--clip <path>', 'the clip that the atlas was fitted to, where the folder does not hold it')
   addOptionFlags(command, useFlags, videoTable, useHelp('inspect'))
   return command
-    .addHelpText('after', `
+    .addHelpText(
+      'after',
+      `
 Examples:
   $ text2live atlas inspect swan-atlas
       into swan-atlas/inspect
   $ text2live atlas inspect pretrained/blackswan/checkpoint --clip data/blackswan --frames 50 -o look
-      a published atlas`)
+      a published atlas`,
+    )
     .action(async (atlas: string, parsed: Record<string, unknown> & { clip?: string }) => {
       const job = { kind: 'atlas-inspect', ...useOptions(atlas, parsed) } as const satisfies VideoJob
       setStatus(await followVideo(job, parsed['json'] === true, terminal))
@@ -104,17 +140,23 @@ function renderCommand(terminal: Terminal, setStatus: SetStatus): Command {
     .option('--clip <path>', 'the clip that the atlas was fitted to, where the folder does not hold it')
   addOptionFlags(command, useFlags, videoTable, useHelp('painted'))
   return command
-    .addHelpText('after', `
+    .addHelpText(
+      'after',
+      `
 Of a PSD or ORA all that is visible is taken, with masks, opacity, groups and clipping, except the picture that was painted over (the layer "atlas" or
 "photo") and "mask"; a file without other layers counts as a whole. Blend modes, adjustments and layer effects are refused by name. Of a PNG the picture
 with its alpha is taken.
 
 Example:
   $ text2live atlas render runs/swan-1 --foreground runs/swan-1/foreground-atlas.psd -o painted
-      the edited clip, the edit layer alone, and both side by side`)
+      the edited clip, the edit layer alone, and both side by side`,
+    )
     .action(async (atlas: string, parsed: Record<string, unknown> & { foreground?: string; background?: string }) => {
       const { foreground, background } = parsed
-      const painted = { ...(foreground === undefined ? {} : { foreground }), ...(background === undefined ? {} : { background }) }
+      const painted = {
+        ...(foreground === undefined ? {} : { foreground }),
+        ...(background === undefined ? {} : { background }),
+      }
       const job = { kind: 'atlas-render', painted, ...useOptions(atlas, parsed) } as const satisfies VideoJob
       setStatus(await followVideo(job, parsed['json'] === true, terminal))
     })

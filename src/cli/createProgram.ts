@@ -17,11 +17,15 @@ const version = (createRequire(import.meta.url)('../../package.json') as { versi
 /** The command line, without running it. Errors of usage are thrown, nothing ends the process. */
 export function createProgram(terminal: Terminal, setStatus: SetStatus): Command {
   const program = new Command('text2live')
-    .description('Edit a photo or a clip with a sentence. A small network is trained on it alone until it paints an edit layer (colour and '
-      + 'opacity) that makes it show what you say; the picture itself is never repainted.')
+    .description(
+      'Edit a photo or a clip with a sentence. A small network is trained on it alone until it paints an edit layer (colour and ' +
+        'opacity) that makes it show what you say; the picture itself is never repainted.',
+    )
     .version(version, '-V, --version', 'print the version')
     .helpOption('-h, --help', 'show this text')
-    .addHelpText('after', `
+    .addHelpText(
+      'after',
+      `
 Examples:
   $ text2live image teapot.jpg "golden teapot" --source teapot --region teapot
       a first edit: what it becomes, what it is now, where to begin
@@ -38,16 +42,31 @@ Examples:
   $ text2live doctor
       what works on this machine
 
-Each command explains itself: text2live image --help. All options: docs/options.md.`)
-  for (const command of [imageCommand, videoCommand, atlasCommand, renderCommand, relevancyCommand, scoreCommand, modelsCommand, doctorCommand, exportStepCommand]) program.addCommand(command(terminal, setStatus))
+Each command explains itself: text2live image --help. All options: docs/options.md.`,
+    )
+  for (const command of [
+    imageCommand,
+    videoCommand,
+    atlasCommand,
+    renderCommand,
+    relevancyCommand,
+    scoreCommand,
+    modelsCommand,
+    doctorCommand,
+    exportStepCommand,
+  ])
+    program.addCommand(command(terminal, setStatus))
   program.helpCommand(false)
   for (const command of [program, ...program.commands.flatMap((each) => [each, ...each.commands])]) {
-    command.exitOverride().showSuggestionAfterError(false).configureOutput({
-      writeOut: (text) => void terminal.stdout.write(text),
-      // What commander would print is thrown, and printed as one of our errors.
-      writeErr: () => undefined,
-      getOutHelpWidth: () => terminal.width,
-    })
+    command
+      .exitOverride()
+      .showSuggestionAfterError(false)
+      .configureOutput({
+        writeOut: (text) => void terminal.stdout.write(text),
+        // What commander would print is thrown, and printed as one of our errors.
+        writeErr: () => undefined,
+        getOutHelpWidth: () => terminal.width,
+      })
   }
   return program
 }

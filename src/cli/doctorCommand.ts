@@ -24,12 +24,24 @@ function doctorText({ versions, cpu, memory, devices, models, formats, healthy }
     ...Object.entries(versions).map(([name, version]) => [name, version]),
     ['processor', `${cpu.model}, ${cpu.cores} cores`],
     ['memory', `${gigabytes(memory.total)}, ${gigabytes(memory.free)} free`],
-    ...devices.map((probe) => [`device ${probe.device}`,
-      probe.works ? `works (a small training step takes ${probe.milliseconds.toFixed(1)} ms)` : `does not work: ${probe.reason}`]),
-    ...Object.entries(models).map(([name, probe]) => [`model ${name}`, probe.intact ? `intact, ${probe.files} files` : `damaged: ${probe.problem}`]),
-    ...formats.map(({ format, reads, problem }) => [`format ${format}`, reads ? 'can be read' : `cannot be read: ${problem}`]),
+    ...devices.map((probe) => [
+      `device ${probe.device}`,
+      probe.works
+        ? `works (a small training step takes ${probe.milliseconds.toFixed(1)} ms)`
+        : `does not work: ${probe.reason}`,
+    ]),
+    ...Object.entries(models).map(([name, probe]) => [
+      `model ${name}`,
+      probe.intact ? `intact, ${probe.files} files` : `damaged: ${probe.problem}`,
+    ]),
+    ...formats.map(({ format, reads, problem }) => [
+      `format ${format}`,
+      reads ? 'can be read' : `cannot be read: ${problem}`,
+    ]),
   ]
   const width = Math.max(...lines.map(([name]) => name?.length ?? 0))
-  const verdict = healthy ? 'All that a run on the CPU needs works.' : 'Something that a run on the CPU needs does not work; see above.'
+  const verdict = healthy
+    ? 'All that a run on the CPU needs works.'
+    : 'Something that a run on the CPU needs does not work; see above.'
   return `${lines.map(([name, finding]) => `${name?.padEnd(width)}  ${finding}`).join('\n')}\n\n${verdict}\n`
 }

@@ -6,8 +6,29 @@ import type { SetStatus, Terminal } from './terminal.js'
 
 /** What shapes the graph; all else of a step is drawn and fed. */
 const flags = [
-  'preset', 'size', 'guidance', 'weightDecay', 'momentum', 'generatorWidth', 'generatorLevels', 'lambdaComposition', 'lambdaDirectional', 'lambdaScreen', 'lambdaStructure', 'lambdaSparsity',
-  'lambdaAlphaL0', 'lambdaAlphaL1', 'sparsityMap', 'regionBound', 'relevancy', 'views', 'viewFill', 'viewSharing', 'viewSampling', 'antialias', 'positionEmbedding',
+  'preset',
+  'size',
+  'guidance',
+  'weightDecay',
+  'momentum',
+  'generatorWidth',
+  'generatorLevels',
+  'lambdaComposition',
+  'lambdaDirectional',
+  'lambdaScreen',
+  'lambdaStructure',
+  'lambdaSparsity',
+  'lambdaAlphaL0',
+  'lambdaAlphaL1',
+  'sparsityMap',
+  'regionBound',
+  'relevancy',
+  'views',
+  'viewFill',
+  'viewSharing',
+  'viewSampling',
+  'antialias',
+  'positionEmbedding',
 ] as const satisfies readonly OptionName[]
 
 /** `text2live export-step --size N --out step.onnx` */
@@ -16,12 +37,18 @@ export function exportStepCommand(terminal: Terminal, setStatus: SetStatus): Com
     .description('write one training step as an ONNX graph')
     .requiredOption('-o, --out <path>', 'the file to write')
     .helpOption('-h, --help', 'show this text')
-  addOptionFlags(command, flags, undefined, { preset: presetHelp, size: 'both sides of the photo in px (default: 256)' })
+  addOptionFlags(command, flags, undefined, {
+    preset: presetHelp,
+    size: 'both sides of the photo in px (default: 256)',
+  })
   return command
-    .addHelpText('after', `
+    .addHelpText(
+      'after',
+      `
 Example:
   $ text2live export-step --size 256 --out step.onnx
-      the step of the default preset on a 256 px photo; open it in Netron`)
+      the step of the default preset on a 256 px photo; open it in Netron`,
+    )
     .action(async (parsed: Record<string, unknown>) => {
       const out = String(parseOption('out', parsed['out']))
       const { out: _, ...options } = givenFlags(parsed)

@@ -18,7 +18,9 @@ export function imageCommand(terminal: Terminal, setStatus: SetStatus): Command 
     .option('--resume <folder>', 'continue a run from its last checkpoint')
   addOptionFlags(command)
   return command
-    .addHelpText('after', `
+    .addHelpText(
+      'after',
+      `
 Examples:
   $ text2live image teapot.jpg "golden teapot"
       the least there is to say; the run folder is runs/teapot-1
@@ -33,15 +35,24 @@ Examples:
   $ text2live image --config golden_horse.yaml --preset reference
       an example of the published code, trained as that code trains
   $ text2live image --resume runs/teapot-1
-      go on where Ctrl-C or a crash ended it`)
+      go on where Ctrl-C or a crash ended it`,
+    )
     .action(async (first: string | undefined, second: string | undefined, parsed: Record<string, unknown>) => {
       const { photo: flag, ...given } = givenFlags(parsed)
-      const { input, prompt } = inputAndPrompt('photo', flag ?? undefined, [first, second].filter((word) => word !== undefined))
-      const prompts = [...(prompt === undefined ? [] : [prompt]), ...(given.prompt ?? []) as readonly string[]]
+      const { input, prompt } = inputAndPrompt(
+        'photo',
+        flag ?? undefined,
+        [first, second].filter((word) => word !== undefined),
+      )
+      const prompts = [...(prompt === undefined ? [] : [prompt]), ...((given.prompt ?? []) as readonly string[])]
       const resume = parsed['resume'] as string | undefined
       validateOptions(prompts.length === 0 ? {} : { prompt: prompts })
       const photo = input === standardInput && resume === undefined ? await readStandardInput() : input
-      const options: EditOptions = { ...given, ...(photo === undefined ? {} : { photo }), ...(prompts.length === 0 ? {} : { prompt: prompts }) }
+      const options: EditOptions = {
+        ...given,
+        ...(photo === undefined ? {} : { photo }),
+        ...(prompts.length === 0 ? {} : { prompt: prompts }),
+      }
       const { runImage } = await import('../run/editImage.js')
       const all = resume === undefined ? options : { ...options, resume }
       setStatus(await followRun((environment, emit) => runImage(all, environment, emit), given.json === true, terminal))

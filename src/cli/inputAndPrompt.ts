@@ -3,10 +3,15 @@ import { resolve } from 'node:path'
 import { Text2LiveError } from '../errors.js'
 
 /**
- * What the words of a command name: the photo or clip, and the prompt. With `--photo` or `--clip` given the first word is the prompt, unless it is that path again.
+ * What the words of a command name: the photo or clip, and the prompt. With `--photo` or `--clip` given the first word
+ * is the prompt, unless it is that path again.
  * @throws OPTION_INVALID where the flag and the words name two inputs
  */
-export function inputAndPrompt(what: 'photo' | 'clip', flag: string | undefined, words: readonly string[]): { readonly input: string | undefined; readonly prompt: string | undefined } {
+export function inputAndPrompt(
+  what: 'photo' | 'clip',
+  flag: string | undefined,
+  words: readonly string[],
+): { readonly input: string | undefined; readonly prompt: string | undefined } {
   const [first, second] = words
   if (flag === undefined || first === undefined) return { input: first ?? flag, prompt: second }
   if (resolve(first) === resolve(flag)) return { input: flag, prompt: second }
@@ -16,4 +21,7 @@ export function inputAndPrompt(what: 'photo' | 'clip', flag: string | undefined,
 }
 
 export const twoInputs = (what: 'photo' | 'clip', flag: string, word: string): Text2LiveError =>
-  new Text2LiveError('OPTION_INVALID', `--${what} names "${flag}", and the words name the ${what} "${word}". Leave one of the two out.`)
+  new Text2LiveError(
+    'OPTION_INVALID',
+    `--${what} names "${flag}", and the words name the ${what} "${word}". Leave one of the two out.`,
+  )

@@ -72,7 +72,11 @@ function terminalReporter<Event>(stdout: Output, { live, describe }: Wording<Eve
       if (going !== null) {
         clear()
         // What is cut may be half of a character.
-        stdout.write(`${bar(going.done, going.total, 20)} ${printable(going.line).replace(/\s/g, ' ')}`.slice(0, width - 1).replace(/[\ud800-\udbff]$/, ''))
+        stdout.write(
+          `${bar(going.done, going.total, 20)} ${printable(going.line).replace(/\s/g, ' ')}`
+            .slice(0, width - 1)
+            .replace(/[\ud800-\udbff]$/, ''),
+        )
         open = going.done < going.total
         if (!open) stdout.write('\n')
         return
@@ -89,6 +93,6 @@ function terminalReporter<Event>(stdout: Output, { live, describe }: Wording<Eve
 }
 
 const bar = (part: number, all: number, width: number): string => {
-  const done = Math.round(width * part / Math.max(1, all))
+  const done = Math.round((width * part) / Math.max(1, all))
   return `[${'#'.repeat(done)}${'.'.repeat(width - done)}]`
 }

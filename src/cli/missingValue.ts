@@ -2,7 +2,8 @@ import type { Command } from 'commander'
 import { Text2LiveError } from '../errors.js'
 
 /**
- * A flag that stands where the value of another was expected is never meant as that value: `--map -o heat.png` would write a file called "-o".
+ * A flag that stands where the value of another was expected is never meant as that value: `--map -o heat.png` would
+ * write a file called "-o".
  * @param active the command that `args` are for
  * @throws OPTION_INVALID
  */
@@ -13,7 +14,10 @@ export function assertValuesGiven(active: Command, args: readonly string[]): voi
     if (option?.required !== true) continue
     const value = args[++i]
     if (value === undefined || !value.startsWith('-') || !known.has(value.split('=')[0])) continue
-    throw new Text2LiveError('OPTION_INVALID', `${option.flags} needs a value after it, but "${value}", another option, follows. Put a value between them, or leave ${option.long ?? option.flags} out. `
-      + `If "${value}" is meant as the value, write ${option.long ?? option.flags}=${value}.`)
+    throw new Text2LiveError(
+      'OPTION_INVALID',
+      `${option.flags} needs a value after it, but "${value}", another option, follows. Put a value between them, or leave ${option.long ?? option.flags} out. ` +
+        `If "${value}" is meant as the value, write ${option.long ?? option.flags}=${value}.`,
+    )
   }
 }

@@ -11,7 +11,10 @@ import { describeValues, parseRow } from '../options/parseOption.js'
  * @param help what the command does with an option that another command uses otherwise
  */
 export function addOptionFlags(
-  command: Command, names: readonly string[] = Object.keys(imageTable.rows), table: OptionTable = imageTable, help: Readonly<Record<string, string>> = {},
+  command: Command,
+  names: readonly string[] = Object.keys(imageTable.rows),
+  table: OptionTable = imageTable,
+  help: Readonly<Record<string, string>> = {},
 ): void {
   for (const group of Object.keys(optionGroups) as OptionGroup[]) {
     for (const name of names) {
@@ -31,7 +34,10 @@ function addFlag(command: Command, name: string, table: OptionTable, help: strin
   const flags = `${row.short === undefined ? '' : `-${row.short}, `}${flag}${placeholder(row)}`
   const option = new Option(flags, help).helpGroup(heading)
   if (row.type === 'texts' || row.type === 'paths') {
-    option.argParser((value: string, before: readonly string[] | undefined) => [...before ?? [], ...parseRow(row, value, flag) as readonly string[]])
+    option.argParser((value: string, before: readonly string[] | undefined) => [
+      ...(before ?? []),
+      ...(parseRow(row, value, flag) as readonly string[]),
+    ])
   } else if (row.type !== 'switch') option.argParser((value: string) => parseRow(row, value, flag))
   command.addOption(option)
   // A switch that a preset or a config file turned on can be turned off.
@@ -61,7 +67,10 @@ export function givenFlags(parsed: Readonly<Record<string, unknown>>): GivenOpti
 }
 
 /** The same for the options of any command. */
-export function givenTableFlags(parsed: Readonly<Record<string, unknown>>, table: OptionTable): Record<string, unknown> {
+export function givenTableFlags(
+  parsed: Readonly<Record<string, unknown>>,
+  table: OptionTable,
+): Record<string, unknown> {
   const given = Object.keys(table.rows).filter((name) => parsed[name] !== undefined)
   return Object.fromEntries(given.map((name) => [name, parsed[name]]))
 }

@@ -9,8 +9,9 @@ export interface ProcessTerminal extends Terminal {
 }
 
 /**
- * Streams of a process fail: the reader of a pipe goes away, the disk behind a file is full, a terminal window is closed. No such failure ends the process by
- * itself, and after the first nothing more is written, so that a file of events has no hole.
+ * Streams of a process fail: the reader of a pipe goes away, the disk behind a file is full, a terminal window is
+ * closed. No such failure ends the process by itself, and after the first nothing more is written, so that a file of
+ * events has no hole.
  */
 export function openProcessTerminal(): ProcessTerminal {
   const { stdout, stderr } = process
@@ -22,13 +23,23 @@ export function openProcessTerminal(): ProcessTerminal {
   const width = Math.min((stderr.isTTY ? stderr.columns : 0) || 100, 110)
   return {
     stdout: {
-      get isTTY() { return stdout.isTTY },
-      get columns() { return stdout.columns },
+      get isTTY() {
+        return stdout.isTTY
+      },
+      get columns() {
+        return stdout.columns
+      },
       write: (text) => lost.signal.aborted || stdout.write(text),
     },
-    stderr, width, debug, outputLost: lost.signal,
+    stderr,
+    width,
+    debug,
+    outputLost: lost.signal,
     async finish(status) {
-      if (!lost.signal.aborted) await new Promise<void>((resolve) => { stdout.write('', () => resolve()) })
+      if (!lost.signal.aborted)
+        await new Promise<void>((resolve) => {
+          stdout.write('', () => resolve())
+        })
       const loss = lost.signal.reason as OutputLoss | undefined
       if (loss === undefined || loss === 'reader left') return status
       stderr.write(errorText(loss, width, debug))
@@ -40,6 +51,9 @@ export function openProcessTerminal(): ProcessTerminal {
 function lossOf(error: NodeJS.ErrnoException): OutputLoss {
   if (error.code === 'EPIPE') return 'reader left'
   const full = error.code === 'ENOSPC' || error.code === 'EDQUOT'
-  return new Text2LiveError(full ? 'DISK_FULL' : 'OUTPUT_NOT_WRITABLE',
-    `Standard output cannot be written: ${full ? 'no space is left on its disk' : error.message}. Send it elsewhere, or make room.`, { cause: error, exitStatus: 1 })
+  return new Text2LiveError(
+    full ? 'DISK_FULL' : 'OUTPUT_NOT_WRITABLE',
+    `Standard output cannot be written: ${full ? 'no space is left on its disk' : error.message}. Send it elsewhere, or make room.`,
+    { cause: error, exitStatus: 1 },
+  )
 }

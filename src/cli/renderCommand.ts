@@ -9,13 +9,16 @@ export function renderCommand(terminal: Terminal, setStatus: SetStatus): Command
     .argument('<folder>', 'the run folder')
     .option('--json', 'print events as NDJSON on stdout and nothing else')
     .helpOption('-h, --help', 'show this text')
-    .addHelpText('after', `
+    .addHelpText(
+      'after',
+      `
 Example:
   $ text2live render runs/teapot-1
-      composite.png, edit.png, layers.psd and the rest, as of the last checkpoint; of a clip edited.mp4 and the rest`)
+      composite.png, edit.png, layers.psd and the rest, as of the last checkpoint; of a clip edited.mp4 and the rest`,
+    )
     .action(async (folder: string, { json }: { json?: true }) => {
       const { runKind } = await import('../run/resumeRun.js')
-      if (await runKind(folder) === 'video') {
+      if ((await runKind(folder)) === 'video') {
         const { followVideo } = await import('./followVideo.js')
         setStatus(await followVideo({ kind: 'render', folder }, json === true, terminal))
         return

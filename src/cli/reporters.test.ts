@@ -6,23 +6,45 @@ import { safeOutput } from './safeOutput.js'
 import { duration, jsonReporter, shellWord, stepLine, textReporter } from './reporters.js'
 
 const step = (n: number, steps = 150): StepEvent => ({
-  type: 'step', step: n, steps, losses: { total: 1.23456, composition: 0.5, sparsity: 0.0123 }, learningRate: 0.0025, seconds: 0.61, secondsLeft: 70, memory: 812e6, device: 'cpu',
+  type: 'step',
+  step: n,
+  steps,
+  losses: { total: 1.23456, composition: 0.5, sparsity: 0.0123 },
+  learningRate: 0.0025,
+  seconds: 0.61,
+  secondsLeft: 70,
+  memory: 812e6,
+  device: 'cpu',
 })
 
 function reported(events: RunEvent[], make: typeof textReporter, isTTY: boolean): string {
   let text = ''
-  const reporter = make({ isTTY, columns: 60, write: (part: string) => { text += part } })
+  const reporter = make({
+    isTTY,
+    columns: 60,
+    write: (part: string) => {
+      text += part
+    },
+  })
   for (const event of events) reporter.report(event)
   reporter.end()
   return text
 }
 
 test('a step line has step, losses, time left, memory and device', () => {
-  expect(stepLine(step(12))).toBe('step 12/150  loss 1.235 (composition 0.500, sparsity 0.0123)  1m 10s left  0.61 s/step  812 MB  cpu')
+  expect(stepLine(step(12))).toBe(
+    'step 12/150  loss 1.235 (composition 0.500, sparsity 0.0123)  1m 10s left  0.61 s/step  812 MB  cpu',
+  )
 })
 
 test('plain lines are about fifty, the first and the last among them', () => {
-  const lines = reported(Array.from({ length: 150 }, (_, i) => step(i + 1)), textReporter, false).trim().split('\n')
+  const lines = reported(
+    Array.from({ length: 150 }, (_, i) => step(i + 1)),
+    textReporter,
+    false,
+  )
+    .trim()
+    .split('\n')
   expect(lines.length).toBeGreaterThan(40)
   expect(lines.length).toBeLessThan(60)
   expect(lines.at(0)).toMatch(/^step 1\/150 /)
@@ -37,7 +59,12 @@ test('on a terminal one line is written over and never wider than the terminal',
 
 test('a download is one line on a terminal, and a line for each tenth of it elsewhere', () => {
   const at = (bytes: number): RunEvent => ({
-    type: 'model-download', model: 'a/clip', file: 'model.safetensors', bytes: bytes * 1e6, total: 605e6, secondsLeft: bytes === 0 ? null : (605 - bytes) / 5,
+    type: 'model-download',
+    model: 'a/clip',
+    file: 'model.safetensors',
+    bytes: bytes * 1e6,
+    total: 605e6,
+    secondsLeft: bytes === 0 ? null : (605 - bytes) / 5,
   })
   const events = Array.from({ length: 122 }, (_, i) => at(5 * i))
   expect(reported(events, textReporter, true).split('\n')).toHaveLength(2)
@@ -48,14 +75,29 @@ test('a download is one line on a terminal, and a line for each tenth of it else
 })
 
 test('NDJSON is one object a line, without the bytes of a preview', () => {
-  const lines = reported([step(1), { type: 'preview', step: 1, path: 'p.png', png: new Uint8Array(9) }], jsonReporter, false).trim().split('\n')
-  expect(lines.map((line) => JSON.parse(line) as unknown)).toEqual([step(1), { type: 'preview', step: 1, path: 'p.png' }])
+  const lines = reported(
+    [step(1), { type: 'preview', step: 1, path: 'p.png', png: new Uint8Array(9) }],
+    jsonReporter,
+    false,
+  )
+    .trim()
+    .split('\n')
+  expect(lines.map((line) => JSON.parse(line) as unknown)).toEqual([
+    step(1),
+    { type: 'preview', step: 1, path: 'p.png' },
+  ])
 })
 
 test('says how to go on after an interruption, in words a shell takes', () => {
-  const text = reported([{ type: 'interrupted', step: 3, steps: 9, seconds: 1, folder: 'my runs/a' }], textReporter, false)
-  expect(text).toBe('stopped after step 3 of 9; the outputs show that state.\nTo go on: text2live image --resume \'my runs/a\'\n')
-  expect(shellWord('it\'s')).toBe('\'it\'\\\'\'s\'')
+  const text = reported(
+    [{ type: 'interrupted', step: 3, steps: 9, seconds: 1, folder: 'my runs/a' }],
+    textReporter,
+    false,
+  )
+  expect(text).toBe(
+    "stopped after step 3 of 9; the outputs show that state.\nTo go on: text2live image --resume 'my runs/a'\n",
+  )
+  expect(shellWord("it's")).toBe("'it'\\''s'")
 })
 
 test('durations', () => {
@@ -69,24 +111,41 @@ test('an error is a wrapped paragraph; an excerpt keeps its lines; a trace only 
   expect(text).toContain('\n  a: [  b\n     ^\nCorrect it.\n')
   expect(text).not.toContain('reporters.test')
   expect(errorText(error, 80, true)).toContain('reporters.test')
-  expect(errorText(new TypeError('odd'), 200, false)).toMatch(/^error INTERNAL: Something went wrong that should not: odd\./)
+  expect(errorText(new TypeError('odd'), 200, false)).toMatch(
+    /^error INTERNAL: Something went wrong that should not: odd\./,
+  )
 })
 
 const hostile = 'a\u001b[2J\u001b]0;owned\u0007\u009b31m\r\u202eb'
 const raw = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u202e]/
 
 test('names and messages of any origin bring no control character to a terminal, a log or JSON', () => {
-  const events: RunEvent[] = [{ type: 'note', message: hostile }, { type: 'output', name: 'edit', path: hostile, bytes: 1 }, { type: 'model-download', model: hostile, file: hostile, bytes: 1, total: 9, secondsLeft: null }]
+  const events: RunEvent[] = [
+    { type: 'note', message: hostile },
+    { type: 'output', name: 'edit', path: hostile, bytes: 1 },
+    { type: 'model-download', model: hostile, file: hostile, bytes: 1, total: 9, secondsLeft: null },
+  ]
   expect(reported(events, textReporter, false)).not.toMatch(raw)
   expect(reported(events, textReporter, true).replaceAll('\r\u001b[K', '')).not.toMatch(raw)
   const json = reported(events, jsonReporter, false)
   expect(json).not.toMatch(raw)
-  expect(json.trim().split('\n').map((line) => JSON.parse(line) as unknown)).toEqual(events)
+  expect(
+    json
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line) as unknown),
+  ).toEqual(events)
 })
 
 test('an output for text of any origin lets none through but our own codes', () => {
   let text = ''
-  const output = safeOutput({ isTTY: true, columns: 60, write: (part: string) => { text += part } })
+  const output = safeOutput({
+    isTTY: true,
+    columns: 60,
+    write: (part: string) => {
+      text += part
+    },
+  })
   output.write(`${hostile}\n`)
   expect(text).toBe('a\\x1b[2J\\x1b]0;owned\\x07\\x9b31m\\x0d\\u202eb\n')
   text = ''

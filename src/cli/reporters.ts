@@ -14,17 +14,25 @@ export function textReporter(stdout: Output): Reporter<RunEvent> {
 }
 
 function liveLine(event: RunEvent): LiveLine | null {
-  if (event.type === 'step') return { line: stepLine(event), done: event.step, total: event.steps, of: 'steps', lines: 50 }
+  if (event.type === 'step')
+    return { line: stepLine(event), done: event.step, total: event.steps, of: 'steps', lines: 50 }
   return event.type === 'model-download' ? downloadProgress(event) : null
 }
 
-export const downloadProgress = (event: ModelProgress): LiveLine =>
-  ({ line: downloadLine(event), done: event.bytes, total: event.total, of: event.model, lines: 10 })
+export const downloadProgress = (event: ModelProgress): LiveLine => ({
+  line: downloadLine(event),
+  done: event.bytes,
+  total: event.total,
+  of: event.model,
+  lines: 10,
+})
 
 /** "step 12/150  loss 1.234 (composition 0.56, ...)  lr 0.0022  1m 10s left  0.61 s/step  812 MB  cpu" */
 export function stepLine(event: StepEvent): string {
   const { total, ...parts } = event.losses
-  const named = Object.entries(parts).map(([name, value]) => `${name} ${value.toPrecision(3)}`).join(', ')
+  const named = Object.entries(parts)
+    .map(([name, value]) => `${name} ${value.toPrecision(3)}`)
+    .join(', ')
   return [
     `step ${event.step}/${event.steps}`,
     total === undefined ? named : `loss ${total.toPrecision(4)}${named === '' ? '' : ` (${named})`}`,
@@ -39,7 +47,7 @@ export function stepLine(event: StepEvent): string {
 function downloadLine({ model, file, bytes, total, secondsLeft }: ModelProgress): string {
   const megabytes = (count: number): string => (count / 1e6).toFixed(total < 10e6 ? 1 : 0)
   const left = bytes >= total ? [] : [secondsLeft === null ? '' : `${duration(secondsLeft)} left`, file]
-  return [model, `${megabytes(bytes)} of ${megabytes(total)} MB`, ...left].filter(part => part !== '').join('  ')
+  return [model, `${megabytes(bytes)} of ${megabytes(total)} MB`, ...left].filter((part) => part !== '').join('  ')
 }
 
 /** What a person is told of the event; null for what would only be noise. */
@@ -47,8 +55,8 @@ function describeEvent(event: RunEvent): string | null {
   switch (event.type) {
     case 'run-start':
       return [
-        `photo ${event.photo.width}x${event.photo.height}, trained at ${event.training.width}x${event.training.height}, `
-          + `${event.settings.steps} steps, preset ${event.settings.preset}, seed ${event.settings.seed}`,
+        `photo ${event.photo.width}x${event.photo.height}, trained at ${event.training.width}x${event.training.height}, ` +
+          `${event.settings.steps} steps, preset ${event.settings.preset}, seed ${event.settings.seed}`,
         ...(event.folder === undefined ? [] : [`run folder: ${event.folder}`]),
       ].join('\n')
     case 'variation':
@@ -71,7 +79,8 @@ function describeEvent(event: RunEvent): string | null {
         : `done: ${event.step} steps in ${duration(event.seconds)}`
     case 'interrupted':
       return `stopped after step ${event.step} of ${event.steps}; the outputs show that state.${
-        event.folder === undefined ? '' : `\nTo go on: text2live image --resume ${shellWord(event.folder)}`}`
+        event.folder === undefined ? '' : `\nTo go on: text2live image --resume ${shellWord(event.folder)}`
+      }`
     case 'step':
       return stepLine(event)
     case 'checkpoint':
@@ -108,4 +117,5 @@ export function duration(seconds: number): string {
 }
 
 /** The text as one word of a shell. */
-export const shellWord = (text: string): string => (/^[\w./@%+=:,-]+$/.test(text) ? text : `'${text.replaceAll('\'', '\'\\\'\'')}'`)
+export const shellWord = (text: string): string =>
+  /^[\w./@%+=:,-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`

@@ -7,7 +7,8 @@ const signals = { SIGHUP: 129, SIGINT: 130, SIGTERM: 143 } as const
 const brokenPipe = 141
 
 /**
- * Milliseconds in which a second signal is the same one: npm hands on the Ctrl-C that its child got from the terminal too, and a shell the hang-up of a window.
+ * Milliseconds in which a second signal is the same one: npm hands on the Ctrl-C that its child got from the terminal
+ * too, and a shell the hang-up of a window.
  */
 const sameSignal = { SIGHUP: 2000, SIGINT: 100, SIGTERM: 100 } as const
 
@@ -20,12 +21,15 @@ interface Stoppable {
 }
 
 /**
- * Runs `work` with a signal that Ctrl-C, SIGTERM and SIGHUP abort, and a stdout that nothing more can be written to (a pipe into head, a full disk). A second
- * signal leaves at once; checkpoints are whole, since they are renamed into place.
+ * Runs `work` with a signal that Ctrl-C, SIGTERM and SIGHUP abort, and a stdout that nothing more can be written to (a
+ * pipe into head, a full disk). A second signal leaves at once; checkpoints are whole, since they are renamed into
+ * place.
  * @returns the exit status: 0 where the work was finished all the same
  */
 export async function stopOnSignals(
-  terminal: Terminal, { stopping, onStop, goOn }: Stoppable, work: (signal: AbortSignal) => Promise<{ readonly finished: boolean; readonly folder: string | null }>,
+  terminal: Terminal,
+  { stopping, onStop, goOn }: Stoppable,
+  work: (signal: AbortSignal) => Promise<{ readonly finished: boolean; readonly folder: string | null }>,
 ): Promise<number> {
   const stop = new AbortController()
   let stopped: { readonly status: ExitStatus; readonly at: number } | null = null
@@ -33,7 +37,9 @@ export async function stopOnSignals(
     stopped = { status, at: performance.now() }
     stop.abort()
     onStop()
-    terminal.stderr.write(`${why}${stopping}; press Ctrl-C ${status === signals.SIGINT ? 'again ' : ''}to leave at once\n`)
+    terminal.stderr.write(
+      `${why}${stopping}; press Ctrl-C ${status === signals.SIGINT ? 'again ' : ''}to leave at once\n`,
+    )
   }
   const onSignal = (name: keyof typeof signals): void => {
     if (stopped === null) stopWith(signals[name], '')
@@ -55,10 +61,12 @@ export async function stopOnSignals(
     const { finished, folder } = await work(stop.signal)
     if (finished || !stop.signal.aborted) return 0
     // What the reporter says of it went to a stdout that is not there.
-    if (lost?.aborted === true && folder !== null) terminal.stderr.write(`stopped; what was reached is kept.\nTo go on: ${goOn} ${shellWord(folder)}\n`)
+    if (lost?.aborted === true && folder !== null)
+      terminal.stderr.write(`stopped; what was reached is kept.\nTo go on: ${goOn} ${shellWord(folder)}\n`)
     return status()
   } catch (error) {
-    if (error instanceof Text2LiveError && error.code === 'INTERRUPTED') throw new Text2LiveError('INTERRUPTED', error.message, { cause: error, exitStatus: status() })
+    if (error instanceof Text2LiveError && error.code === 'INTERRUPTED')
+      throw new Text2LiveError('INTERRUPTED', error.message, { cause: error, exitStatus: status() })
     throw error
   } finally {
     for (const name of names) process.off(name, onSignal)

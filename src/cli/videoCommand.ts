@@ -17,7 +17,9 @@ export function videoCommand(terminal: Terminal, setStatus: SetStatus): Command 
     .option('--resume <folder>', 'continue a run from its last checkpoint')
   addOptionFlags(command, Object.keys(videoTable.rows), videoTable)
   return command
-    .addHelpText('after', `
+    .addHelpText(
+      'after',
+      `
 Examples:
   $ text2live video swan.mp4 "golden swan" --source swan --region swan
       the swan is found by its name, taken apart from the lake, and gilded; the run folder is runs/swan-1
@@ -32,12 +34,21 @@ Examples:
   $ text2live video swan.mp4 "swan made of crochet" --atlas runs/swan-1
       another edit with the atlas that was fitted before: no second fit
   $ text2live video --resume runs/swan-1
-      go on where Ctrl-C or a crash ended it, whatever the stage`)
+      go on where Ctrl-C or a crash ended it, whatever the stage`,
+    )
     .action(async (first: string | undefined, second: string | undefined, parsed: Record<string, unknown>) => {
       const { clip: flag, ...given } = givenTableFlags(parsed, videoTable) as GivenVideoOptions
-      const { input: clip, prompt } = inputAndPrompt('clip', flag ?? undefined, [first, second].filter((word) => word !== undefined))
-      const prompts = [...(prompt === undefined ? [] : [prompt]), ...(given.prompt ?? []) as readonly string[]]
-      const options: GivenVideoOptions = { ...given, ...(clip === undefined ? {} : { clip }), ...(prompts.length === 0 ? {} : { prompt: prompts }) }
+      const { input: clip, prompt } = inputAndPrompt(
+        'clip',
+        flag ?? undefined,
+        [first, second].filter((word) => word !== undefined),
+      )
+      const prompts = [...(prompt === undefined ? [] : [prompt]), ...((given.prompt ?? []) as readonly string[])]
+      const options: GivenVideoOptions = {
+        ...given,
+        ...(clip === undefined ? {} : { clip }),
+        ...(prompts.length === 0 ? {} : { prompt: prompts }),
+      }
       setStatus(await followClipRun(options, parsed['resume'] as string | undefined, 'edit', terminal))
     })
 }

@@ -20,12 +20,25 @@ export function videoReporter(stdout: Output): Reporter<VideoEvent> {
 
 function liveLine(event: VideoEvent): LiveLine | null {
   if (event.type === 'model-download') return downloadProgress(event)
-  if (event.type === 'step') return { line: `${event.layer} ${stepLine(event)}`, done: event.step, total: event.steps, of: `steps ${event.layer}`, lines: 50 }
+  if (event.type === 'step')
+    return {
+      line: `${event.layer} ${stepLine(event)}`,
+      done: event.step,
+      total: event.steps,
+      of: `steps ${event.layer}`,
+      lines: 50,
+    }
   if (event.type !== 'progress') return null
   const { stage, done, total, secondsLeft, detail } = event
   const { title, unit } = stages[stage]
-  const details = Object.entries(detail ?? {}).map(([name, value]) => `${name} ${value.toPrecision(3)}`).join(', ')
-  const line = [`${title}: ${unit} ${done}/${total}`, ...(details === '' ? [] : [details]), ...(secondsLeft === null ? [] : [`${duration(secondsLeft)} left`])].join('  ')
+  const details = Object.entries(detail ?? {})
+    .map(([name, value]) => `${name} ${value.toPrecision(3)}`)
+    .join(', ')
+  const line = [
+    `${title}: ${unit} ${done}/${total}`,
+    ...(details === '' ? [] : [details]),
+    ...(secondsLeft === null ? [] : [`${duration(secondsLeft)} left`]),
+  ].join('  ')
   return { line, done, total, of: stage, lines: 10 }
 }
 
@@ -34,13 +47,16 @@ function describeEvent(event: VideoEvent): string | null {
   switch (event.type) {
     case 'run-start': {
       const { settings, folder, clip, frame } = event
-      return `clip ${clip.width}x${clip.height}, ${clip.frames} frames, ${clip.seconds.toFixed(1)} s; atlas of ${frame.width}x${frame.height} (${settings.atlas}), `
-        + `${settings.steps} steps, preset ${settings.preset}, seed ${settings.seed}\nrun folder: ${folder}`
+      return (
+        `clip ${clip.width}x${clip.height}, ${clip.frames} frames, ${clip.seconds.toFixed(1)} s; atlas of ${frame.width}x${frame.height} (${settings.atlas}), ` +
+        `${settings.steps} steps, preset ${settings.preset}, seed ${settings.seed}\nrun folder: ${folder}`
+      )
     }
     case 'stage-start':
       return `${stages[event.stage].title}${event.layer === undefined ? '' : ` of the ${event.layer}`}`
     case 'stage-done':
-      return event.stopped === true || event.seconds < 1 ? null
+      return event.stopped === true || event.seconds < 1
+        ? null
         : `${stages[event.stage].title}: ${duration(event.seconds)}, at most ${Math.round(event.peakMemory / 1e6)} MB`
     case 'resumed':
       return `resumed after ${stages[event.stage].unit} ${event.done} of ${event.total}`
@@ -49,7 +65,9 @@ function describeEvent(event: VideoEvent): string | null {
     case 'output':
       return `wrote ${event.path}`
     case 'done':
-      return event.already === true ? `${event.folder} had finished already. Nothing to do.` : `done in ${duration(event.seconds)}: ${event.folder}`
+      return event.already === true
+        ? `${event.folder} had finished already. Nothing to do.`
+        : `done in ${duration(event.seconds)}: ${event.folder}`
     case 'interrupted':
       return `stopped (${stages[event.stage].title}); what was reached is kept.\nTo go on: text2live video --resume ${shellWord(event.folder)}`
     case 'progress':

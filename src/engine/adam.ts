@@ -28,7 +28,10 @@ export function adamInit(count: number): AdamState<Float32Array> {
 
 /** The running means once they know `gradient`. */
 export function adamMoments(gradient: Value, state: AdamState<Value>, [beta1, beta2]: AdamBetas): AdamState<Value> {
-  return { mean: add(mul(state.mean, beta1), mul(gradient, 1 - beta1)), square: add(mul(state.square, beta2), mul(square(gradient), 1 - beta2)) }
+  return {
+    mean: add(mul(state.mean, beta1), mul(gradient, 1 - beta1)),
+    square: add(mul(state.square, beta2), mul(square(gradient), 1 - beta2)),
+  }
 }
 
 /** What the running means sum up to in update number t, counted from 1, as they start at zero: 1 - beta^t. */
@@ -43,7 +46,12 @@ export function adamRates(learningRate: number, t: number): AdamRates<number> {
 }
 
 /** p <- p - stepSize m / (sqrt(v) / correction + eps), in the order of PyTorch's operations. */
-export function adamUpdate(parameters: Value, gradient: Value, state: AdamState<Value>, rates: AdamRates<Value>): { readonly parameters: Value } & AdamState<Value> {
+export function adamUpdate(
+  parameters: Value,
+  gradient: Value,
+  state: AdamState<Value>,
+  rates: AdamRates<Value>,
+): { readonly parameters: Value } & AdamState<Value> {
   const next = adamMoments(gradient, state, BETAS)
   const direction = div(next.mean, add(div(sqrt(next.square), rates.correction), EPS))
   return { parameters: sub(parameters, mul(direction, rates.stepSize)), ...next }

@@ -7,16 +7,23 @@ import { add } from './ops/elementwise.js'
  * `wrt`, as new values of the same graph. Only nodes on a path from `wrt` to `loss` are differentiated, so frozen
  * weights cost nothing.
  *
- * @throws SHAPE_MISMATCH for a loss that is no scalar or a seed of another shape; GRAPH_INVALID where the way to a parameter leads through an operator without
- *   a gradient rule, or through an output of a node that its rule does not speak of
+ * @throws SHAPE_MISMATCH for a loss that is no scalar or a seed of another shape; GRAPH_INVALID where the way to a
+ *   parameter leads through an operator without a gradient rule, or through an output of a node that its rule does not
+ *   speak of
  */
 export function gradients(loss: Value, wrt: readonly Value[], seed?: Value): Value[] {
   const graph = loss.graph
   if (!seed && sizeOf(loss.shape) !== 1) {
-    throw new Text2LiveError('SHAPE_MISMATCH', `gradients: expected a scalar loss or a seed, came shape ${show(loss.shape)} and no seed`)
+    throw new Text2LiveError(
+      'SHAPE_MISMATCH',
+      `gradients: expected a scalar loss or a seed, came shape ${show(loss.shape)} and no seed`,
+    )
   }
   if (seed && !sameShape(seed.shape, loss.shape)) {
-    throw new Text2LiveError('SHAPE_MISMATCH', `gradients: the seed has shape ${show(seed.shape)}, the loss ${show(loss.shape)}`)
+    throw new Text2LiveError(
+      'SHAPE_MISMATCH',
+      `gradients: the seed has shape ${show(seed.shape)}, the loss ${show(loss.shape)}`,
+    )
   }
   const last = loss.node.index
   const dependent = new Set<Value>(wrt)
@@ -35,15 +42,26 @@ export function gradients(loss: Value, wrt: readonly Value[], seed?: Value): Val
     const further = node.outputs.find((value) => value.slot > 0 && cotangents.has(value))
     const cotangent = cotangents.get(output)
     if (!(cotangent ?? further) || !reached(node)) continue
-    if (further) throw new Text2LiveError('GRAPH_INVALID', `gradients: operator ${node.op} has no gradient rule for its output ${further.slot}, yet a parameter lies behind it`)
-    if (!node.gradient) throw new Text2LiveError('GRAPH_INVALID', `gradients: operator ${node.op} has no gradient rule, yet a parameter lies behind it`)
+    if (further)
+      throw new Text2LiveError(
+        'GRAPH_INVALID',
+        `gradients: operator ${node.op} has no gradient rule for its output ${further.slot}, yet a parameter lies behind it`,
+      )
+    if (!node.gradient)
+      throw new Text2LiveError(
+        'GRAPH_INVALID',
+        `gradients: operator ${node.op} has no gradient rule, yet a parameter lies behind it`,
+      )
     const rules = node.gradient(cotangent!, output)
     sources(node).forEach((input, slot) => {
       const rule = rules[slot]
       if (!rule || !dependent.has(input)) return
       const part = rule()
       if (!sameShape(part.shape, input.shape)) {
-        throw new Text2LiveError('GRAPH_INVALID', `gradients: ${node.op} made a cotangent of shape ${show(part.shape)} for an input of shape ${show(input.shape)}`)
+        throw new Text2LiveError(
+          'GRAPH_INVALID',
+          `gradients: ${node.op} made a cotangent of shape ${show(part.shape)} for an input of shape ${show(input.shape)}`,
+        )
       }
       const sum = cotangents.get(input)
       cotangents.set(input, sum ? add(sum, part) : part)

@@ -22,29 +22,85 @@ describe('shape errors name the operator and the shapes', () => {
   const input = (graph: Graph, name: string, ...shape: number[]) => graph.input(name, shape)
   it.each<[string, (graph: Graph) => unknown, string]>([
     ['add', (g) => ops.add(input(g, 'a', 2, 3), input(g, 'b', 4)), 'Add: shapes [2, 3] and [4] do not broadcast'],
-    ['matmul', (g) => ops.matmul(input(g, 'a', 2, 3), input(g, 'b', 4, 5)), 'MatMul: [2, 3] and [4, 5] do not multiply'],
-    ['matmul batch', (g) => ops.matmul(input(g, 'a', 2, 2, 3), input(g, 'b', 5, 3, 4)), 'MatMul: [2, 2, 3] and [5, 3, 4] do not broadcast'],
-    ['gemm', (g) => ops.gemm(input(g, 'a', 2, 3), input(g, 'b', 3, 4), null, { transB: true }), 'Gemm: [2, 3] and [3, 4] transposed do not multiply'],
+    [
+      'matmul',
+      (g) => ops.matmul(input(g, 'a', 2, 3), input(g, 'b', 4, 5)),
+      'MatMul: [2, 3] and [4, 5] do not multiply',
+    ],
+    [
+      'matmul batch',
+      (g) => ops.matmul(input(g, 'a', 2, 2, 3), input(g, 'b', 5, 3, 4)),
+      'MatMul: [2, 2, 3] and [5, 3, 4] do not broadcast',
+    ],
+    [
+      'gemm',
+      (g) => ops.gemm(input(g, 'a', 2, 3), input(g, 'b', 3, 4), null, { transB: true }),
+      'Gemm: [2, 3] and [3, 4] transposed do not multiply',
+    ],
     ['reshape', (g) => ops.reshape(input(g, 'a', 2, 3), [4, 2]), 'Reshape: [2, 3] does not fit [4, 2]'],
-    ['transpose', (g) => ops.transpose(input(g, 'a', 2, 3), [0, 0]), 'Transpose: permutation [0, 0] does not fit shape [2, 3]'],
+    [
+      'transpose',
+      (g) => ops.transpose(input(g, 'a', 2, 3), [0, 0]),
+      'Transpose: permutation [0, 0] does not fit shape [2, 3]',
+    ],
     ['expand', (g) => ops.expand(input(g, 'a', 2, 3), [4, 3]), 'Expand: [2, 3] does not broadcast to [4, 3]'],
-    ['slice', (g) => ops.slice(input(g, 'a', 2, 3), { axes: [1], starts: [2], ends: [1] }), 'Slice: [2, 1) with step 1 is empty on axis 1 of [2, 3]'],
-    ['concat', (g) => ops.concat([input(g, 'a', 2, 3), input(g, 'b', 3, 3)], 1), 'Concat: shapes [2, 3] and [3, 3] do not join on axis 1'],
-    ['pad', (g) => ops.pad(input(g, 'a', 2, 3), [[0, 0], [3, 0]], 'reflect'), 'Pad: reflecting 3 and 0 needs more than axis 1 of [2, 3] has'],
+    [
+      'slice',
+      (g) => ops.slice(input(g, 'a', 2, 3), { axes: [1], starts: [2], ends: [1] }),
+      'Slice: [2, 1) with step 1 is empty on axis 1 of [2, 3]',
+    ],
+    [
+      'concat',
+      (g) => ops.concat([input(g, 'a', 2, 3), input(g, 'b', 3, 3)], 1),
+      'Concat: shapes [2, 3] and [3, 3] do not join on axis 1',
+    ],
+    [
+      'pad',
+      (g) =>
+        ops.pad(
+          input(g, 'a', 2, 3),
+          [
+            [0, 0],
+            [3, 0],
+          ],
+          'reflect',
+        ),
+      'Pad: reflecting 3 and 0 needs more than axis 1 of [2, 3] has',
+    ],
     ['reduce', (g) => ops.reduceSum(input(g, 'a', 2, 3), [2]), 'ReduceSum: axis 2 is out of range for shape [2, 3]'],
-    ['conv2d', (g) => ops.conv2d(input(g, 'a', 1, 3, 5, 5), input(g, 'w', 4, 2, 3, 3)), 'Conv: input [1, 3, 5, 5], weight [4, 2, 3, 3], bias none and 1 groups do not fit'],
-    ['conv2d that is too small', (g) => ops.conv2d(input(g, 'a', 1, 3, 2, 2), input(g, 'w', 4, 3, 5, 5)), 'Conv: [1, 4, -2, -2] is no shape'],
-    ['gridSample', (g) => ops.gridSample(input(g, 'a', 2, 3, 5, 5), input(g, 'grid', 1, 4, 4, 2)), 'gridSample: grid [1, 4, 4, 2] does not fit input [2, 3, 5, 5]'],
+    [
+      'conv2d',
+      (g) => ops.conv2d(input(g, 'a', 1, 3, 5, 5), input(g, 'w', 4, 2, 3, 3)),
+      'Conv: input [1, 3, 5, 5], weight [4, 2, 3, 3], bias none and 1 groups do not fit',
+    ],
+    [
+      'conv2d that is too small',
+      (g) => ops.conv2d(input(g, 'a', 1, 3, 2, 2), input(g, 'w', 4, 3, 5, 5)),
+      'Conv: [1, 4, -2, -2] is no shape',
+    ],
+    [
+      'gridSample',
+      (g) => ops.gridSample(input(g, 'a', 2, 3, 5, 5), input(g, 'grid', 1, 4, 4, 2)),
+      'gridSample: grid [1, 4, 4, 2] does not fit input [2, 3, 5, 5]',
+    ],
     ['constant', (g) => g.constant([1, 2, 3], [2, 2]), 'constant: expected 4 values for shape [2, 2], came 3'],
-    ['gradients', (g) => gradients(input(g, 'a', 2), []), 'gradients: expected a scalar loss or a seed, came shape [2] and no seed'],
+    [
+      'gradients',
+      (g) => gradients(input(g, 'a', 2), []),
+      'gradients: expected a scalar loss or a seed, came shape [2] and no seed',
+    ],
   ])('%s', (_, build, expected) => expect(message(build)).toContain(`SHAPE_MISMATCH: ${expected}`))
 
   it('refuses a value of another graph', () => {
     const other = new Graph().input('x', [1])
-    expect(message((graph) => ops.add(graph.input('y', [1]), other))).toContain('GRAPH_INVALID: Add: an input belongs to another graph')
+    expect(message((graph) => ops.add(graph.input('y', [1]), other))).toContain(
+      'GRAPH_INVALID: Add: an input belongs to another graph',
+    )
   })
   it('refuses a second input of the same name', () => {
-    expect(message((graph) => [graph.input('x', [1]), graph.input('x', [2])])).toContain('the graph already has an input named "x"')
+    expect(message((graph) => [graph.input('x', [1]), graph.input('x', [2])])).toContain(
+      'the graph already has an input named "x"',
+    )
   })
 })
 
@@ -109,10 +165,14 @@ describe('gradients', () => {
     const graph = Object.values(outputs)[0]!.graph
     const program = await runtime.compile(graph, outputs)
     const shapes = new Map(program.inputs.map(({ name, shape }) => [name, shape]))
-    const tensors = Object.entries(feeds).map(([name, data]) => [name, new runtime.Tensor('float32', Float32Array.from(data), [...shapes.get(name)!])] as const)
+    const tensors = Object.entries(feeds).map(
+      ([name, data]) => [name, new runtime.Tensor('float32', Float32Array.from(data), [...shapes.get(name)!])] as const,
+    )
     const results = await program.run(Object.fromEntries(tensors))
     await program.release()
-    return Object.fromEntries(Object.entries(results).map(([name, tensor]) => [name, Array.from(tensor.data as Float32Array)]))
+    return Object.fromEntries(
+      Object.entries(results).map(([name, tensor]) => [name, Array.from(tensor.data as Float32Array)]),
+    )
   }
 
   it('stop at stopGradient', async () => {
@@ -152,7 +212,7 @@ describe('gradients', () => {
     expect(await evaluate({ g: g! }, { x: [-0.1, 0, 0.5, 1, 1.1] })).toEqual({ g: [0, 1, 1, 1, 0] })
   })
 
-  it('of a value with a rule of its own are that rule\'s, whatever equal value has another', async () => {
+  it("of a value with a rule of its own are that rule's, whatever equal value has another", async () => {
     const graph = new Graph()
     const x = graph.input('x', [2])
     const y = ops.square(x)
@@ -170,7 +230,10 @@ describe('gradients', () => {
     const weighted = (y: Value) => gradients(ops.reduceSum(ops.mul(y, graph.constant([1, 2, 6], [1, 3]))), [x])[0]!
     const alone = new Graph()
     const z = alone.input('x', [1, 3])
-    const [expected] = gradients(ops.reduceSum(ops.mul(ops.normalizeRows(z, 1e-5), alone.constant([1, 2, 6], [1, 3]))), [z])
+    const [expected] = gradients(
+      ops.reduceSum(ops.mul(ops.normalizeRows(z, 1e-5), alone.constant([1, 2, 6], [1, 3]))),
+      [z],
+    )
     const found = await evaluate({ told: weighted(told), plain: weighted(plain) }, { x: [1, -2, 4] })
     expect(found.plain).toEqual((await evaluate({ g: expected! }, { x: [1, -2, 4] })).g)
     expect(found.told).not.toEqual(found.plain)
@@ -192,14 +255,19 @@ describe('gradients', () => {
     const mean = normed.node.outputs[1]!
     const loss = ops.reduceSum(ops.add(ops.mul(mean, low), ops.reduceSum(ops.mul(normed, 3), [1], { keepDims: true })))
     const [gMean, gNormed] = gradients(loss, [mean, normed])
-    expect(await evaluate({ gMean: gMean!, gNormed: gNormed! }, { low: [5, 7] })).toEqual({ gMean: [5, 7], gNormed: [3, 3, 3, 3, 3, 3, 3, 3] })
+    expect(await evaluate({ gMean: gMean!, gNormed: gNormed! }, { low: [5, 7] })).toEqual({
+      gMean: [5, 7],
+      gNormed: [3, 3, 3, 3, 3, 3, 3, 3],
+    })
   })
 
   it('refuse to lead through an output that the rule does not speak of', () => {
     const graph = new Graph()
     const x = graph.input('x', [2, 4])
     const mean = ops.normalizeRows(x, 1e-5).node.outputs[1]!
-    expect(message(() => gradients(ops.reduceSum(mean), [x]))).toBe('GRAPH_INVALID: gradients: operator LayerNormalization has no gradient rule for its output 1, yet a parameter lies behind it')
+    expect(message(() => gradients(ops.reduceSum(mean), [x]))).toBe(
+      'GRAPH_INVALID: gradients: operator LayerNormalization has no gradient rule for its output 1, yet a parameter lies behind it',
+    )
     expect(message(() => gradients(mean, [x], graph.input('seed', [2, 1])))).toContain('for its output 1')
   })
 

@@ -3,7 +3,8 @@ import { Text2LiveError } from '../errors.js'
 export type DType = 'float32' | 'int64' | 'int32' | 'bool'
 export type Shape = readonly number[]
 export type ConstantData = Float32Array | BigInt64Array | Int32Array
-export type Attribute = number | string | readonly number[] | { readonly float: number } | { readonly floats: readonly number[] }
+export type Attribute =
+  number | string | readonly number[] | { readonly float: number } | { readonly floats: readonly number[] }
 
 /** A node of the graph: an input, a constant, or the application of an ONNX operator. */
 export interface Node {
@@ -32,8 +33,8 @@ export interface Value {
 
 /**
  * The vector-Jacobian product of an operator: from the cotangent of its first output, one thunk per input that makes
- * that input's cotangent (same shape as the input), or null where the input has none. Thunks of inputs that no parameter
- * depends on are never called, so their nodes are never built.
+ * that input's cotangent (same shape as the input), or null where the input has none. Thunks of inputs that no
+ * parameter depends on are never called, so their nodes are never built.
  */
 export type GradientRule = (cotangent: Value, output: Value) => readonly ((() => Value) | null)[]
 
@@ -46,15 +47,18 @@ export interface Application {
   readonly gradient?: GradientRule
   /** Tells apart gradient rules of one operator: equal applications share a node only where this is equal too. */
   readonly variant?: string
-  /** Shapes of further outputs that the operator declares after the first, in order. Their gradient is an error: a rule speaks of the first output. */
+  /**
+   * Shapes of further outputs that the operator declares after the first, in order. Their gradient is an error: a rule
+   * speaks of the first output.
+   */
   readonly extra?: readonly Shape[]
   readonly through?: readonly Value[]
 }
 
 /**
- * Builds an ONNX graph with static shapes. Equal applications and equal constants are shared, so gradient rules may
- * ask again for what the forward pass computed. Values that carry a rule of their own (`withGradient`) are never shared: what is equal in the forward pass may
- * differ in the backward pass.
+ * Builds an ONNX graph with static shapes. Equal applications and equal constants are shared, so gradient rules may ask
+ * again for what the forward pass computed. Values that carry a rule of their own (`withGradient`) are never shared:
+ * what is equal in the forward pass may differ in the backward pass.
  */
 export class Graph {
   readonly nodes: Node[] = []
@@ -64,7 +68,8 @@ export class Graph {
 
   /** A named input. Frozen weights, parameters, optimizer state and the draws of a step are all inputs. */
   input(name: string, shape: Shape, dtype: DType = 'float32'): Value {
-    if (this.inputsByName.has(name)) throw new Text2LiveError('GRAPH_INVALID', `the graph already has an input named "${name}"`)
+    if (this.inputsByName.has(name))
+      throw new Text2LiveError('GRAPH_INVALID', `the graph already has an input named "${name}"`)
     const value = this.add('input', name, [], shape, dtype, {})
     this.inputsByName.set(name, value)
     return value
@@ -73,7 +78,10 @@ export class Graph {
   constant(data: ConstantData | readonly number[], shape: Shape, dtype: DType = 'float32'): Value {
     const typed = typedData(data, dtype)
     if (typed.length !== sizeOf(shape)) {
-      throw new Text2LiveError('SHAPE_MISMATCH', `constant: expected ${sizeOf(shape)} values for shape ${show(shape)}, came ${typed.length}`)
+      throw new Text2LiveError(
+        'SHAPE_MISMATCH',
+        `constant: expected ${sizeOf(shape)} values for shape ${show(shape)}, came ${typed.length}`,
+      )
     }
     const bytes = new Uint8Array(typed.buffer, typed.byteOffset, typed.byteLength)
     const key = `${dtype} ${shape.join()} ${checksum(bytes)}`
@@ -95,7 +103,17 @@ export class Graph {
     return this.apply({ op: 'ConstantOfShape', inputs: [this.constant(shape, [shape.length], 'int64')], shape })
   }
 
-  apply({ op, inputs, shape, dtype = 'float32', attributes = {}, gradient, variant = '', extra = [], through }: Application): Value {
+  apply({
+    op,
+    inputs,
+    shape,
+    dtype = 'float32',
+    attributes = {},
+    gradient,
+    variant = '',
+    extra = [],
+    through,
+  }: Application): Value {
     for (const input of inputs) {
       if (input.graph !== this) throw new Text2LiveError('GRAPH_INVALID', `${op}: an input belongs to another graph`)
     }
@@ -118,14 +136,33 @@ export class Graph {
     return value
   }
 
-  private add(kind: Node['kind'], op: string, inputs: readonly Value[], shape: Shape, dtype: DType, attributes: Node['attributes'],
-    gradient?: GradientRule, data?: ConstantData, through?: readonly Value[]): Value {
+  private add(
+    kind: Node['kind'],
+    op: string,
+    inputs: readonly Value[],
+    shape: Shape,
+    dtype: DType,
+    attributes: Node['attributes'],
+    gradient?: GradientRule,
+    data?: ConstantData,
+    through?: readonly Value[],
+  ): Value {
     if (shape.some((n) => !Number.isInteger(n) || n < 0)) {
-      throw new Text2LiveError('SHAPE_MISMATCH', `${op}: ${show(shape)} is no shape (inputs ${inputs.map((v) => show(v.shape)).join(', ')})`)
+      throw new Text2LiveError(
+        'SHAPE_MISMATCH',
+        `${op}: ${show(shape)} is no shape (inputs ${inputs.map((v) => show(v.shape)).join(', ')})`,
+      )
     }
     const node: Node = {
-      index: this.nodes.length, kind, op, inputs, attributes, outputs: [],
-      ...(gradient ? { gradient } : {}), ...(data ? { data } : {}), ...(through ? { through } : {}),
+      index: this.nodes.length,
+      kind,
+      op,
+      inputs,
+      attributes,
+      outputs: [],
+      ...(gradient ? { gradient } : {}),
+      ...(data ? { data } : {}),
+      ...(through ? { through } : {}),
     }
     const value: Value = { graph: this, node, slot: 0, shape: [...shape], dtype }
     node.outputs.push(value)
@@ -135,11 +172,19 @@ export class Graph {
 }
 
 /**
- * `value` with a gradient rule of its own: `rule` gives the cotangents of `through` from the cotangent of `value`, and what
- * lies between them is not differentiated. For functions whose combined gradient is shorter than the chain of its parts.
+ * `value` with a gradient rule of its own: `rule` gives the cotangents of `through` from the cotangent of `value`, and
+ * what lies between them is not differentiated. For functions whose combined gradient is shorter than the chain of its
+ * parts.
  */
 export function withGradient(value: Value, through: readonly Value[], rule: GradientRule): Value {
-  return value.graph.apply({ op: 'Identity', inputs: [value], shape: value.shape, dtype: value.dtype, gradient: rule, through })
+  return value.graph.apply({
+    op: 'Identity',
+    inputs: [value],
+    shape: value.shape,
+    dtype: value.dtype,
+    gradient: rule,
+    through,
+  })
 }
 
 /** The values that a node's gradient rule gives cotangents to. */
@@ -162,7 +207,8 @@ export function sameShape(a: Shape, b: Shape): boolean {
 /** `shape[axis]`, with negative axes counted from the end; an axis out of range is an error that names the operator. */
 export function dim(op: string, shape: Shape, axis: number): number {
   const n = shape[axis < 0 ? axis + shape.length : axis]
-  if (n === undefined) throw new Text2LiveError('SHAPE_MISMATCH', `${op}: axis ${axis} is out of range for shape ${show(shape)}`)
+  if (n === undefined)
+    throw new Text2LiveError('SHAPE_MISMATCH', `${op}: axis ${axis} is out of range for shape ${show(shape)}`)
   return n
 }
 

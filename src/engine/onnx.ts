@@ -77,7 +77,8 @@ function writeNode(w: protobuf.Writer, node: Node): void {
   for (const output of node.outputs) text(w, NODE.output, nameOf(output))
   text(w, NODE.name, `${node.op}_${node.index}`)
   text(w, NODE.opType, node.op)
-  for (const [name, value] of Object.entries(node.attributes)) message(w, NODE.attribute, (a) => writeAttribute(a, name, value))
+  for (const [name, value] of Object.entries(node.attributes))
+    message(w, NODE.attribute, (a) => writeAttribute(a, name, value))
 }
 
 function writeAttribute(w: protobuf.Writer, name: string, value: Attribute): void {
@@ -112,12 +113,14 @@ function writeConstant(w: protobuf.Writer, node: Node): void {
 
 function writeValueInfo(w: protobuf.Writer, name: string, value: Value): void {
   text(w, 1, name)
-  message(w, 2, (type) => message(type, 1, (tensor) => {
-    varint(tensor, 1, ONNX_TYPES[value.dtype])
-    message(tensor, 2, (shape) => {
-      for (const n of value.shape) message(shape, 1, (d) => varint(d, 1, n))
-    })
-  }))
+  message(w, 2, (type) =>
+    message(type, 1, (tensor) => {
+      varint(tensor, 1, ONNX_TYPES[value.dtype])
+      message(tensor, 2, (shape) => {
+        for (const n of value.shape) message(shape, 1, (d) => varint(d, 1, n))
+      })
+    }),
+  )
 }
 
 function tag(field: number, wireType: number): number {

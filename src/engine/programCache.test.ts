@@ -12,7 +12,14 @@ async function times(factor: number, log: string[], bytes = 100): Promise<Progra
   log.push(`compile ${factor}`)
   const graph = new Graph()
   const program = await runtime.compile(graph, { y: mul(graph.input('x', [1]), factor) })
-  return { ...program, heldBytes: bytes, release: async () => { log.push(`release ${factor}`); await program.release() } }
+  return {
+    ...program,
+    heldBytes: bytes,
+    release: async () => {
+      log.push(`release ${factor}`)
+      await program.release()
+    },
+  }
 }
 
 async function apply(program: Program, x: number): Promise<number> {
@@ -57,24 +64,38 @@ describe('ProgramCache', () => {
     for (let factor = 1; factor <= 10; factor++) await cache.get(String(factor), () => times(factor, log))
     expect(log.filter((line) => line.startsWith('release'))).toEqual([])
     await cache.get('large', () => times(11, log, 350))
-    expect(log.filter((line) => line.startsWith('release'))).toEqual(['release 1', 'release 2', 'release 3', 'release 4'])
+    expect(log.filter((line) => line.startsWith('release'))).toEqual([
+      'release 1',
+      'release 2',
+      'release 3',
+      'release 4',
+    ])
     await cache.get('12', () => times(12, log))
-    expect(log.filter((line) => line.startsWith('release')), 'room for another large one').toHaveLength(7)
+    expect(
+      log.filter((line) => line.startsWith('release')),
+      'room for another large one',
+    ).toHaveLength(7)
     await cache.clear()
   })
 
   it('knows what a compiled graph holds by its constants and its nodes', async () => {
     const compiled = async (constants: number, nodes: number) => {
       const graph = new Graph()
-      let y = mul(graph.input('x', [constants]), graph.constant(Float32Array.from({ length: constants }, (_, i) => i), [constants]))
+      let y = mul(
+        graph.input('x', [constants]),
+        graph.constant(
+          Float32Array.from({ length: constants }, (_, i) => i),
+          [constants],
+        ),
+      )
       for (let i = 1; i < nodes; i++) y = mul(y, i + 1)
       const program = await runtime.compile(graph, { y })
       await program.release()
       return program.heldBytes
     }
     expect(heldBytes({ bytes: new Uint8Array(1000), nodeCount: 10 })).toBe(43_960)
-    expect(await compiled(100_000, 1) - await compiled(10, 1)).toBeGreaterThan(3 * 399_000)
-    expect(await compiled(10, 100) - await compiled(10, 1)).toBeGreaterThan(99 * 4096)
+    expect((await compiled(100_000, 1)) - (await compiled(10, 1))).toBeGreaterThan(3 * 399_000)
+    expect((await compiled(10, 100)) - (await compiled(10, 1))).toBeGreaterThan(99 * 4096)
   })
 
   it('clear releases all, once', async () => {

@@ -6,7 +6,10 @@ export class ProgramCache {
   /** Bytes of the largest program so far: what the next one is expected to hold. */
   private largest = 0
 
-  /** @param budget bytes that the programs may hold together (`Program.heldBytes`); the one asked for last is held whatever it takes */
+  /**
+   * @param budget bytes that the programs may hold together (`Program.heldBytes`); the one asked for last is held
+   * whatever it takes
+   */
   constructor(private readonly budget: number) {}
 
   /** The program of `key`, compiled if it is not held; room is made first, so that no two large ones meet. */

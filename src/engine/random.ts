@@ -11,8 +11,8 @@ export interface RandomStream {
 }
 
 /**
- * The random stream of one purpose at one step. Streams with different (seed, name, step) are independent, so an extra draw
- * in one place shifts no other, and a resumed run draws what the uninterrupted one would have drawn.
+ * The random stream of one purpose at one step. Streams with different (seed, name, step) are independent, so an extra
+ * draw in one place shifts no other, and a resumed run draws what the uninterrupted one would have drawn.
  */
 export function randomStream(seed: number, name: string, step = 0): RandomStream {
   const next = sfc32(hash(`${seed}/${name}/${step}`))

@@ -18,31 +18,36 @@ export interface RuntimeOptions {
   /** Threads inside one operator on the CPU. Default: ONNX Runtime's choice. The same count gives the same bits. */
   threads?: number
   /**
-   * Let threads that wait for the others of an operator keep their core busy. Default false: alone that gains some hundredths, and costs more beside other programs, which wait for those cores
-   * (bench/beside.mjs). The bits are the same.
+   * Let threads that wait for the others of an operator keep their core busy. Default false: alone that gains some
+   * hundredths, and costs more beside other programs, which wait for those cores (bench/beside.mjs). The bits are the
+   * same.
    */
   spinning?: boolean
   /**
-   * Fail instead of running a node on the CPU when the device lacks its kernel. Default: on WebGPU, which has one for all that we use;
-   * CUDA leaves some index arithmetic to the CPU by design.
+   * Fail instead of running a node on the CPU when the device lacks its kernel. Default: on WebGPU, which has one for
+   * all that we use; CUDA leaves some index arithmetic to the CPU by design.
    */
   strictDevice?: boolean
 }
 
 export interface CompileOptions {
   /**
-   * Outputs that stay on the device, to be fed to a next run without a copy; names that the graph lacks are passed over. WebGPU only:
-   * `onnxruntime-node` knows no other device memory, and on CUDA outputs come back through the CPU.
+   * Outputs that stay on the device, to be fed to a next run without a copy; names that the graph lacks are passed
+   * over. WebGPU only: `onnxruntime-node` knows no other device memory, and on CUDA outputs come back through the CPU.
    */
   keepOnDevice?: readonly string[]
   /**
-   * Keep freed memory for the next tensor and the next run. Default true. Without, a run takes what it needs at its fullest and gives all of it back, where the
-   * kept memory grows in powers of two; each large tensor then costs the system's clearing of its pages.
+   * Keep freed memory for the next tensor and the next run. Default true. Without, a run takes what it needs at its
+   * fullest and gives all of it back, where the kept memory grows in powers of two; each large tensor then costs the
+   * system's clearing of its pages.
    */
   keepMemory?: boolean
 }
 
-/** What an input is fed: a tensor, or float32 numbers, row-major, that take the shape with which the graph declares the input. */
+/**
+ * What an input is fed: a tensor, or float32 numbers, row-major, that take the shape with which the graph declares the
+ * input.
+ */
 export type Feed = Tensor | Float32Array
 
 /** A compiled graph. */
@@ -51,7 +56,10 @@ export interface Program {
   readonly nodeCount: number
   /** Memory that it takes between runs, an estimate. */
   readonly heldBytes: number
-  /** Runs the graph; the feeds hold every input by name. @throws GRAPH_INVALID for an input that is not fed, SHAPE_MISMATCH */
+  /**
+   * Runs the graph; the feeds hold every input by name. @throws GRAPH_INVALID for an input that is not fed,
+   * SHAPE_MISMATCH
+   */
   run(feeds: Readonly<Record<string, Feed>>): Promise<Record<string, Tensor>>
   release(): Promise<void>
 }
@@ -60,7 +68,10 @@ export interface Runtime {
   readonly device: Device
   readonly Tensor: typeof Tensor
   compile(graph: Graph, outputs: Readonly<Record<string, Value>>, options?: CompileOptions): Promise<Program>
-  /** Copies float32 tensors to the device once, so that feeding them in every run costs nothing. WebGPU only; elsewhere they stay what they are. */
+  /**
+   * Copies float32 tensors to the device once, so that feeding them in every run costs nothing. WebGPU only; elsewhere
+   * they stay what they are.
+   */
   upload(tensors: Readonly<Record<string, Tensor>>): Promise<Uploaded>
   /** A copy of the values of a float32 tensor, wherever it lies. */
   download(tensor: Tensor): Promise<Float32Array>
@@ -72,7 +83,13 @@ export function createRuntime(ort: OrtModule, options: RuntimeOptions): Runtime 
   const compile: Runtime['compile'] = async (graph, outputs, { keepOnDevice = [], keepMemory = true } = {}) => {
     if (options.device === 'webgpu') await (anchor ??= createAnchor(ort, options))
     const model = encodeModel(graph, outputs)
-    const session = await createSession(ort, model.bytes, options, keepOnDevice.filter((name) => name in outputs), keepMemory)
+    const session = await createSession(
+      ort,
+      model.bytes,
+      options,
+      keepOnDevice.filter((name) => name in outputs),
+      keepMemory,
+    )
     return {
       inputs: model.inputs.map((value) => ({ name: value.node.op, shape: value.shape })),
       nodeCount: model.nodeCount,
@@ -85,45 +102,99 @@ export function createRuntime(ort: OrtModule, options: RuntimeOptions): Runtime 
     device: options.device,
     Tensor: ort.Tensor,
     compile,
-    upload: (tensors) => options.device === 'webgpu'
-      ? uploadTensors(compile, tensors)
-      : Promise.resolve({ tensors, release: () => Promise.resolve() }),
-    download: (tensor) => tensor.location === 'gpu-buffer' ? downloadTensor(compile, tensor) : Promise.resolve((tensor.data as Float32Array).slice()),
+    upload: (tensors) =>
+      options.device === 'webgpu'
+        ? uploadTensors(compile, tensors)
+        : Promise.resolve({ tensors, release: () => Promise.resolve() }),
+    download: (tensor) =>
+      tensor.location === 'gpu-buffer'
+        ? downloadTensor(compile, tensor)
+        : Promise.resolve((tensor.data as Float32Array).slice()),
   }
 }
 
 /**
- * ONNX Runtime's graph rewriters that find nothing in our graphs: they look for the patterns of exported models, and each
- * walks all of the thousands of nodes. Without them a session is made four times faster and runs as fast. What is left does
- * something here: constant folding, transposes folded into products, activations into convolutions, the CPU's blocked layout.
+ * ONNX Runtime's graph rewriters that find nothing in our graphs: they look for the patterns of exported models, and
+ * each walks all of the thousands of nodes. Without them a session is made four times faster and runs as fast. What is
+ * left does something here: constant folding, transposes folded into products, activations into convolutions, the CPU's
+ * blocked layout.
  */
 const IDLE_OPTIMIZERS = [
-  'ConstantSharing', 'CommonSubexpressionElimination', 'MatMulAddFusion', 'ReshapeFusion', 'QDQPropagationTransformer', 'WeightBiasQuantization',
-  'EnsureUniqueDQForNodeUnit', 'DoubleQDQPairsRemover', 'TransposeOptimizer', 'Level2_RuleBasedTransformer', 'GemmActivationFusion',
-  'MatMulIntegerToFloatFusion', 'DynamicQuantizeMatMulFusion', 'ConvAddActivationFusion', 'GeluFusionL1', 'GeluFusionL2',
-  'LayerNormFusionL1', 'LayerNormFusion', 'SimplifiedLayerNormFusion', 'AttentionFusion', 'EmbedLayerNormFusion', 'GatherSliceToSplitFusion',
-  'GatherToSliceFusion', 'BiasGeluFusion', 'GroupQueryAttentionFusion', 'SkipLayerNormFusion', 'BiasSkipLayerNormFusion', 'FastGeluFusion',
-  'QuickGeluFusion', 'BiasSoftmaxFusion', 'BiasDropoutFusion', 'MatMulScaleFusion', 'MatMulActivationFusion', 'MatMulNBitsFusion',
-  'QDQSelectorActionTransformer', 'NhwcTransformer', 'QDQFinalCleanupTransformer', 'QDQS8ToU8Transformer', 'IsInfReduceSumFusion', 'PropagateCastOps',
-  'MatMul_BatchNormalization_Fusion', 'DQMatMulToMatMulNBits', 'MatMulNBitsMlpFusion', 'MatMulNBitsQkvFusion', 'GroupQueryAttentionPreNormFusion',
-  'PadFusion', 'LabelEncoderFusion', 'NotWhereFusion', 'SliceConcatToSpaceToDepthFusion',
-  // This one does find something: it joins a transposed factor's Transpose with the one before it, which is then too late to fold it into the product, and
-  // moves Transposes behind Slices, which were to be of rows.
+  'ConstantSharing',
+  'CommonSubexpressionElimination',
+  'MatMulAddFusion',
+  'ReshapeFusion',
+  'QDQPropagationTransformer',
+  'WeightBiasQuantization',
+  'EnsureUniqueDQForNodeUnit',
+  'DoubleQDQPairsRemover',
+  'TransposeOptimizer',
+  'Level2_RuleBasedTransformer',
+  'GemmActivationFusion',
+  'MatMulIntegerToFloatFusion',
+  'DynamicQuantizeMatMulFusion',
+  'ConvAddActivationFusion',
+  'GeluFusionL1',
+  'GeluFusionL2',
+  'LayerNormFusionL1',
+  'LayerNormFusion',
+  'SimplifiedLayerNormFusion',
+  'AttentionFusion',
+  'EmbedLayerNormFusion',
+  'GatherSliceToSplitFusion',
+  'GatherToSliceFusion',
+  'BiasGeluFusion',
+  'GroupQueryAttentionFusion',
+  'SkipLayerNormFusion',
+  'BiasSkipLayerNormFusion',
+  'FastGeluFusion',
+  'QuickGeluFusion',
+  'BiasSoftmaxFusion',
+  'BiasDropoutFusion',
+  'MatMulScaleFusion',
+  'MatMulActivationFusion',
+  'MatMulNBitsFusion',
+  'QDQSelectorActionTransformer',
+  'NhwcTransformer',
+  'QDQFinalCleanupTransformer',
+  'QDQS8ToU8Transformer',
+  'IsInfReduceSumFusion',
+  'PropagateCastOps',
+  'MatMul_BatchNormalization_Fusion',
+  'DQMatMulToMatMulNBits',
+  'MatMulNBitsMlpFusion',
+  'MatMulNBitsQkvFusion',
+  'GroupQueryAttentionPreNormFusion',
+  'PadFusion',
+  'LabelEncoderFusion',
+  'NotWhereFusion',
+  'SliceConcatToSpaceToDepthFusion',
+  // This one does find something: it joins a transposed factor's Transpose with the one before it, which is then too
+  // late to fold it into the product, and moves Transposes behind Slices, which were to be of rows.
   'TransposeOptimizer_CPUExecutionProvider',
 ]
 
 /**
- * A session of one node that stays: ONNX Runtime gives the WebGPU device up with its last session, and every shader compiled
- * for it, which a run between two graphs would pay for again.
+ * A session of one node that stays: ONNX Runtime gives the WebGPU device up with its last session, and every shader
+ * compiled for it, which a run between two graphs would pay for again.
  */
 async function createAnchor(ort: OrtModule, options: RuntimeOptions): Promise<InferenceSession> {
   const graph = new Graph()
   return await createSession(ort, encodeModel(graph, { y: add(graph.input('x', [1]), 1) }).bytes, options, [])
 }
 
-async function createSession(ort: OrtModule, bytes: Uint8Array, options: RuntimeOptions, keepOnDevice: readonly string[], keepMemory = true): Promise<InferenceSession> {
+async function createSession(
+  ort: OrtModule,
+  bytes: Uint8Array,
+  options: RuntimeOptions,
+  keepOnDevice: readonly string[],
+  keepMemory = true,
+): Promise<InferenceSession> {
   const { device, threads, spinning = false, strictDevice = device === 'webgpu' } = options
-  const session = { 'intra_op.allow_spinning': spinning ? '1' : '0', ...(strictDevice && device !== 'cpu' ? { disable_cpu_ep_fallback: '1' } : {}) }
+  const session = {
+    'intra_op.allow_spinning': spinning ? '1' : '0',
+    ...(strictDevice && device !== 'cpu' ? { disable_cpu_ep_fallback: '1' } : {}),
+  }
   try {
     return await ort.InferenceSession.create(bytes, {
       executionProviders: [device],
@@ -140,32 +211,48 @@ async function createSession(ort: OrtModule, bytes: Uint8Array, options: Runtime
     })
   } catch (cause) {
     const reason = cause instanceof Error ? cause.message : String(cause)
-    if (device === 'cpu') throw new Text2LiveError('GRAPH_INVALID', `ONNX Runtime refused the graph: ${reason}`, { cause })
-    throw new Text2LiveError('DEVICE_UNAVAILABLE',
-      `The device "${device}" was asked for, and ONNX Runtime could not start on it: ${reason} Use --device cpu, or --device auto to take what is there.`, { cause })
+    if (device === 'cpu')
+      throw new Text2LiveError('GRAPH_INVALID', `ONNX Runtime refused the graph: ${reason}`, { cause })
+    throw new Text2LiveError(
+      'DEVICE_UNAVAILABLE',
+      `The device "${device}" was asked for, and ONNX Runtime could not start on it: ${reason} Use --device cpu, or --device auto to take what is there.`,
+      { cause },
+    )
   }
 }
 
 /**
- * What ONNX Runtime holds of a graph: measured on the CPU 2 to 4 KB a node, and the constants as they come, as they are kept and as some kernels lay them out anew.
- * What a run needs is not in it: a step's programs give that back (`keepMemory`).
+ * What ONNX Runtime holds of a graph: measured on the CPU 2 to 4 KB a node, and the constants as they come, as they are
+ * kept and as some kernels lay them out anew. What a run needs is not in it: a step's programs give that back
+ * (`keepMemory`).
  */
 export function heldBytes({ bytes, nodeCount }: Pick<OnnxModel, 'bytes' | 'nodeCount'>): number {
   return 3 * bytes.length + 4096 * nodeCount
 }
 
-async function runSession(ort: OrtModule, session: InferenceSession, inputs: readonly Value[], feeds: Readonly<Record<string, Feed>>): Promise<Record<string, Tensor>> {
+async function runSession(
+  ort: OrtModule,
+  session: InferenceSession,
+  inputs: readonly Value[],
+  feeds: Readonly<Record<string, Feed>>,
+): Promise<Record<string, Tensor>> {
   const used: Record<string, Tensor> = {}
   for (const value of inputs) {
     const name = value.node.op
     const fed = feeds[name]
     if (fed instanceof Float32Array && fed.length !== sizeOf(value.shape)) {
-      throw new Text2LiveError('SHAPE_MISMATCH', `run: the input "${name}" expects shape ${show(value.shape)}, came ${fed.length} numbers`)
+      throw new Text2LiveError(
+        'SHAPE_MISMATCH',
+        `run: the input "${name}" expects shape ${show(value.shape)}, came ${fed.length} numbers`,
+      )
     }
     const tensor = fed instanceof Float32Array ? new ort.Tensor('float32', fed, value.shape) : fed
     if (!tensor) throw new Text2LiveError('GRAPH_INVALID', `run: the input "${name}" ${show(value.shape)} was not fed`)
     if (!sameShape(tensor.dims, value.shape)) {
-      throw new Text2LiveError('SHAPE_MISMATCH', `run: the input "${name}" expects shape ${show(value.shape)}, came ${show(tensor.dims)}`)
+      throw new Text2LiveError(
+        'SHAPE_MISMATCH',
+        `run: the input "${name}" expects shape ${show(value.shape)}, came ${show(tensor.dims)}`,
+      )
     }
     used[name] = tensor
   }

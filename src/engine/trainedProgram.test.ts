@@ -43,7 +43,11 @@ describe('a trained program', () => {
     expect(all.runtime.alive.size, 'p and s').toBe(2)
     await step(all, 4)
     expect(all.runtime.alive.size).toBe(2)
-    expect(await all.program.vectors()).toEqual({ p: Float32Array.of(61, 602), s: Float32Array.of(1, 1), first: Float32Array.of(0, 0) })
+    expect(await all.program.vectors()).toEqual({
+      p: Float32Array.of(61, 602),
+      s: Float32Array.of(1, 1),
+      first: Float32Array.of(0, 0),
+    })
     await all.program.dispose()
     expect(all.runtime.alive.size).toBe(0)
   })
@@ -51,7 +55,10 @@ describe('a trained program', () => {
   it('keeps the state of before a step whose numbers are not finite, names them, and frees what the step made', async () => {
     const all = trained()
     await step(all, 2)
-    await expect(step(all, Infinity)).rejects.toMatchObject({ code: 'LOSS_NOT_FINITE', message: 'first, second are not a number or infinite' })
+    await expect(step(all, Infinity)).rejects.toMatchObject({
+      code: 'LOSS_NOT_FINITE',
+      message: 'first, second are not a number or infinite',
+    })
     expect(all.runtime.alive.size).toBe(2)
     expect((await all.program.vectors()).p).toEqual(Float32Array.of(21, 202))
     await all.program.dispose()
@@ -85,7 +92,8 @@ describe('a trained program', () => {
     const { program } = trained()
     const compiled = await program.program('step', stepGraph)
     await expect(program.pass((pass) => pass.run(compiled, { x: Float32Array.of(1) }))).rejects.toMatchObject({
-      code: 'SHAPE_MISMATCH', message: 'run: the input "x" expects shape [2], came 1 numbers',
+      code: 'SHAPE_MISMATCH',
+      message: 'run: the input "x" expects shape [2], came 1 numbers',
     })
     await program.dispose()
   })

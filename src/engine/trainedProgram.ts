@@ -17,7 +17,9 @@ interface BuiltGraph {
 
 type Outputs = Readonly<Record<string, Tensor>>
 
-/** Runs of one step or of one look at the state. What they leave on the device is freed when it ends, however it ends. */
+/**
+ * Runs of one step or of one look at the state. What they leave on the device is freed when it ends, however it ends.
+ */
 export interface Pass {
   /** Runs a graph on `feeds`, the state and what is frozen, each by the name of its input. */
   run(program: Program, feeds: Readonly<Record<string, Feed>>): Promise<Outputs>
@@ -50,8 +52,9 @@ export interface TrainedProgramOptions<Name extends string> {
 }
 
 /**
- * What a training learns and carries from step to step, and the compiled graphs of its steps. A step reads the state through inputs (`stateInputs`) and
- * gives the next one as outputs (`nextState`); it is taken at the end of a step whose numbers are finite. Steps are to follow one another.
+ * What a training learns and carries from step to step, and the compiled graphs of its steps. A step reads the state
+ * through inputs (`stateInputs`) and gives the next one as outputs (`nextState`); it is taken at the end of a step
+ * whose numbers are finite. Steps are to follow one another.
  */
 export class TrainedProgram<Name extends string> {
   private readonly programs: ProgramCache
@@ -70,7 +73,12 @@ export class TrainedProgram<Name extends string> {
    * @param kept outputs besides the state's that stay on the device for a following run
    * @param onCompile is told how many seconds building and compiling took
    */
-  async program(key: string, build: () => BuiltGraph, kept: readonly string[] = [], onCompile?: (seconds: number) => void): Promise<Program> {
+  async program(
+    key: string,
+    build: () => BuiltGraph,
+    kept: readonly string[] = [],
+    onCompile?: (seconds: number) => void,
+  ): Promise<Program> {
     const { runtime, keepMemory = true, stateOnDevice = true } = this.options
     return await this.programs.get(key, async () => {
       const start = performance.now()
@@ -96,14 +104,15 @@ export class TrainedProgram<Name extends string> {
         return outputs
       },
       finite: async (output, names, fault) => {
-        const numbers = await output.getData() as Float32Array
+        const numbers = (await output.getData()) as Float32Array
         const found = Array.from(numbers, (x, i) => (Number.isFinite(x) ? [] : [names[i] ?? `entry ${i}`])).flat()
-        if (found.length > 0) throw fault(`${found.join(', ')} ${found.length > 1 ? 'are' : 'is'} not a number or infinite`)
+        if (found.length > 0)
+          throw fault(`${found.join(', ')} ${found.length > 1 ? 'are' : 'is'} not a number or infinite`)
         return numbers
       },
       values: async (fed) => {
         if (fed instanceof Float32Array) return fed
-        return fed.location === 'gpu-buffer' ? await runtime.download(fed) : await fed.getData() as Float32Array
+        return fed.location === 'gpu-buffer' ? await runtime.download(fed) : ((await fed.getData()) as Float32Array)
       },
       free: (fed) => {
         if (fed instanceof Float32Array || !made.delete(fed)) return
@@ -151,14 +160,23 @@ export class TrainedProgram<Name extends string> {
   }
 
   private tensors<Key extends string>(rows: Readonly<Record<Key, Rows>>): Record<Key, Tensor> {
-    const { runtime: { Tensor } } = this.options
-    return Object.fromEntries(Object.entries<Rows>(rows).map(([name, { shape, data }]) => [name, new Tensor('float32', data, shape)])) as Record<Key, Tensor>
+    const {
+      runtime: { Tensor },
+    } = this.options
+    return Object.fromEntries(
+      Object.entries<Rows>(rows).map(([name, { shape, data }]) => [name, new Tensor('float32', data, shape)]),
+    ) as Record<Key, Tensor>
   }
 }
 
 /** The state as inputs of a step's graph. */
-export function stateInputs<Name extends string>(graph: Graph, shapes: Readonly<Record<Name, Shape>>): Record<Name, Value> {
-  return Object.fromEntries(Object.entries<Shape>(shapes).map(([name, shape]) => [name, graph.input(name, shape)])) as Record<Name, Value>
+export function stateInputs<Name extends string>(
+  graph: Graph,
+  shapes: Readonly<Record<Name, Shape>>,
+): Record<Name, Value> {
+  return Object.fromEntries(
+    Object.entries<Shape>(shapes).map(([name, shape]) => [name, graph.input(name, shape)]),
+  ) as Record<Name, Value>
 }
 
 /** Outputs of a step's graph that become the state `name`: `newName`. */

@@ -26,7 +26,11 @@ function messageFor(file: Uint8Array): string {
   throw new Error('the file was accepted')
 }
 
-const f32 = (shape: unknown, begin: number, end: number): object => ({ dtype: 'F32', shape, data_offsets: [begin, end] })
+const f32 = (shape: unknown, begin: number, end: number): object => ({
+  dtype: 'F32',
+  shape,
+  data_offsets: [begin, end],
+})
 
 const anyTensor: fc.Arbitrary<SafetensorsTensor> = fc
   .record({
@@ -40,7 +44,7 @@ const anyTensor: fc.Arbitrary<SafetensorsTensor> = fc
   })
 const anyTensors = fc
   .array(fc.tuple(fc.string({ unit: 'binary', maxLength: 12 }), anyTensor), { maxLength: 6 })
-  .map(pairs => new Map(pairs.filter(([name]) => name !== '__metadata__')))
+  .map((pairs) => new Map(pairs.filter(([name]) => name !== '__metadata__')))
 
 describe('round trip', () => {
   it('returns every tensor and the metadata, aligned to their elements', () => {
@@ -62,14 +66,30 @@ describe('round trip', () => {
   it('writes the same bytes whatever the order of insertion', () => {
     const a = float32Tensor([2], Float32Array.of(1, 2))
     const b: SafetensorsTensor = { dtype: 'U8', shape: [3], bytes: Uint8Array.of(1, 2, 3) }
-    expect(writeSafetensors(new Map([['a', a], ['b', b]]))).toEqual(writeSafetensors(new Map([['b', b], ['a', a]])))
+    expect(
+      writeSafetensors(
+        new Map([
+          ['a', a],
+          ['b', b],
+        ]),
+      ),
+    ).toEqual(
+      writeSafetensors(
+        new Map([
+          ['b', b],
+          ['a', a],
+        ]),
+      ),
+    )
   })
 
   it('refuses to write bytes that do not match the shape, and the reserved name', () => {
     expect(() => writeSafetensors(new Map([['w', float32Tensor([3], new Float32Array(2))]]))).toThrow(
       'Tensor "w" (F32, [3]) needs 12 bytes, it has 8.',
     )
-    expect(() => writeSafetensors(new Map([['__metadata__', float32Tensor([1], new Float32Array(1))]]))).toThrow('reserves that name')
+    expect(() => writeSafetensors(new Map([['__metadata__', float32Tensor([1], new Float32Array(1))]]))).toThrow(
+      'reserves that name',
+    )
   })
 })
 
@@ -86,23 +106,70 @@ describe('hostile and broken files', () => {
     ['an open string', fileOf('{"w', 0), 'its header is not JSON'],
     ['a depth bomb', fileOf(`{"w":${'['.repeat(1_000_000)}`, 0), 'its header nests deeper than 3 levels'],
     ['a tensor that is null', fileOf({ w: null }, 0), 'expected tensor "w" to be a JSON object, it is null'],
-    ['an unknown dtype', fileOf({ w: { dtype: 'F31', shape: [1], data_offsets: [0, 4] } }, 4), 'tensor "w" has dtype "F31", expected one of BOOL, U8'],
-    ['a dtype from the prototype', fileOf({ w: { dtype: 'toString', shape: [1], data_offsets: [0, 4] } }, 4), 'has dtype "toString"'],
+    [
+      'an unknown dtype',
+      fileOf({ w: { dtype: 'F31', shape: [1], data_offsets: [0, 4] } }, 4),
+      'tensor "w" has dtype "F31", expected one of BOOL, U8',
+    ],
+    [
+      'a dtype from the prototype',
+      fileOf({ w: { dtype: 'toString', shape: [1], data_offsets: [0, 4] } }, 4),
+      'has dtype "toString"',
+    ],
     ['no dtype', fileOf({ w: { shape: [1], data_offsets: [0, 4] } }, 4), 'tensor "w" has dtype none'],
-    ['a negative size', fileOf({ w: f32([-1], 0, 4) }, 4), 'tensor "w" has shape [-1], expected a list of whole numbers'],
+    [
+      'a negative size',
+      fileOf({ w: f32([-1], 0, 4) }, 4),
+      'tensor "w" has shape [-1], expected a list of whole numbers',
+    ],
     ['a fractional size', fileOf({ w: f32([0.5], 0, 4) }, 4), 'tensor "w" has shape [0.5]'],
-    ['a size beyond 2^53', fileOf('{"w":{"dtype":"F32","shape":[99999999999999999999],"data_offsets":[0,4]}}', 4), 'tensor "w" has shape [100000000000000000000]'],
-    ['sizes whose product overflows', fileOf({ w: f32([2 ** 40, 2 ** 40], 0, 4) }, 4), 'needs 4.835703278458517e+24 bytes, its offsets give 4'],
-    ['a shape that does not match', fileOf({ w: f32([2], 0, 4) }, 4), 'tensor "w" (F32, shape [2]) needs 8 bytes, its offsets give 4'],
-    ['one offset', fileOf({ w: { dtype: 'F32', shape: [1], data_offsets: [0] } }, 4), 'tensor "w" has data_offsets [0], expected two whole numbers'],
+    [
+      'a size beyond 2^53',
+      fileOf('{"w":{"dtype":"F32","shape":[99999999999999999999],"data_offsets":[0,4]}}', 4),
+      'tensor "w" has shape [100000000000000000000]',
+    ],
+    [
+      'sizes whose product overflows',
+      fileOf({ w: f32([2 ** 40, 2 ** 40], 0, 4) }, 4),
+      'needs 4.835703278458517e+24 bytes, its offsets give 4',
+    ],
+    [
+      'a shape that does not match',
+      fileOf({ w: f32([2], 0, 4) }, 4),
+      'tensor "w" (F32, shape [2]) needs 8 bytes, its offsets give 4',
+    ],
+    [
+      'one offset',
+      fileOf({ w: { dtype: 'F32', shape: [1], data_offsets: [0] } }, 4),
+      'tensor "w" has data_offsets [0], expected two whole numbers',
+    ],
     ['an end before the begin', fileOf({ w: f32([1], 4, 0) }, 4), 'tensor "w" begins at byte 4, after its end at 0'],
     ['offsets past the end', fileOf({ w: f32([2], 0, 8) }, 4), 'tensor "w" ends at byte 8 of the data, the file has 4'],
     ['an overlap', fileOf({ a: f32([2], 0, 8), b: f32([1], 4, 8) }, 8), 'tensor "b" overlaps tensor "a" by 4 bytes'],
-    ['a gap', fileOf({ a: f32([1], 0, 4), b: f32([1], 8, 12) }, 12), '4 bytes between tensor "a" and tensor "b" belong to no tensor'],
-    ['data before the first tensor', fileOf({ a: f32([1], 4, 8) }, 8), '4 bytes between the header and tensor "a" belong to no tensor'],
+    [
+      'a gap',
+      fileOf({ a: f32([1], 0, 4), b: f32([1], 8, 12) }, 12),
+      '4 bytes between tensor "a" and tensor "b" belong to no tensor',
+    ],
+    [
+      'data before the first tensor',
+      fileOf({ a: f32([1], 4, 8) }, 8),
+      '4 bytes between the header and tensor "a" belong to no tensor',
+    ],
     ['data after the last tensor', fileOf({ a: f32([1], 0, 4) }, 5), '1 bytes after tensor "a" belong to no tensor'],
-    ['a name twice', fileOf('{"w":{"dtype":"U8","shape":[1],"data_offsets":[0,1]},"\\u0077" : {"dtype":"U8","shape":[1],"data_offsets":[0,1]}}', 1), 'has the name "w" twice'],
-    ['metadata that is no text', fileOf({ __metadata__: { n: 1 } }, 0), 'expected metadata "n" to be a string, it is a number'],
+    [
+      'a name twice',
+      fileOf(
+        '{"w":{"dtype":"U8","shape":[1],"data_offsets":[0,1]},"\\u0077" : {"dtype":"U8","shape":[1],"data_offsets":[0,1]}}',
+        1,
+      ),
+      'has the name "w" twice',
+    ],
+    [
+      'metadata that is no text',
+      fileOf({ __metadata__: { n: 1 } }, 0),
+      'expected metadata "n" to be a string, it is a number',
+    ],
   ])('%s', (_, file, problem) => {
     expect(messageFor(file)).toContain(`model.safetensors is not a valid safetensors file: `)
     expect(messageFor(file)).toContain(problem)
@@ -116,26 +183,35 @@ describe('hostile and broken files', () => {
 
   it('keeps a tensor called "__proto__" and pollutes nothing', () => {
     const name = '__proto__'
-    const back = readSafetensors(fileOf(`{"${name}":{"dtype":"U8","shape":[1],"data_offsets":[0,1]},"__metadata__":{"${name}":"x"}}`, 1))
+    const back = readSafetensors(
+      fileOf(`{"${name}":{"dtype":"U8","shape":[1],"data_offsets":[0,1]},"__metadata__":{"${name}":"x"}}`, 1),
+    )
     expect([...back.tensors.keys()]).toEqual([name])
     expect(Object.entries(back.metadata)).toEqual([[name, 'x']])
     expect(Object.getPrototypeOf(back.metadata)).toBe(Object.prototype)
   })
 
   const sample = writeSafetensors(
-    new Map([['weight', float32Tensor([2, 3], new Float32Array(6))], ['ids', { dtype: 'I64', shape: [1], bytes: new Uint8Array(8) }]]),
+    new Map([
+      ['weight', float32Tensor([2, 3], new Float32Array(6))],
+      ['ids', { dtype: 'I64', shape: [1], bytes: new Uint8Array(8) }],
+    ]),
     { format: 'sample' },
   )
 
   it('refuses every truncation', () => {
-    for (let length = 0; length < sample.byteLength; length++) expect(messageFor(sample.subarray(0, length))).toContain('is not a valid')
+    for (let length = 0; length < sample.byteLength; length++)
+      expect(messageFor(sample.subarray(0, length))).toContain('is not a valid')
   })
 
   it('answers any change of bytes with a valid file or the coded error, never another', () => {
-    const edits = fc.array(fc.tuple(fc.nat({ max: sample.byteLength - 1 }), fc.nat({ max: 255 })), { minLength: 1, maxLength: 4 })
+    const edits = fc.array(fc.tuple(fc.nat({ max: sample.byteLength - 1 }), fc.nat({ max: 255 })), {
+      minLength: 1,
+      maxLength: 4,
+    })
     let refused = 0
     fc.assert(
-      fc.property(edits, list => {
+      fc.property(edits, (list) => {
         const file = sample.slice()
         for (const [at, value] of list) file[at] = value
         try {

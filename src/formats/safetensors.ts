@@ -15,23 +15,33 @@ export interface Safetensors {
 }
 
 /**
- * Reads a safetensors file held in memory: u64 header length, JSON header, data. The tensors' `bytes` are views of `file`, not copies.
+ * Reads a safetensors file held in memory: u64 header length, JSON header, data. The tensors' `bytes` are views of
+ * `file`, not copies.
  * @param source what the errors call the file, for instance its path
  * @throws SAFETENSORS_INVALID for anything truncated, contradictory or hostile
  */
 export function readSafetensors(file: Uint8Array, source = 'The data'): Safetensors {
   const length = safetensorsHeaderLength(file.subarray(0, headerStart), file.byteLength, source)
-  const { metadata, entries } = parseSafetensorsHeader(file.subarray(headerStart, headerStart + length), file.byteLength, source)
+  const { metadata, entries } = parseSafetensorsHeader(
+    file.subarray(headerStart, headerStart + length),
+    file.byteLength,
+    source,
+  )
   const tensors = new Map<string, SafetensorsTensor>()
-  for (const [name, { dtype, shape, start, end }] of entries) tensors.set(name, { dtype, shape, bytes: file.subarray(start, end) })
+  for (const [name, { dtype, shape, start, end }] of entries)
+    tensors.set(name, { dtype, shape, bytes: file.subarray(start, end) })
   return { metadata, tensors }
 }
 
 /**
- * Writes a safetensors file. The tensors of widest dtype come first (then by name), so every tensor is aligned to its element.
+ * Writes a safetensors file. The tensors of widest dtype come first (then by name), so every tensor is aligned to its
+ * element.
  * @throws SHAPE_MISMATCH when a tensor's bytes do not match its dtype and shape, or a name is reserved
  */
-export function writeSafetensors(tensors: ReadonlyMap<string, SafetensorsTensor>, metadata: Readonly<Record<string, string>> = {}): Uint8Array {
+export function writeSafetensors(
+  tensors: ReadonlyMap<string, SafetensorsTensor>,
+  metadata: Readonly<Record<string, string>> = {},
+): Uint8Array {
   const inOrder = [...tensors].sort(
     ([nameA, a], [nameB, b]) => safetensorsDtypes[b.dtype] - safetensorsDtypes[a.dtype] || (nameA < nameB ? -1 : 1),
   )
@@ -71,5 +81,9 @@ function checkTensor(name: string, { dtype, shape, bytes }: SafetensorsTensor): 
       `Tensor "${name}" (${dtype}, [${shape.join(', ')}]) needs ${needed} bytes, it has ${bytes.byteLength}.`,
     )
   }
-  if (name === '__metadata__') throw new Text2LiveError('SHAPE_MISMATCH', 'A tensor cannot be called "__metadata__": the format reserves that name.')
+  if (name === '__metadata__')
+    throw new Text2LiveError(
+      'SHAPE_MISMATCH',
+      'A tensor cannot be called "__metadata__": the format reserves that name.',
+    )
 }

@@ -10,9 +10,33 @@ const tensor = (dtype: SafetensorsTensor['dtype'], data: ArrayBufferView): Safet
 
 describe('toFloat32', () => {
   it('reads half precision: signs, subnormals, the largest, infinities and NaN', () => {
-    const halves = Uint16Array.of(0x0000, 0x8000, 0x3c00, 0xc000, 0x3555, 0x7bff, 0x0001, 0x03ff, 0x0400, 0x7c00, 0xfc00, 0x7e00)
+    const halves = Uint16Array.of(
+      0x0000,
+      0x8000,
+      0x3c00,
+      0xc000,
+      0x3555,
+      0x7bff,
+      0x0001,
+      0x03ff,
+      0x0400,
+      0x7c00,
+      0xfc00,
+      0x7e00,
+    )
     expect([...toFloat32(tensor('F16', halves))]).toEqual([
-      0, -0, 1, -2, 0.333251953125, 65504, 2 ** -24, 1023 * 2 ** -24, 2 ** -14, Infinity, -Infinity, NaN,
+      0,
+      -0,
+      1,
+      -2,
+      0.333251953125,
+      65504,
+      2 ** -24,
+      1023 * 2 ** -24,
+      2 ** -14,
+      Infinity,
+      -Infinity,
+      NaN,
     ])
   })
 
@@ -23,7 +47,12 @@ describe('toFloat32', () => {
   })
 
   it('reads bfloat16 as the upper half of float32', () => {
-    expect([...toFloat32(tensor('BF16', Uint16Array.of(0x3f80, 0xc040, 0x4049, 0x0080)))]).toEqual([1, -3, 3.140625, 2 ** -126])
+    expect([...toFloat32(tensor('BF16', Uint16Array.of(0x3f80, 0xc040, 0x4049, 0x0080)))]).toEqual([
+      1,
+      -3,
+      3.140625,
+      2 ** -126,
+    ])
   })
 
   it.each<[SafetensorsTensor['dtype'], ArrayBufferView, number[]]>([
@@ -52,6 +81,8 @@ describe('toFloat32', () => {
   })
 
   it('refuses 8-bit floats by name', () => {
-    expect(() => toFloat32(tensor('F8_E4M3', new Uint8Array(1)), 'tensor "w"')).toThrow('Expected tensor "w" as F32, F16, BF16 or integers, it is F8_E4M3')
+    expect(() => toFloat32(tensor('F8_E4M3', new Uint8Array(1)), 'tensor "w"')).toThrow(
+      'Expected tensor "w" as F32, F16, BF16 or integers, it is F8_E4M3',
+    )
   })
 })

@@ -2,8 +2,8 @@ import { Text2LiveError } from '../errors.js'
 import type { SafetensorsTensor } from './safetensors.js'
 
 /**
- * The tensor's numbers as float32. Half-precision and 8-bit values are exact; 32- and 64-bit integers and F64 are rounded to float32.
- * F32 data that is aligned in memory is a view of the same bytes, everything else a copy.
+ * The tensor's numbers as float32. Half-precision and 8-bit values are exact; 32- and 64-bit integers and F64 are
+ * rounded to float32. F32 data that is aligned in memory is a view of the same bytes, everything else a copy.
  * @param name what the error calls the tensor
  * @throws SAFETENSORS_INVALID for a dtype that holds no numbers we read (8-bit floats)
  */
@@ -52,13 +52,20 @@ function fromWide(dtype: SafetensorsTensor['dtype'], bytes: Uint8Array, name: st
   const read = (width: number, at: (byte: number) => number): Float32Array =>
     Float32Array.from({ length: bytes.byteLength / width }, (_, i) => at(i * width))
   switch (dtype) {
-    case 'I16': return read(2, byte => view.getInt16(byte, true))
-    case 'U16': return read(2, byte => view.getUint16(byte, true))
-    case 'I32': return read(4, byte => view.getInt32(byte, true))
-    case 'U32': return read(4, byte => view.getUint32(byte, true))
-    case 'F64': return read(8, byte => view.getFloat64(byte, true))
-    case 'I64': return read(8, byte => Number(view.getBigInt64(byte, true)))
-    case 'U64': return read(8, byte => Number(view.getBigUint64(byte, true)))
+    case 'I16':
+      return read(2, (byte) => view.getInt16(byte, true))
+    case 'U16':
+      return read(2, (byte) => view.getUint16(byte, true))
+    case 'I32':
+      return read(4, (byte) => view.getInt32(byte, true))
+    case 'U32':
+      return read(4, (byte) => view.getUint32(byte, true))
+    case 'F64':
+      return read(8, (byte) => view.getFloat64(byte, true))
+    case 'I64':
+      return read(8, (byte) => Number(view.getBigInt64(byte, true)))
+    case 'U64':
+      return read(8, (byte) => Number(view.getBigUint64(byte, true)))
     default:
       throw new Text2LiveError(
         'SAFETENSORS_INVALID',

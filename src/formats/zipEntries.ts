@@ -39,19 +39,26 @@ const longestDirectory = 2 ** 24
  */
 export async function readZipEntries(file: RandomAccess): Promise<Map<string, ZipEntry>> {
   const { start, length, count } = await findDirectory(file)
-  if (length > longestDirectory || start + length > file.size) throw invalidArchive(file, 'its directory lies outside the file')
+  if (length > longestDirectory || start + length > file.size)
+    throw invalidArchive(file, 'its directory lies outside the file')
   const directory = viewOf(await file.read(start, start + length))
   const names = new TextDecoder()
   const entries = new Map<string, ZipEntry>()
   let at = 0
   for (let i = 0; i < count; i++) {
-    if (at + CENTRAL_LENGTH > length || directory.getUint32(at, true) !== CENTRAL) throw invalidArchive(file, `entry ${i} of its directory is broken`)
-    const [nameLength, extraLength, commentLength] = [28, 30, 32].map(field => directory.getUint16(at + field, true)) as [number, number, number]
+    if (at + CENTRAL_LENGTH > length || directory.getUint32(at, true) !== CENTRAL)
+      throw invalidArchive(file, `entry ${i} of its directory is broken`)
+    const [nameLength, extraLength, commentLength] = [28, 30, 32].map((field) =>
+      directory.getUint16(at + field, true),
+    ) as [number, number, number]
     const next = at + CENTRAL_LENGTH + nameLength + extraLength + commentLength
     if (next > length) throw invalidArchive(file, `entry ${i} of its directory is cut`)
     const name = names.decode(bytesOf(directory, at + CENTRAL_LENGTH, nameLength))
     if (entries.has(name)) throw invalidArchive(file, `it holds "${name}" twice`)
-    entries.set(name, { ...placeOf(directory, at, at + CENTRAL_LENGTH + nameLength, extraLength), compressed: directory.getUint16(at + 10, true) !== 0 })
+    entries.set(name, {
+      ...placeOf(directory, at, at + CENTRAL_LENGTH + nameLength, extraLength),
+      compressed: directory.getUint16(at + 10, true) !== 0,
+    })
     at = next
   }
   return entries
@@ -61,7 +68,11 @@ export async function readZipEntries(file: RandomAccess): Promise<Map<string, Zi
  * Where the bytes of an entry begin. PyTorch compresses the code of TorchScript, which is never read, but no data.
  * @throws PYTORCH_FILE_INVALID when it does not lie in the file, or is compressed
  */
-export async function zipEntryStart(file: RandomAccess, name: string, { header, size, compressed }: ZipEntry): Promise<number> {
+export async function zipEntryStart(
+  file: RandomAccess,
+  name: string,
+  { header, size, compressed }: ZipEntry,
+): Promise<number> {
   if (compressed) throw invalidArchive(file, `"${name}" is compressed, which PyTorch never does to data`)
   if (header + LOCAL_LENGTH > file.size) throw invalidArchive(file, `"${name}" lies outside the file`)
   const local = viewOf(await file.read(header, header + LOCAL_LENGTH))
@@ -79,7 +90,11 @@ async function findDirectory(file: RandomAccess): Promise<{ start: number; lengt
   if (end < 0) throw invalidArchive(file, 'it is no zip archive, or it is cut short')
   const locator = end - END64_LOCATOR_LENGTH
   if (locator < 0 || tail.getUint32(locator, true) !== END64_LOCATOR) {
-    return { count: tail.getUint16(end + 10, true), length: tail.getUint32(end + 12, true), start: tail.getUint32(end + 16, true) }
+    return {
+      count: tail.getUint16(end + 10, true),
+      length: tail.getUint32(end + 12, true),
+      start: tail.getUint32(end + 16, true),
+    }
   }
   const at = Number(tail.getBigUint64(locator + 8, true))
   if (at + END64_LENGTH > file.size) throw invalidArchive(file, 'the end of its directory lies outside the file')
@@ -91,7 +106,11 @@ async function findDirectory(file: RandomAccess): Promise<{ start: number; lengt
 
 /** Size and place of an entry; a zip64 extra field holds those that need more than 32 bits, in this order. */
 function placeOf(directory: DataView, at: number, extraAt: number, extraLength: number): Omit<ZipEntry, 'compressed'> {
-  const [size32, stored32, header32] = [24, 20, 42].map(field => directory.getUint32(at + field, true)) as [number, number, number]
+  const [size32, stored32, header32] = [24, 20, 42].map((field) => directory.getUint32(at + field, true)) as [
+    number,
+    number,
+    number,
+  ]
   let field = extraAt
   while (field + 4 <= extraAt + extraLength) {
     const [id, length] = [directory.getUint16(field, true), directory.getUint16(field + 2, true)]
@@ -113,7 +132,8 @@ function placeOf(directory: DataView, at: number, extraAt: number, extraLength: 
 
 const viewOf = (bytes: Uint8Array): DataView => new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
 
-const bytesOf = (view: DataView, start: number, length: number): Uint8Array => new Uint8Array(view.buffer, view.byteOffset + start, length)
+const bytesOf = (view: DataView, start: number, length: number): Uint8Array =>
+  new Uint8Array(view.buffer, view.byteOffset + start, length)
 
 /** The one error of a broken file. */
 export function invalidArchive({ location }: Pick<RandomAccess, 'location'>, problem: string): Text2LiveError {

@@ -4,7 +4,12 @@
  *
  * @param plane `[height * width]`
  */
-export function boxMean(plane: Float32Array | Float64Array, width: number, height: number, radius: number): Float64Array {
+export function boxMean(
+  plane: Float32Array | Float64Array,
+  width: number,
+  height: number,
+  radius: number,
+): Float64Array {
   const rows = new Float64Array(width * height)
   for (let y = 0; y < height; y++) {
     const base = y * width

@@ -4,8 +4,18 @@ import { heatOverlay } from './heatOverlay.js'
 import type { FloatImage } from './image.js'
 
 /** Two rows of two pixels. */
-const grey = (...values: number[]): FloatImage => ({ width: 2, height: 2, channels: 1, data: Float32Array.from(values) })
-const colour = (...values: number[]): FloatImage => ({ width: 2, height: 2, channels: 3, data: Float32Array.from([...values, ...values, ...values]) })
+const grey = (...values: number[]): FloatImage => ({
+  width: 2,
+  height: 2,
+  channels: 1,
+  data: Float32Array.from(values),
+})
+const colour = (...values: number[]): FloatImage => ({
+  width: 2,
+  height: 2,
+  channels: 3,
+  data: Float32Array.from([...values, ...values, ...values]),
+})
 
 describe('measureChange', () => {
   const photo = colour(0.5, 0.5, 0.5, 0.5)
@@ -25,7 +35,10 @@ describe('measureChange', () => {
 
   it('says nothing of a mask that was not given, and 0 where nothing is outside', () => {
     expect(measureChange(photo, composite, grey(1, 1, 1, 1))).toEqual({ alphaMean: 1, changeOutsideAlpha: 0 })
-    expect(measureChange(photo, composite, grey(0, 0, 0, 0), grey(1, 1, 1, 1))).toMatchObject({ changeOutsideMask: 0, localisationIou: 0 })
+    expect(measureChange(photo, composite, grey(0, 0, 0, 0), grey(1, 1, 1, 1))).toMatchObject({
+      changeOutsideMask: 0,
+      localisationIou: 0,
+    })
   })
 
   it('refuses pictures of different sizes', () => {
@@ -46,6 +59,8 @@ describe('heatOverlay', () => {
   })
 
   it('refuses a map of another size', () => {
-    expect(() => heatOverlay(colour(0, 0, 0, 0), { ...grey(0, 0, 0, 0), width: 1, height: 4 })).toThrow('got 3x2x2 and 1x4x1')
+    expect(() => heatOverlay(colour(0, 0, 0, 0), { ...grey(0, 0, 0, 0), width: 1, height: 4 })).toThrow(
+      'got 3x2x2 and 1x4x1',
+    )
   })
 })

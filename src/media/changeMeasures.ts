@@ -21,16 +21,28 @@ const TRANSPARENT = 0.05
  * @param mask 1 channel: where the edit should be
  * @throws Text2LiveError SHAPE_MISMATCH
  */
-export function measureChange(photo: FloatImage, composite: FloatImage, alpha: FloatImage, mask?: FloatImage): ChangeMeasures {
+export function measureChange(
+  photo: FloatImage,
+  composite: FloatImage,
+  alpha: FloatImage,
+  mask?: FloatImage,
+): ChangeMeasures {
   const { width, height } = photo
-  const fits = (image: FloatImage, channels: number) => image.channels === channels && image.width === width && image.height === height
+  const fits = (image: FloatImage, channels: number) =>
+    image.channels === channels && image.width === width && image.height === height
   if (!fits(photo, 3) || !fits(composite, 3) || !fits(alpha, 1) || (mask && !fits(mask, 1))) {
-    throw new Text2LiveError('SHAPE_MISMATCH', 'measureChange expected two 3-channel pictures and 1-channel maps of one size, '
-      + `got ${[photo, composite, alpha, ...(mask ? [mask] : [])].map((i) => `${i.channels}x${i.height}x${i.width}`).join(', ')}.`)
+    throw new Text2LiveError(
+      'SHAPE_MISMATCH',
+      'measureChange expected two 3-channel pictures and 1-channel maps of one size, ' +
+        `got ${[photo, composite, alpha, ...(mask ? [mask] : [])].map((i) => `${i.channels}x${i.height}x${i.width}`).join(', ')}.`,
+    )
   }
   const plane = width * height
-  const change = Float64Array.from({ length: plane }, (_, i) =>
-    [0, plane, 2 * plane].reduce((sum, at) => sum + Math.abs(composite.data[at + i]! - photo.data[at + i]!), 0) / 3)
+  const change = Float64Array.from(
+    { length: plane },
+    (_, i) =>
+      [0, plane, 2 * plane].reduce((sum, at) => sum + Math.abs(composite.data[at + i]! - photo.data[at + i]!), 0) / 3,
+  )
   const weightedMean = (weight: (i: number) => number): number => {
     let [sum, total] = [0, 0]
     for (let i = 0; i < plane; i++) {
@@ -44,7 +56,11 @@ export function measureChange(photo: FloatImage, composite: FloatImage, alpha: F
     changeOutsideAlpha: weightedMean((i) => (alpha.data[i]! < TRANSPARENT ? 1 : 0)),
   }
   if (!mask) return measures
-  return { ...measures, changeOutsideMask: weightedMean((i) => 1 - mask.data[i]!), localisationIou: overlap(alpha, mask) }
+  return {
+    ...measures,
+    changeOutsideMask: weightedMean((i) => 1 - mask.data[i]!),
+    localisationIou: overlap(alpha, mask),
+  }
 }
 
 /** Intersection over union of where each map is at least one half; 0 where both are empty. */

@@ -20,16 +20,25 @@ const stillLevel = 6
 export function checkClip(frames: ClipFrames, name = 'The clip'): void {
   const count = frames.pixels.length
   if (count < fewestFrames) {
-    throw new Text2LiveError('CLIP_TOO_SHORT', `Expected at least ${fewestFrames} frames, but ${name} has ${count === 1 ? 'one' : count}. `
-      + `${count === 1 ? 'Edit a single picture as a photo (text2live image), or give' : 'Give'} a longer clip.`)
+    throw new Text2LiveError(
+      'CLIP_TOO_SHORT',
+      `Expected at least ${fewestFrames} frames, but ${name} has ${count === 1 ? 'one' : count}. ` +
+        `${count === 1 ? 'Edit a single picture as a photo (text2live image), or give' : 'Give'} a longer clip.`,
+    )
   }
   const small = frames.pixels.map((_, t) => thumbnail(frames, t))
   if (isStill(small)) {
-    throw new Text2LiveError('CLIP_STILL', `Expected something to move, but all ${count} frames of ${name} show the same picture. Edit one of them as a photo (text2live image), or give a clip with motion.`)
+    throw new Text2LiveError(
+      'CLIP_STILL',
+      `Expected something to move, but all ${count} frames of ${name} show the same picture. Edit one of them as a photo (text2live image), or give a clip with motion.`,
+    )
   }
   const cut = findCut(small)
   if (cut !== null) {
-    throw new Text2LiveError('CLIP_CUT', `Expected one shot, but ${name} has a cut between its frames ${cut - 1} and ${cut} (counted from 0). Give the shots as clips of their own, or read only the first ${cut} frames.`)
+    throw new Text2LiveError(
+      'CLIP_CUT',
+      `Expected one shot, but ${name} has a cut between its frames ${cut - 1} and ${cut} (counted from 0). Give the shots as clips of their own, or read only the first ${cut} frames.`,
+    )
   }
 }
 
@@ -48,11 +57,14 @@ function isStill(small: readonly Thumbnail[]): boolean {
 }
 
 /**
- * The first frame of the second shot. A cut is a step that motion does not explain, that stands out of the steps around it (fast motion lasts), and that the frames
- * to both sides of it show too (a flash passes).
+ * The first frame of the second shot. A cut is a step that motion does not explain, that stands out of the steps around
+ * it (fast motion lasts), and that the frames to both sides of it show too (a flash passes).
  */
 function findCut(small: readonly Thumbnail[]): number | null {
-  const change = (a: number, b: number) => (a < 0 || b >= small.length ? Infinity : Math.min(unexplained(small[a]!, small[b]!), unexplained(small[b]!, small[a]!)))
+  const change = (a: number, b: number) =>
+    a < 0 || b >= small.length
+      ? Infinity
+      : Math.min(unexplained(small[a]!, small[b]!), unexplained(small[b]!, small[a]!))
   const steps = small.slice(1).map((_, t) => change(t, t + 1))
   for (const [t, step] of steps.entries()) {
     if (step < cutLevel) continue

@@ -34,13 +34,16 @@ export interface ReadClipOptions {
   /** Read at most so many frames, from the first. Default: all. */
   readonly frames?: number | undefined
   /**
-   * Short side of the frames that are kept, px; the long side follows, as the nearest even number. A clip is never enlarged: one with a shorter short side
-   * keeps its size. Default: the clip's own size.
+   * Short side of the frames that are kept, px; the long side follows, as the nearest even number. A clip is never
+   * enlarged: one with a shorter short side keeps its size. Default: the clip's own size.
    */
   readonly size?: number | undefined
   /** Of a folder of images, which says nothing of time. Default 24 per second. */
   readonly frameRate?: number | undefined
-  /** Gets each frame in turn, and its alpha where it is not opaque, instead of `Clip.frames`, which then holds none: the next is read once the promise is settled. */
+  /**
+   * Gets each frame in turn, and its alpha where it is not opaque, instead of `Clip.frames`, which then holds none: the
+   * next is read once the promise is settled.
+   */
   readonly onFrame?: ((pixels: Uint8Array, alpha: Uint8Array | null) => Promise<void>) | undefined
   readonly signal?: AbortSignal | undefined
   /** After each frame: how many were read, and of how many. */

@@ -1,24 +1,32 @@
 /**
- * Where a media file says that it ends, so that a shorter one is known to be cut: the last top-level box of MP4 and MOV, the segment of WebM and MKV, the first part of AVI. GIF:
- * its last byte. Decoders give what frames are there and say nothing.
+ * Where a media file says that it ends, so that a shorter one is known to be cut: the last top-level box of MP4 and
+ * MOV, the segment of WebM and MKV, the first part of AVI. GIF: its last byte. Decoders give what frames are there and
+ * say nothing.
  *
  * @param read bytes `[start, start + length)`, fewer at the end of the file
  * @param size of the file, bytes
  * @returns bytes that are missing at least; 0 where none are, or where the file does not say
  */
-export async function missingBytes(read: (start: number, length: number) => Promise<Uint8Array>, size: number): Promise<number> {
+export async function missingBytes(
+  read: (start: number, length: number) => Promise<Uint8Array>,
+  size: number,
+): Promise<number> {
   const head = await read(0, 12)
   const ascii = (bytes: Uint8Array, from: number, to: number) => String.fromCharCode(...bytes.subarray(from, to))
   if (ascii(head, 0, 4) === 'GIF8') {
     const tail = await read(Math.max(0, size - 64), 64)
     return tail.findLast((byte) => byte !== 0) === 0x3b ? 0 : 1
   }
-  if (ascii(head, 0, 4) === 'RIFF' && ascii(head, 8, 12) === 'AVI ') return Math.max(0, new DataView(head.buffer, head.byteOffset).getUint32(4, true) + 8 - size)
+  if (ascii(head, 0, 4) === 'RIFF' && ascii(head, 8, 12) === 'AVI ')
+    return Math.max(0, new DataView(head.buffer, head.byteOffset).getUint32(4, true) + 8 - size)
   if (head[0] === 0x1a && head[1] === 0x45 && head[2] === 0xdf && head[3] === 0xa3) return matroskaEnd(read, size)
   return /^(ftyp|moov|mdat|free|wide|skip)$/.test(ascii(head, 4, 8)) ? boxesEnd(read, size) : 0
 }
 
-/** ISO 14496-12, 4.2: a box is its size (32 bits, or 1 and then 64), its type, its content; size 0 goes to the end of the file. */
+/**
+ * ISO 14496-12, 4.2: a box is its size (32 bits, or 1 and then 64), its type, its content; size 0 goes to the end of
+ * the file.
+ */
 async function boxesEnd(read: (start: number, length: number) => Promise<Uint8Array>, size: number): Promise<number> {
   let at = 0
   while (at < size) {
@@ -36,7 +44,10 @@ async function boxesEnd(read: (start: number, length: number) => Promise<Uint8Ar
 }
 
 /** RFC 8794: an element is its id, its size (both of variable length; all ones: not known) and its content. */
-async function matroskaEnd(read: (start: number, length: number) => Promise<Uint8Array>, size: number): Promise<number> {
+async function matroskaEnd(
+  read: (start: number, length: number) => Promise<Uint8Array>,
+  size: number,
+): Promise<number> {
   const header = await read(4, 8)
   const first = elementSize(header)
   if (!first?.known) return 0
@@ -47,7 +58,9 @@ async function matroskaEnd(read: (start: number, length: number) => Promise<Uint
   return Math.max(0, 4 + first.length + first.value + 4 + second.length + second.value - size)
 }
 
-function elementSize(bytes: Uint8Array): { readonly length: number; readonly value: number; readonly known: boolean } | null {
+function elementSize(
+  bytes: Uint8Array,
+): { readonly length: number; readonly value: number; readonly known: boolean } | null {
   const length = Math.clz32(bytes[0]!) - 23
   if (length > 8 || bytes.length < length) return null
   let value = bytes[0]! & (0xff >> length)

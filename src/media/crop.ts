@@ -9,8 +9,10 @@ import type { FloatImage } from './image.js'
 export function crop(image: FloatImage, x: number, y: number, width: number, height: number): FloatImage {
   const whole = [x, y, width, height].every(Number.isInteger)
   if (!whole || x < 0 || y < 0 || width < 1 || height < 1 || x + width > image.width || y + height > image.height) {
-    throw new Text2LiveError('SHAPE_MISMATCH',
-      `crop expected a rectangle of whole pixels inside ${image.width}x${image.height}, got ${width}x${height} at (${x}, ${y}).`)
+    throw new Text2LiveError(
+      'SHAPE_MISMATCH',
+      `crop expected a rectangle of whole pixels inside ${image.width}x${image.height}, got ${width}x${height} at (${x}, ${y}).`,
+    )
   }
   const data = new Float32Array(image.channels * width * height)
   for (let c = 0; c < image.channels; c++) {

@@ -10,25 +10,31 @@ import { alphaStrips, colourStrips } from './strips.js'
 const mtime = new Date(1980, 0, 1)
 
 /**
- * An OpenRaster document (Krita, GIMP, MyPaint) with the layers "photo" and above it "edit layer"; samples keep their bit depth.
+ * An OpenRaster document (Krita, GIMP, MyPaint) with the layers "photo" and above it "edit layer"; samples keep their
+ * bit depth.
  *
  * @param encodePng of the machine's codec
  * @param made the PNGs of edit and composite, where they have been made before
  * @throws Text2LiveError SHAPE_MISMATCH
  */
 export async function encodeOra(
-  picture: LayeredPicture, encodePng: ImageCodec['encodePng'], made: { readonly edit?: Uint8Array; readonly composite?: Uint8Array } = {},
+  picture: LayeredPicture,
+  encodePng: ImageCodec['encodePng'],
+  made: { readonly edit?: Uint8Array; readonly composite?: Uint8Array } = {},
 ): Promise<Uint8Array<ArrayBuffer>> {
   checkLayers(picture)
   const { photo, edit, composite } = picture
   const { width, height } = photo
   const photoPng = await encodePng(photo)
-  const editPng = made.edit ?? await encodePng(edit)
-  const mergedPng = made.composite ?? await encodePng(composite)
+  const editPng = made.edit ?? (await encodePng(edit))
+  const mergedPng = made.composite ?? (await encodePng(composite))
   const layer = (name: string, src: string) =>
     `    <layer name="${name}" src="${src}" x="0" y="0" opacity="1.0" visibility="visible" composite-op="svg:src-over"/>\n`
-  const stack = `<?xml version="1.0" encoding="UTF-8"?>\n<image version="0.0.3" w="${width}" h="${height}">\n  <stack>\n`
-    + layer(layerNames[0], 'data/edit.png') + layer(layerNames[1], 'data/photo.png') + '  </stack>\n</image>\n'
+  const stack =
+    `<?xml version="1.0" encoding="UTF-8"?>\n<image version="0.0.3" w="${width}" h="${height}">\n  <stack>\n` +
+    layer(layerNames[0], 'data/edit.png') +
+    layer(layerNames[1], 'data/photo.png') +
+    '  </stack>\n</image>\n'
   // The order matters: mimetype first and stored, so that the type can be told from the first bytes.
   const files: Zippable = {
     mimetype: [strToU8('image/openraster'), { level: 0, mtime }],
@@ -46,9 +52,16 @@ const THUMBNAIL = 256
 
 function thumbnail(picture: PixelImage): PixelImage {
   const scale = Math.min(1, THUMBNAIL / Math.max(picture.width, picture.height))
-  const [width, height] = [Math.max(1, Math.round(picture.width * scale)), Math.max(1, Math.round(picture.height * scale))]
-  const small = (strips: Parameters<typeof resizeStrips>[0]): FloatImage => resizeStrips(strips, width, height, { filter: 'bilinear', antialias: true })
+  const [width, height] = [
+    Math.max(1, Math.round(picture.width * scale)),
+    Math.max(1, Math.round(picture.height * scale)),
+  ]
+  const small = (strips: Parameters<typeof resizeStrips>[0]): FloatImage =>
+    resizeStrips(strips, width, height, { filter: 'bilinear', antialias: true })
   const colours = small(colourStrips(picture))
   if (picture.channels !== 4) return quantise(colours, 8)
-  return quantise({ width, height, channels: 4, data: Float32Array.from([...colours.data, ...small(alphaStrips(picture)).data]) }, 8)
+  return quantise(
+    { width, height, channels: 4, data: Float32Array.from([...colours.data, ...small(alphaStrips(picture)).data]) },
+    8,
+  )
 }

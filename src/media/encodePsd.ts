@@ -30,14 +30,24 @@ export const encodePsd = (picture: LayeredPicture): Uint8Array<ArrayBuffer> => c
 /** As `encodePsd`, in pieces, each made when it is asked for; what was asked for before is no longer held. */
 export function psdPieces({ photo, edit, composite }: LayeredPicture): Generator<Uint8Array> {
   checkLayers({ photo, edit, composite })
-  return psdLayerPieces(composite, [{ name: layerNames[1], image: photo }, { name: layerNames[0], image: edit }])
+  return psdLayerPieces(composite, [
+    { name: layerNames[1], image: photo },
+    { name: layerNames[0], image: edit },
+  ])
 }
 
-/** @throws Text2LiveError SHAPE_MISMATCH unless edit, photo and composite are of one size and have the channels they should */
+/**
+ * @throws Text2LiveError SHAPE_MISMATCH unless edit, photo and composite are of one size and have the channels they
+ * should
+ */
 export function checkLayers({ photo, edit, composite }: LayeredPicture): void {
   const sameSize = [edit, composite].every((image) => image.width === photo.width && image.height === photo.height)
   if (!sameSize || photo.channels === 1 || edit.channels !== 4 || composite.channels === 1) {
-    throw new Text2LiveError('SHAPE_MISMATCH', 'A layered file expected an RGBA edit, and a photo and composite in RGB or RGBA, of one size, got '
-      + [edit, photo, composite].map((image) => `${image.width}x${image.height}x${image.channels}`).join(', ') + '.')
+    throw new Text2LiveError(
+      'SHAPE_MISMATCH',
+      'A layered file expected an RGBA edit, and a photo and composite in RGB or RGBA, of one size, got ' +
+        [edit, photo, composite].map((image) => `${image.width}x${image.height}x${image.channels}`).join(', ') +
+        '.',
+    )
   }
 }

@@ -1,6 +1,9 @@
 import type { Clip, ReadClipOptions } from './clip.js'
 
-/** A frame as it is stored: `height * width` times three bytes of RGB, and straight alpha, one byte each, where there is any. */
+/**
+ * A frame as it is stored: `height * width` times three bytes of RGB, and straight alpha, one byte each, where there is
+ * any.
+ */
 export interface StoredFrame {
   readonly width: number
   readonly height: number
@@ -9,12 +12,18 @@ export interface StoredFrame {
 }
 
 /**
- * What is transparent is black: colours that lie under it were never meant to be seen, and many files hold noise or a bright colour there.
+ * What is transparent is black: colours that lie under it were never meant to be seen, and many files hold noise or a
+ * bright colour there.
  * @returns the same frame where it is opaque all over, its alpha null
  */
 export function overBlack({ width, height, pixels, alpha }: StoredFrame): StoredFrame {
   if (alpha === null || alpha.every((value) => value === 255)) return { width, height, pixels, alpha: null }
-  return { width, height, alpha, pixels: pixels.map((value, i) => Math.round(value * alpha[Math.floor(i / 3)]! / 255)) }
+  return {
+    width,
+    height,
+    alpha,
+    pixels: pixels.map((value, i) => Math.round((value * alpha[Math.floor(i / 3)]!) / 255)),
+  }
 }
 
 /** The frames of a clip as they are read, kept or handed on. */
@@ -43,7 +52,9 @@ export class FrameCollector {
     const opaque = new Uint8Array(some.length).fill(255)
     return {
       alphas: this.#alphas.map((alpha) => alpha ?? opaque),
-      notes: [`${name} has transparency (alpha): it is read as it looks over black, and so is the edited clip, which has no alpha; the edit and its layer stay where the clip is opaque`],
+      notes: [
+        `${name} has transparency (alpha): it is read as it looks over black, and so is the edited clip, which has no alpha; the edit and its layer stay where the clip is opaque`,
+      ],
     }
   }
 }

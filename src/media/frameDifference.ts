@@ -19,13 +19,13 @@ export interface Thumbnail {
 export function thumbnail({ width, height, pixels }: ClipFrames, t: number): Thumbnail {
   const frame = pixels[t]!
   const w = Math.min(smallWidth, width)
-  const h = Math.max(1, Math.min(height, Math.round(w * height / width)))
+  const h = Math.max(1, Math.min(height, Math.round((w * height) / width)))
   const data = new Float32Array(3 * w * h)
   const count = new Uint32Array(w * h)
   for (let y = 0; y < height; y++) {
-    const row = Math.floor(y * h / height) * w
+    const row = Math.floor((y * h) / height) * w
     for (let x = 0; x < width; x++) {
-      const to = row + Math.floor(x * w / width)
+      const to = row + Math.floor((x * w) / width)
       const from = 3 * (y * width + x)
       count[to] = count[to]! + 1
       for (let c = 0; c < 3; c++) data[3 * to + c] = data[3 * to + c]! + frame[from + c]!
@@ -38,8 +38,8 @@ export function thumbnail({ width, height, pixels }: ClipFrames, t: number): Thu
 }
 
 /**
- * What of one picture cannot be found in another by moving blocks of it: mean over blocks of the least mean absolute difference, over how much the pictures vary.
- * Motion, also fast, leaves a tenth or two; other pictures half.
+ * What of one picture cannot be found in another by moving blocks of it: mean over blocks of the least mean absolute
+ * difference, over how much the pictures vary. Motion, also fast, leaves a tenth or two; other pictures half.
  */
 export function unexplained(from: Thumbnail, to: Thumbnail): number {
   const { width, height } = to

@@ -5,8 +5,8 @@ import { localAffine } from './localAffine.js'
 export { refineLayer, type RefineOptions } from './refineLayer.js'
 
 /**
- * Guided image filter (He, Sun, Tang 2013) with a colour guide: smooths `target` where the guide is smooth and follows its edges.
- * Results may leave the target's range a little; they are not clamped.
+ * Guided image filter (He, Sun, Tang 2013) with a colour guide: smooths `target` where the guide is smooth and follows
+ * its edges. Results may leave the target's range a little; they are not clamped.
  *
  * @param guide 3 channels, [0, 1]
  * @param target any number of channels, the guide's size
@@ -18,16 +18,21 @@ export function guidedFilter(guide: FloatImage, target: FloatImage, radius: numb
   const { width, height, channels } = target
   const plane = width * height
   if (guide.width !== width || guide.height !== height || !Number.isInteger(radius) || radius < 1 || !(epsilon > 0)) {
-    throw new Text2LiveError('SHAPE_MISMATCH',
-      `guidedFilter expected guide and target of one size, a whole radius >= 1 and epsilon > 0, got ${guide.width}x${guide.height}, `
-      + `${width}x${height}, radius ${radius}, epsilon ${epsilon}.`)
+    throw new Text2LiveError(
+      'SHAPE_MISMATCH',
+      `guidedFilter expected guide and target of one size, a whole radius >= 1 and epsilon > 0, got ${guide.width}x${guide.height}, ` +
+        `${width}x${height}, radius ${radius}, epsilon ${epsilon}.`,
+    )
   }
   const planes = Array.from({ length: channels }, (_, c) => target.data.subarray(c * plane, (c + 1) * plane))
   const data = new Float32Array(channels * plane)
   localAffine(guide, planes, radius, epsilon).forEach(({ slope, offset }, c) => {
     for (let i = 0; i < plane; i++) {
-      data[c * plane + i] = slope[0][i]! * guide.data[i]! + slope[1][i]! * guide.data[plane + i]!
-        + slope[2][i]! * guide.data[2 * plane + i]! + offset[i]!
+      data[c * plane + i] =
+        slope[0][i]! * guide.data[i]! +
+        slope[1][i]! * guide.data[plane + i]! +
+        slope[2][i]! * guide.data[2 * plane + i]! +
+        offset[i]!
     }
   })
   return { width, height, channels, data }

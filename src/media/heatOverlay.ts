@@ -1,8 +1,16 @@
 import { Text2LiveError } from '../errors.js'
 import type { FloatImage } from './image.js'
 
-/** The ramp from 0 to 1, RGB: dark blue, violet, orange, yellow; its lightness rises all the way, so that it reads in grey too. */
-const RAMP = [[0.03, 0.02, 0.2], [0.42, 0.05, 0.5], [0.93, 0.4, 0.2], [1, 0.95, 0.3]] as const
+/**
+ * The ramp from 0 to 1, RGB: dark blue, violet, orange, yellow; its lightness rises all the way, so that it reads in
+ * grey too.
+ */
+const RAMP = [
+  [0.03, 0.02, 0.2],
+  [0.42, 0.05, 0.5],
+  [0.93, 0.4, 0.2],
+  [1, 0.95, 0.3],
+] as const
 /** What is left of the photo's own light under the colours. */
 const PHOTO_SHARE = 0.45
 
@@ -17,8 +25,11 @@ const PHOTO_SHARE = 0.45
 export function heatOverlay(photo: FloatImage, map: FloatImage): FloatImage {
   const { width, height } = photo
   if (photo.channels !== 3 || map.channels !== 1 || map.width !== width || map.height !== height) {
-    throw new Text2LiveError('SHAPE_MISMATCH', 'heatOverlay expected a 3-channel photo and a 1-channel map of its size, '
-      + `got ${photo.channels}x${height}x${width} and ${map.channels}x${map.height}x${map.width}.`)
+    throw new Text2LiveError(
+      'SHAPE_MISMATCH',
+      'heatOverlay expected a 3-channel photo and a 1-channel map of its size, ' +
+        `got ${photo.channels}x${height}x${width} and ${map.channels}x${map.height}x${map.width}.`,
+    )
   }
   const plane = width * height
   const data = new Float32Array(3 * plane)

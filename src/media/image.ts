@@ -1,4 +1,7 @@
-/** An image in memory: planar (CHW) float32, values in [0, 1], sRGB-encoded, straight alpha as 4th channel where there is one. */
+/**
+ * An image in memory: planar (CHW) float32, values in [0, 1], sRGB-encoded, straight alpha as 4th channel where there
+ * is one.
+ */
 export interface FloatImage {
   readonly width: number
   readonly height: number

@@ -19,7 +19,7 @@ export type PictureSource = string | Uint8Array | { readonly name: string; reado
 
 /** What messages call a picture. */
 export const pictureName = (source: PictureSource): string =>
-  (typeof source === 'string' ? `"${source}"` : 'name' in source ? `"${source.name}"` : 'The image given as bytes')
+  typeof source === 'string' ? `"${source}"` : 'name' in source ? `"${source.name}"` : 'The image given as bytes'
 
 /** How the machine that a run is on reads and writes pictures. */
 export interface ImageCodec {

@@ -2,17 +2,22 @@ import { Text2LiveError } from '../errors.js'
 import { boxMean } from './boxMean.js'
 import type { FloatImage } from './image.js'
 
-/** Around each pixel, one channel as an affine function of the guide's colour: `slope . guide + offset`. All planes are `[height * width]`. */
+/**
+ * Around each pixel, one channel as an affine function of the guide's colour: `slope . guide + offset`. All planes are
+ * `[height * width]`.
+ */
 export interface LocalAffine {
   readonly slope: readonly [Float64Array, Float64Array, Float64Array]
   readonly offset: Float64Array
-  /** In [0, 1]: the part of the channel's local variance that the function explains (0 where there is none to explain). */
+  /**
+   * In [0, 1]: the part of the channel's local variance that the function explains (0 where there is none to explain).
+   */
   readonly explained: Float64Array
 }
 
 /**
- * Ridge regression of each target on the guide's colour in the window around each pixel, averaged over the windows that hold
- * the pixel (He, Sun, Tang, Guided Image Filtering, 2013, Eqs. 14-16).
+ * Ridge regression of each target on the guide's colour in the window around each pixel, averaged over the windows that
+ * hold the pixel (He, Sun, Tang, Guided Image Filtering, 2013, Eqs. 14-16).
  *
  * @param guide 3 channels
  * @param targets planes of the guide's size
@@ -21,15 +26,25 @@ export interface LocalAffine {
  * @param weight how much each pixel counts, > 0; all the same when left out
  */
 export function localAffine(
-  guide: FloatImage, targets: readonly Float32Array[], radius: number, epsilon: number, weight?: Float32Array,
+  guide: FloatImage,
+  targets: readonly Float32Array[],
+  radius: number,
+  epsilon: number,
+  weight?: Float32Array,
 ): LocalAffine[] {
   const { width, height, data } = guide
   const plane = width * height
   if (guide.channels !== 3 || targets.some((target) => target.length !== plane)) {
-    throw new Text2LiveError('SHAPE_MISMATCH',
-      `localAffine expected a 3-channel guide and targets of ${plane} values, got ${guide.channels} channels and ${targets.map((t) => t.length).join(', ')}.`)
+    throw new Text2LiveError(
+      'SHAPE_MISMATCH',
+      `localAffine expected a 3-channel guide and targets of ${plane} values, got ${guide.channels} channels and ${targets.map((t) => t.length).join(', ')}.`,
+    )
   }
-  const colour = [0, 1, 2].map((c) => data.subarray(c * plane, (c + 1) * plane)) as [Float32Array, Float32Array, Float32Array]
+  const colour = [0, 1, 2].map((c) => data.subarray(c * plane, (c + 1) * plane)) as [
+    Float32Array,
+    Float32Array,
+    Float32Array,
+  ]
   const windowWeight = weight && boxMean(weight, width, height, radius)
 
   const mean = (a: Float32Array, b?: Float32Array): Float64Array => {
@@ -46,9 +61,11 @@ export function localAffine(
   const [r, g, b] = colour
   const means = colour.map((channel) => mean(channel)) as [Float64Array, Float64Array, Float64Array]
   const [mr, mg, mb] = means
-  const [irr, irg, irb, igg, igb, ibb] = inverseCovariance([
-    mean(r, r), mean(r, g), mean(r, b), mean(g, g), mean(g, b), mean(b, b),
-  ], means, epsilon)
+  const [irr, irg, irb, igg, igb, ibb] = inverseCovariance(
+    [mean(r, r), mean(r, g), mean(r, b), mean(g, g), mean(g, b), mean(b, b)],
+    means,
+    epsilon,
+  )
 
   return targets.map((target) => {
     const mt = mean(target)
@@ -99,8 +116,15 @@ function divide(values: Float64Array, by: Float64Array): Float64Array {
 
 type Symmetric = [Float64Array, Float64Array, Float64Array, Float64Array, Float64Array, Float64Array]
 
-/** Per pixel the inverse of (covariance + epsilon I), upper triangle rr rg rb gg gb bb; overwrites `products`, the mean products. */
-function inverseCovariance(products: Symmetric, means: readonly [Float64Array, Float64Array, Float64Array], epsilon: number): Symmetric {
+/**
+ * Per pixel the inverse of (covariance + epsilon I), upper triangle rr rg rb gg gb bb; overwrites `products`, the mean
+ * products.
+ */
+function inverseCovariance(
+  products: Symmetric,
+  means: readonly [Float64Array, Float64Array, Float64Array],
+  epsilon: number,
+): Symmetric {
   const [mr, mg, mb] = means
   for (let i = 0; i < mr.length; i++) {
     const rr = products[0][i]! - mr[i]! * mr[i]! + epsilon

@@ -13,8 +13,8 @@ const plot = { left: 70, top: 44, right: 720, bottom: 404 } as const
 const colours = ['#0072b2', '#d55e00', '#009e73', '#cc79a7', '#e69f00', '#56b4e9', '#000000', '#8c6d1f']
 
 /**
- * A chart of the losses over the steps, one line per loss, logarithmic. A value that is not a positive number has no place on a
- * logarithmic axis and leaves a gap. A long run is drawn as the mean of at most 325 stretches of steps.
+ * A chart of the losses over the steps, one line per loss, logarithmic. A value that is not a positive number has no
+ * place on a logarithmic axis and leaves a gap. A long run is drawn as the mean of at most 325 stretches of steps.
  *
  * @param history in order of steps; a loss may be missing from some steps
  * @returns an SVG document of 900x460
@@ -22,32 +22,52 @@ const colours = ['#0072b2', '#d55e00', '#009e73', '#cc79a7', '#e69f00', '#56b4e9
 export function lossesSvg(history: readonly LossRecord[], title = 'Losses'): string {
   const names = [...new Set(history.flatMap(({ losses }) => Object.keys(losses)))]
   const steps = history.map(({ step }) => step)
-  const lines = names.map((name) => ({ name, points: thin(history.map(({ step, losses }) => ({ step, value: losses[name] }))) }))
+  const lines = names.map((name) => ({
+    name,
+    points: thin(history.map(({ step, losses }) => ({ step, value: losses[name] }))),
+  }))
   const values = lines.flatMap(({ points }) => points.flatMap(({ value }) => (value === undefined ? [] : [value])))
-  const xs = linearAxis(steps.reduce((a, b) => Math.min(a, b), Infinity), steps.reduce((a, b) => Math.max(a, b), -Infinity))
-  const ys = logAxis(values.reduce((a, b) => Math.min(a, b), Infinity), values.reduce((a, b) => Math.max(a, b), -Infinity))
-  const x = (step: number) => round(plot.left + (step - xs.from) / (xs.to - xs.from) * (plot.right - plot.left))
-  const y = (value: number) => round(plot.bottom - (Math.log10(value) - ys.from) / (ys.to - ys.from) * (plot.bottom - plot.top))
+  const xs = linearAxis(
+    steps.reduce((a, b) => Math.min(a, b), Infinity),
+    steps.reduce((a, b) => Math.max(a, b), -Infinity),
+  )
+  const ys = logAxis(
+    values.reduce((a, b) => Math.min(a, b), Infinity),
+    values.reduce((a, b) => Math.max(a, b), -Infinity),
+  )
+  const x = (step: number) => round(plot.left + ((step - xs.from) / (xs.to - xs.from)) * (plot.right - plot.left))
+  const y = (value: number) =>
+    round(plot.bottom - ((Math.log10(value) - ys.from) / (ys.to - ys.from)) * (plot.bottom - plot.top))
 
   const grid = [
-    ...ys.ticks.map((tick) => `<line class="grid" x1="${plot.left}" y1="${y(tick)}" x2="${plot.right}" y2="${y(tick)}"/>`
-      + `<text class="tick" x="${plot.left - 8}" y="${y(tick) + 4}" text-anchor="end">${label(tick)}</text>`),
-    ...xs.ticks.map((tick) => `<line class="grid" x1="${x(tick)}" y1="${plot.top}" x2="${x(tick)}" y2="${plot.bottom}"/>`
-      + `<text class="tick" x="${x(tick)}" y="${plot.bottom + 18}" text-anchor="middle">${tick}</text>`),
+    ...ys.ticks.map(
+      (tick) =>
+        `<line class="grid" x1="${plot.left}" y1="${y(tick)}" x2="${plot.right}" y2="${y(tick)}"/>` +
+        `<text class="tick" x="${plot.left - 8}" y="${y(tick) + 4}" text-anchor="end">${label(tick)}</text>`,
+    ),
+    ...xs.ticks.map(
+      (tick) =>
+        `<line class="grid" x1="${x(tick)}" y1="${plot.top}" x2="${x(tick)}" y2="${plot.bottom}"/>` +
+        `<text class="tick" x="${x(tick)}" y="${plot.bottom + 18}" text-anchor="middle">${tick}</text>`,
+    ),
   ]
   const drawn = lines.map(({ name, points }, i) => {
     const colour = colours[i % colours.length]!
     const dash = i < colours.length ? '' : ' stroke-dasharray="5 3"'
     const last = points.findLast(({ value }) => value !== undefined)?.value
     const row = plot.top + 8 + i * 22
-    return `<path d="${path(points)}" fill="none" stroke="${colour}" stroke-width="1.8" stroke-linejoin="round" stroke-linecap="round"${dash}>`
-      + `<title>${escape(name)}</title></path>`
-      + `<line x1="740" y1="${row}" x2="762" y2="${row}" stroke="${colour}" stroke-width="2.5"${dash}/>`
-      + `<text x="770" y="${row + 4}">${escape(name)}</text>`
-      + `<text class="tick" x="890" y="${row + 4}" text-anchor="end">${last === undefined ? '' : last.toPrecision(3)}</text>`
+    return (
+      `<path d="${path(points)}" fill="none" stroke="${colour}" stroke-width="1.8" stroke-linejoin="round" stroke-linecap="round"${dash}>` +
+      `<title>${escape(name)}</title></path>` +
+      `<line x1="740" y1="${row}" x2="762" y2="${row}" stroke="${colour}" stroke-width="2.5"${dash}/>` +
+      `<text x="770" y="${row + 4}">${escape(name)}</text>` +
+      `<text class="tick" x="890" y="${row + 4}" text-anchor="end">${last === undefined ? '' : last.toPrecision(3)}</text>`
+    )
   })
-  const empty = values.length > 0 ? ''
-    : `<text x="${(plot.left + plot.right) / 2}" y="${(plot.top + plot.bottom) / 2}" text-anchor="middle">no steps yet</text>`
+  const empty =
+    values.length > 0
+      ? ''
+      : `<text x="${(plot.left + plot.right) / 2}" y="${(plot.top + plot.bottom) / 2}" text-anchor="middle">no steps yet</text>`
   return `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}" viewBox="0 0 ${width} ${height}" font-family="system-ui, sans-serif" font-size="13" fill="#222">
 <style>.grid{stroke:#e4e4e4}.tick{fill:#666;font-size:12px}</style>
 <rect width="${width}" height="${height}" fill="#fff"/>
@@ -85,7 +105,9 @@ function thin(points: readonly Point[]): Point[] {
   const out: Point[] = []
   for (let from = 0; from < points.length; from += stretch) {
     const part = points.slice(from, from + stretch)
-    const drawable = part.flatMap(({ value }) => (value !== undefined && value > 0 && Number.isFinite(value) ? [value] : []))
+    const drawable = part.flatMap(({ value }) =>
+      value !== undefined && value > 0 && Number.isFinite(value) ? [value] : [],
+    )
     const step = part.reduce((sum, point) => sum + point.step, 0) / part.length
     out.push({ step, value: drawable.length > 0 ? drawable.reduce((a, b) => a + b, 0) / drawable.length : undefined })
   }
@@ -103,7 +125,10 @@ function linearAxis(from: number, to: number): { from: number; to: number; ticks
   return { from, to, ticks }
 }
 
-/** `from` and `to` are powers of ten's exponents; the ticks are values: 1, 2, 5 times powers of ten, or powers alone when many. */
+/**
+ * `from` and `to` are powers of ten's exponents; the ticks are values: 1, 2, 5 times powers of ten, or powers alone
+ * when many.
+ */
 function logAxis(least: number, most: number): { from: number; to: number; ticks: number[] } {
   if (!Number.isFinite(least) || !Number.isFinite(most)) return { from: -1, to: 0, ticks: [0.1, 1] }
   const margin = Math.max(0.05, (Math.log10(most) - Math.log10(least)) * 0.04)
@@ -122,7 +147,8 @@ function logAxis(least: number, most: number): { from: number; to: number; ticks
   return { from, to, ticks: ticks.length > 0 ? ticks : [10 ** ((from + to) / 2)] }
 }
 
-const label = (tick: number) => (tick >= 1e-4 && tick < 1e5 ? String(Number(tick.toPrecision(2))) : tick.toExponential(0))
+const label = (tick: number) =>
+  tick >= 1e-4 && tick < 1e5 ? String(Number(tick.toPrecision(2))) : tick.toExponential(0)
 const round = (value: number) => Math.round(value * 10) / 10
 /** XML has no control characters at all. */
 const escape = (text: string) => printable(text, 100).replace(/[<>&"]/g, (c) => `&#${c.charCodeAt(0)};`)

@@ -26,7 +26,18 @@ export function maskPictureOf(name: string, pixels: PixelImage, exact: boolean):
   }
   const alpha = pixels.channels === 4 ? wholeOf(alphaStrips(pixels)).data : null
   const cut = alpha?.some((value) => value < 1) ? alpha : null
-  return { name, width, height, white, codes, alpha: cut, kind: tinted ? 'colour' : 'grey', colours: tinted ? colours : null, exact, notes: [] }
+  return {
+    name,
+    width,
+    height,
+    white,
+    codes,
+    alpha: cut,
+    kind: tinted ? 'colour' : 'grey',
+    colours: tinted ? colours : null,
+    exact,
+    notes: [],
+  }
 }
 
 const byte = (value: number): number => Math.round(255 * value)
@@ -62,9 +73,11 @@ export function labelsOf({ name, width, height, indices, colour, opacity }: Inde
   if (isGrey) return null
   const isGround = (index: number): boolean => colour(index) === 0 || opacity(index) < 0.5
   // The background is index 0, but for a palette that a program has sorted by another rule.
-  const ground = used[0] === 1 && !isGround(0) ? entries.find(isGround) ?? 0 : 0
+  const ground = used[0] === 1 && !isGround(0) ? (entries.find(isGround) ?? 0) : 0
   const isVoid = used[255] === 1 && colour(255) === voidColour && entries.length > 2
-  const codes = indices.map((index) => (index === ground || (isVoid && index === 255) ? 0 : index === 0 ? ground : index))
+  const codes = indices.map((index) =>
+    index === ground || (isVoid && index === 255) ? 0 : index === 0 ? ground : index,
+  )
   const alpha = entries.some((index) => opacity(index) < 1) ? Float32Array.from(indices, opacity) : null
   const notes = isVoid ? [`${name} has pixels of index 255, the void of PASCAL VOC, which count as background`] : []
   return { name, width, height, white: 255, kind: 'labels', colours: null, exact: true, codes, alpha, notes }
@@ -84,7 +97,15 @@ export function readMask(picture: MaskPicture): { readonly image: FloatImage; re
 }
 
 /** @throws Text2LiveError MASK_INVALID unless the mask has the photo's size */
-export function assertMaskSize(name: string, mask: { readonly width: number; readonly height: number }, width: number, height: number): void {
+export function assertMaskSize(
+  name: string,
+  mask: { readonly width: number; readonly height: number },
+  width: number,
+  height: number,
+): void {
   if (mask.width === width && mask.height === height) return
-  throw new Text2LiveError('MASK_INVALID', `The mask must have the photo's size, ${width}x${height}, but ${name} is ${mask.width}x${mask.height}. Resize or crop it.`)
+  throw new Text2LiveError(
+    'MASK_INVALID',
+    `The mask must have the photo's size, ${width}x${height}, but ${name} is ${mask.width}x${mask.height}. Resize or crop it.`,
+  )
 }

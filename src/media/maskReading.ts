@@ -20,7 +20,10 @@ export interface MaskPicture {
 
 /** How the values of pictures of one kind are to be understood. */
 interface Reading {
-  /** `labels`: all but 0 (or black) is the object. `peak`: the brightest of red, green and blue, as a share of the brightest of all. */
+  /**
+   * `labels`: all but 0 (or black) is the object. `peak`: the brightest of red, green and blue, as a share of the
+   * brightest of all.
+   */
   readonly values: 'luma' | 'labels' | 'peak' | 'opaque'
   readonly alpha: 'times' | 'ignored'
   readonly peak: number
@@ -34,10 +37,11 @@ const [nearly, extreme] = [0.04, 0.1]
 const unseen = 0.1
 
 /**
- * How masks are read that belong together (the mask of a photo, or all those of a clip): 1 where the edit may be or the object is, 0 elsewhere. Programs write masks in ways that
- * one picture does not tell apart, so all are looked at first (`add`), then each is read (`read`):
- * luma times alpha; what is painted in alpha alone, or cut out of a picture with the picture's own colours, by its alpha; labels (a palette, or few and dark greys, or few colours on
- * black) as the object wherever they are not 0 (black).
+ * How masks are read that belong together (the mask of a photo, or all those of a clip): 1 where the edit may be or the
+ * object is, 0 elsewhere. Programs write masks in ways that one picture does not tell apart, so all are looked at first
+ * (`add`), then each is read (`read`): luma times alpha; what is painted in alpha alone, or cut out of a picture with
+ * the picture's own colours, by its alpha; labels (a palette, or few and dark greys, or few colours on black) as the
+ * object wherever they are not 0 (black).
  */
 export class MaskReading {
   readonly #statistics = new Map<string, MaskStatistics>()
@@ -62,10 +66,16 @@ export class MaskReading {
     const { codes, white, colours, alpha, width, height } = picture
     const data = new Float32Array(width * height)
     for (let i = 0; i < data.length; i++) {
-      const value = reading.values === 'opaque' ? 1
-        : reading.values === 'luma' ? codes[i]! / white
-          : reading.values === 'peak' ? Math.min(1, peakOf(colours![i]!) / reading.peak)
-            : (colours?.[i] ?? codes[i]!) === 0 ? 0 : 1
+      const value =
+        reading.values === 'opaque'
+          ? 1
+          : reading.values === 'luma'
+            ? codes[i]! / white
+            : reading.values === 'peak'
+              ? Math.min(1, peakOf(colours![i]!) / reading.peak)
+              : (colours?.[i] ?? codes[i]!) === 0
+                ? 0
+                : 1
       data[i] = alpha === null || reading.alpha === 'ignored' ? value : value * alpha[i]!
     }
     return { width, height, channels: 1, data }
@@ -164,11 +174,15 @@ class MaskStatistics {
     if (this.#hasAlpha && !constantAlpha && this.#kind !== 'labels') {
       const why = this.#isShape(seen)
       if (why !== null) {
-        if (why !== 'painted') notes.push(`${this.#first} is read as a cut-out: the edit may be (or the object is) where it is opaque, whatever its colours`)
+        if (why !== 'painted')
+          notes.push(
+            `${this.#first} is read as a cut-out: the edit may be (or the object is) where it is opaque, whatever its colours`,
+          )
         return { reading: { values: 'opaque', alpha: 'times', peak: 255 }, notes }
       }
     }
-    if (this.#hasAlpha && this.#transparent > 0) notes.push(`${this.#first} is transparent in places, which count as black`)
+    if (this.#hasAlpha && this.#transparent > 0)
+      notes.push(`${this.#first} is transparent in places, which count as black`)
     const values = this.#values(seen, notes)
     return { reading: { values, alpha: 'times', peak: Math.max(1, this.#peak) }, notes }
   }
@@ -201,21 +215,29 @@ class MaskStatistics {
 
   #values({ least, most, labels }: SeenValues, notes: string[]): Reading['values'] {
     if (this.#kind === 'labels') {
-      notes.push(labels.length > 1
-        ? `${this.#first} has labels (indices of its palette): ${list(labels)}; together they are the object. For one alone, give masks that hold no other`
-        : `${this.#first} has labels (indices of its palette): 0 is the background, ${list(labels)} the object`)
+      notes.push(
+        labels.length > 1
+          ? `${this.#first} has labels (indices of its palette): ${list(labels)}; together they are the object. For one alone, give masks that hold no other`
+          : `${this.#first} has labels (indices of its palette): 0 is the background, ${list(labels)} the object`,
+      )
       return 'labels'
     }
     if (this.#kind === 'colour' && this.#isLabelColours()) {
-      const names = [...this.#colours.keys()].filter((colour) => colour > 0).map((colour) => `#${colour.toString(16).padStart(6, '0')}`)
-      notes.push(`${this.#first} has colours on black (${names.slice(0, 6).join(', ')}${names.length > 6 ? ', ...' : ''}), which are read as labels: all that is not black is the object`)
+      const names = [...this.#colours.keys()]
+        .filter((colour) => colour > 0)
+        .map((colour) => `#${colour.toString(16).padStart(6, '0')}`)
+      notes.push(
+        `${this.#first} has colours on black (${names.slice(0, 6).join(', ')}${names.length > 6 ? ', ...' : ''}), which are read as labels: all that is not black is the object`,
+      )
       return 'labels'
     }
     if (most >= 0.5 || most === 0) return 'luma'
     if (this.#isDarkLabels({ least, most, labels })) {
-      notes.push(labels.length > 1
-        ? `${this.#first} has values of ${list(labels)} (of ${this.#white}), which are read as labels; together they are the object. For one alone, give masks that hold no other`
-        : `${this.#first} has no value but 0 and ${list(labels)} (of ${this.#white}), which is read as a label: it is the object`)
+      notes.push(
+        labels.length > 1
+          ? `${this.#first} has values of ${list(labels)} (of ${this.#white}), which are read as labels; together they are the object. For one alone, give masks that hold no other`
+          : `${this.#first} has no value but 0 and ${list(labels)} (of ${this.#white}), which is read as a label: it is the object`,
+      )
       return 'labels'
     }
     if (this.#kind === 'colour' && this.#peak >= 64) {
@@ -226,11 +248,26 @@ class MaskStatistics {
   }
 
   #isDarkLabels({ least, most, labels }: Pick<SeenValues, 'least' | 'most' | 'labels'>): boolean {
-    return this.#exact && this.#kind === 'grey' && least === 0 && most > 0 && most < 0.5 && labels.length <= mostLabels && this.#isFlat()
+    return (
+      this.#exact &&
+      this.#kind === 'grey' &&
+      least === 0 &&
+      most > 0 &&
+      most < 0.5 &&
+      labels.length <= mostLabels &&
+      this.#isFlat()
+    )
   }
 
   #isLabelColours(): boolean {
-    return this.#exact && this.#kind === 'colour' && this.#colours.size > 1 && this.#colours.size <= mostLabels && this.#colours.has(0) && this.#isFlat()
+    return (
+      this.#exact &&
+      this.#kind === 'colour' &&
+      this.#colours.size > 1 &&
+      this.#colours.size <= mostLabels &&
+      this.#colours.has(0) &&
+      this.#isFlat()
+    )
   }
 
   #isFlat(): boolean {
@@ -269,13 +306,29 @@ export function maskRange(masks: Iterable<FloatImage>): MaskRange {
 
 /**
  * Does a mask that bounds an edit say anything?
- * @returns what is wrong with it: `refused` where the edit would not be seen at all, `note` where it is faint or not bounded
+ * @returns what is wrong with it: `refused` where the edit would not be seen at all, `note` where it is faint or not
+ *   bounded
  */
-export function judgeMask(name: string, { least, most }: MaskRange): { readonly refused?: string; readonly note?: string } {
+export function judgeMask(
+  name: string,
+  { least, most }: MaskRange,
+): { readonly refused?: string; readonly note?: string } {
   const percent = (value: number): string => `${Math.round(100 * value)} %`
-  if (most < 0.5 / 255) return { refused: `${name} is black (or transparent) all over, so nothing could be edited. Paint white where the edit may be.` }
-  if (most < unseen) return { refused: `${name} is nowhere lighter than ${percent(most)} of white, so no edit would be seen. Paint white where the edit may be.` }
-  if (most - least < unseen) return { note: `${name} is nearly the same all over (${percent(least)} to ${percent(most)} of white), so it bounds nothing${most < 0.5 ? ' and makes the edit faint' : ''}` }
-  if (most < 0.5) return { note: `${name} is nowhere lighter than ${percent(most)} of white, so the edit will be as faint; paint white where it may be seen whole` }
+  if (most < 0.5 / 255)
+    return {
+      refused: `${name} is black (or transparent) all over, so nothing could be edited. Paint white where the edit may be.`,
+    }
+  if (most < unseen)
+    return {
+      refused: `${name} is nowhere lighter than ${percent(most)} of white, so no edit would be seen. Paint white where the edit may be.`,
+    }
+  if (most - least < unseen)
+    return {
+      note: `${name} is nearly the same all over (${percent(least)} to ${percent(most)} of white), so it bounds nothing${most < 0.5 ? ' and makes the edit faint' : ''}`,
+    }
+  if (most < 0.5)
+    return {
+      note: `${name} is nowhere lighter than ${percent(most)} of white, so the edit will be as faint; paint white where it may be seen whole`,
+    }
   return {}
 }

@@ -2,8 +2,8 @@
 export const packedRoom = (length: number): number => length + Math.ceil(length / 128) + 1
 
 /**
- * Run-length coding of one row as Photoshop reads it (PackBits): 257 - n and a byte stand for n times that byte, n - 1 for the n bytes that follow, n up to 128.
- * Runs begin at three equal bytes: nothing is gained by shorter ones.
+ * Run-length coding of one row as Photoshop reads it (PackBits): 257 - n and a byte stand for n times that byte, n - 1
+ * for the n bytes that follow, n up to 128. Runs begin at three equal bytes: nothing is gained by shorter ones.
  *
  * @param out `packedRoom(row.length)` bytes from `at` on
  * @returns where in `out` the row ends

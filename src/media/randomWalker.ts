@@ -3,9 +3,15 @@ import type { FloatImage } from './image.js'
 import { resize } from './resample.js'
 
 export interface WalkOptions {
-  /** How fast a contrast stops the walk: two neighbours are joined by exp(-beta d / mean d), d their squared difference in colour. */
+  /**
+   * How fast a contrast stops the walk: two neighbours are joined by exp(-beta d / mean d), d their squared difference
+   * in colour.
+   */
   readonly beta: number
-  /** Pull of the prior at full certainty beside a join of 1, for a short side of 256 pixels; it is scaled to other sizes. */
+  /**
+   * Pull of the prior at full certainty beside a join of 1, for a short side of 256 pixels; it is scaled to other
+   * sizes.
+   */
   readonly pull: number
 }
 
@@ -15,23 +21,28 @@ const WEAKEST_JOIN = 1e-4
 const UNDECIDED = 0.05
 /** Pictures with a longer short side are solved at half the size first. */
 const SMALLEST_HALVED = 64
-/** The residual that ends the conjugate gradients, beside the right side's length, and the most of them: more were not seen to move an outline. */
+/**
+ * The residual that ends the conjugate gradients, beside the right side's length, and the most of them: more were not
+ * seen to move an outline.
+ */
 const TOLERANCE = 1e-3
 const MOST_ITERATIONS = 100
 
 /**
  * A prior drawn to the edges of the guide.
  * @param prior one channel of the guide's size, [0, 1]; how far it is from 1/2 says how certain it is
- * @param start where the iteration starts, for instance the result for a similar prior; absent: the result at half the size
+ * @param start where the iteration starts, for instance the result for a similar prior; absent: the result at half the
+ *   size
  * @returns one channel within the range of the prior, to the solver's tolerance
  * @throws Text2LiveError SHAPE_MISMATCH
  */
 type Walk = (prior: FloatImage, start?: FloatImage) => FloatImage
 
 /**
- * Draws maps to the edges of a picture: the minimum of sum_ij w_ij (x_i - x_j)^2 + sum_i p_i (x_i - prior_i)^2 over the eight neighbours j of each pixel i,
- * the random walker with priors (Grady, Multilabel Random Walker Image Segmentation Using Prior Models, 2005, Eq. 9). Inside an area without edges the
- * result is nearly even, whatever blob the prior has there. Conjugate gradients with the diagonal as preconditioner.
+ * Draws maps to the edges of a picture: the minimum of sum_ij w_ij (x_i - x_j)^2 + sum_i p_i (x_i - prior_i)^2 over the
+ * eight neighbours j of each pixel i, the random walker with priors (Grady, Multilabel Random Walker Image Segmentation
+ * Using Prior Models, 2005, Eq. 9). Inside an area without edges the result is nearly even, whatever blob the prior has
+ * there. Conjugate gradients with the diagonal as preconditioner.
  *
  * @param guide 3 channels, [0, 1]
  */
@@ -40,12 +51,24 @@ export function randomWalker(guide: FloatImage, options: WalkOptions): Walk {
   return (prior, start) => walked(guide, joins, options, prior, start)
 }
 
-function walked(guide: FloatImage, joins: readonly Join[], options: WalkOptions, prior: FloatImage, start?: FloatImage): FloatImage {
+function walked(
+  guide: FloatImage,
+  joins: readonly Join[],
+  options: WalkOptions,
+  prior: FloatImage,
+  start?: FloatImage,
+): FloatImage {
   const { width, height } = guide
   const n = width * height
-  if (guide.channels !== 3 || [prior, start ?? prior].some((map) => map.width !== width || map.height !== height || map.channels !== 1)) {
-    throw new Text2LiveError('SHAPE_MISMATCH', `randomWalker expected a guide of 3 channels and maps of one channel and its size, `
-      + `got ${guide.channels} channels of ${width}x${height} and maps of ${prior.width}x${prior.height}${start ? `, ${start.width}x${start.height}` : ''}.`)
+  if (
+    guide.channels !== 3 ||
+    [prior, start ?? prior].some((map) => map.width !== width || map.height !== height || map.channels !== 1)
+  ) {
+    throw new Text2LiveError(
+      'SHAPE_MISMATCH',
+      `randomWalker expected a guide of 3 channels and maps of one channel and its size, ` +
+        `got ${guide.channels} channels of ${width}x${height} and maps of ${prior.width}x${prior.height}${start ? `, ${start.width}x${start.height}` : ''}.`,
+    )
   }
   const scale = (256 / Math.min(width, height)) ** 2
   const held = Float64Array.from(prior.data, (p) => options.pull * scale * (Math.abs(2 * p - 1) + UNDECIDED))
@@ -96,17 +119,34 @@ function walked(guide: FloatImage, joins: readonly Join[], options: WalkOptions,
 function coarseStart(guide: FloatImage, prior: FloatImage, options: WalkOptions): FloatImage {
   const { width, height } = guide
   if (Math.min(width, height) < SMALLEST_HALVED) return prior
-  const halved = (image: FloatImage) => resize(image, Math.round(width / 2), Math.round(height / 2), { filter: 'bilinear', antialias: true })
-  return resize(randomWalker(halved(guide), options)(halved(prior)), width, height, { filter: 'bilinear', antialias: false })
+  const halved = (image: FloatImage) =>
+    resize(image, Math.round(width / 2), Math.round(height / 2), { filter: 'bilinear', antialias: true })
+  return resize(randomWalker(halved(guide), options)(halved(prior)), width, height, {
+    filter: 'bilinear',
+    antialias: false,
+  })
 }
 
-/** One of the four ways to a neighbour that is not yet joined: `weight[i]` between pixel i and pixel i + step, 0 where there is none. */
-interface Join { readonly step: number; readonly weight: Float64Array }
+/**
+ * One of the four ways to a neighbour that is not yet joined: `weight[i]` between pixel i and pixel i + step, 0 where
+ * there is none.
+ */
+interface Join {
+  readonly step: number
+  readonly weight: Float64Array
+}
 
 function joinsOf({ width, height, data }: FloatImage, beta: number): Join[] {
   const n = width * height
   let [sum, count] = [0, 0]
-  const joins = ([[0, 1], [1, 0], [1, 1], [1, -1]] as const).map(([down, right]) => {
+  const joins = (
+    [
+      [0, 1],
+      [1, 0],
+      [1, 1],
+      [1, -1],
+    ] as const
+  ).map(([down, right]) => {
     const step = down * width + right
     const weight = new Float64Array(n).fill(-1)
     for (let y = 0; y < height - down; y++) {

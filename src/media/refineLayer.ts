@@ -9,21 +9,21 @@ export interface RefineOptions {
   /** Squared photo contrast below which edges are not followed. Default 0.04 ** 2. */
   readonly epsilon?: number
   /**
-   * How much of the photo's finest luminance detail (finer than the training size) the edit takes over where its colour is no
-   * function of the photo's, 0 to 1. Default 0.5.
+   * How much of the photo's finest luminance detail (finer than the training size) the edit takes over where its colour
+   * is no function of the photo's, 0 to 1. Default 0.5.
    */
   readonly detail?: number
 }
 
 /**
- * The edit layer at the photo's own size. The layer is described at training size as a local affine function of the photo's
- * colour (fast guided filter, He and Sun 2015) plus what that leaves over; the coefficients are upsampled and applied to the full
- * photo, so that alpha follows the photo's edges and colours carry its fine detail.
+ * The edit layer at the photo's own size. The layer is described at training size as a local affine function of the
+ * photo's colour (fast guided filter, He and Sun 2015) plus what that leaves over; the coefficients are upsampled and
+ * applied to the full photo, so that alpha follows the photo's edges and colours carry its fine detail.
  *
- * Colour keeps all that is left over (`slope . full + up(colour - slope . small)`): at the training size it is the layer's own.
- * Alpha keeps it where the photo explains little (smoke in a clear sky) and drops it where it explains much (an outline that the
- * generator placed a pixel aside). Alpha stays within the range of its neighbourhood in the small layer, and up to 1/255 is 0:
- * where the small alpha is 0 all around, the full alpha is exactly 0.
+ * Colour keeps all that is left over (`slope . full + up(colour - slope . small)`): at the training size it is the
+ * layer's own. Alpha keeps it where the photo explains little (smoke in a clear sky) and drops it where it explains
+ * much (an outline that the generator placed a pixel aside). Alpha stays within the range of its neighbourhood in the
+ * small layer, and up to 1/255 is 0: where the small alpha is 0 all around, the full alpha is exactly 0.
  *
  * @param photoFull RGB at the photo's size
  * @param layerSmall RGBA, straight alpha, at training size
@@ -32,7 +32,10 @@ export interface RefineOptions {
  * @throws Text2LiveError SHAPE_MISMATCH
  */
 export function refineLayer(
-  photoFull: FloatImage, layerSmall: FloatImage, photoSmall: FloatImage, options: RefineOptions = {},
+  photoFull: FloatImage,
+  layerSmall: FloatImage,
+  photoSmall: FloatImage,
+  options: RefineOptions = {},
 ): FloatImage {
   return refineStrips(photoFull, layerSmall, photoSmall, options)(0, photoFull)
 }
@@ -44,13 +47,24 @@ export function refineLayer(
  * @throws Text2LiveError SHAPE_MISMATCH
  */
 export function refineStrips(
-  size: Pick<FloatImage, 'width' | 'height' | 'channels'>, layerSmall: FloatImage, photoSmall: FloatImage, options: RefineOptions = {},
+  size: Pick<FloatImage, 'width' | 'height' | 'channels'>,
+  layerSmall: FloatImage,
+  photoSmall: FloatImage,
+  options: RefineOptions = {},
 ): (y: number, photoStrip: FloatImage) => FloatImage {
   const { width: w, height: h } = photoSmall
-  if (size.channels !== 3 || photoSmall.channels !== 3 || layerSmall.channels !== 4 || layerSmall.width !== w || layerSmall.height !== h) {
-    throw new Text2LiveError('SHAPE_MISMATCH',
-      'refineLayer expected a 3-channel photo, and a 4-channel layer of the size of the 3-channel small photo, '
-      + `got ${shape(size)}, ${shape(layerSmall)} and ${shape(photoSmall)}.`)
+  if (
+    size.channels !== 3 ||
+    photoSmall.channels !== 3 ||
+    layerSmall.channels !== 4 ||
+    layerSmall.width !== w ||
+    layerSmall.height !== h
+  ) {
+    throw new Text2LiveError(
+      'SHAPE_MISMATCH',
+      'refineLayer expected a 3-channel photo, and a 4-channel layer of the size of the 3-channel small photo, ' +
+        `got ${shape(size)}, ${shape(layerSmall)} and ${shape(photoSmall)}.`,
+    )
   }
   return applyRows(size, describe(layerSmall, photoSmall, options), w, h)
 }
@@ -63,13 +77,23 @@ interface Description {
   readonly high: Float32Array
 }
 
-function describe(layer: FloatImage, photo: FloatImage, { radius = 4, epsilon = 0.04 ** 2, detail = 0.5 }: RefineOptions): Description {
+function describe(
+  layer: FloatImage,
+  photo: FloatImage,
+  { radius = 4, epsilon = 0.04 ** 2, detail = 0.5 }: RefineOptions,
+): Description {
   const { width: w, height: h } = layer
   const plane = w * h
   const channel = (image: FloatImage, c: number) => image.data.subarray(c * plane, (c + 1) * plane)
   const alpha = channel(layer, 3).map(withoutTraces)
   // Colour is fitted where it shows; the floor keeps the fit defined where nothing does.
-  const colours = localAffine(photo, [0, 1, 2].map((c) => channel(layer, c)), radius, epsilon, alpha.map((a) => a + 1e-3))
+  const colours = localAffine(
+    photo,
+    [0, 1, 2].map((c) => channel(layer, c)),
+    radius,
+    epsilon,
+    alpha.map((a) => a + 1e-3),
+  )
   const [opacity] = localAffine(photo, [alpha], radius, epsilon) as [LocalAffine]
 
   const slopes: Float32Array[] = []
@@ -99,9 +123,13 @@ const luma = [0.299, 0.587, 0.114]
 
 /** Row by row, so that only a few rows of every upsampled plane are in memory. */
 function applyRows(
-  { width, height }: Pick<FloatImage, 'width' | 'height'>, { slopes, offsets, low, high }: Description, w: number, h: number,
+  { width, height }: Pick<FloatImage, 'width' | 'height'>,
+  { slopes, offsets, low, high }: Description,
+  w: number,
+  h: number,
 ): (y: number, photoStrip: FloatImage) => FloatImage {
-  const upsampled = (source: Float32Array, filter: 'bilinear' | 'bicubic') => new UpsampledRows(source, w, h, width, height, filter)
+  const upsampled = (source: Float32Array, filter: 'bilinear' | 'bicubic') =>
+    new UpsampledRows(source, w, h, width, height, filter)
   const slopeRows = slopes.map((source) => upsampled(source, 'bilinear'))
   const offsetRows = offsets.map((source) => upsampled(source, 'bicubic'))
   const lowRows = upsampled(low, 'bilinear')
@@ -147,7 +175,9 @@ function boundAlpha(alpha: Float32Array, low: Float32Array, high: Float32Array):
   }
 }
 
-/** Soft threshold: 0 up to 1/255, unchanged from 2/255, straight between. A sigmoid never gives 0, a picture needs it. */
+/**
+ * Soft threshold: 0 up to 1/255, unchanged from 2/255, straight between. A sigmoid never gives 0, a picture needs it.
+ */
 function withoutTraces(alpha: number): number {
   if (alpha >= 2 / 255) return alpha > 1 ? 1 : alpha
   return alpha <= 1 / 255 ? 0 : 2 * (alpha - 1 / 255)

@@ -10,9 +10,14 @@ interface Fixture {
   source: number[]
   cases: { filter: ResampleFilter; width: number; height: number; eight: number[]; float: number[]; plain?: number[] }[]
 }
-const fixture = JSON.parse(readFileSync(new URL('../../test/fixtures/media/resample.json', import.meta.url), 'utf8')) as Fixture
+const fixture = JSON.parse(
+  readFileSync(new URL('../../test/fixtures/media/resample.json', import.meta.url), 'utf8'),
+) as Fixture
 const source: FloatImage = {
-  width: fixture.width, height: fixture.height, channels: 3, data: Float32Array.from(fixture.source, (v) => v / 255),
+  width: fixture.width,
+  height: fixture.height,
+  channels: 3,
+  data: Float32Array.from(fixture.source, (v) => v / 255),
 }
 /** Fixtures are rounded to 6 decimals and Pillow keeps float32 between the passes. */
 const tolerance = 2e-6
@@ -32,14 +37,23 @@ describe('resize', () => {
     const name = `${filter} ${fixture.width}x${fixture.height} -> ${width}x${height}`
     it(`${name}: equals Pillow on 8-bit images, bit for bit`, () => {
       const { data } = resize(source, width, height, { filter, antialias: true, round8: true })
-      expect(largestError(data.map((v) => v * 255), eight)).toBeLessThan(1e-4)
+      expect(
+        largestError(
+          data.map((v) => v * 255),
+          eight,
+        ),
+      ).toBeLessThan(1e-4)
     })
     it(`${name}: equals Pillow on float images`, () => {
-      expect(largestError(resize(source, width, height, { filter, antialias: true }).data, float)).toBeLessThan(tolerance)
+      expect(largestError(resize(source, width, height, { filter, antialias: true }).data, float)).toBeLessThan(
+        tolerance,
+      )
     })
     if (plain) {
       it(`${name}: equals PyTorch without antialias`, () => {
-        expect(largestError(resize(source, width, height, { filter, antialias: false }).data, plain)).toBeLessThan(tolerance)
+        expect(largestError(resize(source, width, height, { filter, antialias: false }).data, plain)).toBeLessThan(
+          tolerance,
+        )
       })
     }
   }

@@ -7,7 +7,10 @@ export interface ResizeOptions {
   readonly filter: ResampleFilter
   /** Widen the kernel when shrinking (Pillow); false: PyTorch's `interpolate(..., antialias=False)`. */
   readonly antialias: boolean
-  /** Work as Pillow does on 8-bit images: 22-bit weights, each pass rounded to 8 bits. The published code resizes 8-bit images. */
+  /**
+   * Work as Pillow does on 8-bit images: 22-bit weights, each pass rounded to 8 bits. The published code resizes 8-bit
+   * images.
+   */
   readonly round8?: boolean
 }
 
@@ -30,7 +33,8 @@ export function resizeStrips(source: Strips, width: number, height: number, opti
   const narrow = new Float32Array(channels * source.height * width)
   for (const { y, rows } of stripsOf(source.height)) {
     const part = acrossRows(source.strip(y, rows), width, options)
-    for (let c = 0; c < channels; c++) narrow.set(part.subarray(c * rows * width, (c + 1) * rows * width), (c * source.height + y) * width)
+    for (let c = 0; c < channels; c++)
+      narrow.set(part.subarray(c * rows * width, (c + 1) * rows * width), (c * source.height + y) * width)
   }
   return { width, height, channels, data: downColumns(narrow, source, width, height, options) }
 }
@@ -41,14 +45,35 @@ function assertSides(width: number, height: number): void {
 }
 
 /** Each row brought to `width`; with `round8` as whole numbers up to 255. */
-function acrossRows(image: FloatImage, width: number, { filter, antialias, round8 = false }: ResizeOptions): Float32Array {
+function acrossRows(
+  image: FloatImage,
+  width: number,
+  { filter, antialias, round8 = false }: ResizeOptions,
+): Float32Array {
   const data = round8 ? image.data.map((value) => Math.round(value * 255)) : image.data
-  return width === image.width ? data : alongRows(data, image.width, prepare(resampleTaps(image.width, width, filter, antialias), round8), round8)
+  return width === image.width
+    ? data
+    : alongRows(data, image.width, prepare(resampleTaps(image.width, width, filter, antialias), round8), round8)
 }
 
 /** What `acrossRows` left brought to `height`, in [0, 1] again. */
-function downColumns(rows: Float32Array, from: { readonly height: number }, width: number, height: number, { filter, antialias, round8 = false }: ResizeOptions): Float32Array {
-  const data = height === from.height ? rows : alongColumns(rows, width, from.height, prepare(resampleTaps(from.height, height, filter, antialias), round8), round8)
+function downColumns(
+  rows: Float32Array,
+  from: { readonly height: number },
+  width: number,
+  height: number,
+  { filter, antialias, round8 = false }: ResizeOptions,
+): Float32Array {
+  const data =
+    height === from.height
+      ? rows
+      : alongColumns(
+          rows,
+          width,
+          from.height,
+          prepare(resampleTaps(from.height, height, filter, antialias), round8),
+          round8,
+        )
   if (round8) for (let i = 0; i < data.length; i++) data[i] = data[i]! / 255
   return data
 }
@@ -66,7 +91,12 @@ function round(sum: number): number {
   return sample < 0 ? 0 : sample > 255 ? 255 : sample
 }
 
-function alongRows(source: Float32Array, from: number, { size, taps, start, count, weight }: ResampleTaps, round8: boolean): Float32Array {
+function alongRows(
+  source: Float32Array,
+  from: number,
+  { size, taps, start, count, weight }: ResampleTaps,
+  round8: boolean,
+): Float32Array {
   const rows = source.length / from
   const target = new Float32Array(rows * size)
   for (let row = 0; row < rows; row++) {
@@ -83,7 +113,13 @@ function alongRows(source: Float32Array, from: number, { size, taps, start, coun
 }
 
 /** Works on whole rows so that memory is read in order. */
-function alongColumns(source: Float32Array, width: number, from: number, weights: ResampleTaps, round8: boolean): Float32Array {
+function alongColumns(
+  source: Float32Array,
+  width: number,
+  from: number,
+  weights: ResampleTaps,
+  round8: boolean,
+): Float32Array {
   const { size, taps, start, count, weight } = weights
   const channels = source.length / (width * from)
   const target = new Float32Array(channels * size * width)

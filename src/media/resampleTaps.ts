@@ -17,9 +17,9 @@ export type ResampleFilter = 'bilinear' | 'bicubic' | 'lanczos'
 /**
  * Weights of a separable resize from `from` to `to` samples, half-pixel centres.
  *
- * With `antialias` the kernel is widened by the ratio when shrinking and what falls outside is left out (Pillow, and PyTorch's
- * `antialias=True`; cubic a = -0.5). Without, the kernel keeps its width and the border sample is repeated (PyTorch's
- * `antialias=False`; cubic a = -0.75).
+ * With `antialias` the kernel is widened by the ratio when shrinking and what falls outside is left out (Pillow, and
+ * PyTorch's `antialias=True`; cubic a = -0.5). Without, the kernel keeps its width and the border sample is repeated
+ * (PyTorch's `antialias=False`; cubic a = -0.75).
  */
 export function resampleTaps(from: number, to: number, filter: ResampleFilter, antialias: boolean): ResampleTaps {
   const ratio = from / to

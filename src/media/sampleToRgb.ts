@@ -18,8 +18,9 @@ export interface DecodedExtras {
 }
 
 /**
- * A decoded frame as RGB. What the frame does not say of its colours, the file's `stated` ones do; where both are silent, the matrix is BT.601 up to
- * 576 lines and 1024 columns, else BT.709, and the range limited. Transfer curves are not applied: video is taken as sRGB.
+ * A decoded frame as RGB. What the frame does not say of its colours, the file's `stated` ones do; where both are
+ * silent, the matrix is BT.601 up to 576 lines and 1024 columns, else BT.709, and the range limited. Transfer curves
+ * are not applied: video is taken as sRGB.
  *
  * @returns the frame as it is stored: neither turned nor stretched
  */
@@ -34,10 +35,12 @@ export async function sampleToRgb(sample: VideoSample, stated: StatedColours): P
   }
   const bytes = new Uint8Array(sample.allocationSize())
   const planes = await sample.copyTo(bytes)
-  const bits = layout[3] === undefined ? 8 : Number(layout[3]) as 10 | 12
+  const bits = layout[3] === undefined ? 8 : (Number(layout[3]) as 10 | 12)
   const size = bits === 8 ? 1 : 2
   const frame: YuvPlanes = {
-    width, height, bits,
+    width,
+    height,
+    bits,
     chroma: [layout[1] === 'I444' ? 1 : 2, layout[1] === 'I422' || layout[1] === 'I444' ? 1 : 2],
     data: bits === 8 ? bytes : new Uint16Array(bytes.buffer),
     planes: planes.map(({ offset, stride }) => ({ offset: offset / size, stride: stride / size })),
@@ -46,15 +49,31 @@ export async function sampleToRgb(sample: VideoSample, stated: StatedColours): P
   const { matrix, fullRange } = sample.colorSpace
   const fallback = height <= 576 && width <= 1024 ? 'bt601' : 'bt709'
   return {
-    width, height, pixels: yuvToRgb(frame, matrices[matrix ?? stated.matrix ?? ''] ?? fallback, fullRange ?? stated.fullRange ?? false),
+    width,
+    height,
+    pixels: yuvToRgb(
+      frame,
+      matrices[matrix ?? stated.matrix ?? ''] ?? fallback,
+      fullRange ?? stated.fullRange ?? false,
+    ),
     alpha: (sample as Partial<DecodedExtras>).alpha ?? (layout[2] === 'A' ? alphaOf(frame) : null),
   }
 }
 
-const matrices: Readonly<Record<string, YuvMatrix>> = { bt709: 'bt709', bt470bg: 'bt601', smpte170m: 'bt601', 'bt2020-ncl': 'bt2020' }
+const matrices: Readonly<Record<string, YuvMatrix>> = {
+  bt709: 'bt709',
+  bt470bg: 'bt601',
+  smpte170m: 'bt601',
+  'bt2020-ncl': 'bt2020',
+}
 
 /** RGBA in rows. */
-function split(bytes: Uint8Array, width: number, height: number, { offset, stride }: { readonly offset: number; readonly stride: number }): Pick<StoredFrame, 'pixels' | 'alpha'> {
+function split(
+  bytes: Uint8Array,
+  width: number,
+  height: number,
+  { offset, stride }: { readonly offset: number; readonly stride: number },
+): Pick<StoredFrame, 'pixels' | 'alpha'> {
   const pixels = new Uint8Array(3 * width * height)
   const alpha = new Uint8Array(width * height)
   for (let y = 0; y < height; y++) {
@@ -70,5 +89,7 @@ function split(bytes: Uint8Array, width: number, height: number, { offset, strid
 function alphaOf({ width, height, bits, data, planes }: YuvPlanes): Uint8Array {
   const { offset, stride } = planes.at(-1)!
   const most = 2 ** bits - 1
-  return Uint8Array.from({ length: width * height }, (_, i) => Math.round(data[offset + Math.floor(i / width) * stride + i % width]! * 255 / most))
+  return Uint8Array.from({ length: width * height }, (_, i) =>
+    Math.round((data[offset + Math.floor(i / width) * stride + (i % width)]! * 255) / most),
+  )
 }

@@ -11,7 +11,10 @@ import { Text2LiveError } from '../errors.js'
 export function sideBySide(left: Uint8Array, right: Uint8Array, width: number, height: number): Uint8Array {
   const row = 3 * width
   if (left.length !== row * height || right.length !== row * height) {
-    throw new Text2LiveError('SHAPE_MISMATCH', `sideBySide expected two frames of ${width}x${height}x3 bytes, got ${left.length} and ${right.length} bytes.`)
+    throw new Text2LiveError(
+      'SHAPE_MISMATCH',
+      `sideBySide expected two frames of ${width}x${height}x3 bytes, got ${left.length} and ${right.length} bytes.`,
+    )
   }
   const out = new Uint8Array(2 * row * height)
   for (let y = 0; y < height; y++) {

@@ -16,7 +16,10 @@ export interface Sound {
   readonly notes: readonly string[]
 }
 
-/** Reads the sound of a file up to the end of the last frame of `timing`. A track that cannot be read as a whole is left out with a note. */
+/**
+ * Reads the sound of a file up to the end of the last frame of `timing`. A track that cannot be read as a whole is left
+ * out with a note.
+ */
 export async function readSound(input: Input, timing: ClipTiming): Promise<Sound> {
   const tracks: SoundTrack[] = []
   const notes: string[] = []
@@ -37,7 +40,8 @@ export async function readSound(input: Input, timing: ClipTiming): Promise<Sound
         continue
       }
       const packets = await readPackets(track, clipEnd(timing))
-      if (packets.length > 0) tracks.push({ codec, languageCode: await track.getLanguageCode(), decoderConfig, packets })
+      if (packets.length > 0)
+        tracks.push({ codec, languageCode: await track.getLanguageCode(), decoderConfig, packets })
     } catch {
       notes.push(`Sound in "${name}" is damaged and was left out.`)
     }
@@ -54,7 +58,10 @@ async function readPackets(track: InputAudioTrack, end: number): Promise<Encoded
   }
   // A packet that is not where the tables say ends them, as if there were no more.
   const last = packets.at(-1)
-  const next = last ? await sink.getNextPacket(last, { metadataOnly: true }) : await sink.getFirstPacket({ metadataOnly: true })
-  if (next !== null && next.timestamp < end) throw new RangeError(`the packet at ${next.timestamp} s is not in the file`)
+  const next = last
+    ? await sink.getNextPacket(last, { metadataOnly: true })
+    : await sink.getFirstPacket({ metadataOnly: true })
+  if (next !== null && next.timestamp < end)
+    throw new RangeError(`the packet at ${next.timestamp} s is not in the file`)
   return packets
 }

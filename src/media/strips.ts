@@ -1,7 +1,9 @@
 import type { FloatImage } from './image.js'
 import type { PixelImage } from './quantise.js'
 
-/** A large picture that is given in strips of rows, as float planes: only the strip at hand takes four bytes a sample. */
+/**
+ * A large picture that is given in strips of rows, as float planes: only the strip at hand takes four bytes a sample.
+ */
 export interface Strips {
   readonly width: number
   readonly height: number
@@ -12,7 +14,10 @@ export interface Strips {
   readonly data: Float32Array
 }
 
-/** Few enough that the planes of a strip stay in the processor's cache, enough that what is done once for each does not count. */
+/**
+ * Few enough that the planes of a strip stay in the processor's cache, enough that what is done once for each does not
+ * count.
+ */
 const stripRows = 16
 
 /** The strips of a picture from the top. */
@@ -30,7 +35,9 @@ function samples(pixels: PixelImage, first: number, channels: 1 | 3): Strips {
   const { width, height, channels: stride, data: from } = pixels
   const top = pixels.bitDepth === 8 ? 255 : 65535
   return withData({
-    width, height, channels,
+    width,
+    height,
+    channels,
     strip(y, rows) {
       const plane = rows * width
       const data = new Float32Array(channels * plane)
@@ -45,14 +52,21 @@ function samples(pixels: PixelImage, first: number, channels: 1 | 3): Strips {
 
 /** One plane that is held as floats. */
 export function planeStrips({ width, height, data }: FloatImage): Strips {
-  return withData({ width, height, channels: 1, strip: (y, rows) => ({ width, height: rows, channels: 1, data: data.subarray(y * width, (y + rows) * width) }) })
+  return withData({
+    width,
+    height,
+    channels: 1,
+    strip: (y, rows) => ({ width, height: rows, channels: 1, data: data.subarray(y * width, (y + rows) * width) }),
+  })
 }
 
 /** The product of two planes. */
 export function productStrips(a: Strips, b: Strips): Strips {
   const { width, height, channels } = a
   return withData({
-    width, height, channels,
+    width,
+    height,
+    channels,
     strip(y, rows) {
       const [left, right] = [a.strip(y, rows), b.strip(y, rows)]
       return { ...left, data: left.data.map((value, i) => value * right.data[i]!) }
@@ -64,5 +78,10 @@ export function productStrips(a: Strips, b: Strips): Strips {
 export const wholeOf = (strips: Pick<Strips, 'height' | 'strip'>): FloatImage => strips.strip(0, strips.height)
 
 function withData(strips: Omit<Strips, 'data'>): Strips {
-  return { ...strips, get data() { return wholeOf(strips).data } }
+  return {
+    ...strips,
+    get data() {
+      return wholeOf(strips).data
+    },
+  }
 }

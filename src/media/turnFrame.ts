@@ -4,7 +4,14 @@
  * @param pixels `channels` bytes each (RGB), rows from the top
  * @returns the same pixels in their new places; of 90 and 270 degrees, width and height change places
  */
-export function turnFrame(pixels: Uint8Array, width: number, height: number, degrees: 0 | 90 | 180 | 270, mirrored: boolean, channels: 1 | 3 = 3): Uint8Array {
+export function turnFrame(
+  pixels: Uint8Array,
+  width: number,
+  height: number,
+  degrees: 0 | 90 | 180 | 270,
+  mirrored: boolean,
+  channels: 1 | 3 = 3,
+): Uint8Array {
   if (degrees === 0 && !mirrored) return pixels
   const sideways = degrees === 90 || degrees === 270
   const [outWidth, outHeight] = sideways ? [height, width] : [width, height]

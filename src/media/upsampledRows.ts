@@ -1,8 +1,8 @@
 import { resampleTaps, type ResampleFilter } from './resampleTaps.js'
 
 /**
- * The rows of an upsampled plane, one at a time from the top: nothing of full size is kept but the few widened rows that
- * the kernel needs, each widened once.
+ * The rows of an upsampled plane, one at a time from the top: nothing of full size is kept but the few widened rows
+ * that the kernel needs, each widened once.
  */
 export class UpsampledRows {
   private readonly columns
@@ -14,8 +14,12 @@ export class UpsampledRows {
 
   /** @param source `[smallHeight * smallWidth]` */
   constructor(
-    private readonly source: Float32Array, private readonly smallWidth: number, smallHeight: number,
-    width: number, height: number, filter: ResampleFilter,
+    private readonly source: Float32Array,
+    private readonly smallWidth: number,
+    smallHeight: number,
+    width: number,
+    height: number,
+    filter: ResampleFilter,
   ) {
     this.columns = resampleTaps(smallWidth, width, filter, true)
     this.rows = resampleTaps(smallHeight, height, filter, true)

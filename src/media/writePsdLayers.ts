@@ -16,11 +16,13 @@ interface PsdLayer {
  * @param layers from the bottom
  * @throws Text2LiveError INPUT_TOO_LARGE when a side is over 30000 px, the format's limit
  */
-export const writePsdLayers = (composite: PixelImage, layers: readonly PsdLayer[]): Uint8Array<ArrayBuffer> => concatBytes(psdLayerPieces(composite, layers))
+export const writePsdLayers = (composite: PixelImage, layers: readonly PsdLayer[]): Uint8Array<ArrayBuffer> =>
+  concatBytes(psdLayerPieces(composite, layers))
 
 /**
- * As `writePsdLayers`, in pieces: beside the pictures it holds only the packed channels of the layers, whose lengths stand before them in the file. `ag-psd` would hold each
- * picture several times over; what it writes is the same, byte for byte.
+ * As `writePsdLayers`, in pieces: beside the pictures it holds only the packed channels of the layers, whose lengths
+ * stand before them in the file. `ag-psd` would hold each picture several times over; what it writes is the same, byte
+ * for byte.
  */
 export function psdLayerPieces(composite: PixelImage, layers: readonly PsdLayer[]): Generator<Uint8Array> {
   const { width, height } = composite
@@ -40,21 +42,44 @@ function* pieces(composite: PixelImage, layers: readonly PsdLayer[]): Generator<
   const packed = layers.map(({ image }) => layerChannels.map((channel) => packChannel(image, channel, room)))
   const transparent = hidesSomething(composite)
 
-  const records = layers.map(({ name, hidden = false }, i) => layerRecord(name, hidden, width, height, packed[i]!.map(({ counts, rows }) => counts.length + rows.length)))
+  const records = layers.map(({ name, hidden = false }, i) =>
+    layerRecord(
+      name,
+      hidden,
+      width,
+      height,
+      packed[i]!.map(({ counts, rows }) => counts.length + rows.length),
+    ),
+  )
   const bodies = packed.flat().reduce((sum, { counts, rows }) => sum + 2 + counts.length + rows.length, 0)
   const info = 2 + records.reduce((sum, { length }) => sum + length, 0) + bodies
-  const infoPadding = (4 - info % 4) % 4
+  const infoPadding = (4 - (info % 4)) % 4
 
   yield concatBytes([
-    ascii('8BPS'), u16(1), new Uint8Array(6), u16(transparent ? 4 : 3), u32(height), u32(width), u16(8), u16(3), // RGB
+    ascii('8BPS'),
+    u16(1),
+    new Uint8Array(6),
+    u16(transparent ? 4 : 3),
+    u32(height),
+    u32(width),
+    u16(8),
+    u16(3), // RGB
     u32(0), // no palette
-    sized(concatBytes([resource(0x0402, new Uint8Array(2 * layers.length)), resource(0x0430, new Uint8Array(layers.length).fill(1))])), // layers stand in no group
-    u32(4 + info + infoPadding + 4), u32(info + infoPadding),
+    sized(
+      concatBytes([
+        resource(0x0402, new Uint8Array(2 * layers.length)),
+        resource(0x0430, new Uint8Array(layers.length).fill(1)),
+      ]),
+    ), // layers stand in no group
+    u32(4 + info + infoPadding + 4),
+    u32(info + infoPadding),
     // A negative count says that the composite's fourth channel is its alpha.
-    i16(transparent ? -layers.length : layers.length), ...records,
+    i16(transparent ? -layers.length : layers.length),
+    ...records,
   ])
   for (const layer of packed) {
-    for (let channel = layer.shift(); channel !== undefined; channel = layer.shift()) yield* [u16(packBitsCoding), channel.counts, channel.rows]
+    for (let channel = layer.shift(); channel !== undefined; channel = layer.shift())
+      yield* [u16(packBitsCoding), channel.counts, channel.rows]
   }
   yield new Uint8Array(infoPadding + 4) // and no global mask
 
@@ -69,17 +94,35 @@ function* pieces(composite: PixelImage, layers: readonly PsdLayer[]): Generator<
 const packBitsCoding = 1
 
 /** The record of a layer; its channels follow behind all records. */
-function layerRecord(name: string, hidden: boolean, width: number, height: number, lengths: readonly number[]): Uint8Array {
+function layerRecord(
+  name: string,
+  hidden: boolean,
+  width: number,
+  height: number,
+  lengths: readonly number[],
+): Uint8Array {
   const wide = concatBytes([u32(name.length), ...Array.from(name, (_, i) => u16(name.charCodeAt(i)))])
   const short = ascii(name.slice(0, 255).replaceAll(/[^\0-\x7f]/g, '?'))
   return concatBytes([
-    u32(0), u32(0), u32(height), u32(width), u16(lengths.length),
+    u32(0),
+    u32(0),
+    u32(height),
+    u32(width),
+    u16(lengths.length),
     ...lengths.flatMap((length, i) => [i16(layerChannels[i]!), u32(2 + length)]),
-    ascii('8BIM'), ascii('norm'), Uint8Array.of(255, 0, hidden ? 0x0a : 0x08, 0),
-    sized(concatBytes([
-      u32(0), u32(0), // no mask, no blending ranges
-      padded(concatBytes([Uint8Array.of(short.length), short]), 4), ascii('8BIM'), ascii('luni'), sized(padded(wide, 4)),
-    ])),
+    ascii('8BIM'),
+    ascii('norm'),
+    Uint8Array.of(255, 0, hidden ? 0x0a : 0x08, 0),
+    sized(
+      concatBytes([
+        u32(0),
+        u32(0), // no mask, no blending ranges
+        padded(concatBytes([Uint8Array.of(short.length), short]), 4),
+        ascii('8BIM'),
+        ascii('luni'),
+        sized(padded(wide, 4)),
+      ]),
+    ),
   ])
 }
 
@@ -104,7 +147,8 @@ function packChannel(image: PixelImage, channel: Channel, room: Uint8Array, matt
     readRow(image, channel, y, row)
     if (matte) {
       readRow(image, -1, y, alpha)
-      for (let x = 0; x < width; x++) if (alpha[x] !== 0 && alpha[x] !== 255) row[x] = row[x]! * (alpha[x]! / 255) + 255 * (1 - alpha[x]! / 255)
+      for (let x = 0; x < width; x++)
+        if (alpha[x] !== 0 && alpha[x] !== 255) row[x] = row[x]! * (alpha[x]! / 255) + 255 * (1 - alpha[x]! / 255)
     }
     const start = end
     end = packBits(row, room, start)
@@ -150,7 +194,9 @@ const u32 = (value: number): Uint8Array => written(4, (view) => view.setUint32(0
 /** The bytes behind their length. */
 const sized = (bytes: Uint8Array): Uint8Array => concatBytes([u32(bytes.length), bytes])
 
-const padded = (bytes: Uint8Array, to: number): Uint8Array => concatBytes([bytes, new Uint8Array((to - bytes.length % to) % to)])
+const padded = (bytes: Uint8Array, to: number): Uint8Array =>
+  concatBytes([bytes, new Uint8Array((to - (bytes.length % to)) % to)])
 
 /** An image resource without a name; its length does not count the padding. */
-const resource = (id: number, bytes: Uint8Array): Uint8Array => concatBytes([ascii('8BIM'), u16(id), new Uint8Array(2), u32(bytes.length), padded(bytes, 2)])
+const resource = (id: number, bytes: Uint8Array): Uint8Array =>
+  concatBytes([ascii('8BIM'), u16(id), new Uint8Array(2), u32(bytes.length), padded(bytes, 2)])

@@ -1,4 +1,7 @@
-/** Planes of one frame as a decoder gives them: Y, then U and V (never larger than Y), samples of 8 bits or, little-endian in 16, of more. */
+/**
+ * Planes of one frame as a decoder gives them: Y, then U and V (never larger than Y), samples of 8 bits or,
+ * little-endian in 16, of more.
+ */
 export interface YuvPlanes {
   readonly width: number
   readonly height: number
@@ -15,18 +18,34 @@ export interface YuvPlanes {
 export type YuvMatrix = 'bt601' | 'bt709' | 'bt2020'
 
 /** Luma of red and blue: ITU-R BT.601, BT.709, BT.2020 (non-constant luminance). */
-export const lumaWeights = { bt601: [0.299, 0.114], bt709: [0.2126, 0.0722], bt2020: [0.2627, 0.0593] } as const satisfies Record<YuvMatrix, readonly [number, number]>
+export const lumaWeights = {
+  bt601: [0.299, 0.114],
+  bt709: [0.2126, 0.0722],
+  bt2020: [0.2627, 0.0593],
+} as const satisfies Record<YuvMatrix, readonly [number, number]>
 
 /**
- * To RGB, 8 bits, interleaved. Chroma is interpolated linearly; subsampled across, its samples lie on the even columns of luma (as H.264 and
- * its like have it unless they say otherwise), down, halfway between two rows.
+ * To RGB, 8 bits, interleaved. Chroma is interpolated linearly; subsampled across, its samples lie on the even columns
+ * of luma (as H.264 and its like have it unless they say otherwise), down, halfway between two rows.
  *
  * @param fullRange samples use all codes (0 to 255); otherwise luma 16 to 235, chroma 16 to 240
  * @returns `height * width * 3` bytes
  */
 export function yuvToRgb(frame: YuvPlanes, matrix: YuvMatrix, fullRange: boolean): Uint8Array {
-  const { width, height, chroma: [across, down], bits, data, planes, interleaved = false } = frame
-  const [luma, first, second] = planes as [YuvPlanes['planes'][number], YuvPlanes['planes'][number], YuvPlanes['planes'][number] | undefined]
+  const {
+    width,
+    height,
+    chroma: [across, down],
+    bits,
+    data,
+    planes,
+    interleaved = false,
+  } = frame
+  const [luma, first, second] = planes as [
+    YuvPlanes['planes'][number],
+    YuvPlanes['planes'][number],
+    YuvPlanes['planes'][number] | undefined,
+  ]
   const step = interleaved ? 2 : 1
   const u = first
   const v = interleaved ? { offset: first.offset + 1, stride: first.stride } : second!
@@ -40,8 +59,8 @@ export function yuvToRgb(frame: YuvPlanes, matrix: YuvMatrix, fullRange: boolean
   const green = 1 - red - blue
   const rv = 2 * (1 - red) * chromaScale
   const bu = 2 * (1 - blue) * chromaScale
-  const gu = -2 * (1 - blue) * blue / green * chromaScale
-  const gv = -2 * (1 - red) * red / green * chromaScale
+  const gu = ((-2 * (1 - blue) * blue) / green) * chromaScale
+  const gv = ((-2 * (1 - red) * red) / green) * chromaScale
   const columns = Math.ceil(width / across)
   const rows = Math.ceil(height / down)
   const rowU = new Float32Array(columns)
@@ -53,8 +72,14 @@ export function yuvToRgb(frame: YuvPlanes, matrix: YuvMatrix, fullRange: boolean
     const far = down === 1 ? near : Math.min(rows - 1, Math.max(0, near + (y % 2 === 0 ? -1 : 1)))
     const weight = down === 1 ? 0 : 0.25
     for (let x = 0; x < columns; x++) {
-      rowU[x] = (1 - weight) * data[u.offset + near * u.stride + step * x]! + weight * data[u.offset + far * u.stride + step * x]! - neutral
-      rowV[x] = (1 - weight) * data[v.offset + near * v.stride + step * x]! + weight * data[v.offset + far * v.stride + step * x]! - neutral
+      rowU[x] =
+        (1 - weight) * data[u.offset + near * u.stride + step * x]! +
+        weight * data[u.offset + far * u.stride + step * x]! -
+        neutral
+      rowV[x] =
+        (1 - weight) * data[v.offset + near * v.stride + step * x]! +
+        weight * data[v.offset + far * v.stride + step * x]! -
+        neutral
     }
     const row = luma.offset + y * luma.stride
     for (let x = 0; x < width; x++) {

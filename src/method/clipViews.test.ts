@@ -10,7 +10,17 @@ import type { ViewDraw } from './viewDraws.js'
 const VIEW_TOLERANCE = 1e-4
 const GRADIENT_TOLERANCE = 5e-4
 
-interface Case { name: string; height: number; width: number; fill: number; image: string; draws: ViewDraw[]; views: string; cotangent: string; gradient: string }
+interface Case {
+  name: string
+  height: number
+  width: number
+  fill: number
+  image: string
+  draws: ViewDraw[]
+  views: string
+  cotangent: string
+  gradient: string
+}
 
 const { cases } = readFixtureJson<{ cases: Case[] }>('views')
 const tensor = readFixtureTensors('views')
@@ -21,8 +31,12 @@ describe('CLIP views in their published order', () => {
     const image = tensor(example.image)
     const [, , height, width] = image.shape.length === 4 ? image.shape : [1, ...image.shape]
     const plan = {
-      count: example.draws.length, source: { height: height!, width: width! }, view: { height: example.height, width: example.width },
-      sampling: 'sequential' as const, fill: example.fill, antialias: false,
+      count: example.draws.length,
+      source: { height: height!, width: width! },
+      view: { height: example.height, width: example.width },
+      sampling: 'sequential' as const,
+      fill: example.fill,
+      antialias: false,
     }
     const graph = new Graph()
     const picture = graph.input('picture', [1, 3, height!, width!])
@@ -35,11 +49,17 @@ describe('CLIP views in their published order', () => {
     const feeds = viewFeed('set', example.draws, plan)
     const result = await program.run({
       ...feeds,
-      picture: new T('float32', image.data.map((v) => v / 255), [1, 3, height!, width!]),
+      picture: new T(
+        'float32',
+        image.data.map((v) => v / 255),
+        [1, 3, height!, width!],
+      ),
       cotangent: new T('float32', tensor(example.cotangent).data, expected.shape),
     })
     expect(relativeError(result.views!.data as Float32Array, expected.data)).toBeLessThan(VIEW_TOLERANCE)
-    expect(relativeError(result.gradient!.data as Float32Array, tensor(example.gradient).data)).toBeLessThan(GRADIENT_TOLERANCE)
+    expect(relativeError(result.gradient!.data as Float32Array, tensor(example.gradient).data)).toBeLessThan(
+      GRADIENT_TOLERANCE,
+    )
     await program.release()
   })
 })

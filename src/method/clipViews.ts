@@ -2,7 +2,15 @@ import type { Graph, Value } from '../engine/graph.js'
 import { resampleSeparable, warp } from '../engine/ops.js'
 import { resampleTaps } from '../media/resampleTaps.js'
 import {
-  type ColourStage, STAGES_EACH_SIDE, colourStage, composedStage, exactStages, grayscaleMatrix, mixChannels, multiply, shiftHue,
+  type ColourStage,
+  STAGES_EACH_SIDE,
+  colourStage,
+  composedStage,
+  exactStages,
+  grayscaleMatrix,
+  mixChannels,
+  multiply,
+  shiftHue,
 } from './colourJitter.js'
 import type { Size, ViewDraw } from './viewDraws.js'
 
@@ -13,7 +21,10 @@ export interface ViewPlan {
   readonly source: Size
   /** Size of every view. */
   readonly view: Size
-  /** 'sequential': affine and perspective resample in turn and the colour stages keep their drawn order, as published; 'composed': one warp, one stage. */
+  /**
+   * 'sequential': affine and perspective resample in turn and the colour stages keep their drawn order, as published;
+   * 'composed': one warp, one stage.
+   */
   readonly sampling: 'sequential' | 'composed'
   /** Value outside the picture. */
   readonly fill: number
@@ -37,7 +48,8 @@ export function viewInputs(graph: Graph, name: string, plan: ViewPlan): ViewInpu
   const { count, source, view } = plan
   const exact = plan.sampling === 'sequential'
   const stages = exact ? 2 * STAGES_EACH_SIDE : 1
-  const many = (part: string, n: number, shape: readonly number[]) => Array.from({ length: n }, (_, i) => graph.input(`${name}.${part}${i}`, shape))
+  const many = (part: string, n: number, shape: readonly number[]) =>
+    Array.from({ length: n }, (_, i) => graph.input(`${name}.${part}${i}`, shape))
   return {
     rows: graph.input(`${name}.rows`, [count, view.height, source.height]),
     columns: graph.input(`${name}.columns`, [count, view.width, source.width]),
@@ -49,7 +61,10 @@ export function viewInputs(graph: Graph, name: string, plan: ViewPlan): ViewInpu
   }
 }
 
-/** The views [V, 3, h, w] of a picture [1, 3, H, W]: crop, resize, flip, affine, perspective, jitter, grayscale (spec 1.9). */
+/**
+ * The views [V, 3, h, w] of a picture [1, 3, H, W]: crop, resize, flip, affine, perspective, jitter, grayscale (spec
+ * 1.9).
+ */
 export function clipViews(picture: Value, inputs: ViewInputs, plan: ViewPlan): Value {
   const resized = resampleSeparable(picture, inputs.rows, inputs.columns)
   const warped = inputs.warps.reduce((x, inverse) => warp(x, inverse, plan.fill), resized)
@@ -63,7 +78,11 @@ export function clipViews(picture: Value, inputs: ViewInputs, plan: ViewPlan): V
 }
 
 /** The values of `viewInputs` for these draws, by input. */
-export function viewFeed(name: string, draws: readonly ViewDraw[], plan: ViewPlan): Readonly<Record<string, Float32Array>> {
+export function viewFeed(
+  name: string,
+  draws: readonly ViewDraw[],
+  plan: ViewPlan,
+): Readonly<Record<string, Float32Array>> {
   const { source, view } = plan
   const exact = plan.sampling === 'sequential'
   const feed: Record<string, Float32Array> = {}
@@ -74,8 +93,24 @@ export function viewFeed(name: string, draws: readonly ViewDraw[], plan: ViewPla
   const columns = new Float32Array(draws.length * view.width * source.width)
   draws.forEach((draw, v) => {
     const crop = draw.crop ?? { top: 0, left: 0, height: source.height, width: source.width }
-    fillResampling(rows.subarray(v * view.height * source.height), source.height, crop.top, crop.height, view.height, false, plan.antialias)
-    fillResampling(columns.subarray(v * view.width * source.width), source.width, crop.left, crop.width, view.width, draw.flip, plan.antialias)
+    fillResampling(
+      rows.subarray(v * view.height * source.height),
+      source.height,
+      crop.top,
+      crop.height,
+      view.height,
+      false,
+      plan.antialias,
+    )
+    fillResampling(
+      columns.subarray(v * view.width * source.width),
+      source.width,
+      crop.left,
+      crop.width,
+      view.width,
+      draw.flip,
+      plan.antialias,
+    )
   })
   put('rows', rows)
   put('columns', columns)
@@ -91,11 +126,24 @@ export function viewFeed(name: string, draws: readonly ViewDraw[], plan: ViewPla
     return [...before, ...after]
   })
   stages[0]!.forEach((_, i) => {
-    put(`matrix${i}`, stages.flatMap((list) => list[i]!.matrix))
-    put(`contrast${i}`, stages.map((list) => list[i]!.contrast))
+    put(
+      `matrix${i}`,
+      stages.flatMap((list) => list[i]!.matrix),
+    )
+    put(
+      `contrast${i}`,
+      stages.map((list) => list[i]!.contrast),
+    )
   })
-  if (exact) put('turn', draws.map((draw) => draw.jitter?.hue ?? 0))
-  put('grayscale', draws.flatMap((draw) => grayscaleMatrix(draw.grayscale)))
+  if (exact)
+    put(
+      'turn',
+      draws.map((draw) => draw.jitter?.hue ?? 0),
+    )
+  put(
+    'grayscale',
+    draws.flatMap((draw) => grayscaleMatrix(draw.grayscale)),
+  )
   return feed
 }
 
@@ -112,7 +160,15 @@ export function resizePicture(picture: Value, size: Size, antialias: boolean): V
 }
 
 /** Writes the [to, length] matrix that resamples `extent` pixels from `start` to `to` pixels, mirrored if `flip`. */
-function fillResampling(out: Float32Array, length: number, start: number, extent: number, to: number, flip: boolean, antialias: boolean): void {
+function fillResampling(
+  out: Float32Array,
+  length: number,
+  start: number,
+  extent: number,
+  to: number,
+  flip: boolean,
+  antialias: boolean,
+): void {
   const taps = resampleTaps(extent, to, 'bilinear', antialias)
   for (let i = 0; i < to; i++) {
     const row = (flip ? to - 1 - i : i) * length + start
@@ -135,7 +191,10 @@ function perspectiveInverse(draw: ViewDraw): number[] {
   const { startpoints, endpoints } = draw.perspective
   const system = endpoints.flatMap(([x, y], i) => {
     const [u, v] = startpoints[i]!
-    return [[x, y, 1, 0, 0, 0, -u * x, -u * y, u], [0, 0, 0, x, y, 1, -v * x, -v * y, v]]
+    return [
+      [x, y, 1, 0, 0, 0, -u * x, -u * y, u],
+      [0, 0, 0, x, y, 1, -v * x, -v * y, v],
+    ]
   })
   return [...solve(system), 1]
 }
@@ -144,7 +203,9 @@ function perspectiveInverse(draw: ViewDraw): number[] {
 function solve(rows: number[][]): number[] {
   const n = rows.length
   for (let i = 0; i < n; i++) {
-    const pivot = rows.slice(i).reduce((best, row, k) => (Math.abs(row[i]!) > Math.abs(rows[best]![i]!) ? i + k : best), i)
+    const pivot = rows
+      .slice(i)
+      .reduce((best, row, k) => (Math.abs(row[i]!) > Math.abs(rows[best]![i]!) ? i + k : best), i)
     const held = rows[i]!
     rows[i] = rows[pivot]!
     rows[pivot] = held

@@ -1,6 +1,21 @@
 import type { Value } from '../engine/graph.js'
 import {
-  add, clip, div, floor, matmul, maximum, minimum, mul, reduceMax, reduceMean, reduceMin, reshape, slice, step, stopGradient, sub,
+  add,
+  clip,
+  div,
+  floor,
+  matmul,
+  maximum,
+  minimum,
+  mul,
+  reduceMax,
+  reduceMean,
+  reduceMin,
+  reshape,
+  slice,
+  step,
+  stopGradient,
+  sub,
 } from '../engine/ops.js'
 import type { JitterDraw } from './viewDraws.js'
 
@@ -20,11 +35,14 @@ const IDENTITY: ColourStage = { matrix: [1, 0, 0, 0, 1, 0, 0, 0, 1], contrast: 0
 export const STAGES_EACH_SIDE = 3
 
 /**
- * The stages of one view's jitter around its hue shift, in the drawn order: stages before, turn of the hue, stages after;
- * both lists are filled up with identities, so that views of all orders share one graph.
+ * The stages of one view's jitter around its hue shift, in the drawn order: stages before, turn of the hue, stages
+ * after; both lists are filled up with identities, so that views of all orders share one graph.
  */
 export function exactStages(draw: JitterDraw | null): { before: ColourStage[]; turn: number; after: ColourStage[] } {
-  const fill = (stages: ColourStage[]) => [...stages, ...Array.from({ length: STAGES_EACH_SIDE - stages.length }, () => IDENTITY)]
+  const fill = (stages: ColourStage[]) => [
+    ...stages,
+    ...Array.from({ length: STAGES_EACH_SIDE - stages.length }, () => IDENTITY),
+  ]
   if (!draw) return { before: fill([]), turn: 0, after: fill([]) }
   const linear = [brightnessStage(draw.brightness), contrastStage(draw.contrast), saturationStage(draw.saturation)]
   const at = draw.order.indexOf(3)
@@ -33,13 +51,17 @@ export function exactStages(draw: JitterDraw | null): { before: ColourStage[]; t
 }
 
 /**
- * The same jitter as a single stage: the hue turns about the grey diagonal instead of in HSV, clamping happens once, and the
- * contrast reads the mean before the other changes. Cheaper by far; colours differ by some hundredths where the hue turns far.
+ * The same jitter as a single stage: the hue turns about the grey diagonal instead of in HSV, clamping happens once,
+ * and the contrast reads the mean before the other changes. Cheaper by far; colours differ by some hundredths where the
+ * hue turns far.
  */
 export function composedStage(draw: JitterDraw | null): ColourStage {
   if (!draw) return IDENTITY
   const colour = multiply(hueRotation(draw.hue), saturationStage(draw.saturation).matrix)
-  return { matrix: colour.map((m) => m * draw.brightness * draw.contrast), contrast: (1 - draw.contrast) * draw.brightness }
+  return {
+    matrix: colour.map((m) => m * draw.brightness * draw.contrast),
+    contrast: (1 - draw.contrast) * draw.brightness,
+  }
 }
 
 /** The matrix of a grayscale view, or the identity. */
@@ -59,7 +81,10 @@ function saturationStage(factor: number): ColourStage {
   return { matrix: IDENTITY.matrix.map((m, i) => m * factor + (1 - factor) * LUMA[i % 3]!), contrast: 0 }
 }
 
-/** Rotation of the colour cube by `turn` turns about its grey diagonal; of the linear maps the one nearest to a turn in HSV. */
+/**
+ * Rotation of the colour cube by `turn` turns about its grey diagonal; of the linear maps the one nearest to a turn in
+ * HSV.
+ */
 function hueRotation(turn: number): number[] {
   const angle = 2 * Math.PI * turn
   const [c, s, k] = [Math.cos(angle), Math.sin(angle) / Math.sqrt(3), (1 - Math.cos(angle)) / 3]
@@ -89,8 +114,9 @@ export function colourStage(x: Value, matrix: Value, contrast: Value): Value {
 }
 
 /**
- * Turns the hue of x [V, 3, h, w] by turn [V, 1, 1, 1] turns in HSV. With high, low the largest and smallest channel and
- * chroma their difference, channel n (5, 3, 1 for R, G, B) is high - chroma * max(0, min(k, 4 - k, 1)), k = (n + 6 hue) mod 6.
+ * Turns the hue of x [V, 3, h, w] by turn [V, 1, 1, 1] turns in HSV. With high, low the largest and smallest channel
+ * and chroma their difference, channel n (5, 3, 1 for R, G, B) is high - chroma * max(0, min(k, 4 - k, 1)), k = (n + 6
+ * hue) mod 6.
  */
 export function shiftHue(x: Value, turn: Value): Value {
   const [v, , h, w] = x.shape as [number, number, number, number]
@@ -107,7 +133,9 @@ export function shiftHue(x: Value, turn: Value): Value {
   const sextant = add(div(difference, span), add(mul(isGreen, 2), mul(isBlue, 4))) // [V, 1, h, w] in [-1, 5]
   const position = add(add(sextant, mul(turn, 6)), x.graph.constant([5, 3, 1], [1, 3, 1, 1])) // [V, 3, h, w]
   const k = sub(position, mul(floor(mul(position, 1 / 6)), 6))
-  const fall = maximum(minimum(minimum(k, sub(4, k)), x.graph.constant([1], [1, 1, 1, 1])), x.graph.constant([0], [1, 1, 1, 1]))
+  const fall = maximum(
+    minimum(minimum(k, sub(4, k)), x.graph.constant([1], [1, 1, 1, 1])),
+    x.graph.constant([0], [1, 1, 1, 1]),
+  )
   return reshape(sub(high, mul(chroma, fall)), [v, 3, h, w])
 }
-

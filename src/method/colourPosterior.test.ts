@@ -7,9 +7,15 @@ import { colourPosterior } from './colourPosterior.js'
 const { photo, disc, square } = twoObjects(96, 120)
 /** A blob about the disc that misses its edge and spills over it: two thirds of its radius off centre. */
 const rough = (strength = 1): FloatImage => ({
-  ...disc.map, data: disc.map.data.map((_, i) => {
+  ...disc.map,
+  data: disc.map.data.map((_, i) => {
     const [x, y] = [i % photo.width, Math.floor(i / photo.width)]
-    return strength * Math.exp(-(((x - disc.x - disc.radius / 3) ** 2 + (y - disc.y + disc.radius / 3) ** 2) / (2 * (0.9 * disc.radius) ** 2)))
+    return (
+      strength *
+      Math.exp(
+        -(((x - disc.x - disc.radius / 3) ** 2 + (y - disc.y + disc.radius / 3) ** 2) / (2 * (0.9 * disc.radius) ** 2)),
+      )
+    )
   }),
 })
 
@@ -32,7 +38,10 @@ describe('colourPosterior', () => {
     expect(photo.data).toEqual(before)
   })
 
-  it.each([['nowhere', 0], ['everywhere', 1]] as const)('a prior that says %s is kept, without NaN', (_, value) => {
+  it.each([
+    ['nowhere', 0],
+    ['everywhere', 1],
+  ] as const)('a prior that says %s is kept, without NaN', (_, value) => {
     const posterior = colourPosterior(photo)({ ...disc.map, data: disc.map.data.map(() => value) })
     for (const x of posterior.data) expect(Math.abs(x - value)).toBeLessThan(0.05)
   })
@@ -48,6 +57,7 @@ describe('colourPosterior', () => {
     const prior = rough()
     const posterior = colourPosterior(grey)(prior)
     const order = [...prior.data.keys()].sort((a, b) => prior.data[a]! - prior.data[b]!)
-    for (let i = 1; i < order.length; i++) expect(posterior.data[order[i]!]!).toBeGreaterThanOrEqual(posterior.data[order[i - 1]!]! - 1e-6)
+    for (let i = 1; i < order.length; i++)
+      expect(posterior.data[order[i]!]!).toBeGreaterThanOrEqual(posterior.data[order[i - 1]!]! - 1e-6)
   })
 })

@@ -10,12 +10,14 @@ const UNSEEN = 1e-6
 /**
  * The posterior of "object" at every pixel.
  * @param prior one channel of the photo's size, [0, 1]
- * @param map where the object is taken to be, to count both kinds of colours: the prior at first, then what was made of the posterior
+ * @param map where the object is taken to be, to count both kinds of colours: the prior at first, then what was made of
+ *   the posterior
  */
 type ColourPosterior = (prior: FloatImage, map?: FloatImage) => FloatImage
 
 /**
- * Gives the posterior for any prior on a photo: the prior, and how much more often the pixel's colour is seen in the object than in the rest.
+ * Gives the posterior for any prior on a photo: the prior, and how much more often the pixel's colour is seen in the
+ * object than in the rest.
  * @param photo 3 channels, [0, 1]
  */
 export function colourPosterior(photo: FloatImage): ColourPosterior {
@@ -23,8 +25,14 @@ export function colourPosterior(photo: FloatImage): ColourPosterior {
   const level = (c: number, i: number) => Math.min(Math.max(Math.floor(photo.data[c * n + i]! * LEVELS), 0), LEVELS - 1)
   const bin = Int32Array.from({ length: n }, (_, i) => (level(0, i) * LEVELS + level(1, i)) * LEVELS + level(2, i))
   return (prior, map = prior) => {
-    const inside = histogram(bin, map.data.map((x) => x * x))
-    const outside = histogram(bin, map.data.map((x) => (1 - x) * (1 - x)))
+    const inside = histogram(
+      bin,
+      map.data.map((x) => x * x),
+    )
+    const outside = histogram(
+      bin,
+      map.data.map((x) => (1 - x) * (1 - x)),
+    )
     const data = prior.data.map((x, i) => {
       const p = Math.min(Math.max(x, DOUBT), 1 - DOUBT)
       const object = p * (inside[bin[i]!]! + UNSEEN)

@@ -1,4 +1,7 @@
-/** The cosine of the angle between two vectors of one length; 0 where one of them has no length: an edit that changed nothing went in no direction. */
+/**
+ * The cosine of the angle between two vectors of one length; 0 where one of them has no length: an edit that changed
+ * nothing went in no direction.
+ */
 export function cosine(a: Float32Array, b: Float32Array): number {
   let [dot, aa, bb] = [0, 0, 0]
   a.forEach((x, i) => {

@@ -9,17 +9,31 @@ import { exportStep } from './exportStep.js'
 
 let guidance: GuidanceModel
 beforeAll(async () => {
-  guidance = await randomClip({
-    projection_dim: 8,
-    vision_config: { hidden_size: 16, intermediate_size: 16, num_hidden_layers: 1, num_attention_heads: 2 },
-    text_config: { hidden_size: 8, intermediate_size: 8, num_hidden_layers: 1, num_attention_heads: 2, vocab_size: 514 },
-  }, createNodeRuntime({ device: 'cpu', threads: 1 }))
+  guidance = await randomClip(
+    {
+      projection_dim: 8,
+      vision_config: { hidden_size: 16, intermediate_size: 16, num_hidden_layers: 1, num_attention_heads: 2 },
+      text_config: {
+        hidden_size: 8,
+        intermediate_size: 8,
+        num_hidden_layers: 1,
+        num_attention_heads: 2,
+        vocab_size: 514,
+      },
+    },
+    createNodeRuntime({ device: 'cpu', threads: 1 }),
+  )
 })
 
 /** The maps that the exported step of these settings is fed. */
 async function mapsOf(given: GivenOptions): Promise<string[]> {
-  const settings = resolveSettings([{ prompt: 'gold', region: 'teapot', views: 1, generatorWidth: 8, generatorLevels: 2, seed: 1, ...given }], () => 1)
-  const session = await loadOnnxRuntime().InferenceSession.create(exportStep({ size: 192, settings, guidance: [guidance] }))
+  const settings = resolveSettings(
+    [{ prompt: 'gold', region: 'teapot', views: 1, generatorWidth: 8, generatorLevels: 2, seed: 1, ...given }],
+    () => 1,
+  )
+  const session = await loadOnnxRuntime().InferenceSession.create(
+    exportStep({ size: 192, settings, guidance: [guidance] }),
+  )
   const names = session.inputNames.filter((name) => ['mask', 'relevancy', 'emphasis'].includes(name)).sort()
   await session.release()
   return names

@@ -14,21 +14,26 @@ export interface ExportStepOptions {
 }
 
 /**
- * One training step, forward, backward and update, as a serialised ONNX model: a square picture of `size` px, the texts of
- * `settings`, the bootstrap loss in it if they name a region. Inputs and outputs are those of `buildStepGraph`.
+ * One training step, forward, backward and update, as a serialised ONNX model: a square picture of `size` px, the texts
+ * of `settings`, the bootstrap loss in it if they name a region. Inputs and outputs are those of `buildStepGraph`.
  */
 export function exportStep({ size, settings, guidance }: ExportStepOptions): Uint8Array {
   const pairs = Math.min(settings.prompt.length, settings.source.length)
   const region = regionTexts(settings)
   const mapped = settings.relevancy !== 'model'
   const plan: StepPlan = {
-    size: { height: size, width: size }, generator: generatorOf(settings), settings, kind: 'update',
+    size: { height: size, width: size },
+    generator: generatorOf(settings),
+    settings,
+    kind: 'update',
     masked: settings.mask !== null || (region.length > 0 && mapped && settings.regionBound > 0),
     bootstrap: region.length === 0 ? 'off' : mapped ? 'map' : 'model',
     emphasis: region.length > 0 && mapped && settings.sparsityMap > 0,
     texts: {
-      composition: settings.prompt.length * textTemplates.length, screen: settings.screen.length * screenTemplates.length,
-      direction: pairs * textTemplates.length, region: region === 'agreed' ? 1 : region.length,
+      composition: settings.prompt.length * textTemplates.length,
+      screen: settings.screen.length * screenTemplates.length,
+      direction: pairs * textTemplates.length,
+      region: region === 'agreed' ? 1 : region.length,
     },
   }
   const { graph, outputs } = buildStepGraph(plan, guidance)

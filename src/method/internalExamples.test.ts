@@ -12,7 +12,15 @@ const JITTER_MEAN = 2
 const ROUNDING = 2 / 255
 const STREAMS = 1500
 
-const exact = { jitterProbability: 0.1, flipProbability: 0.5, scaleMin: 0.8, scaleMax: 1.2, cropsMinCover: 0.85, sizes: 'exact', bucket: 32 } as const
+const exact = {
+  jitterProbability: 0.1,
+  flipProbability: 0.5,
+  scaleMin: 0.8,
+  scaleMax: 1.2,
+  cropsMinCover: 0.85,
+  sizes: 'exact',
+  bucket: 32,
+} as const
 const buckets = { ...exact, sizes: 'buckets' } as const
 const photo = { height: 256, width: 384 }
 const drawn = (settings: typeof exact | typeof buckets, size = photo) =>
@@ -29,9 +37,15 @@ describe('drawExample', () => {
   it('exact: one scale for both sides, then one share of them, anywhere inside', () => {
     const all = drawn(exact)
     for (const { scaled, crop } of all) {
-      const scale = { low: Math.max(scaled.height / photo.height, scaled.width / photo.width), high: Math.min((scaled.height + 1) / photo.height, (scaled.width + 1) / photo.width) }
+      const scale = {
+        low: Math.max(scaled.height / photo.height, scaled.width / photo.width),
+        high: Math.min((scaled.height + 1) / photo.height, (scaled.width + 1) / photo.width),
+      }
       expect(scale.low, 'a scale whose floors are both sides').toBeLessThan(scale.high)
-      const share = { low: Math.max(crop.height / scaled.height, crop.width / scaled.width), high: Math.min((crop.height + 1) / scaled.height, (crop.width + 1) / scaled.width) }
+      const share = {
+        low: Math.max(crop.height / scaled.height, crop.width / scaled.width),
+        high: Math.min((crop.height + 1) / scaled.height, (crop.width + 1) / scaled.width),
+      }
       expect(share.low, 'a share whose floors are both sides').toBeLessThan(share.high)
       expectInside({ scaled, crop, flip: false, jitter: null })
     }
@@ -45,7 +59,10 @@ describe('drawExample', () => {
     expect(Math.min(...shares)).toBeLessThan(0.86)
     expect(Math.max(...shares)).toBeGreaterThan(0.99)
     expect(all.some(({ crop }) => crop.left === 0)).toBe(true)
-    expect(all.some(({ scaled, crop }) => crop.left > 5 && crop.left === scaled.width - crop.width), 'the last place is drawn').toBe(true)
+    expect(
+      all.some(({ scaled, crop }) => crop.left > 5 && crop.left === scaled.width - crop.width),
+      'the last place is drawn',
+    ).toBe(true)
     expect(all.filter(({ flip }) => flip).length / STREAMS).toBeCloseTo(0.5, 1)
     expect(Math.abs(all.filter(({ jitter }) => jitter).length / STREAMS - 0.1)).toBeLessThan(0.03)
   })
@@ -54,7 +71,11 @@ describe('drawExample', () => {
     const [all, free] = [drawn(buckets), drawn(exact)]
     all.forEach((draw, i) => {
       const same = free[i]!
-      expect({ jitter: draw.jitter, flip: draw.flip, scaled: draw.scaled }).toEqual({ jitter: same.jitter, flip: same.flip, scaled: same.scaled })
+      expect({ jitter: draw.jitter, flip: draw.flip, scaled: draw.scaled }).toEqual({
+        jitter: same.jitter,
+        flip: same.flip,
+        scaled: same.scaled,
+      })
       expectInside(draw)
       for (const side of ['height', 'width'] as const) {
         expect(draw.crop[side] % 32).toBe(0)
@@ -79,14 +100,21 @@ describe('drawExample', () => {
   it('leaves the photo as it is when nothing may change', () => {
     const still = { ...exact, jitterProbability: 0, flipProbability: 0, scaleMin: 1, scaleMax: 1, cropsMinCover: 1 }
     const draw = drawExample(randomStream(1, 'example'), { height: 20, width: 30 }, still)
-    expect(draw).toEqual({ jitter: null, flip: false, scaled: { height: 20, width: 30 }, crop: { top: 0, left: 0, height: 20, width: 30 } })
+    expect(draw).toEqual({
+      jitter: null,
+      flip: false,
+      scaled: { height: 20, width: 30 },
+      crop: { top: 0, left: 0, height: 20, width: 30 },
+    })
     const image = picture(20, 30)
     expect(internalExample(image, draw)).toEqual(image)
   })
 })
 
 describe('internalExample', () => {
-  interface Step { example: { jitter: JitterDraw | null; flip: boolean; resized: [number, number]; crop: ExampleDraw['crop'] } }
+  interface Step {
+    example: { jitter: JitterDraw | null; flip: boolean; resized: [number, number]; crop: ExampleDraw['crop'] }
+  }
   const { steps } = readFixtureJson<{ steps: Step[] }>('steps')
   const tensor = readFixtureTensors('steps')
   const bytes = (name: string): FloatImage => {
@@ -95,15 +123,18 @@ describe('internalExample', () => {
     return { width, height, channels: 3, data: data.map((x) => x / 255) }
   }
 
-  it.each(steps.map(({ example }, k) => [k, example] as const))('of reference step %i has the pixels of Pillow', (k, { jitter, flip, resized: [height, width], crop }) => {
-    const ours = internalExample(bytes('photo'), { jitter, flip, scaled: { height, width }, crop })
-    const expected = bytes(`step${k}.example`)
-    expect([ours.width, ours.height]).toEqual([expected.width, expected.height])
-    const differences = [...ours.data].map((x, i) => Math.abs(x - expected.data[i]!) * 255)
-    const mean = differences.reduce((a, b) => a + b, 0) / differences.length
-    if (jitter) expect(mean).toBeLessThan(JITTER_MEAN)
-    else expect(Math.max(...differences)).toBeLessThan(1e-3)
-  })
+  it.each(steps.map(({ example }, k) => [k, example] as const))(
+    'of reference step %i has the pixels of Pillow',
+    (k, { jitter, flip, resized: [height, width], crop }) => {
+      const ours = internalExample(bytes('photo'), { jitter, flip, scaled: { height, width }, crop })
+      const expected = bytes(`step${k}.example`)
+      expect([ours.width, ours.height]).toEqual([expected.width, expected.height])
+      const differences = [...ours.data].map((x, i) => Math.abs(x - expected.data[i]!) * 255)
+      const mean = differences.reduce((a, b) => a + b, 0) / differences.length
+      if (jitter) expect(mean).toBeLessThan(JITTER_MEAN)
+      else expect(Math.max(...differences)).toBeLessThan(1e-3)
+    },
+  )
 
   it('places a map where its pixels are', () => {
     const image = picture(160, 208)
@@ -117,7 +148,9 @@ describe('internalExample', () => {
       expect([placed.width, placed.height, placed.channels]).toEqual([example.width, example.height, 1])
       expect([placed.width, placed.height]).toEqual([draw.crop.width, draw.crop.height])
       let worst = 0
-      placed.data.forEach((x, i) => { worst = Math.max(worst, Math.abs(x - example.data[i]!)) })
+      placed.data.forEach((x, i) => {
+        worst = Math.max(worst, Math.abs(x - example.data[i]!))
+      })
       expect(worst).toBeLessThan(ROUNDING)
     }
     expect(flips).toBeGreaterThan(0)
@@ -129,7 +162,11 @@ describe('internalExample', () => {
 function picture(height: number, width: number): FloatImage {
   const data = Float32Array.from({ length: 3 * height * width }, (_, i) => {
     const [x, y, c] = [i % width, Math.floor(i / width) % height, Math.floor(i / (width * height))]
-    return Math.round(255 * (0.5 + 0.3 * Math.sin(x / 9 + c) * Math.cos(y / 13) + 0.2 * ((x + 2 * y) / (width + 2 * height) - 0.5))) / 255
+    return (
+      Math.round(
+        255 * (0.5 + 0.3 * Math.sin(x / 9 + c) * Math.cos(y / 13) + 0.2 * ((x + 2 * y) / (width + 2 * height) - 0.5)),
+      ) / 255
+    )
   })
   return { width, height, channels: 3, data }
 }

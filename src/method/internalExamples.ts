@@ -18,8 +18,10 @@ export interface ExampleDraw {
   readonly crop: { readonly top: number; readonly left: number; readonly height: number; readonly width: number }
 }
 
-type ExampleSettings = Pick<ImageSettings,
-  'jitterProbability' | 'flipProbability' | 'scaleMin' | 'scaleMax' | 'cropsMinCover' | 'sizes' | 'bucket'>
+type ExampleSettings = Pick<
+  ImageSettings,
+  'jitterProbability' | 'flipProbability' | 'scaleMin' | 'scaleMax' | 'cropsMinCover' | 'sizes' | 'bucket'
+>
 
 /**
  * Draws an example: jitter, flip, a scale, a crop. With bucketed sizes the crop's sides are the drawn ones rounded to
@@ -37,12 +39,21 @@ export function drawExample(random: RandomStream, photo: Size, settings: Example
   }
   const window = { height: side(scaled.height), width: side(scaled.width) }
   return {
-    jitter, flip, scaled,
-    crop: { ...window, top: random.integer(0, scaled.height - window.height + 1), left: random.integer(0, scaled.width - window.width + 1) },
+    jitter,
+    flip,
+    scaled,
+    crop: {
+      ...window,
+      top: random.integer(0, scaled.height - window.height + 1),
+      left: random.integer(0, scaled.width - window.width + 1),
+    },
   }
 }
 
-/** The multiple of `bucket` nearest to `drawn` that the picture holds and the generator takes; where there is none, of half the bucket, and so on. */
+/**
+ * The multiple of `bucket` nearest to `drawn` that the picture holds and the generator takes; where there is none, of
+ * half the bucket, and so on.
+ */
 export function bucketed(drawn: number, available: number, bucket: number): number {
   const smallest = Math.ceil(minGeneratorSide / bucket) * bucket
   const largest = Math.floor(available / bucket) * bucket
@@ -50,7 +61,9 @@ export function bucketed(drawn: number, available: number, bucket: number): numb
   return Math.min(Math.max(Math.round(drawn / bucket) * bucket, smallest), largest)
 }
 
-/** The example of a draw: the photo [3] augmented; 8-bit steps in between as the published code's PIL images have them. */
+/**
+ * The example of a draw: the photo [3] augmented; 8-bit steps in between as the published code's PIL images have them.
+ */
 export function internalExample(photo: FloatImage, draw: ExampleDraw): FloatImage {
   return placeLike(draw.jitter ? jitterPhoto(photo, draw.jitter) : photo, draw, true)
 }

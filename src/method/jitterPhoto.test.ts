@@ -12,8 +12,11 @@ import { type JitterDraw, drawJitter } from './viewDraws.js'
 const ROUNDING = 3 / 255
 const size = { height: 12, width: 16 }
 
-const bytes = (value: (i: number) => number): FloatImage =>
-  ({ ...size, channels: 3, data: Float32Array.from({ length: 3 * size.height * size.width }, (_, i) => Math.round(255 * value(i)) / 255) })
+const bytes = (value: (i: number) => number): FloatImage => ({
+  ...size,
+  channels: 3,
+  data: Float32Array.from({ length: 3 * size.height * size.width }, (_, i) => Math.round(255 * value(i)) / 255),
+})
 const orders = permutations([0, 1, 2, 3])
 const neutral: JitterDraw = { order: [0, 1, 2, 3], brightness: 1, contrast: 1, saturation: 1, hue: 0 }
 
@@ -21,20 +24,42 @@ it('has the colours of the exact stages of the views, in all 24 orders, up to 8-
   const random = randomStream(8, 'pixels')
   const photo = bytes(() => random.uniform())
   const draws = orders.map((order, step) => ({ ...drawJitter(randomStream(8, 'jitter', step)), order }))
-  const plan = { count: draws.length, source: size, view: size, sampling: 'sequential' as const, fill: 1, antialias: false }
+  const plan = {
+    count: draws.length,
+    source: size,
+    view: size,
+    sampling: 'sequential' as const,
+    fill: 1,
+    antialias: false,
+  }
   const graph = new Graph()
   const views = clipViews(graph.input('picture', [1, 3, size.height, size.width]), viewInputs(graph, 'set', plan), plan)
-  const feed = viewFeed('set', draws.map((jitter) => ({ crop: null, flip: false, affine: null, perspective: null, jitter, grayscale: false })), plan)
-  const result = await evaluate(createNodeRuntime({ device: 'cpu', threads: 1 }), graph, { views }, {
-    ...feed, picture: { shape: [1, 3, size.height, size.width], data: photo.data },
-  })
+  const feed = viewFeed(
+    'set',
+    draws.map((jitter) => ({ crop: null, flip: false, affine: null, perspective: null, jitter, grayscale: false })),
+    plan,
+  )
+  const result = await evaluate(
+    createNodeRuntime({ device: 'cpu', threads: 1 }),
+    graph,
+    { views },
+    {
+      ...feed,
+      picture: { shape: [1, 3, size.height, size.width], data: photo.data },
+    },
+  )
   draws.forEach((draw, v) => {
     const ours = jitterPhoto(photo, draw).data
     const exact = result.views!.subarray(v * ours.length, (v + 1) * ours.length)
     const worst = Math.max(...[...ours].map((x, i) => Math.abs(x - exact[i]!)))
     expect(worst, `order ${draw.order.join()}`).toBeLessThan(ROUNDING)
-    expect(Math.max(...[...ours].map((x, i) => Math.abs(x - photo.data[i]!))), 'the jitter is seen').toBeGreaterThan(ROUNDING)
-    expect([...ours].every((x) => Math.abs(x * 255 - Math.round(x * 255)) < 1e-4), 'whole 255ths').toBe(true)
+    expect(Math.max(...[...ours].map((x, i) => Math.abs(x - photo.data[i]!))), 'the jitter is seen').toBeGreaterThan(
+      ROUNDING,
+    )
+    expect(
+      [...ours].every((x) => Math.abs(x * 255 - Math.round(x * 255)) < 1e-4),
+      'whole 255ths',
+    ).toBe(true)
   })
 })
 

@@ -16,18 +16,37 @@ import { embedRegion } from './textTargets.js'
 const runtime = createNodeRuntime({ device: 'cpu', threads: 2 })
 const { photo, disc, square } = twoObjects(160, 200)
 /** The photo with the disc alone: the one thing that stands out. */
-const single: FloatImage = { ...photo, data: photo.data.map((x, at) => (square.data[at % square.data.length] ? 0.55 : x)) }
+const single: FloatImage = {
+  ...photo,
+  data: photo.data.map((x, at) => (square.data[at % square.data.length] ? 0.55 : x)),
+}
 
 let guidance: GuidanceModel
 let outline: OutlineModel
 beforeAll(async () => {
-  guidance = await colourWords({ disc: [1, -0.5, -0.5], box: [-0.5, -0.5, 1], ground: [0.3, 0.3, 0.3], golden: [0.6, 0.5, 0] }, runtime)
+  guidance = await colourWords(
+    { disc: [1, -0.5, -0.5], box: [-0.5, -0.5, 1], ground: [0.3, 0.3, 0.3], golden: [0.6, 0.5, 0] },
+    runtime,
+  )
   outline = await loadOutline(await folderSource(fileURLToPath(new URL('../../models/outline', import.meta.url))))
 })
 
-async function located(picture: FloatImage, texts: readonly string[], rivals: readonly string[] = [], model = guidance) {
+async function located(
+  picture: FloatImage,
+  texts: readonly string[],
+  rivals: readonly string[] = [],
+  model = guidance,
+) {
   const embedded = [await embedRegion(model, texts, false, undefined, rivals)]
-  return await locateRegion({ photo: picture, guidance: [model], embedded, texts, relevancy: 'object', outline, runtime })
+  return await locateRegion({
+    photo: picture,
+    guidance: [model],
+    embedded,
+    texts,
+    relevancy: 'object',
+    outline,
+    runtime,
+  })
 }
 
 describe('the object of a region', () => {
@@ -42,9 +61,16 @@ describe('the object of a region', () => {
 
   it('is the part of the outline that speaks for the words, where another part speaks for a rival', async () => {
     // The network finds both; the words mean one.
-    const { outline: both, map, by } = await located(photo, ['disc'], ['box', 'ground']) as Awaited<ReturnType<typeof located>> & { outline: FloatImage }
+    const {
+      outline: both,
+      map,
+      by,
+    } = (await located(photo, ['disc'], ['box', 'ground'])) as Awaited<ReturnType<typeof located>> & {
+      outline: FloatImage
+    }
     expect(by).toBe('outline')
-    const mean = (of: FloatImage, within: FloatImage) => of.data.reduce((sum, x, i) => sum + x * within.data[i]!, 0) / within.data.reduce((sum, x) => sum + x, 0)
+    const mean = (of: FloatImage, within: FloatImage) =>
+      of.data.reduce((sum, x, i) => sum + x * within.data[i]!, 0) / within.data.reduce((sum, x) => sum + x, 0)
     expect(mean(map!, disc.map)).toBeGreaterThan(0.9)
     expect(mean(map!, square)).toBeLessThan(0.1)
     expect(mean(both, disc.map)).toBeGreaterThan(0.9)
@@ -67,7 +93,17 @@ describe('the object of a region', () => {
 
   it('needs the outline network', async () => {
     const embedded = [await embedRegion(guidance, ['disc'], false)]
-    await expect(locateRegion({ photo, guidance: [guidance], embedded, texts: ['disc'], relevancy: 'object', outline: null, runtime })).rejects.toMatchObject({ code: 'GUIDANCE_INVALID' })
+    await expect(
+      locateRegion({
+        photo,
+        guidance: [guidance],
+        embedded,
+        texts: ['disc'],
+        relevancy: 'object',
+        outline: null,
+        runtime,
+      }),
+    ).rejects.toMatchObject({ code: 'GUIDANCE_INVALID' })
   })
 })
 
@@ -75,7 +111,7 @@ describe('names in a prompt', () => {
   it.each([
     ['golden teapot', ['teapot', 'golden teapot']],
     ['a Dog made of wood', ['dog', 'wood']],
-    ['fire out of the bear\'s mouth', ['fire', 'mouth', 'bear\'s mouth']],
+    ["fire out of the bear's mouth", ['fire', 'mouth', "bear's mouth"]],
     ['red sports car on the road', ['car', 'sports car', 'red sports car', 'road']],
     ['the', []],
     ['茶壶', []],
@@ -83,14 +119,16 @@ describe('names in a prompt', () => {
     expect(namesIn([prompt], [guidance])).toEqual(names)
   })
 
-  it('one is the photo\'s: the nearest to the whole of it', async () => {
+  it("one is the photo's: the nearest to the whole of it", async () => {
     const red = { ...photo, data: photo.data.map((_, at) => (at < photo.data.length / 3 ? 0.9 : 0.1)) }
     expect(await nameInPrompt(['a box beside a disc'], red, [guidance], false, runtime)).toBe('disc')
     expect(await nameInPrompt(['the'], red, [guidance], false, runtime)).toBeNull()
   })
 
   it('are announced, also where there is none', () => {
-    expect(regionNote({ texts: ['teapot'], by: 'outline' }, 'agreed')).toMatch(/region and source: "teapot", which prompt and photo agree on/)
+    expect(regionNote({ texts: ['teapot'], by: 'outline' }, 'agreed')).toMatch(
+      /region and source: "teapot", which prompt and photo agree on/,
+    )
     expect(regionNote({ texts: [], by: null }, 'agreed')).toMatch(/^region: none/)
     expect(regionNote({ texts: ['sky'], by: 'words' }, ['sky'])).toMatch(/"sky" is not what stands out/)
     expect(regionNote({ texts: ['sky'], by: null }, ['sky'])).toBeNull()

@@ -16,15 +16,20 @@ import { type EmbeddedTexts, type Rows, embedRegion } from './textTargets.js'
 import { viewSize } from './viewDraws.js'
 
 /** Words between which a name does not reach, and with which it neither begins nor ends. */
-const linking = new Set(('a an the this that his her its their of on in at by with without and or to into onto from out over under above behind beside near between through round around '
-  + 'made is are be was as like for covered turned wearing being').split(' '))
+const linking = new Set(
+  (
+    'a an the this that his her its their of on in at by with without and or to into onto from out over under above behind beside near between through round around ' +
+    'made is are be was as like for covered turned wearing being'
+  ).split(' '),
+)
 /** Words in the longest name looked for. */
 const LONGEST_NAME = 3
 /** A rival as near to a region text as this cosine names the same thing, or nearly. */
 const SAME_THING = 0.5
 
 /**
- * Names in the prompts that the photo may show: words that end a phrase, with up to two before them ("golden teapot" and "teapot", not "golden").
+ * Names in the prompts that the photo may show: words that end a phrase, with up to two before them ("golden teapot"
+ * and "teapot", not "golden").
  * @param models each must know a word of a name
  */
 export function namesIn(prompts: readonly string[], models: readonly Pick<GuidanceModel, 'tokenize'>[]): string[] {
@@ -34,21 +39,32 @@ export function namesIn(prompts: readonly string[], models: readonly Pick<Guidan
     words.forEach((word, i) => {
       const next = words[i + 1]
       if (linking.has(word) || (next !== undefined && !linking.has(next))) return
-      for (let first = i; first >= 0 && i - first < LONGEST_NAME && !linking.has(words[first]!); first--) names.add(words.slice(first, i + 1).join(' '))
+      for (let first = i; first >= 0 && i - first < LONGEST_NAME && !linking.has(words[first]!); first--)
+        names.add(words.slice(first, i + 1).join(' '))
     })
   }
   return [...names].filter((name) => models.every((model) => model.tokenize(name).unread?.whole !== true))
 }
 
-/** The name in the prompts that the picture is nearest to, by the mean cosine over the models; null where there is none. */
-export async function nameInPrompt(prompts: readonly string[], picture: FloatImage, models: readonly GuidanceModel[], truncate: boolean, runtime: Runtime): Promise<string | null> {
+/**
+ * The name in the prompts that the picture is nearest to, by the mean cosine over the models; null where there is none.
+ */
+export async function nameInPrompt(
+  prompts: readonly string[],
+  picture: FloatImage,
+  models: readonly GuidanceModel[],
+  truncate: boolean,
+  runtime: Runtime,
+): Promise<string | null> {
   const names = namesIn(prompts, models)
   if (names.length < 2) return names[0] ?? null
   const scores = new Float64Array(names.length)
   for (const model of models) {
     const { region } = await embedRegion(model, names, truncate)
     const seen = await pictureEmbedding(picture, model, runtime)
-    names.forEach((_, k) => { scores[k]! += cosine(seen, row(region, k)) })
+    names.forEach((_, k) => {
+      scores[k]! += cosine(seen, row(region, k))
+    })
   }
   return names[scores.indexOf(Math.max(...scores))]!
 }
@@ -76,21 +92,47 @@ export interface LocatedRegion {
 }
 
 /** Names of other things that region texts are to be embedded with for `locateRegion`. */
-export const rivalsFor = (relevancy: ImageSettings['relevancy']): readonly string[] => (relevancy === 'object' ? rivalWords : [])
+export const rivalsFor = (relevancy: ImageSettings['relevancy']): readonly string[] =>
+  relevancy === 'object' ? rivalWords : []
 
 /** The map of the region that the settings ask for. @throws GUIDANCE_INVALID without an outline network for `object` */
-export async function locateRegion({ photo, guidance, embedded, texts, relevancy, outline, runtime }: RegionSearch): Promise<LocatedRegion> {
+export async function locateRegion({
+  photo,
+  guidance,
+  embedded,
+  texts,
+  relevancy,
+  outline,
+  runtime,
+}: RegionSearch): Promise<LocatedRegion> {
   if (texts.length === 0) return { texts, map: null, by: null }
   const questions = regionQuestions(guidance, embedded)
-  if (relevancy === 'model') return { texts, map: await withQuestions(questions, runtime, (open) => plainRelevancyMap(photo, open)), by: null }
+  if (relevancy === 'model')
+    return { texts, map: await withQuestions(questions, runtime, (open) => plainRelevancyMap(photo, open)), by: null }
   if (relevancy === 'edges') return { texts, map: await relevancyMap(photo, questions, runtime), by: null }
-  if (outline === null) throw new Text2LiveError('GUIDANCE_INVALID', 'The relevancy "object" needs the outline network; none was given. Load it with loadOutline, or take --relevancy edges.')
-  return { texts, ...await withOutline(outline, runtime, (finder) => withQuestions(questions, runtime, (open) => objectMap(photo, open, finder))) }
+  if (outline === null)
+    throw new Text2LiveError(
+      'GUIDANCE_INVALID',
+      'The relevancy "object" needs the outline network; none was given. Load it with loadOutline, or take --relevancy edges.',
+    )
+  return {
+    texts,
+    ...(await withOutline(outline, runtime, (finder) =>
+      withQuestions(questions, runtime, (open) => objectMap(photo, open, finder)),
+    )),
+  }
 }
 
 /** What each model is asked: the region's texts, beside rivals that are other things. */
-export function regionQuestions(guidance: readonly GuidanceModel[], embedded: RegionSearch['embedded']): RelevancyQuestion[] {
-  return guidance.map((model, i) => ({ model, texts: embedded[i]!.region!, rivals: withoutSame(embedded[i]!.rivals, embedded[i]!.region!) }))
+export function regionQuestions(
+  guidance: readonly GuidanceModel[],
+  embedded: RegionSearch['embedded'],
+): RelevancyQuestion[] {
+  return guidance.map((model, i) => ({
+    model,
+    texts: embedded[i]!.region!,
+    rivals: withoutSame(embedded[i]!.rivals, embedded[i]!.region!),
+  }))
 }
 
 /** A sentence on what was taken for the region, where somebody may have expected another. */
@@ -101,7 +143,8 @@ export function regionNote({ texts, by }: Pick<LocatedRegion, 'texts' | 'by'>, a
       ? 'region: none, since no name in the prompt is what stands out in the photo; --region "..." says where the edit goes, --source "..." what the photo shows'
       : `region and source: ${named}, which prompt and photo agree on; --region and --source say others, --region none the whole photo`
   }
-  if (by === 'words') return `region: ${named} is not what stands out in the photo, so it is taken where the guidance sees it, without an outline; --mask is surer`
+  if (by === 'words')
+    return `region: ${named} is not what stands out in the photo, so it is taken where the guidance sees it, without an outline; --mask is surer`
   return by === 'outline' ? `region: ${named}, with the outline of what stands out` : null
 }
 
@@ -115,8 +158,11 @@ async function pictureEmbedding(photo: FloatImage, model: GuidanceModel, runtime
   const program = await runtime.compile(graph, { embedding })
   try {
     const seen = resize(photo, width, height, { filter: 'bicubic', antialias: true })
-    const result = await program.run({ ...weightFeeds(used, runtime), photo: new runtime.Tensor('float32', seen.data, [1, 3, height, width]) })
-    return await result.embedding!.getData() as Float32Array
+    const result = await program.run({
+      ...weightFeeds(used, runtime),
+      photo: new runtime.Tensor('float32', seen.data, [1, 3, height, width]),
+    })
+    return (await result.embedding!.getData()) as Float32Array
   } finally {
     await program.release()
   }
@@ -127,7 +173,9 @@ const row = ({ shape: [, width], data }: Rows, k: number): Float32Array => data.
 function pick(rows: Rows, which: readonly number[]): Rows {
   const [, width] = rows.shape
   const data = new Float32Array(which.length * width)
-  which.forEach((k, i) => { data.set(row(rows, k), i * width) })
+  which.forEach((k, i) => {
+    data.set(row(rows, k), i * width)
+  })
   return { shape: [which.length, width], data }
 }
 

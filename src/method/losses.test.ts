@@ -7,7 +7,15 @@ import { createNodeRuntime } from '../engine/node/createNodeRuntime.js'
 import { sub } from '../engine/ops.js'
 import { resizePicture } from './clipViews.js'
 import { screenGreen } from '../media/composeOutputs.js'
-import { bootstrapLoss, directionalLoss, render, sparsityLoss, sphericalLoss, stretch, structureLoss } from './losses.js'
+import {
+  bootstrapLoss,
+  directionalLoss,
+  render,
+  sparsityLoss,
+  sphericalLoss,
+  stretch,
+  structureLoss,
+} from './losses.js'
 
 /** Absolute, of losses up to about 1.4: distances come from 1 - cos in float32. */
 const VALUE_TOLERANCE = 1e-6
@@ -31,15 +39,21 @@ const tensor = readFixtureTensors('losses')
 
 /** The relevancy map as the step graph makes it from the raw one. */
 const published = (raw: Value) => stretch(resizePicture(raw, { height: 224, width: 224 }, false))
-const evenShares = (texts: Value) => texts.graph.constant(new Float32Array(texts.shape[0]!).fill(1 / texts.shape[0]!), [texts.shape[0]!])
+const evenShares = (texts: Value) =>
+  texts.graph.constant(new Float32Array(texts.shape[0]!).fill(1 / texts.shape[0]!), [texts.shape[0]!])
 
 function build({ loss, settings }: Case, x: (name: string) => Value): Value {
   switch (loss) {
-    case 'spherical': return sphericalLoss(x('embeddings'), x('targets'), evenShares(x('targets')))
-    case 'directional': return directionalLoss(sub(x('after'), x('before')), x('directions'), evenShares(x('directions')))
-    case 'structure': return structureLoss(x('tokens'), x('original_tokens'))
-    case 'sparsity': return sparsityLoss(x('alpha'), settings.l1!, settings.l0!)
-    case 'bootstrap': return bootstrapLoss(resizePicture(x('alpha'), { height: 224, width: 224 }, false), published(x('raw')))
+    case 'spherical':
+      return sphericalLoss(x('embeddings'), x('targets'), evenShares(x('targets')))
+    case 'directional':
+      return directionalLoss(sub(x('after'), x('before')), x('directions'), evenShares(x('directions')))
+    case 'structure':
+      return structureLoss(x('tokens'), x('original_tokens'))
+    case 'sparsity':
+      return sparsityLoss(x('alpha'), settings.l1!, settings.l0!)
+    case 'bootstrap':
+      return bootstrapLoss(resizePicture(x('alpha'), { height: 224, width: 224 }, false), published(x('raw')))
   }
 }
 
@@ -50,24 +64,47 @@ describe('losses', () => {
     const inputs = new Map(Object.entries(feeds).map(([name, { shape }]) => [name, graph.input(name, shape)]))
     const loss = build(example, (name) => inputs.get(name)!)
     const wanted = Object.keys(example.gradients)
-    const parts = gradients(loss, wanted.map((name) => inputs.get(name)!))
-    const result = await evaluate(runtime, graph, { loss, ...Object.fromEntries(parts.map((g, i) => [`d ${wanted[i]!}`, g])) }, feeds)
-    expect(Math.abs(result.loss![0]! - example.value), `${result.loss![0]!} for ${example.value}`).toBeLessThan(VALUE_TOLERANCE)
+    const parts = gradients(
+      loss,
+      wanted.map((name) => inputs.get(name)!),
+    )
+    const result = await evaluate(
+      runtime,
+      graph,
+      { loss, ...Object.fromEntries(parts.map((g, i) => [`d ${wanted[i]!}`, g])) },
+      feeds,
+    )
+    expect(Math.abs(result.loss![0]! - example.value), `${result.loss![0]!} for ${example.value}`).toBeLessThan(
+      VALUE_TOLERANCE,
+    )
     expect(wanted.length).toBeGreaterThan(0)
     for (const name of wanted) {
-      expect(relativeError(result[`d ${name}`]!, tensor(example.gradients[name]!).data), name).toBeLessThan(GRADIENT_TOLERANCE)
+      expect(relativeError(result[`d ${name}`]!, tensor(example.gradients[name]!).data), name).toBeLessThan(
+        GRADIENT_TOLERANCE,
+      )
     }
   })
 
   it('cover every loss of the fixture', () => {
-    expect([...new Set(cases.map((c) => c.loss))].sort()).toEqual(['bootstrap', 'directional', 'sparsity', 'spherical', 'structure'])
+    expect([...new Set(cases.map((c) => c.loss))].sort()).toEqual([
+      'bootstrap',
+      'directional',
+      'sparsity',
+      'spherical',
+      'structure',
+    ])
   })
 
   it.each(cases.filter((c) => c.loss === 'sparsity'))('$name: L1 and pseudo L0 apart', async (example) => {
     const alpha = tensor(example.inputs.alpha!)
     const graph = new Graph()
     const x = graph.input('alpha', alpha.shape)
-    const { l1, l0 } = await evaluate(runtime, graph, { l1: sparsityLoss(x, 1, 0), l0: sparsityLoss(x, 0, 1) }, { alpha })
+    const { l1, l0 } = await evaluate(
+      runtime,
+      graph,
+      { l1: sparsityLoss(x, 1, 0), l0: sparsityLoss(x, 0, 1) },
+      { alpha },
+    )
     expect(l1![0]).toBeCloseTo(example.parts[0]!, 6)
     expect(l0![0]).toBeCloseTo(example.parts[1]!, 6)
   })
@@ -77,11 +114,22 @@ describe('losses', () => {
     const [views, texts] = [graph.input('views', [2, 3]), graph.input('texts', [2, 3])]
     const shared = (...share: number[]) => sphericalLoss(views, texts, graph.constant(share, [2]))
     const towards = (...share: number[]) => directionalLoss(views, texts, graph.constant(share, [2]))
-    const result = await evaluate(runtime, graph, {
-      first: shared(1, 0), second: shared(0, 1), mixed: shared(0.25, 0.75), firstWay: towards(1, 0), secondWay: towards(0, 1), mixedWay: towards(0.25, 0.75),
-    }, {
-      views: { shape: [2, 3], data: Float32Array.of(1, 0, 0, 1, 0, 0) }, texts: { shape: [2, 3], data: Float32Array.of(0, 3, 0, -2, 0, 0) },
-    })
+    const result = await evaluate(
+      runtime,
+      graph,
+      {
+        first: shared(1, 0),
+        second: shared(0, 1),
+        mixed: shared(0.25, 0.75),
+        firstWay: towards(1, 0),
+        secondWay: towards(0, 1),
+        mixedWay: towards(0.25, 0.75),
+      },
+      {
+        views: { shape: [2, 3], data: Float32Array.of(1, 0, 0, 1, 0, 0) },
+        texts: { shape: [2, 3], data: Float32Array.of(0, 3, 0, -2, 0, 0) },
+      },
+    )
     // Spherical distance is half the squared angle: a right angle, then a half turn.
     expect(result.first![0]).toBeCloseTo((Math.PI / 2) ** 2 / 2, 5)
     expect(result.second![0]).toBeCloseTo(Math.PI ** 2 / 2, 5)
@@ -97,12 +145,21 @@ describe('losses', () => {
     const one = graph.constant([1], [1])
     const [met, still] = [sphericalLoss(views, texts, one), directionalLoss(sub(views, texts), texts, one)]
     const same = { shape: [1, 3], data: Float32Array.of(1, 2, 2) }
-    const result = await evaluate(runtime, graph, {
-      met, still, metSlope: gradients(met, [views])[0]!, stillSlope: gradients(still, [views])[0]!,
-    }, { views: same, texts: same })
+    const result = await evaluate(
+      runtime,
+      graph,
+      {
+        met,
+        still,
+        metSlope: gradients(met, [views])[0]!,
+        stillSlope: gradients(still, [views])[0]!,
+      },
+      { views: same, texts: same },
+    )
     expect(result.met![0]).toBeCloseTo(0, 6)
     expect(result.still![0]).toBe(1)
-    for (const slope of [result.metSlope!, result.stillSlope!]) expect([...slope].every(Number.isFinite), String(slope)).toBe(true)
+    for (const slope of [result.metSlope!, result.stillSlope!])
+      expect([...slope].every(Number.isFinite), String(slope)).toBe(true)
     expect(Math.hypot(...result.metSlope!)).toBeLessThan(1e-3)
   })
 
@@ -118,15 +175,26 @@ describe('render', () => {
   it('composites over the photo and over green; alpha 0 leaves the photo bit for bit', async () => {
     const n = 4
     const graph = new Graph()
-    const [edit, alpha, photo] = [graph.input('edit', [1, 3, 1, n]), graph.input('alpha', [1, 1, 1, n]), graph.input('photo', [1, 3, 1, n])]
+    const [edit, alpha, photo] = [
+      graph.input('edit', [1, 3, 1, n]),
+      graph.input('alpha', [1, 1, 1, n]),
+      graph.input('photo', [1, 3, 1, n]),
+    ]
     const { composite, greenScreen, ...kept } = render(edit, alpha, photo)
     expect(kept).toEqual({ edit, alpha })
     const e = Float32Array.from({ length: 3 * n }, (_, i) => ((i * 7) % 12) / 11)
     const p = Float32Array.from({ length: 3 * n }, (_, i) => ((i * 5 + 3) % 12) / 13)
     const a = Float32Array.of(0, 1, 0.3, 0.85)
-    const result = await evaluate(runtime, graph, { composite, greenScreen }, {
-      edit: { shape: edit.shape, data: e }, alpha: { shape: alpha.shape, data: a }, photo: { shape: photo.shape, data: p },
-    })
+    const result = await evaluate(
+      runtime,
+      graph,
+      { composite, greenScreen },
+      {
+        edit: { shape: edit.shape, data: e },
+        alpha: { shape: alpha.shape, data: a },
+        photo: { shape: photo.shape, data: p },
+      },
+    )
     for (let c = 0; c < 3; c++) {
       for (let i = 0; i < n; i++) {
         const at = c * n + i

@@ -1,7 +1,24 @@
 import type { Value } from '../engine/graph.js'
 import {
-  add, asin, clip, div, maximum, matmul, mul, normalizeLength, reduceMax, reduceMean, reduceMin, reduceSum, reshape, sigmoid, sqrt, square,
-  stopGradient, sub, swapLast,
+  add,
+  asin,
+  clip,
+  div,
+  maximum,
+  matmul,
+  mul,
+  normalizeLength,
+  reduceMax,
+  reduceMean,
+  reduceMin,
+  reduceSum,
+  reshape,
+  sigmoid,
+  sqrt,
+  square,
+  stopGradient,
+  sub,
+  swapLast,
 } from '../engine/ops.js'
 import { screenGreen } from '../media/composeOutputs.js'
 
@@ -38,7 +55,10 @@ export function sphericalLoss(views: Value, texts: Value, share: Value): Value {
   return reduceSum(mul(reduceMean(distance, [0]), share))
 }
 
-/** Directional loss: 1 - cos between the change of the picture's embedding [V, D] and of the text's [K, D], weighted by `share` [K]. */
+/**
+ * Directional loss: 1 - cos between the change of the picture's embedding [V, D] and of the text's [K, D], weighted by
+ * `share` [K].
+ */
 export function directionalLoss(change: Value, direction: Value, share: Value): Value {
   const dot = matmul(change, swapLast(direction)) // [V, K]
   const lengths = matmul(rowLength(change), swapLast(rowLength(direction)))
@@ -58,14 +78,16 @@ function selfSimilarity(tokens: Value): Value {
   return div(matmul(tokens, swapLast(tokens)), lengths)
 }
 
-/** Structure loss: mean squared difference of the self-similarities of the composite's and the photo's tokens [t, d]. */
+/**
+ * Structure loss: mean squared difference of the self-similarities of the composite's and the photo's tokens [t, d].
+ */
 export function structureLoss(composite: Value, photo: Value): Value {
   return reduceMean(square(sub(selfSimilarity(composite), stopGradient(selfSimilarity(photo)))))
 }
 
 /**
- * Sparsity loss: lambdaL1 mean(alpha) + lambdaL0 mean(2 sigmoid(5 alpha) - 1) (paper, Eq. 6). `emphasis` [1, 1, H, W], if
- * given, multiplies both penalties place by place.
+ * Sparsity loss: lambdaL1 mean(alpha) + lambdaL0 mean(2 sigmoid(5 alpha) - 1) (paper, Eq. 6). `emphasis` [1, 1, H, W],
+ * if given, multiplies both penalties place by place.
  */
 export function sparsityLoss(alpha: Value, lambdaL1: number, lambdaL0: number, emphasis: Value | null = null): Value {
   const pseudoL0 = sub(mul(sigmoid(mul(alpha, 5)), 2), 1)

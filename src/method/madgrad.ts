@@ -27,12 +27,18 @@ const EPS = 1e-6
 const LEAST = 2 ** -126
 
 /**
- * One update. With lambda = (lr + eps) sqrt(k + 1) for step k and g the gradient plus weight decay:
- * s += lambda g; nu += lambda g^2; z = x0 - s / (nu^(1/3) + eps); p <- momentum p + (1 - momentum) z.
- * The cube root is exp(log(nu) / 3), several times faster than Pow, of nu or the least float32 above 0 that every device keeps: what log makes of 0 is open on
- * WebGPU, and its cube root, 2e-13, is nothing beside eps.
+ * One update. With lambda = (lr + eps) sqrt(k + 1) for step k and g the gradient plus weight decay: s += lambda g; nu
+ * += lambda g^2; z = x0 - s / (nu^(1/3) + eps); p <- momentum p + (1 - momentum) z. The cube root is exp(log(nu) / 3),
+ * several times faster than Pow, of nu or the least float32 above 0 that every device keeps: what log makes of 0 is
+ * open on WebGPU, and its cube root, 2e-13, is nothing beside eps.
  */
-export function madgrad(parameters: Value, gradient: Value, state: MadgradState, lambda: Value, options: MadgradOptions): MadgradUpdate {
+export function madgrad(
+  parameters: Value,
+  gradient: Value,
+  state: MadgradState,
+  lambda: Value,
+  options: MadgradOptions,
+): MadgradUpdate {
   const g = add(gradient, mul(parameters, options.weightDecay))
   const gradientSum = add(state.gradientSum, mul(g, lambda))
   const squareSum = add(state.squareSum, mul(square(g), lambda))
@@ -48,7 +54,12 @@ export function madgradLambda(learningRate: number, k: number): number {
 
 /** Root of the summed squares of a vector: what a NaN or an overflow in any parameter shows up in. */
 export function vectorNorm(x: Value): Value {
-  return sqrt(x.graph.apply({
-    op: 'ReduceSumSquare', inputs: [x, x.graph.constant([0], [1], 'int64')], shape: [], attributes: { keepdims: 0 },
-  }))
+  return sqrt(
+    x.graph.apply({
+      op: 'ReduceSumSquare',
+      inputs: [x, x.graph.constant([0], [1], 'int64')],
+      shape: [],
+      attributes: { keepdims: 0 },
+    }),
+  )
 }

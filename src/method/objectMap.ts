@@ -3,7 +3,15 @@ import { guidedFilter } from '../media/guided.js'
 import type { FloatImage } from '../media/image.js'
 import { resize } from '../media/resample.js'
 import type { OutlineFinder } from '../models/outline.js'
-import { type OpenQuestion, type RelevancyAnswers, meanOf, relevancyAndRivalry, sharpenedRelevancy, stretched, withContrast } from './relevancyMap.js'
+import {
+  type OpenQuestion,
+  type RelevancyAnswers,
+  meanOf,
+  relevancyAndRivalry,
+  sharpenedRelevancy,
+  stretched,
+  withContrast,
+} from './relevancyMap.js'
 
 /** How an object was found. */
 export type ObjectCase =
@@ -24,31 +32,50 @@ export interface ObjectMap {
 }
 
 /**
- * When the words mean what stands out, in standard deviations over the photo of their answer and of what it leaves over their rivals'. By their answer alone: `alone` more inside the outline than
- * outside. Beside rivals: `least` more, and what is left over them inside against outside, with `share` of the answer's own difference, reaches `left`; or the whole photo speaks for them by
- * `presence` more than for any rival, and they answer `shown` more inside.
+ * When the words mean what stands out, in standard deviations over the photo of their answer and of what it leaves over
+ * their rivals'. By their answer alone: `alone` more inside the outline than outside. Beside rivals: `least` more, and
+ * what is left over them inside against outside, with `share` of the answer's own difference, reaches `left`; or the
+ * whole photo speaks for them by `presence` more than for any rival, and they answer `shown` more inside.
  */
 const MEANT = { alone: 0.5, least: 0.15, share: 0.4, left: -0.55, presence: 0.3, shown: 0.4 } as const
 /** Share of each side's places below the one that stands for its best answers. */
 const BEST = 0.9
 /** An outline that covers less of the photo than this, or more, is no object's. */
 const [SMALLEST, LARGEST] = [0.002, 0.97]
-/** The second look is at the box around what the first found, and this share of its sides and so many pixels more around it. */
+/**
+ * The second look is at the box around what the first found, and this share of its sides and so many pixels more around
+ * it.
+ */
 const AROUND = { share: 0.2, pixels: 4 } as const
-/** Windows, px of a short side of 256, and squared contrast of the guided filter that draws the coarse rivalry along the photo's edges. */
+/**
+ * Windows, px of a short side of 256, and squared contrast of the guided filter that draws the coarse rivalry along the
+ * photo's edges.
+ */
 const RIVALRY_FILTER = { radius: 24, epsilon: 3e-3, side: 256 } as const
 /** Share of the outline that a rival is measured against: the words' own part of it. */
 const OWN_PART = 0.8
-/** A place of the outline is another thing's where it falls below the words' own part by so much of their spread; slope of the step. */
+/**
+ * A place of the outline is another thing's where it falls below the words' own part by so much of their spread; slope
+ * of the step.
+ */
 const [RIVAL_GAP, RIVAL_SLOPE] = [1.3, 7]
-/** Slope of the logistic curve that raises the contrast of the mean of the maps: what one of three sees is not the object. */
+/**
+ * Slope of the logistic curve that raises the contrast of the mean of the maps: what one of three sees is not the
+ * object.
+ */
 const STEEPNESS = 14
 
 /**
- * The object that the words name, with its outline: the mean of three maps that fail on different photos. The outline network sees where an object ends, but not which one is meant; it looks twice,
- * the second time at what the first look found together with the words. The words tell which one; parts of the outline that speak for another thing than the words count less.
+ * The object that the words name, with its outline: the mean of three maps that fail on different photos. The outline
+ * network sees where an object ends, but not which one is meant; it looks twice, the second time at what the first look
+ * found together with the words. The words tell which one; parts of the outline that speak for another thing than the
+ * words count less.
  */
-export async function objectMap(photo: FloatImage, questions: readonly OpenQuestion[], finder: OutlineFinder): Promise<ObjectMap> {
+export async function objectMap(
+  photo: FloatImage,
+  questions: readonly OpenQuestion[],
+  finder: OutlineFinder,
+): Promise<ObjectMap> {
   const all = await relevancyAndRivalry(photo, questions)
   const { relevancy, rivalry } = all
   const answers = stretched(relevancy)
@@ -66,7 +93,10 @@ export async function objectMap(photo: FloatImage, questions: readonly OpenQuest
   return { map: withContrast(map, STEEPNESS), by: 'outline', answers, words, outline }
 }
 
-/** What stands out in a picture of which nobody said what it shows: the mean of two looks, the second at what the first found; null where nothing does. */
+/**
+ * What stands out in a picture of which nobody said what it shows: the mean of two looks, the second at what the first
+ * found; null where nothing does.
+ */
 export async function salientMap(photo: FloatImage, finder: OutlineFinder): Promise<FloatImage | null> {
   const first = await finder.find(photo)
   return isAnObject(first) ? meanOf([first, await lookAgain(photo, first, finder)]) : null
@@ -75,7 +105,8 @@ export async function salientMap(photo: FloatImage, finder: OutlineFinder): Prom
 /** The walk costs most of the time; one of three maps, it needs no finer outline. */
 function sharpenedAtHalfSize(photo: FloatImage, answers: FloatImage): FloatImage {
   const { width, height } = photo
-  const half = (map: FloatImage) => resize(map, Math.ceil(width / 2), Math.ceil(height / 2), { filter: 'bilinear', antialias: true })
+  const half = (map: FloatImage) =>
+    resize(map, Math.ceil(width / 2), Math.ceil(height / 2), { filter: 'bilinear', antialias: true })
   return resize(sharpenedRelevancy(half(photo), half(answers)), width, height, { filter: 'bilinear', antialias: true })
 }
 
@@ -93,8 +124,14 @@ function isMeant({ relevancy, rivalry, presence }: RelevancyAnswers, outline: Fl
   return presence !== null && presence >= MEANT.presence && answer.mean >= MEANT.shown
 }
 
-/** How much larger values are inside the outline than outside, in their standard deviations: the mean, and the value that a tenth exceeds; 0 where all are alike. */
-function insideOver({ data: values }: FloatImage, { data: outline }: FloatImage): { readonly mean: number; readonly best: number } {
+/**
+ * How much larger values are inside the outline than outside, in their standard deviations: the mean, and the value
+ * that a tenth exceeds; 0 where all are alike.
+ */
+function insideOver(
+  { data: values }: FloatImage,
+  { data: outline }: FloatImage,
+): { readonly mean: number; readonly best: number } {
   let [inside, outside, area, sum, squares] = [0, 0, 0, 0, 0]
   values.forEach((x, i) => {
     inside += outline[i]! * x
@@ -106,7 +143,11 @@ function insideOver({ data: values }: FloatImage, { data: outline }: FloatImage)
   const n = values.length
   const deviation = Math.sqrt(Math.max(squares / n - (sum / n) ** 2, 0))
   if (!(deviation > 1e-6)) return { mean: 0, best: 0 }
-  const best = (within: boolean) => quantile(values.filter((_, i) => outline[i]! > 0.5 === within), BEST)
+  const best = (within: boolean) =>
+    quantile(
+      values.filter((_, i) => outline[i]! > 0.5 === within),
+      BEST,
+    )
   return { mean: (inside / area - outside / (n - area)) / deviation, best: (best(true) - best(false)) / deviation }
 }
 
@@ -116,7 +157,10 @@ function quantile(values: Float32Array, share: number): number {
 }
 
 function alongEdges(photo: FloatImage, map: FloatImage): FloatImage {
-  const radius = Math.max(1, Math.round(RIVALRY_FILTER.radius * Math.min(photo.width, photo.height) / RIVALRY_FILTER.side))
+  const radius = Math.max(
+    1,
+    Math.round((RIVALRY_FILTER.radius * Math.min(photo.width, photo.height)) / RIVALRY_FILTER.side),
+  )
   return guidedFilter(photo, map, radius, RIVALRY_FILTER.epsilon)
 }
 
@@ -126,7 +170,10 @@ function ownPart(outline: FloatImage, rivalry: FloatImage | null): FloatImage {
   const within = rivalry.data.filter((_, i) => outline.data[i]! > 0.5)
   if (within.length === 0) return outline
   const own = quantile(within, OWN_PART)
-  return { ...outline, data: outline.data.map((x, i) => x / (1 + Math.exp(-RIVAL_SLOPE * (rivalry.data[i]! - own + RIVAL_GAP)))) }
+  return {
+    ...outline,
+    data: outline.data.map((x, i) => x / (1 + Math.exp(-RIVAL_SLOPE * (rivalry.data[i]! - own + RIVAL_GAP)))),
+  }
 }
 
 /** The outline of the part of the photo around where `map` says the object is, 0 elsewhere. */
@@ -141,7 +188,10 @@ async function lookAgain(photo: FloatImage, { data }: FloatImage, finder: Outlin
     bottom = Math.max(bottom, Math.floor(i / width))
   })
   if (right < 0) return await finder.find(photo)
-  const [dx, dy] = [right + 1 - left, bottom + 1 - top].map((side) => AROUND.share * side + AROUND.pixels) as [number, number]
+  const [dx, dy] = [right + 1 - left, bottom + 1 - top].map((side) => AROUND.share * side + AROUND.pixels) as [
+    number,
+    number,
+  ]
   const [x, y] = [Math.max(0, Math.floor(left - dx)), Math.max(0, Math.floor(top - dy))]
   const [w, h] = [Math.min(width, Math.ceil(right + 1 + dx)) - x, Math.min(height, Math.ceil(bottom + 1 + dy)) - y]
   const part = await finder.find(crop(photo, x, y, w, h))

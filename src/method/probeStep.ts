@@ -16,8 +16,8 @@ const d = 384
 const n = (4 * width * height) / d
 
 /**
- * A training step in small, to find out how fast a device trains: generator, products of an image tower, backward pass and MADGRAD; its state
- * stays on the device as a run's does. About 5 GFLOP.
+ * A training step in small, to find out how fast a device trains: generator, products of an image tower, backward pass
+ * and MADGRAD; its state stays on the device as a run's does. About 5 GFLOP.
  */
 export class ProbeStep {
   private readonly trained: TrainedProgram<'parameters' | 'initial' | 'gradientSum' | 'squareSum'>
@@ -27,7 +27,14 @@ export class ProbeStep {
     const parameters = initialParameters(shape, 1)
     const vector = (data: Float32Array = new Float32Array(parameters.length)): Rows => ({ shape: [data.length], data })
     this.trained = new TrainedProgram({
-      runtime, held: 0, state: { parameters: vector(parameters), initial: vector(parameters), gradientSum: vector(), squareSum: vector() },
+      runtime,
+      held: 0,
+      state: {
+        parameters: vector(parameters),
+        initial: vector(parameters),
+        gradientSum: vector(),
+        squareSum: vector(),
+      },
       frozen: { up: constant([d, 4 * d], 0.01), down: constant([4 * d, d], 0.01) },
     })
   }
@@ -37,7 +44,11 @@ export class ProbeStep {
     const program = await this.trained.program('step', probeGraph)
     return await this.trained.pass(async (pass) => {
       const after = await pass.run(program, { picture, lambda: Float32Array.of(madgradLambda(1e-3, this.k++)) })
-      const [loss] = await pass.finite(after['loss']!, ['the loss of a step in small'], (found) => new Text2LiveError('LOSS_NOT_FINITE', found))
+      const [loss] = await pass.finite(
+        after['loss']!,
+        ['the loss of a step in small'],
+        (found) => new Text2LiveError('LOSS_NOT_FINITE', found),
+      )
       pass.becomeState(after)
       return loss!
     })
@@ -51,13 +62,24 @@ export class ProbeStep {
 function probeGraph(): StepGraph {
   const graph = new Graph()
   const count = parameterCount(shape)
-  const { parameters, ...state } = stateInputs(graph, { parameters: [count], initial: [count], gradientSum: [count], squareSum: [count] })
+  const { parameters, ...state } = stateInputs(graph, {
+    parameters: [count],
+    initial: [count],
+    gradientSum: [count],
+    squareSum: [count],
+  })
   const parts = splitParameters(parameters, shape)
   const layer = generator(graph.input('picture', [1, 3, height, width]), parts, shape) // [1, 4, H, W]
   const tokens = reshape(layer, [n, d])
   const judged = matmul(gelu(matmul(tokens, graph.input('up', [d, 4 * d]))), graph.input('down', [4 * d, d])) // [n, d]
   const loss = add(reduceMean(square(judged)), reduceMean(square(layer)))
-  const update = madgrad(parameters, joinGradients(gradients(loss, [...parts.values()])), state, graph.input('lambda', []), { weightDecay: 0, momentum: 0.9 })
+  const update = madgrad(
+    parameters,
+    joinGradients(gradients(loss, [...parts.values()])),
+    state,
+    graph.input('lambda', []),
+    { weightDecay: 0, momentum: 0.9 },
+  )
   return { graph, outputs: { ...nextState({ ...update }), loss } }
 }
 

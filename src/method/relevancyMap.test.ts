@@ -28,13 +28,17 @@ describe('relevancyMap', () => {
     expect(overlap(map, square)).toBe(0)
     expect(Math.min(...map.data)).toBeGreaterThanOrEqual(0)
     expect(Math.max(...map.data)).toBeLessThanOrEqual(1)
-    expect(overlap(await relevancyMap(photo, [{ model: guidance, texts: colours(blue) }], runtime), square)).toBeGreaterThan(0.85)
+    expect(
+      overlap(await relevancyMap(photo, [{ model: guidance, texts: colours(blue) }], runtime), square),
+    ).toBeGreaterThan(0.85)
   })
 
   it('is the same for the same photo, and takes the mean over several texts', async () => {
     const one = await relevancyMap(photo, [{ model: guidance, texts: colours(red) }], runtime)
     expect(await relevancyMap(photo, [{ model: guidance, texts: colours(red) }], runtime)).toEqual(one)
-    expect(overlap(await relevancyMap(photo, [{ model: guidance, texts: colours(red, red) }], runtime), one)).toBeGreaterThan(0.99)
+    expect(
+      overlap(await relevancyMap(photo, [{ model: guidance, texts: colours(red, red) }], runtime), one),
+    ).toBeGreaterThan(0.99)
   })
 
   it('is 0, not NaN, on a photo of one colour', async () => {
@@ -44,11 +48,27 @@ describe('relevancyMap', () => {
   })
 
   it('brings the weights of a model to the device once for all scales, and frees all it took, also where it fails', async () => {
-    const clip = await randomClip({
-      projection_dim: 3,
-      vision_config: { hidden_size: 8, intermediate_size: 8, num_hidden_layers: 1, num_attention_heads: 2, image_size: 64, patch_size: 16 },
-      text_config: { hidden_size: 8, intermediate_size: 8, num_hidden_layers: 1, num_attention_heads: 2, vocab_size: 514 },
-    }, runtime)
+    const clip = await randomClip(
+      {
+        projection_dim: 3,
+        vision_config: {
+          hidden_size: 8,
+          intermediate_size: 8,
+          num_hidden_layers: 1,
+          num_attention_heads: 2,
+          image_size: 64,
+          patch_size: 16,
+        },
+        text_config: {
+          hidden_size: 8,
+          intermediate_size: 8,
+          num_hidden_layers: 1,
+          num_attention_heads: 2,
+          vocab_size: 514,
+        },
+      },
+      runtime,
+    )
     for (const fails of [false, true]) {
       const held = { uploads: 0, programs: 0 }
       const taken = { uploads: 0, programs: 0 }
@@ -61,7 +81,13 @@ describe('relevancyMap', () => {
         async upload(tensors) {
           take('uploads')
           const uploaded = await runtime.upload(tensors)
-          return { ...uploaded, release: () => { held.uploads--; return uploaded.release() } }
+          return {
+            ...uploaded,
+            release: () => {
+              held.uploads--
+              return uploaded.release()
+            },
+          }
         },
         async compile(...graph) {
           take('programs')
@@ -70,7 +96,10 @@ describe('relevancyMap', () => {
           return {
             ...program,
             run: (feeds) => (failing ? Promise.reject(new Error('the device is lost')) : program.run(feeds)),
-            release: () => { held.programs--; return program.release() },
+            release: () => {
+              held.programs--
+              return program.release()
+            },
           }
         },
       }
@@ -83,11 +112,27 @@ describe('relevancyMap', () => {
   })
 
   it('runs a CLIP and gives a map in [0, 1]', async () => {
-    const clip = await randomClip({
-      projection_dim: 3,
-      vision_config: { hidden_size: 8, intermediate_size: 8, num_hidden_layers: 2, num_attention_heads: 2, image_size: 64, patch_size: 16 },
-      text_config: { hidden_size: 8, intermediate_size: 8, num_hidden_layers: 1, num_attention_heads: 2, vocab_size: 514 },
-    }, runtime)
+    const clip = await randomClip(
+      {
+        projection_dim: 3,
+        vision_config: {
+          hidden_size: 8,
+          intermediate_size: 8,
+          num_hidden_layers: 2,
+          num_attention_heads: 2,
+          image_size: 64,
+          patch_size: 16,
+        },
+        text_config: {
+          hidden_size: 8,
+          intermediate_size: 8,
+          num_hidden_layers: 1,
+          num_attention_heads: 2,
+          vocab_size: 514,
+        },
+      },
+      runtime,
+    )
     const map = await relevancyMap(photo, [{ model: clip, texts: colours(red, blue) }], runtime)
     expect([...map.data].every((x) => x >= 0 && x <= 1)).toBe(true)
     expect(Math.max(...map.data)).toBeGreaterThan(Math.min(...map.data))

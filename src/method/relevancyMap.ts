@@ -12,12 +12,18 @@ import type { Rows } from './textTargets.js'
 const SCALES = [1, 1.5, 2.5, 4] as const
 /** Scales that would enlarge the photo further than this are left out: they show nothing more. */
 const LARGEST_ENLARGEMENT = 3.5
-/** The photo is seen at no more pixels than so many squares of the guidance's own size have: a CLIP compares each cell with each other. A photo of 5:1 has as many at the largest scale. */
+/**
+ * The photo is seen at no more pixels than so many squares of the guidance's own size have: a CLIP compares each cell
+ * with each other. A photo of 5:1 has as many at the largest scale.
+ */
 const MOST_SQUARES = 80
 /** Rounds of colour and walk: the object's colours, then its outline, then its colours again. */
 const ROUNDS = 3
 const WALK = { beta: 3, pull: 1e-3 } as const
-/** How far above the threshold between object and rest a place must answer to count as the object: a miss costs less than an edit on the ground. */
+/**
+ * How far above the threshold between object and rest a place must answer to count as the object: a miss costs less
+ * than an edit on the ground.
+ */
 const MARGIN = 0.1
 /** Slope of the logistic curve that raises the map's contrast. */
 const STEEPNESS = 10
@@ -36,8 +42,15 @@ export interface OpenQuestion extends RelevancyQuestion {
   readonly ask: (picture: FloatImage, texts: Rows) => Promise<FloatImage[]>
 }
 
-/** Opens questions for one piece of work: the weights of each model are brought to the device once, when it is first asked. */
-export async function withQuestions<T>(questions: readonly RelevancyQuestion[], runtime: Runtime, work: (open: readonly OpenQuestion[]) => Promise<T>): Promise<T> {
+/**
+ * Opens questions for one piece of work: the weights of each model are brought to the device once, when it is first
+ * asked.
+ */
+export async function withQuestions<T>(
+  questions: readonly RelevancyQuestion[],
+  runtime: Runtime,
+  work: (open: readonly OpenQuestion[]) => Promise<T>,
+): Promise<T> {
   const uploads: Uploaded[] = []
   const open = questions.map((question): OpenQuestion => {
     let weights: Uploaded | null = null
@@ -48,14 +61,22 @@ export async function withQuestions<T>(questions: readonly RelevancyQuestion[], 
         const { inputs, used } = bindWeights(graph, question.model)
         const image = graph.input('image', [1, 3, picture.height, picture.width])
         const maps = question.model.relevancy(image, graph.input('texts', texts.shape), inputs) // [K, 1, gh, gw]
-        if (weights === null) uploads.push(weights = await runtime.upload(weightFeeds(used, runtime)))
+        if (weights === null) uploads.push((weights = await runtime.upload(weightFeeds(used, runtime))))
         const program = await runtime.compile(graph, { maps })
         try {
           const T = runtime.Tensor
-          const feeds = { image: new T('float32', picture.data, image.shape), texts: new T('float32', texts.data, texts.shape) }
-          const data = await (await program.run({ ...weights.tensors, ...feeds })).maps!.getData() as Float32Array
+          const feeds = {
+            image: new T('float32', picture.data, image.shape),
+            texts: new T('float32', texts.data, texts.shape),
+          }
+          const data = (await (await program.run({ ...weights.tensors, ...feeds })).maps!.getData()) as Float32Array
           const [K, , height, width] = maps.shape as [number, number, number, number]
-          return Array.from({ length: K }, (_, k) => ({ width, height, channels: 1, data: data.slice(k * width * height, (k + 1) * width * height) }))
+          return Array.from({ length: K }, (_, k) => ({
+            width,
+            height,
+            channels: 1,
+            data: data.slice(k * width * height, (k + 1) * width * height),
+          }))
         } finally {
           await program.release()
         }
@@ -70,11 +91,16 @@ export async function withQuestions<T>(questions: readonly RelevancyQuestion[], 
 }
 
 /**
- * Where the photo shows the region texts, as a map in [0, 1] of the photo's size: the guidance's coarse relevancy, averaged
- * over models, scales and texts, then in turn corrected by the photo's colours and drawn to its edges by a random walk, its
- * contrast raised. The published bootstrap target, a stretched 7x7 map, reaches over the object's outline (docs/deviations.md).
+ * Where the photo shows the region texts, as a map in [0, 1] of the photo's size: the guidance's coarse relevancy,
+ * averaged over models, scales and texts, then in turn corrected by the photo's colours and drawn to its edges by a
+ * random walk, its contrast raised. The published bootstrap target, a stretched 7x7 map, reaches over the object's
+ * outline (docs/deviations.md).
  */
-export async function relevancyMap(photo: FloatImage, questions: readonly RelevancyQuestion[], runtime: Runtime): Promise<FloatImage> {
+export async function relevancyMap(
+  photo: FloatImage,
+  questions: readonly RelevancyQuestion[],
+  runtime: Runtime,
+): Promise<FloatImage> {
   return sharpenedRelevancy(photo, await withQuestions(questions, runtime, (open) => roughRelevancy(photo, open)))
 }
 
@@ -88,8 +114,8 @@ export function sharpenedRelevancy(photo: FloatImage, rough: FloatImage): FloatI
 }
 
 /**
- * The published bootstrap target for the whole photo, at the photo's size: the relevancy of the photo squeezed into the model's
- * square, resized and stretched to [0, 1], averaged over texts and models.
+ * The published bootstrap target for the whole photo, at the photo's size: the relevancy of the photo squeezed into the
+ * model's square, resized and stretched to [0, 1], averaged over texts and models.
  */
 export async function plainRelevancyMap(photo: FloatImage, questions: readonly OpenQuestion[]): Promise<FloatImage> {
   const bilinear = { filter: 'bilinear', antialias: true } as const
@@ -97,12 +123,19 @@ export async function plainRelevancyMap(photo: FloatImage, questions: readonly O
   for (const question of questions) {
     const side = question.model.imageSize
     const each = await question.ask(resize(photo, side, side, bilinear), question.texts)
-    maps.push(meanOf(each.map((map) => resize(stretched(resize(map, side, side, bilinear)), photo.width, photo.height, bilinear))))
+    maps.push(
+      meanOf(
+        each.map((map) => resize(stretched(resize(map, side, side, bilinear)), photo.width, photo.height, bilinear)),
+      ),
+    )
   }
   return meanOf(maps)
 }
 
-/** The relevancy itself, smooth and coarse: one channel of the photo's size, stretched to [0, 1], averaged over models, scales and texts. */
+/**
+ * The relevancy itself, smooth and coarse: one channel of the photo's size, stretched to [0, 1], averaged over models,
+ * scales and texts.
+ */
 export async function roughRelevancy(photo: FloatImage, questions: readonly OpenQuestion[]): Promise<FloatImage> {
   return stretched((await relevancyAndRivalry(photo, questions)).relevancy)
 }
@@ -112,21 +145,30 @@ export interface RelevancyAnswers {
   /** One channel of the photo's size: the stretched answers, added over the models; not stretched again. */
   readonly relevancy: FloatImage
   /**
-   * How much more each place speaks for the texts than for the rival it speaks for most, in standard deviations of the texts' own answer over the photo: one channel of the photo's size, smooth
-   * and coarse, averaged over the models that compare texts; null where none does.
+   * How much more each place speaks for the texts than for the rival it speaks for most, in standard deviations of the
+   * texts' own answer over the photo: one channel of the photo's size, smooth and coarse, averaged over the models that
+   * compare texts; null where none does.
    */
   readonly rivalry: FloatImage | null
-  /** The same of the whole photo: its mean answer to the texts less that to the rival it answers to most, in the same unit; null without rivals. */
+  /**
+   * The same of the whole photo: its mean answer to the texts less that to the rival it answers to most, in the same
+   * unit; null without rivals.
+   */
   readonly presence: number | null
 }
 
 /** The relevancy at all worthwhile scales; models with rivals are asked for those in the same run. */
-export async function relevancyAndRivalry(photo: FloatImage, questions: readonly OpenQuestion[]): Promise<RelevancyAnswers> {
+export async function relevancyAndRivalry(
+  photo: FloatImage,
+  questions: readonly OpenQuestion[],
+): Promise<RelevancyAnswers> {
   const { width, height } = photo
   const plane = (): FloatImage => ({ width, height, channels: 1, data: new Float32Array(width * height) })
   const addTo = (sum: FloatImage, coarse: FloatImage, share: number): void => {
     const fine = resize(coarse, width, height, { filter: 'bicubic', antialias: true })
-    fine.data.forEach((x, i) => { sum.data[i] = sum.data[i]! + share * x })
+    fine.data.forEach((x, i) => {
+      sum.data[i] = sum.data[i]! + share * x
+    })
   }
   const [relevancy, rivalry] = [plane(), plane()]
   const comparing = questions.filter(({ rivals }) => rivals).length
@@ -147,7 +189,10 @@ export async function relevancyAndRivalry(photo: FloatImage, questions: readonly
 /** The scales that show a model more of the photo without enlarging it too far; at least the first. */
 function scalesFor({ width, height }: FloatImage, model: GuidanceModel): readonly number[] {
   const ratio = Math.max(width, height) / Math.min(width, height)
-  const worthwhile = SCALES.filter((scale) => scale * model.imageSize <= LARGEST_ENLARGEMENT * Math.min(width, height) && scale * scale * ratio <= MOST_SQUARES)
+  const worthwhile = SCALES.filter(
+    (scale) =>
+      scale * model.imageSize <= LARGEST_ENLARGEMENT * Math.min(width, height) && scale * scale * ratio <= MOST_SQUARES,
+  )
   return worthwhile.length > 0 ? worthwhile : [SCALES[0]]
 }
 
@@ -156,9 +201,18 @@ interface CoarseAnswers {
   readonly margins: { readonly places: FloatImage; readonly whole: number } | null
 }
 
-/** The guidance's relevancy [gh, gw] of the photo at `scale` times its own size, aspect kept, mean over the texts; and by how much it exceeds the largest of the rivals', place by place and on the whole. */
-async function coarseAnswers(photo: FloatImage, { model, texts, rivals, ask }: OpenQuestion, scale: number): Promise<CoarseAnswers> {
-  const factor = model.imageSize * Math.min(scale / Math.min(photo.width, photo.height), Math.sqrt(MOST_SQUARES / (photo.width * photo.height)))
+/**
+ * The guidance's relevancy [gh, gw] of the photo at `scale` times its own size, aspect kept, mean over the texts; and
+ * by how much it exceeds the largest of the rivals', place by place and on the whole.
+ */
+async function coarseAnswers(
+  photo: FloatImage,
+  { model, texts, rivals, ask }: OpenQuestion,
+  scale: number,
+): Promise<CoarseAnswers> {
+  const factor =
+    model.imageSize *
+    Math.min(scale / Math.min(photo.width, photo.height), Math.sqrt(MOST_SQUARES / (photo.width * photo.height)))
   const side = (length: number) => Math.max(model.cell, Math.round((length * factor) / model.cell) * model.cell)
   const seen = resize(photo, side(photo.width), side(photo.height), { filter: 'bicubic', antialias: true })
   const all = await ask(seen, rivals ? joined(texts, rivals) : texts)
@@ -166,7 +220,9 @@ async function coarseAnswers(photo: FloatImage, { model, texts, rivals, ask }: O
   if (!rivals) return { texts: own, margins: null }
   const others = all.slice(texts.shape[0])
   const spread = Math.max(deviation(own.data), 1e-6)
-  const places = own.data.map((x, i) => (x - others.reduce((most, { data }) => Math.max(most, data[i]!), -Infinity)) / spread)
+  const places = own.data.map(
+    (x, i) => (x - others.reduce((most, { data }) => Math.max(most, data[i]!), -Infinity)) / spread,
+  )
   const whole = (meanOfValues(own.data) - Math.max(...others.map(({ data }) => meanOfValues(data)))) / spread
   return { texts: own, margins: { places: { ...own, data: places }, whole } }
 }
@@ -204,8 +260,9 @@ export function stretched(map: FloatImage): FloatImage {
 }
 
 /**
- * The map with the threshold between its low and its high values, where that lies above 1/2, brought down to 1/2. A stretched map of a small object, or of
- * one that the model hardly knows, is above 1/2 on half of the photo: only the gap between both kinds of places tells the object.
+ * The map with the threshold between its low and its high values, where that lies above 1/2, brought down to 1/2. A
+ * stretched map of a small object, or of one that the model hardly knows, is above 1/2 on half of the photo: only the
+ * gap between both kinds of places tells the object.
  */
 function centred(map: FloatImage): FloatImage {
   const threshold = Math.min(Math.max(otsuThreshold(map.data) + MARGIN, 0.5), 0.85)

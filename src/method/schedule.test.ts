@@ -26,7 +26,12 @@ describe('learningRateAt', () => {
 })
 
 describe('bootstrapWeightAt', () => {
-  const linear = { lambdaBootstrap: 10, lambdaBootstrapMin: 0, bootstrapSteps: 1000, bootstrapSchedule: 'linear' } as const
+  const linear = {
+    lambdaBootstrap: 10,
+    lambdaBootstrapMin: 0,
+    bootstrapSteps: 1000,
+    bootstrapSchedule: 'linear',
+  } as const
 
   it('linear: falls to zero over its steps', () => {
     expect([0, 1, 499, 998].map((k) => bootstrapWeightAt(k, linear))).toEqual([9.99, 9.98, 5, 10 * (1 - 999 / 1000)])
@@ -44,11 +49,14 @@ describe('bootstrapWeightAt', () => {
     expect([0, 500, 999].map((k) => bootstrapWeightAt(k, none))).toEqual([10, 10, 10])
   })
 
-  it.each(['linear', 'exponential', 'none'] as const)('%s: never below its floor while it lasts, 0 afterwards', (bootstrapSchedule) => {
-    const floored = { ...linear, lambdaBootstrapMin: 1.5, bootstrapSchedule }
-    const weights = Array.from({ length: 1200 }, (_, k) => bootstrapWeightAt(k, floored))
-    expect(Math.min(...weights.slice(0, 1000))).toBe(bootstrapSchedule === 'none' ? 10 : 1.5)
-    expect(weights.slice(1000).every((weight) => weight === 0)).toBe(true)
-    expect(bootstrapWeightAt(0, { ...floored, bootstrapSteps: 0 })).toBe(0)
-  })
+  it.each(['linear', 'exponential', 'none'] as const)(
+    '%s: never below its floor while it lasts, 0 afterwards',
+    (bootstrapSchedule) => {
+      const floored = { ...linear, lambdaBootstrapMin: 1.5, bootstrapSchedule }
+      const weights = Array.from({ length: 1200 }, (_, k) => bootstrapWeightAt(k, floored))
+      expect(Math.min(...weights.slice(0, 1000))).toBe(bootstrapSchedule === 'none' ? 10 : 1.5)
+      expect(weights.slice(1000).every((weight) => weight === 0)).toBe(true)
+      expect(bootstrapWeightAt(0, { ...floored, bootstrapSteps: 0 })).toBe(0)
+    },
+  )
 })

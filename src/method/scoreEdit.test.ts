@@ -9,15 +9,30 @@ import { scoreEdit } from './scoreEdit.js'
 const runtime = createNodeRuntime({ device: 'cpu', threads: 1 })
 
 /** What is said of a colour, as a direction in RGB. */
-const words: Readonly<Record<string, readonly number[]>> = { red: [1, 0, 0], green: [0, 2, 0], grey: [1, 1, 1], dark: [0.1, 0.1, 0.1] }
+const words: Readonly<Record<string, readonly number[]>> = {
+  red: [1, 0, 0],
+  green: [0, 2, 0],
+  grey: [1, 1, 1],
+  dark: [0.1, 0.1, 0.1],
+}
 
 /** A guidance whose embeddings are mean colours, so that its scores can be worked out. */
 const colours: GuidanceModel = {
-  name: 'colours', embeddingWidth: 3, cell: 32, imageSize: 224, contextLength: 8, normalisation: { mean: [0, 0, 0], std: [1, 1, 1] },
-  weights: new Map(), constants: new Set(), gainsByBatch: false, comparesTexts: true,
+  name: 'colours',
+  embeddingWidth: 3,
+  cell: 32,
+  imageSize: 224,
+  contextLength: 8,
+  normalisation: { mean: [0, 0, 0], std: [1, 1, 1] },
+  weights: new Map(),
+  constants: new Set(),
+  gainsByBatch: false,
+  comparesTexts: true,
   embed: (views) => reshape(reduceMean(views, [2, 3]), [1, 3]),
   tokens: (image) => transpose(reshape(resizePicture(image, { height: 1, width: 2 }, true), [3, 2]), [1, 0]),
-  relevancy: () => { throw new Error('not asked here') },
+  relevancy: () => {
+    throw new Error('not asked here')
+  },
   relevancyText: (prompt) => prompt,
   tokenize: (text) => ({ ids: [text.length] }),
   encodeTexts: (texts) => Promise.resolve(Float32Array.from(texts.flatMap((text) => words[text]!))),
@@ -27,8 +42,15 @@ const colours: GuidanceModel = {
 /** Two halves of one colour each, side by side. */
 function halves(left: readonly number[], right: readonly number[]): FloatImage {
   const [width, height] = [8, 6]
-  return { width, height, channels: 3, data: Float32Array.from({ length: 3 * width * height }, (_, i) =>
-    (i % width < width / 2 ? left : right)[Math.floor(i / (width * height))]!) }
+  return {
+    width,
+    height,
+    channels: 3,
+    data: Float32Array.from(
+      { length: 3 * width * height },
+      (_, i) => (i % width < width / 2 ? left : right)[Math.floor(i / (width * height))]!,
+    ),
+  }
 }
 
 const score = (photo: FloatImage, composite: FloatImage, prompt: string[], source: string[]) =>
@@ -42,7 +64,8 @@ it('takes the cosine of picture and prompt, of both changes, and the distance of
   expect(scores.similarity).toBeCloseTo(Math.SQRT1_2, 4)
   // Change (0, 0, -.5) and text (0, -1, -1).
   expect(scores.directional).toBeCloseTo(Math.SQRT1_2, 4)
-  // Two tokens, alike in the photo. In the edit each is 6/7 of its own half and 1/7 of the other, by the filter that shrinks it: two of four entries fall.
+  // Two tokens, alike in the photo. In the edit each is 6/7 of its own half and 1/7 of the other, by the filter that
+  // shrinks it: two of four entries fall.
   const cosine = (2 * 6 * 1) / (6 * 6 + 1 * 1)
   expect(Math.abs(scores.structureDistance - (1 - cosine) ** 2 / 2)).toBeLessThan(0.01)
 })

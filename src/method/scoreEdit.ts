@@ -16,7 +16,10 @@ export interface GuidanceScores {
   readonly similarity: number
   /** Cosine of the change of the picture's embedding and of the text's, source to prompt; the mean over pairs. */
   readonly directional: number
-  /** Mean squared difference of the cosine self-similarities of both pictures' tokens: the structure loss of the whole pictures. */
+  /**
+   * Mean squared difference of the cosine self-similarities of both pictures' tokens: the structure loss of the whole
+   * pictures.
+   */
   readonly structureDistance: number
 }
 
@@ -26,21 +29,36 @@ export interface GuidanceScores {
  * @param onNote is told of texts that the model can read in part only
  * @throws PROMPT_TOO_LONG unless `truncate`, PROMPT_NOT_UNDERSTOOD
  */
-export async function scoreEdit(photo: FloatImage, composite: FloatImage, texts: Pick<Texts, 'prompt' | 'source'>, truncate: boolean,
-  model: GuidanceModel, runtime: Runtime, onNote?: (message: string) => void): Promise<GuidanceScores> {
+export async function scoreEdit(
+  photo: FloatImage,
+  composite: FloatImage,
+  texts: Pick<Texts, 'prompt' | 'source'>,
+  truncate: boolean,
+  model: GuidanceModel,
+  runtime: Runtime,
+  onNote?: (message: string) => void,
+): Promise<GuidanceScores> {
   checkTextsAreRead(model, [...texts.prompt, ...texts.source], onNote)
   const side = viewSide(model)
   const { width, height } = viewSize({ width: photo.width, height: photo.height }, side, Math.round((380 * side) / 224))
-  const seen = (picture: FloatImage) => new runtime.Tensor('float32', resize(picture, width, height, { filter: 'bicubic', antialias: true }).data, [1, 3, height, width])
+  const seen = (picture: FloatImage) =>
+    new runtime.Tensor('float32', resize(picture, width, height, { filter: 'bicubic', antialias: true }).data, [
+      1,
+      3,
+      height,
+      width,
+    ])
   const graph = new Graph()
   const { inputs, used } = bindWeights(graph, model)
   const [before, after] = [graph.input('photo', [1, 3, height, width]), graph.input('composite', [1, 3, height, width])]
   const program = await runtime.compile(graph, {
-    before: model.embed(before, inputs), after: model.embed(after, inputs), structure: structureLoss(model.tokens(after, inputs), model.tokens(before, inputs)),
+    before: model.embed(before, inputs),
+    after: model.embed(after, inputs),
+    structure: structureLoss(model.tokens(after, inputs), model.tokens(before, inputs)),
   })
   const read = async () => {
     const result = await program.run({ ...weightFeeds(used, runtime), photo: seen(photo), composite: seen(composite) })
-    const vector = async (name: string) => await result[name]!.getData() as Float32Array
+    const vector = async (name: string) => (await result[name]!.getData()) as Float32Array
     return [await vector('before'), await vector('after'), await vector('structure')] as const
   }
   const [photoEmbedding, editEmbedding, [structureDistance]] = await read().finally(() => program.release())
@@ -51,7 +69,9 @@ export async function scoreEdit(photo: FloatImage, composite: FloatImage, texts:
   const change = difference(editEmbedding, photoEmbedding)
   return {
     similarity: mean(texts.prompt.map((_, i) => cosine(editEmbedding, text(i)))),
-    directional: mean(Array.from({ length: pairs }, (_, i) => cosine(change, difference(text(i), text(texts.prompt.length + i))))),
+    directional: mean(
+      Array.from({ length: pairs }, (_, i) => cosine(change, difference(text(i), text(texts.prompt.length + i)))),
+    ),
     structureDistance: structureDistance!,
   }
 }

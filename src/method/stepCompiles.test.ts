@@ -21,8 +21,19 @@ function countingRuntime(compiled: string[]): Runtime {
       const model = encodeModel(graph, outputs)
       const { shape } = model.inputs.find((value) => value.node.op === 'picture')!
       compiled.push(`${Object.keys(outputs).join()} ${shape[3]}x${shape[2]}`)
-      const results = Object.fromEntries(Object.entries(outputs).map(([name, value]) => [name, new cpu.Tensor('float32', new Float32Array(sizeOf(value.shape)), value.shape)]))
-      return { inputs: [], nodeCount: model.nodeCount, heldBytes: heldBytes(model), run: () => Promise.resolve(results), release: () => Promise.resolve() }
+      const results = Object.fromEntries(
+        Object.entries(outputs).map(([name, value]) => [
+          name,
+          new cpu.Tensor('float32', new Float32Array(sizeOf(value.shape)), value.shape),
+        ]),
+      )
+      return {
+        inputs: [],
+        nodeCount: model.nodeCount,
+        heldBytes: heldBytes(model),
+        run: () => Promise.resolve(results),
+        release: () => Promise.resolve(),
+      }
     },
   }
 }
@@ -30,10 +41,27 @@ function countingRuntime(compiled: string[]): Runtime {
 it('100 steps of preset fast at 768x512, with previews, compile each of their graphs once', async () => {
   const compiled: string[] = []
   const runtime = countingRuntime(compiled)
-  const guidance = await loadGuidance(await folderSource(fileURLToPath(new URL('../../models/starter', import.meta.url))), cpu)
-  const settings = resolveSettings([{ preset: 'fast', prompt: ['golden teapot'], source: ['teapot'], views: 1, steps: 100, seed: 1 }], () => 0)
-  const photo: FloatImage = { width: 768, height: 512, channels: 3, data: Float32Array.from({ length: 3 * 768 * 512 }, (_, i) => (i % 97) / 96) }
-  const trainer = await createTrainer({ runtime, guidance: [guidance], settings, photo, texts: { prompt: settings.prompt, screen: settings.screen, source: settings.source, region: [] } })
+  const guidance = await loadGuidance(
+    await folderSource(fileURLToPath(new URL('../../models/starter', import.meta.url))),
+    cpu,
+  )
+  const settings = resolveSettings(
+    [{ preset: 'fast', prompt: ['golden teapot'], source: ['teapot'], views: 1, steps: 100, seed: 1 }],
+    () => 0,
+  )
+  const photo: FloatImage = {
+    width: 768,
+    height: 512,
+    channels: 3,
+    data: Float32Array.from({ length: 3 * 768 * 512 }, (_, i) => (i % 97) / 96),
+  }
+  const trainer = await createTrainer({
+    runtime,
+    guidance: [guidance],
+    settings,
+    photo,
+    texts: { prompt: settings.prompt, screen: settings.screen, source: settings.source, region: [] },
+  })
   for (let k = 1; k <= 100; k++) {
     await trainer.train()
     if (k % settings.previewEvery === 0) await trainer.layer()

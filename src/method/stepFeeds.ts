@@ -19,7 +19,10 @@ export interface ViewSetDraws {
 type Numbers = Readonly<Record<string, Float32Array>>
 
 /** What no step changes: the weights of the guidance models and the text embeddings of each. */
-export function frozenInputs(guidance: readonly GuidanceModel[], targets: readonly TextTargets[]): Record<string, Rows> {
+export function frozenInputs(
+  guidance: readonly GuidanceModel[],
+  targets: readonly TextTargets[],
+): Record<string, Rows> {
   const inputs: Record<string, Rows> = {}
   guidance.forEach((model, i) => {
     for (const [name, weight] of model.weights) inputs[`${model.name}.${name}`] = weight
@@ -33,28 +36,50 @@ export function frozenInputs(guidance: readonly GuidanceModel[], targets: readon
 
 /** The draws of the views of one picture. */
 export function viewFeeds(views: readonly ViewSetDraws[], size: Size, settings: ViewSettings): Numbers {
-  return Object.assign({}, ...views.map(({ set, side, draws }) => viewFeed(viewInputsName(set, side), draws, viewPlan(size, side, settings)))) as Numbers
+  return Object.assign(
+    {},
+    ...views.map(({ set, side, draws }) => viewFeed(viewInputsName(set, side), draws, viewPlan(size, side, settings))),
+  ) as Numbers
 }
 
 /** The shares of the texts in the losses of one step. */
 export function shareFeeds(shares: TextShares): Numbers {
-  return Object.fromEntries(Object.entries(shares as TextShares & Numbers).map(([name, data]) => [`share.${name}`, data]))
+  return Object.fromEntries(
+    Object.entries(shares as TextShares & Numbers).map(([name, data]) => [`share.${name}`, data]),
+  )
 }
 
 /** Numbers of texts that each loss chooses from; each model has the same texts. */
-export function textCounts([targets]: readonly TextTargets[]): { composition: number; screen: number; direction: number; region: number } {
+export function textCounts([targets]: readonly TextTargets[]): {
+  composition: number
+  screen: number
+  direction: number
+  region: number
+} {
   const { composition, screen, direction, region } = targets!
-  return { composition: composition.shape[0], screen: screen.shape[0], direction: direction.shape[0], region: region?.shape[0] ?? 0 }
+  return {
+    composition: composition.shape[0],
+    screen: screen.shape[0],
+    direction: direction.shape[0],
+    region: region?.shape[0] ?? 0,
+  }
 }
 
-type WeightSettings = Pick<ImageSettings,
-  'lambdaComposition' | 'lambdaDirectional' | 'lambdaScreen' | 'lambdaStructure' | 'lambdaSparsity' | 'bootstrapItems'>
+type WeightSettings = Pick<
+  ImageSettings,
+  'lambdaComposition' | 'lambdaDirectional' | 'lambdaScreen' | 'lambdaStructure' | 'lambdaSparsity' | 'bootstrapItems'
+>
 
-/** What each loss of one of `items` pictures counts in the sum that is differentiated; `last`: the last of them, see D5. */
+/**
+ * What each loss of one of `items` pictures counts in the sum that is differentiated; `last`: the last of them, see D5.
+ */
 export function lossWeights(settings: WeightSettings, bootstrapWeight: number, items: number, last: boolean): number[] {
   const lambda: Record<LossName, number> = {
-    composition: settings.lambdaComposition, directional: settings.lambdaDirectional, screen: settings.lambdaScreen,
-    structure: settings.lambdaStructure, sparsity: settings.lambdaSparsity,
+    composition: settings.lambdaComposition,
+    directional: settings.lambdaDirectional,
+    screen: settings.lambdaScreen,
+    structure: settings.lambdaStructure,
+    sparsity: settings.lambdaSparsity,
     bootstrap: last || settings.bootstrapItems === 'all' ? bootstrapWeight : 0,
   }
   return lossNames.map((name) => lambda[name] / items)
@@ -64,15 +89,23 @@ export function lossWeights(settings: WeightSettings, bootstrapWeight: number, i
 export class LossSum {
   private readonly sums = new Float64Array(lossNames.length + 1)
 
-  constructor(private readonly settings: WeightSettings, private readonly items: number) {}
+  constructor(
+    private readonly settings: WeightSettings,
+    private readonly items: number,
+  ) {}
 
   /** @param values unweighted losses, then the weighted total, then lengths of vectors */
   add(values: Float32Array, last: boolean): void {
-    this.sums.forEach((sum, i) => { this.sums[i] = sum + this.share(i, last) * values[i]! })
+    this.sums.forEach((sum, i) => {
+      this.sums[i] = sum + this.share(i, last) * values[i]!
+    })
   }
 
   result(): Record<LossName | 'total', number> {
-    return Object.fromEntries([...lossNames, 'total'].map((name, i) => [name, this.sums[i]!])) as Record<LossName | 'total', number>
+    return Object.fromEntries([...lossNames, 'total'].map((name, i) => [name, this.sums[i]!])) as Record<
+      LossName | 'total',
+      number
+    >
   }
 
   private share(index: number, last: boolean): number {
@@ -87,6 +120,8 @@ export const reportNames = [...lossNames, 'total', 'length of the gradient', 'le
 
 /** @param step counted from 1 @param found see `Pass.finite` */
 export function trainingStopped(step: number, found: string): Text2LiveError {
-  return new Text2LiveError('LOSS_NOT_FINITE',
-    `Training stopped at step ${step}: expected finite losses, but ${found}. The state before this step is kept. Lower --learning-rate or the loss weights and start again.`)
+  return new Text2LiveError(
+    'LOSS_NOT_FINITE',
+    `Training stopped at step ${step}: expected finite losses, but ${found}. The state before this step is kept. Lower --learning-rate or the loss weights and start again.`,
+  )
 }

@@ -18,9 +18,15 @@ export interface StepPlan extends LossPlan {
   readonly generator: GeneratorShape
   /** The edit is bounded by a mask. */
   readonly masked: boolean
-  /** The picture is seen through an opacity of its own, which multiplies colour and alpha of the layer (a crop of the foreground; spec 1.8). */
+  /**
+   * The picture is seen through an opacity of its own, which multiplies colour and alpha of the layer (a crop of the
+   * foreground; spec 1.8).
+   */
   readonly opacity?: boolean
-  /** 'update' applies the optimizer; 'gradient' leaves the gradient, added to the carried one, for a following 'update' to carry. */
+  /**
+   * 'update' applies the optimizer; 'gradient' leaves the gradient, added to the carried one, for a following 'update'
+   * to carry.
+   */
   readonly kind: 'update' | 'gradient'
 }
 
@@ -31,9 +37,10 @@ export interface StepGraph {
 
 /**
  * One training step on one picture as one graph (paper, Eq. 2; spec 1.9). Inputs: the picture, the flat parameters and
- * optimizer state, the weight of every loss in this step, the draws of the views, each model's text embeddings and their shares,
- * and the frozen weights. The losses of several guidance models are averaged. Outputs: 'losses' (unweighted, in the order of `lossNames`, then the weighted total, the length of the
- * gradient and of the new parameters), and the new state or the gradient.
+ * optimizer state, the weight of every loss in this step, the draws of the views, each model's text embeddings and
+ * their shares, and the frozen weights. The losses of several guidance models are averaged. Outputs: 'losses'
+ * (unweighted, in the order of `lossNames`, then the weighted total, the length of the gradient and of the new
+ * parameters), and the new state or the gradient.
  */
 export function buildStepGraph(plan: StepPlan, guidance: readonly GuidanceModel[]): StepGraph {
   const { settings, size } = plan
@@ -60,7 +67,8 @@ export function buildStepGraph(plan: StepPlan, guidance: readonly GuidanceModel[
   return {
     graph,
     outputs: {
-      losses: lossReport(values, total, [gradient, update.parameters]), ...nextState({ ...update }),
+      losses: lossReport(values, total, [gradient, update.parameters]),
+      ...nextState({ ...update }),
     },
   }
 }

@@ -36,36 +36,67 @@ interface Fixture {
 
 const fixture = readFixtureJson<Fixture>('steps')
 const { tensor, targets, picture, compareParameters } = stepFixture(readFixtureTensors('steps'))
-const shape = { width: fixture.settings.generator.width, skipWidth: fixture.settings.generator.skip, levels: fixture.settings.generator.levels }
+const shape = {
+  width: fixture.settings.generator.width,
+  skipWidth: fixture.settings.generator.skip,
+  levels: fixture.settings.generator.levels,
+}
 const parameters = generatorParameters(shape)
 
 async function openFixture() {
   const runtime = createNodeRuntime({ device: 'cpu', threads: 2 })
   const source = await folderSource(fileURLToPath(new URL('../../test/fixtures/tinyClip', import.meta.url)))
   const config = parseClipConfig(await readJson(source, 'config.json'))
-  const weights = await openWeightFile(source, 'model.safetensors', new Map([...clipVisionShapes(config), ...clipTextShapes(config)]))
+  const weights = await openWeightFile(
+    source,
+    'model.safetensors',
+    new Map([...clipVisionShapes(config), ...clipTextShapes(config)]),
+  )
   // The fixture gives the texts as embeddings: nothing is tokenized.
   const guidance = await createClip({
-    config, runtime, positions: 'reference', read: (names) => weights.weights(names), tokenize: () => { throw new Error('no texts here') },
+    config,
+    runtime,
+    positions: 'reference',
+    read: (names) => weights.weights(names),
+    tokenize: () => {
+      throw new Error('no texts here')
+    },
   })
-  const settings = resolveSettings([{ preset: 'reference', prompt: ['unused'], region: ['unused'], views: fixture.settings.views, seed: 0 }], () => 0)
+  const settings = resolveSettings(
+    [{ preset: 'reference', prompt: ['unused'], region: ['unused'], views: fixture.settings.views, seed: 0 }],
+    () => 0,
+  )
   const flat = (state: string) => Float32Array.from(parameters.flatMap((p) => [...tensor(`${state}.${p.name}`).data]))
   const initial = flat('initial')
   const runner = new StepRunner({
-    runtime, guidance: [guidance], settings, generator: shape, targets: [targets()],
-    vectors: { parameters: initial, initial: initial.slice(), gradientSum: new Float32Array(initial.length), squareSum: new Float32Array(initial.length) },
+    runtime,
+    guidance: [guidance],
+    settings,
+    generator: shape,
+    targets: [targets()],
+    vectors: {
+      parameters: initial,
+      initial: initial.slice(),
+      gradientSum: new Float32Array(initial.length),
+      squareSum: new Float32Array(initial.length),
+    },
   })
   return { runner, settings }
 }
 
 const requestOf = (step: Step, k: number): StepRequest => ({
-  items: step.items.map((name, i) => ({ picture: picture(name), views: viewSets.map((set) => ({ set, side: 224, draws: step.views[set][i]! })) })),
+  items: step.items.map((name, i) => ({
+    picture: picture(name),
+    views: viewSets.map((set) => ({ set, side: 224, draws: step.views[set][i]! })),
+  })),
   shares: {
     composition: shares(step.targets.composition, targets().composition.shape[0]),
     direction: shares(step.targets.directional, targets().direction.shape[0]),
     screen: shares(step.targets.screen, targets().screen.shape[0]),
   },
-  learningRate: step.learningRate, bootstrapWeight: step.bootstrapWeight, k,
+  learningRate: step.learningRate,
+  bootstrapWeight: step.bootstrapWeight,
+  k,
 })
 
 describe('five steps of preset reference', () => {
@@ -77,7 +108,9 @@ describe('five steps of preset reference', () => {
       const { losses } = await runner.step(requestOf(step, k))
       for (const name of [...lossNames, 'total'] as const) {
         const expected = name === 'sparsity' ? step.losses.sparsity! : step.losses[name]!
-        expect(Math.abs(losses[name] - expected), `${name} at step ${k}: ${losses[name]} for ${expected}`).toBeLessThan(LOSS_TOLERANCE)
+        expect(Math.abs(losses[name] - expected), `${name} at step ${k}: ${losses[name]} for ${expected}`).toBeLessThan(
+          LOSS_TOLERANCE,
+        )
       }
       const after = { 0: 'after1', 4: 'after5' }[k]
       if (after) compareParameters(parameters, (await runner.vectors()).parameters, after, step.learningRate)
@@ -93,7 +126,8 @@ describe('a step runner', () => {
     const [item] = request.items
     const { width, height } = item!.picture
     const nowhere: FloatImage = { width, height, channels: 1, data: new Float32Array(width * height) }
-    const sparsity = async (maps: Partial<StepItem>) => (await runner.step({ ...request, items: [{ ...item!, ...maps }] })).losses.sparsity
+    const sparsity = async (maps: Partial<StepItem>) =>
+      (await runner.step({ ...request, items: [{ ...item!, ...maps }] })).losses.sparsity
     expect(await sparsity({})).toBeGreaterThan(1e-4)
     expect(await sparsity({ mask: nowhere })).toBe(0)
     expect(await sparsity({})).toBeGreaterThan(1e-4)

@@ -7,7 +7,17 @@ import type { GuidanceModel } from '../models/guidance.js'
 import type { ImageSettings } from '../options/imageOptions.js'
 import { type LossName, lossNames } from './losses.js'
 import { madgradLambda } from './madgrad.js'
-import { LossSum, type ViewSetDraws, frozenInputs, lossWeights, reportNames, shareFeeds, textCounts, trainingStopped, viewFeeds } from './stepFeeds.js'
+import {
+  LossSum,
+  type ViewSetDraws,
+  frozenInputs,
+  lossWeights,
+  reportNames,
+  shareFeeds,
+  textCounts,
+  trainingStopped,
+  viewFeeds,
+} from './stepFeeds.js'
 import { type StepGraph, type StepPlan, buildLayerGraph, buildStepGraph } from './stepGraph.js'
 import type { TextShares, TextTargets } from './textTargets.js'
 import type { Size } from './viewDraws.js'
@@ -52,30 +62,52 @@ export interface StepRunnerOptions {
   readonly onCompile?: (size: { width: number; height: number; seconds: number }) => void
 }
 
-export interface TrainedGeneratorOptions extends Pick<StepRunnerOptions, 'runtime' | 'guidance' | 'targets' | 'generator' | 'vectors'> {
+export interface TrainedGeneratorOptions extends Pick<
+  StepRunnerOptions,
+  'runtime' | 'guidance' | 'targets' | 'generator' | 'vectors'
+> {
   readonly settings: Pick<ImageSettings, 'seed' | 'sizes'>
 }
 
-/** Bytes of compiled graphs held at once. With bucketed sizes all of a run fit; with exact sizes each serves about one step, and one is held. */
+/**
+ * Bytes of compiled graphs held at once. With bucketed sizes all of a run fit; with exact sizes each serves about one
+ * step, and one is held.
+ */
 const HELD = { buckets: 768 * 2 ** 20, exact: 0 } as const
 
 /**
- * The generator and MADGRAD's state where a training starts or goes on; frozen: the guidance models' weights, the texts, and as 'carried' what a step carries that nothing was carried to.
+ * The generator and MADGRAD's state where a training starts or goes on; frozen: the guidance models' weights, the
+ * texts, and as 'carried' what a step carries that nothing was carried to.
  * @throws CHECKPOINT_INVALID
  */
-export function trainedGenerator({ runtime, guidance, targets, generator, settings, vectors }: TrainedGeneratorOptions): TrainedProgram<VectorName> {
+export function trainedGenerator({
+  runtime,
+  guidance,
+  targets,
+  generator,
+  settings,
+  vectors,
+}: TrainedGeneratorOptions): TrainedProgram<VectorName> {
   const parameters = vectors?.parameters ?? initialParameters(generator, settings.seed)
   const count = parameterCount(generator)
   for (const [name, { length }] of Object.entries(vectors ?? {})) {
-    if (length !== count) throw new Text2LiveError('CHECKPOINT_INVALID', `Expected the checkpoint to hold ${count} numbers of "${name}", as the generator of these settings has; it has ${length}.`)
+    if (length !== count)
+      throw new Text2LiveError(
+        'CHECKPOINT_INVALID',
+        `Expected the checkpoint to hold ${count} numbers of "${name}", as the generator of these settings has; it has ${length}.`,
+      )
   }
   const vector = (data: Float32Array = new Float32Array(count)): Rows => ({ shape: [count], data })
   return new TrainedProgram({
-    runtime, held: HELD[settings.sizes],
+    runtime,
+    held: HELD[settings.sizes],
     // A program for each size: what one frees, the next one needs.
     keepMemory: false,
     state: {
-      parameters: vector(parameters), initial: vector(vectors?.initial ?? parameters.slice()), gradientSum: vector(vectors?.gradientSum), squareSum: vector(vectors?.squareSum),
+      parameters: vector(parameters),
+      initial: vector(vectors?.initial ?? parameters.slice()),
+      gradientSum: vector(vectors?.gradientSum),
+      squareSum: vector(vectors?.squareSum),
     },
     frozen: { ...frozenInputs(guidance, targets), carried: vector() },
   })
@@ -90,8 +122,8 @@ export class StepRunner {
   }
 
   /**
-   * One step over its items (paper, Eq. 2; the losses are means over the items). The whole photo leaves a gradient, which
-   * the example's graph adds to its own before it updates the parameters.
+   * One step over its items (paper, Eq. 2; the losses are means over the items). The whole photo leaves a gradient,
+   * which the example's graph adds to its own before it updates the parameters.
    * @throws LOSS_NOT_FINITE, with the state as it was before the step
    */
   async step(request: StepRequest): Promise<StepResult> {
@@ -100,7 +132,9 @@ export class StepRunner {
 
   /** The edit layer of a picture [4, H, W]: colour and opacity. */
   async layer({ width, height, data }: FloatImage): Promise<FloatImage> {
-    const program = await this.program(`layer ${width}x${height}`, { width, height }, () => buildLayerGraph({ width, height }, this.options.generator))
+    const program = await this.program(`layer ${width}x${height}`, { width, height }, () =>
+      buildLayerGraph({ width, height }, this.options.generator),
+    )
     return await this.trained.pass(async (pass) => {
       const { layer } = await pass.run(program, { picture: data })
       return { width, height, channels: 4, data: await pass.values(layer!) }
@@ -125,10 +159,16 @@ export class StepRunner {
       const weights = lossWeights(settings, bootstrapWeight, items.length, last)
       const program = await this.stepProgram(item, i === 0 ? 'update' : 'gradient', weights)
       const after = await pass.run(program, {
-        ...carried, ...this.itemFeeds(item), ...shareFeeds(shares), weights: Float32Array.from(weights), lambda: Float32Array.of(madgradLambda(learningRate, k)),
+        ...carried,
+        ...this.itemFeeds(item),
+        ...shareFeeds(shares),
+        weights: Float32Array.from(weights),
+        lambda: Float32Array.of(madgradLambda(learningRate, k)),
       })
       sum.add(await pass.finite(after.losses!, reportNames, (found) => trainingStopped(k + 1, found)), last)
-      Object.values(carried).forEach((fed) => { pass.free(fed) })
+      Object.values(carried).forEach((fed) => {
+        pass.free(fed)
+      })
       if (i > 0) carried = { carried: after.gradient! }
       else pass.becomeState(after)
     }
@@ -136,7 +176,10 @@ export class StepRunner {
   }
 
   private itemFeeds(item: StepItem): Record<string, Float32Array> {
-    const feeds: Record<string, Float32Array> = { picture: item.picture.data, ...viewFeeds(item.views, item.picture, this.options.settings) }
+    const feeds: Record<string, Float32Array> = {
+      picture: item.picture.data,
+      ...viewFeeds(item.views, item.picture, this.options.settings),
+    }
     for (const name of ['mask', 'relevancy', 'emphasis'] as const) {
       const map = item[name]
       if (map) feeds[name] = map.data
@@ -150,13 +193,29 @@ export class StepRunner {
     // A fed map costs nothing: its graph serves the steps after the bootstrap as well.
     const bootstrap = item.relevancy ? 'map' : weights[lossNames.indexOf('bootstrap')]! > 0 ? 'model' : 'off'
     const plan: StepPlan = {
-      kind, bootstrap, settings, generator, size: { width, height }, masked: item.mask !== undefined, emphasis: item.emphasis !== undefined,
+      kind,
+      bootstrap,
+      settings,
+      generator,
+      size: { width, height },
+      masked: item.mask !== undefined,
+      emphasis: item.emphasis !== undefined,
       texts: textCounts(this.options.targets),
     }
-    return await this.program(`${kind} ${width}x${height} ${bootstrap} ${plan.masked} ${plan.emphasis}`, plan.size, () => buildStepGraph(plan, guidance), ['gradient'])
+    return await this.program(
+      `${kind} ${width}x${height} ${bootstrap} ${plan.masked} ${plan.emphasis}`,
+      plan.size,
+      () => buildStepGraph(plan, guidance),
+      ['gradient'],
+    )
   }
 
-  private async program(key: string, size: Size, build: () => StepGraph, kept: readonly string[] = []): Promise<Program> {
+  private async program(
+    key: string,
+    size: Size,
+    build: () => StepGraph,
+    kept: readonly string[] = [],
+  ): Promise<Program> {
     return await this.trained.program(key, build, kept, (seconds) => this.options.onCompile?.({ ...size, seconds }))
   }
 }

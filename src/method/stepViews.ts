@@ -29,8 +29,12 @@ export function seenSize(size: Size, side: number, longest: number): Size {
 /** The plan of every view of a picture of this size, for models that see views of short side `side`. */
 export function viewPlan(size: Size, side: number, settings: ViewSettings): ViewPlan {
   return {
-    count: settings.views, source: size, view: seenSize(size, side, 320),
-    sampling: settings.viewSampling, fill: settings.viewFill, antialias: settings.antialias,
+    count: settings.views,
+    source: size,
+    view: seenSize(size, side, 320),
+    sampling: settings.viewSampling,
+    fill: settings.viewFill,
+    antialias: settings.antialias,
   }
 }
 

@@ -38,7 +38,10 @@ describe('drawShares', () => {
     // All four differ only if four were drawn: 4! / 4^4 of a quarter.
     const even = all.filter((shares) => shares.every((share) => share === 0.25)).length / STREAMS
     expect(Math.abs(even - 24 / 256 / 4)).toBeLessThan(MEAN_TOLERANCE / 2)
-    expect(all.some((shares) => shares.includes(0.75)), 'a text drawn three times of four').toBe(true)
+    expect(
+      all.some((shares) => shares.includes(0.75)),
+      'a text drawn three times of four',
+    ).toBe(true)
   })
 
   it('has nothing to choose from one text', () => {
@@ -48,12 +51,34 @@ describe('drawShares', () => {
 
 describe('embedTexts', () => {
   it('embeds prompts and sources in 14 templates, screens in 2, regions as they are; directions are differences', async () => {
-    const clip = await randomClip({
-      projection_dim: 6,
-      vision_config: { hidden_size: 8, intermediate_size: 8, num_hidden_layers: 1, num_attention_heads: 2, image_size: 64, patch_size: 32 },
-      text_config: { hidden_size: 8, intermediate_size: 8, num_hidden_layers: 1, num_attention_heads: 2, vocab_size: 514, max_position_embeddings: 60 },
-    }, createNodeRuntime({ device: 'cpu', threads: 1 }))
-    const texts = { prompt: ['golden swan', 'swan of gold'], screen: ['gold'], source: ['swan'], region: ['swan', 'bird'] }
+    const clip = await randomClip(
+      {
+        projection_dim: 6,
+        vision_config: {
+          hidden_size: 8,
+          intermediate_size: 8,
+          num_hidden_layers: 1,
+          num_attention_heads: 2,
+          image_size: 64,
+          patch_size: 32,
+        },
+        text_config: {
+          hidden_size: 8,
+          intermediate_size: 8,
+          num_hidden_layers: 1,
+          num_attention_heads: 2,
+          vocab_size: 514,
+          max_position_embeddings: 60,
+        },
+      },
+      createNodeRuntime({ device: 'cpu', threads: 1 }),
+    )
+    const texts = {
+      prompt: ['golden swan', 'swan of gold'],
+      screen: ['gold'],
+      source: ['swan'],
+      region: ['swan', 'bird'],
+    }
     const targets = await embedTexts(clip, texts, false)
     expect(targets.composition.shape).toEqual([28, 6])
     expect(targets.screen.shape).toEqual([2, 6])
@@ -62,18 +87,24 @@ describe('embedTexts', () => {
     expect(targets.direction.shape).toEqual([14, 6])
 
     const row = ({ data }: { data: Float32Array }, i: number) => [...data.slice(6 * i, 6 * i + 6)]
-    const alone = async (text: string) => [...await clip.encodeTexts([text])]
-    const close = (a: number[], b: number[]) => expect(Math.max(...a.map((x, i) => Math.abs(x - b[i]!)))).toBeLessThan(BATCH_TOLERANCE)
+    const alone = async (text: string) => [...(await clip.encodeTexts([text]))]
+    const close = (a: number[], b: number[]) =>
+      expect(Math.max(...a.map((x, i) => Math.abs(x - b[i]!)))).toBeLessThan(BATCH_TOLERANCE)
     close(row(targets.composition, 0), await alone('photo of golden swan.'))
     close(row(targets.composition, 27), await alone('swan of gold...'))
     close(row(targets.screen, 1), await alone('gold in front of a green screen.'))
     close(row(targets.region!, 1), await alone('bird'))
     const [to, from] = [await alone('the golden swan.'), await alone('the swan.')]
-    close(row(targets.direction, 8), to.map((x, i) => x - from[i]!))
+    close(
+      row(targets.direction, 8),
+      to.map((x, i) => x - from[i]!),
+    )
     expect(Math.hypot(...row(targets.direction, 8))).toBeGreaterThan(0.01)
 
     expect((await embedTexts(clip, { ...texts, region: [] }, false)).region).toBeNull()
-    await expect(embedTexts(clip, { ...texts, prompt: ['x'.repeat(80)] }, false)).rejects.toMatchObject({ code: 'PROMPT_TOO_LONG' })
+    await expect(embedTexts(clip, { ...texts, prompt: ['x'.repeat(80)] }, false)).rejects.toMatchObject({
+      code: 'PROMPT_TOO_LONG',
+    })
     expect((await embedTexts(clip, { ...texts, prompt: ['x'.repeat(80)] }, true)).composition.shape).toEqual([14, 6])
   })
 })

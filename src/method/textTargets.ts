@@ -24,7 +24,9 @@ export interface Rows {
 /** The mean of the rows, [D]. */
 export function meanRow({ shape: [rows, width], data }: Rows): Float32Array {
   const mean = new Float32Array(width)
-  data.forEach((x, i) => { mean[i % width]! += x / rows })
+  data.forEach((x, i) => {
+    mean[i % width]! += x / rows
+  })
   return mean
 }
 
@@ -60,13 +62,21 @@ export function targetInputName(model: Pick<GuidanceModel, 'name'>, target: Targ
  * @param rivals names of other things than the region, see `objectMap`
  * @throws PROMPT_TOO_LONG unless `truncate`, PROMPT_NOT_UNDERSTOOD
  */
-export async function embedTexts(guidance: GuidanceModel, texts: Texts, truncate: boolean, onNote?: (message: string) => void,
-  rivals: readonly string[] = []): Promise<EmbeddedTexts> {
+export async function embedTexts(
+  guidance: GuidanceModel,
+  texts: Texts,
+  truncate: boolean,
+  onNote?: (message: string) => void,
+  rivals: readonly string[] = [],
+): Promise<EmbeddedTexts> {
   checkTextsAreRead(guidance, [...texts.prompt, ...texts.screen, ...texts.source, ...texts.region], onNote)
   const d = guidance.embeddingWidth
   const lists = [
-    fillTemplates(texts.prompt, textTemplates), fillTemplates(texts.screen, screenTemplates), fillTemplates(texts.source, textTemplates),
-    relevancyTexts(guidance, texts.region), guidance.comparesTexts ? relevancyTexts(guidance, rivals) : [],
+    fillTemplates(texts.prompt, textTemplates),
+    fillTemplates(texts.screen, screenTemplates),
+    fillTemplates(texts.source, textTemplates),
+    relevancyTexts(guidance, texts.region),
+    guidance.comparesTexts ? relevancyTexts(guidance, rivals) : [],
   ]
   // One call, so that the text tower is compiled and loaded once.
   const all = await guidance.encodeTexts(lists.flat(), { truncate })
@@ -79,7 +89,13 @@ export async function embedTexts(guidance: GuidanceModel, texts: Texts, truncate
   const pairs = Math.min(composition.shape[0], source.shape[0])
   const direction = Float32Array.from({ length: pairs * d }, (_, i) => composition.data[i]! - source.data[i]!)
   const present = (rows: Rows) => (rows.shape[0] > 0 ? rows : null)
-  return { composition, screen, direction: { shape: [pairs, d], data: direction }, region: present(region), rivals: present(others) }
+  return {
+    composition,
+    screen,
+    direction: { shape: [pairs, d], data: direction },
+    region: present(region),
+    rivals: present(others),
+  }
 }
 
 /** The shares of the texts in each loss of a step; all items of the step have the same. */
@@ -90,17 +106,29 @@ export interface TextShares {
 }
 
 /** Embeddings of what `relevancy` is asked to find, and of what competes with it. @throws as `embedTexts` */
-export async function embedRegion(guidance: GuidanceModel, region: readonly string[], truncate: boolean, onNote?: (message: string) => void,
-  rivals: readonly string[] = []): Promise<{ readonly region: Rows; readonly rivals: Rows | null }> {
-  const { region: rows, rivals: others } = await embedTexts(guidance, { prompt: [], screen: [], source: [], region }, truncate, onNote, rivals)
+export async function embedRegion(
+  guidance: GuidanceModel,
+  region: readonly string[],
+  truncate: boolean,
+  onNote?: (message: string) => void,
+  rivals: readonly string[] = [],
+): Promise<{ readonly region: Rows; readonly rivals: Rows | null }> {
+  const { region: rows, rivals: others } = await embedTexts(
+    guidance,
+    { prompt: [], screen: [], source: [], region },
+    truncate,
+    onNote,
+    rivals,
+  )
   return { region: rows!, rivals: others }
 }
 
-const relevancyTexts = (guidance: GuidanceModel, region: readonly string[]) => region.map((text) => guidance.relevancyText(text))
+const relevancyTexts = (guidance: GuidanceModel, region: readonly string[]) =>
+  region.map((text) => guidance.relevancyText(text))
 
 /**
- * The share of each of `count` texts in one loss of one step. 'subset': a number of texts drawn uniformly, then that many
- * texts with replacement (published code); 'one': a single text (supplement 2.2).
+ * The share of each of `count` texts in one loss of one step. 'subset': a number of texts drawn uniformly, then that
+ * many texts with replacement (published code); 'one': a single text (supplement 2.2).
  */
 export function drawShares(random: RandomStream, count: number, sampling: 'subset' | 'one'): Float32Array {
   const draws = sampling === 'one' ? 1 : random.integer(1, count + 1)

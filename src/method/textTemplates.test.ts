@@ -3,10 +3,25 @@ import { fillTemplates, screenTemplates, textTemplates } from './textTemplates.j
 
 it('are the 14 of the supplement and the two of the published code', () => {
   expect(fillTemplates(['ice'], textTemplates)).toEqual([
-    'photo of ice.', 'high quality photo of ice.', 'a photo of ice.', 'the photo of ice.', 'image of ice.', 'an image of ice.',
-    'high quality image of ice.', 'a high quality image of ice.', 'the ice.', 'a ice.', 'ice.', 'ice', 'ice!', 'ice...',
+    'photo of ice.',
+    'high quality photo of ice.',
+    'a photo of ice.',
+    'the photo of ice.',
+    'image of ice.',
+    'an image of ice.',
+    'high quality image of ice.',
+    'a high quality image of ice.',
+    'the ice.',
+    'a ice.',
+    'ice.',
+    'ice',
+    'ice!',
+    'ice...',
   ])
-  expect(fillTemplates(['ice'], screenTemplates)).toEqual(['ice over a green screen.', 'ice in front of a green screen.'])
+  expect(fillTemplates(['ice'], screenTemplates)).toEqual([
+    'ice over a green screen.',
+    'ice in front of a green screen.',
+  ])
 })
 
 it('take prompts in turn, each in every template, and prompts as they are', () => {

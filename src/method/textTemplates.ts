@@ -1,7 +1,19 @@
 /** The supplement's 14 templates (section 2.2): they vary the embedding and leave the meaning. */
 export const textTemplates = [
-  'photo of {}.', 'high quality photo of {}.', 'a photo of {}.', 'the photo of {}.', 'image of {}.', 'an image of {}.',
-  'high quality image of {}.', 'a high quality image of {}.', 'the {}.', 'a {}.', '{}.', '{}', '{}!', '{}...',
+  'photo of {}.',
+  'high quality photo of {}.',
+  'a photo of {}.',
+  'the photo of {}.',
+  'image of {}.',
+  'an image of {}.',
+  'high quality image of {}.',
+  'a high quality image of {}.',
+  'the {}.',
+  'a {}.',
+  '{}.',
+  '{}',
+  '{}!',
+  '{}...',
 ] as const
 
 /** Templates for the edit layer over the green screen (published code; not in the supplement). */

@@ -34,11 +34,28 @@ const { photo, disc } = twoObjects(132, 140)
 const oneSize = { scaleMin: 1, scaleMax: 1, cropsMinCover: 1, wholeImageEvery: 0 } as const
 const oneStep = { ...oneSize, preset: 'fast', relevancy: 'model', sparsityMap: 0 } as const
 
-const smallClip = (vision: Record<string, unknown> = {}, seed = 0) => randomClip({
-  projection_dim: 8,
-  vision_config: { hidden_size: 16, intermediate_size: 16, num_hidden_layers: 1, num_attention_heads: 2, ...vision },
-  text_config: { hidden_size: 8, intermediate_size: 8, num_hidden_layers: 1, num_attention_heads: 2, vocab_size: 514 },
-}, runtime, { seed })
+const smallClip = (vision: Record<string, unknown> = {}, seed = 0) =>
+  randomClip(
+    {
+      projection_dim: 8,
+      vision_config: {
+        hidden_size: 16,
+        intermediate_size: 16,
+        num_hidden_layers: 1,
+        num_attention_heads: 2,
+        ...vision,
+      },
+      text_config: {
+        hidden_size: 8,
+        intermediate_size: 8,
+        num_hidden_layers: 1,
+        num_attention_heads: 2,
+        vocab_size: 514,
+      },
+    },
+    runtime,
+    { seed },
+  )
 let guidance: GuidanceModel
 let outline: OutlineModel
 beforeAll(async () => {
@@ -46,12 +63,29 @@ beforeAll(async () => {
   outline = await loadOutline(await folderSource(fileURLToPath(new URL('../../models/outline', import.meta.url))))
 })
 
-const settingsOf = (given: GivenOptions) => resolveSettings([{ prompt: ['golden disc'], source: ['disc'], region: ['disc'], seed: 11, views: 2, steps: 2, ...given }], () => 0)
+const settingsOf = (given: GivenOptions) =>
+  resolveSettings(
+    [{ prompt: ['golden disc'], source: ['disc'], region: ['disc'], seed: 11, views: 2, steps: 2, ...given }],
+    () => 0,
+  )
 
-async function withTrainer<T>(given: GivenOptions, more: Partial<TrainerOptions>, use: (trainer: Trainer, settings: ImageSettings) => Promise<T>): Promise<T> {
+async function withTrainer<T>(
+  given: GivenOptions,
+  more: Partial<TrainerOptions>,
+  use: (trainer: Trainer, settings: ImageSettings) => Promise<T>,
+): Promise<T> {
   const settings = settingsOf(given)
   const { prompt, screen, source, region } = settings
-  const trainer = await createTrainer({ runtime: sharing, guidance: [guidance], photo, settings, texts: { prompt, screen, source, region }, outline, generator, ...more })
+  const trainer = await createTrainer({
+    runtime: sharing,
+    guidance: [guidance],
+    photo,
+    settings,
+    texts: { prompt, screen, source, region },
+    outline,
+    generator,
+    ...more,
+  })
   try {
     return await use(trainer, settings)
   } finally {
@@ -59,7 +93,11 @@ async function withTrainer<T>(given: GivenOptions, more: Partial<TrainerOptions>
   }
 }
 
-const everywhere = (value: number): FloatImage => ({ ...photo, channels: 1, data: new Float32Array(photo.width * photo.height).fill(value) })
+const everywhere = (value: number): FloatImage => ({
+  ...photo,
+  channels: 1,
+  data: new Float32Array(photo.width * photo.height).fill(value),
+})
 
 describe('a trainer', () => {
   it.each(Object.keys(presets) as PresetName[])('takes two steps of preset %s', async (preset) => {
@@ -75,7 +113,8 @@ describe('a trainer', () => {
         expect(step).toBe(k + 1)
         expect(learningRate).toBe(learningRateAt(k, settings))
         expect(Object.keys(losses).sort()).toEqual([...lossNames, 'total'].sort())
-        for (const [name, loss] of Object.entries(losses)) expect(Number.isFinite(loss), `${name} is ${loss}`).toBe(true)
+        for (const [name, loss] of Object.entries(losses))
+          expect(Number.isFinite(loss), `${name} is ${loss}`).toBe(true)
         for (const name of lossNames) if (name !== 'bootstrap' || k === 0) expect(losses[name], name).toBeGreaterThan(0)
       })
       expect(reports[1]!.losses).not.toEqual(reports[0]!.losses)
@@ -90,7 +129,8 @@ describe('a trainer', () => {
       expect([...layer.data].every((x) => x >= 0 && x <= 1)).toBe(true)
 
       // Step 0 has the whole photo in it: beside the example, or with few sizes in its place.
-      const sizes = (notices: readonly TrainerNotice[]) => notices.filter(({ width, height }) => width === photo.width && height === photo.height).length
+      const sizes = (notices: readonly TrainerNotice[]) =>
+        notices.filter(({ width, height }) => width === photo.width && height === photo.height).length
       expect([sizes(compiled.slice(0, 1)), inFirstStep]).toEqual(settings.sizes === 'exact' ? [1, 2] : [1, 1])
       expect(compiled.every(({ seconds }) => seconds > 0)).toBe(true)
     })
@@ -118,7 +158,8 @@ describe('a trainer', () => {
   })
 
   it('repeats itself for a seed and differs for another', async () => {
-    const run = (seed: number) => withTrainer({ ...oneStep, seed }, {}, async (trainer) => [await trainer.train(), await trainer.train()])
+    const run = (seed: number) =>
+      withTrainer({ ...oneStep, seed }, {}, async (trainer) => [await trainer.train(), await trainer.train()])
     const first = await run(11)
     expect(await run(11)).toEqual(first)
     expect((await run(12))[0]!.losses).not.toEqual(first[0]!.losses)
@@ -131,11 +172,12 @@ describe('several guidance models', () => {
   it.each(['model', 'edges'] as const)('give the means of their losses, relevancy %s', async (relevancy) => {
     const other = await smallClip({}, 1)
     const given = { ...oneStep, relevancy, regionBound: 0 }
-    const first = (models: readonly GuidanceModel[]) => withTrainer(given, { runtime, guidance: models }, async (trainer, settings) => {
-      const { losses } = await trainer.train()
-      expectTotal(losses, settings)
-      return losses
-    })
+    const first = (models: readonly GuidanceModel[]) =>
+      withTrainer(given, { runtime, guidance: models }, async (trainer, settings) => {
+        const { losses } = await trainer.train()
+        expectTotal(losses, settings)
+        return losses
+      })
     const [a, b, both] = [await first([guidance]), await first([other]), await first([guidance, other])]
     for (const name of lossNames) {
       // A map sharpened along edges is averaged before it is sharpened.
@@ -146,10 +188,11 @@ describe('several guidance models', () => {
   })
 
   it('that are one model twice move the parameters as it does alone', async () => {
-    const after = (models: readonly GuidanceModel[]) => withTrainer(oneStep, { runtime, guidance: models }, async (trainer) => {
-      await trainer.train()
-      return await state(trainer)
-    })
+    const after = (models: readonly GuidanceModel[]) =>
+      withTrainer(oneStep, { runtime, guidance: models }, async (trainer) => {
+        await trainer.train()
+        return await state(trainer)
+      })
     const [once, twice] = [await after([guidance]), await after([guidance, guidance])]
     twice.forEach((x, i) => expect(x).toBeCloseTo(once[i]!, 4))
   })
@@ -170,7 +213,12 @@ describe('several guidance models', () => {
       expect(losses.total).toBeGreaterThan(0)
     })
     const views = [...shapes].filter(([name]) => name.endsWith('.rows'))
-    expect(new Map(views)).toEqual(new Map([['composition.rows', [2, 224, photo.height]], ['composition256.rows', [2, 256, photo.height]]]))
+    expect(new Map(views)).toEqual(
+      new Map([
+        ['composition.rows', [2, 224, photo.height]],
+        ['composition256.rows', [2, 256, photo.height]],
+      ]),
+    )
     for (const i of [1, 2, 3]) expect(shapes.get(`text.clip${i}.composition`)).toEqual([14, 8])
   })
 })
@@ -190,10 +238,21 @@ describe('the losses', () => {
 
   it('are means over the example and the whole photo; the published code counts the bootstrap of the last item only', async () => {
     const base = {
-      ...oneStep, sizes: 'exact', flipProbability: 0, jitterProbability: 0, wholeImageEvery: 1, lambdaDirectional: 0, lambdaScreen: 0,
+      ...oneStep,
+      sizes: 'exact',
+      flipProbability: 0,
+      jitterProbability: 0,
+      wholeImageEvery: 1,
+      lambdaDirectional: 0,
+      lambdaScreen: 0,
     } as const
-    const first = (given: GivenOptions) => withTrainer({ ...base, ...given }, {}, async (trainer) => (await trainer.train()).losses)
-    const [alone, all, last] = [await first({ wholeImageEvery: 0 }), await first({ bootstrapItems: 'all' }), await first({ bootstrapItems: 'last' })]
+    const first = (given: GivenOptions) =>
+      withTrainer({ ...base, ...given }, {}, async (trainer) => (await trainer.train()).losses)
+    const [alone, all, last] = [
+      await first({ wholeImageEvery: 0 }),
+      await first({ bootstrapItems: 'all' }),
+      await first({ bootstrapItems: 'last' }),
+    ]
     // Both items show the whole photo here, so what needs no views is the same.
     for (const name of ['structure', 'sparsity', 'bootstrap']) expect(all[name]! / alone[name]!, name).toBeCloseTo(1, 5)
     expect(last.bootstrap! / alone.bootstrap!).toBeCloseTo(0.5, 5)
@@ -211,8 +270,11 @@ describe('the losses', () => {
 
 describe('a mask', () => {
   it('bounds alpha: 0 where it is 0, untouched where it is 1', async () => {
-    const train = (mask: FloatImage | null) => withTrainer(oneStep, mask ? { mask } : {}, async (trainer) =>
-      ({ ...(await trainer.train()), layer: await trainer.layer() }))
+    const train = (mask: FloatImage | null) =>
+      withTrainer(oneStep, mask ? { mask } : {}, async (trainer) => ({
+        ...(await trainer.train()),
+        layer: await trainer.layer(),
+      }))
     const n = photo.width * photo.height
     const alpha = ({ layer }: { layer: FloatImage }) => layer.data.subarray(3 * n)
     const bounded = alpha(await train(disc.map))
@@ -232,20 +294,45 @@ describe('a mask', () => {
   })
 
   it.each([0, 1])('lies on the example as it lies on the photo (flip %i)', async (flipProbability) => {
-    const strip = { ...everywhere(0), data: everywhere(0).data.map((_, i) => (i % photo.width < photo.width / 4 ? 1 : 0)) }
-    const given = { ...oneStep, scaleMin: 0.8, scaleMax: 1.2, cropsMinCover: 0.7, flipProbability, region: [], lambdaComposition: 0, lambdaScreen: 0,
-      lambdaStructure: 0, lambdaAlphaL1: 1, lambdaAlphaL0: 0 } as const
+    const strip = {
+      ...everywhere(0),
+      data: everywhere(0).data.map((_, i) => (i % photo.width < photo.width / 4 ? 1 : 0)),
+    }
+    const given = {
+      ...oneStep,
+      scaleMin: 0.8,
+      scaleMax: 1.2,
+      cropsMinCover: 0.7,
+      flipProbability,
+      region: [],
+      lambdaComposition: 0,
+      lambdaScreen: 0,
+      lambdaStructure: 0,
+      lambdaAlphaL1: 1,
+      lambdaAlphaL0: 0,
+    } as const
     // Without weights the generator is grey and half opaque everywhere: the sparsity loss is half the mean of the mask.
     const blank = await withTrainer(given, {}, async (trainer) => {
       const { step, tensors } = await trainer.state()
-      return { step, tensors: Object.fromEntries(Object.entries(tensors).map(([name, { shape, data }]) => [name, { shape, data: data.fill(0) }])) }
+      return {
+        step,
+        tensors: Object.fromEntries(
+          Object.entries(tensors).map(([name, { shape, data }]) => [name, { shape, data: data.fill(0) }]),
+        ),
+      }
     })
     await withTrainer(given, { mask: strip, state: blank }, async (trainer, settings) => {
       const placed = placeLike(strip, drawExample(randomStream(settings.seed, 'example', 0), photo, settings))
       const mean = placed.data.reduce((a, b) => a + b, 0) / placed.data.length
       expect((await trainer.train()).losses.sparsity).toBeCloseTo(mean / 2, 6)
-      const mirrored = placeLike(flipHorizontal(strip), drawExample(randomStream(settings.seed, 'example', 0), photo, settings))
-      expect(Math.abs(mirrored.data.reduce((a, b) => a + b, 0) / placed.data.length - mean), 'a mask the wrong way round would show').toBeGreaterThan(0.01)
+      const mirrored = placeLike(
+        flipHorizontal(strip),
+        drawExample(randomStream(settings.seed, 'example', 0), photo, settings),
+      )
+      expect(
+        Math.abs(mirrored.data.reduce((a, b) => a + b, 0) / placed.data.length - mean),
+        'a mask the wrong way round would show',
+      ).toBeGreaterThan(0.01)
     })
   })
 })
@@ -255,9 +342,17 @@ describe('refusals', () => {
     await withTrainer(oneStep, {}, async (trainer) => {
       await trainer.train()
       const state = await trainer.state()
-      const broken = new Map([...guidance.weights].map(([name, weight]) => [name, name === 'class' ? { ...weight, data: weight.data.map(() => NaN) } : weight]))
+      const broken = new Map(
+        [...guidance.weights].map(([name, weight]) => [
+          name,
+          name === 'class' ? { ...weight, data: weight.data.map(() => NaN) } : weight,
+        ]),
+      )
       await withTrainer(oneStep, { state, guidance: [{ ...guidance, weights: broken }] }, async (stuck) => {
-        await expect(stuck.train()).rejects.toMatchObject({ code: 'LOSS_NOT_FINITE', message: expect.stringMatching(/step 2: .*composition.*total/) as unknown })
+        await expect(stuck.train()).rejects.toMatchObject({
+          code: 'LOSS_NOT_FINITE',
+          message: expect.stringMatching(/step 2: .*composition.*total/) as unknown,
+        })
         await expect(stuck.train()).rejects.toMatchObject({ code: 'LOSS_NOT_FINITE' })
         expect(stuck.step).toBe(1)
         const kept = await stuck.state()
@@ -281,15 +376,19 @@ describe('refusals', () => {
   it('a photo smaller than the generator takes', async () => {
     const small = twoObjects(128, 300).photo
     await expect(withTrainer(oneStep, { photo: small }, (trainer) => trainer.train())).rejects.toMatchObject({
-      code: 'INPUT_TOO_SMALL', message: expect.stringMatching(/at least 129 px .* 300x128/) as unknown,
+      code: 'INPUT_TOO_SMALL',
+      message: expect.stringMatching(/at least 129 px .* 300x128/) as unknown,
     })
   })
 
   it('a state without one of its vectors', async () => {
     const state = await withTrainer(oneStep, {}, (trainer) => trainer.state())
     const { squareSum: _, ...tensors } = state.tensors
-    await expect(withTrainer(oneStep, { state: { ...state, tensors } }, (trainer) => trainer.train())).rejects.toMatchObject({
-      code: 'CHECKPOINT_INVALID', message: expect.stringContaining('"squareSum"') as unknown,
+    await expect(
+      withTrainer(oneStep, { state: { ...state, tensors } }, (trainer) => trainer.train()),
+    ).rejects.toMatchObject({
+      code: 'CHECKPOINT_INVALID',
+      message: expect.stringContaining('"squareSum"') as unknown,
     })
   })
 })
@@ -301,8 +400,12 @@ function bytes(data: Float32Array): Buffer {
 /** The total of step 0 is the weighted sum of the reported losses. */
 function expectTotal(losses: Readonly<Record<string, number>>, settings: ImageSettings): void {
   const weights: Record<string, number> = {
-    composition: settings.lambdaComposition, directional: settings.lambdaDirectional, screen: settings.lambdaScreen,
-    structure: settings.lambdaStructure, sparsity: settings.lambdaSparsity, bootstrap: bootstrapWeightAt(0, settings),
+    composition: settings.lambdaComposition,
+    directional: settings.lambdaDirectional,
+    screen: settings.lambdaScreen,
+    structure: settings.lambdaStructure,
+    sparsity: settings.lambdaSparsity,
+    bootstrap: bootstrapWeightAt(0, settings),
   }
   const sum = lossNames.reduce((total, name) => total + weights[name]! * losses[name]!, 0)
   expect(Math.abs(losses.total! - sum) / sum).toBeLessThan(TOTAL_TOLERANCE)
@@ -311,13 +414,28 @@ function expectTotal(losses: Readonly<Record<string, number>>, settings: ImageSe
 it('reads the text tower once, however often texts are encoded to find the region', async () => {
   const folder = await folderSource(fileURLToPath(new URL('../../models/starter', import.meta.url)))
   const read: string[] = []
-  const source: FileSource = { ...folder, read: (name, start, end) => { read.push(`${name} ${start}`); return folder.read(name, start, end) } }
+  const source: FileSource = {
+    ...folder,
+    read: (name, start, end) => {
+      read.push(`${name} ${start}`)
+      return folder.read(name, start, end)
+    },
+  }
   const starter = await loadGuidance(source, sharing)
   read.length = 0
   const notes: string[] = []
-  // The names in the prompt, then all texts with the nearest of them, then, since the photo shows no such thing, without it.
+  // The names in the prompt, then all texts with the nearest of them, then, since the photo shows no such thing,
+  // without it.
   const { prompt, screen, source: shown } = settingsOf({ source: [], region: [] })
-  await withTrainer({ preset: 'preview' }, { guidance: [starter], onNote: (message) => notes.push(message), texts: { prompt, screen, source: shown, region: 'agreed' } }, () => Promise.resolve())
+  await withTrainer(
+    { preset: 'preview' },
+    {
+      guidance: [starter],
+      onNote: (message) => notes.push(message),
+      texts: { prompt, screen, source: shown, region: 'agreed' },
+    },
+    () => Promise.resolve(),
+  )
   expect(notes).toEqual([expect.stringMatching(/^region: none/)])
   expect(read.length).toBeGreaterThan(50)
   expect(read.length).toBe(new Set(read).size)

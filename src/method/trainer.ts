@@ -17,7 +17,10 @@ import { drawStepShares, drawStepViews } from './stepDraws.js'
 import { type StepItem, StepRunner, type VectorName, vectorNames } from './stepRunner.js'
 import { type EmbeddedTexts, type TextTargets, type Texts, embedTexts, meanRow } from './textTargets.js'
 
-/** Parameters and optimizer state by name, and the number of steps done: with the settings all that a run continues from. */
+/**
+ * Parameters and optimizer state by name, and the number of steps done: with the settings all that a run continues
+ * from.
+ */
 export interface TrainerState {
   readonly step: number
   readonly tensors: Readonly<Record<string, { readonly shape: readonly number[]; readonly data: Float32Array }>>
@@ -58,8 +61,12 @@ export interface TrainerOptions {
 }
 
 /** What happens while a trainer is made or runs, besides its steps. */
-export type TrainerNotice =
-  | { readonly type: 'compile'; readonly width: number; readonly height: number; readonly seconds: number }
+export type TrainerNotice = {
+  readonly type: 'compile'
+  readonly width: number
+  readonly height: number
+  readonly seconds: number
+}
 
 /** Trains one edit layer for one photo. */
 export interface Trainer {
@@ -79,14 +86,19 @@ export interface Trainer {
   dispose(): Promise<void>
 }
 
-/** Embeds the texts, prepares the maps and the first parameters. @throws PROMPT_TOO_LONG, PROMPT_NOT_UNDERSTOOD, INPUT_TOO_SMALL, CHECKPOINT_INVALID */
+/**
+ * Embeds the texts, prepares the maps and the first parameters. @throws PROMPT_TOO_LONG, PROMPT_NOT_UNDERSTOOD,
+ * INPUT_TOO_SMALL, CHECKPOINT_INVALID
+ */
 export async function createTrainer(options: TrainerOptions): Promise<Trainer> {
   const { runtime, photo, settings, state } = options
   const guidance = withDistinctNames(options.guidance)
   const generator = options.generator ?? generatorOf(settings)
   if (Math.min(photo.width, photo.height) < minGeneratorSide) {
-    throw new Text2LiveError('INPUT_TOO_SMALL',
-      `The generator needs at least ${minGeneratorSide} px on each side to train on; the photo has ${photo.width}x${photo.height}. Use a larger photo or --size.`)
+    throw new Text2LiveError(
+      'INPUT_TOO_SMALL',
+      `The generator needs at least ${minGeneratorSide} px on each side to train on; the photo has ${photo.width}x${photo.height}. Use a larger photo or --size.`,
+    )
   }
   const locate = () => embedAndLocate(options, guidance)
   // To find a name for the region, texts are encoded two or three times.
@@ -97,31 +109,45 @@ export async function createTrainer(options: TrainerOptions): Promise<Trainer> {
   const mask = boundOf(options.mask, located, settings.regionBound)
   const learned = state ? undefined : learnedVectors(options, generator, guidance, targets)
   const runner = new StepRunner({
-    runtime, guidance, targets, settings, generator,
-    vectors: state ? vectorsOf(state) : learned, onCompile: (compiled) => options.notice?.({ type: 'compile', ...compiled }),
+    runtime,
+    guidance,
+    targets,
+    settings,
+    generator,
+    vectors: state ? vectorsOf(state) : learned,
+    onCompile: (compiled) => options.notice?.({ type: 'compile', ...compiled }),
   })
   let done = state?.step ?? 0
 
   const item = (picture: FloatImage, name: string, place: (map: FloatImage) => FloatImage): StepItem => ({
     picture,
     views: drawStepViews(settings, guidance, name, done, picture),
-    ...(mask ? { mask: place(mask) } : {}), ...(located ? { relevancy: place(located) } : {}), ...(emphasis ? { emphasis: place(emphasis) } : {}),
+    ...(mask ? { mask: place(mask) } : {}),
+    ...(located ? { relevancy: place(located) } : {}),
+    ...(emphasis ? { emphasis: place(emphasis) } : {}),
   })
 
   return {
-    get step() { return done },
+    get step() {
+      return done
+    },
     steps: settings.steps,
     device: runtime.device,
     learned: learned !== undefined,
     async train() {
       const draw = drawExample(randomStream(settings.seed, 'example', done), photo, settings)
       const example = () => item(internalExample(photo, draw), 'example', (map) => placeLike(map, draw))
-      const whole = settings.wholeImageEvery > 0 && done % settings.wholeImageEvery === 0 ? item(photo, 'whole', (map) => map) : null
+      const whole =
+        settings.wholeImageEvery > 0 && done % settings.wholeImageEvery === 0
+          ? item(photo, 'whole', (map) => map)
+          : null
       // With few sizes the whole photo takes the example's place, so that no second kind of graph has to be compiled.
       const items = whole && settings.sizes === 'buckets' ? [whole] : [example(), ...(whole ? [whole] : [])]
       const learningRate = learningRateAt(done, settings)
       const { losses } = await runner.step({
-        items, learningRate, k: done,
+        items,
+        learningRate,
+        k: done,
         bootstrapWeight: region.texts.length > 0 ? bootstrapWeightAt(done, settings) : 0,
         shares: drawStepShares(settings, done, targets[0]!),
       })
@@ -136,18 +162,38 @@ export async function createTrainer(options: TrainerOptions): Promise<Trainer> {
     },
     async state() {
       const vectors = await runner.vectors()
-      return { step: done, tensors: Object.fromEntries(vectorNames.map((name) => [name, { shape: [vectors[name].length], data: vectors[name] }])) }
+      return {
+        step: done,
+        tensors: Object.fromEntries(
+          vectorNames.map((name) => [name, { shape: [vectors[name].length], data: vectors[name] }]),
+        ),
+      }
     },
     dispose: () => runner.dispose(),
   }
 }
 
-/** Embeds the texts and finds the region. Where prompt and photo agree on a name, and nobody said what the photo shows, it shows that. */
-async function embedAndLocate({ runtime, photo, settings, texts, outline = null, onNote }: TrainerOptions, guidance: readonly GuidanceModel[]) {
+/**
+ * Embeds the texts and finds the region. Where prompt and photo agree on a name, and nobody said what the photo shows,
+ * it shows that.
+ */
+async function embedAndLocate(
+  { runtime, photo, settings, texts, outline = null, onNote }: TrainerOptions,
+  guidance: readonly GuidanceModel[],
+) {
   const { relevancy, truncate } = settings
   const embed = async (source: readonly string[], region: readonly string[]): Promise<EmbeddedTexts[]> => {
     const embedded: EmbeddedTexts[] = []
-    for (const model of guidance) embedded.push(await embedTexts(model, { ...texts, source, region }, truncate, onNote, region.length > 0 ? rivalsFor(relevancy) : []))
+    for (const model of guidance)
+      embedded.push(
+        await embedTexts(
+          model,
+          { ...texts, source, region },
+          truncate,
+          onNote,
+          region.length > 0 ? rivalsFor(relevancy) : [],
+        ),
+      )
     return embedded
   }
   const asked = texts.region
@@ -165,25 +211,42 @@ async function embedAndLocate({ runtime, photo, settings, texts, outline = null,
 }
 
 /** Where training starts: from learned weights, or undefined for random ones. */
-export function learnedVectors({ start, onNote }: Pick<TrainerOptions, 'start' | 'onNote'>, generator: GeneratorShape, guidance: readonly GuidanceModel[],
-  targets: readonly Pick<TextTargets, 'direction'>[]): Record<VectorName, Float32Array> | undefined {
+export function learnedVectors(
+  { start, onNote }: Pick<TrainerOptions, 'start' | 'onNote'>,
+  generator: GeneratorShape,
+  guidance: readonly GuidanceModel[],
+  targets: readonly Pick<TextTargets, 'direction'>[],
+): Record<VectorName, Float32Array> | undefined {
   if (!start) return undefined
   if (!startFits(start, generator)) {
-    onNote?.(`start: random, since the learned one is for a generator of ${start.shape.width} channels and ${start.shape.levels} levels; this run's has ${generator.width} and ${generator.levels}`)
+    onNote?.(
+      `start: random, since the learned one is for a generator of ${start.shape.width} channels and ${start.shape.levels} levels; this run's has ${generator.width} and ${generator.levels}`,
+    )
     return undefined
   }
   const { guidance: name, embeddingWidth } = start.conditioned
   const reader = guidance.findIndex((model) => model.name.startsWith(name) && model.embeddingWidth === embeddingWidth)
   if (reader < 0) onNote?.(`start: learned with the ${name} model; with another one it is the same for all texts`)
   const parameters = startParameters(start, reader < 0 ? null : meanRow(targets[reader]!.direction))
-  return { parameters, initial: parameters.slice(), gradientSum: new Float32Array(parameters.length), squareSum: new Float32Array(parameters.length) }
+  return {
+    parameters,
+    initial: parameters.slice(),
+    gradientSum: new Float32Array(parameters.length),
+    squareSum: new Float32Array(parameters.length),
+  }
 }
 
 /** The vectors of a saved state. @throws CHECKPOINT_INVALID */
 export function vectorsOf(state: TrainerState): Record<VectorName, Float32Array> {
-  return Object.fromEntries(vectorNames.map((name) => {
-    const tensor = state.tensors[name]
-    if (!tensor) throw new Text2LiveError('CHECKPOINT_INVALID', `Expected the checkpoint to hold a tensor "${name}"; it has ${Object.keys(state.tensors).join(', ')}.`)
-    return [name, tensor.data]
-  })) as Record<VectorName, Float32Array>
+  return Object.fromEntries(
+    vectorNames.map((name) => {
+      const tensor = state.tensors[name]
+      if (!tensor)
+        throw new Text2LiveError(
+          'CHECKPOINT_INVALID',
+          `Expected the checkpoint to hold a tensor "${name}"; it has ${Object.keys(state.tensors).join(', ')}.`,
+        )
+      return [name, tensor.data]
+    }),
+  ) as Record<VectorName, Float32Array>
 }

@@ -31,8 +31,9 @@ export interface Size {
 }
 
 /**
- * Size of a picture whose short side becomes `short`, aspect kept; where the long side would pass `longest`, that side leads. A picture so narrow that its short side
- * would then show less than a row of image tokens keeps that row, a seventh of `short` (one of the 7 that ViT-B/32 has), and is longer.
+ * Size of a picture whose short side becomes `short`, aspect kept; where the long side would pass `longest`, that side
+ * leads. A picture so narrow that its short side would then show less than a row of image tokens keeps that row, a
+ * seventh of `short` (one of the 7 that ViT-B/32 has), and is longer.
  */
 export function viewSize({ height, width }: Size, short: number, longest: number): Size {
   const s = Math.min(height, width)
@@ -57,14 +58,25 @@ export function drawViews(random: RandomStream, count: number, source: Size, vie
     const height = Math.floor(source.height * share)
     const width = Math.floor(source.width * share)
     return {
-      crop: i === 0 ? null : {
-        height, width, top: random.integer(0, source.height - height + 1), left: random.integer(0, source.width - width + 1),
-      },
+      crop:
+        i === 0
+          ? null
+          : {
+              height,
+              width,
+              top: random.integer(0, source.height - height + 1),
+              left: random.integer(0, source.width - width + 1),
+            },
       flip: random.chance(0.5),
-      affine: random.chance(0.8) ? {
-        angle: random.uniform(-15, 15),
-        translate: [Math.round(random.uniform(-0.1, 0.1) * view.width), Math.round(random.uniform(-0.1, 0.1) * view.height)],
-      } : null,
+      affine: random.chance(0.8)
+        ? {
+            angle: random.uniform(-15, 15),
+            translate: [
+              Math.round(random.uniform(-0.1, 0.1) * view.width),
+              Math.round(random.uniform(-0.1, 0.1) * view.height),
+            ],
+          }
+        : null,
       perspective: random.chance(0.5) ? drawPerspective(random, view, 0.4) : null,
       jitter: random.chance(0.7) ? drawJitter(random) : null,
       grayscale: random.chance(0.15),
@@ -76,17 +88,34 @@ export function drawViews(random: RandomStream, count: number, source: Size, vie
 export function drawJitter(random: RandomStream): JitterDraw {
   return {
     order: random.permutation(4),
-    brightness: random.uniform(0.9, 1.1), contrast: random.uniform(0.9, 1.1), saturation: random.uniform(0.9, 1.1), hue: random.uniform(-0.1, 0.1),
+    brightness: random.uniform(0.9, 1.1),
+    contrast: random.uniform(0.9, 1.1),
+    saturation: random.uniform(0.9, 1.1),
+    hue: random.uniform(-0.1, 0.1),
   }
 }
 
-function drawPerspective(random: RandomStream, { height, width }: Size, distortion: number): NonNullable<ViewDraw['perspective']> {
+function drawPerspective(
+  random: RandomStream,
+  { height, width }: Size,
+  distortion: number,
+): NonNullable<ViewDraw['perspective']> {
   const dx = Math.floor(distortion * Math.floor(width / 2))
   const dy = Math.floor(distortion * Math.floor(height / 2))
   const near = (n: number) => random.integer(0, n + 1)
   const far = (length: number, n: number) => random.integer(length - n - 1, length)
   return {
-    startpoints: [[0, 0], [width - 1, 0], [width - 1, height - 1], [0, height - 1]],
-    endpoints: [[near(dx), near(dy)], [far(width, dx), near(dy)], [far(width, dx), far(height, dy)], [near(dx), far(height, dy)]],
+    startpoints: [
+      [0, 0],
+      [width - 1, 0],
+      [width - 1, height - 1],
+      [0, height - 1],
+    ],
+    endpoints: [
+      [near(dx), near(dy)],
+      [far(width, dx), near(dy)],
+      [far(width, dx), far(height, dy)],
+      [near(dx), far(height, dy)],
+    ],
   }
 }

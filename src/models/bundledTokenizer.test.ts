@@ -9,17 +9,23 @@ import { createTextTokenizer } from './textTokenizer.js'
 import type { TextTokenizer } from './textTokenizer.js'
 
 const folder = new URL('../../test/fixtures/clipTokenizer/', import.meta.url)
-const unpacked = async (name: string): Promise<unknown> => JSON.parse(gunzipSync(await readFile(new URL(name, folder))).toString('utf8'))
+const unpacked = async (name: string): Promise<unknown> =>
+  JSON.parse(gunzipSync(await readFile(new URL(name, folder))).toString('utf8'))
 
 /** Ids without begin and end; null where they are those of `simple`. */
-interface Reference { texts: string[]; simple: number[][]; published: (number[] | null)[]; converted: (number[] | null)[] }
+interface Reference {
+  texts: string[]
+  simple: number[][]
+  published: (number[] | null)[]
+  converted: (number[] | null)[]
+}
 type Layout = Record<string, unknown> & { model: Record<string, unknown> }
 
 const [begin, end] = [49406, 49407]
 /** So long that every text of the fixture fits. */
 const roomy = 10_000
 const bytes = await readBundledVocabulary()
-const reference = await unpacked('texts.json.gz') as Reference
+const reference = (await unpacked('texts.json.gz')) as Reference
 let clip: TextTokenizer
 
 beforeAll(async () => {
@@ -27,7 +33,10 @@ beforeAll(async () => {
 })
 
 /** Texts whose ids are not those of the reference, with both. */
-function differences(tokenize: TextTokenizer, wanted: readonly (readonly number[])[]): { text: string; ids: readonly number[]; wanted: readonly number[] }[] {
+function differences(
+  tokenize: TextTokenizer,
+  wanted: readonly (readonly number[])[],
+): { text: string; ids: readonly number[]; wanted: readonly number[] }[] {
   return reference.texts
     .map((text, i) => ({ text, ids: tokenize(text).ids, wanted: [begin, ...wanted[i]!, end] }))
     .filter(({ ids, wanted: ours }) => ids.join() !== ours.join())
@@ -35,9 +44,9 @@ function differences(tokenize: TextTokenizer, wanted: readonly (readonly number[
 
 it('has 2,000 different enough texts to compare', () => {
   expect(reference.texts).toHaveLength(2000)
-  expect(new Set(reference.simple.map(ids => ids.join())).size).toBeGreaterThan(1600)
-  expect(reference.simple.filter(ids => ids.length > 75).length).toBeGreaterThan(50)
-  expect(reference.published.filter(ids => ids !== null).length).toBeGreaterThan(500)
+  expect(new Set(reference.simple.map((ids) => ids.join())).size).toBeGreaterThan(1600)
+  expect(reference.simple.filter((ids) => ids.length > 75).length).toBeGreaterThan(50)
+  expect(reference.published.filter((ids) => ids !== null).length).toBeGreaterThan(500)
 })
 
 describe('the bundled vocabulary', () => {
@@ -67,7 +76,7 @@ describe('the bundled vocabulary', () => {
       expect(text.startsWith(overflow.kept)).toBe(true)
       expect(tokenize(overflow.kept)).toEqual({ ids })
     }
-    expect(cut).toBe(reference.simple.filter(ids => ids.length > 75).length)
+    expect(cut).toBe(reference.simple.filter((ids) => ids.length > 75).length)
   })
 
   it('is read unpacked too', async () => {
@@ -76,28 +85,60 @@ describe('the bundled vocabulary', () => {
   })
 
   it.each<[string, Uint8Array, string]>([
-    ['cut short', new Uint8Array(gunzipSync(bytes)).subarray(0, 10_000), 'to be 48894 different merges of two parts each, it has 1'],
+    [
+      'cut short',
+      new Uint8Array(gunzipSync(bytes)).subarray(0, 10_000),
+      'to be 48894 different merges of two parts each, it has 1',
+    ],
     ['a broken gzip file', bytes.subarray(0, 1000), 'to be a gzip file, it cannot be unpacked'],
-    ['something else', new TextEncoder().encode('<!doctype html>\n'.repeat(60_000)), 'to be 48894 different merges of two parts each, it has 1.'],
+    [
+      'something else',
+      new TextEncoder().encode('<!doctype html>\n'.repeat(60_000)),
+      'to be 48894 different merges of two parts each, it has 1.',
+    ],
   ])('is refused when it is %s', async (_, broken, problem) => {
-    await expect(createBundledTokenizer(broken)).rejects.toMatchObject({ code: 'GUIDANCE_INVALID', message: expect.stringContaining(problem) as string })
+    await expect(createBundledTokenizer(broken)).rejects.toMatchObject({
+      code: 'GUIDANCE_INVALID',
+      message: expect.stringContaining(problem) as string,
+    })
   })
 })
 
 describe('folders of CLIP, with the whole vocabulary', async () => {
-  const layouts = JSON.parse(await readFile(new URL('layouts.json', folder), 'utf8')) as Record<'published' | 'converted', Layout>
+  const layouts = JSON.parse(await readFile(new URL('layouts.json', folder), 'utf8')) as Record<
+    'published' | 'converted',
+    Layout
+  >
   const merges = gunzipSync(bytes).toString('utf8').split('\n').slice(1, 48895)
   const vocab = byteVocabulary(49408)
-  merges.forEach((merge, i) => { vocab[merge.replace(' ', '')] = 512 + i })
-  const wanted = (name: 'published' | 'converted'): number[][] => reference[name].map((ids, i) => ids ?? reference.simple[i]!)
-  // A special token in capitals that is all of a text, or all up to another one: once in lower case the package takes it for the token.
+  merges.forEach((merge, i) => {
+    vocab[merge.replace(' ', '')] = 512 + i
+  })
+  const wanted = (name: 'published' | 'converted'): number[][] =>
+    reference[name].map((ids, i) => ids ?? reference.simple[i]!)
+  // A special token in capitals that is all of a text, or all up to another one: once in lower case the package takes
+  // it for the token.
   const capitals = /<\|(?:STARTOFTEXT|EndOfText)\|>/
 
-  const tokenizerConfig = { add_prefix_space: false, do_lower_case: true, errors: 'replace', model_max_length: 77, pad_token: '<|endoftext|>', tokenizer_class: 'CLIPTokenizer' }
+  const tokenizerConfig = {
+    add_prefix_space: false,
+    do_lower_case: true,
+    errors: 'replace',
+    model_max_length: 77,
+    pad_token: '<|endoftext|>',
+    tokenizer_class: 'CLIPTokenizer',
+  }
 
   it.each(['strings', 'pairs'])('give the ids of Hugging Face for a tokenizer.json with merges as %s', (form) => {
-    const model = { ...layouts.published.model, vocab, merges: form === 'pairs' ? merges.map(merge => merge.split(' ')) : merges }
-    const different = differences(createTextTokenizer({ ...layouts.published, model }, tokenizerConfig, roomy, 'published'), wanted('published'))
+    const model = {
+      ...layouts.published.model,
+      vocab,
+      merges: form === 'pairs' ? merges.map((merge) => merge.split(' ')) : merges,
+    }
+    const different = differences(
+      createTextTokenizer({ ...layouts.published, model }, tokenizerConfig, roomy, 'published'),
+      wanted('published'),
+    )
     expect(different.filter(({ text }) => !capitals.test(text))).toEqual([])
     expect(different.length).toBeLessThan(5)
   })
@@ -120,7 +161,7 @@ describe('folders of CLIP, with the whole vocabulary', async () => {
 })
 
 it("unescapes HTML as Python's html.unescape does", async () => {
-  const pairs = await unpacked('html.json.gz') as [string, string][]
+  const pairs = (await unpacked('html.json.gz')) as [string, string][]
   expect(pairs.length).toBeGreaterThan(10_000)
   expect(pairs.map(([text]) => [text, unescapeHtml(text)]).filter(([, came], i) => came !== pairs[i]![1])).toEqual([])
 })

@@ -1,8 +1,8 @@
 import { decodeHTML } from 'entities'
 
 /**
- * What the published CLIP does to a text before it looks for words: `ftfy.fix_text`, `html.unescape` twice, whitespace made single spaces, lower
- * case.
+ * What the published CLIP does to a text before it looks for words: `ftfy.fix_text`, `html.unescape` twice, whitespace
+ * made single spaces, lower case.
  * @param fixText `fix_text` of ftfy: mojibake, ligatures, full-width letters, curly quotes, control characters; NFC
  */
 export function cleanText(text: string, fixText: (text: string) => string): string {
@@ -13,7 +13,8 @@ export function cleanText(text: string, fixText: (text: string) => string): stri
 /** Unicode's White_Space, which `\s` is for Python; JavaScript's own leaves out U+0085 and adds U+FEFF. */
 const space = /[\t-\r \u0085\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]+/gu
 /** What Python's `str.strip` takes off: the separators U+001C to U+001F too. */
-const surroundingSpace = /^[\t-\r\x1c- \u0085\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]+|[\t-\r\x1c- \u0085\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]+$/gu
+const surroundingSpace =
+  /^[\t-\r\x1c- \u0085\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]+|[\t-\r\x1c- \u0085\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]+$/gu
 
 /** Where Python sees a character reference; a named one may be longer than its name. */
 const reference = /&(?:#(?:(?<decimal>[0-9]+)|[xX](?<hexadecimal>[0-9a-fA-F]+));?|[^\t\n\f <&#;]{1,32};?)/gu
@@ -21,7 +22,8 @@ const reference = /&(?:#(?:(?<decimal>[0-9]+)|[xX](?<hexadecimal>[0-9a-fA-F]+));
 /** Python's `html.unescape`: HTML 5's references, but none to a control character or noncharacter: those vanish. */
 export function unescapeHtml(text: string): string {
   return text.replace(reference, (found, decimal: string | undefined, hexadecimal: string | undefined) => {
-    const code = decimal === undefined ? (hexadecimal === undefined ? null : parseInt(hexadecimal, 16)) : Number(decimal)
+    const code =
+      decimal === undefined ? (hexadecimal === undefined ? null : parseInt(hexadecimal, 16)) : Number(decimal)
     return code !== null && vanishes(code) ? '' : decodeHTML(found)
   })
 }

@@ -19,7 +19,10 @@ export const clipNormalisation: Normalisation = {
 
 export interface ClipParts {
   readonly config: ClipConfig
-  /** Weights by their Hugging Face names and shapes (`clipVisionShapes`, `clipTextShapes`). The text tower's are read when texts are encoded. */
+  /**
+   * Weights by their Hugging Face names and shapes (`clipVisionShapes`, `clipTextShapes`). The text tower's are read
+   * when texts are encoded.
+   */
   readonly read: ReadWeights
   readonly tokenize: TextTokenizer
   readonly runtime: Runtime
@@ -29,9 +32,14 @@ export interface ClipParts {
 }
 
 /** CLIP with a vision transformer of any size (Radford et al. 2021), its weights prepared for the step graph. */
-export async function createClip(
-  { config, read, tokenize, runtime, normalisation = clipNormalisation, positions = 'fixed' }: ClipParts,
-): Promise<GuidanceModel> {
+export async function createClip({
+  config,
+  read,
+  tokenize,
+  runtime,
+  normalisation = clipNormalisation,
+  positions = 'fixed',
+}: ClipParts): Promise<GuidanceModel> {
   const { vision_config: vision, text_config: text } = config
   const tower = new TextTower(() => textWeights(config, read))
   return {
@@ -48,18 +56,20 @@ export async function createClip(
     embed: (views, w) => embedViews(views, vision, positions, w),
     tokens: (image, w) => lastBlockTokens(oneImage(image, 'CLIP'), vision, positions, w),
     relevancy: (image, texts, w) => attentionRelevancy(oneImage(image, 'CLIP'), texts, vision, positions, w),
-    relevancyText: prompt => prompt,
+    relevancyText: (prompt) => prompt,
     tokenize,
     async encodeTexts(texts, { truncate = false } = {}) {
       const ids = tokenizeAll(texts, { name: 'clip', tokenize }, truncate)
-      return await tower.use(weights => encodeClipTexts(ids, text, weights, runtime))
+      return await tower.use((weights) => encodeClipTexts(ids, text, weights, runtime))
     },
-    holdTexts: work => tower.hold(work),
+    holdTexts: (work) => tower.hold(work),
   }
 }
 
 async function visionWeights(
-  { vision_config: vision }: ClipConfig, read: ReadWeights, normalisation: Normalisation,
+  { vision_config: vision }: ClipConfig,
+  read: ReadWeights,
+  normalisation: Normalisation,
 ): Promise<Map<string, WeightTensor>> {
   const renamed = new Map([
     ['vision_model.embeddings.class_embedding', 'class'],

@@ -1,7 +1,10 @@
 import { z } from 'zod'
 import { Text2LiveError } from '../errors.js'
 
-/** Many times those of the largest models: what a file claims beyond them would be counted out, block by block, before its weights are looked for. */
+/**
+ * Many times those of the largest models: what a file claims beyond them would be counted out, block by block, before
+ * its weights are looked for.
+ */
 const size = z.int().positive().max(1_000_000)
 const blocks = z.int().positive().max(1000)
 const activation = z.enum(['quick_gelu', 'gelu'])
@@ -49,15 +52,25 @@ export type ClipActivation = z.infer<typeof activation>
 export function parseClipConfig(json: unknown, path = 'config.json'): ClipConfig {
   const parsed = clipConfig.safeParse(withDictionaries(json))
   if (!parsed.success) {
-    const problems = parsed.error.issues.slice(0, 3).map(issue => `${issue.path.join('.')}: ${issue.message}`).join('; ')
+    const problems = parsed.error.issues
+      .slice(0, 3)
+      .map((issue) => `${issue.path.join('.')}: ${issue.message}`)
+      .join('; ')
     throw invalid(path, problems)
   }
   const { vision_config: vision, text_config: text } = parsed.data
-  for (const [name, { hidden_size: width, num_attention_heads: heads }] of Object.entries({ vision_config: vision, text_config: text })) {
-    if (width % heads !== 0) throw invalid(path, `${name}.hidden_size ${width} is no multiple of num_attention_heads ${heads}`)
+  for (const [name, { hidden_size: width, num_attention_heads: heads }] of Object.entries({
+    vision_config: vision,
+    text_config: text,
+  })) {
+    if (width % heads !== 0)
+      throw invalid(path, `${name}.hidden_size ${width} is no multiple of num_attention_heads ${heads}`)
   }
   if (vision.image_size % vision.patch_size !== 0) {
-    throw invalid(path, `vision_config.image_size ${vision.image_size} is no multiple of patch_size ${vision.patch_size}`)
+    throw invalid(
+      path,
+      `vision_config.image_size ${vision.image_size} is no multiple of patch_size ${vision.patch_size}`,
+    )
   }
   return parsed.data
 }
@@ -72,7 +85,8 @@ function withDictionaries(json: unknown): unknown {
   return { ...json, vision_config: merged('vision_config'), text_config: merged('text_config') }
 }
 
-const isRecord = (value: unknown): value is Record<string, unknown> => typeof value === 'object' && value !== null && !Array.isArray(value)
+const isRecord = (value: unknown): value is Record<string, unknown> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value)
 
 function invalid(path: string, problem: string): Text2LiveError {
   return new Text2LiveError(

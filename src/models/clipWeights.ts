@@ -42,21 +42,29 @@ interface BlockSizes {
 type NamedShape = [name: string, shape: readonly number[]]
 
 function blocks(tower: string, config: BlockSizes): NamedShape[] {
-  return Array.from({ length: config.num_hidden_layers }, (_, i) => blockShapes(`${tower}.encoder.layers.${i}`, config)).flat()
+  return Array.from({ length: config.num_hidden_layers }, (_, i) =>
+    blockShapes(`${tower}.encoder.layers.${i}`, config),
+  ).flat()
 }
 
 function blockShapes(layer: string, { hidden_size: width, intermediate_size: mlp }: BlockSizes): NamedShape[] {
   return [
     ...norm(`${layer}.layer_norm1`, width),
-    ...['q_proj', 'k_proj', 'v_proj', 'out_proj'].flatMap(name => linear(`${layer}.self_attn.${name}`, width, width)),
+    ...['q_proj', 'k_proj', 'v_proj', 'out_proj'].flatMap((name) => linear(`${layer}.self_attn.${name}`, width, width)),
     ...norm(`${layer}.layer_norm2`, width),
     ...linear(`${layer}.mlp.fc1`, mlp, width),
     ...linear(`${layer}.mlp.fc2`, width, mlp),
   ]
 }
 
-const norm = (name: string, width: number): NamedShape[] => [[`${name}.weight`, [width]], [`${name}.bias`, [width]]]
-const linear = (name: string, out: number, from: number): NamedShape[] => [[`${name}.weight`, [out, from]], [`${name}.bias`, [out]]]
+const norm = (name: string, width: number): NamedShape[] => [
+  [`${name}.weight`, [width]],
+  [`${name}.bias`, [width]],
+]
+const linear = (name: string, out: number, from: number): NamedShape[] => [
+  [`${name}.weight`, [out, from]],
+  [`${name}.bias`, [out]],
+]
 
 interface Fold {
   /** Multiplies the layer's result. */
@@ -68,12 +76,15 @@ interface Fold {
 }
 
 /**
- * The layer `name`, W x + b, taking over what stands before and after it: W' = scale W diag(s), b' = scale (b + W t), for the affine map
- * s x + t of a layer norm. Rows of W' are then centred: a normalised x has mean zero, so no product changes, and the gradient that W' passes back
- * has mean zero too, which spares the layer norm's backward pass two passes over memory.
+ * The layer `name`, W x + b, taking over what stands before and after it: W' = scale W diag(s), b' = scale (b + W t),
+ * for the affine map s x + t of a layer norm. Rows of W' are then centred: a normalised x has mean zero, so no product
+ * changes, and the gradient that W' passes back has mean zero too, which spares the layer norm's backward pass two
+ * passes over memory.
  */
 function foldLinear(
-  from: ReadonlyMap<string, WeightTensor>, name: string, { scale = 1, divide = 1, after }: Fold,
+  from: ReadonlyMap<string, WeightTensor>,
+  name: string,
+  { scale = 1, divide = 1, after }: Fold,
 ): [weight: WeightTensor, bias: WeightTensor] {
   const weight = from.get(`${name}.weight`)!
   const [rows = 0, columns = 0] = weight.shape
@@ -96,18 +107,24 @@ function foldLinear(
     for (let i = 0; i < columns; i++) folded[at + i] = factor * (weight.data[at + i]! * (gain ? gain[i]! : 1) - mean)
     bias[row] = scale * constant
   }
-  return [{ shape: weight.shape, data: folded }, { shape: [rows], data: bias }]
+  return [
+    { shape: weight.shape, data: folded },
+    { shape: [rows], data: bias },
+  ]
 }
 
 const QUICK_GELU = 1.702
 
 /**
- * The transformer blocks of a tower as the graph takes them, under `blocks.<i>.`: query, key, value (layer norm 1 folded in, queries scaled by
- * 1 / sqrt(head width)), out, fc1 (layer norm 2 folded in), fc2. For quick GELU, x sigmoid(1.702 x) = u sigmoid(u) / 1.702 with u = 1.702 x:
- * fc1 makes u, fc2 divides. One block is read at a time, so a tower never stands twice in memory.
+ * The transformer blocks of a tower as the graph takes them, under `blocks.<i>.`: query, key, value (layer norm 1
+ * folded in, queries scaled by 1 / sqrt(head width)), out, fc1 (layer norm 2 folded in), fc2. For quick GELU, x
+ * sigmoid(1.702 x) = u sigmoid(u) / 1.702 with u = 1.702 x: fc1 makes u, fc2 divides. One block is read at a time, so a
+ * tower never stands twice in memory.
  */
 export async function foldBlocks(
-  read: ReadWeights, tower: 'vision_model' | 'text_model', config: ClipVisionConfig | ClipTextConfig,
+  read: ReadWeights,
+  tower: 'vision_model' | 'text_model',
+  config: ClipVisionConfig | ClipTextConfig,
 ): Promise<Map<string, WeightTensor>> {
   const queryScale = (config.hidden_size / config.num_attention_heads) ** -0.5
   const steepness = config.hidden_act === 'quick_gelu' ? QUICK_GELU : 1
@@ -130,13 +147,23 @@ export async function foldBlocks(
 }
 
 /** The last layer norm and the projection of a tower as one layer, `project.`. */
-export async function foldProjection(read: ReadWeights, layerNorm: string, projection: string): Promise<Map<string, WeightTensor>> {
+export async function foldProjection(
+  read: ReadWeights,
+  layerNorm: string,
+  projection: string,
+): Promise<Map<string, WeightTensor>> {
   const from = await read([`${layerNorm}.weight`, `${layerNorm}.bias`, `${projection}.weight`])
   const [weight, bias] = foldLinear(from, projection, { after: layerNorm })
-  return new Map([['project.weight', weight], ['project.bias', bias]])
+  return new Map([
+    ['project.weight', weight],
+    ['project.bias', bias],
+  ])
 }
 
-/** The patch convolution [d, 3, p, p] as a matrix `patch.weight` [d, 3 p p] and a bias that take pixels in [0,1]: the normalisation is folded in. */
+/**
+ * The patch convolution [d, 3, p, p] as a matrix `patch.weight` [d, 3 p p] and a bias that take pixels in [0,1]: the
+ * normalisation is folded in.
+ */
 export async function foldPatches(read: ReadWeights, { mean, std }: Normalisation): Promise<Map<string, WeightTensor>> {
   const name = 'vision_model.embeddings.patch_embedding.weight'
   const { shape, data } = (await read([name])).get(name)!
@@ -154,5 +181,8 @@ export async function foldPatches(read: ReadWeights, { mean, std }: Normalisatio
     }
     bias[row] = constant
   }
-  return new Map([['patch.weight', { shape: [rows, perRow], data: folded }], ['patch.bias', { shape: [rows], data: bias }]])
+  return new Map([
+    ['patch.weight', { shape: [rows, perRow], data: folded }],
+    ['patch.bias', { shape: [rows], data: bias }],
+  ])
 }

@@ -6,7 +6,10 @@ import type { WeightShapes } from './weightFile.js'
 /** A file that is made when it is read. */
 export type MadeFile = Omit<RandomAccess, 'location'>
 
-export const inMemory = (bytes: Uint8Array): MadeFile => ({ size: bytes.length, read: (start, end) => Promise.resolve(bytes.subarray(start, end)) })
+export const inMemory = (bytes: Uint8Array): MadeFile => ({
+  size: bytes.length,
+  read: (start, end) => Promise.resolve(bytes.subarray(start, end)),
+})
 
 export const jsonFile = (value: unknown): MadeFile => inMemory(new TextEncoder().encode(JSON.stringify(value, null, 2)))
 
@@ -14,8 +17,8 @@ export const jsonFile = (value: unknown): MadeFile => inMemory(new TextEncoder()
 export function withFiles(source: FileSource, made: ReadonlyMap<string, MadeFile>): FileSource {
   return {
     location: source.location,
-    size: async name => made.get(name)?.size ?? await source.size(name),
-    list: async () => [...new Set([...made.keys(), ...(await source.list?.() ?? [])])],
+    size: async (name) => made.get(name)?.size ?? (await source.size(name)),
+    list: async () => [...new Set([...made.keys(), ...((await source.list?.()) ?? [])])],
     async read(name, start = 0, end) {
       const file = made.get(name)
       return file === undefined ? await source.read(name, start, end) : await file.read(start, end ?? file.size)
@@ -31,9 +34,13 @@ export function safetensorsOf(shapes: WeightShapes, tensor: (name: string) => Pr
     length += 4 * shape.reduce((product, n) => product * n, 1)
     return { name, shape, begin, end: length }
   })
-  const json = new TextEncoder().encode(JSON.stringify(Object.fromEntries(
-    places.map(({ name, shape, begin, end }) => [name, { dtype: 'F32', shape, data_offsets: [begin, end] }]),
-  )))
+  const json = new TextEncoder().encode(
+    JSON.stringify(
+      Object.fromEntries(
+        places.map(({ name, shape, begin, end }) => [name, { dtype: 'F32', shape, data_offsets: [begin, end] }]),
+      ),
+    ),
+  )
   const head = new Uint8Array(headerStart + Math.ceil(json.length / 8) * 8).fill(0x20)
   head.set(json, headerStart)
   new DataView(head.buffer).setBigUint64(0, BigInt(head.length - headerStart), true)

@@ -8,7 +8,10 @@ export interface FileSource {
   size(name: string): Promise<number | null>
   /** The names of all files, where the place can tell. */
   list?(): Promise<readonly string[]>
-  /** The bytes from `start` (default 0) to before `end` (default: the end) of a file that exists; a buffer of their own or a view. */
+  /**
+   * The bytes from `start` (default 0) to before `end` (default: the end) of a file that exists; a buffer of their own
+   * or a view.
+   */
   read(name: string, start?: number, end?: number): Promise<Uint8Array>
 }
 
@@ -16,7 +19,7 @@ export interface FileSource {
 export function memorySource(files: ReadonlyMap<string, Uint8Array>, location = 'memory'): FileSource {
   return {
     location,
-    size: name => Promise.resolve(files.get(name)?.byteLength ?? null),
+    size: (name) => Promise.resolve(files.get(name)?.byteLength ?? null),
     list: () => Promise.resolve([...files.keys()]),
     read: (name, start, end) => Promise.resolve((files.get(name) ?? new Uint8Array()).subarray(start, end)),
   }
@@ -32,7 +35,7 @@ export function fetchSource(address: string): FileSource {
   }
   return {
     location: address,
-    size: async name => (await file(name))?.byteLength ?? null,
+    size: async (name) => (await file(name))?.byteLength ?? null,
     read: async (name, start, end) => ((await file(name)) ?? new Uint8Array()).subarray(start, end),
   }
 }

@@ -1,6 +1,20 @@
 import { type Value, dim, sizeOf } from '../engine/graph.js'
 import {
-  add, channelVariance, concat, conv2d, instanceNorm, leakyRelu, matmul, mul, pad, reciprocal, reshape, sigmoid, slice, sqrt, upsample2x,
+  add,
+  channelVariance,
+  concat,
+  conv2d,
+  instanceNorm,
+  leakyRelu,
+  matmul,
+  mul,
+  pad,
+  reciprocal,
+  reshape,
+  sigmoid,
+  slice,
+  sqrt,
+  upsample2x,
 } from '../engine/ops.js'
 import { randomStream } from '../engine/random.js'
 
@@ -17,7 +31,13 @@ export interface GeneratorShape {
 export const publishedGenerator: GeneratorShape = { width: 128, skipWidth: 4, levels: 7 }
 
 /** The published generator with other widths: what the settings ask for. */
-export function generatorOf({ generatorWidth, generatorLevels = publishedGenerator.levels }: { readonly generatorWidth: number; readonly generatorLevels?: number }): GeneratorShape {
+export function generatorOf({
+  generatorWidth,
+  generatorLevels = publishedGenerator.levels,
+}: {
+  readonly generatorWidth: number
+  readonly generatorLevels?: number
+}): GeneratorShape {
   return { ...publishedGenerator, width: generatorWidth, levels: generatorLevels }
 }
 
@@ -36,13 +56,21 @@ const SLOPE = 0.2
 const DECORRELATED_TO_RGB = [0.562829, 0.31172, 0.069271, 0.584476, 0, -0.173178, 0.584476, -0.31172, 0.103907]
 
 /**
- * The trained parameters in the order of the flat parameter vector, which is that of the backward pass. Not among them, as
- * the loss does not depend on them: convolution biases that precede a norm, and the bias of the norm after each
+ * The trained parameters in the order of the flat parameter vector, which is that of the backward pass. Not among them,
+ * as the loss does not depend on them: convolution biases that precede a norm, and the bias of the norm after each
  * concatenation, which the next norm removes.
  */
 export function generatorParameters({ width, skipWidth, levels }: GeneratorShape): Parameter[] {
-  const conv = (name: string, out: number, into: number, k: number): Parameter => ({ name: `${name}.weight`, shape: [out, into, k, k], init: { fanIn: into * k * k } })
-  const bias = (name: string, out: number, fanIn: number): Parameter => ({ name: `${name}.bias`, shape: [out], init: { fanIn } })
+  const conv = (name: string, out: number, into: number, k: number): Parameter => ({
+    name: `${name}.weight`,
+    shape: [out, into, k, k],
+    init: { fanIn: into * k * k },
+  })
+  const bias = (name: string, out: number, fanIn: number): Parameter => ({
+    name: `${name}.bias`,
+    shape: [out],
+    init: { fanIn },
+  })
   const norm = (name: string, n: number): Parameter[] => [
     { name: `${name}.weight`, shape: [n], init: { constant: 1 } },
     { name: `${name}.bias`, shape: [n], init: { constant: 0 } },
@@ -70,8 +98,10 @@ export function generatorParameters({ width, skipWidth, levels }: GeneratorShape
   }
   const all = Array.from({ length: levels }, (_, level) => level)
   return [
-    bias('netG.8.1', 4, width), conv('netG.8.1', 4, width, 1),
-    ...all.flatMap(decoder), ...all.reverse().flatMap(encoder),
+    bias('netG.8.1', 4, width),
+    conv('netG.8.1', 4, width, 1),
+    ...all.flatMap(decoder),
+    ...all.reverse().flatMap(encoder),
   ]
 }
 
@@ -86,7 +116,7 @@ export function initialParameters(shape: GeneratorShape, seed: number): Float32A
   const flat = new Float32Array(parameterCount(shape))
   let offset = 0
   for (const parameter of parameters) {
-    const part = flat.subarray(offset, offset += sizeOf(parameter.shape))
+    const part = flat.subarray(offset, (offset += sizeOf(parameter.shape)))
     if ('constant' in parameter.init) part.fill(parameter.init.constant)
     else {
       const bound = 1 / Math.sqrt(parameter.init.fanIn)
@@ -105,10 +135,12 @@ export function parameterCount(shape: GeneratorShape): number {
 /** The parameters as tensors cut from one flat vector [P], by published name. */
 export function splitParameters(flat: Value, shape: GeneratorShape): Map<string, Value> {
   let offset = 0
-  return new Map(generatorParameters(shape).map((parameter) => {
-    const part = slice(flat, { axes: [0], starts: [offset], ends: [offset += sizeOf(parameter.shape)] })
-    return [parameter.name, reshape(part, parameter.shape)]
-  }))
+  return new Map(
+    generatorParameters(shape).map((parameter) => {
+      const part = slice(flat, { axes: [0], starts: [offset], ends: [(offset += sizeOf(parameter.shape))] })
+      return [parameter.name, reshape(part, parameter.shape)]
+    }),
+  )
 }
 
 /**
@@ -120,14 +152,26 @@ export function generator(image: Value, parameters: ReadonlyMap<string, Value>, 
   return finish(normaliseJoined(join(skip, upsample2x(deep), parameters, 0), parameters, 0), parameters)
 }
 
-/** The two branches that meet in the decoder of a level: the skip [1, skipWidth, h, w], and all below it at half the size, before it is raised. */
-export function branches(x: Value, parameters: ReadonlyMap<string, Value>, i: number, levels: number): { readonly skip: Value; readonly deep: Value } {
+/**
+ * The two branches that meet in the decoder of a level: the skip [1, skipWidth, h, w], and all below it at half the
+ * size, before it is raised.
+ */
+export function branches(
+  x: Value,
+  parameters: ReadonlyMap<string, Value>,
+  i: number,
+  levels: number,
+): { readonly skip: Value; readonly deep: Value } {
   const { skip, inner } = encode(x, parameters, i)
   return { skip, deep: i + 1 < levels ? lower(inner, parameters, i + 1, levels) : inner }
 }
 
 /** The encoder of a level: its skip, and what it gives to the level below [1, width, h/2, w/2]. */
-export function encode(x: Value, parameters: ReadonlyMap<string, Value>, i: number): { readonly skip: Value; readonly inner: Value } {
+export function encode(
+  x: Value,
+  parameters: ReadonlyMap<string, Value>,
+  i: number,
+): { readonly skip: Value; readonly inner: Value } {
   const at = levelName(i)
   const p = named(parameters)
   const skip = activate(norm(conv2d(x, p(`${at}.1.0.1.1.weight`)), parameters, `${at}.1.0.2`))
@@ -175,13 +219,22 @@ function named(parameters: ReadonlyMap<string, Value>): (name: string) => Value 
 
 /** One pixel of mirrored border on each side. */
 function reflect(x: Value): Value {
-  return pad(x, [[0, 0], [0, 0], [1, 1], [1, 1]], 'reflect')
+  return pad(
+    x,
+    [
+      [0, 0],
+      [0, 0],
+      [1, 1],
+      [1, 1],
+    ],
+    'reflect',
+  )
 }
 
 /**
  * conv3x3(batchNorm(concat(skip, raised))), both cropped about their centres to the smaller size, without materialising
- * the concatenation or the norm: the norm's scale goes into the weights, and its shift, a constant per output channel, is
- * what the norm that follows removes.
+ * the concatenation or the norm: the norm's scale goes into the weights, and its shift, a constant per output channel,
+ * is what the norm that follows removes.
  */
 function join(skip: Value, raised: Value, parameters: ReadonlyMap<string, Value>, i: number): Value {
   const height = Math.min(dim('generator', skip.shape, 2), dim('generator', raised.shape, 2))
@@ -191,15 +244,22 @@ function join(skip: Value, raised: Value, parameters: ReadonlyMap<string, Value>
   return add(conv2d(reflect(cropped[0]), kernels[0]), conv2d(reflect(cropped[1]), kernels[1]))
 }
 
-/** The kernels for both halves of a level's concatenation, the norm before them folded in: from the variances [1, n, 1, 1] of its skip and raised channels. */
-export function joinKernels(parameters: ReadonlyMap<string, Value>, i: number, variances: readonly [Value, Value]): [Value, Value] {
+/**
+ * The kernels for both halves of a level's concatenation, the norm before them folded in: from the variances [1, n, 1,
+ * 1] of its skip and raised channels.
+ */
+export function joinKernels(
+  parameters: ReadonlyMap<string, Value>,
+  i: number,
+  variances: readonly [Value, Value],
+): [Value, Value] {
   const p = named(parameters)
   const at = levelName(i)
   const [scale, weight] = [p(`${at}.2.weight`), p(`${at}.3.1.weight`)]
   let from = 0
   return variances.map((variance) => {
     const n = dim('generator', variance.shape, 1)
-    const [starts, ends] = [[from], [from += n]]
+    const [starts, ends] = [[from], [(from += n)]]
     const inverseDeviation = reciprocal(sqrt(add(variance, BATCH_NORM_EPS)))
     const part = slice(scale, { axes: [0], starts, ends })
     return mul(slice(weight, { axes: [1], starts, ends }), mul(reshape(part, [1, n, 1, 1]), inverseDeviation))
@@ -222,5 +282,8 @@ function head(x: Value, weight: Value, bias: Value): Value {
 
 /** The gradients of all parameters as one flat vector, in the order of `generatorParameters`. */
 export function joinGradients(parts: readonly Value[]): Value {
-  return concat(parts.map((part) => reshape(part, [-1])), 0)
+  return concat(
+    parts.map((part) => reshape(part, [-1])),
+    0,
+  )
 }

@@ -5,11 +5,20 @@ import { readFixtureJson, readFixtureTensors } from '../../test/support/readFixt
 import { gradients } from '../engine/gradients.js'
 import { Graph, sizeOf } from '../engine/graph.js'
 import { createNodeRuntime } from '../engine/node/createNodeRuntime.js'
-import { type Parameter, generator, generatorParameters, joinGradients, publishedGenerator, splitParameters } from './generator.js'
+import {
+  type Parameter,
+  generator,
+  generatorParameters,
+  joinGradients,
+  publishedGenerator,
+  splitParameters,
+} from './generator.js'
 
 /** Of samples of the output in (0, 1). */
 const OUTPUT_TOLERANCE = 5e-5
-/** |dg| <= tolerance * (|g| + floor sqrt(n)) for n entries; PyTorch's own float32 gradients reach 2e-3 at this width. */
+/**
+ * |dg| <= tolerance * (|g| + floor sqrt(n)) for n entries; PyTorch's own float32 gradients reach 2e-3 at this width.
+ */
 const GRADIENT_TOLERANCE = 5e-3
 
 interface Fixture {
@@ -28,9 +37,13 @@ const runtime = createNodeRuntime({ device: 'cpu', threads: 2 })
 
 it('is the published generator at its published width: output and gradients are those of PyTorch', async () => {
   expect([...hashed(4, fixture.hashed.k)]).toEqual(fixture.hashed.first)
-  expect({ width: fixture.settings.width, skipWidth: fixture.settings.skip, levels: fixture.settings.levels }).toEqual(publishedGenerator)
+  expect({ width: fixture.settings.width, skipWidth: fixture.settings.skip, levels: fixture.settings.levels }).toEqual(
+    publishedGenerator,
+  )
   const parameters = generatorParameters(publishedGenerator)
-  expect(parameters.map((p) => p.name).sort()).toEqual(fixture.order.filter((name) => !fixture.zeroGradient.includes(name)).sort())
+  expect(parameters.map((p) => p.name).sort()).toEqual(
+    fixture.order.filter((name) => !fixture.zeroGradient.includes(name)).sort(),
+  )
 
   const image = fixture.settings.image
   const outputShape = [1, 4, ...image.slice(2)]
@@ -38,18 +51,29 @@ it('is the published generator at its published width: output and gradients are 
   const count = parameters.reduce((n, p) => n + sizeOf(p.shape), 0)
   const split = splitParameters(graph.input('parameters', [count]), publishedGenerator)
   const output = generator(graph.input('image', image), split, publishedGenerator)
-  const gradient = joinGradients(gradients(output, parameters.map((p) => split.get(p.name)!), graph.input('cotangent', outputShape)))
+  const gradient = joinGradients(
+    gradients(
+      output,
+      parameters.map((p) => split.get(p.name)!),
+      graph.input('cotangent', outputShape),
+    ),
+  )
   const flat = new Float32Array(count)
   let filled = 0
   for (const p of parameters) {
     flat.set(hashedParameter(p), filled)
     filled += sizeOf(p.shape)
   }
-  const result = await evaluate(runtime, graph, { output, gradient }, {
-    parameters: { shape: [count], data: flat },
-    image: { shape: image, data: Float32Array.from(hashed(sizeOf(image), 1000), (x) => (x + 1) / 2) },
-    cotangent: { shape: outputShape, data: Float32Array.from(hashed(sizeOf(outputShape), 1001), (x) => x / 100) },
-  })
+  const result = await evaluate(
+    runtime,
+    graph,
+    { output, gradient },
+    {
+      parameters: { shape: [count], data: flat },
+      image: { shape: image, data: Float32Array.from(hashed(sizeOf(image), 1000), (x) => (x + 1) / 2) },
+      cotangent: { shape: outputShape, data: Float32Array.from(hashed(sizeOf(outputShape), 1001), (x) => x / 100) },
+    },
+  )
 
   const samples = tensor('output.samples').data
   expect(samples).toHaveLength(400)
@@ -61,14 +85,16 @@ it('is the published generator at its published width: output and gradients are 
   let offset = 0
   for (const p of parameters) {
     const n = sizeOf(p.shape)
-    const ours = result.gradient!.subarray(offset, offset += n)
+    const ours = result.gradient!.subarray(offset, (offset += n))
     const norm = fixture.gradientNorms[p.name]!
     expect(Math.abs(length(ours) - norm), `length of the gradient of ${p.name}`).toBeLessThanOrEqual(allowed(norm, n))
     const indices = tensor(`gradients.${p.name}.indices`).data
     const expected = tensor(`gradients.${p.name}.samples`).data
     const difference = length(expected.map((x, i) => ours[indices[i]!]! - x))
     // The samples' share of the whole tensor's allowance.
-    expect(difference, `samples of the gradient of ${p.name}`).toBeLessThanOrEqual(allowed(norm, n) * Math.sqrt(expected.length / n))
+    expect(difference, `samples of the gradient of ${p.name}`).toBeLessThanOrEqual(
+      allowed(norm, n) * Math.sqrt(expected.length / n),
+    )
   }
   expect(offset).toBe(result.gradient!.length)
 })

@@ -1,19 +1,52 @@
 import { gradients } from '../engine/gradients.js'
 import { Graph, type Value } from '../engine/graph.js'
-import { add, channelVariance, concat, conv2d, mul, pad, reciprocal, reduceMean, reduceSum, reshape, slice, sqrt, square, stopGradient, sub, upsample2x } from '../engine/ops.js'
-import { BATCH_NORM_EPS, type GeneratorShape, activate, branches, encode, finish, joinGradients, joinKernels, lower, parameterCount, splitParameters } from './generator.js'
+import {
+  add,
+  channelVariance,
+  concat,
+  conv2d,
+  mul,
+  pad,
+  reciprocal,
+  reduceMean,
+  reduceSum,
+  reshape,
+  slice,
+  sqrt,
+  square,
+  stopGradient,
+  sub,
+  upsample2x,
+} from '../engine/ops.js'
+import {
+  BATCH_NORM_EPS,
+  type GeneratorShape,
+  activate,
+  branches,
+  encode,
+  finish,
+  joinGradients,
+  joinKernels,
+  lower,
+  parameterCount,
+  splitParameters,
+} from './generator.js'
 
 /**
- * The generator in pieces, for pictures whose full-size activations (width * H * W numbers each) should never exist at once. All below the first level's
- * decoder, at half the size, is the core; the decoder runs on strips of rows. Norms couple the strips through sums over all of them, which the caller adds up
- * between the passes: raised -> joined -> layer forward, head -> join -> spread -> lower -> encoder backward. Same numbers as `generator`, to rounding.
+ * The generator in pieces, for pictures whose full-size activations (width * H * W numbers each) should never exist at
+ * once. All below the first level's decoder, at half the size, is the core; the decoder runs on strips of rows. Norms
+ * couple the strips through sums over all of them, which the caller adds up between the passes: raised -> joined ->
+ * layer forward, head -> join -> spread -> lower -> encoder backward. Same numbers as `generator`, to rounding.
  */
 export interface StripGraph {
   readonly graph: Graph
   readonly outputs: Readonly<Record<string, Value>>
 }
 
-/** Size of one strip: `rows` of the picture, starting at an even row; `deepRows` of the half-size core that they read (`deepRowsOf`). */
+/**
+ * Size of one strip: `rows` of the picture, starting at an even row; `deepRows` of the half-size core that they read
+ * (`deepRowsOf`).
+ */
 export interface StripPlan {
   readonly shape: GeneratorShape
   readonly rows: number
@@ -42,17 +75,29 @@ function parametersOf(graph: Graph, shape: GeneratorShape): Parameters {
 }
 
 /** Picture [1, 3, H, W] -> 'skip' [1, s, H, W], 'deep' [1, w, H/2, W/2] (rounded up), 'skipVariance' [1, s, 1, 1]. */
-export function coreGraph({ height, width }: { readonly height: number; readonly width: number }, shape: GeneratorShape): StripGraph {
+export function coreGraph(
+  { height, width }: { readonly height: number; readonly width: number },
+  shape: GeneratorShape,
+): StripGraph {
   const graph = new Graph()
-  const { skip, deep } = branches(graph.input('picture', [1, 3, height, width]), parametersOf(graph, shape).all, 0, shape.levels)
+  const { skip, deep } = branches(
+    graph.input('picture', [1, 3, height, width]),
+    parametersOf(graph, shape).all,
+    0,
+    shape.levels,
+  )
   return { graph, outputs: { skip, deep, skipVariance: channelVariance(skip) } }
 }
 
 /**
- * 'deepCotangent' of the core -> 'gradient' of the parameters of all levels below the first, joined, and 'innerCotangent' [1, w, H/2, W/2]: of what the first
- * level's encoder gives them, which is computed again. A graph of its own, so that what the encoder keeps for its own backward pass is not there meanwhile.
+ * 'deepCotangent' of the core -> 'gradient' of the parameters of all levels below the first, joined, and
+ * 'innerCotangent' [1, w, H/2, W/2]: of what the first level's encoder gives them, which is computed again. A graph of
+ * its own, so that what the encoder keeps for its own backward pass is not there meanwhile.
  */
-export function lowerBackwardGraph({ height, width }: { readonly height: number; readonly width: number }, shape: GeneratorShape): StripGraph {
+export function lowerBackwardGraph(
+  { height, width }: { readonly height: number; readonly width: number },
+  shape: GeneratorShape,
+): StripGraph {
   const graph = new Graph()
   const parameters = parametersOf(graph, shape)
   const { inner } = encode(graph.input('picture', [1, 3, height, width]), parameters.all, 0)
@@ -63,13 +108,22 @@ export function lowerBackwardGraph({ height, width }: { readonly height: number;
 }
 
 /** Cotangents of the first level's encoder -> 'gradient': of its parameters, joined. */
-export function encoderBackwardGraph({ height, width }: { readonly height: number; readonly width: number }, shape: GeneratorShape): StripGraph {
+export function encoderBackwardGraph(
+  { height, width }: { readonly height: number; readonly width: number },
+  shape: GeneratorShape,
+): StripGraph {
   const graph = new Graph()
   const parameters = parametersOf(graph, shape)
   const { skip, inner } = encode(graph.input('picture', [1, 3, height, width]), parameters.all, 0)
-  const outputs = [['skip', skip], ['inner', inner], ['skipVariance', channelVariance(skip)]] as const
+  const outputs = [
+    ['skip', skip],
+    ['inner', inner],
+    ['skipVariance', channelVariance(skip)],
+  ] as const
   // The gradient of the sum of products is that of the outputs with these cotangents.
-  const total = outputs.map(([name, value]) => reduceSum(mul(value, graph.input(`${name}Cotangent`, value.shape)))).reduce((a, b) => add(a, b))
+  const total = outputs
+    .map(([name, value]) => reduceSum(mul(value, graph.input(`${name}Cotangent`, value.shape))))
+    .reduce((a, b) => add(a, b))
   return { graph, outputs: { gradient: joinGradients(gradients(total, parameters.of('encoder'))) } }
 }
 
@@ -80,25 +134,38 @@ export function kernelGraph(shape: GeneratorShape): StripGraph {
   return { graph, outputs: { skipKernel, raisedKernel } }
 }
 
-/** Cotangents of the kernels -> 'gradient' of the join's parameters, 'skipVarianceGradient', 'raisedVarianceGradient'. */
+/**
+ * Cotangents of the kernels -> 'gradient' of the join's parameters, 'skipVarianceGradient', 'raisedVarianceGradient'.
+ */
 export function kernelBackwardGraph(shape: GeneratorShape): StripGraph {
   const graph = new Graph()
   const parameters = parametersOf(graph, shape)
   const { kernels, variances } = kernelsOf(graph, parameters.all, shape)
   const names = ['skipKernel', 'raisedKernel'] as const
-  const total = kernels.map((kernel, i) => reduceSum(mul(kernel, graph.input(`${names[i]!}Cotangent`, kernel.shape)))).reduce((a, b) => add(a, b))
+  const total = kernels
+    .map((kernel, i) => reduceSum(mul(kernel, graph.input(`${names[i]!}Cotangent`, kernel.shape))))
+    .reduce((a, b) => add(a, b))
   const own = parameters.of('join')
   const found = gradients(total, [...own, ...variances])
   const [skipVarianceGradient, raisedVarianceGradient] = found.slice(own.length) as [Value, Value]
-  return { graph, outputs: { gradient: joinGradients(found.slice(0, own.length)), skipVarianceGradient, raisedVarianceGradient } }
+  return {
+    graph,
+    outputs: { gradient: joinGradients(found.slice(0, own.length)), skipVarianceGradient, raisedVarianceGradient },
+  }
 }
 
 function kernelsOf(graph: Graph, parameters: ReadonlyMap<string, Value>, shape: GeneratorShape) {
-  const variances: [Value, Value] = [graph.input('skipVariance', [1, shape.skipWidth, 1, 1]), graph.input('raisedVariance', [1, shape.width, 1, 1])]
+  const variances: [Value, Value] = [
+    graph.input('skipVariance', [1, shape.skipWidth, 1, 1]),
+    graph.input('raisedVariance', [1, shape.width, 1, 1]),
+  ]
   return { variances, kernels: joinKernels(parameters, 0, variances) }
 }
 
-/** The strip's rows of the raised core: 'mean' and 'squares' (squared differences from it, summed) per channel [1, w, 1, 1]. */
+/**
+ * The strip's rows of the raised core: 'mean' and 'squares' (squared differences from it, summed) per channel [1, w, 1,
+ * 1].
+ */
 export function raisedGraph(plan: StripPlan): StripGraph {
   const graph = new Graph()
   return { graph, outputs: moments(rowsOf(raise(graph, plan), 2, plan.rows)) }
@@ -122,12 +189,17 @@ export function headBackwardGraph(plan: StripPlan): StripGraph {
   const graph = new Graph()
   const parameters = parametersOf(graph, plan.shape)
   const { layer } = headStrip(graph, plan, parameters.all)
-  return { graph, outputs: { gradient: joinGradients(gradients(layer, parameters.of('head'), graph.input('cotangent', layer.shape))) } }
+  return {
+    graph,
+    outputs: {
+      gradient: joinGradients(gradients(layer, parameters.of('head'), graph.input('cotangent', layer.shape))),
+    },
+  }
 }
 
 /**
- * The gradient of a strip's branches and of the kernels. The norm behind the join asks for 'scaleMean' and 'shiftMean' [1, w, 1, 1]: the gradients of its
- * weight and bias over all strips, divided by the number of pixels.
+ * The gradient of a strip's branches and of the kernels. The norm behind the join asks for 'scaleMean' and 'shiftMean'
+ * [1, w, 1, 1]: the gradients of its weight and bias over all strips, divided by the number of pixels.
  */
 export function joinBackwardGraph(plan: StripPlan): StripGraph {
   const graph = new Graph()
@@ -139,11 +211,18 @@ export function joinBackwardGraph(plan: StripPlan): StripGraph {
   const means = add(mul(channel('shiftMean'), scale), mul(stopGradient(normal), mul(channel('scaleMean'), scale)))
   const ofJoined = mul(sub(ofNormal!, means), inverseDeviation)
   const { joined, deep, skip, kernels } = joinStrip(graph, plan)
-  const [deepGradient, skipGradient, skipKernelGradient, raisedKernelGradient] = gradients(joined, [deep, skip, ...kernels], ofJoined) as [Value, Value, Value, Value]
+  const [deepGradient, skipGradient, skipKernelGradient, raisedKernelGradient] = gradients(
+    joined,
+    [deep, skip, ...kernels],
+    ofJoined,
+  ) as [Value, Value, Value, Value]
   return { graph, outputs: { deepGradient, skipGradient, skipKernelGradient, raisedKernelGradient } }
 }
 
-/** What the variance of the raised core asks of it: 'factor' (raised - 'raisedMean') on the strip's rows, back to 'deepGradient'. */
+/**
+ * What the variance of the raised core asks of it: 'factor' (raised - 'raisedMean') on the strip's rows, back to
+ * 'deepGradient'.
+ */
 export function spreadGraph(plan: StripPlan): StripGraph {
   const graph = new Graph()
   const channel = (name: string) => graph.input(name, [1, plan.shape.width, 1, 1])
@@ -153,16 +232,21 @@ export function spreadGraph(plan: StripPlan): StripGraph {
   return { graph, outputs: { deepGradient: deepGradient! } }
 }
 
-/** The core's rows of a strip, input 'deep', raised to the picture's size: rows from two above the strip's first on, all columns. */
+/**
+ * The core's rows of a strip, input 'deep', raised to the picture's size: rows from two above the strip's first on, all
+ * columns.
+ */
 function raise(graph: Graph, { shape, rows, width, deepWidth }: StripPlan): Value {
   const raised = upsample2x(graph.input('deep', [1, shape.width, deepRowsOf(rows), deepWidth]))
   return slice(raised, { axes: [3], starts: [0], ends: [width] })
 }
 
 /** The input that `raise` declared. */
-raise.input = (graph: Graph): Value => graph.nodes.find(({ kind, op }) => kind === 'input' && op === 'deep')!.outputs[0]!
+raise.input = (graph: Graph): Value =>
+  graph.nodes.find(({ kind, op }) => kind === 'input' && op === 'deep')!.outputs[0]!
 
-const rowsOf = (x: Value, start: number, count: number): Value => slice(x, { axes: [2], starts: [start], ends: [start + count] })
+const rowsOf = (x: Value, start: number, count: number): Value =>
+  slice(x, { axes: [2], starts: [start], ends: [start + count] })
 
 function joinStrip(graph: Graph, plan: StripPlan) {
   const { shape, rows, width } = plan
@@ -173,10 +257,20 @@ function joinStrip(graph: Graph, plan: StripPlan) {
     return add(own, mul(sub(other, own), graph.input(flag, [])))
   }
   const bordered = concat([mirrored(0, 2, 'atTop'), rowsOf(near, 1, rows), mirrored(rows + 1, rows - 1, 'atBottom')], 2)
-  const raised = pad(bordered, [[0, 0], [0, 0], [0, 0], [1, 1]], 'reflect')
+  const raised = pad(
+    bordered,
+    [
+      [0, 0],
+      [0, 0],
+      [0, 0],
+      [1, 1],
+    ],
+    'reflect',
+  )
   const skip = graph.input('skip', [1, shape.skipWidth, rows + 2, width + 2])
   const kernels: [Value, Value] = [
-    graph.input('skipKernel', [shape.width, shape.skipWidth, 3, 3]), graph.input('raisedKernel', [shape.width, shape.width, 3, 3]),
+    graph.input('skipKernel', [shape.width, shape.skipWidth, 3, 3]),
+    graph.input('raisedKernel', [shape.width, shape.width, 3, 3]),
   ]
   return { joined: add(conv2d(skip, kernels[0]), conv2d(raised, kernels[1])), deep: raise.input(graph), skip, kernels }
 }

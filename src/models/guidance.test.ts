@@ -4,7 +4,11 @@ import { bindWeights } from './guidance.js'
 
 const model = {
   name: 'tiny',
-  weights: new Map([['kernel', { shape: [2], data: Float32Array.of(1, 2) }], ['bias', { shape: [1], data: Float32Array.of(3) }], ['unused', { shape: [1], data: Float32Array.of(4) }]]),
+  weights: new Map([
+    ['kernel', { shape: [2], data: Float32Array.of(1, 2) }],
+    ['bias', { shape: [1], data: Float32Array.of(3) }],
+    ['unused', { shape: [1], data: Float32Array.of(4) }],
+  ]),
   constants: new Set(['kernel']),
 }
 

@@ -11,9 +11,24 @@ const names = ['netG.4.bias', 'netG.8.1.bias']
 function folder(config: object = {}, rows = 8) {
   const parameters = Float32Array.from({ length: count }, (_, i) => i / count)
   const weight = Float32Array.from({ length: rows * 3 }, (_, i) => i)
-  const text = JSON.stringify({ format: 'text2live-start-1', generator: shape, conditioned: { guidance: 'starter', embedding_width: 3, names }, ...config })
-  const file = writeSafetensors(new Map([['parameters', float32Tensor([count], parameters)], ['conditioned', float32Tensor([rows, 3], weight)]]))
-  return memorySource(new Map([['config.json', new TextEncoder().encode(text)], ['start.safetensors', file]]))
+  const text = JSON.stringify({
+    format: 'text2live-start-1',
+    generator: shape,
+    conditioned: { guidance: 'starter', embedding_width: 3, names },
+    ...config,
+  })
+  const file = writeSafetensors(
+    new Map([
+      ['parameters', float32Tensor([count], parameters)],
+      ['conditioned', float32Tensor([rows, 3], weight)],
+    ]),
+  )
+  return memorySource(
+    new Map([
+      ['config.json', new TextEncoder().encode(text)],
+      ['start.safetensors', file],
+    ]),
+  )
 }
 
 describe('a learned start', () => {
@@ -35,7 +50,12 @@ describe('a learned start', () => {
   it('is refused by name where a file is missing or damaged', async () => {
     await expect(loadStart(memorySource(new Map()))).rejects.toMatchObject({ code: 'GUIDANCE_INVALID' })
     await expect(loadStart(folder({ format: 'other' }))).rejects.toMatchObject({ code: 'GUIDANCE_INVALID' })
-    await expect(loadStart(folder({}, 7))).rejects.toMatchObject({ code: 'GUIDANCE_INVALID', message: expect.stringContaining('conditioned') as string })
-    await expect(loadStart(folder({ conditioned: { guidance: 'starter', embedding_width: 3, names: ['netG.99'] } }))).rejects.toMatchObject({ message: expect.stringContaining('netG.99') as string })
+    await expect(loadStart(folder({}, 7))).rejects.toMatchObject({
+      code: 'GUIDANCE_INVALID',
+      message: expect.stringContaining('conditioned') as string,
+    })
+    await expect(
+      loadStart(folder({ conditioned: { guidance: 'starter', embedding_width: 3, names: ['netG.99'] } })),
+    ).rejects.toMatchObject({ message: expect.stringContaining('netG.99') as string })
   })
 })

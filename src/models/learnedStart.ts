@@ -5,8 +5,9 @@ import { type GeneratorShape, generatorParameters, parameterCount } from './gene
 import { openWeightFile, readJson } from './weightFile.js'
 
 /**
- * First weights of the generator that a few steps turn into any edit: learned over many photos and prompts by first-order meta-learning (Reptile, Nichol et al. 2018), with an offset of the last
- * layers' weights that is linear in the direction of the texts, so that the first picture already has something of the prompt.
+ * First weights of the generator that a few steps turn into any edit: learned over many photos and prompts by
+ * first-order meta-learning (Reptile, Nichol et al. 2018), with an offset of the last layers' weights that is linear in
+ * the direction of the texts, so that the first picture already has something of the prompt.
  */
 export interface LearnedStart {
   readonly shape: GeneratorShape
@@ -28,8 +29,16 @@ export interface ConditionedPart {
 
 const configSchema = z.object({
   format: z.literal('text2live-start-1'),
-  generator: z.object({ width: z.int().min(1).max(1024), skipWidth: z.int().min(1).max(64), levels: z.int().min(1).max(9) }),
-  conditioned: z.object({ guidance: z.string().min(1), embedding_width: z.int().min(1).max(8192), names: z.array(z.string()) }),
+  generator: z.object({
+    width: z.int().min(1).max(1024),
+    skipWidth: z.int().min(1).max(64),
+    levels: z.int().min(1).max(9),
+  }),
+  conditioned: z.object({
+    guidance: z.string().min(1),
+    embedding_width: z.int().min(1).max(8192),
+    names: z.array(z.string()),
+  }),
 })
 
 /**
@@ -40,17 +49,41 @@ export async function loadStart(source: FileSource): Promise<LearnedStart> {
   const path = `${source.location}/config.json`
   const parsed = configSchema.safeParse(await readJson(source, 'config.json'))
   if (!parsed.success) {
-    const problems = parsed.error.issues.slice(0, 3).map(({ path: at, message }) => `${at.join('.')}: ${message}`).join('; ')
-    throw new Text2LiveError('GUIDANCE_INVALID', `Expected ${path} to describe first weights of the generator: ${problems}. Copy the folder again.`)
+    const problems = parsed.error.issues
+      .slice(0, 3)
+      .map(({ path: at, message }) => `${at.join('.')}: ${message}`)
+      .join('; ')
+    throw new Text2LiveError(
+      'GUIDANCE_INVALID',
+      `Expected ${path} to describe first weights of the generator: ${problems}. Copy the folder again.`,
+    )
   }
-  const { generator: shape, conditioned: { guidance, embedding_width: embeddingWidth, names } } = parsed.data
+  const {
+    generator: shape,
+    conditioned: { guidance, embedding_width: embeddingWidth, names },
+  } = parsed.data
   const known = new Set(generatorParameters(shape).map(({ name }) => name))
   const unknown = names.find((name) => !known.has(name))
-  if (unknown !== undefined) throw new Text2LiveError('GUIDANCE_INVALID', `Expected ${path} to name parameters of its generator; "${unknown}" is none. Copy the folder again.`)
+  if (unknown !== undefined)
+    throw new Text2LiveError(
+      'GUIDANCE_INVALID',
+      `Expected ${path} to name parameters of its generator; "${unknown}" is none. Copy the folder again.`,
+    )
   const count = conditionedIndices(shape, names).length
-  const file = await openWeightFile(source, 'start.safetensors', new Map([['parameters', [parameterCount(shape)]], ['conditioned', [count, embeddingWidth]]]))
+  const file = await openWeightFile(
+    source,
+    'start.safetensors',
+    new Map([
+      ['parameters', [parameterCount(shape)]],
+      ['conditioned', [count, embeddingWidth]],
+    ]),
+  )
   const weights = await file.weights(['parameters', 'conditioned'])
-  return { shape, parameters: weights.get('parameters')!.data, conditioned: { guidance, embeddingWidth, names, weight: weights.get('conditioned')!.data } }
+  return {
+    shape,
+    parameters: weights.get('parameters')!.data,
+    conditioned: { guidance, embeddingWidth, names, weight: weights.get('conditioned')!.data },
+  }
 }
 
 /** Whether a generator of this shape can start from it. */
@@ -59,9 +92,13 @@ export const startFits = ({ shape }: LearnedStart, { width, skipWidth, levels }:
 
 /**
  * The first weights for an edit.
- * @param direction [D], of any length: from what the photo shows to the prompt, by the guidance model that the start was learned with; null for another model
+ * @param direction [D], of any length: from what the photo shows to the prompt, by the guidance model that the start
+ *   was learned with; null for another model
  */
-export function startParameters({ shape, parameters, conditioned: { names, weight, embeddingWidth } }: LearnedStart, direction: Float32Array | null): Float32Array {
+export function startParameters(
+  { shape, parameters, conditioned: { names, weight, embeddingWidth } }: LearnedStart,
+  direction: Float32Array | null,
+): Float32Array {
   const flat = parameters.slice()
   if (direction === null) return flat
   const length = Math.hypot(...direction)

@@ -27,15 +27,26 @@ export interface LoadGuidanceOptions {
 }
 
 /**
- * Loads the guidance model in `source`: a CLIP in the Hugging Face layout (`config.json`; `model.safetensors`, whole or in shards, or `pytorch_model.bin`; `tokenizer.json`, or
- * `vocab.json` and `merges.txt`, or OpenAI's vocabulary) or in that of open_clip, or the starter model. The image tower's weights are read at once, the text tower's when texts are encoded.
+ * Loads the guidance model in `source`: a CLIP in the Hugging Face layout (`config.json`; `model.safetensors`, whole or
+ * in shards, or `pytorch_model.bin`; `tokenizer.json`, or `vocab.json` and `merges.txt`, or OpenAI's vocabulary) or in
+ * that of open_clip, or the starter model. The image tower's weights are read at once, the text tower's when texts are
+ * encoded.
  * @param runtime runs the text tower
- * @throws GUIDANCE_INVALID for missing files, an unknown kind or activation, wrong shapes, weights that are no numbers; SAFETENSORS_INVALID
+ * @throws GUIDANCE_INVALID for missing files, an unknown kind or activation, wrong shapes, weights that are no numbers;
+ *   SAFETENSORS_INVALID
  */
-export async function loadGuidance(source: FileSource, runtime: Runtime, { positions = 'fixed' }: LoadGuidanceOptions = {}): Promise<GuidanceModel> {
-  if (await source.size('config.json') !== null && kindOfModel(await readJson(source, 'config.json'), `${source.location}/config.json`) === 'starter') return loadStarter(source, runtime)
+export async function loadGuidance(
+  source: FileSource,
+  runtime: Runtime,
+  { positions = 'fixed' }: LoadGuidanceOptions = {},
+): Promise<GuidanceModel> {
+  if (
+    (await source.size('config.json')) !== null &&
+    kindOfModel(await readJson(source, 'config.json'), `${source.location}/config.json`) === 'starter'
+  )
+    return loadStarter(source, runtime)
   const { config, file, tokenize, normalisation } = await openClip(source)
-  return createClip({ config, read: names => file.weights(names), tokenize, runtime, positions, normalisation })
+  return createClip({ config, read: (names) => file.weights(names), tokenize, runtime, positions, normalisation })
 }
 
 /** A CLIP whose files were checked but for the numbers in its tensors. */
@@ -69,46 +80,51 @@ export async function openClip(given: FileSource): Promise<CheckedClip> {
  */
 export async function inHuggingFaceLayout(source: FileSource): Promise<FileSource> {
   // One after the other: a source on the web fetches what it is asked for.
-  const whole = await source.size('config.json') !== null && await firstOf(source, huggingFaceLayout.weights) !== undefined
-  return whole || await source.size(openClipLayout.config) === null ? source : await openClipSource(source)
+  const whole =
+    (await source.size('config.json')) !== null && (await firstOf(source, huggingFaceLayout.weights)) !== undefined
+  return whole || (await source.size(openClipLayout.config)) === null ? source : await openClipSource(source)
 }
 
 async function firstOf(source: FileSource, names: readonly string[]): Promise<string | undefined> {
-  for (const name of names) if (await source.size(name) !== null) return name
+  for (const name of names) if ((await source.size(name)) !== null) return name
   return undefined
 }
 
 async function openWeights(source: FileSource): Promise<WeightFile> {
   const name = await firstOf(source, huggingFaceLayout.weights)
   if (name === shardIndex) return await openShards(source)
-  return name?.endsWith('.bin') === true ? await openWeightFile(await withSafetensors(source), 'model.safetensors', new Map())
+  return name?.endsWith('.bin') === true
+    ? await openWeightFile(await withSafetensors(source), 'model.safetensors', new Map())
     : await openWeightFile(source, name ?? 'model.safetensors', new Map())
 }
 
 /** Both towers embed into one space; where they do not, one of them is of another model. */
 function requireOneSpace({ header, path }: WeightFile): void {
-  const [image, text] = ['visual_projection.weight', 'text_projection.weight'].map(name => header.entries.get(name)?.shape[0])
+  const [image, text] = ['visual_projection.weight', 'text_projection.weight'].map(
+    (name) => header.entries.get(name)?.shape[0],
+  )
   if (image === undefined || text === undefined || image === text) return
   throw new Text2LiveError(
     'GUIDANCE_INVALID',
-    `Expected the image and the text part of ${path} to give embeddings of one width, they give ${image} and ${text} numbers. `
-      + 'They are of different models; copy or download the whole model again.',
+    `Expected the image and the text part of ${path} to give embeddings of one width, they give ${image} and ${text} numbers. ` +
+      'They are of different models; copy or download the whole model again.',
   )
 }
 
 async function tokenizerOf(source: FileSource, { text_config: text }: ClipConfig): Promise<TextTokenizer> {
   const contextLength = text.max_position_embeddings
   const has = async (name: string): Promise<boolean> => (await source.size(name)) !== null
-  if (!(await has('tokenizer.json')) && !(await has('vocab.json')) && await has(openAiVocabulary)) {
+  if (!(await has('tokenizer.json')) && !(await has('vocab.json')) && (await has(openAiVocabulary))) {
     // Its own 1.4 MB, or the 3 MB that they unfold into.
-    if (text.vocab_size === openAiTokens && (await source.size(openAiVocabulary) ?? 0) <= longestVocabulary) return createBundledTokenizer(await source.read(openAiVocabulary), contextLength)
+    if (text.vocab_size === openAiTokens && ((await source.size(openAiVocabulary)) ?? 0) <= longestVocabulary)
+      return createBundledTokenizer(await source.read(openAiVocabulary), contextLength)
     throw new Text2LiveError(
       'GUIDANCE_INVALID',
-      `Expected ${source.location} to read OpenAI's ${openAiTokens} tokens, since it has no tokenizer files; its text part reads ${text.vocab_size}. `
-        + 'Put its tokenizer.json beside it, in a folder in the Hugging Face layout.',
+      `Expected ${source.location} to read OpenAI's ${openAiTokens} tokens, since it has no tokenizer files; its text part reads ${text.vocab_size}. ` +
+        'Put its tokenizer.json beside it, in a folder in the Hugging Face layout.',
     )
   }
-  const tokenizerConfig = await has('tokenizer_config.json') ? await readJson(source, 'tokenizer_config.json') : {}
+  const tokenizerConfig = (await has('tokenizer_config.json')) ? await readJson(source, 'tokenizer_config.json') : {}
   return createTextTokenizer(await tokenizerJsonOf(source), tokenizerConfig, contextLength, source.location)
 }
 
@@ -117,8 +133,8 @@ async function tokenizerJsonOf(source: FileSource): Promise<unknown> {
   if ((await source.size('vocab.json')) === null || (await source.size('merges.txt')) === null) {
     throw new Text2LiveError(
       'GUIDANCE_INVALID',
-      `Expected tokenizer.json, or vocab.json and merges.txt, among the guidance model's files; ${source.location} has neither. Copy or `
-        + 'download the whole model.',
+      `Expected tokenizer.json, or vocab.json and merges.txt, among the guidance model's files; ${source.location} has neither. Copy or ` +
+        'download the whole model.',
     )
   }
   const vocab = z.record(z.string(), z.int().nonnegative()).safeParse(await readJson(source, 'vocab.json'))
@@ -146,10 +162,11 @@ async function normalisationOf(source: FileSource): Promise<Normalisation> {
   const { mean, std } = clipNormalisation
   const preprocessor = z.object({ image_mean: rgb.default([...mean]), image_std: rgb.default([...std]) })
   const parsed = preprocessor.safeParse(await readJson(source, name))
-  if (parsed.success && parsed.data.image_std.every(x => x > 0)) return { mean: parsed.data.image_mean, std: parsed.data.image_std }
+  if (parsed.success && parsed.data.image_std.every((x) => x > 0))
+    return { mean: parsed.data.image_mean, std: parsed.data.image_std }
   throw new Text2LiveError(
     'GUIDANCE_INVALID',
-    `Expected image_mean and image_std in ${source.location}/${name} to be three numbers each, deviations above 0. Copy or download the `
-      + 'file again.',
+    `Expected image_mean and image_std in ${source.location}/${name} to be three numbers each, deviations above 0. Copy or download the ` +
+      'file again.',
   )
 }

@@ -20,7 +20,11 @@ const interval = 1000
 const memory = 10
 
 /** Counts the bytes of one model over its files. */
-export function countProgress(model: string, total: number, onProgress: OnProgress): { at(file: string, bytes: number): void; done(file: string): void } {
+export function countProgress(
+  model: string,
+  total: number,
+  onProgress: OnProgress,
+): { at(file: string, bytes: number): void; done(file: string): void } {
   let reported = -Infinity
   let current = ''
   const seen: { time: number; bytes: number }[] = []
@@ -33,7 +37,14 @@ export function countProgress(model: string, total: number, onProgress: OnProgre
     while (seen.length > 2 && time - seen[1]!.time > memory * 1000) seen.shift()
     const first = seen[0]!
     const speed = (bytes - first.bytes) / ((time - first.time) / 1000)
-    onProgress({ type: 'model-download', model, file, bytes, total, secondsLeft: speed > 0 ? Math.max(0, total - bytes) / speed : null })
+    onProgress({
+      type: 'model-download',
+      model,
+      file,
+      bytes,
+      total,
+      secondsLeft: speed > 0 ? Math.max(0, total - bytes) / speed : null,
+    })
   }
-  return { at, done: file => at(file, total, true) }
+  return { at, done: (file) => at(file, total, true) }
 }

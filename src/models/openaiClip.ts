@@ -29,14 +29,15 @@ const ofNetwork = /^(?:visual|transformer|token_embedding|positional_embedding|l
 const HEAD = 64
 
 /**
- * Opens OpenAI's own file of a CLIP with vision transformer (`ViT-B-32.pt`: a TorchScript archive; a state dict of the same names serves as well). Its
- * sizes are read off the shapes; the activation is quick GELU, as in all of OpenAI's models.
+ * Opens OpenAI's own file of a CLIP with vision transformer (`ViT-B-32.pt`: a TorchScript archive; a state dict of the
+ * same names serves as well). Its sizes are read off the shapes; the activation is quick GELU, as in all of OpenAI's
+ * models.
  * @throws PYTORCH_FILE_INVALID, PICKLE_UNSAFE; GUIDANCE_INVALID for another network, missing or wrong tensors
  */
 export async function openOpenaiClip(file: RandomAccess): Promise<OpenaiClip> {
   const tensors = await torchTensors(file)
   const config = configOf(tensors)
-  return { config, read: readOpenaiNames(tensors, config, problem => invalid(file.location, problem)) }
+  return { config, read: readOpenaiNames(tensors, config, (problem) => invalid(file.location, problem)) }
 }
 
 /** @throws PYTORCH_FILE_INVALID, PICKLE_UNSAFE */
@@ -50,7 +51,11 @@ export async function torchTensors(file: RandomAccess): Promise<StoredTensors> {
     shapes: new Map([...state].map(([name, { shape }]) => [name, shape])),
     rows(name, from, to) {
       const { storage, offset, shape, strides } = state.get(name)!
-      return archive.read(shape.length === 0 ? state.get(name)! : new PickleTensor(storage, offset + from * strides[0]!, [to - from, ...shape.slice(1)], strides))
+      return archive.read(
+        shape.length === 0
+          ? state.get(name)!
+          : new PickleTensor(storage, offset + from * strides[0]!, [to - from, ...shape.slice(1)], strides),
+      )
     },
   }
 }
@@ -60,15 +65,22 @@ export async function torchTensors(file: RandomAccess): Promise<StoredTensors> {
  * @param invalid makes the error of what is wrong with the file
  * @throws GUIDANCE_INVALID for missing tensors and other shapes than those of `config`
  */
-export function readOpenaiNames(tensors: StoredTensors, config: ClipConfig, invalid: (problem: string) => Text2LiveError): ReadWeights {
+export function readOpenaiNames(
+  tensors: StoredTensors,
+  config: ClipConfig,
+  invalid: (problem: string) => Text2LiveError,
+): ReadWeights {
   const shapes = new Map([...clipVisionShapes(config), ...clipTextShapes(config)])
   for (const [name, shape] of shapes) {
     const { source, third, transposed } = sourceOf(name)
     const stored = tensors.shapes.get(source)
     if (!stored) throw invalid(`it has no tensor "${source}"`)
-    const came = transposed === true ? [...stored].reverse() : third === undefined ? stored : [stored[0]! / 3, ...stored.slice(1)]
+    const came =
+      transposed === true ? [...stored].reverse() : third === undefined ? stored : [stored[0]! / 3, ...stored.slice(1)]
     if (came.length !== shape.length || came.some((n, axis) => n !== shape[axis])) {
-      throw invalid(`its "${source}" gives [${came.join(', ')}] for ${name}, the rest of the file asks for [${shape.join(', ')}]`)
+      throw invalid(
+        `its "${source}" gives [${came.join(', ')}] for ${name}, the rest of the file asks for [${shape.join(', ')}]`,
+      )
     }
   }
   return async (names) => {
@@ -98,26 +110,39 @@ function configOf({ shapes, location }: StoredTensors): ClipConfig {
     if (found.length !== axes) throw invalid(location, `its tensor "${name}" has ${found.length} axes, not ${axes}`)
     return found
   }
-  const blocks = (prefix: string): number => [...shapes.keys()].filter(name => name.startsWith(prefix) && name.endsWith('.attn.in_proj_weight')).length
+  const blocks = (prefix: string): number =>
+    [...shapes.keys()].filter((name) => name.startsWith(prefix) && name.endsWith('.attn.in_proj_weight')).length
   if (!shapes.has('visual.proj') && shapes.has('visual.attnpool.c_proj.weight')) {
     throw invalid(location, 'its image tower is a ResNet; only those with a vision transformer (ViT) serve')
   }
   const [width = 0, , patch = 0] = shape('visual.conv1.weight', 4)
   const side = Math.sqrt(shape('visual.positional_embedding', 2)[0]! - 1)
   const [textWidth = 0, projection = 0] = shape('text_projection', 2)
-  return parseClipConfig({
-    model_type: 'clip',
-    projection_dim: projection,
-    vision_config: {
-      hidden_size: width, patch_size: patch, image_size: patch * side, hidden_act: 'quick_gelu', num_attention_heads: Math.max(1, Math.floor(width / HEAD)),
-      num_hidden_layers: blocks('visual.transformer.resblocks.'), intermediate_size: shape('visual.transformer.resblocks.0.mlp.c_fc.weight', 2)[0],
+  return parseClipConfig(
+    {
+      model_type: 'clip',
+      projection_dim: projection,
+      vision_config: {
+        hidden_size: width,
+        patch_size: patch,
+        image_size: patch * side,
+        hidden_act: 'quick_gelu',
+        num_attention_heads: Math.max(1, Math.floor(width / HEAD)),
+        num_hidden_layers: blocks('visual.transformer.resblocks.'),
+        intermediate_size: shape('visual.transformer.resblocks.0.mlp.c_fc.weight', 2)[0],
+      },
+      text_config: {
+        hidden_size: textWidth,
+        hidden_act: 'quick_gelu',
+        num_attention_heads: Math.max(1, Math.floor(textWidth / HEAD)),
+        num_hidden_layers: blocks('transformer.resblocks.'),
+        intermediate_size: shape('transformer.resblocks.0.mlp.c_fc.weight', 2)[0],
+        vocab_size: shape('token_embedding.weight', 2)[0],
+        max_position_embeddings: shape('positional_embedding', 2)[0],
+      },
     },
-    text_config: {
-      hidden_size: textWidth, hidden_act: 'quick_gelu', num_attention_heads: Math.max(1, Math.floor(textWidth / HEAD)),
-      num_hidden_layers: blocks('transformer.resblocks.'), intermediate_size: shape('transformer.resblocks.0.mlp.c_fc.weight', 2)[0],
-      vocab_size: shape('token_embedding.weight', 2)[0], max_position_embeddings: shape('positional_embedding', 2)[0],
-    },
-  }, location)
+    location,
+  )
 }
 
 interface Source {
@@ -138,11 +163,17 @@ const renamed: Readonly<Record<string, Source>> = {
 }
 
 const renamedNorms: Readonly<Record<string, string>> = {
-  'vision_model.pre_layrnorm': 'visual.ln_pre', 'vision_model.post_layernorm': 'visual.ln_post', 'text_model.final_layer_norm': 'ln_final',
+  'vision_model.pre_layrnorm': 'visual.ln_pre',
+  'vision_model.post_layernorm': 'visual.ln_post',
+  'text_model.final_layer_norm': 'ln_final',
 }
 
 const renamedLayers: Readonly<Record<string, string>> = {
-  'self_attn.out_proj': 'attn.out_proj', layer_norm1: 'ln_1', layer_norm2: 'ln_2', 'mlp.fc1': 'mlp.c_fc', 'mlp.fc2': 'mlp.c_proj',
+  'self_attn.out_proj': 'attn.out_proj',
+  layer_norm1: 'ln_1',
+  layer_norm2: 'ln_2',
+  'mlp.fc1': 'mlp.c_fc',
+  'mlp.fc2': 'mlp.c_proj',
 }
 
 function sourceOf(name: string): Source {
@@ -162,6 +193,9 @@ function sourceOf(name: string): Source {
 }
 
 function invalid(location: string, problem: string): Text2LiveError {
-  return new Text2LiveError('GUIDANCE_INVALID', `Expected ${location} to be a CLIP of OpenAI with a vision transformer, such as ViT-B-32.pt: ${problem}. `
-    + 'Download it again, or use a model in the Hugging Face layout.')
+  return new Text2LiveError(
+    'GUIDANCE_INVALID',
+    `Expected ${location} to be a CLIP of OpenAI with a vision transformer, such as ViT-B-32.pt: ${problem}. ` +
+      'Download it again, or use a model in the Hugging Face layout.',
+  )
 }

@@ -10,8 +10,8 @@ import { bindWeights, weightFeeds, type WeightInputs, type WeightTensor } from '
 import { openWeightFile, readJson } from './weightFile.js'
 
 /**
- * The outline network, U²-Netp (Qin et al. 2020, "U²-Net: Going deeper with nested U-structure for salient object detection"): what stands out in a picture, to its edges. It knows no
- * words.
+ * The outline network, U²-Netp (Qin et al. 2020, "U²-Net: Going deeper with nested U-structure for salient object
+ * detection"): what stands out in a picture, to its edges. It knows no words.
  */
 export interface OutlineModel {
   readonly name: 'outline'
@@ -27,7 +27,10 @@ export interface OutlineModel {
 /** Channels inside a block, and of what a block gives. */
 const [INNER, OUTER] = [16, 64]
 
-/** A residual U-block: `levels` convolutions down and as many up; `dilated` ones keep the resolution and widen the kernel instead. */
+/**
+ * A residual U-block: `levels` convolutions down and as many up; `dilated` ones keep the resolution and widen the
+ * kernel instead.
+ */
 interface Block {
   readonly name: string
   readonly channels: number
@@ -35,12 +38,26 @@ interface Block {
   readonly dilated: boolean
 }
 
-const block = (name: string, channels: number, levels: number, dilated = false): Block => ({ name, channels, levels, dilated })
+const block = (name: string, channels: number, levels: number, dilated = false): Block => ({
+  name,
+  channels,
+  levels,
+  dilated,
+})
 const encoder = [
-  block('stage1', 3, 7), block('stage2', OUTER, 6), block('stage3', OUTER, 5), block('stage4', OUTER, 4), block('stage5', OUTER, 4, true), block('stage6', OUTER, 4, true),
+  block('stage1', 3, 7),
+  block('stage2', OUTER, 6),
+  block('stage3', OUTER, 5),
+  block('stage4', OUTER, 4),
+  block('stage5', OUTER, 4, true),
+  block('stage6', OUTER, 4, true),
 ]
 const decoder = [
-  block('stage5d', 2 * OUTER, 4, true), block('stage4d', 2 * OUTER, 4), block('stage3d', 2 * OUTER, 5), block('stage2d', 2 * OUTER, 6), block('stage1d', 2 * OUTER, 7),
+  block('stage5d', 2 * OUTER, 4, true),
+  block('stage4d', 2 * OUTER, 4),
+  block('stage3d', 2 * OUTER, 5),
+  block('stage2d', 2 * OUTER, 6),
+  block('stage1d', 2 * OUTER, 7),
 ]
 
 const configSchema = z.object({
@@ -58,13 +75,26 @@ const configSchema = z.object({
 export async function loadOutline(source: FileSource): Promise<OutlineModel> {
   const parsed = configSchema.safeParse(await readJson(source, 'config.json'))
   if (!parsed.success) {
-    const problems = parsed.error.issues.slice(0, 3).map(({ path, message }) => `${path.join('.')}: ${message}`).join('; ')
-    throw new Text2LiveError('GUIDANCE_INVALID', `Expected ${source.location}/config.json to describe an outline network: ${problems}. Copy the folder again.`)
+    const problems = parsed.error.issues
+      .slice(0, 3)
+      .map(({ path, message }) => `${path.join('.')}: ${message}`)
+      .join('; ')
+    throw new Text2LiveError(
+      'GUIDANCE_INVALID',
+      `Expected ${source.location}/config.json to describe an outline network: ${problems}. Copy the folder again.`,
+    )
   }
   const shapes = weightShapes()
   const file = await openWeightFile(source, 'model.safetensors', shapes)
   const { image_size: imageSize, mean, std } = parsed.data
-  return { name: 'outline', imageSize, mean, std, weights: await file.weights(shapes.keys()), constants: new Set(shapes.keys()) }
+  return {
+    name: 'outline',
+    imageSize,
+    mean,
+    std,
+    weights: await file.weights(shapes.keys()),
+    constants: new Set(shapes.keys()),
+  }
 }
 
 /** The outline network on one device, compiled. */
@@ -89,8 +119,11 @@ async function openOutline(model: OutlineModel, runtime: Runtime): Promise<Outli
   return {
     async find(picture) {
       const seen = resize(picture, side, side, bilinear)
-      const result = await program.run({ ...weights, picture: new runtime.Tensor('float32', divided(seen.data), [1, 3, side, side]) })
-      const data = await result.map!.getData() as Float32Array
+      const result = await program.run({
+        ...weights,
+        picture: new runtime.Tensor('float32', divided(seen.data), [1, 3, side, side]),
+      })
+      const data = (await result.map!.getData()) as Float32Array
       return resize({ width: side, height: side, channels: 1, data }, picture.width, picture.height, bilinear)
     },
     release: () => program.release(),
@@ -100,7 +133,11 @@ async function openOutline(model: OutlineModel, runtime: Runtime): Promise<Outli
 const bilinear = { filter: 'bilinear', antialias: true } as const
 
 /** Opens the network for one piece of work. */
-export async function withOutline<T>(model: OutlineModel, runtime: Runtime, work: (finder: OutlineFinder) => Promise<T>): Promise<T> {
+export async function withOutline<T>(
+  model: OutlineModel,
+  runtime: Runtime,
+  work: (finder: OutlineFinder) => Promise<T>,
+): Promise<T> {
   const finder = await openOutline(model, runtime)
   try {
     return await work(finder)
@@ -119,8 +156,14 @@ function divided(data: Float32Array): Float32Array {
   return largest > 0 ? data.map((x) => x / largest) : data
 }
 
-/** A picture [1, 3, H, W] divided by its largest value, H and W multiples of 32 -> the fused map [1, 1, H, W] in [0, 1]. */
-export function outlineGraph(picture: Value, { mean, std }: Pick<OutlineModel, 'mean' | 'std'>, w: WeightInputs): Value {
+/**
+ * A picture [1, 3, H, W] divided by its largest value, H and W multiples of 32 -> the fused map [1, 1, H, W] in [0, 1].
+ */
+export function outlineGraph(
+  picture: Value,
+  { mean, std }: Pick<OutlineModel, 'mean' | 'std'>,
+  w: WeightInputs,
+): Value {
   const [, , height, width] = picture.shape as [number, number, number, number]
   const perChannel = (values: readonly number[]): Value => picture.graph.constant(values, [1, 3, 1, 1])
   let x = div(sub(picture, perChannel(mean)), perChannel(std))
@@ -140,7 +183,8 @@ export function outlineGraph(picture: Value, { mean, std }: Pick<OutlineModel, '
 
 /** x [1, C, h, w] -> [1, 64, h, w]: down, up again with what each level saw, added to the block's own input. */
 function residualBlock(x: Value, { name, levels, dilated }: Block, w: WeightInputs): Value {
-  const layer = (input: Value, part: string, dilation: number): Value => relu(convolve(input, `${name}.${part}`, dilation, w))
+  const layer = (input: Value, part: string, dilation: number): Value =>
+    relu(convolve(input, `${name}.${part}`, dilation, w))
   const dilation = (level: number): number => (dilated ? 2 ** (level - 1) : level === levels ? 2 : 1)
   const input = layer(x, 'in', 1)
   const down: Value[] = []
@@ -161,7 +205,7 @@ function residualBlock(x: Value, { name, levels, dilated }: Block, w: WeightInpu
 /** A convolution with bias that keeps the size. */
 function convolve(x: Value, name: string, dilation: number, w: WeightInputs): Value {
   const weight = w(`${name}.weight`)
-  const reach = dilation * (weight.shape[2]! - 1) / 2
+  const reach = (dilation * (weight.shape[2]! - 1)) / 2
   return conv2d(x, weight, { bias: w(`${name}.bias`), dilation, pads: [reach, reach, reach, reach] })
 }
 
@@ -172,7 +216,7 @@ function enlarged(x: Value, height: number, width: number): Value {
   const taps = (from: number, to: number): Value => {
     const data = new Float32Array(to * from)
     for (let i = 0; i < to; i++) {
-      const at = Math.min(Math.max((i + 0.5) * from / to - 0.5, 0), from - 1)
+      const at = Math.min(Math.max(((i + 0.5) * from) / to - 0.5, 0), from - 1)
       const low = Math.min(Math.floor(at), from - 1)
       data[i * from + low]! += 1 - (at - low)
       data[i * from + Math.min(low + 1, from - 1)]! += at - low
@@ -192,7 +236,8 @@ function weightShapes(): Map<string, readonly number[]> {
   for (const { name, channels, levels } of [...encoder, ...decoder]) {
     convolution(`${name}.in`, OUTER, channels)
     for (let level = 1; level <= levels; level++) convolution(`${name}.${level}`, INNER, level === 1 ? OUTER : INNER)
-    for (let level = levels - 1; level >= 1; level--) convolution(`${name}.${level}d`, level === 1 ? OUTER : INNER, 2 * INNER)
+    for (let level = levels - 1; level >= 1; level--)
+      convolution(`${name}.${level}d`, level === 1 ? OUTER : INNER, 2 * INNER)
   }
   encoder.forEach((_, i) => convolution(`side${i + 1}`, 1, OUTER))
   convolution('out', 1, encoder.length, 1)

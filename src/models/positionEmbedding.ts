@@ -1,13 +1,14 @@
 /**
- * How position embeddings follow the token grid of an image that is not square:
- * `reference` as published, with the two axes exchanged (token k gets the embedding of row floor(k/h), column k mod h of a w x h grid);
- * `fixed` row by row, as DINO does. Square images are the same in both.
+ * How position embeddings follow the token grid of an image that is not square: `reference` as published, with the two
+ * axes exchanged (token k gets the embedding of row floor(k/h), column k mod h of a w x h grid); `fixed` row by row, as
+ * DINO does. Square images are the same in both.
  */
 export type PositionMode = 'reference' | 'fixed'
 
 /**
- * Bicubic interpolation (A = -0.75, no aligned corners, edges repeated) of a `side` x `side` grid to `rows` x `columns`, as a row-major
- * matrix [rows * columns, side * side]. The scale is (n + 0.1) / side, as in DINO and the published code, not n / side.
+ * Bicubic interpolation (A = -0.75, no aligned corners, edges repeated) of a `side` x `side` grid to `rows` x
+ * `columns`, as a row-major matrix [rows * columns, side * side]. The scale is (n + 0.1) / side, as in DINO and the
+ * published code, not n / side.
  */
 export function positionInterpolation(side: number, rows: number, columns: number): Float32Array {
   const vertical = bicubicTaps(side, rows)

@@ -10,8 +10,23 @@ import { randomClip } from './randomClip.js'
 const runtime = createNodeRuntime({ device: 'cpu', threads: 2 })
 const tiny = {
   projection_dim: 8,
-  vision_config: { hidden_size: 24, intermediate_size: 40, num_hidden_layers: 2, num_attention_heads: 3, image_size: 64, patch_size: 16, hidden_act: 'gelu' },
-  text_config: { hidden_size: 16, intermediate_size: 24, num_hidden_layers: 1, num_attention_heads: 2, vocab_size: 514, max_position_embeddings: 20 },
+  vision_config: {
+    hidden_size: 24,
+    intermediate_size: 40,
+    num_hidden_layers: 2,
+    num_attention_heads: 3,
+    image_size: 64,
+    patch_size: 16,
+    hidden_act: 'gelu',
+  },
+  text_config: {
+    hidden_size: 16,
+    intermediate_size: 24,
+    num_hidden_layers: 1,
+    num_attention_heads: 2,
+    vocab_size: 514,
+    max_position_embeddings: 20,
+  },
 }
 
 async function embedGrey(model: GuidanceModel): Promise<Float32Array> {
@@ -19,19 +34,27 @@ async function embedGrey(model: GuidanceModel): Promise<Float32Array> {
   const { inputs, used } = bindWeights(graph, model)
   const views = graph.input('views', [2, 3, 48, 64])
   const program = await runtime.compile(graph, { embedding: model.embed(views, inputs) })
-  const result = await program.run({ ...weightFeeds(used, runtime), views: new runtime.Tensor('float32', new Float32Array(2 * 3 * 48 * 64).fill(0.5), [2, 3, 48, 64]) })
+  const result = await program.run({
+    ...weightFeeds(used, runtime),
+    views: new runtime.Tensor('float32', new Float32Array(2 * 3 * 48 * 64).fill(0.5), [2, 3, 48, 64]),
+  })
   await program.release()
   return result.embedding!.data as Float32Array
 }
 
 it('is the same model for the same seed, another for another', async () => {
-  const [a, b, c] = [await randomClip(tiny, runtime, { seed: 3 }), await randomClip(tiny, runtime, { seed: 3 }), await randomClip(tiny, runtime, { seed: 4 })]
-  for (const [name, { data }] of a.weights) expect(Buffer.compare(Buffer.from(b.weights.get(name)!.data.buffer), Buffer.from(data.buffer)), name).toBe(0)
+  const [a, b, c] = [
+    await randomClip(tiny, runtime, { seed: 3 }),
+    await randomClip(tiny, runtime, { seed: 3 }),
+    await randomClip(tiny, runtime, { seed: 4 }),
+  ]
+  for (const [name, { data }] of a.weights)
+    expect(Buffer.compare(Buffer.from(b.weights.get(name)!.data.buffer), Buffer.from(data.buffer)), name).toBe(0)
   const [fromA, fromC] = [await embedGrey(a), await embedGrey(c)]
   expect(fromA).toEqual(await embedGrey(b))
   expect(fromA).not.toEqual(fromC)
   expect(await a.encodeTexts(['a swan'])).toEqual(await b.encodeTexts(['a swan']))
-  expect(fromA.every(x => Number.isFinite(x))).toBe(true)
+  expect(fromA.every((x) => Number.isFinite(x))).toBe(true)
   expect(fromA.slice(0, 8)).toEqual(fromA.slice(8))
   expect(Math.hypot(...fromA)).toBeGreaterThan(0.1)
 })
@@ -47,14 +70,20 @@ it('describes itself by its config', async () => {
 it('tokenizes by bytes and refuses a text longer than its context', async () => {
   const model = await randomClip(tiny, runtime)
   expect(model.tokenize('a b').ids).toEqual([512, 256 + 64, 256 + 65, 513])
-  await expect(model.encodeTexts(['a swan of blue crystal on a lake'])).rejects.toMatchObject({ code: 'PROMPT_TOO_LONG' })
+  await expect(model.encodeTexts(['a swan of blue crystal on a lake'])).rejects.toMatchObject({
+    code: 'PROMPT_TOO_LONG',
+  })
   expect((await model.encodeTexts(['a swan of blue crystal on a lake'], { truncate: true })).length).toBe(8)
 })
 
 it('refuses a geometry that cannot be', async () => {
   await expect(randomClip({ text_config: { vocab_size: 100 } }, runtime)).rejects.toThrow('vocab_size of at least 514')
-  await expect(randomClip({ vision_config: { patch_size: 30 } }, runtime)).rejects.toThrow('image_size 224 is no multiple of patch_size 30')
-  await expect(randomClip({ vision_config: { num_attention_heads: 7 } }, runtime)).rejects.toThrow('hidden_size 768 is no multiple of num_attention_heads 7')
+  await expect(randomClip({ vision_config: { patch_size: 30 } }, runtime)).rejects.toThrow(
+    'image_size 224 is no multiple of patch_size 30',
+  )
+  await expect(randomClip({ vision_config: { num_attention_heads: 7 } }, runtime)).rejects.toThrow(
+    'hidden_size 768 is no multiple of num_attention_heads 7',
+  )
 })
 
 it('holds the image tower only: the text tower is free once texts are encoded', async () => {
@@ -67,8 +96,11 @@ it('holds the image tower only: the text tower is free once texts are encoded', 
     }
     return process.memoryUsage().arrayBuffers / 1e6
   }
-  const large = { ...tiny, text_config: { ...tiny.text_config, hidden_size: 256, intermediate_size: 1024, num_hidden_layers: 4 } }
-  const megabytes = 4 * 4 * (4 * 256 * 256 + 2 * 256 * 1024) / 1e6
+  const large = {
+    ...tiny,
+    text_config: { ...tiny.text_config, hidden_size: 256, intermediate_size: 1024, num_hidden_layers: 4 },
+  }
+  const megabytes = (4 * 4 * (4 * 256 * 256 + 2 * 256 * 1024)) / 1e6
   const before = await held()
   const model = await randomClip(large, runtime)
   const loaded = await held()

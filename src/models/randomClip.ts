@@ -18,13 +18,15 @@ export interface RandomClipOptions {
 }
 
 /**
- * A CLIP of any geometry with random weights, for tests and benchmarks: the same config and seed give the same model on every machine. Texts are
- * tokenized byte by byte.
+ * A CLIP of any geometry with random weights, for tests and benchmarks: the same config and seed give the same model on
+ * every machine. Texts are tokenized byte by byte.
  * @param config fields of a Hugging Face `config.json`; what is left out is that of ViT-B/32
  * @throws GUIDANCE_INVALID for a geometry that cannot be
  */
 export async function randomClip(
-  config: Record<string, unknown>, runtime: Runtime, { seed = 0, positions = 'fixed' }: RandomClipOptions = {},
+  config: Record<string, unknown>,
+  runtime: Runtime,
+  { seed = 0, positions = 'fixed' }: RandomClipOptions = {},
 ): Promise<GuidanceModel> {
   const parsed = parseClipConfig({ model_type: 'clip', ...config }, 'the random CLIP')
   const { vocab_size: vocabulary, max_position_embeddings: contextLength } = parsed.text_config
@@ -34,21 +36,32 @@ export async function randomClip(
       `Expected text_config.vocab_size of at least 514 for a random CLIP (512 bytes, begin and end), it is ${vocabulary}. Raise it.`,
     )
   }
-  const tokenize = createTextTokenizer(clipTokenizerJson(byteVocabulary(vocabulary), ''), {}, contextLength, 'the random CLIP')
+  const tokenize = createTextTokenizer(
+    clipTokenizerJson(byteVocabulary(vocabulary), ''),
+    {},
+    contextLength,
+    'the random CLIP',
+  )
   return createClip({ config: parsed, tokenize, runtime, positions, read: randomClipWeights(parsed, seed) })
 }
 
 /** The weights of `randomClip`, made anew whenever they are read. */
 export function randomClipWeights(config: ClipConfig, seed: number): ReadWeights {
   const shapes = new Map([...clipVisionShapes(config), ...clipTextShapes(config)])
-  return names => Promise.resolve(new Map([...names].map(name => [name, randomWeight(name, shapes.get(name)!, seed)])))
+  return (names) =>
+    Promise.resolve(new Map([...names].map((name) => [name, randomWeight(name, shapes.get(name)!, seed)])))
 }
 
 /** Norms around 1, biases and embeddings small, matrices such that a unit input gives a unit output. */
 function randomWeight(name: string, shape: readonly number[], seed: number): WeightTensor {
   const gain = name.includes('norm') && name.endsWith('.weight')
   const fanIn = shape.length > 1 ? shape.slice(1).reduce((product, n) => product * n) : 1
-  const deviation = gain || name.endsWith('.bias') ? 0.1 : name.includes('embedding') && !name.includes('patch') ? 0.3 : 1 / Math.sqrt(fanIn)
+  const deviation =
+    gain || name.endsWith('.bias')
+      ? 0.1
+      : name.includes('embedding') && !name.includes('patch')
+        ? 0.3
+        : 1 / Math.sqrt(fanIn)
   const next = uniform(seed, name)
   const width = deviation * Math.sqrt(12)
   const data = new Float32Array(shape.reduce((product, n) => product * n, 1))

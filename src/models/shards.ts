@@ -25,38 +25,51 @@ export async function readShards(source: FileSource): Promise<Shards> {
   if (!parsed.success) throw invalid(path, 'it has no "weight_map" of names')
   const places = new Map(Object.entries(parsed.data.weight_map))
   const shards = [...new Set(places.values())].sort()
-  const outside = shards.find(name => !insideFolder.test(name))
-  if (outside !== undefined) throw invalid(path, `it names ${JSON.stringify(outside)}, which is no .safetensors file in the model's folder`)
+  const outside = shards.find((name) => !insideFolder.test(name))
+  if (outside !== undefined)
+    throw invalid(path, `it names ${JSON.stringify(outside)}, which is no .safetensors file in the model's folder`)
   if (shards.length === 0 || shards.length > mostShards) throw invalid(path, `it names ${shards.length} files`)
   return { shards, places }
 }
 
-/** The shards of a model as one file. @throws GUIDANCE_INVALID naming a shard that is missing, or lacks a tensor; SAFETENSORS_INVALID */
+/**
+ * The shards of a model as one file. @throws GUIDANCE_INVALID naming a shard that is missing, or lacks a tensor;
+ * SAFETENSORS_INVALID
+ */
 export async function openShards(source: FileSource): Promise<WeightFile> {
   const { shards, places } = await readShards(source)
   const files = new Map<string, WeightFile>()
   for (const name of shards) files.set(name, await openWeightFile(source, name, new Map()))
-  const entries = new Map([...places].map(([tensor, shard]) => {
-    const entry = files.get(shard)!.header.entries.get(tensor)
-    if (!entry) throw invalid(`${source.location}/${shardIndex}`, `it says that ${shard} holds the tensor "${tensor}", which it does not`)
-    return [tensor, entry] as const
-  }))
+  const entries = new Map(
+    [...places].map(([tensor, shard]) => {
+      const entry = files.get(shard)!.header.entries.get(tensor)
+      if (!entry)
+        throw invalid(
+          `${source.location}/${shardIndex}`,
+          `it says that ${shard} holds the tensor "${tensor}", which it does not`,
+        )
+      return [tensor, entry] as const
+    }),
+  )
   const first = files.get(shards[0]!)!
   const fileOf = (tensor: string): WeightFile => files.get(places.get(tensor) ?? '') ?? first
   return {
     path: `${source.location}/${shardIndex}`,
     header: { metadata: first.header.metadata, entries },
-    tensor: name => fileOf(name).tensor(name),
+    tensor: (name) => fileOf(name).tensor(name),
     require(expected) {
       for (const [tensor, shape] of expected) fileOf(tensor).require(new Map([[tensor, shape]]))
     },
     async weights(names) {
       const weights = []
-      for (const name of names) weights.push(...await fileOf(name).weights([name]))
+      for (const name of names) weights.push(...(await fileOf(name).weights([name])))
       return new Map(weights)
     },
   }
 }
 
-const invalid = (path: string, problem: string): Text2LiveError => new Text2LiveError('GUIDANCE_INVALID',
-  `Expected ${path} to say which file holds which tensor: ${problem}. Copy or download the whole model again.`)
+const invalid = (path: string, problem: string): Text2LiveError =>
+  new Text2LiveError(
+    'GUIDANCE_INVALID',
+    `Expected ${path} to say which file holds which tensor: ${problem}. Copy or download the whole model again.`,
+  )

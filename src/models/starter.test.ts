@@ -21,11 +21,14 @@ import { openWeightFile } from './weightFile.js'
 const folder = fileURLToPath(new URL('../../models/starter', import.meta.url))
 const runtime = createNodeRuntime({ device: 'cpu', threads: 2 })
 
-/** Largest |difference| allowed, as a part of the largest |value|. The fixtures are float32 too: they are 2.1e-5 from the same model in float64, we 2e-6. */
+/**
+ * Largest |difference| allowed, as a part of the largest |value|. The fixtures are float32 too: they are 2.1e-5 from
+ * the same model in float64, we 2e-6.
+ */
 const FORWARD = 3e-5
 /**
- * The same for pixel gradients, and their relative distance in L2. A feature within rounding of 0 or 6 falls on either side of ReLU6, and with it the
- * gradient of its whole field of view: the fixtures are 2.7e-3 (L2 3.8e-4) from float64.
+ * The same for pixel gradients, and their relative distance in L2. A feature within rounding of 0 or 6 falls on either
+ * side of ReLU6, and with it the gradient of its whole field of view: the fixtures are 2.7e-3 (L2 3.8e-4) from float64.
  */
 const GRADIENT = 5e-3
 const GRADIENT_L2 = 1e-3
@@ -45,7 +48,8 @@ const expected = (name: string): Float32Array => toFloat32(fixtures.tensors.get(
 
 /** Runs `build` on the fixture's pixels. */
 async function run(
-  name: string, build: (pixels: Value, text0: Value, w: (name: string) => Value) => Record<string, Value>,
+  name: string,
+  build: (pixels: Value, text0: Value, w: (name: string) => Value) => Record<string, Value>,
 ): Promise<Record<string, Float32Array>> {
   const pixels = fixtures.tensors.get(`${name}.pixels_u8`)!
   const graph = new Graph()
@@ -54,7 +58,11 @@ async function run(
   const program = await runtime.compile(graph, outputs)
   const result = await program.run({
     ...weightFeeds(used, runtime),
-    pixels: new runtime.Tensor('float32', toFloat32(pixels).map(x => x / 255), pixels.shape),
+    pixels: new runtime.Tensor(
+      'float32',
+      toFloat32(pixels).map((x) => x / 255),
+      pixels.shape,
+    ),
     text0: new runtime.Tensor('float32', expected('text.embedding').slice(0, 256), [1, 256]),
   })
   await program.release()
@@ -106,13 +114,18 @@ describe.each(['square', 'wide'])('image tower, %s', (name) => {
 
 describe('one image', () => {
   it('gives its tokens and its relevancy', async () => {
-    const { tokens, relevancy } = await run('wide', (pixels, text0, w) => ({ tokens: model.tokens(pixels, w), relevancy: model.relevancy(pixels, text0, w) }))
+    const { tokens, relevancy } = await run('wide', (pixels, text0, w) => ({
+      tokens: model.tokens(pixels, w),
+      relevancy: model.relevancy(pixels, text0, w),
+    }))
     expectClose(tokens!, 'wide.tokens', FORWARD)
     expectClose(relevancy!, 'wide.relevancy_text0', FORWARD)
   })
 
   it('gives one relevancy map per text', async () => {
-    const { relevancy } = await run('wide', (pixels, text0, w) => ({ relevancy: model.relevancy(pixels, concat([text0, neg(text0)], 0), w) }))
+    const { relevancy } = await run('wide', (pixels, text0, w) => ({
+      relevancy: model.relevancy(pixels, concat([text0, neg(text0)], 0), w),
+    }))
     const map = expected('wide.relevancy_text0')
     expect(relevancy!.length).toBe(2 * map.length)
     map.forEach((x, i) => {
@@ -132,8 +145,12 @@ describe('one image', () => {
   it('refuses more than one, and what is smaller than a cell', () => {
     const graph = new Graph()
     const { inputs } = bindWeights(graph, model)
-    expect(() => model.tokens(graph.input('two', [2, 3, 64, 64]), inputs)).toThrow('expected one image [1, 3, h, w], came [2, 3, 64, 64]')
-    expect(() => model.embed(graph.input('small', [1, 3, 31, 64]), inputs)).toThrow('at least 32 x 32 pixels, came [1, 3, 31, 64]')
+    expect(() => model.tokens(graph.input('two', [2, 3, 64, 64]), inputs)).toThrow(
+      'expected one image [1, 3, h, w], came [2, 3, 64, 64]',
+    )
+    expect(() => model.embed(graph.input('small', [1, 3, 31, 64]), inputs)).toThrow(
+      'at least 32 x 32 pixels, came [1, 3, 31, 64]',
+    )
   })
 })
 
@@ -154,7 +171,12 @@ describe('text tower', () => {
   it('has the exported sentence embeddings', async () => {
     const config = parseStarterConfig(JSON.parse(await readFile(`${folder}/config.json`, 'utf8')))
     const file = await openWeightFile(await folderSource(folder), 'text.safetensors', new Map())
-    const { sentences } = await encodeStarterTexts(texts.map(text => model.tokenize(text).ids), config, await readStarterText(file, config), runtime)
+    const { sentences } = await encodeStarterTexts(
+      texts.map((text) => model.tokenize(text).ids),
+      config,
+      await readStarterText(file, config),
+      runtime,
+    )
     expectClose(sentences, 'text.sentence_embedding', TEXT)
   })
 

@@ -20,15 +20,37 @@ const starterConfig = z.object({
     activation: z.literal('relu6'),
     padding: z.literal('same'),
     /** Inverted residual blocks; `channels` are those of the depthwise convolution and of the output. */
-    blocks: z.array(z.object({ expand: z.boolean(), kernel: size, stride: size, skip: z.boolean(), channels: z.tuple([size, size]) })).min(1).max(1000),
+    blocks: z
+      .array(
+        z.object({
+          expand: z.boolean(),
+          kernel: size,
+          stride: size,
+          skip: z.boolean(),
+          channels: z.tuple([size, size]),
+        }),
+      )
+      .min(1)
+      .max(1000),
   }),
   head: z.object({
-    kind: z.literal('token-mlp-mean'), activation: z.literal('quick_gelu'), width: size, hidden: size,
-    eps: z.number().positive(), token_clip: z.number().positive(),
+    kind: z.literal('token-mlp-mean'),
+    activation: z.literal('quick_gelu'),
+    width: size,
+    hidden: size,
+    eps: z.number().positive(),
+    token_clip: z.number().positive(),
   }),
   text: z.object({
-    layers: blocks, width: size, heads: size, mlp: size, activation: z.literal('gelu'), eps: z.number().positive(),
-    max_length: z.int().min(3).max(1_000_000), pooling: z.literal('mean'), normalize: z.literal(true),
+    layers: blocks,
+    width: size,
+    heads: size,
+    mlp: size,
+    activation: z.literal('gelu'),
+    eps: z.number().positive(),
+    max_length: z.int().min(3).max(1_000_000),
+    pooling: z.literal('mean'),
+    normalize: z.literal(true),
   }),
 })
 
@@ -41,8 +63,14 @@ export type StarterText = StarterConfig['text']
 export function parseStarterConfig(json: unknown, path = 'config.json'): StarterConfig {
   const parsed = starterConfig.safeParse(json)
   if (parsed.success) return parsed.data
-  const problems = parsed.error.issues.slice(0, 3).map(issue => `${issue.path.join('.')}: ${issue.message}`).join('; ')
-  throw new Text2LiveError('GUIDANCE_INVALID', `Expected ${path} to describe a starter model: ${problems}. Copy the model's folder again.`)
+  const problems = parsed.error.issues
+    .slice(0, 3)
+    .map((issue) => `${issue.path.join('.')}: ${issue.message}`)
+    .join('; ')
+  throw new Text2LiveError(
+    'GUIDANCE_INVALID',
+    `Expected ${path} to describe a starter model: ${problems}. Copy the model's folder again.`,
+  )
 }
 
 /** Channels of the features that the trunk taps at each stride above the last, and of its output. */

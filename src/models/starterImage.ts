@@ -1,6 +1,22 @@
 import type { Value } from '../engine/graph.js'
 import {
-  add, clip, concat, conv2d, div, gemm, layerNorm, maximum, quickGelu, reduceMean, relu6, reshape, slice, sqrt, square, sub, transpose,
+  add,
+  clip,
+  concat,
+  conv2d,
+  div,
+  gemm,
+  layerNorm,
+  maximum,
+  quickGelu,
+  reduceMean,
+  relu6,
+  reshape,
+  slice,
+  sqrt,
+  square,
+  sub,
+  transpose,
 } from '../engine/ops.js'
 import { Text2LiveError } from '../errors.js'
 import type { WeightInputs } from './guidance.js'
@@ -16,14 +32,18 @@ export function normalisePixels(pixels: Value, { patch, mean, std }: StarterConf
       `starter model: expected images [V, 3, h, w] of at least ${patch} x ${patch} pixels, came [${pixels.shape.join(', ')}]`,
     )
   }
-  const whole = slice(pixels, { axes: [2, 3], starts: [0, 0], ends: [height - (height % patch), width - (width % patch)] })
+  const whole = slice(pixels, {
+    axes: [2, 3],
+    starts: [0, 0],
+    ends: [height - (height % patch), width - (width % patch)],
+  })
   const perChannel = (values: readonly number[]): Value => pixels.graph.constant(values, [1, 3, 1, 1])
   return div(sub(whole, perChannel(mean)), perChannel(std))
 }
 
 /**
- * What stands in each cell, [V, F, h/cell, w/cell]: mean and standard deviation of the normalised pixels x [V, 3, h, w] (colour and texture), the
- * trunk's last features at strides 4, 8 and 16, averaged, and its output.
+ * What stands in each cell, [V, F, h/cell, w/cell]: mean and standard deviation of the normalised pixels x [V, 3, h, w]
+ * (colour and texture), the trunk's last features at strides 4, 8 and 16, averaged, and its output.
  */
 export function cellFeatures(x: Value, { trunk, patch }: StarterConfig, w: WeightInputs): Value {
   const mean = averagePool(x, patch)
@@ -72,7 +92,10 @@ function trunkFeatures(image: Value, { stem, blocks }: StarterTrunk, patch: numb
   return [...taps, x]
 }
 
-/** A convolution with bias and TensorFlow's "same" padding: the output has ceil(n / stride) pixels, an odd pad is larger at the bottom and right. */
+/**
+ * A convolution with bias and TensorFlow's "same" padding: the output has ceil(n / stride) pixels, an odd pad is larger
+ * at the bottom and right.
+ */
 function convolve(x: Value, name: string, stride: number, groups: number, w: WeightInputs): Value {
   const weight = w(`${name}.weight`)
   const kernel = weight.shape[2]!
@@ -87,8 +110,8 @@ function samePadding(n: number, kernel: number, stride: number): [before: number
 }
 
 /**
- * Mean over squares of `side` pixels: [V, C, h, w] -> [V, C, h/side, w/side]. Rows then columns: two plain reductions run faster than one over
- * both axes.
+ * Mean over squares of `side` pixels: [V, C, h, w] -> [V, C, h/side, w/side]. Rows then columns: two plain reductions
+ * run faster than one over both axes.
  */
 function averagePool(x: Value, side: number): Value {
   const [V = 1, C = 1, height = 1, width = 1] = x.shape

@@ -1,6 +1,18 @@
 import { Graph } from '../engine/graph.js'
 import type { Value } from '../engine/graph.js'
-import { add, gelu, gemm, layerNorm, matmul, mul, normalizeLength, reduceSum, reshape, softmax, transpose } from '../engine/ops.js'
+import {
+  add,
+  gelu,
+  gemm,
+  layerNorm,
+  matmul,
+  mul,
+  normalizeLength,
+  reduceSum,
+  reshape,
+  softmax,
+  transpose,
+} from '../engine/ops.js'
 import type { Runtime } from '../engine/runtime.js'
 import { Text2LiveError } from '../errors.js'
 import { toFloat32 } from '../formats/toFloat32.js'
@@ -23,9 +35,13 @@ export interface StarterTextResult {
   readonly embeddings: Float32Array
 }
 
-/** Names and shapes of the BERT encoder and its projection; `vocabulary` and `positions` are as many as the file has. */
+/**
+ * Names and shapes of the BERT encoder and its projection; `vocabulary` and `positions` are as many as the file has.
+ */
 export function starterTextShapes(
-  { text: { layers, width, mlp }, embed_dim: D }: StarterConfig, vocabulary: number, positions: number,
+  { text: { layers, width, mlp }, embed_dim: D }: StarterConfig,
+  vocabulary: number,
+  positions: number,
 ): WeightShapes {
   const shapes = new Map<string, readonly number[]>([
     [wordEmbeddings, [vocabulary, width]],
@@ -38,9 +54,14 @@ export function starterTextShapes(
   for (let i = 0; i < layers; i++) {
     const layer = `encoder.layer.${i}`
     for (const [name, out, from] of [
-      ['attention.self.query', width, width], ['attention.self.key', width, width], ['attention.self.value', width, width],
-      ['attention.output.dense', width, width], ['intermediate.dense', mlp, width], ['output.dense', width, mlp],
-    ] as const) shapes.set(`${layer}.${name}.weight`, [out, from]).set(`${layer}.${name}.bias`, [out])
+      ['attention.self.query', width, width],
+      ['attention.self.key', width, width],
+      ['attention.self.value', width, width],
+      ['attention.output.dense', width, width],
+      ['intermediate.dense', mlp, width],
+      ['output.dense', width, mlp],
+    ] as const)
+      shapes.set(`${layer}.${name}.weight`, [out, from]).set(`${layer}.${name}.bias`, [out])
     for (const name of ['attention.output.LayerNorm', 'output.LayerNorm']) {
       shapes.set(`${layer}.${name}.weight`, [width]).set(`${layer}.${name}.bias`, [width])
     }
@@ -64,14 +85,24 @@ export interface StarterTextWeights extends SentenceEncoder {
 }
 
 export async function readStarterText(file: WeightFile, config: StarterConfig): Promise<StarterTextWeights> {
-  return { ...await readSentenceEncoder(file, config), projection: (await file.weights([projection])).get(projection)! }
+  return {
+    ...(await readSentenceEncoder(file, config)),
+    projection: (await file.weights([projection])).get(projection)!,
+  }
 }
 
 export async function readSentenceEncoder(file: WeightFile, config: StarterConfig): Promise<SentenceEncoder> {
-  const { shape: [count = 0], bytes } = await file.tensor(wordEmbeddings)
+  const {
+    shape: [count = 0],
+    bytes,
+  } = await file.tensor(wordEmbeddings)
   return {
     weights: await dequantised(file, config),
-    words: { count, rows: new Int8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength), scale: toFloat32(await file.tensor(`${wordEmbeddings}.scale`)) },
+    words: {
+      count,
+      rows: new Int8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength),
+      scale: toFloat32(await file.tensor(`${wordEmbeddings}.scale`)),
+    },
     positions: toFloat32(await file.tensor(positionEmbeddings)),
     types: toFloat32(await file.tensor(typeEmbeddings)),
   }
@@ -79,7 +110,10 @@ export async function readSentenceEncoder(file: WeightFile, config: StarterConfi
 
 /** all-MiniLM-L6-v2 and its projection into the image tower's space: token ids of N texts -> unit vectors. */
 export async function encodeStarterTexts(
-  ids: readonly (readonly number[])[], config: StarterConfig, weights: StarterTextWeights, runtime: Runtime,
+  ids: readonly (readonly number[])[],
+  config: StarterConfig,
+  weights: StarterTextWeights,
+  runtime: Runtime,
 ): Promise<StarterTextResult> {
   const sentences = await sentenceVectors(ids, config, weights, runtime)
   const [N, width, D] = [ids.length, config.text.width, config.embed_dim]
@@ -89,7 +123,8 @@ export async function encodeStarterTexts(
   const program = await runtime.compile(graph, { embeddings: normalizeLength(gemm(s, w, null, { transB: true })) })
   try {
     const { embeddings } = await program.run({
-      sentences: new runtime.Tensor('float32', sentences, [N, width]), weight: new runtime.Tensor('float32', weights.projection.data, [D, width]),
+      sentences: new runtime.Tensor('float32', sentences, [N, width]),
+      weight: new runtime.Tensor('float32', weights.projection.data, [D, width]),
     })
     return { sentences, embeddings: (await embeddings!.getData()) as Float32Array }
   } finally {
@@ -98,11 +133,16 @@ export async function encodeStarterTexts(
 }
 
 /**
- * The encoder alone: token ids of N texts -> sentence embeddings [N, width] of length 1. Texts of about one length side by side run fastest.
+ * The encoder alone: token ids of N texts -> sentence embeddings [N, width] of length 1. Texts of about one length side
+ * by side run fastest.
  * @param batch texts in one run of the tower; more only grow its activations
  */
 export async function sentenceVectors(
-  ids: readonly (readonly number[])[], config: StarterConfig, encoder: SentenceEncoder, runtime: Runtime, batch = 16,
+  ids: readonly (readonly number[])[],
+  config: StarterConfig,
+  encoder: SentenceEncoder,
+  runtime: Runtime,
+  batch = 16,
 ): Promise<Float32Array> {
   const { width } = config.text
   const sentences = new Float32Array(ids.length * width)
@@ -112,9 +152,14 @@ export async function sentenceVectors(
   return sentences
 }
 
-async function encodeBatch(ids: readonly (readonly number[])[], config: StarterText, encoder: SentenceEncoder, runtime: Runtime): Promise<Float32Array> {
+async function encodeBatch(
+  ids: readonly (readonly number[])[],
+  config: StarterText,
+  encoder: SentenceEncoder,
+  runtime: Runtime,
+): Promise<Float32Array> {
   const N = ids.length
-  const t = Math.max(...ids.map(text => text.length))
+  const t = Math.max(...ids.map((text) => text.length))
   const { width: d } = config
   const graph = new Graph()
   const { inputs: w, used } = bindWeights(graph, { name: 'starter-text', weights: encoder.weights })
@@ -129,7 +174,11 @@ async function encodeBatch(ids: readonly (readonly number[])[], config: StarterT
   try {
     const result = await program.run({
       ...weightFeeds(used, runtime),
-      mask: new runtime.Tensor('float32', Float32Array.from({ length: N * t }, (_, i) => (i % t < ids[Math.floor(i / t)]!.length ? 1 : 0)), [N, t]),
+      mask: new runtime.Tensor(
+        'float32',
+        Float32Array.from({ length: N * t }, (_, i) => (i % t < ids[Math.floor(i / t)]!.length ? 1 : 0)),
+        [N, t],
+      ),
       embedded: new runtime.Tensor('float32', embedTokens(ids, t, d, encoder), [N * t, d]),
     })
     return (await result.sentences!.getData()) as Float32Array
@@ -139,7 +188,14 @@ async function encodeBatch(ids: readonly (readonly number[])[], config: StarterT
 }
 
 /** BERT's post-norm layer: x [N * t, d] -> [N * t, d]. */
-function encoderLayer(x: Value, layer: string, [N, t]: readonly [number, number], penalty: Value, config: StarterText, w: WeightInputs): Value {
+function encoderLayer(
+  x: Value,
+  layer: string,
+  [N, t]: readonly [number, number],
+  penalty: Value,
+  config: StarterText,
+  w: WeightInputs,
+): Value {
   const { heads: H, width: d } = config
   const heads = (name: string, perm: readonly number[]): Value =>
     transpose(reshape(linear(x, `${layer}.attention.self.${name}`, w), [N, t, H, d / H]), perm)
@@ -159,7 +215,8 @@ function norm(x: Value, name: string, { eps }: StarterText, w: WeightInputs): Va
 async function dequantised(file: WeightFile, config: StarterConfig): Promise<Map<string, WeightTensor>> {
   const weights = new Map<string, WeightTensor>()
   for (const name of starterTextShapes(config, 0, 0).keys()) {
-    if (name === wordEmbeddings || name === positionEmbeddings || name === typeEmbeddings || name === projection) continue
+    if (name === wordEmbeddings || name === positionEmbeddings || name === typeEmbeddings || name === projection)
+      continue
     const tensor = await file.tensor(name)
     const data = toFloat32(tensor, `tensor "${name}"`)
     if (tensor.dtype === 'I8') {
@@ -174,17 +231,25 @@ async function dequantised(file: WeightFile, config: StarterConfig): Promise<Map
 }
 
 /** Sums of word, position and type-0 embeddings [N * t, d]. */
-function embedTokens(ids: readonly (readonly number[])[], t: number, d: number, { words, positions, types }: SentenceEncoder): Float32Array {
+function embedTokens(
+  ids: readonly (readonly number[])[],
+  t: number,
+  d: number,
+  { words, positions, types }: SentenceEncoder,
+): Float32Array {
   const embedded = new Float32Array(ids.length * t * d)
-  ids.forEach((text, n) => text.forEach((id, position) => {
-    if (id >= words.count) {
-      throw new Text2LiveError(
-        'GUIDANCE_INVALID',
-        `The tokenizer gives token ${id}, the text tower knows ${words.count}. Copy the model's folder again.`,
-      )
-    }
-    const at = (n * t + position) * d
-    for (let i = 0; i < d; i++) embedded[at + i] = words.rows[id * d + i]! * words.scale[id]! + positions[position * d + i]! + types[i]!
-  }))
+  ids.forEach((text, n) =>
+    text.forEach((id, position) => {
+      if (id >= words.count) {
+        throw new Text2LiveError(
+          'GUIDANCE_INVALID',
+          `The tokenizer gives token ${id}, the text tower knows ${words.count}. Copy the model's folder again.`,
+        )
+      }
+      const at = (n * t + position) * d
+      for (let i = 0; i < d; i++)
+        embedded[at + i] = words.rows[id * d + i]! * words.scale[id]! + positions[position * d + i]! + types[i]!
+    }),
+  )
   return embedded
 }

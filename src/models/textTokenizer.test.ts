@@ -25,7 +25,7 @@ describe('CLIP byte-pair encoding', () => {
 
   it('reads merges that stand as pairs in tokenizer.json too', () => {
     const json = clipTokenizerJson(vocab, merges) as { model: { merges: string[] } }
-    const pairs = { ...json, model: { ...json.model, merges: json.model.merges.map(line => line.split(' ')) } }
+    const pairs = { ...json, model: { ...json.model, merges: json.model.merges.map((line) => line.split(' ')) } }
     expect(createTextTokenizer(pairs, {}, 77, 'x')('golden horse').ids).toEqual([49406, 3878, 4558, 49407])
   })
 })
@@ -33,7 +33,11 @@ describe('CLIP byte-pair encoding', () => {
 describe('lower case', () => {
   it("is each character's own, as for Hugging Face: no final sigma", async () => {
     const starter = new URL('../../models/starter/', import.meta.url)
-    const [json, config] = await Promise.all(['tokenizer.json', 'tokenizer_config.json'].map(async name => JSON.parse(await readFile(new URL(name, starter), 'utf8')) as unknown))
+    const [json, config] = await Promise.all(
+      ['tokenizer.json', 'tokenizer_config.json'].map(
+        async (name) => JSON.parse(await readFile(new URL(name, starter), 'utf8')) as unknown,
+      ),
+    )
     const tokenize = createTextTokenizer(json, config, 77, 'starter')
     expect(tokenize('ΣΑΣ').ids).toEqual([101, 1173, 14608, 29733, 102])
     expect(tokenize('ΌΣΟΣ ΟΣ.').ids).toEqual([101, 1169, 29733, 29730, 29733, 1169, 29733, 1012, 102])
@@ -82,8 +86,8 @@ describe('a text that does not fit', () => {
     const error = promptTooLong(text, short(text).overflow!)
     expect(error.code).toBe('PROMPT_TOO_LONG')
     expect(error.message).toBe(
-      'Expected at most 5 tokens, which is what the text model reads; this text has 7. It would be cut at the bar, after character 18: '
-      + '"golden horse  blue| swan.". Shorten it, or pass --truncate to cut it there.',
+      'Expected at most 5 tokens, which is what the text model reads; this text has 7. It would be cut at the bar, after character 18: ' +
+        '"golden horse  blue| swan.". Shorten it, or pass --truncate to cut it there.',
     )
   })
 })
@@ -93,14 +97,29 @@ describe('descriptions that cannot be used', () => {
     ['a list', [], 'expected its tokenizer files to hold JSON objects'],
     ['no model', {}, 'cannot be used'],
     ['an unknown model', { model: { type: 'Nope', vocab: {} } }, 'cannot be used'],
-    ['no begin and end', { ...clipTokenizerJson(vocab, merges), post_processor: null }, 'puts 0 tokens around an empty one'],
+    [
+      'no begin and end',
+      { ...clipTokenizerJson(vocab, merges), post_processor: null },
+      'puts 0 tokens around an empty one',
+    ],
   ])('%s', (_, json, problem) => {
-    expect(() => createTextTokenizer(json, {}, 77, 'folder')).toThrow(expect.objectContaining({ code: 'GUIDANCE_INVALID', message: expect.stringContaining(problem) as string }))
+    expect(() => createTextTokenizer(json, {}, 77, 'folder')).toThrow(
+      expect.objectContaining({ code: 'GUIDANCE_INVALID', message: expect.stringContaining(problem) as string }),
+    )
   })
 
   it('names the text that the vocabulary cannot spell', () => {
-    const words = { type: 'WordPiece', unk_token: '[UNK]', continuing_subword_prefix: '##', vocab: { '<|startoftext|>': 0, '<|endoftext|>': 1, a: 2 } }
-    const json = { ...clipTokenizerJson({ '<|startoftext|>': 0, '<|endoftext|>': 1 }, ''), pre_tokenizer: { type: 'BertPreTokenizer' }, model: words }
+    const words = {
+      type: 'WordPiece',
+      unk_token: '[UNK]',
+      continuing_subword_prefix: '##',
+      vocab: { '<|startoftext|>': 0, '<|endoftext|>': 1, a: 2 },
+    }
+    const json = {
+      ...clipTokenizerJson({ '<|startoftext|>': 0, '<|endoftext|>': 1 }, ''),
+      pre_tokenizer: { type: 'BertPreTokenizer' },
+      model: words,
+    }
     const tokenizer = createTextTokenizer(json, {}, 77, 'folder')
     expect(tokenizer('a').ids).toEqual([0, 2, 1])
     expect(() => tokenizer('b')).toThrow('its vocabulary has no token for a part of "b"')

@@ -17,8 +17,18 @@ const safetensors = 'model.safetensors'
  */
 export async function openaiSource(file: RandomAccess, vocabulary: Uint8Array): Promise<FileSource> {
   const { config, read } = await openOpenaiClip(file)
-  const weights = safetensorsOf(new Map([...clipVisionShapes(config), ...clipTextShapes(config)]), async name => (await read([name])).get(name)!.data)
-  return withFiles(memorySource(new Map(), file.location), new Map([['config.json', jsonFile(config)], [openAiVocabulary, inMemory(vocabulary)], [safetensors, weights]]))
+  const weights = safetensorsOf(
+    new Map([...clipVisionShapes(config), ...clipTextShapes(config)]),
+    async (name) => (await read([name])).get(name)!.data,
+  )
+  return withFiles(
+    memorySource(new Map(), file.location),
+    new Map([
+      ['config.json', jsonFile(config)],
+      [openAiVocabulary, inMemory(vocabulary)],
+      [safetensors, weights],
+    ]),
+  )
 }
 
 /**
@@ -33,5 +43,5 @@ export async function withSafetensors(source: FileSource): Promise<FileSource> {
   const tensors = new Map([...tensorsByPath(archive.root, location)].filter(([name]) => !name.endsWith('position_ids')))
   assertStored({ location, size }, tensors)
   const shapes = new Map([...tensors].map(([name, { shape }]) => [name, shape]))
-  return withFiles(source, new Map([[safetensors, safetensorsOf(shapes, name => archive.read(tensors.get(name)!))]]))
+  return withFiles(source, new Map([[safetensors, safetensorsOf(shapes, (name) => archive.read(tensors.get(name)!))]]))
 }

@@ -1,9 +1,24 @@
 import type { Value } from '../engine/graph.js'
-import { add, gelu, gemm, matmul, normalizeRows, reshape, silu, slice, softmax, swapLast, transpose } from '../engine/ops.js'
+import {
+  add,
+  gelu,
+  gemm,
+  matmul,
+  normalizeRows,
+  reshape,
+  silu,
+  slice,
+  softmax,
+  swapLast,
+  transpose,
+} from '../engine/ops.js'
 import type { ClipActivation } from './clipConfig.js'
 import type { WeightInputs } from './guidance.js'
 
-/** What a stack of pre-norm blocks is made of. The residual stream is one matrix [V * t, d], the tokens of V items below each other. */
+/**
+ * What a stack of pre-norm blocks is made of. The residual stream is one matrix [V * t, d], the tokens of V items below
+ * each other.
+ */
 export interface TransformerShape {
   /** V */
   readonly items: number
@@ -23,15 +38,26 @@ export interface AttentionResult {
   readonly probabilities: Value
 }
 
-/** Attention and MLP, each on the normalised stream, each added to it. Weights are folded (`foldBlocks`): x [V * t, d] -> [V * t, d]. */
+/**
+ * Attention and MLP, each on the normalised stream, each added to it. Weights are folded (`foldBlocks`): x [V * t, d]
+ * -> [V * t, d].
+ */
 export function transformerBlock(x: Value, block: number, shape: TransformerShape, w: WeightInputs): Value {
   const h = normalizeRows(x, shape.eps, { centredCotangent: true })
   const { mixed } = attention(h, h, block, shape, w)
   return feedForward(add(x, linear(mixed, `blocks.${block}.out`, w)), block, shape, w)
 }
 
-/** The block for the first token of each item alone: [V * t, d] -> [V, d], and the attention it paid. The other rows would not be read. */
-export function firstTokenBlock(x: Value, block: number, shape: TransformerShape, w: WeightInputs): AttentionResult & { readonly out: Value } {
+/**
+ * The block for the first token of each item alone: [V * t, d] -> [V, d], and the attention it paid. The other rows
+ * would not be read.
+ */
+export function firstTokenBlock(
+  x: Value,
+  block: number,
+  shape: TransformerShape,
+  w: WeightInputs,
+): AttentionResult & { readonly out: Value } {
   const h = normalizeRows(x, shape.eps, { centredCotangent: true })
   const result = attention(firstTokens(h, shape), h, block, shape, w)
   const out = feedForward(add(firstTokens(x, shape), linear(result.mixed, `blocks.${block}.out`, w)), block, shape, w)
@@ -39,7 +65,13 @@ export function firstTokenBlock(x: Value, block: number, shape: TransformerShape
 }
 
 /** softmax(Q K^T) V over H heads, n queries per item: queries [V * n, d], context [V * t, d]. */
-function attention(queries: Value, context: Value, block: number, shape: TransformerShape, w: WeightInputs): AttentionResult {
+function attention(
+  queries: Value,
+  context: Value,
+  block: number,
+  shape: TransformerShape,
+  w: WeightInputs,
+): AttentionResult {
   const { items: V, tokens: t, heads: H, mask } = shape
   const d = context.shape[1]!
   const n = queries.shape[0]! / V

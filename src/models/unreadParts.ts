@@ -17,8 +17,9 @@ interface WordVocabulary {
 }
 
 /**
- * Finds what such a model cannot read. A vocabulary of pieces of words has letters of many scripts, so that a word of those has tokens of which the model
- * knows nothing: such a word is unread unless it is a token itself, as symbols are ("π"). So is a word in other forms of its letters ("ﬁre").
+ * Finds what such a model cannot read. A vocabulary of pieces of words has letters of many scripts, so that a word of
+ * those has tokens of which the model knows nothing: such a word is unread unless it is a token itself, as symbols are
+ * ("π"). So is a word in other forms of its letters ("ﬁre").
  * @returns null where all of the text is read
  */
 export function findUnreadParts(text: string, vocabulary: WordVocabulary): UnreadParts | null {
@@ -46,7 +47,7 @@ const foreignLetter = /[^\P{L}\p{Script=Latin}\p{Script=Common}\p{Script=Inherit
 function isUnread(unit: string, tokens: readonly number[], { tokens: tokenize, unknown }: WordVocabulary): boolean {
   if (tokens.includes(unknown)) return true
   if (tokens.length > 1 && foreignLetter.test(unit)) return true
-  const plain = unit.replace(/\p{L}/gu, letter => letter.normalize('NFKC'))
+  const plain = unit.replace(/\p{L}/gu, (letter) => letter.normalize('NFKC'))
   return tokens.length > 1 && plain !== unit && tokenize(plain).join() !== tokens.join()
 }
 
@@ -61,28 +62,39 @@ interface TextReader {
  * @param onNote is told of each text of which a part means nothing to the model
  * @throws PROMPT_NOT_UNDERSTOOD for the first that the model can read nothing of
  */
-export function checkTextsAreRead(model: TextReader, texts: readonly string[], onNote: (message: string) => void = () => undefined): void {
+export function checkTextsAreRead(
+  model: TextReader,
+  texts: readonly string[],
+  onNote: (message: string) => void = () => undefined,
+): void {
   for (const text of new Set(texts)) {
     const { unread } = model.tokenize(text)
     if (unread === undefined) continue
     if (unread.whole) throw notUnderstood(text, model.name)
-    onNote(`the ${model.name} model cannot read ${quoted(unread.parts)} in ${JSON.stringify(shortened(text))}; it goes by the rest. It reads English words in Latin letters`)
+    onNote(
+      `the ${model.name} model cannot read ${quoted(unread.parts)} in ${JSON.stringify(shortened(text))}; it goes by the rest. It reads English words in Latin letters`,
+    )
   }
 }
 
-export const notUnderstood = (text: string, model: string): Text2LiveError => new Text2LiveError('PROMPT_NOT_UNDERSTOOD',
-  `Expected a text that the ${model} model can read; it knows no word of ${JSON.stringify(shortened(text))}${lookAlike(text)}, so any other such text would mean the same to it. `
-    + 'It reads English words in Latin letters: say it in English.')
+export const notUnderstood = (text: string, model: string): Text2LiveError =>
+  new Text2LiveError(
+    'PROMPT_NOT_UNDERSTOOD',
+    `Expected a text that the ${model} model can read; it knows no word of ${JSON.stringify(shortened(text))}${lookAlike(text)}, so any other such text would mean the same to it. ` +
+      'It reads English words in Latin letters: say it in English.',
+  )
 
 const shortened = (text: string): string => (text.length > 200 ? `${text.slice(0, 200)}…` : text)
 
 function quoted(parts: readonly string[]): string {
-  const shown = [...new Set(parts)].map(part => JSON.stringify(shortened(part)) + lookAlike(part))
+  const shown = [...new Set(parts)].map((part) => JSON.stringify(shortened(part)) + lookAlike(part))
   return shown.length > 8 ? `${shown.slice(0, 8).join(', ')} and ${shown.length - 8} more` : shown.join(', ')
 }
 
 /** Names the letter of another script in a word of Latin letters: to the eye the word is right. */
 function lookAlike(part: string): string {
   const letter = /\p{Script=Latin}/u.test(part) ? foreignLetter.exec(part)?.[0] : undefined
-  return letter === undefined ? '' : ` (its "${letter}" is U+${letter.codePointAt(0)!.toString(16).toUpperCase().padStart(4, '0')}, of another script)`
+  return letter === undefined
+    ? ''
+    : ` (its "${letter}" is U+${letter.codePointAt(0)!.toString(16).toUpperCase().padStart(4, '0')}, of another script)`
 }

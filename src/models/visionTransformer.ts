@@ -1,7 +1,20 @@
 import type { Value } from '../engine/graph.js'
 import { gradients } from '../engine/gradients.js'
 import {
-  add, concat, expand, layerNorm, matmul, mul, normalizeLength, normalizeRows, reduceMean, reduceSum, relu, reshape, slice, transpose,
+  add,
+  concat,
+  expand,
+  layerNorm,
+  matmul,
+  mul,
+  normalizeLength,
+  normalizeRows,
+  reduceMean,
+  reduceSum,
+  relu,
+  reshape,
+  slice,
+  transpose,
 } from '../engine/ops.js'
 import { Text2LiveError } from '../errors.js'
 import type { ClipVisionConfig } from './clipConfig.js'
@@ -17,7 +30,12 @@ export function embedViews(views: Value, config: ClipVisionConfig, positions: Po
 }
 
 /** The tokens that enter the last block, [V * (1 + P), d], class token first: the structure loss's descriptor. */
-export function lastBlockTokens(views: Value, config: ClipVisionConfig, positions: PositionMode, w: WeightInputs): Value {
+export function lastBlockTokens(
+  views: Value,
+  config: ClipVisionConfig,
+  positions: PositionMode,
+  w: WeightInputs,
+): Value {
   const shape = shapeOf(views, config)
   let x = embedPatches(views, config, positions, w)
   for (let block = 0; block < config.num_hidden_layers - 1; block++) x = transformerBlock(x, block, shape, w)
@@ -25,10 +43,17 @@ export function lastBlockTokens(views: Value, config: ClipVisionConfig, position
 }
 
 /**
- * Relevancy of Chefer et al. 2021 for the last layer: the mean over heads of max(0, A * dy/dA), y = 100 cos(image, text), read from the class token's
- * row. Image [1, 3, h, w], texts [K, D] -> [K, 1, gh, gw]. Rollout over earlier layers is off in the published code (`relevancy_num_layers` 10).
+ * Relevancy of Chefer et al. 2021 for the last layer: the mean over heads of max(0, A * dy/dA), y = 100 cos(image,
+ * text), read from the class token's row. Image [1, 3, h, w], texts [K, D] -> [K, 1, gh, gw]. Rollout over earlier
+ * layers is off in the published code (`relevancy_num_layers` 10).
  */
-export function attentionRelevancy(image: Value, texts: Value, config: ClipVisionConfig, positions: PositionMode, w: WeightInputs): Value {
+export function attentionRelevancy(
+  image: Value,
+  texts: Value,
+  config: ClipVisionConfig,
+  positions: PositionMode,
+  w: WeightInputs,
+): Value {
   const [K = 1, D = 1] = texts.shape
   const { rows, columns } = gridOf(image, config)
   const { embedding, probabilities } = classToken(image, config, positions, w)
@@ -45,10 +70,23 @@ export function attentionRelevancy(image: Value, texts: Value, config: ClipVisio
   return concat(maps, 0)
 }
 
-function classToken(views: Value, config: ClipVisionConfig, positions: PositionMode, w: WeightInputs): AttentionResult & { embedding: Value } {
+function classToken(
+  views: Value,
+  config: ClipVisionConfig,
+  positions: PositionMode,
+  w: WeightInputs,
+): AttentionResult & { embedding: Value } {
   const last = config.num_hidden_layers - 1
-  const { out, ...attention } = firstTokenBlock(lastBlockTokens(views, config, positions, w), last, shapeOf(views, config), w)
-  return { ...attention, embedding: linear(normalizeRows(out, config.layer_norm_eps, { centredCotangent: true }), 'project', w) }
+  const { out, ...attention } = firstTokenBlock(
+    lastBlockTokens(views, config, positions, w),
+    last,
+    shapeOf(views, config),
+    w,
+  )
+  return {
+    ...attention,
+    embedding: linear(normalizeRows(out, config.layer_norm_eps, { centredCotangent: true }), 'project', w),
+  }
 }
 
 /** Patches and the class token, their positions added, normalised: [V, 3, h, w] -> [V * (1 + P), d]. */
@@ -81,14 +119,21 @@ function positionEmbedding(views: Value, config: ClipVisionConfig, mode: Positio
 function shapeOf(views: Value, config: ClipVisionConfig): TransformerShape {
   const { rows, columns } = gridOf(views, config)
   return {
-    items: views.shape[0]!, tokens: 1 + rows * columns, heads: config.num_attention_heads, eps: config.layer_norm_eps, activation: config.hidden_act,
+    items: views.shape[0]!,
+    tokens: 1 + rows * columns,
+    heads: config.num_attention_heads,
+    eps: config.layer_norm_eps,
+    activation: config.hidden_act,
   }
 }
 
 function gridOf(views: Value, { patch_size: p }: ClipVisionConfig): { rows: number; columns: number } {
   const [, channels, height = 0, width = 0] = views.shape
   if (views.shape.length !== 4 || channels !== 3 || height < p || width < p) {
-    throw new Text2LiveError('SHAPE_MISMATCH', `CLIP: expected views [V, 3, h, w] of at least ${p} x ${p} pixels, came [${views.shape.join(', ')}]`)
+    throw new Text2LiveError(
+      'SHAPE_MISMATCH',
+      `CLIP: expected views [V, 3, h, w] of at least ${p} x ${p} pixels, came [${views.shape.join(', ')}]`,
+    )
   }
   return { rows: Math.floor(height / p), columns: Math.floor(width / p) }
 }

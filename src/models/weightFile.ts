@@ -78,7 +78,10 @@ const longestText = 2 ** 25
 export async function readText(source: FileSource, name: string): Promise<string> {
   const size = await requiredSize(source, name)
   if (size > longestText) {
-    throw new Text2LiveError('GUIDANCE_INVALID', `Expected ${source.location}/${name} to have at most ${longestText} bytes, as the files that describe a model do; it has ${size}. Copy or download the file again.`)
+    throw new Text2LiveError(
+      'GUIDANCE_INVALID',
+      `Expected ${source.location}/${name} to have at most ${longestText} bytes, as the files that describe a model do; it has ${size}. Copy or download the file again.`,
+    )
   }
   return new TextDecoder().decode(await source.read(name))
 }
@@ -93,7 +96,10 @@ export async function readJson(source: FileSource, name: string): Promise<unknow
     return JSON.parse(text)
   } catch (error) {
     const why = error instanceof Error ? error.message : String(error)
-    throw new Text2LiveError('GUIDANCE_INVALID', `Expected ${source.location}/${name} to be JSON: ${why}. Copy or download the file again.`)
+    throw new Text2LiveError(
+      'GUIDANCE_INVALID',
+      `Expected ${source.location}/${name} to be JSON: ${why}. Copy or download the file again.`,
+    )
   }
 }
 
@@ -112,8 +118,8 @@ function checkShape(path: string, header: SafetensorsHeader, tensor: string, sha
   if (entry.shape.length === shape.length && entry.shape.every((n, i) => n === shape[i])) return
   throw new Text2LiveError(
     'GUIDANCE_INVALID',
-    `Expected tensor "${tensor}" of ${path} to have shape [${shape.join(', ')}], as config.json says; it has `
-      + `[${entry.shape.join(', ')}]. Use the config.json and the weights of the same model.`,
+    `Expected tensor "${tensor}" of ${path} to have shape [${shape.join(', ')}], as config.json says; it has ` +
+      `[${entry.shape.join(', ')}]. Use the config.json and the weights of the same model.`,
   )
 }
 

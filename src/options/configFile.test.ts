@@ -5,7 +5,11 @@ import { resolveSettings } from './resolveSettings.js'
 import { writeConfig } from './writeConfig.js'
 
 const failure = (text: string): string => {
-  try { readConfig(text, 'my.yaml') } catch (error) { return `${(error as { code: string }).code}: ${(error as Error).message}` }
+  try {
+    readConfig(text, 'my.yaml')
+  } catch (error) {
+    return `${(error as { code: string }).code}: ${(error as Error).message}`
+  }
   return 'no error'
 }
 
@@ -70,46 +74,76 @@ test('reads the published image_config.yaml: the numbers of the reference preset
   expect(notes).toHaveLength(1)
   const reference = resolveSettings([{ preset: 'reference' }], () => 5)
   const mapped = resolveSettings([{ preset: 'fast' }, options], () => 5)
-  for (const name of settingNames.filter((name) => options[name] !== undefined)) expect(mapped[name], name).toEqual(reference[name])
+  for (const name of settingNames.filter((name) => options[name] !== undefined))
+    expect(mapped[name], name).toEqual(reference[name])
   expect(Object.keys(options)).toHaveLength(26)
-  expect(notes[0]).toMatch(/^image_config\.yaml is a configuration of the published code\. It sets --seed -1, --preview-every 50, --size 512, .*--generator-levels 7\. /)
-  expect(notes[0]).toMatch(/Ignored: use_wandb, wandb_project, wandb_entity \(events are written to events\.ndjson\); device \(.*\); results_folder \(.*\); clip_model_name \(.*\)\.$/)
+  expect(notes[0]).toMatch(
+    /^image_config\.yaml is a configuration of the published code\. It sets --seed -1, --preview-every 50, --size 512, .*--generator-levels 7\. /,
+  )
+  expect(notes[0]).toMatch(
+    /Ignored: use_wandb, wandb_project, wandb_entity \(events are written to events\.ndjson\); device \(.*\); results_folder \(.*\); clip_model_name \(.*\)\.$/,
+  )
 })
 
 /** The published template, as it comes: a person is to fill in what is empty. */
-const publishedTemplate = 'image_path: "" # path\nscreen_text: ""\ncomp_text: ["", " "]\nsrc_text: ["cat", ""]\nbootstrap_text: "cat"\nbootstrap_epoch: 100\n'
+const publishedTemplate =
+  'image_path: "" # path\nscreen_text: ""\ncomp_text: ["", " "]\nsrc_text: ["cat", ""]\nbootstrap_text: "cat"\nbootstrap_epoch: 100\n'
 
 test('what is empty in a published file is not given', () => {
   const { options, notes } = readConfig(publishedTemplate, 'template.yaml')
   expect(options).toEqual({ source: ['cat'], region: ['cat'], bootstrapSteps: 100 })
-  expect(notes).toEqual(['template.yaml is a configuration of the published code. It sets --source "cat", --region "cat", --bootstrap-steps 100. '
-    + 'Ignored: image_path, screen_text, comp_text (empty, so not given).'])
+  expect(notes).toEqual([
+    'template.yaml is a configuration of the published code. It sets --source "cat", --region "cat", --bootstrap-steps 100. ' +
+      'Ignored: image_path, screen_text, comp_text (empty, so not given).',
+  ])
   const layers = [readConfig(publishedTemplate, 'template.yaml').options, { photo: 'cat.jpg', prompt: 'a golden cat' }]
-  expect(resolveSettings(layers, () => 5)).toMatchObject({ photo: 'cat.jpg', prompt: ['a golden cat'], screen: ['a golden cat'], source: ['cat'] })
+  expect(resolveSettings(layers, () => 5)).toMatchObject({
+    photo: 'cat.jpg',
+    prompt: ['a golden cat'],
+    screen: ['a golden cat'],
+    source: ['cat'],
+  })
   expect(failure('prompt: ""')).toMatch(/^PROMPT_EMPTY: /)
 })
 
 test('a smaller published generator is taken: the width of both halves, and the levels', () => {
-  expect(readConfig('skip_n33d: 64\nskip_n33u: 64\nnum_scales: 6\n', 'a.yaml').options).toEqual({ generatorWidth: 64, generatorLevels: 6 })
+  expect(readConfig('skip_n33d: 64\nskip_n33u: 64\nnum_scales: 6\n', 'a.yaml').options).toEqual({
+    generatorWidth: 64,
+    generatorLevels: 6,
+  })
   expect(readConfig('skip_n33u: 32\nskip_n33d: 32\n', 'a.yaml').options).toEqual({ generatorWidth: 32 })
   expect(readConfig('skip_n33u: 128\n', 'a.yaml').options).toEqual({})
-  expect(failure('skip_n33d: 64\nskip_n33u: 128\n')).toBe('CONFIG_INVALID: skip_n33u (my.yaml:2) must be what skip_n33d is, since encoder and decoder of the generator have '
-    + 'one width; got 128, and skip_n33d is 64. Set both to one value.')
-  expect(failure('num_scales: 8\n')).toBe('OPTION_INVALID: num_scales (my.yaml:1) takes a whole number from 2 to 7 (levels); got 8.')
+  expect(failure('skip_n33d: 64\nskip_n33u: 128\n')).toBe(
+    'CONFIG_INVALID: skip_n33u (my.yaml:2) must be what skip_n33d is, since encoder and decoder of the generator have ' +
+      'one width; got 128, and skip_n33d is 64. Set both to one value.',
+  )
+  expect(failure('num_scales: 8\n')).toBe(
+    'OPTION_INVALID: num_scales (my.yaml:1) takes a whole number from 2 to 7 (levels); got 8.',
+  )
 })
 
 test('a key of the other command is named as such', () => {
-  expect(failure('resx: 768')).toBe('CONFIG_UNKNOWN_KEY: my.yaml:1: "resx" is an option for clips only. Give the file to text2live video, or remove the line.')
+  expect(failure('resx: 768')).toBe(
+    'CONFIG_UNKNOWN_KEY: my.yaml:1: "resx" is an option for clips only. Give the file to text2live video, or remove the line.',
+  )
 })
 
 test('reads a published example: photo and texts come from it', () => {
   const base = readConfig(publishedImageConfig, 'image_config.yaml').options
   const { options } = readConfig(publishedHorse, 'golden_horse.yaml')
   expect(options).toEqual({
-    photo: './data/images/horse.jpg', prompt: ['golden horse', 'a horse of gold'], screen: ['golden horse'], source: ['horse'], region: ['horse'],
+    photo: './data/images/horse.jpg',
+    prompt: ['golden horse', 'a horse of gold'],
+    screen: ['golden horse'],
+    source: ['horse'],
+    region: ['horse'],
     bootstrapSteps: 1000,
   })
-  expect(resolveSettings([base, options], () => 5)).toMatchObject({ steps: 1000, bootstrapSteps: 1000, region: ['horse'] })
+  expect(resolveSettings([base, options], () => 5)).toMatchObject({
+    steps: 1000,
+    bootstrapSteps: 1000,
+    region: ['horse'],
+  })
 })
 
 test('bootstrap_epoch -1 turns the bootstrap off in a file that names a region, and says nothing otherwise', () => {
@@ -118,8 +152,17 @@ test('bootstrap_epoch -1 turns the bootstrap off in a file that names a region, 
 })
 
 test('takes our own keys in camelCase, kebab-case and with underscores', () => {
-  const { options, published } = readConfig('learningRate: 0.001\nlambda-sparsity: 3\nlambda_alpha_l1: 0.02\ndevice: cpu\nregion: [sky, cloud]\nmask:\n', 'a.yaml')
-  expect(options).toEqual({ learningRate: 0.001, lambdaSparsity: 3, lambdaAlphaL1: 0.02, device: 'cpu', region: ['sky', 'cloud'] })
+  const { options, published } = readConfig(
+    'learningRate: 0.001\nlambda-sparsity: 3\nlambda_alpha_l1: 0.02\ndevice: cpu\nregion: [sky, cloud]\nmask:\n',
+    'a.yaml',
+  )
+  expect(options).toEqual({
+    learningRate: 0.001,
+    lambdaSparsity: 3,
+    lambdaAlphaL1: 0.02,
+    device: 'cpu',
+    region: ['sky', 'cloud'],
+  })
   expect(published).toBe(false)
   expect(readConfig('', 'empty.yaml').options).toEqual({})
 })
@@ -127,27 +170,58 @@ test('takes our own keys in camelCase, kebab-case and with underscores', () => {
 test('writes settings that it reads back', () => {
   const settings = resolveSettings([{ prompt: ['gold: "yes" # no', 'ÿ\n'], photo: 'photo.jpg', seed: 4 }], () => 0)
   const { options } = readConfig(writeConfig(settings), 'config.yaml')
-  expect(resolveSettings([options], () => { throw new Error('seed lost') })).toEqual(settings)
+  expect(
+    resolveSettings([options], () => {
+      throw new Error('seed lost')
+    }),
+  ).toEqual(settings)
 })
 
 test('follows anchors', () => {
-  expect(readConfig('prompt: &p [gold]\nscreen: *p\n', 'a.yaml').options).toEqual({ prompt: ['gold'], screen: ['gold'] })
+  expect(readConfig('prompt: &p [gold]\nscreen: *p\n', 'a.yaml').options).toEqual({
+    prompt: ['gold'],
+    screen: ['gold'],
+  })
 })
 
 test.each([
-  ['prompt: "a\nsteps: 3\n', 'CONFIG_INVALID: my.yaml is not valid YAML, at line 3, column 1:\n  \n  ^\nMissing closing "quote. Correct that line.'],
-  ['steps: 3\n\tviews: 2\n', 'CONFIG_INVALID: my.yaml is not valid YAML, at line 2, column 1:\n  \tviews: 2\n  ^\n'
-    + 'Tabs are not allowed as indentation. Correct that line.'],
-  ['- steps\n', 'CONFIG_INVALID: my.yaml must be a list of "option: value" lines, for example "prompt: golden teapot"; got something else, at line 1, column 1:\n  - steps\n  ^'],
-  ['steps: 3\nlerning_rate: 1\n', 'CONFIG_UNKNOWN_KEY: my.yaml:2: there is no option "lerning_rate". The nearest is "learningRate". '
-    + 'Correct the name or remove the line; docs/options.md lists all.'],
-  ['n_augs: 3', 'CONFIG_UNKNOWN_KEY: my.yaml:1: there is no option "n_augs". The nearest is "n_aug". Correct the name or remove the line; docs/options.md lists all.'],
+  [
+    'prompt: "a\nsteps: 3\n',
+    'CONFIG_INVALID: my.yaml is not valid YAML, at line 3, column 1:\n  \n  ^\nMissing closing "quote. Correct that line.',
+  ],
+  [
+    'steps: 3\n\tviews: 2\n',
+    'CONFIG_INVALID: my.yaml is not valid YAML, at line 2, column 1:\n  \tviews: 2\n  ^\n' +
+      'Tabs are not allowed as indentation. Correct that line.',
+  ],
+  [
+    '- steps\n',
+    'CONFIG_INVALID: my.yaml must be a list of "option: value" lines, for example "prompt: golden teapot"; got something else, at line 1, column 1:\n  - steps\n  ^',
+  ],
+  [
+    'steps: 3\nlerning_rate: 1\n',
+    'CONFIG_UNKNOWN_KEY: my.yaml:2: there is no option "lerning_rate". The nearest is "learningRate". ' +
+      'Correct the name or remove the line; docs/options.md lists all.',
+  ],
+  [
+    'n_augs: 3',
+    'CONFIG_UNKNOWN_KEY: my.yaml:1: there is no option "n_augs". The nearest is "n_aug". Correct the name or remove the line; docs/options.md lists all.',
+  ],
   ['steps: many', 'OPTION_INVALID: steps (my.yaml:1) takes a whole number from 1 to 1000000 (steps); got "many".'],
   ['n_aug: 0', 'OPTION_INVALID: n_aug (my.yaml:1) takes a whole number from 1 to 256; got 0.'],
-  ['prompt: ""', 'PROMPT_EMPTY: prompt (my.yaml:1) takes words, for example "golden teapot"; got an empty text. Give a text or leave prompt (my.yaml:1) out.'],
-  ['optimizer: adam', 'CONFIG_INVALID: optimizer (my.yaml:1) can only be madgrad here, since MADGRAD is the optimizer of the method; got "adam". '
-    + 'Remove the line or set it to madgrad.'],
-  ['configVersion: 2', 'CONFIG_INVALID: my.yaml:1: this program reads configVersion 1; got 2. Use the version of text2live that wrote the file.'],
+  [
+    'prompt: ""',
+    'PROMPT_EMPTY: prompt (my.yaml:1) takes words, for example "golden teapot"; got an empty text. Give a text or leave prompt (my.yaml:1) out.',
+  ],
+  [
+    'optimizer: adam',
+    'CONFIG_INVALID: optimizer (my.yaml:1) can only be madgrad here, since MADGRAD is the optimizer of the method; got "adam". ' +
+      'Remove the line or set it to madgrad.',
+  ],
+  [
+    'configVersion: 2',
+    'CONFIG_INVALID: my.yaml:1: this program reads configVersion 1; got 2. Use the version of text2live that wrote the file.',
+  ],
 ])('refuses %j', (text, message) => {
   expect(failure(text)).toBe(message)
 })
@@ -155,17 +229,37 @@ test.each([
 test.each([
   ['hundreds of thousands of keys', Array.from({ length: 300_000 }, (_, i) => `k${i}:\n`).join('')],
   ['the same key again and again', 'steps:\n'.repeat(100_000)],
-  ['brackets', '['.repeat(100_000)], ['closing brackets', ']'.repeat(100_000)], ['commas', `prompt: [${','.repeat(100_000)}`],
-  ['dashes', '- '.repeat(9_000)], ['maps in maps', '{a: '.repeat(4_000)], ['questions', '? '.repeat(9_000)],
-  ['references', `prompt: &a [x]\n${Array.from({ length: 9 }, (_, i) => `b${i}: &b${i} [${Array(9).fill(i === 0 ? '*a' : `*b${i - 1}`).join(',')}]\n`).join('')}`],
-  ['documents', '---\n'.repeat(30_000)], ['more than a megabyte', `prompt: "${'x'.repeat(2 ** 20)}"`],
-])('a file of %s is refused in a moment', (_, text) => {
-  expect(failure(text)).toMatch(/^CONFIG_INVALID: my\.yaml /)
-}, 20_000)
+  ['brackets', '['.repeat(100_000)],
+  ['closing brackets', ']'.repeat(100_000)],
+  ['commas', `prompt: [${','.repeat(100_000)}`],
+  ['dashes', '- '.repeat(9_000)],
+  ['maps in maps', '{a: '.repeat(4_000)],
+  ['questions', '? '.repeat(9_000)],
+  [
+    'references',
+    `prompt: &a [x]\n${Array.from(
+      { length: 9 },
+      (_, i) =>
+        `b${i}: &b${i} [${Array(9)
+          .fill(i === 0 ? '*a' : `*b${i - 1}`)
+          .join(',')}]\n`,
+    ).join('')}`,
+  ],
+  ['documents', '---\n'.repeat(30_000)],
+  ['more than a megabyte', `prompt: "${'x'.repeat(2 ** 20)}"`],
+])(
+  'a file of %s is refused in a moment',
+  (_, text) => {
+    expect(failure(text)).toMatch(/^CONFIG_INVALID: my\.yaml /)
+  },
+  20_000,
+)
 
 test('values that hold themselves, and keys that are no words, are refused', () => {
   expect(failure('steps: &a [*a]')).toMatch(/^(CONFIG|OPTION)_INVALID: /)
-  expect(failure('? [a, b]\n: 1')).toBe('CONFIG_INVALID: my.yaml has a key that is no word, number or text. Write "option: value" lines, for example "prompt: golden teapot".')
+  expect(failure('? [a, b]\n: 1')).toBe(
+    'CONFIG_INVALID: my.yaml has a key that is no word, number or text. Write "option: value" lines, for example "prompt: golden teapot".',
+  )
 })
 
 test('control characters in a file are shown as escapes', () => {

@@ -26,7 +26,9 @@ export const configVersion = 1
 
 /** Greatest length of a config file, characters and bytes: hundreds of times what all options take. */
 export const longestConfig = 2 ** 20
-/** Names, values, line ends and signs. The parser takes seconds for ten times as many, and minutes for a hundred times. */
+/**
+ * Names, values, line ends and signs. The parser takes seconds for ten times as many, and minutes for a hundred times.
+ */
 const mostLexemes = 20_000
 
 interface Entry {
@@ -39,7 +41,8 @@ interface Entry {
 /**
  * Options from YAML text: our own keys (camelCase or kebab-case) or those of the published code, unchanged.
  * @param fileName for messages only
- * @throws CONFIG_INVALID with line, column and an excerpt; CONFIG_UNKNOWN_KEY naming the nearest; OPTION_INVALID; PROMPT_EMPTY
+ * @throws CONFIG_INVALID with line, column and an excerpt; CONFIG_UNKNOWN_KEY naming the nearest; OPTION_INVALID;
+ *   PROMPT_EMPTY
  */
 export function readConfig(text: string, fileName: string): ConfigFile<GivenOptions> {
   return readTableConfig<GivenOptions>(imageTable, text, fileName)
@@ -65,8 +68,14 @@ export function readTableConfig<Options>(table: OptionTable, text: string, fileN
     }
   }
   // The published code computes no bootstrap loss when bootstrap_epoch is -1, whatever bootstrap_text says.
-  if (options['region'] !== undefined && entries.some(({ key, value }) => key === 'bootstrap_epoch' && value === -1)) options['bootstrapSteps'] = 0
-  return { options: options as Options, notes: published ? [publishedText(fileName, options, ignored)] : [], published, ofRun: entries.some(({ key }) => key === 'configVersion') }
+  if (options['region'] !== undefined && entries.some(({ key, value }) => key === 'bootstrap_epoch' && value === -1))
+    options['bootstrapSteps'] = 0
+  return {
+    options: options as Options,
+    notes: published ? [publishedText(fileName, options, ignored)] : [],
+    published,
+    ofRun: entries.some(({ key }) => key === 'configVersion'),
+  }
 }
 
 interface Ignored {
@@ -74,13 +83,33 @@ interface Ignored {
   readonly why: string
 }
 
-const isEmpty = (value: unknown): boolean => (Array.isArray(value) ? value.every(isEmpty) : typeof value === 'string' && value.trim() === '')
+const isEmpty = (value: unknown): boolean =>
+  Array.isArray(value) ? value.every(isEmpty) : typeof value === 'string' && value.trim() === ''
 
 /** One note instead of one a key: what the file sets, as flags, and what is ignored, by reason. */
-function publishedText(fileName: string, options: Readonly<Record<string, unknown>>, ignored: readonly Ignored[]): string {
-  const set = Object.entries(options).map(([name, value]) => `--${kebabCase(name)} ${printable([value].flat().map((each) => JSON.stringify(each)).join(', '), 100)}`)
+function publishedText(
+  fileName: string,
+  options: Readonly<Record<string, unknown>>,
+  ignored: readonly Ignored[],
+): string {
+  const set = Object.entries(options).map(
+    ([name, value]) =>
+      `--${kebabCase(name)} ${printable(
+        [value]
+          .flat()
+          .map((each) => JSON.stringify(each))
+          .join(', '),
+        100,
+      )}`,
+  )
   const reasons = [...new Set(ignored.map(({ why }) => why))]
-  const left = reasons.map((why) => `${ignored.filter((each) => each.why === why).map(({ key }) => key).join(', ')} (${why})`)
+  const left = reasons.map(
+    (why) =>
+      `${ignored
+        .filter((each) => each.why === why)
+        .map(({ key }) => key)
+        .join(', ')} (${why})`,
+  )
   return [
     `${fileName} is a configuration of the published code.`,
     set.length === 0 ? 'It sets nothing here.' : `It sets ${set.join(', ')}.`,
@@ -98,16 +127,25 @@ function yamlEntries(text: string, fileName: string): Entry[] {
   }
   const problem = document.errors[0]
   if (problem !== undefined) {
-    throw new Text2LiveError('CONFIG_INVALID', `${fileName} is not valid YAML, at ${at(problem.pos[0])}${problem.message.trim()}. Correct that line.`)
+    throw new Text2LiveError(
+      'CONFIG_INVALID',
+      `${fileName} is not valid YAML, at ${at(problem.pos[0])}${problem.message.trim()}. Correct that line.`,
+    )
   }
   if (document.contents === null) return []
   if (!isMap(document.contents)) {
-    throw new Text2LiveError('CONFIG_INVALID',
-      `${fileName} must be a list of "option: value" lines, for example "prompt: golden teapot"; got something else, at ${at(0)}`.trimEnd())
+    throw new Text2LiveError(
+      'CONFIG_INVALID',
+      `${fileName} must be a list of "option: value" lines, for example "prompt: golden teapot"; got something else, at ${at(0)}`.trimEnd(),
+    )
   }
   const values = plainValues(document, fileName)
   return document.contents.items.map(({ key }) => {
-    if (!isScalar(key)) throw new Text2LiveError('CONFIG_INVALID', `${fileName} has a key that is no word, number or text. Write "option: value" lines, for example "prompt: golden teapot".`)
+    if (!isScalar(key))
+      throw new Text2LiveError(
+        'CONFIG_INVALID',
+        `${fileName} has a key that is no word, number or text. Write "option: value" lines, for example "prompt: golden teapot".`,
+      )
     const line = Array.isArray(key.range) ? lines.linePos(key.range[0]).line : 0
     return { key: String(key), value: values[String(key)], place: `${fileName}:${line}` }
   })
@@ -115,10 +153,15 @@ function yamlEntries(text: string, fileName: string): Entry[] {
 
 /** @throws CONFIG_INVALID before anything whose time or memory grows faster than the text */
 function assertShort(text: string, fileName: string): void {
-  const tooLong = (what: string): Text2LiveError => new Text2LiveError('CONFIG_INVALID', `${fileName} has ${what}, which no configuration needs. Give a file of "option: value" lines.`)
+  const tooLong = (what: string): Text2LiveError =>
+    new Text2LiveError(
+      'CONFIG_INVALID',
+      `${fileName} has ${what}, which no configuration needs. Give a file of "option: value" lines.`,
+    )
   if (text.length > longestConfig) throw tooLong(`more than ${longestConfig} characters`)
   let count = 0
-  for (const _ of new Lexer().lex(text)) if (++count > mostLexemes) throw tooLong(`more than ${mostLexemes} words and signs`)
+  for (const _ of new Lexer().lex(text))
+    if (++count > mostLexemes) throw tooLong(`more than ${mostLexemes} words and signs`)
 }
 
 function parsed(text: string, lineCounter: LineCounter, fileName: string): ReturnType<typeof parseDocument> {
@@ -127,7 +170,11 @@ function parsed(text: string, lineCounter: LineCounter, fileName: string): Retur
     return parseDocument(text, { lineCounter, prettyErrors: false, logLevel: 'error' })
   } catch (cause) {
     // It calls itself for each level.
-    throw new Text2LiveError('CONFIG_INVALID', `${fileName} is nested too deeply (${cause instanceof Error ? cause.message : String(cause)}). Give a file of "option: value" lines.`, { cause })
+    throw new Text2LiveError(
+      'CONFIG_INVALID',
+      `${fileName} is nested too deeply (${cause instanceof Error ? cause.message : String(cause)}). Give a file of "option: value" lines.`,
+      { cause },
+    )
   }
 }
 
@@ -138,32 +185,46 @@ function excerpt(line: string, column: number): string {
   return `  ${before}${printable(line.slice(column, from + 160))}\n  ${' '.repeat(before.length)}^\n`
 }
 
-/** The values with anchors followed; a file that unfolds into thousands of copies of itself is refused by the parser. */
+/**
+ * The values with anchors followed; a file that unfolds into thousands of copies of itself is refused by the parser.
+ */
 function plainValues(document: Document, fileName: string): Record<string, unknown> {
   try {
     return document.toJS() as Record<string, unknown>
   } catch (cause) {
-    throw new Text2LiveError('CONFIG_INVALID', `${fileName} cannot be read: ${(cause as Error).message}. Write its values out.`, { cause })
+    throw new Text2LiveError(
+      'CONFIG_INVALID',
+      `${fileName} cannot be read: ${(cause as Error).message}. Write its values out.`,
+      { cause },
+    )
   }
 }
 
 function readPublished(
-  table: OptionTable, { key, value, place }: Entry, entries: readonly Entry[], options: Record<string, unknown>, ignored: Ignored[],
+  table: OptionTable,
+  { key, value, place }: Entry,
+  entries: readonly Entry[],
+  options: Record<string, unknown>,
+  ignored: Ignored[],
 ): void {
   const meaning: PublishedKey = table.published[key]!
   if ('ignored' in meaning) ignored.push({ key, why: meaning.ignored })
   else if ('follows' in meaning) {
     const other = entries.find((entry) => entry.key === meaning.follows)?.value ?? meaning.or
     if (value !== other) {
-      throw new Text2LiveError('CONFIG_INVALID',
-        `${key} (${place}) must be what ${meaning.follows} is, since ${meaning.because}; got ${JSON.stringify(value)}, and ${meaning.follows} is ${JSON.stringify(other)}. `
-        + 'Set both to one value.')
+      throw new Text2LiveError(
+        'CONFIG_INVALID',
+        `${key} (${place}) must be what ${meaning.follows} is, since ${meaning.because}; got ${JSON.stringify(value)}, and ${meaning.follows} is ${JSON.stringify(other)}. ` +
+          'Set both to one value.',
+      )
     }
   } else if ('only' in meaning) {
     if (value !== meaning.only) {
-      throw new Text2LiveError('CONFIG_INVALID',
-        `${key} (${place}) can only be ${meaning.only} here, since ${meaning.because}; got ${shownValue(value)}. `
-        + `Remove the line or set it to ${meaning.only}.`)
+      throw new Text2LiveError(
+        'CONFIG_INVALID',
+        `${key} (${place}) can only be ${meaning.only} here, since ${meaning.because}; got ${shownValue(value)}. ` +
+          `Remove the line or set it to ${meaning.only}.`,
+      )
     }
   } else if ('value' in meaning) {
     if (value === true) options[meaning.option] = meaning.value
@@ -179,20 +240,32 @@ function ownName(table: OptionTable, { key, place }: Entry): string {
   const name = names.find((own) => own === key || kebabCase(own) === key.replaceAll('_', '-'))
   if (name !== undefined) return name
   const other = table.command === 'image' ? videoTable : imageTable
-  if (Object.hasOwn(other.published, key) || Object.keys(other.rows).some((own) => own === key || kebabCase(own) === key.replaceAll('_', '-'))) {
-    throw new Text2LiveError('CONFIG_UNKNOWN_KEY', `${place}: "${key}" is an option for ${other.command === 'video' ? 'clips' : 'photos'} only. `
-      + `Give the file to text2live ${other.command}, or remove the line.`)
+  if (
+    Object.hasOwn(other.published, key) ||
+    Object.keys(other.rows).some((own) => own === key || kebabCase(own) === key.replaceAll('_', '-'))
+  ) {
+    throw new Text2LiveError(
+      'CONFIG_UNKNOWN_KEY',
+      `${place}: "${key}" is an option for ${other.command === 'video' ? 'clips' : 'photos'} only. ` +
+        `Give the file to text2live ${other.command}, or remove the line.`,
+    )
   }
   const known = [...names, ...Object.keys(table.published)]
-  throw new Text2LiveError('CONFIG_UNKNOWN_KEY', `${place}: there is no option "${key}". The nearest is "${nearestName(key.slice(0, 100), known)}". `
-    + 'Correct the name or remove the line; docs/options.md lists all.')
+  throw new Text2LiveError(
+    'CONFIG_UNKNOWN_KEY',
+    `${place}: there is no option "${key}". The nearest is "${nearestName(key.slice(0, 100), known)}". ` +
+      'Correct the name or remove the line; docs/options.md lists all.',
+  )
 }
 
 /** A file may set all but the options that only steer one call of the command. */
-const isConfigOption = (table: OptionTable, name: string): boolean => rowOf(table, name).command !== true || name === 'out' || name === 'seeds'
+const isConfigOption = (table: OptionTable, name: string): boolean =>
+  rowOf(table, name).command !== true || name === 'out' || name === 'seeds'
 
 function assertVersion({ value, place }: Entry): void {
   if (value === configVersion) return
-  throw new Text2LiveError('CONFIG_INVALID',
-    `${place}: this program reads configVersion ${configVersion}; got ${shownValue(value)}. Use the version of text2live that wrote the file.`)
+  throw new Text2LiveError(
+    'CONFIG_INVALID',
+    `${place}: this program reads configVersion ${configVersion}; got ${shownValue(value)}. Use the version of text2live that wrote the file.`,
+  )
 }

@@ -8,15 +8,20 @@ import { videoTable } from './videoTable.js'
 export function renderOptionDocs(): string {
   return [
     ...tableSection(imageTable, {
-      files: '`src/options/imageOptions.ts` and `src/options/presets.ts`', field: '`editImage`',
+      files: '`src/options/imageOptions.ts` and `src/options/presets.ts`',
+      field: '`editImage`',
     }),
     ...tableSection(videoTable, {
-      files: '`src/options/videoOptions.ts` and `src/options/videoPresets.ts`', field: '`editVideo`',
+      files: '`src/options/videoOptions.ts` and `src/options/videoPresets.ts`',
+      field: '`editVideo`',
     }),
   ].join('\n')
 }
 
-function tableSection(table: OptionTable, { files, field }: { readonly files: string; readonly field: string }): string[] {
+function tableSection(
+  table: OptionTable,
+  { files, field }: { readonly files: string; readonly field: string },
+): string[] {
   const groups = Object.keys(optionGroups) as OptionGroup[]
   return [
     `# Options of \`text2live ${table.command}\``,
@@ -50,8 +55,11 @@ function groupSection(table: OptionTable, group: OptionGroup): string[] {
 
 function presetSection(table: OptionTable): string[] {
   const presetNames = Object.keys(table.presets)
-  const changed = Object.keys(table.rows).filter((name) => rowOf(table, name).preset && presetNames.some((preset) => presetValue(table, preset, name) !== undefined))
-  const inPreset = (preset: string, name: string): string => plainValue(presetValue(table, preset, name)) ?? plainDefault(rowOf(table, name))
+  const changed = Object.keys(table.rows).filter(
+    (name) => rowOf(table, name).preset && presetNames.some((preset) => presetValue(table, preset, name) !== undefined),
+  )
+  const inPreset = (preset: string, name: string): string =>
+    plainValue(presetValue(table, preset, name)) ?? plainDefault(rowOf(table, name))
   return [
     '## Presets',
     '',
@@ -62,7 +70,8 @@ function presetSection(table: OptionTable): string[] {
   ]
 }
 
-const presetValue = (table: OptionTable, preset: string, name: string): OptionValue | undefined => table.presets[preset]![name]
+const presetValue = (table: OptionTable, preset: string, name: string): OptionValue | undefined =>
+  table.presets[preset]![name]
 
 function plainValue(value: OptionValue | undefined): string | undefined {
   if (typeof value === 'boolean') return value ? 'on' : 'off'
@@ -71,7 +80,9 @@ function plainValue(value: OptionValue | undefined): string | undefined {
 
 const flagCell = (name: string, row: OptionRow): string => {
   const flags = [
-    row.short === undefined ? '' : `\`-${row.short}\``, `\`--${kebabCase(name)}\``, row.positional === undefined ? '' : `argument ${row.positional + 1}`,
+    row.short === undefined ? '' : `\`-${row.short}\``,
+    `\`--${kebabCase(name)}\``,
+    row.positional === undefined ? '' : `argument ${row.positional + 1}`,
   ]
   return flags.filter((flag) => flag !== '').join(', ')
 }
@@ -82,7 +93,7 @@ const cell = (text: string): string => text.replaceAll('|', '\\|')
 export function describeDefault(name: string, table: OptionTable = imageTable): string {
   const value = presetValue(table, String(rowOf(table, 'preset').default), name)
   const row = rowOf(table, name)
-  return plainDefault(value === undefined ? row : { ...row, default: value } as OptionRow)
+  return plainDefault(value === undefined ? row : ({ ...row, default: value } as OptionRow))
 }
 
 function plainDefault(row: OptionRow): string {
@@ -95,5 +106,7 @@ function plainDefault(row: OptionRow): string {
 
 function meaning(row: OptionRow): string {
   if (row.type !== 'choice') return row.help
-  return `${row.help}: ${Object.entries(row.choices).map(([choice, text]) => `\`${choice}\` ${text}`).join('; ')}`
+  return `${row.help}: ${Object.entries(row.choices)
+    .map(([choice, text]) => `\`${choice}\` ${text}`)
+    .join('; ')}`
 }

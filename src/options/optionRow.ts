@@ -85,7 +85,11 @@ type Plain<R> = R extends { type: 'number' | 'integer' }
         : string
 
 /** The TypeScript type of the value a row stands for; null where the option may stay unset. */
-export type RowValue<R> = R extends { default: null } ? (R extends { sameAs: string } ? Plain<R> : Plain<R> | null) : Plain<R>
+export type RowValue<R> = R extends { default: null }
+  ? R extends { sameAs: string }
+    ? Plain<R>
+    : Plain<R> | null
+  : Plain<R>
 
 /** The rows of one command, by option name. */
 export type OptionRows = Readonly<Record<string, OptionRow>>
@@ -106,5 +110,5 @@ type PresetKey<Rows> = { [K in keyof Rows]: Rows[K] extends { preset: true } ? K
 export type PresetOf<Rows> = { readonly [K in PresetKey<Rows>]?: RowValue<Rows[K]> }
 
 /** `learningRate` -> `learning-rate`. */
-export const kebabCase = (name: string): string => name.replace(/[A-Z0-9]+/g, (run, at: number) =>
-  /^[A-Z]/.test(run) && at > 0 ? `-${run.toLowerCase()}` : run)
+export const kebabCase = (name: string): string =>
+  name.replace(/[A-Z0-9]+/g, (run, at: number) => (/^[A-Z]/.test(run) && at > 0 ? `-${run.toLowerCase()}` : run))

@@ -98,11 +98,19 @@ export function shownValue(value: unknown): string {
 function explain(row: OptionRow, label: string, value: unknown): string {
   const came = shownValue(value)
   if (row.type === 'choice') {
-    const nearest = typeof value === 'string' ? ` Did you mean "${nearestName(value.slice(0, 100), Object.keys(row.choices))}"?` : ''
+    const nearest =
+      typeof value === 'string' ? ` Did you mean "${nearestName(value.slice(0, 100), Object.keys(row.choices))}"?` : ''
     return `${label} takes one of ${Object.keys(row.choices).join(', ')}; got ${came}.${nearest}`
   }
-  const takes = { number: '', integer: '', switch: 'true or false', text: 'a text', path: 'a path', texts: 'a text or a list of texts',
-    paths: 'a path or a list of paths' }[row.type]
+  const takes = {
+    number: '',
+    integer: '',
+    switch: 'true or false',
+    text: 'a text',
+    path: 'a path',
+    texts: 'a text or a list of texts',
+    paths: 'a path or a list of paths',
+  }[row.type]
   const expected = row.type === 'number' || row.type === 'integer' ? describeNumber(row) : takes
   const hint = row.example !== '' && label.startsWith('--') ? ` For example: ${label} ${row.example}` : ''
   return `${label} takes ${expected}; got ${came}.${hint}`
@@ -120,5 +128,8 @@ export function assertWritablePath(path: string, label: string): void {
 
 function assertNoEmptyText(label: string, texts: readonly string[]): void {
   if (texts.every((text) => text.trim() !== '')) return
-  throw new Text2LiveError('PROMPT_EMPTY', `${label} takes words, for example "golden teapot"; got an empty text. Give a text or leave ${label} out.`)
+  throw new Text2LiveError(
+    'PROMPT_EMPTY',
+    `${label} takes words, for example "golden teapot"; got an empty text. Give a text or leave ${label} out.`,
+  )
 }

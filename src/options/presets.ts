@@ -98,6 +98,8 @@ const preview = {
   scaleMax: 1.1,
 } as const satisfies PresetSettings
 
-export const presets = { fast, preview, reference, paper } as const satisfies Readonly<Record<ImageSettings['preset'], PresetSettings>>
+export const presets = { fast, preview, reference, paper } as const satisfies Readonly<
+  Record<ImageSettings['preset'], PresetSettings>
+>
 
 export type PresetName = keyof typeof presets

@@ -1,6 +1,5 @@
 import type { PublishedKey } from './optionTable.js'
 
-
 /** configs/image_config.yaml and configs/image_example_configs/*.yaml of the published code, key by key. */
 export const publishedKeys: Readonly<Record<string, PublishedKey>> = {
   image_path: { option: 'photo' },

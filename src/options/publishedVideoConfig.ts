@@ -3,9 +3,35 @@ import { publishedKeys } from './publishedConfig.js'
 
 /** Keys that both published config files have. */
 const shared = [
-  'comp_text', 'screen_text', 'src_text', 'bootstrap_text', 'n_epochs', 'log_images_freq', 'crops_min_cover', 'flip_p', 'bootstrap_scheduler', 'bootstrap_epoch',
-  'n_aug', 'clip_affine_transform_fill', 'gamma', 'min_lr', 'lr', 'bootstrapping_min_cover', 'text_criterion', 'use_negative_bootstrap', 'relevancy_num_layers',
-  'optimizer', 'skip_n33d', 'skip_n33u', 'skip_n11', 'num_scales', 'use_wandb', 'wandb_project', 'wandb_entity', 'clip_model_name', 'example_config',
+  'comp_text',
+  'screen_text',
+  'src_text',
+  'bootstrap_text',
+  'n_epochs',
+  'log_images_freq',
+  'crops_min_cover',
+  'flip_p',
+  'bootstrap_scheduler',
+  'bootstrap_epoch',
+  'n_aug',
+  'clip_affine_transform_fill',
+  'gamma',
+  'min_lr',
+  'lr',
+  'bootstrapping_min_cover',
+  'text_criterion',
+  'use_negative_bootstrap',
+  'relevancy_num_layers',
+  'optimizer',
+  'skip_n33d',
+  'skip_n33u',
+  'skip_n11',
+  'num_scales',
+  'use_wandb',
+  'wandb_project',
+  'wandb_entity',
+  'clip_model_name',
+  'example_config',
 ] as const
 
 const negative = 'the negative bootstrap, which alone reads it, is not part of the method'
@@ -26,7 +52,10 @@ export const publishedVideoKeys: Readonly<Record<string, PublishedKey>> = {
   masks_border_expansion: { option: 'boxBorder' },
   mask_alpha_threshold: { option: 'opacityThreshold' },
 
-  input_entire_atlas: { only: true, because: 'the whole atlas joins every entire_atlas_every steps (whole-atlas-every: 0 turns that off)' },
+  input_entire_atlas: {
+    only: true,
+    because: 'the whole atlas joins every entire_atlas_every steps (whole-atlas-every: 0 turns that off)',
+  },
   multiply_foreground_alpha: { only: true, because: 'the foreground is seen through its opacity' },
   align_corners: { only: false, because: 'a pixel of the atlas covers a square' },
 

@@ -5,7 +5,10 @@ import { nearestName } from './nearestName.js'
 import { type OptionTable, rowOf, settingNamesOf } from './optionTable.js'
 import { parseRow, type OptionValue } from './parseOption.js'
 
-/** The smallest side that the 7-level generator takes, px: reflection padding at its bottleneck. One of fewer levels is given no less. */
+/**
+ * The smallest side that the 7-level generator takes, px: reflection padding at its bottleneck. One of fewer levels is
+ * given no less.
+ */
 export const minGeneratorSide = 129
 
 type Layer = Readonly<Record<string, unknown>>
@@ -23,8 +26,15 @@ export function resolveSettings(layers: readonly GivenOptions[], drawSeed: () =>
   return settings
 }
 
-/** The same for the options of any command; rules between options are the caller's. @throws OPTION_INVALID, OPTION_UNKNOWN, PROMPT_EMPTY */
-export function resolveTable(table: OptionTable, layers: readonly Layer[], drawSeed: () => number): Record<string, OptionValue | null> {
+/**
+ * The same for the options of any command; rules between options are the caller's. @throws OPTION_INVALID,
+ * OPTION_UNKNOWN, PROMPT_EMPTY
+ */
+export function resolveTable(
+  table: OptionTable,
+  layers: readonly Layer[],
+  drawSeed: () => number,
+): Record<string, OptionValue | null> {
   const given = layers.map((layer) => validateLayer(table, layer))
   const preset = (last(given, 'preset') ?? rowOf(table, 'preset').default) as string
   const stack = [table.presets[preset]!, ...given]
@@ -49,7 +59,10 @@ export function validateLayer(table: OptionTable, options: Layer): ValidLayer {
   for (const [name, value] of Object.entries(options)) {
     if (value === undefined || value === null) continue
     if (!Object.hasOwn(table.rows, name)) {
-      throw new Text2LiveError('OPTION_UNKNOWN', `There is no option "${name}". The nearest is "${nearestName(name, Object.keys(table.rows))}".`)
+      throw new Text2LiveError(
+        'OPTION_UNKNOWN',
+        `There is no option "${name}". The nearest is "${nearestName(name, Object.keys(table.rows))}".`,
+      )
     }
     valid[name] = parseRow(rowOf(table, name), value, name)
   }
@@ -61,7 +74,8 @@ function last(stack: readonly ValidLayer[], name: string): OptionValue | undefin
 }
 
 /**
- * What follows the map of the region cannot be asked for with `--relevancy model`, where the map is made in each step of what the step sees. A preset's values have no effect there.
+ * What follows the map of the region cannot be asked for with `--relevancy model`, where the map is made in each step
+ * of what the step sees. A preset's values have no effect there.
  * @param layers what a person set, lowest first
  * @throws OPTION_INVALID
  */
@@ -71,8 +85,11 @@ export function assertRegionMap(layers: readonly Layer[], { relevancy }: Pick<Im
     const value = Number(layers.findLast((layer) => layer[name] !== undefined && layer[name] !== null)?.[name] ?? 0)
     if (value === 0) continue
     const flag = optionFlag(name)
-    throw new Text2LiveError('OPTION_INVALID', `${flag} needs the map of the region that ${optionFlag('relevancy')} object or edges makes before training; with ${optionFlag('relevancy')} model there is none, `
-      + `and ${flag} is ${value}. Choose one of those two, or leave ${flag} out.`)
+    throw new Text2LiveError(
+      'OPTION_INVALID',
+      `${flag} needs the map of the region that ${optionFlag('relevancy')} object or edges makes before training; with ${optionFlag('relevancy')} model there is none, ` +
+        `and ${flag} is ${value}. Choose one of those two, or leave ${flag} out.`,
+    )
   }
 }
 
@@ -80,8 +97,10 @@ export function assertRegionMap(layers: readonly Layer[], { relevancy }: Pick<Im
 function assertConsistent(settings: ImageSettings): void {
   const { scaleMin, scaleMax, cropsMinCover, size } = settings
   if (scaleMin > scaleMax) {
-    throw new Text2LiveError('OPTION_INVALID',
-      `${optionFlag('scaleMin')} must not exceed ${optionFlag('scaleMax')}; got ${scaleMin} and ${scaleMax}.`)
+    throw new Text2LiveError(
+      'OPTION_INVALID',
+      `${optionFlag('scaleMin')} must not exceed ${optionFlag('scaleMax')}; got ${scaleMin} and ${scaleMax}.`,
+    )
   }
   if (size !== 0) assertTrainable(size, scaleMin, cropsMinCover)
 }
@@ -94,7 +113,9 @@ export function assertTrainable(shortSide: number, scaleMin: number, cropsMinCov
   const smallest = Math.floor(Math.floor(shortSide * scaleMin) * cropsMinCover)
   if (smallest >= minGeneratorSide) return
   const needed = Math.ceil(Math.ceil(minGeneratorSide / cropsMinCover) / scaleMin)
-  throw new Text2LiveError('OPTION_INVALID',
-    `The generator needs crops of at least ${minGeneratorSide} px; a short side of ${shortSide} px with ${optionFlag('scaleMin')} ${scaleMin} and `
-    + `${optionFlag('cropsMinCover')} ${cropsMinCover} gives ${smallest} px. Use ${optionFlag('size')} ${needed} or more, or raise those two.`)
+  throw new Text2LiveError(
+    'OPTION_INVALID',
+    `The generator needs crops of at least ${minGeneratorSide} px; a short side of ${shortSide} px with ${optionFlag('scaleMin')} ${scaleMin} and ` +
+      `${optionFlag('cropsMinCover')} ${cropsMinCover} gives ${smallest} px. Use ${optionFlag('size')} ${needed} or more, or raise those two.`,
+  )
 }

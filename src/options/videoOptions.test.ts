@@ -87,35 +87,83 @@ src_text: ["park","city park"]
 n_epochs: 1500
 `
 
-const read = (text: string, name: string): GivenVideoOptions => readTableConfig<GivenVideoOptions>(videoTable, text, name).options
+const read = (text: string, name: string): GivenVideoOptions =>
+  readTableConfig<GivenVideoOptions>(videoTable, text, name).options
 
 test('the published config is the preset reference', () => {
   const { options, notes } = readTableConfig<GivenVideoOptions>(videoTable, publishedVideoConfig, 'video_config.yaml')
   const settings = resolveVideoSettings([{ preset: 'fast' }, options], () => 3)
   const reference = resolveVideoSettings([{ preset: 'reference' }], () => 3)
   const named: readonly (keyof GivenVideoOptions)[] = [
-    'steps', 'size', 'views', 'viewFill', 'flipProbability', 'cropsMinCover', 'lambdaScreen', 'lambdaSparsity', 'lambdaAlphaL0', 'lambdaAlphaL1', 'lambdaStructure',
-    'lambdaBootstrap', 'lambdaBootstrapMin', 'lambdaComposition', 'bootstrapSchedule', 'learningRate', 'learningRateDecay', 'minLearningRate', 'generatorWidth', 'generatorLevels',
-    'previewEvery', 'frameDistance', 'wholeAtlasEvery', 'atlasSize', 'boxBorder', 'opacityThreshold', 'seed',
+    'steps',
+    'size',
+    'views',
+    'viewFill',
+    'flipProbability',
+    'cropsMinCover',
+    'lambdaScreen',
+    'lambdaSparsity',
+    'lambdaAlphaL0',
+    'lambdaAlphaL1',
+    'lambdaStructure',
+    'lambdaBootstrap',
+    'lambdaBootstrapMin',
+    'lambdaComposition',
+    'bootstrapSchedule',
+    'learningRate',
+    'learningRateDecay',
+    'minLearningRate',
+    'generatorWidth',
+    'generatorLevels',
+    'previewEvery',
+    'frameDistance',
+    'wholeAtlasEvery',
+    'atlasSize',
+    'boxBorder',
+    'opacityThreshold',
+    'seed',
   ]
-  for (const name of named) expect(settings[name as keyof typeof settings], name).toEqual(reference[name as keyof typeof reference])
+  for (const name of named)
+    expect(settings[name as keyof typeof settings], name).toEqual(reference[name as keyof typeof reference])
   expect(notes[0]).toContain('lambda_clip (the published code does not read it)')
 })
 
 test('the examples of the published code are laid over it', () => {
-  const car = resolveVideoSettings([{ preset: 'reference' }, read(publishedVideoConfig, 'video_config.yaml'), read(rusty, 'rusty.yaml')], () => 0)
+  const car = resolveVideoSettings(
+    [{ preset: 'reference' }, read(publishedVideoConfig, 'video_config.yaml'), read(rusty, 'rusty.yaml')],
+    () => 0,
+  )
   expect(car).toMatchObject({
-    layer: 'foreground', atlas: 'data/pretrained_nla_models/car-turn/checkpoint', frames: 70, prompt: ['rusty jeep'], source: ['jeep'], region: ['car'], bootstrapSteps: 3000,
+    layer: 'foreground',
+    atlas: 'data/pretrained_nla_models/car-turn/checkpoint',
+    frames: 70,
+    prompt: ['rusty jeep'],
+    source: ['jeep'],
+    region: ['car'],
+    bootstrapSteps: 3000,
   })
-  const lucia = resolveVideoSettings([{ preset: 'reference' }, read(publishedVideoConfig, 'video_config.yaml'), read(winter, 'winter.yaml')], () => 0)
-  expect(lucia).toMatchObject({ layer: 'background', steps: 1500, screen: ['winter scene', 'snow everywhere'], region: [] })
+  const lucia = resolveVideoSettings(
+    [{ preset: 'reference' }, read(publishedVideoConfig, 'video_config.yaml'), read(winter, 'winter.yaml')],
+    () => 0,
+  )
+  expect(lucia).toMatchObject({
+    layer: 'background',
+    steps: 1500,
+    screen: ['winter scene', 'snow everywhere'],
+    region: [],
+  })
 })
 
 test('every preset resolves and is read back from its config file', () => {
   for (const preset of Object.keys(videoPresets) as (keyof typeof videoPresets)[]) {
-    const settings = resolveVideoSettings([{ preset, clip: 'swan.mp4', prompt: 'golden swan', region: ['swan'] }], () => 7)
+    const settings = resolveVideoSettings(
+      [{ preset, clip: 'swan.mp4', prompt: 'golden swan', region: ['swan'] }],
+      () => 7,
+    )
     expect(settings.seed).toBe(7)
-    expect(resolveVideoSettings([read(writeTableConfig(videoTable, settings), 'config.yaml')], () => 0)).toEqual(settings)
+    expect(resolveVideoSettings([read(writeTableConfig(videoTable, settings), 'config.yaml')], () => 0)).toEqual(
+      settings,
+    )
     expect(Object.keys(settings)).toEqual(settingNamesOf(videoTable))
   }
 })

@@ -114,4 +114,6 @@ const preview = {
   views: 4,
 } as const satisfies VideoPresetSettings
 
-export const videoPresets = { fast, preview, reference, paper } as const satisfies Readonly<Record<VideoSettings['preset'], VideoPresetSettings>>
+export const videoPresets = { fast, preview, reference, paper } as const satisfies Readonly<
+  Record<VideoSettings['preset'], VideoPresetSettings>
+>

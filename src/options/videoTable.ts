@@ -4,4 +4,9 @@ import { videoOptions } from './videoOptions.js'
 import { videoPresets } from './videoPresets.js'
 
 /** The options of `text2live video`. */
-export const videoTable: OptionTable = { command: 'video', rows: videoOptions, presets: videoPresets, published: publishedVideoKeys }
+export const videoTable: OptionTable = {
+  command: 'video',
+  rows: videoOptions,
+  presets: videoPresets,
+  published: publishedVideoKeys,
+}

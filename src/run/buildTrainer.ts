@@ -7,14 +7,25 @@ import type { OutlineModel } from '../models/outline.js'
 import type { ImageSettings } from '../options/imageOptions.js'
 import type { RegionTexts } from '../options/region.js'
 import type { GuidanceAccess } from '../session/guidanceAccess.js'
-import { openGuidance as openGuidanceOf, outlineFor as outlineOf, startFor as startOf, trainerIn, type ModelOpener } from '../session/openTrainer.js'
+import {
+  openGuidance as openGuidanceOf,
+  outlineFor as outlineOf,
+  startFor as startOf,
+  trainerIn,
+  type ModelOpener,
+} from '../session/openTrainer.js'
 import type { TrainerNotice, TrainerState } from '../session/trainerContract.js'
 import { openRuntime } from './openRuntime.js'
 
 /** Models of Node: folders, the cache, the hub; what the package carries. */
 const nodeModels: ModelOpener = {
   guidance: async (name, { fetch, addresses }, notice, signal) =>
-    await openModelSource(addresses[name] ?? name, { onProgress: notice, onNote: (message) => notice({ type: 'note', message }), signal, hereOnly: !fetch }),
+    await openModelSource(addresses[name] ?? name, {
+      onProgress: notice,
+      onNote: (message) => notice({ type: 'note', message }),
+      signal,
+      hereOnly: !fetch,
+    }),
   bundled: bundledSource,
 }
 
@@ -22,10 +33,20 @@ const nodeModels: ModelOpener = {
 export const buildTrainer = trainerIn({ runtime: openRuntime, models: nodeModels })
 
 /** `outlineFor`, `startFor` and `openGuidance` of session/openTrainer.ts, with the models of Node. */
-export const outlineFor = (settings: Pick<ImageSettings, 'relevancy'>, region: RegionTexts): Promise<OutlineModel | null> => outlineOf(settings, region, nodeModels)
+export const outlineFor = (
+  settings: Pick<ImageSettings, 'relevancy'>,
+  region: RegionTexts,
+): Promise<OutlineModel | null> => outlineOf(settings, region, nodeModels)
 
-export const startFor = (settings: Pick<ImageSettings, 'start'>, state: TrainerState | undefined): Promise<LearnedStart | null> => startOf(settings, state, nodeModels)
+export const startFor = (
+  settings: Pick<ImageSettings, 'start'>,
+  state: TrainerState | undefined,
+): Promise<LearnedStart | null> => startOf(settings, state, nodeModels)
 
 export const openGuidance = (
-  settings: Pick<ImageSettings, 'guidance' | 'positionEmbedding'>, runtime: Runtime, notice?: (notice: TrainerNotice) => void, signal?: AbortSignal, access?: GuidanceAccess,
+  settings: Pick<ImageSettings, 'guidance' | 'positionEmbedding'>,
+  runtime: Runtime,
+  notice?: (notice: TrainerNotice) => void,
+  signal?: AbortSignal,
+  access?: GuidanceAccess,
 ): Promise<GuidanceModel[]> => openGuidanceOf(settings, runtime, nodeModels, notice, signal, access)

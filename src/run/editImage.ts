@@ -11,9 +11,14 @@ import type { RunEnvironment } from '../session/trainerContract.js'
 
 /** Options of `editImage`: those of docs/options.md, pictures also as bytes. */
 export interface EditOptions extends StartOptions {
-  /** A run folder to continue; then only steps, device, threads and previewEvery may be given besides; guidance, to name again a model that is to be fetched. */
+  /**
+   * A run folder to continue; then only steps, device, threads and previewEvery may be given besides; guidance, to name
+   * again a model that is to be fetched.
+   */
   readonly resume?: string | null | undefined
-  /** Aborting finishes the step at hand, writes the outputs of the state reached and ends with an `interrupted` event. */
+  /**
+   * Aborting finishes the step at hand, writes the outputs of the state reached and ends with an `interrupted` event.
+   */
   readonly signal?: AbortSignal | undefined
 }
 
@@ -24,7 +29,8 @@ export interface EditRun extends AsyncIterable<RunEvent> {
 }
 
 /**
- * Edits a photo: trains an edit layer for the prompt and composites it. Training begins at once, in a process of its own.
+ * Edits a photo: trains an edit layer for the prompt and composites it. Training begins at once, in a process of its
+ * own.
  *
  * ```ts
  * const run = editImage({ photo: 'teapot.jpg', prompt: 'golden teapot', source: 'teapot', region: 'teapot' })
@@ -35,7 +41,9 @@ export interface EditRun extends AsyncIterable<RunEvent> {
  * Without `out` nothing is written. Leaving the loop early stops the run as `signal` does. Never prints, never exits.
  */
 export function editImage(options: EditOptions): EditRun {
-  return eventStream(options.signal ?? null, (signal, emit) => runImage(options, { open: openInWorker, signal, defaultFolder: false }, emit))
+  return eventStream(options.signal ?? null, (signal, emit) =>
+    runImage(options, { open: openInWorker, signal, defaultFolder: false }, emit),
+  )
 }
 
 /** Starts or continues a run, as the options say. */
@@ -43,10 +51,14 @@ export async function runImage(options: EditOptions, environment: RunEnvironment
   const { resume, signal: _, ...rest } = options
   if (resume === undefined || resume === null) return await startRun(rest, environment, emit)
   const { photo, mask, prompt, out, force, config, seeds, ...flags } = rest
-  const misplaced = Object.entries({ photo, mask, prompt, out, config, seeds }).find(([, value]) => value !== undefined && value !== null)
+  const misplaced = Object.entries({ photo, mask, prompt, out, config, seeds }).find(
+    ([, value]) => value !== undefined && value !== null,
+  )
   if (misplaced !== undefined) {
-    throw new Text2LiveError('OPTION_INVALID',
-      `A run is continued with the ${misplaced[0]} it was started with; leave that out beside --resume, or start a new run.`)
+    throw new Text2LiveError(
+      'OPTION_INVALID',
+      `A run is continued with the ${misplaced[0]} it was started with; leave that out beside --resume, or start a new run.`,
+    )
   }
   assertNoForce(force)
   return await resumeRun(resume, flags, environment, emit)

@@ -53,7 +53,10 @@ export class EventLog {
   }
 }
 
-/** The events of a log; none where there is no log. @throws RUN_INVALID for an event whose numbers or names none of ours has */
+/**
+ * The events of a log; none where there is no log. @throws RUN_INVALID for an event whose numbers or names none of ours
+ * has
+ */
 export const readEvents = (path: string): RunEvent[] => readLog(path) as RunEvent[]
 
 /** The same for events of any kind. @throws RUN_INVALID */

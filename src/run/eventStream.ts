@@ -1,9 +1,11 @@
 /**
- * Runs `work` and hands out its events in order, however slowly they are read. Leaving the iteration early aborts the signal that `work` gets.
+ * Runs `work` and hands out its events in order, however slowly they are read. Leaving the iteration early aborts the
+ * signal that `work` gets.
  * @param outer aborts it too
  */
 export function eventStream<Event, Result>(
-  outer: AbortSignal | null, work: (signal: AbortSignal, emit: (event: Event) => void) => Promise<Result>,
+  outer: AbortSignal | null,
+  work: (signal: AbortSignal, emit: (event: Event) => void) => Promise<Result>,
 ): AsyncIterable<Event> & { readonly result: Promise<Result> } {
   const stop = new AbortController()
   const signal = outer === null ? stop.signal : AbortSignal.any([outer, stop.signal])
@@ -26,7 +28,10 @@ export function eventStream<Event, Result>(
         const event = queue.shift()
         if (event !== undefined) yield event
         else if (ended) break
-        else await new Promise<void>((resolve) => { wake = resolve })
+        else
+          await new Promise<void>((resolve) => {
+            wake = resolve
+          })
       }
       await result
     } finally {

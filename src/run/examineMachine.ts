@@ -22,7 +22,8 @@ export interface DoctorReport {
   readonly healthy: boolean
 }
 
-type FolderProbe = { readonly intact: true; readonly files: number } | { readonly intact: false; readonly problem: string }
+type FolderProbe =
+  { readonly intact: true; readonly files: number } | { readonly intact: false; readonly problem: string }
 
 export interface FormatProbe {
   readonly format: (typeof photoFormats)[number]
@@ -36,12 +37,18 @@ const photoFormats = ['jpeg', 'png', 'webp', 'avif', 'tiff'] as const
 /** Tries each device and each picture format by using them, and proves the files of the embedded models. */
 export async function examineMachine(): Promise<DoctorReport> {
   const probes = await probeDevices()
-  const models = { starter: await checkFolder('starter'), outline: await checkFolder('outline'), start: await checkFolder('start') }
+  const models = {
+    starter: await checkFolder('starter'),
+    outline: await checkFolder('outline'),
+    start: await checkFolder('start'),
+  }
   const formats = await Promise.all(photoFormats.map(probeFormat))
   const packageJson = createRequire(import.meta.url)('../../package.json') as { version: string }
   return {
     versions: {
-      text2live: packageJson.version, node: process.versions.node, onnxruntime: env.versions.common,
+      text2live: packageJson.version,
+      node: process.versions.node,
+      onnxruntime: env.versions.common,
       ...sharpVersions(),
     },
     cpu: { model: cpus()[0]?.model.trim() ?? 'unknown', cores: availableParallelism() },
@@ -49,7 +56,10 @@ export async function examineMachine(): Promise<DoctorReport> {
     devices: probes,
     models,
     formats,
-    healthy: probes.some(({ device, works }) => device === 'cpu' && works) && Object.values(models).every(({ intact }) => intact) && formats.every(({ reads }) => reads),
+    healthy:
+      probes.some(({ device, works }) => device === 'cpu' && works) &&
+      Object.values(models).every(({ intact }) => intact) &&
+      formats.every(({ reads }) => reads),
   }
 }
 
@@ -57,12 +67,16 @@ export async function examineMachine(): Promise<DoctorReport> {
 async function checkFolder(model: BundledModel): Promise<FolderProbe> {
   const folder = new URL(`../../models/${model}/`, import.meta.url)
   try {
-    const sums = (await readFile(new URL('SHA256SUMS', folder), 'utf8')).trim().split('\n').map((line) => line.split(/\s+\*?/))
+    const sums = (await readFile(new URL('SHA256SUMS', folder), 'utf8'))
+      .trim()
+      .split('\n')
+      .map((line) => line.split(/\s+\*?/))
     for (const [expected, name] of sums) {
       if (expected === undefined || name === undefined) return { intact: false, problem: 'SHA256SUMS cannot be read' }
       const hash = createHash('sha256')
       for await (const chunk of createReadStream(new URL(name, folder))) hash.update(chunk as Buffer)
-      if (hash.digest('hex') !== expected) return { intact: false, problem: `${name} is not the file that was published. Install text2live again` }
+      if (hash.digest('hex') !== expected)
+        return { intact: false, problem: `${name} is not the file that was published. Install text2live again` }
     }
     return { intact: true, files: sums.length }
   } catch (error) {
@@ -82,10 +96,15 @@ function sharpVersions(): { sharp: string; libvips: string } {
 /** Writes a small picture in the format and reads it back. */
 async function probeFormat(format: FormatProbe['format']): Promise<FormatProbe> {
   try {
-    const bytes = await loadSharp()({ create: { width: 64, height: 48, channels: 3, background: { r: 200, g: 100, b: 50 } } }).toFormat(format).toBuffer()
+    const bytes = await loadSharp()({
+      create: { width: 64, height: 48, channels: 3, background: { r: 200, g: 100, b: 50 } },
+    })
+      .toFormat(format)
+      .toBuffer()
     const { rgb } = await decodePhoto(bytes)
     const red = rgb.data[0] ?? 0
-    if (rgb.width !== 64 || rgb.height !== 48 || Math.abs(red - 200 / 255) > 0.05) return { format, reads: false, problem: 'it is read wrongly' }
+    if (rgb.width !== 64 || rgb.height !== 48 || Math.abs(red - 200 / 255) > 0.05)
+      return { format, reads: false, problem: 'it is read wrongly' }
     return { format, reads: true }
   } catch (error) {
     return { format, reads: false, problem: (error as Error).message.split('\n')[0] ?? '' }

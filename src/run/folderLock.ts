@@ -24,6 +24,8 @@ export async function lockFolder(folder: string): Promise<FolderLock> {
 }
 
 function locked(folder: string, why: string): Text2LiveError {
-  return new Text2LiveError('RUN_LOCKED',
-    `${folder} is in use: ${why}. Wait for it or stop it, or choose another folder with --out. If no such process runs, delete ${join(folder, lockName)}.`)
+  return new Text2LiveError(
+    'RUN_LOCKED',
+    `${folder} is in use: ${why}. Wait for it or stop it, or choose another folder with --out. If no such process runs, delete ${join(folder, lockName)}.`,
+  )
 }

@@ -1,10 +1,14 @@
-/** What is loaded first, how modules are found, the heap's limit, certificates, names, proxies, permissions: what holds for a whole program. */
-const holding = /^--(import|require|loader|experimental-loader|conditions|max-old-space-size|use|dns|network-family|tls|openssl|permission|allow)\b|^-[rC]$/
+/**
+ * What is loaded first, how modules are found, the heap's limit, certificates, names, proxies, permissions: what holds
+ * for a whole program.
+ */
+const holding =
+  /^--(import|require|loader|experimental-loader|conditions|max-old-space-size|use|dns|network-family|tls|openssl|permission|allow)\b|^-[rC]$/
 const takesNext = /^(--(import|require|loader|experimental-loader|conditions)|-[rC])$/
 
 /**
- * Those of Node's flags that a process made by this one takes over. What says which program to run (`--eval`, `--input-type`, `--test`) or belongs to
- * one process (`--inspect`) stays here.
+ * Those of Node's flags that a process made by this one takes over. What says which program to run (`--eval`,
+ * `--input-type`, `--test`) or belongs to one process (`--inspect`) stays here.
  * @param flags `process.execArgv`
  */
 export function inheritedFlags(flags: readonly string[]): string[] {

@@ -17,7 +17,10 @@ import { nodeMachine } from './nodeMachine.js'
 import { openRuntime } from './openRuntime.js'
 import { drawSeed } from '../session/savedRun.js'
 
-export interface RelevancyOptions extends Pick<GivenOptions, 'preset' | 'guidance' | 'relevancy' | 'size' | 'device' | 'threads' | 'truncate' | 'positionEmbedding' | 'force'> {
+export interface RelevancyOptions extends Pick<
+  GivenOptions,
+  'preset' | 'guidance' | 'relevancy' | 'size' | 'device' | 'threads' | 'truncate' | 'positionEmbedding' | 'force'
+> {
   /** Path, or the file's bytes. */
   readonly photo: string | Uint8Array
   /** One or more texts; their maps are averaged, as `region` does. */
@@ -42,17 +45,32 @@ export interface RelevancyResult {
 export async function mapRelevancy({ photo, ...options }: RelevancyOptions): Promise<RelevancyResult> {
   const settings = resolveSettings([options], drawSeed)
   const texts = settings.region
-  if (texts.length === 0) throw new Text2LiveError('PROMPT_EMPTY', 'A text is needed: say what to look for. For example: text2live relevancy horse.jpg "horse"')
+  if (texts.length === 0)
+    throw new Text2LiveError(
+      'PROMPT_EMPTY',
+      'A text is needed: say what to look for. For example: text2live relevancy horse.jpg "horse"',
+    )
   const input = await readImageInput(photo, null, settings, nodeMachine.codec)
   const runtime = await openRuntime(settings)
   const notes: string[] = []
   const onNote = (message: string): void => void notes.push(message)
-  const guidance = await openGuidance(settings, runtime, notice => { if (notice.type === 'note') onNote(notice.message) })
+  const guidance = await openGuidance(settings, runtime, (notice) => {
+    if (notice.type === 'note') onNote(notice.message)
+  })
   const embedded = []
-  for (const model of guidance) embedded.push(await embedRegion(model, texts, settings.truncate, onNote, rivalsFor(settings.relevancy)))
+  for (const model of guidance)
+    embedded.push(await embedRegion(model, texts, settings.truncate, onNote, rivalsFor(settings.relevancy)))
   const { width, height } = input.photo.pixels
   const outline = await outlineFor(settings, texts)
-  const located = await locateRegion({ photo: input.training.photo, guidance, embedded, texts, relevancy: settings.relevancy, outline, runtime })
+  const located = await locateRegion({
+    photo: input.training.photo,
+    guidance,
+    embedded,
+    texts,
+    relevancy: settings.relevancy,
+    outline,
+    runtime,
+  })
   const note = regionNote(located, texts)
   if (note !== null) onNote(note)
   const map = resize(located.map!, width, height, { filter: 'bilinear', antialias: true })
@@ -69,7 +87,8 @@ function heatOf(photo: PixelImage, map: FloatImage): PixelImage {
   const { width, height } = photo
   const [colours, values] = [colourStrips(photo), planeStrips(map)]
   const data = new Uint8Array(3 * width * height)
-  for (const { y, rows } of stripsOf(height)) data.set(quantise(heatOverlay(colours.strip(y, rows), values.strip(y, rows)), 8).data, 3 * y * width)
+  for (const { y, rows } of stripsOf(height))
+    data.set(quantise(heatOverlay(colours.strip(y, rows), values.strip(y, rows)), 8).data, 3 * y * width)
   return pixelImage(width, height, 3, data)
 }
 
@@ -85,6 +104,9 @@ export async function writeMap(path: string, png: Uint8Array, force: boolean): P
 /** @throws OUTPUT_EXISTS */
 export function assertFreeFile(path: string, force: boolean): void {
   if (!force && existsSync(path)) {
-    throw new Text2LiveError('OUTPUT_EXISTS', `${path} exists already and is not overwritten. Choose another name, or replace it with --force.`)
+    throw new Text2LiveError(
+      'OUTPUT_EXISTS',
+      `${path} exists already and is not overwritten. Choose another name, or replace it with --force.`,
+    )
   }
 }

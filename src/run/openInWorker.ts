@@ -14,8 +14,9 @@ interface Pending {
 }
 
 /**
- * A trainer in a process of its own. A step blocks the thread that runs it for as long as it takes; and only the end of a process gives all of its memory back: the C library
- * keeps what a thread has freed for threads to come, and each training thread would get another such store, as large as a step at its fullest.
+ * A trainer in a process of its own. A step blocks the thread that runs it for as long as it takes; and only the end of
+ * a process gives all of its memory back: the C library keeps what a thread has freed for threads to come, and each
+ * training thread would get another such store, as large as a step at its fullest.
  */
 export const openInWorker: OpenTrainer = async (input, notice, signal) => {
   if (signal.aborted) throw interrupted()
@@ -118,7 +119,10 @@ function startWorker(notice: (notice: TrainerNotice) => void) {
 
   return {
     fail,
-    call<Name extends CallName>(call: Name, argument: WorkerCalls[Name]['argument']): Promise<WorkerCalls[Name]['answer']> {
+    call<Name extends CallName>(
+      call: Name,
+      argument: WorkerCalls[Name]['argument'],
+    ): Promise<WorkerCalls[Name]['answer']> {
       if (failed !== null) return Promise.reject(failed)
       const id = nextId++
       return new Promise((resolve, reject) => {
@@ -126,7 +130,10 @@ function startWorker(notice: (notice: TrainerNotice) => void) {
         send({ id, call, argument })
       })
     },
-    /** Ends the process once what it is doing is done, and with it the memory it holds; after a failure this process may exit meanwhile. */
+    /**
+     * Ends the process once what it is doing is done, and with it the memory it holds; after a failure this process may
+     * exit meanwhile.
+     */
     async close(): Promise<void> {
       if (failed === null) {
         const ended = new Promise((resolve) => worker.once('exit', resolve))
@@ -143,8 +150,14 @@ function startWorker(notice: (notice: TrainerNotice) => void) {
 
 function endedByItself(code: number | null, signal: NodeJS.Signals | null): Text2LiveError {
   if (signal === 'SIGKILL') {
-    return new Text2LiveError('OUT_OF_MEMORY', 'The training process was killed (SIGKILL), as the system does where memory runs out. Use a smaller --size or fewer --views; '
-      + 'a run with a folder can be resumed.')
+    return new Text2LiveError(
+      'OUT_OF_MEMORY',
+      'The training process was killed (SIGKILL), as the system does where memory runs out. Use a smaller --size or fewer --views; ' +
+        'a run with a folder can be resumed.',
+    )
   }
-  return new Text2LiveError('DEVICE_FAILED', `The training process ended by itself (${signal ?? `exit code ${code}`}). Resume the run to continue.`)
+  return new Text2LiveError(
+    'DEVICE_FAILED',
+    `The training process ended by itself (${signal ?? `exit code ${code}`}). Resume the run to continue.`,
+  )
 }

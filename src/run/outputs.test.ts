@@ -24,22 +24,50 @@ const noise = (i: number): number => Math.imul(i + 1, 0x9e3779b1) >>> 16
 const settings = { size: 40, scaleMin: 1, cropsMinCover: 1 }
 
 let folder = ''
-beforeEach(() => { folder = mkdtempSync(join(tmpdir(), 'text2live-outputs-')) })
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'text2live-outputs-'))
+})
 afterEach(() => rmSync(folder, { recursive: true }))
 
 async function photo(channels: 3 | 4, bits: 8 | 16): Promise<Buffer> {
-  const data = bits === 8 ? Uint8Array.from({ length: channels * plane }, (_, i) => noise(i)) : Uint16Array.from({ length: channels * plane }, (_, i) => noise(i))
-  return await sharp(data, { raw: { width, height, channels } }).toColourspace(bits === 8 ? 'srgb' : 'rgb16').png().toBuffer()
+  const data =
+    bits === 8
+      ? Uint8Array.from({ length: channels * plane }, (_, i) => noise(i))
+      : Uint16Array.from({ length: channels * plane }, (_, i) => noise(i))
+  return await sharp(data, { raw: { width, height, channels } })
+    .toColourspace(bits === 8 ? 'srgb' : 'rgb16')
+    .png()
+    .toBuffer()
 }
 
-const mask = () => sharp(Uint8Array.from({ length: plane }, (_, i) => (i % width) * 2), { raw: { width, height, channels: 1 } }).toColourspace('b-w').png().toBuffer()
+const mask = () =>
+  sharp(
+    Uint8Array.from({ length: plane }, (_, i) => (i % width) * 2),
+    { raw: { width, height, channels: 1 } },
+  )
+    .toColourspace('b-w')
+    .png()
+    .toBuffer()
 
 function layerOf({ width: w, height: h }: FloatImage): FloatImage {
   const n = w * h
-  return { width: w, height: h, channels: 4, data: Float32Array.from({ length: 4 * n }, (_, i) => (i < 3 * n ? (noise(i) % 500) / 499 : Math.max(0, Math.sin((i % w) / 9)))) }
+  return {
+    width: w,
+    height: h,
+    channels: 4,
+    data: Float32Array.from({ length: 4 * n }, (_, i) =>
+      i < 3 * n ? (noise(i) % 500) / 499 : Math.max(0, Math.sin((i % w) / 9)),
+    ),
+  }
 }
 
-for (const [channels, bits, masked] of [[3, 8, false], [3, 8, true], [4, 8, true], [3, 16, true], [4, 16, false]] as const) {
+for (const [channels, bits, masked] of [
+  [3, 8, false],
+  [3, 8, true],
+  [4, 8, true],
+  [3, 16, true],
+  [4, 16, false],
+] as const) {
   it(`a photo of ${channels} channels with ${bits} bits${masked ? ' and a mask' : ''}: strip by strip the files are those of the whole picture`, async () => {
     const maskBytes = masked ? await mask() : null
     const input = await readImageInput(await photo(channels, bits), maskBytes, settings, sharpCodec)
@@ -49,15 +77,26 @@ for (const [channels, bits, masked] of [[3, 8, false], [3, 8, true], [4, 8, true
 
     const full = refineLayer(rgb, layer, input.training.photo)
     const given = maskBytes && (await decodeMask(maskBytes, width, height)).image.data
-    for (let i = 0; i < plane; i++) full.data[3 * plane + i] = full.data[3 * plane + i]! * Math.fround((given?.[i] ?? 1) * (alpha?.data[i] ?? 1))
+    for (let i = 0; i < plane; i++)
+      full.data[3 * plane + i] = full.data[3 * plane + i]! * Math.fround((given?.[i] ?? 1) * (alpha?.data[i] ?? 1))
     const whole = composeOutputs(rgb, full, bitDepth, alpha)
     const layers = { photo: whole.photo, edit: whole.edit, composite: whole.composite }
-    expect(Buffer.compare(Buffer.from(pixels.data.buffer, pixels.data.byteOffset, pixels.data.byteLength), Buffer.from(whole.photo.data.buffer))).toBe(0)
+    expect(
+      Buffer.compare(
+        Buffer.from(pixels.data.buffer, pixels.data.byteOffset, pixels.data.byteLength),
+        Buffer.from(whole.photo.data.buffer),
+      ),
+    ).toBe(0)
     const expected = {
-      composite: await encodePng(whole.composite), edit: await encodePng(whole.edit), alpha: await encodePng(whole.alpha), editOnGreenscreen: await encodePng(whole.greenscreen),
-      layersPsd: encodePsd(layers), layersOra: await encodeOra(layers, encodePng),
+      composite: await encodePng(whole.composite),
+      edit: await encodePng(whole.edit),
+      alpha: await encodePng(whole.alpha),
+      editOnGreenscreen: await encodePng(whole.greenscreen),
+      layersPsd: encodePsd(layers),
+      layersOra: await encodeOra(layers, encodePng),
     }
-    for (const [name, bytes] of Object.entries(expected)) expect(Buffer.compare(files[name as OutputName], bytes), name).toBe(0)
+    for (const [name, bytes] of Object.entries(expected))
+      expect(Buffer.compare(files[name as OutputName], bytes), name).toBe(0)
   })
 }
 

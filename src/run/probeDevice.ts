@@ -8,7 +8,9 @@ import type { Device, Runtime } from '../engine/runtime.js'
 import { ProbeStep } from '../method/probeStep.js'
 import type { ImageSettings } from '../options/imageOptions.js'
 
-/** Whether a device works here, found out by using it, and how long a training step in small takes on it (`ProbeStep`). */
+/**
+ * Whether a device works here, found out by using it, and how long a training step in small takes on it (`ProbeStep`).
+ */
 export type DeviceProbe =
   | { readonly device: Device; readonly works: true; readonly milliseconds: number }
   | { readonly device: Device; readonly works: false; readonly reason: string }
@@ -17,26 +19,42 @@ export const devices: readonly Device[] = ['cpu', 'webgpu', 'cuda']
 
 const channels = 32
 const side = 128
-/** A convolution that takes longer is that of a graphics card made of software: its step, which would take minutes, is reckoned instead. */
+/**
+ * A convolution that takes longer is that of a graphics card made of software: its step, which would take minutes, is
+ * reckoned instead.
+ */
 const slowConvolution = 100
 /** Arithmetic of the step in small over that of the convolution. */
 const stepOverConvolution = 33
-/** Steps that are timed, after one that compiles what a device compiles late; the second is left out where the first took long. */
+/**
+ * Steps that are timed, after one that compiles what a device compiles late; the second is left out where the first
+ * took long.
+ */
 const timed = { steps: 2, milliseconds: 200 } as const
 
 /**
- * Whether the device works. A graphics driver may abort the process or write to stderr, so all but the CPU are tried in a process
- * of their own.
+ * Whether the device works. A graphics driver may abort the process or write to stderr, so all but the CPU are tried in
+ * a process of their own.
  */
 async function probeDevice(device: Device): Promise<DeviceProbe> {
   if (device === 'cpu') return await probeHere(device)
   const script = fileURLToPath(new URL('./probeProcess.js', import.meta.url))
   return await new Promise((resolve) => {
-    execFile(process.execPath, [script, device], { timeout: 30_000, env: { ...process.env, ELECTRON_RUN_AS_NODE: '1' } }, (error, stdout) => {
-      const line = stdout.split('\n').find((text) => text.startsWith('{'))
-      if (line !== undefined) resolve(JSON.parse(line) as DeviceProbe)
-      else resolve({ device, works: false, reason: `trying it ended the process (${error?.signal ?? error?.code ?? 'no answer'})` })
-    })
+    execFile(
+      process.execPath,
+      [script, device],
+      { timeout: 30_000, env: { ...process.env, ELECTRON_RUN_AS_NODE: '1' } },
+      (error, stdout) => {
+        const line = stdout.split('\n').find((text) => text.startsWith('{'))
+        if (line !== undefined) resolve(JSON.parse(line) as DeviceProbe)
+        else
+          resolve({
+            device,
+            works: false,
+            reason: `trying it ended the process (${error?.signal ?? error?.code ?? 'no answer'})`,
+          })
+      },
+    )
   })
 }
 
@@ -52,7 +70,11 @@ export async function probeHere(device: Device): Promise<DeviceProbe> {
   try {
     const runtime = createNodeRuntime({ device })
     const convolution = await timeConvolution(runtime)
-    return { device, works: true, milliseconds: convolution > slowConvolution ? convolution * stepOverConvolution : await timeStep(runtime) }
+    return {
+      device,
+      works: true,
+      milliseconds: convolution > slowConvolution ? convolution * stepOverConvolution : await timeStep(runtime),
+    }
   } catch (error) {
     return { device, works: false, reason: innermostReason(error) }
   }
@@ -62,9 +84,16 @@ export async function probeHere(device: Device): Promise<DeviceProbe> {
 async function timeConvolution(runtime: Runtime): Promise<number> {
   const graph = new Graph()
   const image = graph.input('image', [1, channels, side, side])
-  const output = conv2d(image, graph.input('kernel', [channels, channels, 3, 3]), { stride: 1, pads: [1, 1, 1, 1], groups: 1 })
+  const output = conv2d(image, graph.input('kernel', [channels, channels, 3, 3]), {
+    stride: 1,
+    pads: [1, 1, 1, 1],
+    groups: 1,
+  })
   const program = await runtime.compile(graph, { output })
-  const feeds = { image: new Float32Array(channels * side * side).fill(1), kernel: new Float32Array(channels * channels * 9).fill(0.01) }
+  const feeds = {
+    image: new Float32Array(channels * side * side).fill(1),
+    kernel: new Float32Array(channels * channels * 9).fill(0.01),
+  }
   try {
     let least = Infinity
     for (let run = 0; run < 2; run++) {
@@ -97,8 +126,8 @@ async function timeStep(runtime: Runtime): Promise<number> {
 }
 
 /**
- * The device that a run uses. `auto` takes the fastest that works; every other choice is taken as asked, and the engine refuses
- * it with the reason if it does not work.
+ * The device that a run uses. `auto` takes the fastest that works; every other choice is taken as asked, and the engine
+ * refuses it with the reason if it does not work.
  *
  * @throws Text2LiveError DEPENDENCY_MISSING, TELEMETRY_ON
  */
@@ -117,5 +146,9 @@ export async function chooseDevice(asked: ImageSettings['device']): Promise<Devi
 function innermostReason(error: unknown): string {
   const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error
   const text = (cause instanceof Error ? cause.message : String(cause)).replaceAll(/\s+/g, ' ')
-  return text.replace(/^\S*onnxruntime_src\S* .* was false\. /, '').replace(/ Require stack: .*$/, '').trim().slice(0, 300)
+  return text
+    .replace(/^\S*onnxruntime_src\S* .* was false\. /, '')
+    .replace(/ Require stack: .*$/, '')
+    .trim()
+    .slice(0, 300)
 }

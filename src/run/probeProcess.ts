@@ -1,4 +1,5 @@
-// Run as a process of its own by probeDevice: tries the device named by the first argument and prints the answer as one JSON line.
+// Run as a process of its own by probeDevice: tries the device named by the first argument and prints the answer as one
+// JSON line.
 import { devices, probeHere } from './probeDevice.js'
 
 const device = devices.find((name) => name === process.argv[2])

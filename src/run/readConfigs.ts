@@ -19,14 +19,20 @@ interface Configs<Options> {
 }
 
 /**
- * Reads config files. Paths in a file are taken from the working folder first, as the published code takes them, then from the
- * file's own folder; those of a run's config.yaml lie in its folder.
+ * Reads config files. Paths in a file are taken from the working folder first, as the published code takes them, then
+ * from the file's own folder; those of a run's config.yaml lie in its folder.
  * @param note told of each file of the published code what is set and what is ignored, before the next is read
  * @param preset what the command line says, or null
- * @throws RUN_INVALID for a path of a run that leads out of its folder, CONFIG_INVALID, CONFIG_UNKNOWN_KEY, OPTION_INVALID, PROMPT_EMPTY
+ * @throws RUN_INVALID for a path of a run that leads out of its folder, CONFIG_INVALID, CONFIG_UNKNOWN_KEY,
+ *   OPTION_INVALID, PROMPT_EMPTY
  */
 export async function readConfigs<Options = GivenOptions>(
-  paths: readonly string[], { note, preset = null, table = imageTable }: { readonly note: (message: string) => void; readonly preset?: unknown; readonly table?: OptionTable },
+  paths: readonly string[],
+  {
+    note,
+    preset = null,
+    table = imageTable,
+  }: { readonly note: (message: string) => void; readonly preset?: unknown; readonly table?: OptionTable },
 ): Promise<Configs<Options>> {
   const layers: Given[] = []
   const ofRun: boolean[] = []
@@ -34,8 +40,11 @@ export async function readConfigs<Options = GivenOptions>(
     const config = await readOne(path, table)
     layers.push(config.options)
     ofRun.push(config.ofRun)
-    const isPreset = [...layers.map((layer) => layer['preset']), preset].some((each) => each !== undefined && each !== null)
-    for (const text of config.notes) note(isPreset ? text : `${text} Add --preset reference to run it as that code does.`)
+    const isPreset = [...layers.map((layer) => layer['preset']), preset].some(
+      (each) => each !== undefined && each !== null,
+    )
+    for (const text of config.notes)
+      note(isPreset ? text : `${text} Add --preset reference to run it as that code does.`)
   }
   return { layers: layers as Options[], ofRun }
 }
@@ -48,13 +57,24 @@ async function readOne(path: string, table: OptionTable): Promise<ReturnType<typ
   if (!config.ofRun) return { ...config, options: withFoundPaths(table, config.options, dirname(path)) }
   refuseLink(path)
   if (config.options['out'] !== undefined) {
-    throw new Text2LiveError('CONFIG_INVALID', `"${path}" is the configuration of a run, and sets "out": where another run goes is not its to say. Remove the line, and use --out.`)
+    throw new Text2LiveError(
+      'CONFIG_INVALID',
+      `"${path}" is the configuration of a run, and sets "out": where another run goes is not its to say. Remove the line, and use --out.`,
+    )
   }
-  const elsewhere = ['guidance', 'atlas'].flatMap((name) => [config.options[name]].flat()).find((value) => typeof value === 'string' && /^[\\/]{2}/.test(value))
+  const elsewhere = ['guidance', 'atlas']
+    .flatMap((name) => [config.options[name]].flat())
+    .find((value) => typeof value === 'string' && /^[\\/]{2}/.test(value))
   if (typeof elsewhere === 'string') {
-    throw new Text2LiveError('RUN_INVALID', `"${path}" is the configuration of a run, and names "${elsewhere}" on another machine, which is not asked for it. Give it as a flag, if you want it.`)
+    throw new Text2LiveError(
+      'RUN_INVALID',
+      `"${path}" is the configuration of a run, and names "${elsewhere}" on another machine, which is not asked for it. Give it as a flag, if you want it.`,
+    )
   }
-  const inside = Object.entries(config.options).map(([name, value]) => [name, pictures.has(name) && typeof value === 'string' ? pathInside(dirname(path), value, name) : value])
+  const inside = Object.entries(config.options).map(([name, value]) => [
+    name,
+    pictures.has(name) && typeof value === 'string' ? pathInside(dirname(path), value, name) : value,
+  ])
   return { ...config, options: Object.fromEntries(inside) as Given }
 }
 
@@ -62,11 +82,13 @@ async function readOne(path: string, table: OptionTable): Promise<ReturnType<typ
 const pictures = new Set(['photo', 'mask', 'clip', 'object'])
 
 /** The layers that a person wrote: not the config.yaml of a run, which holds every setting, whoever chose it. */
-export const ownLayers = <Options>({ layers, ofRun }: Configs<Options>): Options[] => layers.filter((_, i) => ofRun[i] !== true)
+export const ownLayers = <Options>({ layers, ofRun }: Configs<Options>): Options[] =>
+  layers.filter((_, i) => ofRun[i] !== true)
 
 /** Is it a run's config.yaml, and no person, that names the guidance models? */
 export function fromRun({ layers, ofRun }: Configs<Given>, flags: Given): boolean {
-  const names = (layer: Given | undefined): boolean => Array.isArray(layer?.['guidance']) && layer['guidance'].length > 0
+  const names = (layer: Given | undefined): boolean =>
+    Array.isArray(layer?.['guidance']) && layer['guidance'].length > 0
   if (names(flags) || typeof flags['guidance'] === 'string') return false
   return ofRun[layers.findLastIndex(names)] === true
 }
@@ -76,20 +98,30 @@ export function fromRun({ layers, ofRun }: Configs<Given>, flags: Given): boolea
  * @throws CONFIG_INVALID where there is none, it is no regular file, or it is longer than any configuration
  */
 async function readConfigText(path: string): Promise<string> {
-  const bytes = await readRegularFile(path, { what: 'a YAML file', maxBytes: longestConfig }).catch((cause: unknown) => {
-    if (!(cause instanceof Text2LiveError)) throw cause
-    if (isMissing(cause.cause)) throw new Text2LiveError('CONFIG_INVALID', `There should be a YAML file at "${path}", but there is nothing. ${pathHint(path)}`, { cause })
-    throw new Text2LiveError('CONFIG_INVALID', cause.message, { cause })
-  })
+  const bytes = await readRegularFile(path, { what: 'a YAML file', maxBytes: longestConfig }).catch(
+    (cause: unknown) => {
+      if (!(cause instanceof Text2LiveError)) throw cause
+      if (isMissing(cause.cause))
+        throw new Text2LiveError(
+          'CONFIG_INVALID',
+          `There should be a YAML file at "${path}", but there is nothing. ${pathHint(path)}`,
+          { cause },
+        )
+      throw new Text2LiveError('CONFIG_INVALID', cause.message, { cause })
+    },
+  )
   return new TextDecoder().decode(bytes)
 }
 
 function withFoundPaths(table: OptionTable, options: Given, folder: string): Given {
-  return Object.fromEntries(Object.entries(options).map(([name, value]) => [name, isPath(table, name) ? found(value, folder) : value]))
+  return Object.fromEntries(
+    Object.entries(options).map(([name, value]) => [name, isPath(table, name) ? found(value, folder) : value]),
+  )
 }
 
 /** `out` is a folder to make; the value of `atlas` may be a path. */
-const isPath = (table: OptionTable, name: string): boolean => name !== 'out' && (name === 'atlas' || /^paths?$/.test(rowOf(table, name).type))
+const isPath = (table: OptionTable, name: string): boolean =>
+  name !== 'out' && (name === 'atlas' || /^paths?$/.test(rowOf(table, name).type))
 
 function found(value: unknown, folder: string): unknown {
   if (Array.isArray(value)) return value.map((each) => found(each, folder))

@@ -7,7 +7,8 @@ import type { Emit } from '../session/trainRun.js'
 import { eachVariation, finishVariations, variationFolder } from './variations.js'
 
 /**
- * Writes the outputs of a run again, from its checkpoint, without training; of several seeds those of each that has one.
+ * Writes the outputs of a run again, from its checkpoint, without training; of several seeds those of each that has
+ * one.
  * @throws RUN_NOT_FOUND, RUN_INVALID, RUN_LOCKED, CHECKPOINT_INVALID where there is no checkpoint, CHECKPOINT_MISMATCH
  */
 export async function renderRun(path: string, environment: RunEnvironment, emit: Emit): Promise<EditResult> {
@@ -22,7 +23,11 @@ export async function renderRun(path: string, environment: RunEnvironment, emit:
     }
     const results = await eachVariation(settings.seed, seeds, environment.signal, emit, async (seed) => {
       const result = await renderVariation(folder.file(variationFolder(seed)), environment, emit)
-      if (result === null) emit({ type: 'note', message: `seed ${seed} is left out, since it has no checkpoint yet; to go on with it: text2live image --resume ${path}` })
+      if (result === null)
+        emit({
+          type: 'note',
+          message: `seed ${seed} is left out, since it has no checkpoint yet; to go on with it: text2live image --resume ${path}`,
+        })
       return result
     })
     if (results.length === 0) throw noCheckpoint(path)

@@ -6,7 +6,15 @@ import { validateOptions } from '../options/resolveSettings.js'
 import { oddPath } from '../pathHint.js'
 import { accessTo, hereOnly } from '../session/guidanceAccess.js'
 import { runFiles } from '../session/runFiles.js'
-import { continueRun, firstFiles, maxConfigBytes, readRun, readRunConfig, readRunSettings, type SavedRunAccess } from '../session/savedRun.js'
+import {
+  continueRun,
+  firstFiles,
+  maxConfigBytes,
+  readRun,
+  readRunConfig,
+  readRunSettings,
+  type SavedRunAccess,
+} from '../session/savedRun.js'
 import type { RunEnvironment } from '../session/trainerContract.js'
 import type { Emit } from '../session/trainRun.js'
 import { checkFolder, pathInside } from './checkFolder.js'
@@ -21,11 +29,16 @@ import { asPartOf, eachVariation, finishVariations, variationFolder } from './va
 type ResumeOptions = Omit<GivenOptions, 'photo' | 'mask' | 'out' | 'force' | 'config' | 'seeds'>
 
 /**
- * Continues a run from its last checkpoint, bit for bit, or from the start where there is none. A run that was finished stays as
- * it is; several variations are continued one by one.
+ * Continues a run from its last checkpoint, bit for bit, or from the start where there is none. A run that was finished
+ * stays as it is; several variations are continued one by one.
  * @throws RUN_NOT_FOUND, RUN_INVALID, RUN_LOCKED, CHECKPOINT_INVALID, CHECKPOINT_MISMATCH, SAFETENSORS_INVALID
  */
-export async function resumeRun(path: string, flags: ResumeOptions, environment: RunEnvironment, emit: Emit): Promise<EditResult> {
+export async function resumeRun(
+  path: string,
+  flags: ResumeOptions,
+  environment: RunEnvironment,
+  emit: Emit,
+): Promise<EditResult> {
   await assertKind(path, 'image')
   const folder = await openRunFolder(path)
   try {
@@ -35,8 +48,15 @@ export async function resumeRun(path: string, flags: ResumeOptions, environment:
     const results = await eachVariation(settings.seed, seeds, environment.signal, emit, async (seed) => {
       const sub = folder.file(variationFolder(seed))
       const own = { ...settings, seed }
-      const variation = isRunFolder(sub) ? await openRunFolder(sub) : await makeRunFolder(sub, '', false, firstFiles(own, input, 1))
-      return await resumeOne(variation, flags, environment, asPartOf(() => folder, emit))
+      const variation = isRunFolder(sub)
+        ? await openRunFolder(sub)
+        : await makeRunFolder(sub, '', false, firstFiles(own, input, 1))
+      return await resumeOne(
+        variation,
+        flags,
+        environment,
+        asPartOf(() => folder, emit),
+      )
     })
     return await finishVariations(folder, results, seeds, emit)
   } finally {
@@ -45,33 +65,47 @@ export async function resumeRun(path: string, flags: ResumeOptions, environment:
 }
 
 /** The folder is released by the run, also when this fails. */
-async function resumeOne(folder: RunFolder, flags: ResumeOptions, environment: RunEnvironment, emit: Emit): Promise<EditResult> {
+async function resumeOne(
+  folder: RunFolder,
+  flags: ResumeOptions,
+  environment: RunEnvironment,
+  emit: Emit,
+): Promise<EditResult> {
   try {
     // Unset flags must not stand in the way of the folder's settings.
     const given = validateOptions(flags)
     const named = (given.guidance ?? []) as readonly string[]
     const now = named.length === 0 ? given : { ...given, guidance: named.map(portableGuidance) }
-    return editResult(await continueRun(accessIn(folder), now, environment, emit, named.length === 0 ? hereOnly : accessTo(named)))
+    return editResult(
+      await continueRun(accessIn(folder), now, environment, emit, named.length === 0 ? hereOnly : accessTo(named)),
+    )
   } finally {
     folder.release()
   }
 }
 
 /** A run folder, which may come from anybody, as it is continued, rendered and scored. */
-export const accessIn = (folder: RunFolder): SavedRunAccess =>
-  ({ store: folder, machine: nodeMachine, find: (name, key) => pathInside(folder.path, name, key) })
+export const accessIn = (folder: RunFolder): SavedRunAccess => ({
+  store: folder,
+  machine: nodeMachine,
+  find: (name, key) => pathInside(folder.path, name, key),
+})
 
 /** @throws RUN_NOT_FOUND, RUN_INVALID */
 export async function assertRun(path: string): Promise<void> {
   const found = await stat(path).catch(() => null)
   if (found === null) {
-    throw new Text2LiveError('RUN_NOT_FOUND',
-      `There should be a run folder at "${path}", but there is nothing. ${oddPath(path) ?? 'Check the path; runs are made in runs/ unless --out says otherwise.'}`)
+    throw new Text2LiveError(
+      'RUN_NOT_FOUND',
+      `There should be a run folder at "${path}", but there is nothing. ${oddPath(path) ?? 'Check the path; runs are made in runs/ unless --out says otherwise.'}`,
+    )
   }
   if (found.isDirectory()) checkFolder(path)
   if (found.isDirectory() && isRunFolder(path)) return
-  throw new Text2LiveError('RUN_INVALID',
-    `"${path}" is not a run folder: it holds no ${runFiles.config} of ours. Give the folder that a run was written to.`)
+  throw new Text2LiveError(
+    'RUN_INVALID',
+    `"${path}" is not a run folder: it holds no ${runFiles.config} of ours. Give the folder that a run was written to.`,
+  )
 }
 
 /**
@@ -87,7 +121,10 @@ export async function runKind(path: string): Promise<'image' | 'video'> {
 export async function assertKind(path: string, kind: 'image' | 'video'): Promise<void> {
   const found = await runKind(path)
   if (found === kind) return
-  throw new Text2LiveError('RUN_INVALID', `"${path}" is the run folder of a ${found === 'video' ? 'clip' : 'photo'}. Continue it with: text2live ${found} --resume ${path}`)
+  throw new Text2LiveError(
+    'RUN_INVALID',
+    `"${path}" is the run folder of a ${found === 'video' ? 'clip' : 'photo'}. Continue it with: text2live ${found} --resume ${path}`,
+  )
 }
 
 /** The text of a run folder's config.yaml. @throws RUN_INVALID */

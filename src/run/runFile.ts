@@ -5,7 +5,10 @@ import { isMissing, isSystemError } from './fileErrors.js'
 
 /** What Node reads at once. */
 const maxBytes = 2 ** 31 - 1
-/** A link in place of the file is an error, and a pipe is not waited for. Windows has no such flags, and `undefined` counts as 0. */
+/**
+ * A link in place of the file is an error, and a pipe is not waited for. Windows has no such flags, and `undefined`
+ * counts as 0.
+ */
 const safely = constants.O_NOFOLLOW | constants.O_NONBLOCK
 
 /**
@@ -85,20 +88,34 @@ export function refuseLink(path: string): void {
   if (found?.isSymbolicLink() === true) throw linked(path)
 }
 
-export const linked = (path: string): Text2LiveError => new Text2LiveError('RUN_INVALID',
-  `"${path}" is a symbolic link. A run folder may come from anybody, so no link in it is followed. Put the file or folder itself in its place, or remove the link.`)
+export const linked = (path: string): Text2LiveError =>
+  new Text2LiveError(
+    'RUN_INVALID',
+    `"${path}" is a symbolic link. A run folder may come from anybody, so no link in it is followed. Put the file or folder itself in its place, or remove the link.`,
+  )
 
 export const noFile = (path: string): Text2LiveError =>
-  new Text2LiveError('RUN_INVALID', `"${path}" should be a file of a run, but it is a folder, a pipe or a device. Remove it, or take another copy of the run.`)
+  new Text2LiveError(
+    'RUN_INVALID',
+    `"${path}" should be a file of a run, but it is a folder, a pipe or a device. Remove it, or take another copy of the run.`,
+  )
 
 function assertRegular(path: string, info: { isFile(): boolean; readonly size: number }, limit: number): void {
   if (!info.isFile()) throw noFile(path)
-  if (info.size > limit) throw new Text2LiveError('RUN_INVALID', `"${path}" should have at most ${limit} bytes as a file of a run, but it has ${info.size}. Take another copy of the run.`)
+  if (info.size > limit)
+    throw new Text2LiveError(
+      'RUN_INVALID',
+      `"${path}" should have at most ${limit} bytes as a file of a run, but it has ${info.size}. Take another copy of the run.`,
+    )
 }
 
 function missing(path: string, error: unknown): null {
   if (isMissing(error)) return null
   if (error instanceof Text2LiveError || !isSystemError(error)) throw error
   if (error.code === 'ELOOP') throw linked(path)
-  throw new Text2LiveError('RUN_INVALID', `"${path}" should be a file of a run, but it cannot be read (${error.code}). Check its permissions.`, { cause: error })
+  throw new Text2LiveError(
+    'RUN_INVALID',
+    `"${path}" should be a file of a run, but it cannot be read (${error.code}). Check its permissions.`,
+    { cause: error },
+  )
 }

@@ -35,26 +35,34 @@ export async function assertFree(out: string | null, force: boolean): Promise<vo
   const entries = await listFolder(out)
   if (entries === null || entries.length === 0) return
   if (!force) {
-    throw new Text2LiveError('OUTPUT_EXISTS',
-      `${out} exists already and a run folder is never overwritten. Choose another with --out, replace it with --force, `
-      + `or continue it with --resume ${out}.`)
+    throw new Text2LiveError(
+      'OUTPUT_EXISTS',
+      `${out} exists already and a run folder is never overwritten. Choose another with --out, replace it with --force, ` +
+        `or continue it with --resume ${out}.`,
+    )
   }
   if (!isRunFolder(out)) {
-    throw new Text2LiveError('OUTPUT_EXISTS',
-      `${out} exists and is not a run folder (it holds no ${runFiles.config} of ours); --force replaces run folders only. `
-      + 'Choose another folder with --out.')
+    throw new Text2LiveError(
+      'OUTPUT_EXISTS',
+      `${out} exists and is not a run folder (it holds no ${runFiles.config} of ours); --force replaces run folders only. ` +
+        'Choose another folder with --out.',
+    )
   }
 }
 
 /**
- * Makes the run folder and locks it. It appears under its final name with all of `contents` in it, so that it can be resumed from
- * its first moment. With `force`, the files of the run that was there are removed first; files that are none of ours stay.
+ * Makes the run folder and locks it. It appears under its final name with all of `contents` in it, so that it can be
+ * resumed from its first moment. With `force`, the files of the run that was there are removed first; files that are
+ * none of ours stay.
  * @param out the folder, or null for runs/<input>-<n> with the first free n
  * @param inputName file name of the photo or clip
  * @throws OUTPUT_EXISTS, OUTPUT_NOT_WRITABLE, RUN_LOCKED, DISK_FULL
  */
 export async function makeRunFolder(
-  out: string | null, inputName: string, force: boolean, contents: FolderContents,
+  out: string | null,
+  inputName: string,
+  force: boolean,
+  contents: FolderContents,
 ): Promise<RunFolder> {
   await assertFree(out, force)
   if (out !== null && isRunFolder(out)) return await replaceRun(out, contents)
@@ -81,7 +89,8 @@ export async function makeRunFolder(
 async function replaceRun(path: string, contents: FolderContents): Promise<RunFolder> {
   const folder = await openRunFolder(path)
   try {
-    for (const name of [runFiles.checkpoint, videoFiles.checkpoints, videoFiles.atlas]) await writing(path, () => rm(folder.file(name), { recursive: true, force: true }))
+    for (const name of [runFiles.checkpoint, videoFiles.checkpoints, videoFiles.atlas])
+      await writing(path, () => rm(folder.file(name), { recursive: true, force: true }))
     await clearRun(path)
     await fill(path, contents)
     return folder
@@ -101,8 +110,10 @@ async function fill(path: string, contents: FolderContents): Promise<void> {
       await writing(file, () => syncFile(file))
     }
   }
-  // Files are flushed as they are written; so that all of them are there when the folder gets its name, their names are too.
-  for (const folder of new Set(Object.keys(contents).map((name) => dirname(join(path, name))))) await writing(folder, () => syncFolder(folder))
+  // Files are flushed as they are written; so that all of them are there when the folder gets its name, their names are
+  // too.
+  for (const folder of new Set(Object.keys(contents).map((name) => dirname(join(path, name)))))
+    await writing(folder, () => syncFolder(folder))
 }
 
 async function moveIntoPlace(aside: string, out: string | null, inputName: string): Promise<string> {
@@ -115,7 +126,8 @@ async function moveIntoPlace(aside: string, out: string | null, inputName: strin
       await rename(aside, path)
       return path
     } catch (error) {
-      const taken = isSystemError(error) && (error.code === 'ENOTEMPTY' || error.code === 'EEXIST' || error.code === 'ENOTDIR')
+      const taken =
+        isSystemError(error) && (error.code === 'ENOTEMPTY' || error.code === 'EEXIST' || error.code === 'ENOTDIR')
       if (!taken) throw writeError(error, path)
       if (out !== null) await assertFree(out, false)
       if (out !== null) throw writeError(error, path)
@@ -124,7 +136,8 @@ async function moveIntoPlace(aside: string, out: string | null, inputName: strin
 }
 
 /**
- * Locks an existing run folder, which may come from anybody, and clears away what a killed process left half-written in it.
+ * Locks an existing run folder, which may come from anybody, and clears away what a killed process left half-written in
+ * it.
  * @throws RUN_INVALID for links in it, RUN_LOCKED
  */
 export async function openRunFolder(path: string): Promise<RunFolder> {
@@ -143,7 +156,10 @@ function holdFolder(path: string, { release }: Pick<RunFolder, 'release'>): RunF
     path,
     file,
     read: (name) => readRunFile(file(name)),
-    has: (name) => new Promise((resolve) => { resolve(isFile(file(name))) }),
+    has: (name) =>
+      new Promise((resolve) => {
+        resolve(isFile(file(name)))
+      }),
     async write(name, data) {
       const target = file(name)
       if (dirname(name) !== '.') await writing(target, () => mkdir(dirname(target), { recursive: true }))
@@ -166,19 +182,29 @@ export function isRunFolder(path: string): boolean {
   }
 }
 
-/** Removes what a killed process left half-written in a folder that is ours: what was never renamed to its name, and guards of locks that are gone. */
+/**
+ * Removes what a killed process left half-written in a folder that is ours: what was never renamed to its name, and
+ * guards of locks that are gone.
+ */
 async function removeLeftovers(path: string): Promise<void> {
-  for (const folder of [path, ...[runFiles.previews, videoFiles.masks, videoFiles.checkpoints].map((name) => join(path, name))]) await clearAsides(folder)
+  for (const folder of [
+    path,
+    ...[runFiles.previews, videoFiles.masks, videoFiles.checkpoints].map((name) => join(path, name)),
+  ])
+    await clearAsides(folder)
   const guards = (await readdir(path).catch(() => [])).filter((name) => name.startsWith('.lock.'))
   await Promise.all(guards.map((name) => rm(join(path, name), { recursive: true, force: true }).catch(() => undefined)))
 }
 
 async function clearRun(path: string): Promise<void> {
-  const ours = new Set<string>([outputFiles, runFiles, videoFiles, videoOutputFiles].flatMap((names) => Object.values<string>(names)))
-  for (const name of await listFolder(path) ?? []) {
+  const ours = new Set<string>(
+    [outputFiles, runFiles, videoFiles, videoOutputFiles].flatMap((names) => Object.values<string>(names)),
+  )
+  for (const name of (await listFolder(path)) ?? []) {
     const isPicture = /^(photo|mask|clip|object)(\.[a-z0-9]+)?$/.test(name)
     const isVariation = /^seed-\d+$/.test(name) && isRunFolder(join(path, name))
-    if (ours.has(name) || isPicture || isVariation) await writing(path, () => rm(join(path, name), { recursive: true, force: true }))
+    if (ours.has(name) || isPicture || isVariation)
+      await writing(path, () => rm(join(path, name), { recursive: true, force: true }))
   }
 }
 
@@ -190,7 +216,10 @@ async function listFolder(path: string): Promise<string[] | null> {
   })
   if (found === null) return null
   if (!found.isDirectory()) {
-    throw new Text2LiveError('OUTPUT_EXISTS', `${path} is a file; a run needs a folder. Choose another name with --out.`)
+    throw new Text2LiveError(
+      'OUTPUT_EXISTS',
+      `${path} is a file; a run needs a folder. Choose another name with --out.`,
+    )
   }
   return await readdir(path)
 }

@@ -42,11 +42,15 @@ export interface ScoreReport {
 
 /**
  * Scores the pictures of a run folder; of several seeds those of each that has some. Nothing is written.
- * @throws RUN_NOT_FOUND, RUN_INVALID for a folder without outputs, MASK_INVALID, GUIDANCE_*, PROMPT_TOO_LONG, PROMPT_NOT_UNDERSTOOD
+ * @throws RUN_NOT_FOUND, RUN_INVALID for a folder without outputs, MASK_INVALID, GUIDANCE_*, PROMPT_TOO_LONG,
+ *   PROMPT_NOT_UNDERSTOOD
  */
 export async function scoreRun(path: string, options: ScoreOptions = {}): Promise<ScoreReport[]> {
-  if (await runKind(path) === 'video') {
-    throw new Text2LiveError('RUN_INVALID', `"${path}" is the run folder of a clip, and score measures the edits of photos. What was measured of a clip is in its metrics.json.`)
+  if ((await runKind(path)) === 'video') {
+    throw new Text2LiveError(
+      'RUN_INVALID',
+      `"${path}" is the run folder of a clip, and score measures the edits of photos. What was measured of a clip is in its metrics.json.`,
+    )
   }
   const { settings, seeds } = await readRun(accessIn(lookIn(path)))
   const resolved = resolveSettings([settings, { ...options, mask: null }], drawSeed)
@@ -57,19 +61,34 @@ export async function scoreRun(path: string, options: ScoreOptions = {}): Promis
   const onNote = (message: string): void => void notes.add(message)
   const folders = seeds === 1 ? [path] : scoredVariations(path, variationSeeds(settings.seed, seeds), onNote)
   const access = given.length === 0 ? hereOnly : accessTo(given)
-  const models = await openGuidance(judge, runtime, notice => { if (notice.type === 'note') onNote(notice.message) }, undefined, access)
+  const models = await openGuidance(
+    judge,
+    runtime,
+    (notice) => {
+      if (notice.type === 'note') onNote(notice.message)
+    },
+    undefined,
+    access,
+  )
   const reports: ScoreReport[] = []
   for (const folder of folders) {
     const run = await readPictures(folder, options.mask ?? null, onNote)
     const { photo, composite, alpha, mask } = run
     const scores: GuidanceScores[] = []
-    for (const model of models) scores.push(await scoreEdit(photo, composite, run.settings, judge.truncate, model, runtime, onNote))
+    for (const model of models)
+      scores.push(await scoreEdit(photo, composite, run.settings, judge.truncate, model, runtime, onNote))
     const mean = (name: keyof GuidanceScores) => scores.reduce((sum, score) => sum + score[name], 0) / scores.length
     const change = measureChange(photo, composite, alpha, mask ?? undefined)
     reports.push({
-      folder, seed: run.settings.seed, guidance: judge.guidance, optimised: judge.guidance.filter((name) => run.settings.guidance.includes(name)),
-      similarity: mean('similarity'), directional: mean('directional'), structure_distance: mean('structureDistance'),
-      alpha_mean: change.alphaMean, change_outside_alpha: change.changeOutsideAlpha,
+      folder,
+      seed: run.settings.seed,
+      guidance: judge.guidance,
+      optimised: judge.guidance.filter((name) => run.settings.guidance.includes(name)),
+      similarity: mean('similarity'),
+      directional: mean('directional'),
+      structure_distance: mean('structureDistance'),
+      alpha_mean: change.alphaMean,
+      change_outside_alpha: change.changeOutsideAlpha,
       ...(change.changeOutsideMask === undefined ? {} : { change_outside_mask: change.changeOutsideMask }),
       ...(change.localisationIou === undefined ? {} : { localisation_iou: change.localisationIou }),
       ...(notes.size === 0 ? {} : { notes: [...notes] }),
@@ -84,7 +103,10 @@ function scoredVariations(path: string, seeds: readonly number[], onNote: (messa
   const scored = folders.filter((folder) => picturesRead.every((name) => stands(join(folder, outputFiles[name]))))
   if (scored.length === 0) throw noOutputs(folders[0]!, outputFiles.composite, path)
   for (const [i, seed] of seeds.entries()) {
-    if (!scored.includes(folders[i]!)) onNote(`seed ${seed} is left out, since its pictures are not written yet; to go on with it: text2live image --resume ${path}`)
+    if (!scored.includes(folders[i]!))
+      onNote(
+        `seed ${seed} is left out, since its pictures are not written yet; to go on with it: text2live image --resume ${path}`,
+      )
   }
   return scored
 }
@@ -106,7 +128,10 @@ async function readPictures(folder: string, maskPath: string | null, note: (mess
     if (!stands(path)) throw noOutputs(folder, outputFiles[name])
     const header = await readHeader(path)
     if (header.width !== photo.width || header.height !== photo.height) {
-      throw new Text2LiveError('RUN_INVALID', `${path} must have the photo's size, ${photo.width}x${photo.height}, but it is ${header.width}x${header.height}. Write the pictures again: text2live render ${folder}`)
+      throw new Text2LiveError(
+        'RUN_INVALID',
+        `${path} must have the photo's size, ${photo.width}x${photo.height}, but it is ${header.width}x${header.height}. Write the pictures again: text2live render ${folder}`,
+      )
     }
     return await decodeImage(header)
   }
@@ -116,10 +141,16 @@ async function readPictures(folder: string, maskPath: string | null, note: (mess
   const mask = maskPath === null ? null : await decodeMask(maskPath, photo.width, photo.height)
   mask?.notes.forEach(note)
   return {
-    settings: settings satisfies ImageSettings, photo, composite, alpha: { ...grey, channels: 1 as const, data: grey.data.subarray(0, plane) },
+    settings: settings satisfies ImageSettings,
+    photo,
+    composite,
+    alpha: { ...grey, channels: 1 as const, data: grey.data.subarray(0, plane) },
     mask: mask?.image ?? null,
   }
 }
 
-const noOutputs = (folder: string, name: string, run = folder): Text2LiveError => new Text2LiveError('RUN_INVALID',
-  `Expected ${name} in ${folder}, and it is not there: the run has not written its pictures yet. Write them with: text2live render ${run}`)
+const noOutputs = (folder: string, name: string, run = folder): Text2LiveError =>
+  new Text2LiveError(
+    'RUN_INVALID',
+    `Expected ${name} in ${folder}, and it is not there: the run has not written its pictures yet. Write them with: text2live render ${run}`,
+  )

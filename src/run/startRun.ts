@@ -21,11 +21,16 @@ export interface StartOptions extends Omit<GivenOptions, 'photo' | 'mask' | 'jso
 
 /**
  * Validates everything that a person can get wrong, then trains.
- * @throws OPTION_*, CONFIG_*, PROMPT_*, INPUT_*, MASK_INVALID, OUTPUT_*, DEVICE_*, GUIDANCE_*, ... before anything is written
+ * @throws OPTION_*, CONFIG_*, PROMPT_*, INPUT_*, MASK_INVALID, OUTPUT_*, DEVICE_*, GUIDANCE_*, ... before anything is
+ *   written
  */
 export async function startRun(options: StartOptions, environment: RunEnvironment, emit: Emit): Promise<EditResult> {
   const { photo, mask, ...rest } = options
-  const flags: GivenOptions = { ...rest, ...(typeof photo === 'string' ? { photo } : {}), ...(typeof mask === 'string' ? { mask } : {}) }
+  const flags: GivenOptions = {
+    ...rest,
+    ...(typeof photo === 'string' ? { photo } : {}),
+    ...(typeof mask === 'string' ? { mask } : {}),
+  }
   const command = validateOptions(flags)
   const note = (message: string): void => emit({ type: 'note', message })
   const configs = await readConfigs((command.config ?? []) as readonly string[], { note, preset: command.preset })
@@ -35,7 +40,11 @@ export async function startRun(options: StartOptions, environment: RunEnvironmen
   const seeds = (lastGiven(layers, 'seeds') ?? 1) as number
 
   const pictures = { photo: photo instanceof Uint8Array ? photo : null, mask: mask instanceof Uint8Array ? mask : null }
-  const { settings, input } = await preparePhoto({ layers, own: [...ownLayers(configs), command], ...pictures }, nodeMachine.codec, emit)
+  const { settings, input } = await preparePhoto(
+    { layers, own: [...ownLayers(configs), command], ...pictures },
+    nodeMachine.codec,
+    emit,
+  )
   await assertFree(out, force)
   const device = await chooseDevice(settings.device)
   if (device !== settings.device) emit({ type: 'note', message: `device: ${device}, the fastest that works here` })
@@ -43,8 +52,30 @@ export async function startRun(options: StartOptions, environment: RunEnvironmen
   const access = fromRun(configs, flags) ? hereOnly : accessTo(settings.guidance)
 
   const makeFolder = (saved: ImageSettings, seedCount: number) => async (): Promise<RunFolder | null> =>
-    out === null && !environment.defaultFolder ? null : await makeRunFolder(out, input.name, force, firstFiles(saved, input, seedCount))
-  if (seeds > 1) return await trainVariations({ settings: resolved, input, access, seeds, makeFolder: makeFolder(resolved, seeds) }, environment, emit)
+    out === null && !environment.defaultFolder
+      ? null
+      : await makeRunFolder(out, input.name, force, firstFiles(saved, input, seedCount))
+  if (seeds > 1)
+    return await trainVariations(
+      { settings: resolved, input, access, seeds, makeFolder: makeFolder(resolved, seeds) },
+      environment,
+      emit,
+    )
   const { open, signal, control } = environment
-  return editResult(await trainRun({ settings: resolved, input, access, open, signal, start: null, store: makeFolder(resolved, 1), machine: nodeMachine, control }, emit))
+  return editResult(
+    await trainRun(
+      {
+        settings: resolved,
+        input,
+        access,
+        open,
+        signal,
+        start: null,
+        store: makeFolder(resolved, 1),
+        machine: nodeMachine,
+        control,
+      },
+      emit,
+    ),
+  )
 }

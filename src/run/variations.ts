@@ -23,12 +23,17 @@ interface VariationsPlan {
 }
 
 /** The seeds of n variations: seed, seed + 1, ... (32 bits). */
-export const variationSeeds = (seed: number, seeds: number): number[] => Array.from({ length: seeds }, (_, i) => (seed + i) % 2 ** 32)
+export const variationSeeds = (seed: number, seeds: number): number[] =>
+  Array.from({ length: seeds }, (_, i) => (seed + i) % 2 ** 32)
 
 export const variationFolder = (seed: number): string => `seed-${seed}`
 
 /** Trains one run per seed, each in its sub folder, and lays their composites on one sheet. */
-export async function trainVariations(plan: VariationsPlan, environment: RunEnvironment, emit: Emit): Promise<EditResult> {
+export async function trainVariations(
+  plan: VariationsPlan,
+  environment: RunEnvironment,
+  emit: Emit,
+): Promise<EditResult> {
   let parent: RunFolder | null | undefined
   const { open, signal } = environment
   try {
@@ -36,9 +41,16 @@ export async function trainVariations(plan: VariationsPlan, environment: RunEnvi
       const settings = { ...plan.settings, seed }
       const store = async (): Promise<RunFolder | null> => {
         parent ??= await plan.makeFolder()
-        return parent === null ? null : await makeRunFolder(parent.file(variationFolder(seed)), '', false, firstFiles(settings, plan.input, 1))
+        return parent === null
+          ? null
+          : await makeRunFolder(parent.file(variationFolder(seed)), '', false, firstFiles(settings, plan.input, 1))
       }
-      return editResult(await trainRun({ settings, input: plan.input, access: plan.access, open, signal, start: null, store, machine: nodeMachine }, asPartOf(() => parent, emit)))
+      return editResult(
+        await trainRun(
+          { settings, input: plan.input, access: plan.access, open, signal, start: null, store, machine: nodeMachine },
+          asPartOf(() => parent, emit),
+        ),
+      )
     })
     return await finishVariations(parent ?? null, results, plan.seeds, emit)
   } finally {
@@ -51,7 +63,11 @@ export async function trainVariations(plan: VariationsPlan, environment: RunEnvi
  * @param one null where there is nothing of the seed
  */
 export async function eachVariation(
-  seed: number, seeds: number, signal: AbortSignal, emit: Emit, one: (seed: number) => Promise<EditResult | null>,
+  seed: number,
+  seeds: number,
+  signal: AbortSignal,
+  emit: Emit,
+  one: (seed: number) => Promise<EditResult | null>,
 ): Promise<EditResult[]> {
   const results: EditResult[] = []
   for (const [index, own] of variationSeeds(seed, seeds).entries()) {
@@ -70,12 +86,24 @@ export async function eachVariation(
 }
 
 /** The sheet of all composites, and the result that stands for all: that of the first, with the others beside it. */
-export async function finishVariations(parent: RunFolder | null, results: readonly EditResult[], seeds: number, emit: Emit): Promise<EditResult> {
+export async function finishVariations(
+  parent: RunFolder | null,
+  results: readonly EditResult[],
+  seeds: number,
+  emit: Emit,
+): Promise<EditResult> {
   const [first] = results
   if (first === undefined) throw new RangeError('variations need at least one result')
   // One at a time: of large photos not all composites would fit.
-  const composites = results.map(({ files }) => async () => toEightBits((await decodePhoto(files.composite)).pixels))
-  const sheet = await contactSheet(composites, results.map(({ settings }) => `seed ${settings.seed}`))
+  const composites = results.map(
+    ({ files }) =>
+      async () =>
+        toEightBits((await decodePhoto(files.composite)).pixels),
+  )
+  const sheet = await contactSheet(
+    composites,
+    results.map(({ settings }) => `seed ${settings.seed}`),
+  )
   const path = parent?.file(runFiles.contactSheet)
   if (path !== undefined) await atomicWrite(path, sheet)
   emit({ type: 'output', name: 'contactSheet', bytes: sheet.byteLength, ...(path === undefined ? {} : { path }) })
@@ -84,7 +112,13 @@ export async function finishVariations(parent: RunFolder | null, results: readon
 }
 
 /** A stopped variation is resumed through the folder that holds them all. */
-export const asPartOf = (parent: () => RunFolder | null | undefined, emit: Emit): Emit => (event) => {
-  const folder = parent()
-  emit(event.type === 'interrupted' && folder !== null && folder !== undefined ? { ...event, folder: folder.path } : event)
-}
+export const asPartOf =
+  (parent: () => RunFolder | null | undefined, emit: Emit): Emit =>
+  (event) => {
+    const folder = parent()
+    emit(
+      event.type === 'interrupted' && folder !== null && folder !== undefined
+        ? { ...event, folder: folder.path }
+        : event,
+    )
+  }

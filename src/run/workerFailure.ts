@@ -5,14 +5,25 @@ import type { WorkerFailure } from './workerMessages.js'
 export function reviveFailure({ code, message, stack }: WorkerFailure): Error {
   const cause = Object.assign(new Error(message), { stack })
   if (code !== null) return new Text2LiveError(code, message, { cause })
-  if (/bad_alloc|failed to allocate|out of memory|bfc_arena|array buffer allocation failed/i.test(message)) return outOfMemory(message, cause)
-  return new Text2LiveError('INTERNAL', `Training stopped with an unexpected error: ${message}. Set TEXT2LIVE_DEBUG=1 to see where.`, { cause })
+  if (/bad_alloc|failed to allocate|out of memory|bfc_arena|array buffer allocation failed/i.test(message))
+    return outOfMemory(message, cause)
+  return new Text2LiveError(
+    'INTERNAL',
+    `Training stopped with an unexpected error: ${message}. Set TEXT2LIVE_DEBUG=1 to see where.`,
+    { cause },
+  )
 }
 
 /** What a worker's `error` event stands for. */
 export function threadError(error: Error): Error {
-  return (error as NodeJS.ErrnoException).code === 'ERR_WORKER_OUT_OF_MEMORY' ? outOfMemory(error.message, error) : error
+  return (error as NodeJS.ErrnoException).code === 'ERR_WORKER_OUT_OF_MEMORY'
+    ? outOfMemory(error.message, error)
+    : error
 }
 
 const outOfMemory = (message: string, cause: unknown): Text2LiveError =>
-  new Text2LiveError('OUT_OF_MEMORY', `There is not enough memory for this run: ${message}. Use a smaller --size or fewer --views.`, { cause })
+  new Text2LiveError(
+    'OUT_OF_MEMORY',
+    `There is not enough memory for this run: ${message}. Use a smaller --size or fewer --views.`,
+    { cause },
+  )

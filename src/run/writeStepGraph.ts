@@ -16,7 +16,11 @@ export async function writeStepGraph(options: GivenOptions, out: string): Promis
   // One wording of each text; the words themselves are fed as embeddings and are not part of the graph.
   const settings = resolveSettings([{ prompt: ['image'], region: ['image'] }, options], drawSeed)
   assertRegionMap([options], settings)
-  if (settings.size === 0) throw new Text2LiveError('OPTION_INVALID', '--size 0 means the size of a photo, and there is no photo here. Give a number from 192.')
+  if (settings.size === 0)
+    throw new Text2LiveError(
+      'OPTION_INVALID',
+      '--size 0 means the size of a photo, and there is no photo here. Give a number from 192.',
+    )
   const guidance = await openGuidance(settings, createNodeRuntime({ device: 'cpu' }))
   const bytes = exportStep({ size: settings.size, settings, guidance })
   await atomicWrite(out, bytes)

@@ -39,11 +39,23 @@ const metadataSchema = z.object({
  * @returns the number of bytes written
  * @throws LOSS_NOT_FINITE when the state holds NaN or infinity: the checkpoint before it is kept
  */
-export async function writeCheckpoint(store: Pick<RunStore, 'write'>, { state, fingerprint }: Checkpoint): Promise<number> {
+export async function writeCheckpoint(
+  store: Pick<RunStore, 'write'>,
+  { state, fingerprint }: Checkpoint,
+): Promise<number> {
   assertFinite(state)
-  const tensors = new Map(Object.entries(state.tensors).map(([name, { shape, data }]) => [name, float32Tensor(shape, data)]))
+  const tensors = new Map(
+    Object.entries(state.tensors).map(([name, { shape, data }]) => [name, float32Tensor(shape, data)]),
+  )
   const { settings, photo, mask } = fingerprint
-  const bytes = writeSafetensors(tensors, { kind, version, step: String(state.step), settings: JSON.stringify(settings), photo, mask })
+  const bytes = writeSafetensors(tensors, {
+    kind,
+    version,
+    step: String(state.step),
+    settings: JSON.stringify(settings),
+    photo,
+    mask,
+  })
   await store.write(runFiles.checkpoint, bytes)
   return bytes.byteLength
 }
@@ -62,16 +74,23 @@ function decodeCheckpoint(bytes: Uint8Array, path: string): Checkpoint {
   const { metadata, tensors } = readSafetensors(bytes, path)
   const parsed = metadataSchema.safeParse(metadata)
   if (!parsed.success) {
-    throw new Text2LiveError('CHECKPOINT_INVALID',
-      `${path} is not a checkpoint that this program reads (expected "${kind}", version ${version}). Delete it to start the run again.`)
+    throw new Text2LiveError(
+      'CHECKPOINT_INVALID',
+      `${path} is not a checkpoint that this program reads (expected "${kind}", version ${version}). Delete it to start the run again.`,
+    )
   }
   const { step, settings, photo, mask } = parsed.data
   const state: TrainerState = {
     step: readSavedStep(step, path),
-    tensors: Object.fromEntries([...tensors].map(([name, tensor]) => [name, { shape: tensor.shape, data: toFloat32(tensor, name) }])),
+    tensors: Object.fromEntries(
+      [...tensors].map(([name, tensor]) => [name, { shape: tensor.shape, data: toFloat32(tensor, name) }]),
+    ),
   }
   for (const [name, { data }] of Object.entries(state.tensors)) assertFiniteNumbers(name, data, path)
-  return { state, fingerprint: { settings: readSavedSettings(imageTable, settings, path) as unknown as ImageSettings, photo, mask } }
+  return {
+    state,
+    fingerprint: { settings: readSavedSettings(imageTable, settings, path) as unknown as ImageSettings, photo, mask },
+  }
 }
 
 /**
@@ -82,13 +101,24 @@ export function assertSameRun(path: string, saved: Fingerprint, now: Fingerprint
   const fixed = settingNames.filter((name) => optionRow(name).free !== true && name !== 'photo' && name !== 'mask')
   const differing = fixed
     // An option that did not exist when the run was made had its default.
-    .filter((name) => JSON.stringify(saved.settings[name] ?? optionRow(name).default) !== JSON.stringify(now.settings[name] ?? optionRow(name).default))
-    .map((name) => `${name} (checkpoint ${JSON.stringify(saved.settings[name] ?? null)}, now ${JSON.stringify(now.settings[name])})`)
-  const pictures = (['photo', 'mask'] as const).filter((name) => saved[name] !== now[name]).map((name) => `the ${name} (another picture)`)
+    .filter(
+      (name) =>
+        JSON.stringify(saved.settings[name] ?? optionRow(name).default) !==
+        JSON.stringify(now.settings[name] ?? optionRow(name).default),
+    )
+    .map(
+      (name) =>
+        `${name} (checkpoint ${JSON.stringify(saved.settings[name] ?? null)}, now ${JSON.stringify(now.settings[name])})`,
+    )
+  const pictures = (['photo', 'mask'] as const)
+    .filter((name) => saved[name] !== now[name])
+    .map((name) => `the ${name} (another picture)`)
   if (differing.length + pictures.length === 0) return
-  throw new Text2LiveError('CHECKPOINT_MISMATCH',
-    `${path} was made by another configuration. These differ: ${[...differing, ...pictures].join(', ')}. `
-    + 'Set them back to continue, or start a new run with the new values.')
+  throw new Text2LiveError(
+    'CHECKPOINT_MISMATCH',
+    `${path} was made by another configuration. These differ: ${[...differing, ...pictures].join(', ')}. ` +
+      'Set them back to continue, or start a new run with the new values.',
+  )
 }
 
 /** SHA-256 in hex; empty for no bytes. */
@@ -101,8 +131,10 @@ export async function digest(bytes: Uint8Array | null): Promise<string> {
 function assertFinite({ step, tensors }: TrainerState): void {
   for (const [name, { data }] of Object.entries(tensors)) {
     if (data.every(Number.isFinite)) continue
-    throw new Text2LiveError('LOSS_NOT_FINITE',
-      `After step ${step} the values of ${name} are no longer finite numbers. The last good checkpoint is kept. `
-      + 'Try a lower --learning-rate or another --seed.')
+    throw new Text2LiveError(
+      'LOSS_NOT_FINITE',
+      `After step ${step} the values of ${name} are no longer finite numbers. The last good checkpoint is kept. ` +
+        'Try a lower --learning-rate or another --seed.',
+    )
   }
 }

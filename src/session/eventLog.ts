@@ -27,13 +27,18 @@ function wholeEvents(bytes: Uint8Array | null): LoggedEvent[] {
 function parseEvent(line: string): object | null {
   try {
     const value: unknown = JSON.parse(line)
-    return typeof value === 'object' && value !== null && 'type' in value && typeof value.type === 'string' ? value : null
+    return typeof value === 'object' && value !== null && 'type' in value && typeof value.type === 'string'
+      ? value
+      : null
   } catch {
     return null
   }
 }
 
-/** How many bytes of a log are kept when it is cut before the first event that `beyond` holds for, and before a half-written last line. */
+/**
+ * How many bytes of a log are kept when it is cut before the first event that `beyond` holds for, and before a
+ * half-written last line.
+ */
 export function keptBytes(bytes: Uint8Array | null, beyond: (event: object) => boolean): number {
   let keep = 0
   for (const { event, end } of wholeEvents(bytes)) {
@@ -44,7 +49,10 @@ export function keptBytes(bytes: Uint8Array | null, beyond: (event: object) => b
 }
 
 /** Holds for what a log tells beyond `step`. */
-export const afterStep = (step: number) => (event: object): boolean => 'step' in event && Number(event.step) > step
+export const afterStep =
+  (step: number) =>
+  (event: object): boolean =>
+    'step' in event && Number(event.step) > step
 
 /**
  * Events of any kind, checked.
@@ -54,8 +62,11 @@ export const afterStep = (step: number) => (event: object): boolean => 'step' in
 export function checkedEvents(bytes: Uint8Array | null, path: string): object[] {
   return wholeEvents(bytes).map(({ event }, i) => {
     if (readEvent.safeParse(event).success) return event
-    throw new Text2LiveError('RUN_INVALID', `Line ${i + 1} of "${path}" is no event of this program: it tells of a step or a stage without the numbers and names that these have. `
-      + 'Delete the file: the run goes on from its checkpoint, and only its chart of losses begins anew.')
+    throw new Text2LiveError(
+      'RUN_INVALID',
+      `Line ${i + 1} of "${path}" is no event of this program: it tells of a step or a stage without the numbers and names that these have. ` +
+        'Delete the file: the run goes on from its checkpoint, and only its chart of losses begins anew.',
+    )
   })
 }
 
@@ -64,7 +75,13 @@ const finite = z.record(z.string().max(200), z.number())
 /** What is read back of an event; of other kinds only that they are there. */
 const readEvent = z.union([
   z.looseObject({ type: z.literal('step'), step: z.int().nonnegative(), losses: finite, layer: layer.optional() }),
-  z.looseObject({ type: z.literal('stage-done'), stage: z.enum(stageNames), layer: layer.optional(), seconds: z.number(), peakMemory: z.number() }),
+  z.looseObject({
+    type: z.literal('stage-done'),
+    stage: z.enum(stageNames),
+    layer: layer.optional(),
+    seconds: z.number(),
+    peakMemory: z.number(),
+  }),
   z.looseObject({ type: z.string().refine((type) => type !== 'step' && type !== 'stage-done') }),
 ])
 

@@ -17,15 +17,22 @@ export const outputFiles = {
 export type OutputName = keyof typeof outputFiles
 
 /**
- * What a run tells while it lasts, in this order: notes, `run-start`, then `resumed`, `model-loading`, `model-download`, `compile`, `step`,
- * `preview` and `checkpoint` as they come, each `output`, and one of `done`, `interrupted`, `error` last. With several seeds the whole
- * repeats for each `variation`. Every event is plain JSON but for the bytes of a preview. Paths are as given; seconds count from the start.
+ * What a run tells while it lasts, in this order: notes, `run-start`, then `resumed`, `model-loading`,
+ * `model-download`, `compile`, `step`, `preview` and `checkpoint` as they come, each `output`, and one of `done`,
+ * `interrupted`, `error` last. With several seeds the whole repeats for each `variation`. Every event is plain JSON but
+ * for the bytes of a preview. Paths are as given; seconds count from the start.
  */
 export type RunEvent =
   | RunStartEvent
   | TrainerNotice
   | StepEvent
-  | { readonly type: 'variation'; readonly index: number; readonly count: number; readonly seed: number; readonly folder?: string }
+  | {
+      readonly type: 'variation'
+      readonly index: number
+      readonly count: number
+      readonly seed: number
+      readonly folder?: string
+    }
   | { readonly type: 'resumed'; readonly step: number; readonly steps: number }
   /** Somebody holds the run after this step; `going-on` when he lets it go. */
   | { readonly type: 'paused' | 'going-on'; readonly step: number }
@@ -60,7 +67,10 @@ export interface StepEvent {
   readonly seconds: number
   /** Estimated from the last steps. */
   readonly secondsLeft: number
-  /** Resident memory, bytes: of this process and, where training has one of its own, of that; absent in a browser, which does not tell. */
+  /**
+   * Resident memory, bytes: of this process and, where training has one of its own, of that; absent in a browser, which
+   * does not tell.
+   */
   readonly memory?: number
   readonly device: string
 }
@@ -84,7 +94,10 @@ export interface InterruptedEvent {
   readonly folder?: string
 }
 
-/** One line of events.ndjson and of `--json`: the event without the bytes of a preview; control characters from names and files as escapes. */
+/**
+ * One line of events.ndjson and of `--json`: the event without the bytes of a preview; control characters from names
+ * and files as escapes.
+ */
 export function eventLine(event: object): string {
   return `${printableJson(event, (key, value) => (key === 'png' ? undefined : value))}\n`
 }

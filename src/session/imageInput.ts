@@ -28,13 +28,19 @@ export interface ImageInput {
  * @throws INPUT_*, MASK_INVALID, OPTION_INVALID when the photo as it is (`size` 0) is too small to train on
  */
 export async function readImageInput(
-  photo: PictureSource, mask: PictureSource | null, settings: Pick<ImageSettings, 'size' | 'scaleMin' | 'cropsMinCover'>, codec: ImageCodec,
+  photo: PictureSource,
+  mask: PictureSource | null,
+  settings: Pick<ImageSettings, 'size' | 'scaleMin' | 'cropsMinCover'>,
+  codec: ImageCodec,
 ): Promise<ImageInput> {
   const decoded = await codec.decodePhoto(photo)
   const { width, height } = decoded.pixels
   if (settings.size === 0) assertTrainable(Math.min(width, height), settings.scaleMin, settings.cropsMinCover)
   const given = mask === null ? null : await codec.decodeMask(mask, width, height)
-  const bounds = intersect(given && planeStrips(given.image), decoded.pixels.channels === 4 ? alphaStrips(decoded.pixels) : null)
+  const bounds = intersect(
+    given && planeStrips(given.image),
+    decoded.pixels.channels === 4 ? alphaStrips(decoded.pixels) : null,
+  )
   const size = trainingSize(width, height, settings.size)
   assertShape(size, width, height)
   return {
@@ -43,7 +49,10 @@ export async function readImageInput(
     bounds,
     mask: given && { bytes: given.bytes, extension: given.format },
     notes: [...(decoded.notes ?? []), ...(given?.notes.map((message) => `mask: ${message}`) ?? [])],
-    training: { photo: toSize(colourStrips(decoded.pixels), size), ...(bounds === null ? {} : { mask: toSize(bounds, size) }) },
+    training: {
+      photo: toSize(colourStrips(decoded.pixels), size),
+      ...(bounds === null ? {} : { mask: toSize(bounds, size) }),
+    },
   }
 }
 
@@ -54,14 +63,18 @@ function nameOf(source: PictureSource): string | null {
 }
 
 /**
- * A photo of one colour has nothing to begin from: the norms of the generator would divide by its deviation, which is none.
+ * A photo of one colour has nothing to begin from: the norms of the generator would divide by its deviation, which is
+ * none.
  * @param photo at training size
  * @throws INPUT_BLANK
  */
 export function assertNotBlank({ width, height, data }: FloatImage): void {
   const plane = width * height
-  if (data.some((value, i) => Math.abs(value - data[i - i % plane]!) > 0.5 / 255)) return
-  throw new Text2LiveError('INPUT_BLANK', `The photo shows one colour all over (${width}x${height} as trained), so there is nothing in it to edit. Give a photo that shows something.`)
+  if (data.some((value, i) => Math.abs(value - data[i - (i % plane)]!) > 0.5 / 255)) return
+  throw new Text2LiveError(
+    'INPUT_BLANK',
+    `The photo shows one colour all over (${width}x${height} as trained), so there is nothing in it to edit. Give a photo that shows something.`,
+  )
 }
 
 interface Size {
@@ -69,10 +82,13 @@ interface Size {
   readonly height: number
 }
 
-/** torchvision's rule: the short side becomes `shortSide`, the long side floor(shortSide * long / short); 0 keeps the size. */
+/**
+ * torchvision's rule: the short side becomes `shortSide`, the long side floor(shortSide * long / short); 0 keeps the
+ * size.
+ */
 function trainingSize(width: number, height: number, shortSide: number): Size {
   if (shortSide === 0) return { width, height }
-  const long = Math.floor(shortSide * Math.max(width, height) / Math.min(width, height))
+  const long = Math.floor((shortSide * Math.max(width, height)) / Math.min(width, height))
   return width <= height ? { width: shortSide, height: long } : { width: long, height: shortSide }
 }
 
@@ -81,12 +97,16 @@ const maxTrainingPixels = 4096 * 4096
 
 function assertShape(size: Size, width: number, height: number): void {
   if (size.width * size.height <= maxTrainingPixels) return
-  throw new Text2LiveError('INPUT_TOO_LARGE', `The photo is ${width}x${height}; at this --size it would be trained at ${size.width}x${size.height}, `
-    + `more than ${maxTrainingPixels / 1e6} megapixels. Use a smaller --size, or crop the photo.`)
+  throw new Text2LiveError(
+    'INPUT_TOO_LARGE',
+    `The photo is ${width}x${height}; at this --size it would be trained at ${size.width}x${size.height}, ` +
+      `more than ${maxTrainingPixels / 1e6} megapixels. Use a smaller --size, or crop the photo.`,
+  )
 }
 
 /** As Pillow resizes 8-bit pictures: smoothed bilinear, rounded to 8 bits. */
 const toSize = (image: Strips, { width, height }: Size): FloatImage =>
   resizeStrips(image, width, height, { filter: 'bilinear', antialias: true, round8: true })
 
-const intersect = (a: Strips | null, b: Strips | null): Strips | null => (a === null || b === null ? a ?? b : productStrips(a, b))
+const intersect = (a: Strips | null, b: Strips | null): Strips | null =>
+  a === null || b === null ? (a ?? b) : productStrips(a, b)

@@ -7,7 +7,8 @@ const options = z.record(z.string(), z.unknown()).transform((given) => given as 
 const run = z.string().min(1).max(1000)
 
 /**
- * What a machine can be asked to do. It names nothing of the machine that asks: pictures come as bytes with a name, runs by the name that their store has.
+ * What a machine can be asked to do. It names nothing of the machine that asks: pictures come as bytes with a name,
+ * runs by the name that their store has.
  * - `image`: a new edit of a photo; `run` is the name that it gets in the store, null keeps nothing.
  * - `resume`: goes on with a run. - `render`: writes its outputs again.
  * - `relevancy`: where the guidance sees the region's texts.

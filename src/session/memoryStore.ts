@@ -17,13 +17,18 @@ export function memoryStore(path: string): MemoryStore {
     read: (name) => Promise.resolve(files.get(name) ?? null),
     has: (name) => Promise.resolve(files.has(name)),
     write(name, data) {
-      files.set(name, typeof data === 'string' ? encoder.encode(data) : data instanceof Uint8Array ? data : concatBytes(data))
+      files.set(
+        name,
+        typeof data === 'string' ? encoder.encode(data) : data instanceof Uint8Array ? data : concatBytes(data),
+      )
       return Promise.resolve()
     },
     openLog(name, keep) {
       files.set(name, (files.get(name) ?? new Uint8Array(0)).slice(0, keep))
       return Promise.resolve({
-        append: (line) => { files.set(name, concatBytes([files.get(name)!, encoder.encode(line)])) },
+        append: (line) => {
+          files.set(name, concatBytes([files.get(name)!, encoder.encode(line)]))
+        },
         close: () => undefined,
       })
     },

@@ -18,7 +18,12 @@ export interface ModelOpener {
    * @param access whether what is not here may be fetched
    * @throws GUIDANCE_*, MODEL_*, DOWNLOAD_FAILED, INTERRUPTED
    */
-  guidance(name: string, access: GuidanceAccess, notice: (notice: TrainerNotice) => void, signal: AbortSignal | undefined): Promise<FileSource>
+  guidance(
+    name: string,
+    access: GuidanceAccess,
+    notice: (notice: TrainerNotice) => void,
+    signal: AbortSignal | undefined,
+  ): Promise<FileSource>
   /** The files of the outline network, or of the learned start, that the program carries. */
   bundled(name: 'outline' | 'start'): Promise<FileSource>
 }
@@ -30,36 +35,67 @@ export interface TrainingPlace {
   readonly models: ModelOpener
 }
 
-/** Makes the real trainer in the thread that calls it: the engine on the asked device, the guidance models, the method. */
-export const trainerIn = (place: TrainingPlace): OpenTrainer => async (input, notice, signal) => {
-  const { settings } = input
-  const { models } = place
-  const runtime = await place.runtime(settings)
-  const guidance = await openGuidance(settings, runtime, models, notice, signal, input.access)
-  const [outline, start] = [await outlineFor(settings, input.texts.region, models), await startFor(settings, input.state, models)]
-  return await createTrainer({ runtime, guidance, outline, start, ...input, notice, onNote: (message) => notice({ type: 'note', message }) })
-}
+/**
+ * Makes the real trainer in the thread that calls it: the engine on the asked device, the guidance models, the method.
+ */
+export const trainerIn =
+  (place: TrainingPlace): OpenTrainer =>
+  async (input, notice, signal) => {
+    const { settings } = input
+    const { models } = place
+    const runtime = await place.runtime(settings)
+    const guidance = await openGuidance(settings, runtime, models, notice, signal, input.access)
+    const [outline, start] = [
+      await outlineFor(settings, input.texts.region, models),
+      await startFor(settings, input.state, models),
+    ]
+    return await createTrainer({
+      runtime,
+      guidance,
+      outline,
+      start,
+      ...input,
+      notice,
+      onNote: (message) => notice({ type: 'note', message }),
+    })
+  }
 
 /** The outline network where a region is to be found with it. @throws GUIDANCE_INVALID, SAFETENSORS_INVALID */
-export const outlineFor = async ({ relevancy }: Pick<ImageSettings, 'relevancy'>, region: RegionTexts, models: ModelOpener): Promise<OutlineModel | null> =>
-  (relevancy === 'object' && region.length > 0 ? await loadOutline(await models.bundled('outline')) : null)
+export const outlineFor = async (
+  { relevancy }: Pick<ImageSettings, 'relevancy'>,
+  region: RegionTexts,
+  models: ModelOpener,
+): Promise<OutlineModel | null> =>
+  relevancy === 'object' && region.length > 0 ? await loadOutline(await models.bundled('outline')) : null
 
 /** The learned first weights for a run that begins and asks for them. @throws GUIDANCE_INVALID, SAFETENSORS_INVALID */
-export const startFor = async ({ start }: Pick<ImageSettings, 'start'>, state: TrainerState | undefined, models: ModelOpener): Promise<LearnedStart | null> =>
-  (start === 'learned' && state === undefined ? await loadStart(await models.bundled('start')) : null)
+export const startFor = async (
+  { start }: Pick<ImageSettings, 'start'>,
+  state: TrainerState | undefined,
+  models: ModelOpener,
+): Promise<LearnedStart | null> =>
+  start === 'learned' && state === undefined ? await loadStart(await models.bundled('start')) : null
 
 /**
  * Each of the models that the settings name, fetched where it must be and may be.
  * @throws GUIDANCE_*, SAFETENSORS_INVALID, and as `ModelOpener.guidance`
  */
 export async function openGuidance(
-  settings: Pick<ImageSettings, 'guidance' | 'positionEmbedding'>, runtime: Runtime, opener: ModelOpener,
-  notice: (notice: TrainerNotice) => void = () => undefined, signal?: AbortSignal, access: GuidanceAccess = accessTo([]),
+  settings: Pick<ImageSettings, 'guidance' | 'positionEmbedding'>,
+  runtime: Runtime,
+  opener: ModelOpener,
+  notice: (notice: TrainerNotice) => void = () => undefined,
+  signal?: AbortSignal,
+  access: GuidanceAccess = accessTo([]),
 ): Promise<GuidanceModel[]> {
   const models: GuidanceModel[] = []
   for (const name of settings.guidance) {
     notice({ type: 'model-loading', guidance: withoutSecrets(name) })
-    models.push(await loadGuidance(await opener.guidance(name, access, notice, signal), runtime, { positions: settings.positionEmbedding }))
+    models.push(
+      await loadGuidance(await opener.guidance(name, access, notice, signal), runtime, {
+        positions: settings.positionEmbedding,
+      }),
+    )
   }
   return models
 }

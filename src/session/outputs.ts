@@ -19,11 +19,15 @@ export type OutputFiles = Readonly<Record<OutputName, Uint8Array>>
 type Output = readonly [OutputName, Uint8Array | Iterable<Uint8Array>]
 
 /**
- * All that an artist takes away, at the photo's own size, one after another in the order of `outputFiles`: whoever writes each at once holds none but that at hand.
+ * All that an artist takes away, at the photo's own size, one after another in the order of `outputFiles`: whoever
+ * writes each at once holds none but that at hand.
  * @param layer RGBA at training size, straight alpha
  */
 export async function* makeOutputs(
-  input: ImageInput, layer: FloatImage, steps: readonly StepEvent[], { encodePng }: Pick<ImageCodec, 'encodePng'>,
+  input: ImageInput,
+  layer: FloatImage,
+  steps: readonly StepEvent[],
+  { encodePng }: Pick<ImageCodec, 'encodePng'>,
 ): AsyncGenerator<Output, void, undefined> {
   const pictures = composePictures(input, layer)
   const composite = await encodePng(pictures.composite)
@@ -58,21 +62,36 @@ function composePictures({ photo, bounds, training }: ImageInput, layer: FloatIm
     const count = depth * width * height
     return pixelImage(width, height, depth, bits === 8 ? new Uint8Array(count) : new Uint16Array(count))
   }
-  const whole = { composite: empty(channels === 4 ? 4 : 3, bitDepth), edit: empty(4, 8), alpha: empty(1, 8), greenscreen: empty(3, 8) }
+  const whole = {
+    composite: empty(channels === 4 ? 4 : 3, bitDepth),
+    edit: empty(4, 8),
+    alpha: empty(1, 8),
+    greenscreen: empty(3, 8),
+  }
   for (const { y, rows } of stripsOf(height)) {
     const ground = colours.strip(y, rows)
     const full = within(bounds?.strip(y, rows) ?? null, refined(y, ground))
     const strip = composeOutputs(ground, full, bitDepth, alphas?.strip(y, rows))
-    for (const name of ['composite', 'edit', 'alpha', 'greenscreen'] as const) whole[name].data.set(strip[name].data, y * width * whole[name].channels)
+    for (const name of ['composite', 'edit', 'alpha', 'greenscreen'] as const)
+      whole[name].data.set(strip[name].data, y * width * whole[name].channels)
   }
   return whole
 }
 
 /** Writes each output whole or not at all, as it comes. */
-export async function writeOutputs(store: Pick<RunStore, 'file' | 'write'>, outputs: AsyncIterable<Output>, emit: (event: RunEvent) => void): Promise<void> {
+export async function writeOutputs(
+  store: Pick<RunStore, 'file' | 'write'>,
+  outputs: AsyncIterable<Output>,
+  emit: (event: RunEvent) => void,
+): Promise<void> {
   for await (const [name, data] of outputs) {
     let bytes = 0
-    await store.write(outputFiles[name], counted(data instanceof Uint8Array ? [data] : data, (length) => { bytes += length }))
+    await store.write(
+      outputFiles[name],
+      counted(data instanceof Uint8Array ? [data] : data, (length) => {
+        bytes += length
+      }),
+    )
     emit({ type: 'output', name, path: store.file(outputFiles[name]), bytes })
   }
 }

@@ -5,8 +5,8 @@ import { type OptionTable, rowOf, settingNamesOf } from '../options/optionTable.
 import { parseRow } from '../options/parseOption.js'
 
 /**
- * The settings that a checkpoint was made with, each a value that its option can have, or null where it is unset. A setting of another version of this program
- * is left out: it is not compared.
+ * The settings that a checkpoint was made with, each a value that its option can have, or null where it is unset. A
+ * setting of another version of this program is left out: it is not compared.
  * @throws CHECKPOINT_INVALID naming the setting
  */
 export function readSavedSettings(table: OptionTable, json: string, path: string): Readonly<Record<string, unknown>> {
@@ -18,7 +18,8 @@ export function readSavedSettings(table: OptionTable, json: string, path: string
     if (value === undefined) continue
     try {
       const valid = value === null ? null : parseRow(rowOf(table, name), value, name)
-      values[name] = name === 'guidance' && Array.isArray(valid) ? valid.map((each) => withoutSecrets(String(each))) : valid
+      values[name] =
+        name === 'guidance' && Array.isArray(valid) ? valid.map((each) => withoutSecrets(String(each))) : valid
     } catch (cause) {
       throw invalid(path, `a value that "${name}" cannot have`, cause)
     }
@@ -42,7 +43,11 @@ export function assertFiniteNumbers(name: string, data: Float32Array, path: stri
 }
 
 const invalid = (path: string, what: string, cause?: unknown): Text2LiveError =>
-  new Text2LiveError('CHECKPOINT_INVALID', `${path} holds ${what}, so nothing can go on from it. Delete it to begin again what it was kept for.`, { cause })
+  new Text2LiveError(
+    'CHECKPOINT_INVALID',
+    `${path} holds ${what}, so nothing can go on from it. Delete it to begin again what it was kept for.`,
+    { cause },
+  )
 
 function parsed(json: string): unknown {
   try {

@@ -1,6 +1,9 @@
 import { Text2LiveError } from '../errors.js'
 
-/** The hand on a run while it lasts: it can be held, let go on, and given more or fewer steps. Stopping is the `signal`'s. */
+/**
+ * The hand on a run while it lasts: it can be held, let go on, and given more or fewer steps. Stopping is the
+ * `signal`'s.
+ */
 export class RunControl {
   #steps: number | null = null
   #held: { readonly until: Promise<void>; readonly go: () => void } | null = null
@@ -9,7 +12,9 @@ export class RunControl {
   pause(): void {
     if (this.#held !== null) return
     let go = (): void => undefined
-    const until = new Promise<void>((resolve) => { go = resolve })
+    const until = new Promise<void>((resolve) => {
+      go = resolve
+    })
     this.#held = { until, go }
   }
 
@@ -54,5 +59,6 @@ export class RunControl {
 
 /** @throws OPTION_INVALID */
 export function assertSteps(steps: number): void {
-  if (!Number.isInteger(steps) || steps < 1) throw new Text2LiveError('OPTION_INVALID', `Expected a whole number of steps from 1, got ${steps}.`)
+  if (!Number.isInteger(steps) || steps < 1)
+    throw new Text2LiveError('OPTION_INVALID', `Expected a whole number of steps from 1, got ${steps}.`)
 }

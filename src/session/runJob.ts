@@ -27,22 +27,49 @@ export interface JobMachine extends RunMachine, TrainingPlace {
  * Does a job on this machine, in this thread.
  * @throws OPTION_INVALID for what is no job; and all that the run throws
  */
-export async function runJob(job: Job, machine: JobMachine, signal: AbortSignal, emit: Emit, control?: RunControl): Promise<TrainedRun> {
+export async function runJob(
+  job: Job,
+  machine: JobMachine,
+  signal: AbortSignal,
+  emit: Emit,
+  control?: RunControl,
+): Promise<TrainedRun> {
   const parsed = jobSchema.safeParse(job)
   if (!parsed.success) {
-    const problems = parsed.error.issues.slice(0, 3).map(({ path, message }) => `${path.join('.') || 'job'}: ${message}`).join('; ')
+    const problems = parsed.error.issues
+      .slice(0, 3)
+      .map(({ path, message }) => `${path.join('.') || 'job'}: ${message}`)
+      .join('; ')
     throw new Text2LiveError('OPTION_INVALID', `Expected a job of kind image, resume or render: ${problems}.`)
   }
   const open = trainerIn(machine)
   const asked = parsed.data
   if (asked.kind === 'image') {
-    const { settings, input } = await preparePhoto({ layers: [asked.options], photo: asked.photo, mask: asked.mask }, machine.codec, emit)
+    const { settings, input } = await preparePhoto(
+      { layers: [asked.options], photo: asked.photo, mask: asked.mask },
+      machine.codec,
+      emit,
+    )
     const device = await machine.device(settings.device)
     if (device !== settings.device) emit({ type: 'note', message: `device: ${device}, the fastest that works here` })
     const kept = keptSettings(settings, input, device)
     const { run } = asked
-    const store = async (): Promise<RunStore | null> => (run === null ? null : await machine.runs.make(run, firstFiles(kept, input, 1)))
-    return await trainRun({ settings: kept, input, access: accessTo(settings.guidance), open, signal, start: null, store, machine, control }, emit)
+    const store = async (): Promise<RunStore | null> =>
+      run === null ? null : await machine.runs.make(run, firstFiles(kept, input, 1))
+    return await trainRun(
+      {
+        settings: kept,
+        input,
+        access: accessTo(settings.guidance),
+        open,
+        signal,
+        start: null,
+        store,
+        machine,
+        control,
+      },
+      emit,
+    )
   }
   const store = await machine.runs.open(asked.run)
   try {
@@ -53,7 +80,13 @@ export async function runJob(job: Job, machine: JobMachine, signal: AbortSignal,
       return rendered
     }
     const named = asked.options.guidance as readonly string[] | undefined
-    return await continueRun(access, asked.options, { open, signal, control }, emit, named === undefined ? undefined : accessTo(named))
+    return await continueRun(
+      access,
+      asked.options,
+      { open, signal, control },
+      emit,
+      named === undefined ? undefined : accessTo(named),
+    )
   } finally {
     store.release()
   }

@@ -17,7 +17,11 @@ import type { RunEnvironment } from './trainerContract.js'
 import { type Emit, fingerprintOf, type RunMachine, type TrainedRun, trainerInput, trainRun } from './trainRun.js'
 
 /** The files a run begins with: the photo and mask as they were given, and the settings. */
-export function firstFiles(settings: ImageSettings, input: ImageInput, seeds: number): Record<string, Uint8Array | string> {
+export function firstFiles(
+  settings: ImageSettings,
+  input: ImageInput,
+  seeds: number,
+): Record<string, Uint8Array | string> {
   return {
     ...(settings.photo === null ? {} : { [settings.photo]: input.photo.bytes }),
     ...(input.mask === null || settings.mask === null ? {} : { [settings.mask]: input.mask.bytes }),
@@ -26,7 +30,11 @@ export function firstFiles(settings: ImageSettings, input: ImageInput, seeds: nu
 }
 
 /** The settings as a run keeps them: its own copies of the pictures, the device chosen. */
-export function keptSettings(settings: ImageSettings, input: ImageInput, device: ImageSettings['device']): ImageSettings {
+export function keptSettings(
+  settings: ImageSettings,
+  input: ImageInput,
+  device: ImageSettings['device'],
+): ImageSettings {
   return {
     ...settings,
     photo: `photo.${input.photo.format === 'jpeg' ? 'jpg' : input.photo.format}`,
@@ -46,11 +54,16 @@ export interface SavedRun {
 export type FindPicture = (name: string, key: 'photo' | 'mask') => PictureSource | Promise<PictureSource>
 
 /** The picture that a store holds. @throws RUN_INVALID where it holds none */
-export const pictureIn = (store: RunStore): FindPicture => async (name, key) => {
-  const bytes = await store.read(name)
-  if (bytes !== null) return { name: store.file(name), bytes }
-  throw new Text2LiveError('RUN_INVALID', `${store.file(runFiles.config)} names "${name}" as its ${key}, and there is no such file in the run. Take another copy of the run, or start a new one.`)
-}
+export const pictureIn =
+  (store: RunStore): FindPicture =>
+  async (name, key) => {
+    const bytes = await store.read(name)
+    if (bytes !== null) return { name: store.file(name), bytes }
+    throw new Text2LiveError(
+      'RUN_INVALID',
+      `${store.file(runFiles.config)} names "${name}" as its ${key}, and there is no such file in the run. Take another copy of the run, or start a new one.`,
+    )
+  }
 
 /** What continuing or rendering a run needs besides its store. */
 export interface SavedRunAccess {
@@ -63,10 +76,17 @@ export interface SavedRunAccess {
 export async function readRun({ store, machine, find }: SavedRunAccess): Promise<SavedRun> {
   const { settings, seeds } = await readRunSettings(store)
   if (settings.photo === null) {
-    throw new Text2LiveError('RUN_INVALID', `${store.file(runFiles.config)} names no photo. The folder cannot be continued; start a new run.`)
+    throw new Text2LiveError(
+      'RUN_INVALID',
+      `${store.file(runFiles.config)} names no photo. The folder cannot be continued; start a new run.`,
+    )
   }
   const mask = settings.mask === null ? null : await find(settings.mask, 'mask')
-  return { settings, seeds, input: await readImageInput(await find(settings.photo, 'photo'), mask, settings, machine.codec) }
+  return {
+    settings,
+    seeds,
+    input: await readImageInput(await find(settings.photo, 'photo'), mask, settings, machine.codec),
+  }
 }
 
 /** Greatest size of a config.yaml, bytes. */
@@ -76,13 +96,23 @@ export const maxConfigBytes = 1 << 20
 export async function readRunConfig(store: Pick<RunStore, 'file' | 'read'>): Promise<string> {
   const path = store.file(runFiles.config)
   const bytes = await store.read(runFiles.config)
-  if (bytes === null) throw new Text2LiveError('RUN_INVALID', `There should be a configuration of a run at "${path}", but there is nothing. Give the folder that a run was written to.`)
-  if (bytes.length > maxConfigBytes) throw new Text2LiveError('RUN_INVALID', `"${path}" should have at most ${maxConfigBytes} bytes as a file of a run, but it has ${bytes.length}. Take another copy of the run.`)
+  if (bytes === null)
+    throw new Text2LiveError(
+      'RUN_INVALID',
+      `There should be a configuration of a run at "${path}", but there is nothing. Give the folder that a run was written to.`,
+    )
+  if (bytes.length > maxConfigBytes)
+    throw new Text2LiveError(
+      'RUN_INVALID',
+      `"${path}" should have at most ${maxConfigBytes} bytes as a file of a run, but it has ${bytes.length}. Take another copy of the run.`,
+    )
   return new TextDecoder().decode(bytes)
 }
 
 /** @throws RUN_INVALID, CONFIG_* */
-export async function readRunSettings(store: Pick<RunStore, 'file' | 'read'>): Promise<Pick<SavedRun, 'settings' | 'seeds'>> {
+export async function readRunSettings(
+  store: Pick<RunStore, 'file' | 'read'>,
+): Promise<Pick<SavedRun, 'settings' | 'seeds'>> {
   const { options } = readConfig(await readRunConfig(store), store.file(runFiles.config))
   const settings = resolveSettings([options], drawSeed)
   return { settings: { ...settings, guidance: settings.guidance.map(withoutSecrets) }, seeds: options.seeds ?? 1 }
@@ -92,13 +122,19 @@ export async function readRunSettings(store: Pick<RunStore, 'file' | 'read'>): P
 export const drawSeed = (): number => crypto.getRandomValues(new Uint32Array(1))[0] ?? 0
 
 /**
- * Continues a run from its last checkpoint, bit for bit on the CPU, or from the start where there is none; one that was finished stays as it is.
+ * Continues a run from its last checkpoint, bit for bit on the CPU, or from the start where there is none; one that was
+ * finished stays as it is.
  * @param given what is said now: free options (steps, device, ...) may differ from the run's own
- * @param guidance where models may come from: what a run names is not fetched, only who names it besides says that he wants it
+ * @param guidance where models may come from: what a run names is not fetched, only who names it besides says that he
+ *   wants it
  * @throws RUN_INVALID, CHECKPOINT_INVALID, CHECKPOINT_MISMATCH, SAFETENSORS_INVALID, and as `trainRun`
  */
 export async function continueRun(
-  access: SavedRunAccess, given: GivenOptions, { open, signal, control }: Pick<RunEnvironment, 'open' | 'signal' | 'control'>, emit: Emit, guidance: GuidanceAccess = hereOnly,
+  access: SavedRunAccess,
+  given: GivenOptions,
+  { open, signal, control }: Pick<RunEnvironment, 'open' | 'signal' | 'control'>,
+  emit: Emit,
+  guidance: GuidanceAccess = hereOnly,
 ): Promise<TrainedRun> {
   const { store, machine } = access
   const saved = await readRun(access)
@@ -109,19 +145,33 @@ export async function continueRun(
   else assertSameRun(store.file(runFiles.config), await fingerprintOf(saved.settings, saved.input), now)
   const start = checkpoint?.state ?? null
   const step = start?.step ?? 0
-  if (step >= settings.steps && await isFinished(store)) {
+  if (step >= settings.steps && (await isFinished(store))) {
     emit({ type: 'done', step, steps: settings.steps, seconds: 0, folder: store.path, already: true })
     return { finished: true, step, settings, store, files: null }
   }
-  if (JSON.stringify(settings) !== JSON.stringify(saved.settings)) await store.write(runFiles.config, writeConfig(settings))
-  return await trainRun({ settings, input: saved.input, access: guidance, open, signal, start, store: () => Promise.resolve(store), machine, control }, emit)
+  if (JSON.stringify(settings) !== JSON.stringify(saved.settings))
+    await store.write(runFiles.config, writeConfig(settings))
+  return await trainRun(
+    {
+      settings,
+      input: saved.input,
+      access: guidance,
+      open,
+      signal,
+      start,
+      store: () => Promise.resolve(store),
+      machine,
+      control,
+    },
+    emit,
+  )
 }
 
 /** Its log ends with `done`, and all its outputs are there. */
 async function isFinished(store: RunStore): Promise<boolean> {
   const events = checkedEvents(await store.read(runFiles.events), store.file(runFiles.events)) as RunEvent[]
   if (events.findLast(({ type }) => type === 'done' || type === 'step')?.type !== 'done') return false
-  for (const name of Object.keys(outputFiles) as OutputName[]) if (!await store.has(outputFiles[name])) return false
+  for (const name of Object.keys(outputFiles) as OutputName[]) if (!(await store.has(outputFiles[name]))) return false
   return true
 }
 
@@ -130,7 +180,11 @@ async function isFinished(store: RunStore): Promise<boolean> {
  * @returns null where there is no checkpoint
  * @throws RUN_INVALID, CHECKPOINT_INVALID, CHECKPOINT_MISMATCH
  */
-export async function renderStored(access: SavedRunAccess, { open, signal }: Pick<RunEnvironment, 'open' | 'signal'>, emit: Emit): Promise<TrainedRun | null> {
+export async function renderStored(
+  access: SavedRunAccess,
+  { open, signal }: Pick<RunEnvironment, 'open' | 'signal'>,
+  emit: Emit,
+): Promise<TrainedRun | null> {
   const { store, machine } = access
   const { settings, input } = await readRun(access)
   const checkpoint = await readCheckpoint(store)
@@ -139,7 +193,9 @@ export async function renderStored(access: SavedRunAccess, { open, signal }: Pic
   const { state } = checkpoint
   const trainer = await open(trainerInput(settings, input, state, hereOnly), emit, signal)
   try {
-    const steps = stepEvents(await store.read(runFiles.events), store.file(runFiles.events)).filter(({ step }) => step <= state.step)
+    const steps = stepEvents(await store.read(runFiles.events), store.file(runFiles.events)).filter(
+      ({ step }) => step <= state.step,
+    )
     const layer = await trainer.layer()
     // Pictures of the photo's own size need the memory that the guidance model and its graphs hold.
     await trainer.dispose()
@@ -150,5 +206,8 @@ export async function renderStored(access: SavedRunAccess, { open, signal }: Pic
   }
 }
 
-export const noCheckpoint = (path: string): Text2LiveError => new Text2LiveError('CHECKPOINT_INVALID',
-  `${path} holds no checkpoint yet, so there is nothing to render. Continue the run first: text2live image --resume ${path}`)
+export const noCheckpoint = (path: string): Text2LiveError =>
+  new Text2LiveError(
+    'CHECKPOINT_INVALID',
+    `${path} holds no checkpoint yet, so there is nothing to render. Continue the run first: text2live image --resume ${path}`,
+  )

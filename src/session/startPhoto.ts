@@ -22,7 +22,11 @@ export interface PhotoJob {
  * Validates everything that a person can get wrong, and tells what was taken for what.
  * @throws OPTION_*, PROMPT_EMPTY, INPUT_*, MASK_INVALID
  */
-export async function preparePhoto({ layers, own = layers, photo, mask }: PhotoJob, codec: ImageCodec, emit: Emit): Promise<{ readonly settings: ImageSettings; readonly input: ImageInput }> {
+export async function preparePhoto(
+  { layers, own = layers, photo, mask }: PhotoJob,
+  codec: ImageCodec,
+  emit: Emit,
+): Promise<{ readonly settings: ImageSettings; readonly input: ImageInput }> {
   const settings = resolveSettings(layers, drawSeed)
   assertRegionMap(own, settings)
   assertPrompt(settings)
@@ -48,11 +52,16 @@ export function lastGiven(layers: readonly GivenOptions[], name: keyof GivenOpti
 
 function photoPath(settings: ImageSettings): string {
   if (settings.photo !== null) return settings.photo
-  throw new Text2LiveError('INPUT_NOT_FOUND', 'A photo is needed and none was named. For example: text2live image teapot.jpg "golden teapot"')
+  throw new Text2LiveError(
+    'INPUT_NOT_FOUND',
+    'A photo is needed and none was named. For example: text2live image teapot.jpg "golden teapot"',
+  )
 }
 
 function assertPrompt(settings: ImageSettings): void {
   if (settings.prompt.length > 0) return
-  throw new Text2LiveError('PROMPT_EMPTY',
-    'A prompt is needed: say what the edited photo shows. For example: text2live image teapot.jpg "golden teapot"')
+  throw new Text2LiveError(
+    'PROMPT_EMPTY',
+    'A prompt is needed: say what the edited photo shows. For example: text2live image teapot.jpg "golden teapot"',
+  )
 }

@@ -1,13 +1,17 @@
 /** An append-only file of lines. */
 export interface RunLog {
-  /** The line is with the system when this returns, so that a killed process loses none. @throws DISK_FULL, OUTPUT_NOT_WRITABLE */
+  /**
+   * The line is with the system when this returns, so that a killed process loses none. @throws DISK_FULL,
+   * OUTPUT_NOT_WRITABLE
+   */
   append(line: string): void
   close(): void
 }
 
 /**
- * Where the files of one run are kept: a folder, the browser's origin-private file system, memory. Files have the names that a run folder has ('config.yaml', 'previews/step-000010.png').
- * One holder at a time: who opens a store holds it until it is released.
+ * Where the files of one run are kept: a folder, the browser's origin-private file system, memory. Files have the names
+ * that a run folder has ('config.yaml', 'previews/step-000010.png'). One holder at a time: who opens a store holds it
+ * until it is released.
  */
 export interface RunStore {
   /** Where the run is, as people know it and as `--resume` takes it. */

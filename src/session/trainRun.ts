@@ -28,7 +28,10 @@ export interface RunPlan {
   readonly signal: AbortSignal
   /** The state of the checkpoint, when the run is continued. */
   readonly start: TrainerState | null
-  /** Makes the store, or null for a run that keeps nothing; called once the texts are known to fit and the device to work. */
+  /**
+   * Makes the store, or null for a run that keeps nothing; called once the texts are known to fit and the device to
+   * work.
+   */
   readonly store: () => Promise<RunStore | null>
   readonly machine: RunMachine
   /** The hand of somebody who watches. */
@@ -57,7 +60,12 @@ export interface TrainedRun {
 /** Milliseconds between two checkpoints. */
 const checkpointInterval = 10_000
 
-export const trainerInput = (settings: ImageSettings, input: ImageInput, state: TrainerState | null, access: GuidanceAccess): TrainerInput => ({
+export const trainerInput = (
+  settings: ImageSettings,
+  input: ImageInput,
+  state: TrainerState | null,
+  access: GuidanceAccess,
+): TrainerInput => ({
   access,
   photo: input.training.photo,
   ...(input.training.mask === undefined ? {} : { mask: input.training.mask }),
@@ -67,12 +75,15 @@ export const trainerInput = (settings: ImageSettings, input: ImageInput, state: 
 })
 
 /** What a checkpoint of this run is recognised by. */
-export const fingerprintOf = async (settings: ImageSettings, input: ImageInput): Promise<Fingerprint> =>
-  ({ settings, photo: await digest(input.photo.bytes), mask: await digest(input.mask?.bytes ?? null) })
+export const fingerprintOf = async (settings: ImageSettings, input: ImageInput): Promise<Fingerprint> => ({
+  settings,
+  photo: await digest(input.photo.bytes),
+  mask: await digest(input.mask?.bytes ?? null),
+})
 
 /**
- * Trains the edit layer and writes what a run keeps. When `signal` aborts, the step at hand is finished and the outputs of the
- * state reached are written.
+ * Trains the edit layer and writes what a run keeps. When `signal` aborts, the step at hand is finished and the outputs
+ * of the state reached are written.
  * @throws LOSS_NOT_FINITE, DISK_FULL, OUTPUT_NOT_WRITABLE, ..., and all that opening the trainer throws
  */
 export async function trainRun(plan: RunPlan, emit: Emit): Promise<TrainedRun> {
@@ -128,7 +139,10 @@ class RunSession {
     return this.#settings.steps
   }
 
-  /** Takes what was asked of the control into the settings, the kept ones too: the run goes on to that step when it is resumed. */
+  /**
+   * Takes what was asked of the control into the settings, the kept ones too: the run goes on to that step when it is
+   * resumed.
+   */
   async followControl(): Promise<void> {
     const steps = this.#plan.control?.steps ?? null
     if (steps === null || steps === this.steps) return
@@ -165,7 +179,11 @@ class RunSession {
     const { width, height } = input.training.photo
     const { width: fullWidth, height: fullHeight } = input.photo.pixels
     this.emit({
-      type: 'run-start', settings, ...this.#place(), photo: { width: fullWidth, height: fullHeight }, training: { width, height },
+      type: 'run-start',
+      settings,
+      ...this.#place(),
+      photo: { width: fullWidth, height: fullHeight },
+      training: { width, height },
     })
   }
 
@@ -176,8 +194,15 @@ class RunSession {
     const seconds = (performance.now() - before) / 1000
     const own = this.#plan.machine.memory?.()
     const event: StepEvent = {
-      type: 'step', step, steps: this.steps, losses, learningRate, seconds, secondsLeft: this.#secondsLeft(step, seconds),
-      ...(own === undefined ? {} : { memory: own + (trainer.memory ?? 0) }), device: trainer.device,
+      type: 'step',
+      step,
+      steps: this.steps,
+      losses,
+      learningRate,
+      seconds,
+      secondsLeft: this.#secondsLeft(step, seconds),
+      ...(own === undefined ? {} : { memory: own + (trainer.memory ?? 0) }),
+      device: trainer.device,
     }
     this.#steps.push(event)
     this.emit(event)
@@ -198,7 +223,12 @@ class RunSession {
     const outputs = makeOutputs(input, layer, this.#steps, machine.codec)
     const files = store === null ? await collectOutputs(outputs) : null
     if (store !== null) await writeOutputs(store, outputs, this.emit)
-    const ending = { step: trainer.step, steps: settings.steps, seconds: (performance.now() - this.#started) / 1000, ...this.#place() }
+    const ending = {
+      step: trainer.step,
+      steps: settings.steps,
+      seconds: (performance.now() - this.#started) / 1000,
+      ...this.#place(),
+    }
     if (finished) this.emit({ type: 'done', ...ending })
     else if (signal.aborted) this.emit({ type: 'interrupted', ...ending })
     return { finished, step: trainer.step, settings, store, files }
@@ -222,10 +252,17 @@ class RunSession {
 
   async preview(trainer: Trainer): Promise<void> {
     const layer = await trainer.layer()
-    const png = await this.#plan.machine.codec.encodePng(quantise(compositeOver(layer, this.#plan.input.training.photo), 8))
+    const png = await this.#plan.machine.codec.encodePng(
+      quantise(compositeOver(layer, this.#plan.input.training.photo), 8),
+    )
     const name = `${runFiles.previews}/step-${String(trainer.step).padStart(6, '0')}.png`
     await this.#store?.write(name, png)
-    this.emit({ type: 'preview', step: trainer.step, png, ...(this.#store === null ? {} : { path: this.#store.file(name) }) })
+    this.emit({
+      type: 'preview',
+      step: trainer.step,
+      png,
+      ...(this.#store === null ? {} : { path: this.#store.file(name) }),
+    })
   }
 
   async #checkpoint(trainer: Trainer): Promise<void> {
@@ -239,7 +276,7 @@ class RunSession {
 
   #secondsLeft(step: number, latest: number): number {
     const recent = [...this.#steps.slice(-9).map(({ seconds }) => seconds), latest]
-    return (this.steps - step) * recent.reduce((sum, seconds) => sum + seconds, 0) / recent.length
+    return ((this.steps - step) * recent.reduce((sum, seconds) => sum + seconds, 0)) / recent.length
   }
 
   #place(): { folder?: string } {
@@ -250,6 +287,9 @@ class RunSession {
 function assertFinite(step: number, losses: Readonly<Record<string, number>>): void {
   const bad = Object.entries(losses).find(([, value]) => !Number.isFinite(value))
   if (bad === undefined) return
-  throw new Text2LiveError('LOSS_NOT_FINITE', `At step ${step} the ${bad[0]} loss became ${bad[1]}, so training stopped. `
-    + 'The last good checkpoint is kept. Try a lower --learning-rate or another --seed.')
+  throw new Text2LiveError(
+    'LOSS_NOT_FINITE',
+    `At step ${step} the ${bad[0]} loss became ${bad[1]}, so training stopped. ` +
+      'The last good checkpoint is kept. Try a lower --learning-rate or another --seed.',
+  )
 }

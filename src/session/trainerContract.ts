@@ -6,12 +6,17 @@ import type { ModelProgress } from '../models/modelProgress.js'
 export type { StepReport, TrainerState } from '../method/trainer.js'
 
 export interface Trainer extends MethodTrainer {
-  /** Resident memory of the process that the trainer has of its own, bytes, as of its last step; absent where it is in this one. */
+  /**
+   * Resident memory of the process that the trainer has of its own, bytes, as of its last step; absent where it is in
+   * this one.
+   */
   readonly memory?: number
 }
 
 /** What the trainer needs besides a runtime and a guidance model; plain data, it crosses to the training process. */
-export type TrainerInput = Pick<TrainerOptions, 'photo' | 'mask' | 'settings' | 'texts' | 'state'> & { readonly access?: GuidanceAccess }
+export type TrainerInput = Pick<TrainerOptions, 'photo' | 'mask' | 'settings' | 'texts' | 'state'> & {
+  readonly access?: GuidanceAccess
+}
 
 /** What happens while a trainer is made or runs, besides its steps. */
 export type TrainerNotice =
@@ -22,9 +27,14 @@ export type TrainerNotice =
 
 /**
  * Makes the trainer of a run: in a process of its own for the command and the library, in place for a test.
- * @throws PROMPT_TOO_LONG, PROMPT_NOT_UNDERSTOOD, GUIDANCE_*, MODEL_*, DOWNLOAD_FAILED, DEVICE_UNAVAILABLE; INTERRUPTED when `signal` aborts
+ * @throws PROMPT_TOO_LONG, PROMPT_NOT_UNDERSTOOD, GUIDANCE_*, MODEL_*, DOWNLOAD_FAILED, DEVICE_UNAVAILABLE; INTERRUPTED
+ *   when `signal` aborts
  */
-export type OpenTrainer = (input: TrainerInput, notice: (notice: TrainerNotice) => void, signal: AbortSignal) => Promise<Trainer>
+export type OpenTrainer = (
+  input: TrainerInput,
+  notice: (notice: TrainerNotice) => void,
+  signal: AbortSignal,
+) => Promise<Trainer>
 
 /** What a run needs from outside: where training happens, and when to stop. */
 export interface RunEnvironment {

@@ -10,9 +10,10 @@ export const stageNames = ['clip', 'flow', 'masks', 'atlas', 'training', 'render
 export type StageName = (typeof stageNames)[number]
 
 /**
- * What a run over a clip tells while it lasts, in this order: the stage `clip`, notes, `run-start`, then the other stages, each with `stage-start`, its
- * `progress` (or `step`, `preview`, `checkpoint`, `output`) and `stage-done`; one of `done`, `interrupted`, `error` last. A run that goes on, or is rendered
- * again, tells of the clip its `progress` alone. Plain JSON but for the bytes of a preview.
+ * What a run over a clip tells while it lasts, in this order: the stage `clip`, notes, `run-start`, then the other
+ * stages, each with `stage-start`, its `progress` (or `step`, `preview`, `checkpoint`, `output`) and `stage-done`; one
+ * of `done`, `interrupted`, `error` last. A run that goes on, or is rendered again, tells of the clip its `progress`
+ * alone. Plain JSON but for the bytes of a preview.
  */
 export type VideoEvent =
   | VideoStartEvent
@@ -21,9 +22,28 @@ export type VideoEvent =
   | ProgressEvent
   | VideoStepEvent
   | StageDoneEvent
-  | { readonly type: 'resumed'; readonly stage: StageName; readonly layer?: LayerName; readonly done: number; readonly total: number }
-  | { readonly type: 'preview'; readonly layer: LayerName; readonly step: number; readonly path: string; readonly png: Uint8Array }
-  | { readonly type: 'checkpoint'; readonly stage: StageName; readonly layer?: LayerName; readonly step?: number; readonly path: string; readonly bytes: number }
+  | {
+      readonly type: 'resumed'
+      readonly stage: StageName
+      readonly layer?: LayerName
+      readonly done: number
+      readonly total: number
+    }
+  | {
+      readonly type: 'preview'
+      readonly layer: LayerName
+      readonly step: number
+      readonly path: string
+      readonly png: Uint8Array
+    }
+  | {
+      readonly type: 'checkpoint'
+      readonly stage: StageName
+      readonly layer?: LayerName
+      readonly step?: number
+      readonly path: string
+      readonly bytes: number
+    }
   | { readonly type: 'output'; readonly name: string; readonly path: string }
   | { readonly type: 'done'; readonly seconds: number; readonly folder: string; readonly already?: true }
   | VideoInterruptedEvent

@@ -20,19 +20,29 @@ declare const page: Page
 
 const executablePath = process.env['CHROMIUM'] ?? '/usr/bin/chromium'
 const present = existsSync(executablePath)
-if (!present && process.env['TEXT2LIVE_REQUIRE_BROWSER'] === '1') throw new Error(`TEXT2LIVE_REQUIRE_BROWSER=1, and there is no browser at ${executablePath}`)
+if (!present && process.env['TEXT2LIVE_REQUIRE_BROWSER'] === '1')
+  throw new Error(`TEXT2LIVE_REQUIRE_BROWSER=1, and there is no browser at ${executablePath}`)
 
 /** Between Node's CPU kernels and WebAssembly's or a graphics processor's. */
 const TOLERANCE = { first: 1e-4, updated: 1e-2 }
 const STARTER_TOLERANCE = { first: 1e-4, updated: 3e-2 }
 
-/** Between the frames that Chromium's decoders and libav's give, of 255: the same YUV samples by the same arithmetic. */
+/**
+ * Between the frames that Chromium's decoders and libav's give, of 255: the same YUV samples by the same arithmetic.
+ */
 const FRAME_TOLERANCE = 0
 /** Of what VP9 keeps of soft shapes, dB; Node's own encoder is held to the same. */
 const ENCODED_PSNR = 34
 
 const folder = (path: string) => fileURLToPath(new URL(path, import.meta.url))
-const oneSize = { preset: 'fast', relevancy: 'edges', cropsMinCover: 1, scaleMin: 1, scaleMax: 1, wholeImageEvery: 0 } as const
+const oneSize = {
+  preset: 'fast',
+  relevancy: 'edges',
+  cropsMinCover: 1,
+  scaleMin: 1,
+  scaleMax: 1,
+  wholeImageEvery: 0,
+} as const
 
 describe.skipIf(!present)('the core in Chromium', () => {
   let site: Awaited<ReturnType<typeof servePage>>
@@ -42,7 +52,10 @@ describe.skipIf(!present)('the core in Chromium', () => {
 
   beforeAll(async () => {
     site = await servePage()
-    browser = await chromium.launch({ executablePath, args: ['--no-sandbox', '--enable-unsafe-webgpu', '--use-webgpu-adapter=swiftshader'] })
+    browser = await chromium.launch({
+      executablePath,
+      args: ['--no-sandbox', '--enable-unsafe-webgpu', '--use-webgpu-adapter=swiftshader'],
+    })
     tab = await browser.newPage()
     tab.on('console', (message) => message.type() === 'error' && process.stderr.write(`page: ${message.text()}\n`))
     await tab.goto(site.address)
@@ -71,59 +84,120 @@ describe.skipIf(!present)('the core in Chromium', () => {
   }, 300_000)
 
   it('trains two steps with the starter model on WebAssembly, with the losses of Node', async () => {
-    const expected = await twoSteps(cpu, await loadGuidance(await folderSource(folder('../../models/starter')), cpu), await folderSource(folder('../../models/outline')), { preset: 'fast' })
+    const expected = await twoSteps(
+      cpu,
+      await loadGuidance(await folderSource(folder('../../models/starter')), cpu),
+      await folderSource(folder('../../models/outline')),
+      { preset: 'fast' },
+    )
     const losses = await tab.evaluate(() => page.runSteps('cpu', 'starter', { preset: 'fast' }))
     expect(differingLosses(losses, expected, STARTER_TOLERANCE)).toEqual([])
     expect(differingLosses([losses[1]!, losses[0]!], expected, STARTER_TOLERANCE).length).toBeGreaterThan(6)
   }, 600_000)
 
   // A software adapter takes minutes to compile the shaders, so WebGPU is tried where it is asked for.
-  const devices = process.env['TEXT2LIVE_REQUIRE_WEBGPU'] === '1' ? ['cpu', 'webgpu'] as const : ['cpu'] as const
+  const devices = process.env['TEXT2LIVE_REQUIRE_WEBGPU'] === '1' ? (['cpu', 'webgpu'] as const) : (['cpu'] as const)
 
-  it.each(devices)('trains two steps with a small CLIP on %s, with the losses of Node', async (device) => {
-    const source = await folderSource(folder('../fixtures/tinyClip'))
-    const expected = await twoSteps(cpu, await tinyClip(source, cpu), await folderSource(folder('../../models/outline')), oneSize)
-    const losses = await tab.evaluate(([on, options]) => page.runSteps(on, 'tinyClip', options), [device, oneSize] as const)
-    expect(differingLosses(losses, expected, TOLERANCE)).toEqual([])
-    expect(differingLosses([losses[1]!, losses[0]!], expected, TOLERANCE).length).toBeGreaterThan(6)
-  }, 900_000)
+  it.each(devices)(
+    'trains two steps with a small CLIP on %s, with the losses of Node',
+    async (device) => {
+      const source = await folderSource(folder('../fixtures/tinyClip'))
+      const expected = await twoSteps(
+        cpu,
+        await tinyClip(source, cpu),
+        await folderSource(folder('../../models/outline')),
+        oneSize,
+      )
+      const losses = await tab.evaluate(([on, options]) => page.runSteps(on, 'tinyClip', options), [
+        device,
+        oneSize,
+      ] as const)
+      expect(differingLosses(losses, expected, TOLERANCE)).toEqual([])
+      expect(differingLosses([losses[1]!, losses[0]!], expected, TOLERANCE).length).toBeGreaterThan(6)
+    },
+    900_000,
+  )
 
   it.each([
-    ['/examples/swan.mp4', { frames: 8, size: 96 }], ['/fixtures/clips/variable.mp4', {}], ['/fixtures/clips/turned90.mp4', {}], ['/fixtures/clips/ntsc.mov', {}],
-    ['/fixtures/clips/fullRange.mp4', {}], ['/fixtures/clips/odd.webm', {}], ['/fixtures/clips/wide.mp4', {}],
-  ])('decodes %s as Node does', async (address, options) => {
-    const path = folder(`../..${address.replace('/fixtures/', '/test/fixtures/')}`)
-    const expected = await readClip(path, options)
-    const { width, height, timing, frames } = await tab.evaluate(([from, asked]) => page.decodeClip(from, asked), [address, options] as const)
-    expect({ width, height, count: frames.length }).toEqual({ width: expected.frames.width, height: expected.frames.height, count: expected.frames.pixels.length })
-    for (const [t, time] of timing.timestamps.entries()) expect(time).toBeCloseTo(expected.timing.timestamps[t]!, 5)
-    for (const [t, time] of timing.durations.entries()) expect(time).toBeCloseTo(expected.timing.durations[t]!, 5)
-    const worst = Math.max(...frames.map((text, t) => Buffer.from(text, 'base64').reduce((most, value, i) => Math.max(most, Math.abs(value - expected.frames.pixels[t]![i]!)), 0)))
-    expect(worst).toBeLessThanOrEqual(FRAME_TOLERANCE)
-    // Another frame is told apart.
-    expect(Buffer.from(frames[0]!, 'base64').equals(Buffer.from(expected.frames.pixels.at(-1)!))).toBe(false)
-  }, 120_000)
+    ['/examples/swan.mp4', { frames: 8, size: 96 }],
+    ['/fixtures/clips/variable.mp4', {}],
+    ['/fixtures/clips/turned90.mp4', {}],
+    ['/fixtures/clips/ntsc.mov', {}],
+    ['/fixtures/clips/fullRange.mp4', {}],
+    ['/fixtures/clips/odd.webm', {}],
+    ['/fixtures/clips/wide.mp4', {}],
+  ])(
+    'decodes %s as Node does',
+    async (address, options) => {
+      const path = folder(`../..${address.replace('/fixtures/', '/test/fixtures/')}`)
+      const expected = await readClip(path, options)
+      const { width, height, timing, frames } = await tab.evaluate(([from, asked]) => page.decodeClip(from, asked), [
+        address,
+        options,
+      ] as const)
+      expect({ width, height, count: frames.length }).toEqual({
+        width: expected.frames.width,
+        height: expected.frames.height,
+        count: expected.frames.pixels.length,
+      })
+      for (const [t, time] of timing.timestamps.entries()) expect(time).toBeCloseTo(expected.timing.timestamps[t]!, 5)
+      for (const [t, time] of timing.durations.entries()) expect(time).toBeCloseTo(expected.timing.durations[t]!, 5)
+      const worst = Math.max(
+        ...frames.map((text, t) =>
+          Buffer.from(text, 'base64').reduce(
+            (most, value, i) => Math.max(most, Math.abs(value - expected.frames.pixels[t]![i]!)),
+            0,
+          ),
+        ),
+      )
+      expect(worst).toBeLessThanOrEqual(FRAME_TOLERANCE)
+      // Another frame is told apart.
+      expect(Buffer.from(frames[0]!, 'base64').equals(Buffer.from(expected.frames.pixels.at(-1)!))).toBe(false)
+    },
+    120_000,
+  )
 
-  it.each([['webm-alpha', 64, 48], ['webm-alpha', 67, 45], ['mp4', 64, 48], ['prores', 64, 48]] as const)('encodes a clip as %s of %ix%i that Node reads, or says that it cannot', async (format, width, height) => {
-    const channels = format === 'mp4' ? 3 : 4
-    const timing = { timestamps: [0, 1, 2, 3, 4, 5].map((t) => t / 25), durations: [0, 1, 2, 3, 4, 5].map(() => 1 / 25) }
-    const frames = timing.timestamps.map((_, t) => softShapes(width, height, t, channels))
-    const written = await tab.evaluate(([...asked]) => page.encodeClip(...asked), [format, width, height, timing, frames.map((frame) => Buffer.from(frame).toString('base64'))] as const)
-    if ('code' in written) {
-      // VP9 is in every Chromium; an encoder for H.264 is not, and one for ProRes in none.
-      expect([format, written.code]).toEqual([expect.stringMatching(/^(mp4|prores)$/), 'CLIP_CODEC_MISSING'])
-      return
-    }
-    const place = await mkdtemp(join(tmpdir(), 'text2live-browser-'))
-    try {
-      const path = join(place, format === 'mp4' ? 'a.mp4' : 'a.webm')
-      await writeFile(path, Buffer.from(written.file, 'base64'))
-      const clip = await readClip(path)
-      expect(clip.frames).toMatchObject({ width, height })
-      for (const [t, time] of timing.timestamps.entries()) expect(clip.timing.timestamps[t]).toBeCloseTo(time, 3)
-      for (const [t, pixels] of clip.frames.pixels.entries()) expect(psnr(channels === 4 ? overBlack(frames[t]!) : frames[t]!, pixels, channels, width, height)).toBeGreaterThan(ENCODED_PSNR)
-    } finally {
-      await rm(place, { recursive: true })
-    }
-  }, 120_000)
+  it.each([
+    ['webm-alpha', 64, 48],
+    ['webm-alpha', 67, 45],
+    ['mp4', 64, 48],
+    ['prores', 64, 48],
+  ] as const)(
+    'encodes a clip as %s of %ix%i that Node reads, or says that it cannot',
+    async (format, width, height) => {
+      const channels = format === 'mp4' ? 3 : 4
+      const timing = {
+        timestamps: [0, 1, 2, 3, 4, 5].map((t) => t / 25),
+        durations: [0, 1, 2, 3, 4, 5].map(() => 1 / 25),
+      }
+      const frames = timing.timestamps.map((_, t) => softShapes(width, height, t, channels))
+      const written = await tab.evaluate(([...asked]) => page.encodeClip(...asked), [
+        format,
+        width,
+        height,
+        timing,
+        frames.map((frame) => Buffer.from(frame).toString('base64')),
+      ] as const)
+      if ('code' in written) {
+        // VP9 is in every Chromium; an encoder for H.264 is not, and one for ProRes in none.
+        expect([format, written.code]).toEqual([expect.stringMatching(/^(mp4|prores)$/), 'CLIP_CODEC_MISSING'])
+        return
+      }
+      const place = await mkdtemp(join(tmpdir(), 'text2live-browser-'))
+      try {
+        const path = join(place, format === 'mp4' ? 'a.mp4' : 'a.webm')
+        await writeFile(path, Buffer.from(written.file, 'base64'))
+        const clip = await readClip(path)
+        expect(clip.frames).toMatchObject({ width, height })
+        for (const [t, time] of timing.timestamps.entries()) expect(clip.timing.timestamps[t]).toBeCloseTo(time, 3)
+        for (const [t, pixels] of clip.frames.pixels.entries())
+          expect(
+            psnr(channels === 4 ? overBlack(frames[t]!) : frames[t]!, pixels, channels, width, height),
+          ).toBeGreaterThan(ENCODED_PSNR)
+      } finally {
+        await rm(place, { recursive: true })
+      }
+    },
+    120_000,
+  )
 })

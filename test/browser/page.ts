@@ -1,14 +1,33 @@
 import { ALL_FORMATS, BufferTarget, Input, UrlSource } from 'mediabunny'
 import {
-  type ClipTiming, type Device, type EncodeOptions, type GivenOptions, type ReadClipOptions, type Runtime, Text2LiveError, createBundledTokenizer, createRuntime, decodeVideo, encodeVideo,
-  fetchSource, type Job, type JobResult, loadGuidance, OpfsRuns, runInWebWorker, type RunEvent,
+  type ClipTiming,
+  type Device,
+  type EncodeOptions,
+  type GivenOptions,
+  type ReadClipOptions,
+  type Runtime,
+  Text2LiveError,
+  createBundledTokenizer,
+  createRuntime,
+  decodeVideo,
+  encodeVideo,
+  fetchSource,
+  type Job,
+  type JobResult,
+  loadGuidance,
+  OpfsRuns,
+  runInWebWorker,
+  type RunEvent,
 } from '../../src/core.js'
 import { readOpFixture } from '../ops/opFixture.js'
 import { runOpCase } from '../ops/runOpCase.js'
 import { type Losses, tinyClip, twoSteps } from '../support/twoSteps.js'
 
 /** A job whose pictures are base64. */
-export type PageJob = { [K in Job['kind']]: Omit<Extract<Job, { kind: K }>, 'photo' | 'mask'> & (K extends 'image' ? { photo: string; mask: string | null } : object) }[Job['kind']]
+export type PageJob = {
+  [K in Job['kind']]: Omit<Extract<Job, { kind: K }>, 'photo' | 'mask'> &
+    (K extends 'image' ? { photo: string; mask: string | null } : object)
+}[Job['kind']]
 
 /** What the test asks of the page. */
 export interface Page {
@@ -22,14 +41,26 @@ export interface Page {
    * Does a job in a worker; `stopAt` stops it after that step. Photo and mask are base64.
    * @returns the result and the events' types, or the code of the error
    */
-  runJob(job: PageJob, stopAt?: number): Promise<{ result: JobResult; events: string[]; notes: string[] } | { code: string; message: string }>
+  runJob(
+    job: PageJob,
+    stopAt?: number,
+  ): Promise<{ result: JobResult; events: string[]; notes: string[] } | { code: string; message: string }>
   /** A file of a run, as base64; null where there is none. */
   readRun(name: string, file: string): Promise<string | null>
   runNames(): Promise<string[]>
   /** The clip at an address of this server; each frame as base64. */
-  decodeClip(address: string, options: Pick<ReadClipOptions, 'frames' | 'size'>): Promise<{ width: number; height: number; timing: ClipTiming; frames: string[] }>
+  decodeClip(
+    address: string,
+    options: Pick<ReadClipOptions, 'frames' | 'size'>,
+  ): Promise<{ width: number; height: number; timing: ClipTiming; frames: string[] }>
   /** The bytes of a file as base64, of frames as base64; or the code of the error. */
-  encodeClip(format: EncodeOptions['format'], width: number, height: number, timing: ClipTiming, frames: readonly string[]): Promise<{ file: string } | { code: string }>
+  encodeClip(
+    format: EncodeOptions['format'],
+    width: number,
+    height: number,
+    timing: ClipTiming,
+    frames: readonly string[],
+  ): Promise<{ file: string } | { code: string }>
 }
 
 async function openRuntime(device: Device): Promise<Runtime> {
@@ -58,7 +89,7 @@ const page: Page = {
     const failures: string[] = []
     for (const one of cases) {
       try {
-        failures.push(...await runOpCase(runtime, fixture, one))
+        failures.push(...(await runOpCase(runtime, fixture, one)))
       } catch (error) {
         failures.push(`${one.name}: ${String(error)}`)
       }
@@ -74,16 +105,22 @@ const page: Page = {
 
   async runSteps(device, model, options) {
     const runtime = await openRuntime(device)
-    const guidance = model === 'starter'
-      ? await loadGuidance(fetchSource('/models/starter'), runtime)
-      : await tinyClip(fetchSource('/fixtures/tinyClip'), runtime)
+    const guidance =
+      model === 'starter'
+        ? await loadGuidance(fetchSource('/models/starter'), runtime)
+        : await tinyClip(fetchSource('/fixtures/tinyClip'), runtime)
     return await twoSteps(runtime, guidance, fetchSource('/models/outline'), options)
   },
 
   async runJob(asked, stopAt) {
-    const job: Job = asked.kind === 'image'
-      ? { ...asked, photo: { name: 'photo.png', bytes: fromBase64(asked.photo) }, mask: asked.mask === null ? null : { name: 'mask.png', bytes: fromBase64(asked.mask) } }
-      : asked
+    const job: Job =
+      asked.kind === 'image'
+        ? {
+            ...asked,
+            photo: { name: 'photo.png', bytes: fromBase64(asked.photo) },
+            mask: asked.mask === null ? null : { name: 'mask.png', bytes: fromBase64(asked.mask) },
+          }
+        : asked
     const worker = new Worker(new URL('./jobWorker.ts', import.meta.url), { type: 'module' })
     const events: RunEvent[] = []
     try {
@@ -96,7 +133,11 @@ const page: Page = {
         if (event.type === 'step' && event.step === stopAt) run.stop()
       })
       const result = await run.result
-      return { result, events: events.map(({ type }) => type), notes: events.flatMap((event) => (event.type === 'note' ? [event.message] : [])) }
+      return {
+        result,
+        events: events.map(({ type }) => type),
+        notes: events.flatMap((event) => (event.type === 'note' ? [event.message] : [])),
+      }
     } catch (error) {
       if (error instanceof Text2LiveError) return { code: error.code, message: error.message }
       throw error
@@ -120,7 +161,10 @@ const page: Page = {
   async decodeClip(address, options) {
     const input = new Input({ source: new UrlSource(address), formats: ALL_FORMATS })
     try {
-      const { frames: { width, height, pixels }, timing } = await decodeVideo(input, address, options)
+      const {
+        frames: { width, height, pixels },
+        timing,
+      } = await decodeVideo(input, address, options)
       return { width, height, timing, frames: pixels.map(toBase64) }
     } finally {
       input.dispose()

@@ -20,7 +20,18 @@ declare const page: Page
 const executablePath = process.env['CHROMIUM'] ?? '/usr/bin/chromium'
 const teapot = fileURLToPath(new URL('../../examples/teapot.jpg', import.meta.url))
 const [width, height] = [256, 192]
-const options = { prompt: ['golden teapot'], source: ['teapot'], region: ['teapot'], preset: 'preview', size: 192, views: 2, steps: 3, previewEvery: 2, seed: 7, device: 'cpu' } as const
+const options = {
+  prompt: ['golden teapot'],
+  source: ['teapot'],
+  region: ['teapot'],
+  preset: 'preview',
+  size: 192,
+  views: 2,
+  steps: 3,
+  previewEvery: 2,
+  seed: 7,
+  device: 'cpu',
+} as const
 
 describe.skipIf(!existsSync(executablePath))('runs in Chromium, from a page with nothing of Node', () => {
   let site: Awaited<ReturnType<typeof servePage>>
@@ -36,7 +47,8 @@ describe.skipIf(!existsSync(executablePath))('runs in Chromium, from a page with
     await tab.goto(site.address)
     await tab.waitForFunction('globalThis.page')
   }
-  const run = (asked: PageJob, stopAt?: number) => tab.evaluate(([one, stop]) => page.runJob(one, stop), [asked, stopAt] as const)
+  const run = (asked: PageJob, stopAt?: number) =>
+    tab.evaluate(([one, stop]) => page.runJob(one, stop), [asked, stopAt] as const)
   const done = async (asked: PageJob, stopAt?: number) => {
     const answer = await run(asked, stopAt)
     if ('code' in answer) throw new Error(`${answer.code}: ${answer.message}`)
@@ -50,7 +62,13 @@ describe.skipIf(!existsSync(executablePath))('runs in Chromium, from a page with
   beforeAll(async () => {
     work = await mkdtemp(join(tmpdir(), 'text2live-runs-'))
     const photo = await sharp(teapot).resize(width, height).png().toBuffer()
-    const mask = await sharp(Buffer.from(`<svg width="${width}" height="${height}"><rect width="${width}" height="${height}"/><rect x="40" y="30" width="160" height="120" fill="white"/></svg>`)).png().toBuffer()
+    const mask = await sharp(
+      Buffer.from(
+        `<svg width="${width}" height="${height}"><rect width="${width}" height="${height}"/><rect x="40" y="30" width="160" height="120" fill="white"/></svg>`,
+      ),
+    )
+      .png()
+      .toBuffer()
     job = { kind: 'image', options, photo: photo.toString('base64'), mask: mask.toString('base64'), run: 'teapot' }
     site = await servePage()
     browser = await chromium.launch({ executablePath, args: ['--no-sandbox'] })
@@ -69,8 +87,17 @@ describe.skipIf(!existsSync(executablePath))('runs in Chromium, from a page with
     expect(whole.result).toMatchObject({ finished: true, step: 3, run: 'whole', files: null })
     // Checkpoints come by the clock.
     expect(whole.events).toContain('checkpoint')
-    expect(whole.events.filter((type) => !['compile', 'note', 'checkpoint'].includes(type))).toEqual(
-      ['model-loading', 'run-start', 'preview', 'step', 'step', 'preview', 'step', ...Array<string>(7).fill('output'), 'done'])
+    expect(whole.events.filter((type) => !['compile', 'note', 'checkpoint'].includes(type))).toEqual([
+      'model-loading',
+      'run-start',
+      'preview',
+      'step',
+      'step',
+      'preview',
+      'step',
+      ...Array<string>(7).fill('output'),
+      'done',
+    ])
 
     const stopped = await done({ ...job, run: 'stopped' }, 2)
     expect(stopped.result).toMatchObject({ finished: false, step: 2 })
@@ -81,18 +108,27 @@ describe.skipIf(!existsSync(executablePath))('runs in Chromium, from a page with
     const continued = await done({ kind: 'resume', run: 'stopped', options: {} })
     expect(continued.result).toMatchObject({ finished: true, step: 3 })
     expect(continued.events).toContain('resumed')
-    for (const name of [runFiles.checkpoint, ...Object.values(outputFiles).filter((file) => file !== outputFiles.losses)]) {
+    for (const name of [
+      runFiles.checkpoint,
+      ...Object.values(outputFiles).filter((file) => file !== outputFiles.losses),
+    ]) {
       const [one, other] = [await read('whole', name), await read('stopped', name)]
       expect(one!.length, name).toBeGreaterThan(100)
       expect(one!.equals(other!), name).toBe(true)
     }
-    const steps = (await read('stopped', runFiles.events))!.toString().split('\n').filter((line) => line.includes('"type":"step"')).map((line) => (JSON.parse(line) as { step: number }).step)
+    const steps = (await read('stopped', runFiles.events))!
+      .toString()
+      .split('\n')
+      .filter((line) => line.includes('"type":"step"'))
+      .map((line) => (JSON.parse(line) as { step: number }).step)
     expect(steps).toEqual([1, 2, 3])
   }, 600_000)
 
   it('what it leaves is what an editor reads, and outside the mask the photo', async () => {
     const photo = await sharp(Buffer.from(job.photo, 'base64')).removeAlpha().raw().toBuffer()
-    const composite = await sharp((await read('whole', outputFiles.composite))!).raw().toBuffer({ resolveWithObject: true })
+    const composite = await sharp((await read('whole', outputFiles.composite))!)
+      .raw()
+      .toBuffer({ resolveWithObject: true })
     expect(composite.info).toMatchObject({ width, height, channels: 3 })
     let changed = 0
     for (let i = 0; i < width * height; i++) {
@@ -102,8 +138,15 @@ describe.skipIf(!existsSync(executablePath))('runs in Chromium, from a page with
       else if (!same) changed++
     }
     expect(changed).toBeGreaterThan(500)
-    expect(readPsd((await read('whole', outputFiles.layersPsd))!, { skipLayerImageData: true, skipCompositeImageData: true }).children?.map(({ name }) => name)).toEqual(['photo', 'edit layer'])
-    expect(Object.keys(unzipSync(new Uint8Array((await read('whole', outputFiles.layersOra))!)))).toContain('data/edit.png')
+    expect(
+      readPsd((await read('whole', outputFiles.layersPsd))!, {
+        skipLayerImageData: true,
+        skipCompositeImageData: true,
+      }).children?.map(({ name }) => name),
+    ).toEqual(['photo', 'edit layer'])
+    expect(Object.keys(unzipSync(new Uint8Array((await read('whole', outputFiles.layersOra))!)))).toContain(
+      'data/edit.png',
+    )
     expect((await sharp((await read('whole', outputFiles.edit))!).metadata()).channels).toBe(4)
   })
 
@@ -113,7 +156,11 @@ describe.skipIf(!existsSync(executablePath))('runs in Chromium, from a page with
       await mkdir(dirname(join(folder, name)), { recursive: true })
       await writeFile(join(folder, name), (await read('stopped', name))!)
     }
-    const result = await runImage({ resume: folder, steps: 4 }, { open: buildTrainer, signal: new AbortController().signal, defaultFolder: false }, () => undefined)
+    const result = await runImage(
+      { resume: folder, steps: 4 },
+      { open: buildTrainer, signal: new AbortController().signal, defaultFolder: false },
+      () => undefined,
+    )
     expect(result).toMatchObject({ finished: true, step: 4 })
     expect((await sharp(result.files.composite).metadata()).width).toBe(width)
   }, 300_000)
@@ -127,9 +174,13 @@ describe.skipIf(!existsSync(executablePath))('runs in Chromium, from a page with
     expect(await code({ ...job, options: { ...options, steps: -1 } })).toBe('OPTION_INVALID')
     expect(await code({ ...job, mask: job.photo.slice(0, 400) })).toBe('INPUT_TRUNCATED')
     expect(await code({ kind: 'resume', run: 'nowhere', options: {} })).toBe('RUN_NOT_FOUND')
-    expect(await code({ kind: 'resume', run: 'whole', options: { steps: 6, lambdaSparsity: 3 } })).toBe('CHECKPOINT_MISMATCH')
+    expect(await code({ kind: 'resume', run: 'whole', options: { steps: 6, lambdaSparsity: 3 } })).toBe(
+      'CHECKPOINT_MISMATCH',
+    )
     expect(await code({ ...job, options: { ...options, guidance: ['ViT-B/32'] } })).toBe('GUIDANCE_NOT_FOUND')
-    const both = await tab.evaluate(() => Promise.all([page.runJob({ kind: 'render', run: 'whole' }), page.runJob({ kind: 'render', run: 'whole' })]))
+    const both = await tab.evaluate(() =>
+      Promise.all([page.runJob({ kind: 'render', run: 'whole' }), page.runJob({ kind: 'render', run: 'whole' })]),
+    )
     expect(both.filter((answer) => 'code' in answer && answer.code === 'RUN_LOCKED').length).toBe(1)
     expect(both.filter((answer) => 'result' in answer && answer.result.finished).length).toBe(1)
   }, 300_000)

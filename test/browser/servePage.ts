@@ -10,20 +10,33 @@ import { build } from 'vite'
 const folder = (path: string) => fileURLToPath(new URL(path, import.meta.url))
 
 const types: Readonly<Record<string, string>> = {
-  '.html': 'text/html', '.js': 'text/javascript', '.mjs': 'text/javascript', '.json': 'application/json', '.wasm': 'application/wasm',
+  '.html': 'text/html',
+  '.js': 'text/javascript',
+  '.mjs': 'text/javascript',
+  '.json': 'application/json',
+  '.wasm': 'application/wasm',
 }
 
 /** Bundles the page and serves it, isolated from other origins so that it may use threads. */
 export async function servePage(): Promise<{ address: string; close: () => Promise<void> }> {
   const built = await mkdtemp(join(tmpdir(), 'text2live-page-'))
   await build({
-    root: folder('.'), logLevel: 'error', configFile: false, base: '/',
+    root: folder('.'),
+    logLevel: 'error',
+    configFile: false,
+    base: '/',
     worker: { format: 'es' },
     build: { outDir: built, emptyOutDir: true, target: 'esnext', minify: false, chunkSizeWarningLimit: 10_000 },
     // ONNX Runtime's bundles would otherwise carry their 27 MB of WebAssembly into the page's assets.
     resolve: { conditions: ['onnxruntime-web-use-extern-wasm', 'module', 'browser', 'import', 'default'] },
   })
-  const places = { '/ort/': folder('../../node_modules/onnxruntime-web/dist'), '/models/': folder('../../models'), '/fixtures/': folder('../fixtures'), '/examples/': folder('../../examples'), '/': built }
+  const places = {
+    '/ort/': folder('../../node_modules/onnxruntime-web/dist'),
+    '/models/': folder('../../models'),
+    '/fixtures/': folder('../fixtures'),
+    '/examples/': folder('../../examples'),
+    '/': built,
+  }
   const server = createServer((request, response) => {
     const path = decodeURIComponent(new URL(request.url ?? '/', 'http://localhost').pathname)
     const [prefix, place] = Object.entries(places).find(([start]) => path.startsWith(start))!
@@ -49,5 +62,5 @@ export async function servePage(): Promise<{ address: string; close: () => Promi
 
 function closeServer(server: Server): Promise<void> {
   server.closeAllConnections()
-  return new Promise((resolve, reject) => server.close((error) => error ? reject(error) : resolve()))
+  return new Promise((resolve, reject) => server.close((error) => (error ? reject(error) : resolve())))
 }

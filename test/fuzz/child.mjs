@@ -1,4 +1,5 @@
-// Reads damaged files one after the other in a process of its own: node child.mjs <folder of reports> <seed> <reader> <from> <to>
+// Reads damaged files one after the other in a process of its own: node child.mjs <folder of reports> <seed> <reader>
+// <from> <to>
 import { appendFileSync, closeSync, openSync, writeFileSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
 import sharp from 'sharp'
@@ -10,13 +11,18 @@ const [folder, seed, names] = process.argv.slice(2)
 sharp.concurrency(1)
 sharp.cache(false)
 
-/** Bytes that one file may add to the most memory that the process had: a decoder, its tables, a session of ONNX Runtime. */
+/**
+ * Bytes that one file may add to the most memory that the process had: a decoder, its tables, a session of ONNX
+ * Runtime.
+ */
 const mostMemory = 400e6
 /** Milliseconds that one file may take; this machine may be slow and busy. */
 const longestTime = 15_000
 
 const progress = openSync(join(folder, 'progress'), 'w')
-const tell = (file) => { writeSync(progress, `${JSON.stringify(file)}\n${' '.repeat(80)}\n`, 0) }
+const tell = (file) => {
+  writeSync(progress, `${JSON.stringify(file)}\n${' '.repeat(80)}\n`, 0)
+}
 const fail = (file, problem) => appendFileSync(join(folder, 'failures'), `${JSON.stringify({ ...file, problem })}\n`)
 
 for (const { name, from, to } of JSON.parse(names)) {
@@ -52,6 +58,7 @@ function problemOf(error) {
   if (error === null) return null
   if (!(error instanceof Text2LiveError)) return `threw what has no code: ${error?.stack ?? String(error)}`
   if (error.code === 'INTERNAL') return `threw INTERNAL: ${error.stack}`
-  if (/[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/.test(error.message)) return `${error.code} with a control character: ${JSON.stringify(error.message)}`
+  if (/[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/.test(error.message))
+    return `${error.code} with a control character: ${JSON.stringify(error.message)}`
   return error.message.length > 4000 ? `${error.code} of ${error.message.length} characters` : null
 }

@@ -1,7 +1,9 @@
 // Damage of the kinds that transfers, programs and people with bad intent do to files.
 import { stream } from './random.mjs'
 
-const sizes = [0, 1, 2, 7, 8, 127, 128, 255, 256, 1000, 32767, 32768, 65535, 65536, 0x7fffffff, 0x80000000, 0xfffffffe, 0xffffffff]
+const sizes = [
+  0, 1, 2, 7, 8, 127, 128, 255, 256, 1000, 32767, 32768, 65535, 65536, 0x7fffffff, 0x80000000, 0xfffffffe, 0xffffffff,
+]
 const longest = 300_000
 
 const joined = (...parts) => Uint8Array.from(Buffer.concat(parts))
@@ -19,7 +21,8 @@ const binary = {
   },
   set(bytes, random) {
     const out = Uint8Array.from(bytes)
-    for (let n = 1 + random.below(4); n > 0; n--) out[random.below(out.length)] = random.pick([0, 1, 0x7f, 0x80, 0xff, 0x1b, 0x9b, random.below(256)])
+    for (let n = 1 + random.below(4); n > 0; n--)
+      out[random.below(out.length)] = random.pick([0, 1, 0x7f, 0x80, 0xff, 0x1b, 0x9b, random.below(256)])
     return out
   },
   truncate: (bytes, random) => bytes.slice(0, random.below(bytes.length + 1)),
@@ -29,7 +32,11 @@ const binary = {
   },
   insert(bytes, random) {
     const at = random.below(bytes.length + 1)
-    return joined(bytes.subarray(0, at), Uint8Array.from({ length: 1 + random.below(64) }, () => random.below(256)), bytes.subarray(at))
+    return joined(
+      bytes.subarray(0, at),
+      Uint8Array.from({ length: 1 + random.below(64) }, () => random.below(256)),
+      bytes.subarray(at),
+    )
   },
   repeat(bytes, random) {
     const [from, to] = span(bytes, random)
@@ -47,7 +54,14 @@ const binary = {
     const little = random.chance(0.5)
     if (width === 2) view.setUint16(at, value, little)
     else if (width === 4) view.setUint32(at, value, little)
-    else view.setBigUint64(at, random.chance(0.3) ? 2n ** 64n - BigInt(1 + random.below(4096)) : BigInt(value) * BigInt(random.pick([1, 1, 4096, 2 ** 31])), little)
+    else
+      view.setBigUint64(
+        at,
+        random.chance(0.3)
+          ? 2n ** 64n - BigInt(1 + random.below(4096))
+          : BigInt(value) * BigInt(random.pick([1, 1, 4096, 2 ** 31])),
+        little,
+      )
     return out
   },
   splice(bytes, random, others) {
@@ -63,8 +77,49 @@ const binary = {
   },
 }
 
-const numbers = ['-1', '0', '0.5', '-0', '1e308', '1e999', '4294967296', '99999999999999999999', '9007199254740993', '1e9', 'NaN', 'null', '"7"', '[]', '{}', '[1, [2]]', '.inf', '0x7f']
-const words = ['null', 'true', '""', '"\\u001b[2J"', '[]', '{}', '{"a": {"a": {}}}', '\u001b[2J\u001b]0;owned\u0007', '\u009b31m', '\u202egpj.exe', '__proto__', 'constructor', '*a', '&a', '!!binary x', '- ', '? ', '%YAML 1.1\n---\n', '<<: *a', '\ufeff', '\0']
+const numbers = [
+  '-1',
+  '0',
+  '0.5',
+  '-0',
+  '1e308',
+  '1e999',
+  '4294967296',
+  '99999999999999999999',
+  '9007199254740993',
+  '1e9',
+  'NaN',
+  'null',
+  '"7"',
+  '[]',
+  '{}',
+  '[1, [2]]',
+  '.inf',
+  '0x7f',
+]
+const words = [
+  'null',
+  'true',
+  '""',
+  '"\\u001b[2J"',
+  '[]',
+  '{}',
+  '{"a": {"a": {}}}',
+  '\u001b[2J\u001b]0;owned\u0007',
+  '\u009b31m',
+  '\u202egpj.exe',
+  '__proto__',
+  'constructor',
+  '*a',
+  '&a',
+  '!!binary x',
+  '- ',
+  '? ',
+  '%YAML 1.1\n---\n',
+  '<<: *a',
+  '\ufeff',
+  '\0',
+]
 
 const text = {
   number(bytes, random) {
@@ -82,8 +137,19 @@ const text = {
   nest(bytes, random) {
     const at = random.below(bytes.length + 1)
     const depth = random.pick([1, 10, 100, 10_000])
-    const [open, close] = random.pick([['[', ']'], ['{"a":', '}'], ['- ', ''], ['(', ')'], ['&a [', ']']])
-    return joined(bytes.subarray(0, at), encode(open.repeat(depth)), encode(random.chance(0.5) ? close.repeat(depth) : ''), bytes.subarray(at))
+    const [open, close] = random.pick([
+      ['[', ']'],
+      ['{"a":', '}'],
+      ['- ', ''],
+      ['(', ')'],
+      ['&a [', ']'],
+    ])
+    return joined(
+      bytes.subarray(0, at),
+      encode(open.repeat(depth)),
+      encode(random.chance(0.5) ? close.repeat(depth) : ''),
+      bytes.subarray(at),
+    )
   },
   line(bytes, random) {
     const lines = decode(bytes).split('\n')
@@ -102,13 +168,18 @@ const replaced = (bytes, match, by) => {
 
 /**
  * The damaged file of this number.
- * @param {{ name: string, seeds: readonly Uint8Array[], isText?: boolean, repair?: (bytes: Uint8Array) => Uint8Array }} reader
+ * @param {{ name: string, seeds: readonly Uint8Array[], isText?: boolean, repair?: (bytes: Uint8Array) => Uint8Array }}
+ *   reader
  */
 export function damagedFile(reader, seed, number) {
   const random = stream(`${seed}/${reader.name}/${number}`)
-  const kinds = [...Object.values(binary), ...(reader.isText === true ? [...Object.values(text), ...Object.values(text), ...Object.values(text)] : [])]
+  const kinds = [
+    ...Object.values(binary),
+    ...(reader.isText === true ? [...Object.values(text), ...Object.values(text), ...Object.values(text)] : []),
+  ]
   let bytes = random.pick(reader.seeds)
-  for (let n = random.pick([1, 1, 1, 2, 3, 5]); n > 0; n--) if (bytes.length > 0) bytes = random.pick(kinds)(bytes, random, reader.seeds)
+  for (let n = random.pick([1, 1, 1, 2, 3, 5]); n > 0; n--)
+    if (bytes.length > 0) bytes = random.pick(kinds)(bytes, random, reader.seeds)
   // A checksum that is right lets the damage further in.
   return reader.repair !== undefined && random.chance(0.7) ? reader.repair(bytes) : bytes
 }

@@ -8,6 +8,9 @@ const seed = 1
 it('every damaged file is read or refused with a code, in bounded time and memory', async () => {
   const work = Object.entries(readers).map(([name, files]) => ({ name, from: 0, to: files }))
   const failures = (await Promise.all(share(work, 2).map((part) => runFuzz({ seed, work: part })))).flat()
-  const again = failures.map(({ reader, number, problem }) => `npm run fuzz -- --seed ${seed} --reader "${reader ?? ''}" --file ${number}: ${problem}`)
+  const again = failures.map(
+    ({ reader, number, problem }) =>
+      `npm run fuzz -- --seed ${seed} --reader "${reader ?? ''}" --file ${number}: ${problem}`,
+  )
   expect(again).toEqual([])
 }, 900_000)

@@ -1,4 +1,5 @@
-// A stream of random numbers of its own for each damaged file, so that one file can be made again without those before it.
+// A stream of random numbers of its own for each damaged file, so that one file can be made again without those before
+// it.
 
 /** @param {string} name for instance "3/png/17": seed, reader, number of the file */
 export function stream(name) {

@@ -4,4 +4,7 @@ export interface FuzzWork {
   readonly to: number
 }
 
-export function runFuzz(options: { readonly seed: number; readonly work: readonly FuzzWork[] }): Promise<{ reader: string | null; number: number; problem: string }[]>
+export function runFuzz(options: {
+  readonly seed: number
+  readonly work: readonly FuzzWork[]
+}): Promise<{ reader: string | null; number: number; problem: string }[]>

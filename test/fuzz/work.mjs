@@ -39,4 +39,5 @@ export const readers = {
 }
 
 /** The work in as many parts, of about the same length. */
-export const share = (work, parts) => Array.from({ length: parts }, (_, part) => work.filter((_, i) => i % parts === part))
+export const share = (work, parts) =>
+  Array.from({ length: parts }, (_, part) => work.filter((_, i) => i % parts === part))

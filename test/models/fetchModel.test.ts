@@ -23,7 +23,9 @@ let files: Map<string, Uint8Array>
 let hub: HubServer
 let home: string
 
-beforeAll(async () => { files = await tinyModel() })
+beforeAll(async () => {
+  files = await tinyModel()
+})
 beforeEach(async () => {
   hub = await startHub(new Map([[repo, files]]))
   home = await mkdtemp(join(tmpdir(), 'hub-'))
@@ -33,17 +35,24 @@ afterEach(async () => {
   await rm(home, { recursive: true })
 })
 
-const environment = (more: Record<string, string> = {}) => readHubEnvironment({ HF_HOME: home, HF_ENDPOINT: hub.endpoint, ...more })
-const open = async (name = repo, more: Record<string, string> = {}, onProgress = (_: ModelProgress): void => undefined, signal?: AbortSignal) =>
-  await openModelSource(name, { environment: await environment(more), patience, onProgress, signal })
+const environment = (more: Record<string, string> = {}) =>
+  readHubEnvironment({ HF_HOME: home, HF_ENDPOINT: hub.endpoint, ...more })
+const open = async (
+  name = repo,
+  more: Record<string, string> = {},
+  onProgress = (_: ModelProgress): void => undefined,
+  signal?: AbortSignal,
+) => await openModelSource(name, { environment: await environment(more), patience, onProgress, signal })
 const folder = (...names: string[]): string => join(home, 'hub', `models--${repo.replace('/', '--')}`, ...names)
 const blobs = async (): Promise<string[]> => (await readdir(folder('blobs')).catch(() => [])).sort()
-const bytesAsked = (): string[] => hub.requests.filter(request => request.includes(weights) && !request.endsWith('bytes=0-0'))
+const bytesAsked = (): string[] =>
+  hub.requests.filter((request) => request.includes(weights) && !request.endsWith('bytes=0-0'))
 
 /** Every file of the model is in the cache, whole. */
 async function expectWhole(): Promise<void> {
-  for (const [name, bytes] of files) expect(Buffer.compare(await readFile(folder('snapshots', hub.commit, name)), bytes), name).toBe(0)
-  expect((await blobs()).filter(name => name.includes('part'))).toEqual([])
+  for (const [name, bytes] of files)
+    expect(Buffer.compare(await readFile(folder('snapshots', hub.commit, name)), bytes), name).toBe(0)
+  expect((await blobs()).filter((name) => name.includes('part'))).toEqual([])
 }
 
 /** The trouble of the first requests for the weights; none after them. */
@@ -54,11 +63,13 @@ function troubles(...list: Trouble[]): void {
 describe('a model is fetched once', () => {
   it('into the cache that other programs share, and loads', async () => {
     const heard: ModelProgress[] = []
-    const source = await open('ViT-B/32', {}, progress => heard.push(progress))
+    const source = await open('ViT-B/32', {}, (progress) => heard.push(progress))
     await expectWhole()
     expect(source.location).toBe(folder('snapshots', hub.commit))
     expect(await readFile(folder('refs', 'main'), 'utf8')).toBe(hub.commit)
-    expect(await readlink(folder('snapshots', hub.commit, weights))).toBe(join('..', '..', 'blobs', sha256(files.get(weights)!)))
+    expect(await readlink(folder('snapshots', hub.commit, weights))).toBe(
+      join('..', '..', 'blobs', sha256(files.get(weights)!)),
+    )
     expect(hub.requests.join()).not.toContain('README')
     const total = [...files.values()].reduce((sum, { length }) => sum + length, 0)
     expect(heard.at(-1)).toMatchObject({ type: 'model-download', model: repo, bytes: total, total })
@@ -82,7 +93,9 @@ describe('a model is fetched once', () => {
     expect(bytesAsked()).toEqual([])
 
     await hub.close()
-    hub = await startHub(new Map([['some/clip', new Map([...files].filter(([name]) => name !== 'preprocessor_config.json'))]]))
+    hub = await startHub(
+      new Map([['some/clip', new Map([...files].filter(([name]) => name !== 'preprocessor_config.json'))]]),
+    )
     await open('some/clip')
     hub.requests.length = 0
     await open('some/clip')
@@ -104,8 +117,14 @@ describe('a model is fetched once', () => {
   it('with a token where one is needed', async () => {
     await hub.close()
     hub = await startHub(new Map([[repo, files]]), 'secret')
-    await expect(open()).rejects.toMatchObject({ code: 'MODEL_UNKNOWN', message: expect.stringContaining('put a token into HF_TOKEN') as string })
-    await expect(open(repo, { HF_TOKEN: 'other' })).rejects.toMatchObject({ code: 'MODEL_UNKNOWN', message: expect.stringContaining('the token in use') as string })
+    await expect(open()).rejects.toMatchObject({
+      code: 'MODEL_UNKNOWN',
+      message: expect.stringContaining('put a token into HF_TOKEN') as string,
+    })
+    await expect(open(repo, { HF_TOKEN: 'other' })).rejects.toMatchObject({
+      code: 'MODEL_UNKNOWN',
+      message: expect.stringContaining('the token in use') as string,
+    })
     await writeFile(join(home, 'token'), 'secret\n')
     await open()
     await expectWhole()
@@ -117,7 +136,7 @@ describe('a download goes on after', () => {
     troubles({ cutAfter: 50_000 }, { cutAfter: 30_000 })
     await open()
     await expectWhole()
-    const starts = bytesAsked().map(request => Number(/bytes=(\d+)-/.exec(request)?.[1] ?? 0))
+    const starts = bytesAsked().map((request) => Number(/bytes=(\d+)-/.exec(request)?.[1] ?? 0))
     expect(starts).toHaveLength(3)
     expect(starts[1]).toBeGreaterThan(0)
     expect(starts[2]).toBeGreaterThan(starts[1]!)
@@ -148,7 +167,16 @@ describe('a download goes on after', () => {
   it('a stop, and a part that turns out to be wrong', async () => {
     troubles({ slow: 30 })
     const stop = new AbortController()
-    await expect(open(repo, {}, ({ file }) => { if (file === weights) setTimeout(() => stop.abort(), 150) }, stop.signal)).rejects.toMatchObject({ code: 'INTERRUPTED' })
+    await expect(
+      open(
+        repo,
+        {},
+        ({ file }) => {
+          if (file === weights) setTimeout(() => stop.abort(), 150)
+        },
+        stop.signal,
+      ),
+    ).rejects.toMatchObject({ code: 'INTERRUPTED' })
     expect(await blobs()).not.toContain(sha256(files.get(weights)!))
     const part = folder('blobs', `${sha256(files.get(weights)!)}.text2live-part`)
     const kept = await readFile(part)
@@ -157,15 +185,18 @@ describe('a download goes on after', () => {
     await writeFile(part, kept)
     await open()
     await expectWhole()
-    const starts = bytesAsked().map(request => /bytes=(\d+)-/.exec(request)?.[1])
+    const starts = bytesAsked().map((request) => /bytes=(\d+)-/.exec(request)?.[1])
     expect(starts).toEqual([undefined, String(kept.length), undefined])
   })
 
   it('kill -9: nothing stands under the final name, and the next process goes on', async () => {
     troubles({ slow: 30 })
-    const child = spawn(process.execPath, [fileURLToPath(new URL('fetchProcess.mjs', import.meta.url)), repo], { env: childEnvironment(), stdio: 'ignore' })
+    const child = spawn(process.execPath, [fileURLToPath(new URL('fetchProcess.mjs', import.meta.url)), repo], {
+      env: childEnvironment(),
+      stdio: 'ignore',
+    })
     const part = folder('blobs', `${sha256(files.get(weights)!)}.text2live-part`)
-    while ((await readFile(part).catch(() => [])).length < 40_000) await new Promise(done => setTimeout(done, 10))
+    while ((await readFile(part).catch(() => [])).length < 40_000) await new Promise((done) => setTimeout(done, 10))
     child.kill('SIGKILL')
     await once(child, 'exit')
     expect(await blobs()).not.toContain(sha256(files.get(weights)!))
@@ -181,7 +212,9 @@ const childEnvironment = (): NodeJS.ProcessEnv => ({ PATH: process.env.PATH, HF_
 it('two processes at once both end with the whole model, fetched once', async () => {
   hub.trouble = () => ({ slow: 10 })
   const script = fileURLToPath(new URL('fetchProcess.mjs', import.meta.url))
-  const [a, b] = await Promise.all([1, 2].map(() => promisify(execFile)(process.execPath, [script, repo], { env: childEnvironment() })))
+  const [a, b] = await Promise.all(
+    [1, 2].map(() => promisify(execFile)(process.execPath, [script, repo], { env: childEnvironment() })),
+  )
   expect(a!.stdout).toBe(folder('snapshots', hub.commit))
   expect(b!.stdout).toBe(a!.stdout)
   await expectWhole()
@@ -189,24 +222,30 @@ it('two processes at once both end with the whole model, fetched once', async ()
 })
 
 describe('what cannot be fetched', () => {
-  const refused = (promise: Promise<unknown>, code: string, ...parts: string[]) => expect(promise).rejects.toSatisfy((error: { code: string; message: string }) => {
-    expect(error.code, error.message).toBe(code)
-    for (const part of parts) expect(error.message).toContain(part)
-    return true
-  })
+  const refused = (promise: Promise<unknown>, code: string, ...parts: string[]) =>
+    expect(promise).rejects.toSatisfy((error: { code: string; message: string }) => {
+      expect(error.code, error.message).toBe(code)
+      for (const part of parts) expect(error.message).toContain(part)
+      return true
+    })
 
   it('a name that nobody knows: the nearest is named', async () => {
     await refused(open('clip-vit-base-patch23'), 'MODEL_UNKNOWN', 'The nearest is "clip-vit-base-patch32"')
     await refused(open('stater'), 'MODEL_UNKNOWN', 'The nearest is "starter"')
-    await refused(open('openai/clip-vit-base-patch23'), 'MODEL_UNKNOWN', hub.endpoint, 'The nearest known name is "openai/clip-vit-base-patch32"')
+    await refused(
+      open('openai/clip-vit-base-patch23'),
+      'MODEL_UNKNOWN',
+      hub.endpoint,
+      'The nearest known name is "openai/clip-vit-base-patch32"',
+    )
     await refused(open('./no/such/folder'), 'GUIDANCE_NOT_FOUND', 'no/such/folder')
   })
 
   it('wrong bytes: thrown away, not used', async () => {
-    hub.trouble = path => (path === weights ? { wrongBytes: true } : undefined)
+    hub.trouble = (path) => (path === weights ? { wrongBytes: true } : undefined)
     await refused(open(), 'MODEL_DAMAGED', `${repo}/${weights}`, sha256(files.get(weights)!), 'thrown away')
-    expect((await blobs()).filter(name => name.startsWith(sha256(files.get(weights)!)))).toEqual([])
-    hub.trouble = path => (path === 'config.json' ? { wrongBytes: true } : undefined)
+    expect((await blobs()).filter((name) => name.startsWith(sha256(files.get(weights)!)))).toEqual([])
+    hub.trouble = (path) => (path === 'config.json' ? { wrongBytes: true } : undefined)
     await rm(folder(), { recursive: true })
     await refused(open(), 'MODEL_DAMAGED', `${repo}/config.json`)
   })
@@ -227,7 +266,13 @@ describe('what cannot be fetched', () => {
   })
 
   it('without a network: the files, the folder and two ways are named', async () => {
-    const ways = [folder(), 'config.json', 'model.safetensors', 'text2live models get', `text2live models import <folder> --name ${repo}`]
+    const ways = [
+      folder(),
+      'config.json',
+      'model.safetensors',
+      'text2live models get',
+      `text2live models import <folder> --name ${repo}`,
+    ]
     await refused(open(repo, { HF_HUB_OFFLINE: '1' }), 'MODEL_OFFLINE', 'HF_HUB_OFFLINE is set', ...ways)
     expect(hub.requests).toEqual([])
     const gone = await startHub(new Map())

@@ -44,8 +44,8 @@ type Files = ReadonlyMap<string, Uint8Array>
 const largeFile = 100_000
 
 /**
- * The part of the Hugging Face hub that a download uses: repositories with their files, over HTTP on this machine. A request for one byte, by which the
- * client learns the size, is always answered well.
+ * The part of the Hugging Face hub that a download uses: repositories with their files, over HTTP on this machine. A
+ * request for one byte, by which the client learns the size, is always answered well.
  */
 export async function startHub(repos: ReadonlyMap<string, Files>, token: string | null = null): Promise<HubServer> {
   const served = new Map<string, number>()
@@ -53,7 +53,14 @@ export async function startHub(repos: ReadonlyMap<string, Files>, token: string 
     answer(request, response).catch((error: unknown) => response.destroy(error as Error))
   })
   const hub: HubServer = {
-    endpoint: '', requests: [], trouble: () => undefined, claimedSizes: new Map(), plain: new Map(), redirectTo: null, tokens: [], commit: 'a'.repeat(40),
+    endpoint: '',
+    requests: [],
+    trouble: () => undefined,
+    claimedSizes: new Map(),
+    plain: new Map(),
+    redirectTo: null,
+    tokens: [],
+    commit: 'a'.repeat(40),
     async close() {
       server.closeAllConnections()
       server.close()
@@ -63,10 +70,13 @@ export async function startHub(repos: ReadonlyMap<string, Files>, token: string 
 
   async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const url = new URL(request.url!, 'http://hub')
-    hub.requests.push([request.method, url.pathname, ...(request.headers.range === undefined ? [] : [request.headers.range])].join(' '))
+    hub.requests.push(
+      [request.method, url.pathname, ...(request.headers.range === undefined ? [] : [request.headers.range])].join(' '),
+    )
     if (request.headers.authorization !== undefined) hub.tokens.push(url.pathname)
     if (token !== null && request.headers.authorization !== `Bearer ${token}`) {
-      json(response, 401, { error: 'Invalid username or password.' }, { 'x-error-code': 'RepoNotFound' }); return;
+      json(response, 401, { error: 'Invalid username or password.' }, { 'x-error-code': 'RepoNotFound' })
+      return
     }
     const plain = hub.plain.get(url.pathname)
     if (plain !== undefined) {
@@ -77,18 +87,42 @@ export async function startHub(repos: ReadonlyMap<string, Files>, token: string 
     const paths = /^\/api\/models\/([^/]+\/[^/]+)\/paths-info\/(\w+)$/.exec(url.pathname)
     const resolve = /^\/([^/]+\/[^/]+)\/resolve\/(\w+)\/(.+)$/.exec(url.pathname)
     const files = repos.get((info ?? paths ?? resolve)?.[1] ?? '')
-    if (files === undefined) { json(response, 404, { error: 'Repository not found' }, { 'x-error-code': 'RepoNotFound' }); return; }
+    if (files === undefined) {
+      json(response, 404, { error: 'Repository not found' }, { 'x-error-code': 'RepoNotFound' })
+      return
+    }
     if (info) {
-      const siblings = [...files.keys(), 'README.md'].map(rfilename => ({ rfilename }))
-      json(response, 200, { _id: '1', id: info[1], sha: hub.commit, siblings, private: false, gated: false, downloads: 1, likes: 1, lastModified: '2022-03-02' }); return;
+      const siblings = [...files.keys(), 'README.md'].map((rfilename) => ({ rfilename }))
+      json(response, 200, {
+        _id: '1',
+        id: info[1],
+        sha: hub.commit,
+        siblings,
+        private: false,
+        gated: false,
+        downloads: 1,
+        likes: 1,
+        lastModified: '2022-03-02',
+      })
+      return
     }
     if (paths) {
       const { paths: wanted } = JSON.parse(await bodyOf(request)) as { paths: string[] }
-      json(response, 200, wanted.filter(path => files.has(path)).map(path => describe(path, files.get(path)!, hub.claimedSizes.get(path)))); return;
+      json(
+        response,
+        200,
+        wanted
+          .filter((path) => files.has(path))
+          .map((path) => describe(path, files.get(path)!, hub.claimedSizes.get(path))),
+      )
+      return
     }
     const path = resolve![3]!
     const bytes = files.get(path)
-    if (bytes === undefined) { json(response, 404, { error: 'Entry not found' }, { 'x-error-code': 'EntryNotFound' }); return; }
+    if (bytes === undefined) {
+      json(response, 404, { error: 'Entry not found' }, { 'x-error-code': 'EntryNotFound' })
+      return
+    }
     if (hub.redirectTo !== null) {
       response.writeHead(302, { location: `${hub.redirectTo}${url.pathname}` }).end()
       return
@@ -96,22 +130,35 @@ export async function startHub(repos: ReadonlyMap<string, Files>, token: string 
     await sendFile(response, bytes, path, request.headers.range)
   }
 
-  async function sendFile(response: ServerResponse, bytes: Uint8Array, path: string, range: string | undefined): Promise<void> {
+  async function sendFile(
+    response: ServerResponse,
+    bytes: Uint8Array,
+    path: string,
+    range: string | undefined,
+  ): Promise<void> {
     const [, from = '0', to = String(bytes.length - 1)] = /^bytes=(\d+)-(\d+)$/.exec(range ?? '') ?? []
     const one = range === 'bytes=0-0'
     const count = served.get(path) ?? 0
     if (!one) served.set(path, count + 1)
     const trouble = (one ? undefined : hub.trouble(path, count)) ?? {}
     if (trouble.status !== undefined) {
-      response.writeHead(trouble.status, trouble.retryAfter === undefined ? {} : { 'retry-after': String(trouble.retryAfter) }).end('no')
+      response
+        .writeHead(
+          trouble.status,
+          trouble.retryAfter === undefined ? {} : { 'retry-after': String(trouble.retryAfter) },
+        )
+        .end('no')
       return
     }
     const ranged = range !== undefined && trouble.ignoreRange !== true
     const right = ranged ? bytes.subarray(Number(from), Number(to) + 1) : bytes
-    const body = trouble.wrongBytes === true ? right.map(byte => byte ^ 1) : right
+    const body = trouble.wrongBytes === true ? right.map((byte) => byte ^ 1) : right
     const hash = describe(path, bytes)
     response.writeHead(ranged ? 206 : 200, {
-      'content-length': body.length, 'x-repo-commit': hub.commit, etag: `"${hash.lfs?.oid ?? hash.oid}"`, 'x-linked-etag': `"${hash.lfs?.oid ?? hash.oid}"`,
+      'content-length': body.length,
+      'x-repo-commit': hub.commit,
+      etag: `"${hash.lfs?.oid ?? hash.oid}"`,
+      'x-linked-etag': `"${hash.lfs?.oid ?? hash.oid}"`,
       ...(ranged ? { 'content-range': `bytes ${from}-${to}/${bytes.length}` } : {}),
     })
     const end = trouble.cutAfter ?? trouble.stallAfter ?? body.length
@@ -119,7 +166,7 @@ export async function startHub(repos: ReadonlyMap<string, Files>, token: string 
       const part = body.subarray(at, Math.min(at + 16384, end))
       if (!response.write(part)) await drained(response)
       if (response.destroyed) return
-      if (trouble.slow !== undefined) await new Promise(done => setTimeout(done, trouble.slow))
+      if (trouble.slow !== undefined) await new Promise((done) => setTimeout(done, trouble.slow))
     }
     if (trouble.cutAfter !== undefined) setTimeout(() => response.destroy(), 20)
     else if (trouble.stallAfter === undefined) response.end()
@@ -131,11 +178,18 @@ export async function startHub(repos: ReadonlyMap<string, Files>, token: string 
 }
 
 export const sha256 = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex')
-const gitHash = (bytes: Uint8Array): string => createHash('sha1').update(`blob ${bytes.length}\0`).update(bytes).digest('hex')
+const gitHash = (bytes: Uint8Array): string =>
+  createHash('sha1').update(`blob ${bytes.length}\0`).update(bytes).digest('hex')
 
-function describe(path: string, bytes: Uint8Array, claimed = bytes.length): { type: string; path: string; size: number; oid: string; lfs?: { oid: string; size: number; pointerSize: number } } {
+function describe(
+  path: string,
+  bytes: Uint8Array,
+  claimed = bytes.length,
+): { type: string; path: string; size: number; oid: string; lfs?: { oid: string; size: number; pointerSize: number } } {
   const file = { type: 'file', path, size: claimed, oid: gitHash(bytes) }
-  return bytes.length > largeFile || claimed > largeFile ? { ...file, lfs: { oid: sha256(bytes), size: claimed, pointerSize: 134 } } : file
+  return bytes.length > largeFile || claimed > largeFile
+    ? { ...file, lfs: { oid: sha256(bytes), size: claimed, pointerSize: 134 } }
+    : file
 }
 
 function drained(response: ServerResponse): Promise<void> {

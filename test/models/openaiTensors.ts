@@ -4,12 +4,18 @@ import type { SavedTensor } from './torchWriter.js'
 export function openaiTensors(): Map<string, SavedTensor> {
   const tensors = new Map<string, SavedTensor>()
   const put = (name: string, ...shape: number[]): void => {
-    const data = new Float32Array(shape.reduce((product, n) => product * n)).map((_, i) => Math.sin(i + name.length) / 8)
+    const data = new Float32Array(shape.reduce((product, n) => product * n)).map(
+      (_, i) => Math.sin(i + name.length) / 8,
+    )
     tensors.set(name, { shape, data })
   }
-  const norm = (name: string): void => [`${name}.weight`, `${name}.bias`].forEach(each => put(each, 64))
+  const norm = (name: string): void => [`${name}.weight`, `${name}.bias`].forEach((each) => put(each, 64))
   const block = (name: string): void => {
-    for (const [part, out, from] of [['attn.out_proj', 64, 64], ['mlp.c_fc', 256, 64], ['mlp.c_proj', 64, 256]] as const) {
+    for (const [part, out, from] of [
+      ['attn.out_proj', 64, 64],
+      ['mlp.c_fc', 256, 64],
+      ['mlp.c_proj', 64, 256],
+    ] as const) {
       put(`${name}.${part}.weight`, out, from)
       put(`${name}.${part}.bias`, out)
     }

@@ -25,7 +25,9 @@ let published: Uint8Array
 let hub: HubServer
 let home: string
 
-beforeAll(() => { published = writeTorchFile(openaiTensors()) })
+beforeAll(() => {
+  published = writeTorchFile(openaiTensors())
+})
 beforeEach(async () => {
   hub = await startHub(new Map())
   home = await mkdtemp(join(tmpdir(), 'torch-'))
@@ -36,11 +38,19 @@ afterEach(async () => {
 })
 
 const environment = () => readHubEnvironment({ HF_HOME: home, XDG_CACHE_HOME: home, HF_ENDPOINT: hub.endpoint })
-const open = async (value: string): Promise<FileSource> => await openModelSource(value, { environment: await environment(), patience })
+const open = async (value: string): Promise<FileSource> =>
+  await openModelSource(value, { environment: await environment(), patience })
 
 function expectSame(a: GuidanceModel, b: GuidanceModel): void {
   expect([...a.weights.keys()]).toEqual([...b.weights.keys()])
-  for (const [name, { data }] of a.weights) expect(Buffer.compare(Buffer.from(data.buffer, data.byteOffset, data.byteLength), Buffer.from(b.weights.get(name)!.data.buffer)), name).toBe(0)
+  for (const [name, { data }] of a.weights)
+    expect(
+      Buffer.compare(
+        Buffer.from(data.buffer, data.byteOffset, data.byteLength),
+        Buffer.from(b.weights.get(name)!.data.buffer),
+      ),
+      name,
+    ).toBe(0)
 }
 
 test('a .pt file is a model: by its path, and imported the same', async () => {
@@ -68,28 +78,47 @@ test('a .pt file from an address is fetched once, against the hash that the addr
   const path = await getModel(url, { environment: await environment(), patience })
   expect(path.startsWith(join(home, 'clip'))).toBe(true)
   expect((await loadGuidance(await open(url), runtime)).embeddingWidth).toBe(32)
-  expect(hub.requests.filter(request => !request.endsWith('=0-0'))).toHaveLength(2)
+  expect(hub.requests.filter((request) => !request.endsWith('=0-0'))).toHaveLength(2)
 
   hub.plain.set(address('0'.repeat(64)), published)
-  await expect(open(hub.endpoint + address('0'.repeat(64)))).rejects.toMatchObject({ code: 'MODEL_DAMAGED', message: expect.stringContaining(sha256(published)) as string })
-  await expect(open(`${hub.endpoint}/gone.pt`)).rejects.toMatchObject({ code: 'MODEL_UNKNOWN', message: expect.stringContaining('404') as string })
+  await expect(open(hub.endpoint + address('0'.repeat(64)))).rejects.toMatchObject({
+    code: 'MODEL_DAMAGED',
+    message: expect.stringContaining(sha256(published)) as string,
+  })
+  await expect(open(`${hub.endpoint}/gone.pt`)).rejects.toMatchObject({
+    code: 'MODEL_UNKNOWN',
+    message: expect.stringContaining('404') as string,
+  })
   await expect(open(`${hub.endpoint}/openai/clip`)).rejects.toMatchObject({ code: 'OPTION_INVALID' })
-  await expect(openModelSource(`${hub.endpoint}/other.pt`, { environment: { ...await environment(), offline: true } })).rejects.toMatchObject({ code: 'MODEL_OFFLINE' })
+  await expect(
+    openModelSource(`${hub.endpoint}/other.pt`, { environment: { ...(await environment()), offline: true } }),
+  ).rejects.toMatchObject({ code: 'MODEL_OFFLINE' })
 })
 
 test('a file under a published name must be the published file', async () => {
   const path = join(home, 'ViT-B-32.pt')
   await writeFile(path, published)
-  await expect(open(path)).rejects.toMatchObject({ code: 'MODEL_DAMAGED', message: expect.stringContaining('40d365715913c9da') as string })
+  await expect(open(path)).rejects.toMatchObject({
+    code: 'MODEL_DAMAGED',
+    message: expect.stringContaining('40d365715913c9da') as string,
+  })
 })
 
 test('a .pt file that carries code is refused, and the code does not run', async () => {
   const marker = join(home, 'ran')
   const pickle = `cos\nsystem\n(S'touch ${marker}'\ntR.`
   const path = join(home, 'evil.pt')
-  await writeFile(path, zipSync({ 'evil/data.pkl': Uint8Array.from(pickle, character => character.charCodeAt(0)) }, { level: 0 }))
-  await expect(open(path)).rejects.toMatchObject({ code: 'PICKLE_UNSAFE', message: expect.stringContaining('os') as string })
-  await expect(importModel(path, undefined, (await environment()).cache)).rejects.toMatchObject({ code: 'PICKLE_UNSAFE' })
+  await writeFile(
+    path,
+    zipSync({ 'evil/data.pkl': Uint8Array.from(pickle, (character) => character.charCodeAt(0)) }, { level: 0 }),
+  )
+  await expect(open(path)).rejects.toMatchObject({
+    code: 'PICKLE_UNSAFE',
+    message: expect.stringContaining('os') as string,
+  })
+  await expect(importModel(path, undefined, (await environment()).cache)).rejects.toMatchObject({
+    code: 'PICKLE_UNSAFE',
+  })
   expect(existsSync(marker)).toBe(false)
   await writeFile(path, published.subarray(0, 5000))
   await expect(open(path)).rejects.toMatchObject({ code: 'PYTORCH_FILE_INVALID' })
@@ -98,11 +127,18 @@ test('a .pt file that carries code is refused, and the code does not run', async
 test('a repository that offers only pytorch_model.bin serves as well', async () => {
   const files = await tinyModel()
   const tensors = readSafetensors(files.get('model.safetensors')!).tensors
-  const bin = writeTorchFile(new Map([...tensors].map(([name, tensor]) => [name, { shape: tensor.shape, data: toFloat32(tensor).slice() }])))
+  const bin = writeTorchFile(
+    new Map([...tensors].map(([name, tensor]) => [name, { shape: tensor.shape, data: toFloat32(tensor).slice() }])),
+  )
   await hub.close()
-  hub = await startHub(new Map([
-    ['some/clip', new Map([...files].filter(([name]) => name !== 'model.safetensors').concat([['pytorch_model.bin', bin]]))],
-    ['the/same', files],
-  ]))
+  hub = await startHub(
+    new Map([
+      [
+        'some/clip',
+        new Map([...files].filter(([name]) => name !== 'model.safetensors').concat([['pytorch_model.bin', bin]])),
+      ],
+      ['the/same', files],
+    ]),
+  )
   expectSame(await loadGuidance(await open('some/clip'), runtime), await loadGuidance(await open('the/same'), runtime))
 })

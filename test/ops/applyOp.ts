@@ -6,22 +6,52 @@ import type { OpCase } from './opFixture.js'
 type Attrs = OpCase['attrs']
 type Application = (inputs: readonly Value[], attrs: Attrs) => Value
 
-const unary = (f: (x: Value) => Value): Application => ([x]) => f(x!)
-const binary = (f: (a: ops.Operand, b: ops.Operand) => Value): Application => ([a, b], attrs) => {
-  if (typeof attrs['left'] === 'number') return f(attrs['left'], a!)
-  if (typeof attrs['right'] === 'number') return f(a!, attrs['right'])
-  return f(a!, b!)
-}
-const reduction = (f: (x: Value, axes: readonly number[], options: ops.ReduceOptions) => Value): Application =>
-  ([x], { axes, keepDims }) => f(x!, axes as number[], { keepDims: keepDims as boolean })
+const unary =
+  (f: (x: Value) => Value): Application =>
+  ([x]) =>
+    f(x!)
+const binary =
+  (f: (a: ops.Operand, b: ops.Operand) => Value): Application =>
+  ([a, b], attrs) => {
+    if (typeof attrs['left'] === 'number') return f(attrs['left'], a!)
+    if (typeof attrs['right'] === 'number') return f(a!, attrs['right'])
+    return f(a!, b!)
+  }
+const reduction =
+  (f: (x: Value, axes: readonly number[], options: ops.ReduceOptions) => Value): Application =>
+  ([x], { axes, keepDims }) =>
+    f(x!, axes as number[], { keepDims: keepDims as boolean })
 
 /** How each op of the fixture is written with the engine. */
 const applications: Readonly<Record<string, Application>> = {
-  add: binary(ops.add), sub: binary(ops.sub), mul: binary(ops.mul), div: binary(ops.div), minimum: binary(ops.minimum), maximum: binary(ops.maximum),
-  neg: unary(ops.neg), exp: unary(ops.exp), log: unary(ops.log), sqrt: unary(ops.sqrt), sigmoid: unary(ops.sigmoid), tanh: unary(ops.tanh),
-  erf: unary(ops.erf), abs: unary(ops.abs), square: unary(ops.square), reciprocal: unary(ops.reciprocal), asin: unary(ops.asin), cos: unary(ops.cos),
-  sin: unary(ops.sin), floor: unary(ops.floor), quickGelu: unary(ops.quickGelu), gelu: unary(ops.gelu), relu6: unary(ops.relu6),
-  relu: unary(ops.relu), silu: unary(ops.silu), softmax: unary(ops.softmax), logSumExp: unary(ops.logSumExp), upsample2x: unary(ops.upsample2x),
+  add: binary(ops.add),
+  sub: binary(ops.sub),
+  mul: binary(ops.mul),
+  div: binary(ops.div),
+  minimum: binary(ops.minimum),
+  maximum: binary(ops.maximum),
+  neg: unary(ops.neg),
+  exp: unary(ops.exp),
+  log: unary(ops.log),
+  sqrt: unary(ops.sqrt),
+  sigmoid: unary(ops.sigmoid),
+  tanh: unary(ops.tanh),
+  erf: unary(ops.erf),
+  abs: unary(ops.abs),
+  square: unary(ops.square),
+  reciprocal: unary(ops.reciprocal),
+  asin: unary(ops.asin),
+  cos: unary(ops.cos),
+  sin: unary(ops.sin),
+  floor: unary(ops.floor),
+  quickGelu: unary(ops.quickGelu),
+  gelu: unary(ops.gelu),
+  relu6: unary(ops.relu6),
+  relu: unary(ops.relu),
+  silu: unary(ops.silu),
+  softmax: unary(ops.softmax),
+  logSumExp: unary(ops.logSumExp),
+  upsample2x: unary(ops.upsample2x),
   maxPool2: unary(ops.maxPool2),
   leakyRelu: ([x], { slope }) => ops.leakyRelu(x!, slope as number),
   clip: ([x], { low, high }) => ops.clip(x!, low as number, high as number),
@@ -32,7 +62,10 @@ const applications: Readonly<Record<string, Application>> = {
   // ONNX lets an end below -n run through index 0; the engine says -Infinity.
   slice: ([x], attrs) => {
     const options = attrs as unknown as ops.SliceOptions
-    return ops.slice(x!, { ...options, ends: options.ends.map((end, i) => (end < -x!.shape.at(options.axes[i]!)! ? -Infinity : end)) })
+    return ops.slice(x!, {
+      ...options,
+      ends: options.ends.map((end, i) => (end < -x!.shape.at(options.axes[i]!)! ? -Infinity : end)),
+    })
   },
   flip: ([x], { axes }) => ops.flip(x!, axes as number[]),
   dilate: ([x], { axis, stride }) => ops.dilate(x!, axis as number, stride as number),
@@ -44,7 +77,10 @@ const applications: Readonly<Record<string, Application>> = {
     const shape = Array.isArray(list[0]) ? [list.length, list[0].length] : [list.length]
     return ops.gather(x!, x!.graph.constant(list.flat(), shape, 'int64'), axis as number)
   },
-  reduceSum: reduction(ops.reduceSum), reduceMean: reduction(ops.reduceMean), reduceMax: reduction(ops.reduceMax), reduceMin: reduction(ops.reduceMin),
+  reduceSum: reduction(ops.reduceSum),
+  reduceMean: reduction(ops.reduceMean),
+  reduceMax: reduction(ops.reduceMax),
+  reduceMin: reduction(ops.reduceMin),
   meanSquaredError: ([a, b]) => ops.meanSquaredError(a!, b!),
   layerNorm: ([x, scale, bias], { eps }) => ops.layerNorm(x!, scale!, bias!, eps as number),
   normalizeRows: ([x], { eps }) => ops.normalizeRows(x!, eps as number),

@@ -6,8 +6,15 @@ export interface Tolerance {
 }
 
 /** The largest violation, or null: says the shape, the largest error and where it is. */
-export function findMismatch(got: Float32Array, gotShape: readonly number[], wanted: Float32Array, shape: readonly number[], allowed: Tolerance): string | null {
-  if (gotShape.length !== shape.length || gotShape.some((n, i) => n !== shape[i])) return `shape [${gotShape.join(', ')}], expected [${shape.join(', ')}]`
+export function findMismatch(
+  got: Float32Array,
+  gotShape: readonly number[],
+  wanted: Float32Array,
+  shape: readonly number[],
+  allowed: Tolerance,
+): string | null {
+  if (gotShape.length !== shape.length || gotShape.some((n, i) => n !== shape[i]))
+    return `shape [${gotShape.join(', ')}], expected [${shape.join(', ')}]`
   if (got.length !== wanted.length) return `${got.length} values, expected ${wanted.length}`
   let worst = 0
   let at = -1
@@ -19,8 +26,10 @@ export function findMismatch(got: Float32Array, gotShape: readonly number[], wan
   }
   if (worst <= 1) return null
   const error = Math.abs(got[at]! - wanted[at]!)
-  return `shape [${shape.join(', ')}], max error ${error.toExponential(2)} (tolerance ${allowed.name}: ${allowed.absolute} + ${allowed.relative} |expected|) `
-    + `at [${unravel(at, shape).join(', ')}]: expected ${wanted[at]}, came ${got[at]}`
+  return (
+    `shape [${shape.join(', ')}], max error ${error.toExponential(2)} (tolerance ${allowed.name}: ${allowed.absolute} + ${allowed.relative} |expected|) ` +
+    `at [${unravel(at, shape).join(', ')}]: expected ${wanted[at]}, came ${got[at]}`
+  )
 }
 
 /** The first element whose bits differ, or null. */

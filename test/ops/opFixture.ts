@@ -1,6 +1,9 @@
 import { readSafetensors } from '../../src/formats/safetensors.js'
 
-/** One oracle case of `test/fixtures/ops.json`: gradients are of sum(output * cotangent), null where an input takes none. */
+/**
+ * One oracle case of `test/fixtures/ops.json`: gradients are of sum(output * cotangent), null where an input takes
+ * none.
+ */
 export interface OpCase {
   readonly name: string
   readonly op: string

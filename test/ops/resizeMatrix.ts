@@ -1,4 +1,7 @@
-/** One row per output pixel, one column per input pixel: bilinear, half-pixel centres, clamped to the crop [start, start + length). */
+/**
+ * One row per output pixel, one column per input pixel: bilinear, half-pixel centres, clamped to the crop [start, start
+ * + length).
+ */
 export function linearMatrix(size: number, start: number, length: number, out: number): Float32Array {
   const matrix = new Float32Array(out * size)
   for (let o = 0; o < out; o++) {
@@ -11,7 +14,10 @@ export function linearMatrix(size: number, start: number, length: number, out: n
   return matrix
 }
 
-/** The same for the bicubic resize of position embeddings (spec 6.4): A = -0.75, source = (o + 1/2) size / (out + 0.1) - 1/2. */
+/**
+ * The same for the bicubic resize of position embeddings (spec 6.4): A = -0.75, source = (o + 1/2) size / (out + 0.1) -
+ * 1/2.
+ */
 export function bicubicMatrix(size: number, out: number): Float32Array {
   const matrix = new Float32Array(out * size)
   for (let o = 0; o < out; o++) {

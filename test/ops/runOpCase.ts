@@ -16,8 +16,32 @@ const TRIGONOMETRIC: Tolerance = { name: 'trigonometric', absolute: 1e-3, relati
 /** Arguments whose size costs digits before the op begins (a mean far from zero). */
 const CANCELLING: Tolerance = { name: 'cancelling', absolute: 1e-3, relative: 1e-3 }
 
-const exactOps = new Set(['add', 'sub', 'mul', 'minimum', 'maximum', 'neg', 'abs', 'square', 'floor', 'relu', 'relu6', 'leakyRelu', 'clip', 'reshape', 'transpose',
-  'slice', 'flip', 'dilate', 'concat', 'expand', 'pad', 'gather', 'reduceMax', 'reduceMin'])
+const exactOps = new Set([
+  'add',
+  'sub',
+  'mul',
+  'minimum',
+  'maximum',
+  'neg',
+  'abs',
+  'square',
+  'floor',
+  'relu',
+  'relu6',
+  'leakyRelu',
+  'clip',
+  'reshape',
+  'transpose',
+  'slice',
+  'flip',
+  'dilate',
+  'concat',
+  'expand',
+  'pad',
+  'gather',
+  'reduceMax',
+  'reduceMin',
+])
 
 function toleranceOf({ op, note }: OpCase, runtime: Runtime): Tolerance {
   if (note?.includes('mean far from zero')) return CANCELLING
@@ -27,8 +51,8 @@ function toleranceOf({ op, note }: OpCase, runtime: Runtime): Tolerance {
 }
 
 /**
- * Runs one oracle case on a device, forward and every gradient, twice. Returns one line per mismatch (none: the case holds);
- * on the CPU the second run must give the first one's bits.
+ * Runs one oracle case on a device, forward and every gradient, twice. Returns one line per mismatch (none: the case
+ * holds); on the CPU the second run must give the first one's bits.
  */
 export async function runOpCase(runtime: Runtime, fixture: OpFixture, op: OpCase): Promise<string[]> {
   const graph = new Graph()
@@ -43,10 +67,12 @@ export async function runOpCase(runtime: Runtime, fixture: OpFixture, op: OpCase
   names.forEach((name, i) => (outputs[name] = found[i]!))
   const program = await runtime.compile(graph, outputs)
   try {
-    const feeds = Object.fromEntries([...op.inputs, op.cotangent].map((name) => {
-      const { data, shape } = fixture.tensor(name)
-      return [name, new runtime.Tensor('float32', data, shape)]
-    }))
+    const feeds = Object.fromEntries(
+      [...op.inputs, op.cotangent].map((name) => {
+        const { data, shape } = fixture.tensor(name)
+        return [name, new runtime.Tensor('float32', data, shape)]
+      }),
+    )
     const first = await program.run(feeds)
     const second = await program.run(feeds)
     const allowed = toleranceOf(op, runtime)
@@ -54,8 +80,12 @@ export async function runOpCase(runtime: Runtime, fixture: OpFixture, op: OpCase
       const { data, shape } = fixture.tensor(name)
       const [got, again] = [first[name]!, second[name]!]
       const mismatch = findMismatch(got.data as Float32Array, got.dims, data, shape, allowed)
-      const difference = runtime.device === 'cpu' ? findBitDifference(got.data as Float32Array, again.data as Float32Array) : null
-      return [...(mismatch ? [`${name}: ${mismatch}`] : []), ...(difference ? [`${name}: two runs differ at ${difference}`] : [])]
+      const difference =
+        runtime.device === 'cpu' ? findBitDifference(got.data as Float32Array, again.data as Float32Array) : null
+      return [
+        ...(mismatch ? [`${name}: ${mismatch}`] : []),
+        ...(difference ? [`${name}: two runs differ at ${difference}`] : []),
+      ]
     })
   } finally {
     await program.release()

@@ -12,10 +12,14 @@ const main = place('../../dist/cli/main.js')
 const program = place('./embeddingProgram.mjs')
 const clip = place('../../examples/swan.mp4')
 
-const toy = '--preset preview --steps 1 --size 192 --views 1 --generator-width 8 --scale-min 1 --scale-max 1 --crops-min-cover 1'.split(' ')
+const toy =
+  '--preset preview --steps 1 --size 192 --views 1 --generator-width 8 --scale-min 1 --scale-max 1 --crops-min-cover 1'.split(
+    ' ',
+  )
 
 const straceHere = hasStrace()
-if (!straceHere && process.env['TEXT2LIVE_REQUIRE_STRACE'] === '1') throw new Error('TEXT2LIVE_REQUIRE_STRACE=1, and there is no strace')
+if (!straceHere && process.env['TEXT2LIVE_REQUIRE_STRACE'] === '1')
+  throw new Error('TEXT2LIVE_REQUIRE_STRACE=1, and there is no strace')
 
 let scratch = ''
 let photo = ''
@@ -28,7 +32,10 @@ beforeAll(async () => {
 afterAll(() => rmSync(scratch, { recursive: true, force: true }))
 
 /** Runs Node as a person does, with an empty home: what it says, and what it left in that home. */
-async function node(args: readonly string[], more: Record<string, string> = {}): Promise<{ status: number; output: string; home: readonly string[] }> {
+async function node(
+  args: readonly string[],
+  more: Record<string, string> = {},
+): Promise<{ status: number; output: string; home: readonly string[] }> {
   const env = plainEnvironment(mkdtempSync(join(scratch, 'run-')), more)
   return await new Promise((resolve) => {
     execFile(process.execPath, args, { env, maxBuffer: 2 ** 26 }, (error, stdout, stderr) => {
@@ -55,10 +62,16 @@ describe('what ONNX Runtime would send by itself', () => {
   })
 
   it('is refused in a worker of a process that says 0', async () => {
-    expect((await node([program, 'worker', 'session'], { ORT_DISABLE_TELEMETRY: '0' })).output).toMatch(/^TELEMETRY_ON: /)
+    expect((await node([program, 'worker', 'session'], { ORT_DISABLE_TELEMETRY: '0' })).output).toMatch(
+      /^TELEMETRY_ON: /,
+    )
   })
 
-  it.each([['worker', { ORT_DISABLE_TELEMETRY: '1' }], ['worker-share-env', {}], ['worker-after-main', {}]] as const)('is off in a worker where the process was told: %s', async (how, more) => {
+  it.each([
+    ['worker', { ORT_DISABLE_TELEMETRY: '1' }],
+    ['worker-share-env', {}],
+    ['worker-after-main', {}],
+  ] as const)('is off in a worker where the process was told: %s', async (how, more) => {
     const { output, home } = await node([program, how, 'session'], more)
     expect(output).toMatch(/^done: answered: /)
     expect(home).toEqual([])
@@ -67,7 +80,20 @@ describe('what ONNX Runtime would send by itself', () => {
 
 describe('a command line longer than the stack of what reads it', () => {
   it.each([40_000, 100_000])('is a prompt that is too long, for the command: %d bytes', async (length) => {
-    const { status, output, home } = await node([main, 'image', photo, 'golden '.repeat(length / 7), '--source', 'teapot', '--device', 'cpu', '--preset', 'preview', '--out', join(scratch, 'long')])
+    const { status, output, home } = await node([
+      main,
+      'image',
+      photo,
+      'golden '.repeat(length / 7),
+      '--source',
+      'teapot',
+      '--device',
+      'cpu',
+      '--preset',
+      'preview',
+      '--out',
+      join(scratch, 'long'),
+    ])
     expect(output).toContain('error PROMPT_TOO_LONG')
     expect(status).toBe(2)
     expect(home).toEqual([])
@@ -82,7 +108,22 @@ describe('a command line longer than the stack of what reads it', () => {
 
 describe.skipIf(!straceHere)('by its system calls', () => {
   it.each([
-    ['an edit by the command', (out: string) => [main, 'image', photo, 'golden teapot', '--source', 'teapot', ...toy, '--device', 'cpu', '--out', join(out, 'run')]],
+    [
+      'an edit by the command',
+      (out: string) => [
+        main,
+        'image',
+        photo,
+        'golden teapot',
+        '--source',
+        'teapot',
+        ...toy,
+        '--device',
+        'cpu',
+        '--out',
+        join(out, 'run'),
+      ],
+    ],
     ['an edit by a program', (out: string) => [program, 'main', 'edit', photo, join(out, 'run')]],
     ['a clip that a program reads and writes', (out: string) => [program, 'main', 'clip', clip, join(out, 'clip.mp4')]],
   ])('%s looks up no name, connects to nothing and writes into its folder alone', (_, args) => {
@@ -117,6 +158,10 @@ it('reads the lines that strace writes', () => {
 8 openat(AT_FDCWD</work>, "/dev/null", O_WRONLY) = 3</dev/null>
 8 rename("/work/out/a.png", "/home/me/a.png") = 0`
   expect(problemsOf(log, ['/work/out'], '/work').map((line) => line.replace(/: .*/, ''))).toEqual([
-    'looked up a name at 127.0.0.53', 'connect to 203.0.113.7', 'connect to 2001:db8::1', 'mkdir /home/me/.cache/Microsoft', 'rename /home/me/a.png',
+    'looked up a name at 127.0.0.53',
+    'connect to 203.0.113.7',
+    'connect to 2001:db8::1',
+    'mkdir /home/me/.cache/Microsoft',
+    'rename /home/me/a.png',
   ])
 })

@@ -17,7 +17,9 @@ const mounted: string[] = []
 beforeEach(async () => {
   home = mkdtempSync(join(tmpdir(), 'text2live-disk-'))
   const noise = Uint8Array.from({ length: 40 * 40 * 3 }, (_, i) => (i * 7919 + (i >> 3) * 104729) % 251)
-  const photo = await sharp(noise, { raw: { width: 40, height: 40, channels: 3 } }).png().toBuffer()
+  const photo = await sharp(noise, { raw: { width: 40, height: 40, channels: 3 } })
+    .png()
+    .toBuffer()
   options = { photo, prompt: 'gold', source: 'noise', size: 192, steps: 4, seed: 3, device: 'cpu', previewEvery: 0 }
 })
 afterEach(() => {
@@ -39,8 +41,16 @@ function disk(name: string, mountOptions: string): string | null {
 }
 
 const train = (given: EditOptions, onStep: (step: number) => void = () => undefined) =>
-  runImage(given, { open: toyTrainer({ onStep }), signal: new AbortController().signal, defaultFolder: false }, () => undefined)
-const codeOf = async (work: Promise<unknown>): Promise<string> => await work.then(() => 'no error', (error: unknown) => (error as { code: string }).code)
+  runImage(
+    given,
+    { open: toyTrainer({ onStep }), signal: new AbortController().signal, defaultFolder: false },
+    () => undefined,
+  )
+const codeOf = async (work: Promise<unknown>): Promise<string> =>
+  await work.then(
+    () => 'no error',
+    (error: unknown) => (error as { code: string }).code,
+  )
 
 test('a full disk stops the run with a code; what is there stays whole, and the run goes on when there is room', async (context) => {
   const path = disk('small', 'size=400k')
@@ -51,7 +61,11 @@ test('a full disk stops the run with a code; what is there stays whole, and the 
   const fill = (step: number): void => {
     if (step !== 2) return
     for (let size = 1 << 18; size >= 512; size /= 2) {
-      try { writeFileSync(ballast, new Uint8Array(size), { flag: 'a' }) } catch { /* full: try a smaller piece */ }
+      try {
+        writeFileSync(ballast, new Uint8Array(size), { flag: 'a' })
+      } catch {
+        /* full: try a smaller piece */
+      }
     }
   }
   const long = { ...options, steps: 400, out }

@@ -1,4 +1,5 @@
-// Loaded before a run (node --import): kills this process before the system call number KILL_AT of those that change what is on the disk, and tells at the end how many there were.
+// Loaded before a run (node --import): kills this process before the system call number KILL_AT of those that change
+// what is on the disk, and tells at the end how many there were.
 import fs from 'node:fs'
 import promises from 'node:fs/promises'
 import { syncBuiltinESMExports } from 'node:module'
@@ -16,7 +17,8 @@ const counted = (object, name) => {
 }
 
 for (const name of ['rename', 'link', 'mkdir', 'rm', 'copyFile', 'open']) counted(promises, name)
-for (const name of ['renameSync', 'linkSync', 'rmSync', 'writeFileSync', 'writeSync', 'ftruncateSync', 'openSync']) counted(fs, name)
+for (const name of ['renameSync', 'linkSync', 'rmSync', 'writeFileSync', 'writeSync', 'ftruncateSync', 'openSync'])
+  counted(fs, name)
 const probe = await promises.open(new URL(import.meta.url))
 const handle = Object.getPrototypeOf(probe)
 await probe.close()

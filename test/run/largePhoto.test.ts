@@ -10,18 +10,25 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 // The built package, in a process whose peak memory is its own.
 const built = (name: string): string => JSON.stringify(new URL(`../../dist/${name}`, import.meta.url).href)
 const peakOf = async (script: string): Promise<number> => {
-  const { stdout } = await promisify(execFile)(process.execPath, ['--input-type=module', '-e', `${script}\nconsole.log(process.resourceUsage().maxRSS * 1024)`],
-    { cwd: fileURLToPath(new URL('../..', import.meta.url)) })
+  const { stdout } = await promisify(execFile)(
+    process.execPath,
+    ['--input-type=module', '-e', `${script}\nconsole.log(process.resourceUsage().maxRSS * 1024)`],
+    { cwd: fileURLToPath(new URL('../..', import.meta.url)) },
+  )
   return Number(stdout)
 }
 
 let folder = ''
-beforeAll(() => { folder = mkdtempSync(join(tmpdir(), 'text2live-large-')) })
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), 'text2live-large-'))
+})
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
 
 async function flat(width: number, height: number): Promise<string> {
   const path = join(folder, `${width}x${height}.png`)
-  await sharp({ create: { width, height, channels: 3, background: '#4080c0' }, limitInputPixels: false }).png().toFile(path)
+  await sharp({ create: { width, height, channels: 3, background: '#4080c0' }, limitInputPixels: false })
+    .png()
+    .toFile(path)
   return JSON.stringify(path)
 }
 

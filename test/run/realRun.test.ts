@@ -9,7 +9,9 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import type * as Text2Live from '../../src/index.js'
 
 // The built package: training runs in a process of its own, which needs compiled files.
-const { editImage, outputFiles } = await import(new URL('../../dist/index.js', import.meta.url).href) as typeof Text2Live
+const { editImage, outputFiles } = (await import(
+  new URL('../../dist/index.js', import.meta.url).href
+)) as typeof Text2Live
 
 type RunEvent = Text2Live.RunEvent
 const main = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url))
@@ -20,11 +22,30 @@ const at = (...names: string[]): string => join(home, ...names)
 beforeAll(async () => {
   home = mkdtempSync(join(tmpdir(), 'text2live-real-'))
   const pixels = Uint8Array.from({ length: 72 * 64 * 3 }, (_, i) => (i * 37 + (i >> 7) * 11) % 256)
-  writeFileSync(at('bowl.png'), await sharp(pixels, { raw: { width: 72, height: 64, channels: 3 } }).png().toBuffer())
+  writeFileSync(
+    at('bowl.png'),
+    await sharp(pixels, { raw: { width: 72, height: 64, channels: 3 } })
+      .png()
+      .toBuffer(),
+  )
   // The whole method at toy size: one crop size, so that one graph is compiled, and a narrow generator.
   options = {
-    photo: at('bowl.png'), prompt: 'golden bowl', source: 'bowl', region: 'bowl', preset: 'fast', size: 192, steps: 3, views: 1, generatorWidth: 8,
-    scaleMin: 1, scaleMax: 1, cropsMinCover: 1, seed: 5, device: 'cpu', threads: 1, previewEvery: 2,
+    photo: at('bowl.png'),
+    prompt: 'golden bowl',
+    source: 'bowl',
+    region: 'bowl',
+    preset: 'fast',
+    size: 192,
+    steps: 3,
+    views: 1,
+    generatorWidth: 8,
+    scaleMin: 1,
+    scaleMax: 1,
+    cropsMinCover: 1,
+    seed: 5,
+    device: 'cpu',
+    threads: 1,
+    previewEvery: 2,
   }
 })
 afterAll(() => rmSync(home, { recursive: true, force: true }))
@@ -35,10 +56,16 @@ async function eventsOf(run: AsyncIterable<RunEvent>): Promise<RunEvent[]> {
   return events
 }
 
-const flags = (): string[] => Object.entries(options).filter(([name]) => name !== 'photo' && name !== 'prompt')
-  .flatMap(([name, value]) => [`--${name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`, String(value)])
+const flags = (): string[] =>
+  Object.entries(options)
+    .filter(([name]) => name !== 'photo' && name !== 'prompt')
+    .flatMap(([name, value]) => [`--${name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`, String(value)])
 
-interface Ended { readonly status: number | null; readonly out: string; readonly err: string }
+interface Ended {
+  readonly status: number | null
+  readonly out: string
+  readonly err: string
+}
 
 /** Runs the command; the first time that its output matches `interruptAt`, Ctrl-C is pressed. */
 function command(args: readonly string[], interruptAt: RegExp | null = null): Promise<Ended> {
@@ -51,7 +78,9 @@ function command(args: readonly string[], interruptAt: RegExp | null = null): Pr
     waiting = null
     child.kill('SIGINT')
   })
-  child.stderr.on('data', (data: Buffer) => { err += data.toString() })
+  child.stderr.on('data', (data: Buffer) => {
+    err += data.toString()
+  })
   return new Promise((resolve) => child.on('close', (status) => resolve({ status, out, err })))
 }
 
@@ -74,10 +103,15 @@ test('training is in a process that ends with its run: many runs in one process 
 })
 
 test.runIf(process.platform === 'linux')('kill -9 of the command leaves no training process behind', async () => {
-  const child = spawn(process.execPath, [main, 'image', at('bowl.png'), 'golden bowl', ...flags(), '--steps', '500', '--json', '--out', at('killed')], { cwd: home })
+  const child = spawn(
+    process.execPath,
+    [main, 'image', at('bowl.png'), 'golden bowl', ...flags(), '--steps', '500', '--json', '--out', at('killed')],
+    { cwd: home },
+  )
   const trainer = await new Promise<string>((resolve, reject) => {
     child.stdout.on('data', (data: Buffer) => {
-      if (data.toString().includes('"type":"step"')) resolve(readFileSync(`/proc/${child.pid}/task/${child.pid}/children`, 'utf8').trim())
+      if (data.toString().includes('"type":"step"'))
+        resolve(readFileSync(`/proc/${child.pid}/task/${child.pid}/children`, 'utf8').trim())
     })
     child.on('exit', () => reject(new Error('ended before the first step')))
   })
@@ -92,9 +126,14 @@ test('the library trains in a process of its own and gives its results as buffer
   const events = await eventsOf(run)
   const { files, step, finished } = await run.result
   expect({ step, finished }).toEqual({ step: 3, finished: true })
-  expect(events.filter(({ type }) => type === 'step').map((event) => 'losses' in event && Object.values(event.losses).every(Number.isFinite))).toEqual([true, true, true])
+  expect(
+    events
+      .filter(({ type }) => type === 'step')
+      .map((event) => 'losses' in event && Object.values(event.losses).every(Number.isFinite)),
+  ).toEqual([true, true, true])
   expect(events.filter(({ type }) => type === 'preview')).toHaveLength(1)
-  for (const name of ['composite', 'edit', 'alpha'] as const) expect(await sharp(files[name]).metadata(), name).toMatchObject({ width: 72, height: 64 })
+  for (const name of ['composite', 'edit', 'alpha'] as const)
+    expect(await sharp(files[name]).metadata(), name).toMatchObject({ width: 72, height: 64 })
 })
 
 test('leaving the loop stops within a step, and the resumed run is bit-identical to one that was never stopped', async () => {
@@ -105,26 +144,47 @@ test('leaving the loop stops within a step, and the resumed run is bit-identical
   expect(step).toBeLessThanOrEqual(2)
   expect((await editImage({ resume: at('stopped') }).result).finished).toBe(true)
   expect(checkpointOf('stopped')).toBe(checkpointOf('whole'))
-  for (const name of pictures) expect(readFileSync(at('stopped', name)).equals(readFileSync(at('whole', name))), name).toBe(true)
+  for (const name of pictures)
+    expect(readFileSync(at('stopped', name)).equals(readFileSync(at('whole', name))), name).toBe(true)
 })
 
-test.each([[660, 60], [60, 660]])('a photo of %i x %i, beyond 10:1, trains', async (width, height) => {
+test.each([
+  [660, 60],
+  [60, 660],
+])('a photo of %i x %i, beyond 10:1, trains', async (width, height) => {
   const pixels = Uint8Array.from({ length: width * height * 3 }, (_, i) => (i * 37 + (i >> 7) * 11) % 256)
-  const photo = await sharp(pixels, { raw: { width, height, channels: 3 } }).png().toBuffer()
-  const { finished, files } = await editImage({ ...options, photo, steps: 1, relevancy: 'model', regionBound: 0, sparsityMap: 0 }).result
+  const photo = await sharp(pixels, { raw: { width, height, channels: 3 } })
+    .png()
+    .toBuffer()
+  const { finished, files } = await editImage({
+    ...options,
+    photo,
+    steps: 1,
+    relevancy: 'model',
+    regionBound: 0,
+    sparsityMap: 0,
+  }).result
   expect(finished).toBe(true)
   expect(await sharp(files.composite).metadata()).toMatchObject({ width, height })
 })
 
 test('a photo of one colour is refused before anything is written', async () => {
-  const photo = await sharp({ create: { width: 970, height: 90, channels: 3, background: '#000' } }).png().toBuffer()
-  await expect(editImage({ ...options, photo, out: at('blank') }).result).rejects.toMatchObject({ code: 'INPUT_BLANK', exitStatus: 2 })
+  const photo = await sharp({ create: { width: 970, height: 90, channels: 3, background: '#000' } })
+    .png()
+    .toBuffer()
+  await expect(editImage({ ...options, photo, out: at('blank') }).result).rejects.toMatchObject({
+    code: 'INPUT_BLANK',
+    exitStatus: 2,
+  })
   expect(existsSync(at('blank'))).toBe(false)
 })
 
 test('a text that is too long is refused before a folder is made', async () => {
   const long = `golden bowl ${'of very shiny gold '.repeat(200)}`
-  await expect(editImage({ ...options, prompt: long, out: at('long') }).result).rejects.toMatchObject({ code: 'PROMPT_TOO_LONG', exitStatus: 2 })
+  await expect(editImage({ ...options, prompt: long, out: at('long') }).result).rejects.toMatchObject({
+    code: 'PROMPT_TOO_LONG',
+    exitStatus: 2,
+  })
   expect(() => readFileSync(at('long', 'config.yaml'))).toThrow('ENOENT')
 })
 
@@ -135,7 +195,10 @@ test('Ctrl-C ends with 130, writes the outputs and says how to go on; --resume g
   expect(await sharp(at('runs', 'bowl-1', 'composite.png')).metadata()).toMatchObject({ width: 72 })
   const resumed = await command(['image', '--resume', 'runs/bowl-1', '--steps', '4', '--json'])
   expect(resumed.status, resumed.err).toBe(0)
-  const events = resumed.out.trim().split('\n').map((line) => JSON.parse(line) as RunEvent)
+  const events = resumed.out
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line) as RunEvent)
   expect(events.at(-1)?.type).toBe('done')
   const again = await command(['image', '--resume', 'runs/bowl-1'])
   expect(again).toMatchObject({ status: 0, out: expect.stringContaining('had finished already') as string })

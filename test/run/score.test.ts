@@ -16,11 +16,28 @@ const at = (...names: string[]): string => join(home, ...names)
 beforeAll(async () => {
   home = mkdtempSync(join(tmpdir(), 'text2live-score-'))
   writeFileSync(at('photo.png'), await sharp(teapot).resize(256, 256).png().toBuffer())
-  const circle = '<svg width="256" height="256"><rect width="256" height="256"/><circle cx="128" cy="128" r="60" fill="white"/></svg>'
+  const circle =
+    '<svg width="256" height="256"><rect width="256" height="256"/><circle cx="128" cy="128" r="60" fill="white"/></svg>'
   writeFileSync(at('mask.png'), await sharp(Buffer.from(circle)).png().toBuffer())
-  for (const [out, seed, seeds] of [['run', 3, 1], ['runs', 2 ** 32 - 1, 2]] as const) {
-    await runImage({ photo: at('photo.png'), prompt: 'golden teapot', source: 'teapot', size: 192, steps: 2, seed, seeds, device: 'cpu', out: at(out) },
-      { open: toyTrainer(), signal: new AbortController().signal, defaultFolder: false }, () => undefined)
+  for (const [out, seed, seeds] of [
+    ['run', 3, 1],
+    ['runs', 2 ** 32 - 1, 2],
+  ] as const) {
+    await runImage(
+      {
+        photo: at('photo.png'),
+        prompt: 'golden teapot',
+        source: 'teapot',
+        size: 192,
+        steps: 2,
+        seed,
+        seeds,
+        device: 'cpu',
+        out: at(out),
+      },
+      { open: toyTrainer(), signal: new AbortController().signal, defaultFolder: false },
+      () => undefined,
+    )
   }
 })
 afterAll(() => rmSync(home, { recursive: true, force: true }))
@@ -30,8 +47,19 @@ test('score measures a run, warns of the judge that was optimised, and leaves th
   const { status, out, err } = await command('score', at('run'), '--mask', at('mask.png'), '--json')
   expect(status).toBe(0)
   const report = JSON.parse(out) as ScoreReport
-  expect(Object.keys(report)).toEqual(['folder', 'seed', 'guidance', 'optimised', 'similarity', 'directional', 'structure_distance', 'alpha_mean',
-    'change_outside_alpha', 'change_outside_mask', 'localisation_iou'])
+  expect(Object.keys(report)).toEqual([
+    'folder',
+    'seed',
+    'guidance',
+    'optimised',
+    'similarity',
+    'directional',
+    'structure_distance',
+    'alpha_mean',
+    'change_outside_alpha',
+    'change_outside_mask',
+    'localisation_iou',
+  ])
   expect(report).toMatchObject({ seed: 3, guidance: ['starter'], optimised: ['starter'] })
   for (const name of ['similarity', 'directional'] as const) expect(Math.abs(report[name])).toBeLessThanOrEqual(1)
   expect(report.similarity).not.toBe(0)
@@ -42,9 +70,23 @@ test('score measures a run, warns of the judge that was optimised, and leaves th
   expect(readdirSync(at('run')).sort()).toEqual(before)
 
   // The same mask as a label of 1.
-  writeFileSync(at('label.png'), await sharp(at('mask.png')).removeAlpha().threshold(128).linear(1 / 255, 0).toColourspace('b-w').png().toBuffer())
-  writeFileSync(at('hard.png'), await sharp(at('mask.png')).removeAlpha().threshold(128).toColourspace('b-w').png().toBuffer())
-  const [hard, label] = await Promise.all(['hard.png', 'label.png'].map((mask) => command('score', at('run'), '--mask', at(mask), '--json')))
+  writeFileSync(
+    at('label.png'),
+    await sharp(at('mask.png'))
+      .removeAlpha()
+      .threshold(128)
+      .linear(1 / 255, 0)
+      .toColourspace('b-w')
+      .png()
+      .toBuffer(),
+  )
+  writeFileSync(
+    at('hard.png'),
+    await sharp(at('mask.png')).removeAlpha().threshold(128).toColourspace('b-w').png().toBuffer(),
+  )
+  const [hard, label] = await Promise.all(
+    ['hard.png', 'label.png'].map((mask) => command('score', at('run'), '--mask', at(mask), '--json')),
+  )
   const [asHard, asLabel] = [hard, label].map((each) => JSON.parse(each!.out) as { notes?: string[] })
   expect({ ...asLabel, notes: undefined }).toEqual({ ...asHard, notes: undefined })
   expect(asLabel!.notes).toEqual([expect.stringMatching(/label/)])
@@ -57,7 +99,10 @@ test('score measures a run, warns of the judge that was optimised, and leaves th
 
 test('score reports each variation, also where their seeds pass the largest', async () => {
   const { out } = await command('score', at('runs'), '--json')
-  const reports = out.trim().split('\n').map((line) => JSON.parse(line) as ScoreReport)
+  const reports = out
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line) as ScoreReport)
   expect(reports.map(({ seed }) => seed)).toEqual([2 ** 32 - 1, 0])
 })
 
@@ -65,19 +110,31 @@ test('score leaves out the seeds that have no pictures yet, and says which', asy
   rmSync(at('runs', 'seed-0', 'alpha.png'))
   const left = `seed 0 is left out, since its pictures are not written yet; to go on with it: text2live image --resume ${at('runs')}`
   const { status, out } = await command('score', at('runs'), '--json')
-  expect({ status, ...JSON.parse(out) as ScoreReport }).toMatchObject({ status: 0, seed: 2 ** 32 - 1, notes: [left] })
+  expect({ status, ...(JSON.parse(out) as ScoreReport) }).toMatchObject({ status: 0, seed: 2 ** 32 - 1, notes: [left] })
   expect((await command('score', at('runs'))).err).toContain(`note: ${left}\n`)
   rmSync(at('runs', `seed-${2 ** 32 - 1}`), { recursive: true })
-  expect(await command('score', at('runs'))).toMatchObject({ status: 2, err: expect.stringContaining(`text2live render ${at('runs')}\n`) as string })
+  expect(await command('score', at('runs'))).toMatchObject({
+    status: 2,
+    err: expect.stringContaining(`text2live render ${at('runs')}\n`) as string,
+  })
 })
 
 test('score says what is missing', async () => {
-  expect(await command('score', at('nowhere'))).toMatchObject({ status: 2, err: expect.stringContaining('RUN_NOT_FOUND') as string })
+  expect(await command('score', at('nowhere'))).toMatchObject({
+    status: 2,
+    err: expect.stringContaining('RUN_NOT_FOUND') as string,
+  })
   mkdirSync(at('clip'))
   writeFileSync(at('clip', 'config.yaml'), 'configVersion: 1\nclip: clip.mp4\n')
-  expect(await command('score', at('clip'))).toMatchObject({ status: 2, err: expect.stringMatching(/RUN_INVALID: .*score measures the edits of photos/) as string })
+  expect(await command('score', at('clip'))).toMatchObject({
+    status: 2,
+    err: expect.stringMatching(/RUN_INVALID: .*score measures the edits of photos/) as string,
+  })
   writeFileSync(at('small.png'), await sharp(at('mask.png')).resize(100, 100).png().toBuffer())
-  expect(await command('score', at('run'), '--mask', at('small.png'))).toMatchObject({ status: 2, err: expect.stringContaining('MASK_INVALID') as string })
+  expect(await command('score', at('run'), '--mask', at('small.png'))).toMatchObject({
+    status: 2,
+    err: expect.stringContaining('MASK_INVALID') as string,
+  })
   rmSync(at('run', 'composite.png'))
   const { status, err } = await command('score', at('run'))
   expect(status).toBe(2)
@@ -85,7 +142,17 @@ test('score says what is missing', async () => {
 })
 
 test('relevancy draws the map over the photo, and never over a file', async () => {
-  const args = ['relevancy', at('photo.png'), 'teapot', '--out', at('heat.png'), '--map', at('map.png'), '--device', 'cpu']
+  const args = [
+    'relevancy',
+    at('photo.png'),
+    'teapot',
+    '--out',
+    at('heat.png'),
+    '--map',
+    at('map.png'),
+    '--device',
+    'cpu',
+  ]
   const { status, out, err } = await command(...args)
   expect({ status, err }).toEqual({ status: 0, err: 'note: region: "teapot", with the outline of what stands out\n' })
   expect(out).toMatch(/"teapot" on \d+ % of the photo/)
@@ -108,7 +175,13 @@ test('relevancy draws the map over the photo, and never over a file', async () =
 
 test('relevancy says what it needs', async () => {
   expect(await command('relevancy', at('photo.png'))).toMatchObject({ status: 2 })
-  expect(await command('relevancy', at('photo.png'), ' ')).toMatchObject({ status: 2, err: expect.stringContaining('PROMPT_EMPTY') as string })
-  expect(await command('relevancy', at('none.png'), 'x', '--out', at('none-heat.png'))).toMatchObject({ status: 2, err: expect.stringContaining('INPUT_NOT_FOUND') as string })
+  expect(await command('relevancy', at('photo.png'), ' ')).toMatchObject({
+    status: 2,
+    err: expect.stringContaining('PROMPT_EMPTY') as string,
+  })
+  expect(await command('relevancy', at('none.png'), 'x', '--out', at('none-heat.png'))).toMatchObject({
+    status: 2,
+    err: expect.stringContaining('INPUT_NOT_FOUND') as string,
+  })
   expect(existsSync(at('none-heat.png'))).toBe(false)
 })

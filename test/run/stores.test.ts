@@ -11,7 +11,14 @@ import { hereOnly } from '../../src/session/guidanceAccess.js'
 import { memoryStore } from '../../src/session/memoryStore.js'
 import { RunControl } from '../../src/session/runControl.js'
 import { runFiles } from '../../src/session/runFiles.js'
-import { continueRun, firstFiles, keptSettings, pictureIn, readRunSettings, renderStored } from '../../src/session/savedRun.js'
+import {
+  continueRun,
+  firstFiles,
+  keptSettings,
+  pictureIn,
+  readRunSettings,
+  renderStored,
+} from '../../src/session/savedRun.js'
 import { preparePhoto } from '../../src/session/startPhoto.js'
 import type { RunStore } from '../../src/session/store.js'
 import { trainRun } from '../../src/session/trainRun.js'
@@ -25,14 +32,19 @@ let photo: Uint8Array
 beforeEach(async () => {
   home = mkdtempSync(join(tmpdir(), 'text2live-stores-'))
   const pixels = Uint8Array.from({ length: 3 * 72 * 64 }, (_, i) => (i * 7919) % 256)
-  photo = new Uint8Array(await sharp(pixels, { raw: { width: 72, height: 64, channels: 3 } }).png().toBuffer())
+  photo = new Uint8Array(
+    await sharp(pixels, { raw: { width: 72, height: 64, channels: 3 } })
+      .png()
+      .toBuffer(),
+  )
 })
 afterEach(() => rmSync(home, { recursive: true, force: true }))
 
 /** Ways to keep runs: `make` begins one, `open` takes up one that was left. */
 const stores = {
   'a folder': () => ({
-    make: (name: string, contents: Record<string, Uint8Array | string>): Promise<RunStore> => makeRunFolder(join(home, name), 'photo.png', false, contents),
+    make: (name: string, contents: Record<string, Uint8Array | string>): Promise<RunStore> =>
+      makeRunFolder(join(home, name), 'photo.png', false, contents),
     open: (name: string): Promise<RunStore> => openRunFolder(join(home, name)),
   }),
   memory: () => {
@@ -58,27 +70,59 @@ interface Watch {
 
 describe.each(Object.entries(stores))('a run in %s', (_, openStores) => {
   let runs: ReturnType<typeof openStores>
-  beforeEach(() => { runs = openStores() })
+  beforeEach(() => {
+    runs = openStores()
+  })
 
-  const listener = (events: RunEvent[], { stopAt, onStep }: Watch, stop: AbortController) => (event: RunEvent): void => {
-    events.push(event)
-    if (event.type !== 'step') return
-    onStep?.(event.step)
-    if (event.step === stopAt) stop.abort()
-  }
+  const listener =
+    (events: RunEvent[], { stopAt, onStep }: Watch, stop: AbortController) =>
+    (event: RunEvent): void => {
+      events.push(event)
+      if (event.type !== 'step') return
+      onStep?.(event.step)
+      if (event.step === stopAt) stop.abort()
+    }
   async function start(name: string, watch: Watch = {}, options: GivenOptions = {}) {
     const events = new Array<RunEvent>()
     const stop = watch.stop ?? new AbortController()
     const emit = listener(events, watch, stop)
-    const given: GivenOptions = { prompt: 'golden bowl', source: 'bowl', preset: 'reference', size: 192, steps: 6, seed: 3, device: 'cpu', previewEvery: 2, ...options }
-    const { settings, input } = await preparePhoto({ layers: [given], photo: { name: 'photo.png', bytes: photo } }, nodeMachine.codec, emit)
+    const given: GivenOptions = {
+      prompt: 'golden bowl',
+      source: 'bowl',
+      preset: 'reference',
+      size: 192,
+      steps: 6,
+      seed: 3,
+      device: 'cpu',
+      previewEvery: 2,
+      ...options,
+    }
+    const { settings, input } = await preparePhoto(
+      { layers: [given], photo: { name: 'photo.png', bytes: photo } },
+      nodeMachine.codec,
+      emit,
+    )
     const kept = keptSettings(settings, input, 'cpu')
-    const result = await trainRun({
-      settings: kept, input, access: hereOnly, open: toyTrainer(), signal: stop.signal, start: null, store: () => runs.make(name, firstFiles(kept, input, 1)), machine: nodeMachine, control: watch.control,
-    }, emit)
+    const result = await trainRun(
+      {
+        settings: kept,
+        input,
+        access: hereOnly,
+        open: toyTrainer(),
+        signal: stop.signal,
+        start: null,
+        store: () => runs.make(name, firstFiles(kept, input, 1)),
+        machine: nodeMachine,
+        control: watch.control,
+      },
+      emit,
+    )
     return { events, result }
   }
-  async function withStored<T>(name: string, work: (access: { store: RunStore; machine: typeof nodeMachine; find: ReturnType<typeof pictureIn> }) => Promise<T>): Promise<T> {
+  async function withStored<T>(
+    name: string,
+    work: (access: { store: RunStore; machine: typeof nodeMachine; find: ReturnType<typeof pictureIn> }) => Promise<T>,
+  ): Promise<T> {
     const store = await runs.open(name)
     try {
       return await work({ store, machine: nodeMachine, find: pictureIn(store) })
@@ -88,22 +132,48 @@ describe.each(Object.entries(stores))('a run in %s', (_, openStores) => {
   }
   async function goOn(name: string, given: GivenOptions = {}) {
     const [events, stop] = [new Array<RunEvent>(), new AbortController()]
-    const result = await withStored(name, (access) => continueRun(access, given, { open: toyTrainer(), signal: stop.signal }, listener(events, {}, stop)))
+    const result = await withStored(name, (access) =>
+      continueRun(access, given, { open: toyTrainer(), signal: stop.signal }, listener(events, {}, stop)),
+    )
     return { events, result }
   }
   /** The bytes of what a run computes. */
-  const computed = (name: string) => withStored(name, async ({ store }) =>
-    Object.fromEntries(await Promise.all([runFiles.checkpoint, ...Object.values(outputFiles)].map(async (file) => [file, Buffer.from((await store.read(file))!).toString('base64')] as const))))
+  const computed = (name: string) =>
+    withStored(name, async ({ store }) =>
+      Object.fromEntries(
+        await Promise.all(
+          [runFiles.checkpoint, ...Object.values(outputFiles)].map(
+            async (file) => [file, Buffer.from((await store.read(file))!).toString('base64')] as const,
+          ),
+        ),
+      ),
+    )
   const types = (events: readonly RunEvent[]): string[] => events.map(({ type }) => type)
 
   test('leaves all its files, and a log of what it told', async () => {
     const { events, result } = await start('run')
     expect(result).toMatchObject({ finished: true, step: 6, files: null })
     await withStored('run', async ({ store }) => {
-      for (const name of [runFiles.config, runFiles.checkpoint, 'photo.png', 'previews/step-000002.png', 'previews/step-000004.png', ...Object.values(outputFiles)]) expect(await store.has(name), name).toBe(true)
+      for (const name of [
+        runFiles.config,
+        runFiles.checkpoint,
+        'photo.png',
+        'previews/step-000002.png',
+        'previews/step-000004.png',
+        ...Object.values(outputFiles),
+      ])
+        expect(await store.has(name), name).toBe(true)
       expect(await store.has('previews/step-000006.png')).toBe(false)
-      expect(new TextDecoder().decode((await store.read(runFiles.events))!).trim().split('\n').map((line) => (JSON.parse(line) as RunEvent).type)).toEqual(types(events))
-      expect(await store.read('photo.png')).toEqual(store.path.startsWith(home) ? readFileSync(store.file('photo.png')) : photo)
+      expect(
+        new TextDecoder()
+          .decode((await store.read(runFiles.events))!)
+          .trim()
+          .split('\n')
+          .map((line) => (JSON.parse(line) as RunEvent).type),
+      ).toEqual(types(events))
+      expect(await store.read('photo.png')).toEqual(
+        store.path.startsWith(home) ? readFileSync(store.file('photo.png')) : photo,
+      )
     })
   })
 
@@ -124,13 +194,19 @@ describe.each(Object.entries(stores))('a run in %s', (_, openStores) => {
     const before = await computed('run')
     await withStored('run', async (access) => {
       await access.store.write(outputFiles.alpha, 'gone')
-      expect(await renderStored(access, { open: toyTrainer(), signal: new AbortController().signal }, () => undefined)).toMatchObject({ finished: true, step: 6 })
+      expect(
+        await renderStored(access, { open: toyTrainer(), signal: new AbortController().signal }, () => undefined),
+      ).toMatchObject({ finished: true, step: 6 })
     })
     expect(await computed('run')).toEqual(before)
     const config = await withStored('run', ({ store }) => store.read(runFiles.config))
     const empty = await runs.make('empty', { [runFiles.config]: config!, 'photo.png': photo })
     empty.release()
-    expect(await withStored('empty', (access) => renderStored(access, { open: toyTrainer(), signal: new AbortController().signal }, () => undefined))).toBeNull()
+    expect(
+      await withStored('empty', (access) =>
+        renderStored(access, { open: toyTrainer(), signal: new AbortController().signal }, () => undefined),
+      ),
+    ).toBeNull()
   })
 
   test('is held with a checkpoint and let go on; a stop ends what is held', async () => {
@@ -141,7 +217,10 @@ describe.each(Object.entries(stores))('a run in %s', (_, openStores) => {
       onStep: (step) => {
         if (step !== 2) return
         control.pause()
-        setTimeout(() => { held = Date.now(); control.go() }, 60)
+        setTimeout(() => {
+          held = Date.now()
+          control.go()
+        }, 60)
       },
     })
     expect(held).toBeGreaterThan(0)
@@ -151,7 +230,8 @@ describe.each(Object.entries(stores))('a run in %s', (_, openStores) => {
 
     const [forever, stop] = [new RunControl(), new AbortController()]
     const stopped = await start('stopped', {
-      control: forever, stop,
+      control: forever,
+      stop,
       onStep: (step) => {
         if (step !== 2) return
         forever.pause()
@@ -165,14 +245,28 @@ describe.each(Object.entries(stores))('a run in %s', (_, openStores) => {
   test('takes more steps than planned while it trains, or fewer, and keeps that in its settings', async () => {
     await start('eight', {}, { steps: 8 })
     const more = new RunControl()
-    const { events, result } = await start('more', { control: more, onStep: (step) => { if (step === 3) more.continueTo(8) } })
+    const { events, result } = await start('more', {
+      control: more,
+      onStep: (step) => {
+        if (step === 3) more.continueTo(8)
+      },
+    })
     expect(result).toMatchObject({ finished: true, step: 8 })
     expect(events.filter(({ type }) => type === 'steps')).toEqual([{ type: 'steps', steps: 8 }])
     const [one, two] = [await computed('more'), await computed('eight')]
     expect(one[outputFiles.composite]).toBe(two[outputFiles.composite])
     await withStored('more', async ({ store }) => expect((await readRunSettings(store)).settings.steps).toBe(8))
     const fewer = new RunControl()
-    expect((await start('fewer', { control: fewer, onStep: (step) => { if (step === 3) fewer.continueTo(2) } })).result).toMatchObject({ finished: true, step: 3 })
+    expect(
+      (
+        await start('fewer', {
+          control: fewer,
+          onStep: (step) => {
+            if (step === 3) fewer.continueTo(2)
+          },
+        })
+      ).result,
+    ).toMatchObject({ finished: true, step: 3 })
     expect(() => fewer.continueTo(0)).toThrow(expect.objectContaining({ code: 'OPTION_INVALID' }) as Error)
   })
 })

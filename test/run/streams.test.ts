@@ -8,48 +8,82 @@ import { fileURLToPath } from 'node:url'
 import sharp from 'sharp'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 
-const [main, toy] = ['../../dist/cli/main.js', './toyCommand.mjs'].map((path) => fileURLToPath(new URL(path, import.meta.url))) as [string, string]
+const [main, toy] = ['../../dist/cli/main.js', './toyCommand.mjs'].map((path) =>
+  fileURLToPath(new URL(path, import.meta.url)),
+) as [string, string]
 let home: string
 let runs = 0
 
 beforeAll(async () => {
   home = mkdtempSync(join(tmpdir(), 'text2live-streams-'))
   const pixels = Uint8Array.from({ length: 72 * 64 * 3 }, (_, i) => (i * 37 + (i >> 7) * 11) % 256)
-  await sharp(pixels, { raw: { width: 72, height: 64, channels: 3 } }).png().toFile(join(home, 'bowl.png'))
+  await sharp(pixels, { raw: { width: 72, height: 64, channels: 3 } })
+    .png()
+    .toFile(join(home, 'bowl.png'))
 })
 afterAll(() => rmSync(home, { recursive: true, force: true }))
 
 /** A toy run of 2000 steps, which is stopped long before its end, and how it ended. */
 function start(stdout: 'pipe' | number, options: object = {}, delay = 15) {
   const out = join(home, `run-${runs++}`)
-  const given = { photo: join(home, 'bowl.png'), prompt: 'golden bowl', source: 'bowl', seed: 5, device: 'cpu', steps: 2000, size: 192, previewEvery: 0, out, ...options }
-  const child = spawn(process.execPath, [toy, JSON.stringify(given), String(delay)], { cwd: home, stdio: ['ignore', stdout, 'pipe'] })
+  const given = {
+    photo: join(home, 'bowl.png'),
+    prompt: 'golden bowl',
+    source: 'bowl',
+    seed: 5,
+    device: 'cpu',
+    steps: 2000,
+    size: 192,
+    previewEvery: 0,
+    out,
+    ...options,
+  }
+  const child = spawn(process.execPath, [toy, JSON.stringify(given), String(delay)], {
+    cwd: home,
+    stdio: ['ignore', stdout, 'pipe'],
+  })
   return { out, child, ended: endOf(child) }
 }
 
-async function endOf(child: ChildProcess): Promise<{ status: number | null; signal: string | null; out: string; err: string }> {
+async function endOf(
+  child: ChildProcess,
+): Promise<{ status: number | null; signal: string | null; out: string; err: string }> {
   let [out, err] = ['', '']
-  child.stdout?.on('data', (data: Buffer) => { out += data.toString() })
-  child.stderr?.on('data', (data: Buffer) => { err += data.toString() })
-  const [status, signal] = await new Promise<[number | null, string | null]>((resolve) => child.on('close', (code, name) => resolve([code, name])))
+  child.stdout?.on('data', (data: Buffer) => {
+    out += data.toString()
+  })
+  child.stderr?.on('data', (data: Buffer) => {
+    err += data.toString()
+  })
+  const [status, signal] = await new Promise<[number | null, string | null]>((resolve) =>
+    child.on('close', (code, name) => resolve([code, name])),
+  )
   return { status, signal, out, err }
 }
 
 /** The folder of a run that stopped in good order: its pictures are there and nobody holds it. */
 function expectWhole(folder: string): void {
   expect(readdirSync(folder).filter((name) => name.includes('.lock') || name.endsWith('.tmp'))).toEqual([])
-  for (const name of ['composite.png', 'layers.psd', 'checkpoint.safetensors']) expect(existsSync(join(folder, name)), name).toBe(true)
+  for (const name of ['composite.png', 'layers.psd', 'checkpoint.safetensors'])
+    expect(existsSync(join(folder, name)), name).toBe(true)
 }
 
 /** Once the process has said it; at its end where it never does. */
-const told = (child: ChildProcess, stream: Readable, words: RegExp): Promise<void> => new Promise((resolve) => {
-  child.on('close', () => resolve())
-  stream.on('data', (data: Buffer) => { if (words.test(data.toString())) resolve() })
-})
+const told = (child: ChildProcess, stream: Readable, words: RegExp): Promise<void> =>
+  new Promise((resolve) => {
+    child.on('close', () => resolve())
+    stream.on('data', (data: Buffer) => {
+      if (words.test(data.toString())) resolve()
+    })
+  })
 
 const stepsBegan = (child: ChildProcess): Promise<void> => told(child, child.stdout!, /\bstep\b/)
 
-test.each([['SIGINT', 130], ['SIGTERM', 143], ['SIGHUP', 129]] as const)('%s stops in good order with status %i', async (name, expected) => {
+test.each([
+  ['SIGINT', 130],
+  ['SIGTERM', 143],
+  ['SIGHUP', 129],
+] as const)('%s stops in good order with status %i', async (name, expected) => {
   const { child, ended, out: folder } = start('pipe')
   await stepsBegan(child)
   child.kill(name)
@@ -78,28 +112,33 @@ test('a reader that leaves, as head does, stops the run in good order with statu
   child.stdout!.destroy()
   const { status, signal, err } = await ended
   expect({ status, signal }).toEqual({ status: 141, signal: null })
-  expect(err).toBe('nobody reads the output any more: stopping after this step and writing its pictures; press Ctrl-C to leave at once\n'
-    + `stopped; what was reached is kept.\nTo go on: text2live image --resume ${out}\n`)
+  expect(err).toBe(
+    'nobody reads the output any more: stopping after this step and writing its pictures; press Ctrl-C to leave at once\n' +
+      `stopped; what was reached is kept.\nTo go on: text2live image --resume ${out}\n`,
+  )
   expectWhole(out)
 })
 
-test.skipIf(!existsSync('/dev/full'))('a stdout that takes nothing stops the run in good order with a code, also where stderr takes nothing', async () => {
-  const full = openSync('/dev/full', 'w')
-  try {
-    for (const json of [false, true]) {
-      const { ended, out } = start(full, { json })
-      const { status, signal, err } = await ended
-      expect({ status, signal }).toEqual({ status: 1, signal: null })
-      expect(err).toMatch(/error DISK_FULL: Standard output cannot be written: no space is left on its disk\./)
-      expect(err).not.toMatch(/\n\s+at /)
-      if (existsSync(out)) expectWhole(out)
+test.skipIf(!existsSync('/dev/full'))(
+  'a stdout that takes nothing stops the run in good order with a code, also where stderr takes nothing',
+  async () => {
+    const full = openSync('/dev/full', 'w')
+    try {
+      for (const json of [false, true]) {
+        const { ended, out } = start(full, { json })
+        const { status, signal, err } = await ended
+        expect({ status, signal }).toEqual({ status: 1, signal: null })
+        expect(err).toMatch(/error DISK_FULL: Standard output cannot be written: no space is left on its disk\./)
+        expect(err).not.toMatch(/\n\s+at /)
+        if (existsSync(out)) expectWhole(out)
+      }
+      const help = spawn(process.execPath, [main, '--help'], { stdio: ['ignore', full, full] })
+      expect(await endOf(help)).toMatchObject({ status: 1, signal: null })
+    } finally {
+      closeSync(full)
     }
-    const help = spawn(process.execPath, [main, '--help'], { stdio: ['ignore', full, full] })
-    expect(await endOf(help)).toMatchObject({ status: 1, signal: null })
-  } finally {
-    closeSync(full)
-  }
-})
+  },
+)
 
 test('with --json stdout holds events only, also when it is stopped', async () => {
   const { child, ended, out: folder } = start('pipe', { json: true })
@@ -107,7 +146,10 @@ test('with --json stdout holds events only, also when it is stopped', async () =
   child.kill('SIGTERM')
   const { status, out } = await ended
   expect(status).toBe(143)
-  const events = out.trimEnd().split('\n').map((line) => JSON.parse(line) as { type: string })
+  const events = out
+    .trimEnd()
+    .split('\n')
+    .map((line) => JSON.parse(line) as { type: string })
   expect(events.at(-1)).toMatchObject({ type: 'interrupted' })
   expect(readFileSync(join(folder, 'events.ndjson'), 'utf8')).toContain('"interrupted"')
 })
@@ -120,8 +162,26 @@ test('a photo comes through a pipe', async () => {
     child.stdin.end(bytes)
     return await endOf(child)
   }
-  const { status, out } = await send(readFileSync(join(home, 'bowl.png')), 'relevancy', '-', 'bowl', '--size', '192', '--relevancy', 'model')
-  expect({ status, out }).toEqual({ status: 0, out: expect.stringMatching(/^wrote photo-relevancy\.png: "bowl" on \d+ % of the photo\n$/) as string })
-  expect(await send(new Uint8Array(0), 'image', '-', 'gold')).toMatchObject({ status: 2, err: expect.stringMatching(/^error INPUT_EMPTY: /) as string })
-  expect(await send(new Uint8Array(1e6), 'image', '-', 'gold')).toMatchObject({ status: 2, err: expect.stringMatching(/^error INPUT_NOT_IMAGE: .* from standard input/) as string })
+  const { status, out } = await send(
+    readFileSync(join(home, 'bowl.png')),
+    'relevancy',
+    '-',
+    'bowl',
+    '--size',
+    '192',
+    '--relevancy',
+    'model',
+  )
+  expect({ status, out }).toEqual({
+    status: 0,
+    out: expect.stringMatching(/^wrote photo-relevancy\.png: "bowl" on \d+ % of the photo\n$/) as string,
+  })
+  expect(await send(new Uint8Array(0), 'image', '-', 'gold')).toMatchObject({
+    status: 2,
+    err: expect.stringMatching(/^error INPUT_EMPTY: /) as string,
+  })
+  expect(await send(new Uint8Array(1e6), 'image', '-', 'gold')).toMatchObject({
+    status: 2,
+    err: expect.stringMatching(/^error INPUT_NOT_IMAGE: .* from standard input/) as string,
+  })
 })

@@ -1,4 +1,5 @@
-// The command's streams and signals around a toy run, in a process of its own: node toyCommand.mjs <json options> <milliseconds per step>
+// The command's streams and signals around a toy run, in a process of its own: node toyCommand.mjs <json options>
+// <milliseconds per step>
 import { followRun } from '../../dist/cli/followRun.js'
 import { openProcessTerminal } from '../../dist/cli/processTerminal.js'
 import { errorText } from '../../dist/cli/errorText.js'
@@ -8,7 +9,11 @@ import { toyTrainer } from './toyTrainer.mjs'
 const { json = false, ...options } = JSON.parse(process.argv[2])
 const terminal = openProcessTerminal()
 const open = toyTrainer({ delay: Number(process.argv[3]) })
-const status = await followRun((environment, emit) => runImage(options, { ...environment, open }, emit), json, terminal).catch((error) => {
+const status = await followRun(
+  (environment, emit) => runImage(options, { ...environment, open }, emit),
+  json,
+  terminal,
+).catch((error) => {
   terminal.stderr.write(errorText(error, terminal.width, false))
   return error.exitStatus ?? 70
 })

@@ -5,7 +5,9 @@ import { toyTrainer } from './toyTrainer.mjs'
 const stop = new AbortController()
 process.on('SIGINT', () => stop.abort())
 const environment = { open: toyTrainer({ delay: Number(process.argv[3]) }), signal: stop.signal, defaultFolder: true }
-runImage(JSON.parse(process.argv[2]), environment, (event) => process.stdout.write(`${event.type} ${event.step ?? ''}\n`)).catch((error) => {
+runImage(JSON.parse(process.argv[2]), environment, (event) =>
+  process.stdout.write(`${event.type} ${event.step ?? ''}\n`),
+).catch((error) => {
   process.stdout.write(`error ${error.code}\n`)
   process.exitCode = error.exitStatus ?? 70
 })

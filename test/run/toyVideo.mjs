@@ -1,4 +1,5 @@
-// A clip of 96x64 and a trainer of 64 numbers for the laws of a run over a clip, which do not depend on what is trained.
+// A clip of 96x64 and a trainer of 64 numbers for the laws of a run over a clip, which do not depend on what is
+// trained.
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -22,15 +23,21 @@ export async function writeToyClip(folder, frames = 6) {
         }
       }
     }
-    await sharp(pixels, { raw: { width, height, channels: 3 } }).png().toFile(join(folder, `${String(t).padStart(5, '0')}.png`))
+    await sharp(pixels, { raw: { width, height, channels: 3 } })
+      .png()
+      .toFile(join(folder, `${String(t).padStart(5, '0')}.png`))
   }
 }
 
 /** The mask of the square in frame t. */
 export async function writeToyMask(path, t = 0) {
   const { width, height } = toySize
-  const grey = Uint8Array.from({ length: width * height }, (_, i) => (i % width >= 24 + 2 * t && i % width < 56 + 2 * t && i >= 16 * width && i < 48 * width ? 255 : 0))
-  await sharp(grey, { raw: { width, height, channels: 1 } }).png().toFile(path)
+  const grey = Uint8Array.from({ length: width * height }, (_, i) =>
+    i % width >= 24 + 2 * t && i % width < 56 + 2 * t && i >= 16 * width && i < 48 * width ? 255 : 0,
+  )
+  await sharp(grey, { raw: { width, height, channels: 1 } })
+    .png()
+    .toFile(path)
 }
 
 function draw(seed, step, i) {
@@ -41,29 +48,52 @@ function draw(seed, step, i) {
 
 const count = 64
 
-/** Each step moves the numbers by a draw from (seed, step), so a resumed run shows at once whether state and step were restored. */
-export const toyVideoTrainer = ({ delay = 0, nanAt = 0, onStep = () => undefined } = {}) => async ({ settings, atlas, layer, state }, notice) => {
-  notice({ type: 'model-loading', guidance: settings.guidance[0] })
-  let step = state?.step ?? 0
-  const salt = layer === 'foreground' ? 0 : 1000
-  const numbers = state ? state.tensors.numbers.data.slice() : Float32Array.from({ length: count }, (_, i) => draw(settings.seed + salt, -1, i))
-  return {
-    get step() { return step },
-    steps: settings.steps,
-    device: 'cpu',
-    async train() {
-      await sleep(delay)
-      for (let i = 0; i < count; i++) numbers[i] = Math.fround(numbers[i] * 0.9 + 0.1 * draw(settings.seed + salt, step, i))
-      step++
-      onStep(step, layer)
-      const total = step === nanAt ? Number.NaN : numbers.reduce((sum, value) => sum + value, 0) / count
-      return { step, losses: { total }, learningRate: settings.learningRate * settings.learningRateDecay ** (step - 1) }
-    },
-    async edit() {
-      const { width, height } = await atlas.image(layer)
-      return { width, height, channels: 4, data: Float32Array.from({ length: 4 * width * height }, (_, i) => numbers[i % count]) }
-    },
-    async state() { return { step, tensors: { numbers: { shape: [count], data: numbers.slice() } } } },
-    async dispose() { /* nothing to free */ },
+/**
+ * Each step moves the numbers by a draw from (seed, step), so a resumed run shows at once whether state and step were
+ * restored.
+ */
+export const toyVideoTrainer =
+  ({ delay = 0, nanAt = 0, onStep = () => undefined } = {}) =>
+  async ({ settings, atlas, layer, state }, notice) => {
+    notice({ type: 'model-loading', guidance: settings.guidance[0] })
+    let step = state?.step ?? 0
+    const salt = layer === 'foreground' ? 0 : 1000
+    const numbers = state
+      ? state.tensors.numbers.data.slice()
+      : Float32Array.from({ length: count }, (_, i) => draw(settings.seed + salt, -1, i))
+    return {
+      get step() {
+        return step
+      },
+      steps: settings.steps,
+      device: 'cpu',
+      async train() {
+        await sleep(delay)
+        for (let i = 0; i < count; i++)
+          numbers[i] = Math.fround(numbers[i] * 0.9 + 0.1 * draw(settings.seed + salt, step, i))
+        step++
+        onStep(step, layer)
+        const total = step === nanAt ? Number.NaN : numbers.reduce((sum, value) => sum + value, 0) / count
+        return {
+          step,
+          losses: { total },
+          learningRate: settings.learningRate * settings.learningRateDecay ** (step - 1),
+        }
+      },
+      async edit() {
+        const { width, height } = await atlas.image(layer)
+        return {
+          width,
+          height,
+          channels: 4,
+          data: Float32Array.from({ length: 4 * width * height }, (_, i) => numbers[i % count]),
+        }
+      },
+      async state() {
+        return { step, tensors: { numbers: { shape: [count], data: numbers.slice() } } }
+      },
+      async dispose() {
+        /* nothing to free */
+      },
+    }
   }
-}

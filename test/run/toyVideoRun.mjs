@@ -5,8 +5,15 @@ import { toyVideoTrainer } from './toyVideo.mjs'
 
 const stop = new AbortController()
 process.on('SIGINT', () => stop.abort(interrupted()))
-const environment = { openTrainer: toyVideoTrainer({ delay: Number(process.argv[3]) }), checkTexts: () => Promise.resolve(), signal: stop.signal }
-const tell = (event) => process.stdout.write(`${[event.type, event.stage ?? event.layer ?? '', event.step ?? event.done ?? ''].join(' ').trim()}\n`)
+const environment = {
+  openTrainer: toyVideoTrainer({ delay: Number(process.argv[3]) }),
+  checkTexts: () => Promise.resolve(),
+  signal: stop.signal,
+}
+const tell = (event) =>
+  process.stdout.write(
+    `${[event.type, event.stage ?? event.layer ?? '', event.step ?? event.done ?? ''].join(' ').trim()}\n`,
+  )
 runVideoJob(JSON.parse(process.argv[2]), environment, tell).catch((error) => {
   process.stdout.write(`error ${error.code} ${error.message}\n`)
   process.exitCode = error.exitStatus ?? 70

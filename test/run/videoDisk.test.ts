@@ -24,15 +24,38 @@ test('a disk that is full at the last frames is an error with a code; the folder
     const ballast = join(disk, 'ballast')
     const fill = (): void => {
       for (let size = 1 << 20; size >= 512; size /= 2) {
-        try { for (;;) writeFileSync(ballast, new Uint8Array(size), { flag: 'a' }) } catch { /* full: try a smaller piece */ }
+        try {
+          for (;;) writeFileSync(ballast, new Uint8Array(size), { flag: 'a' })
+        } catch {
+          /* full: try a smaller piece */
+        }
       }
     }
-    const run = (options: Parameters<typeof videoJobOf>[0], full: boolean) => runVideoJob(
-      videoJobOf(options, 'edit'), { openTrainer: toyVideoTrainer(), checkTexts: () => Promise.resolve(), signal: new AbortController().signal },
-      (event) => { if (full && event.type === 'progress' && event.stage === 'rendering' && event.done >= 5) fill() },
-    )
-    const options = { clip: join(home, 'clip'), object: join(home, '00000.png'), prompt: 'gold', size: 0, steps: 2, seed: 3, device: 'cpu', threads: 1, out } as const
-    expect(await run(options, true).then(() => 'no error', (error: unknown) => (error as { code: string }).code)).toBe('DISK_FULL')
+    const run = (options: Parameters<typeof videoJobOf>[0], full: boolean) =>
+      runVideoJob(
+        videoJobOf(options, 'edit'),
+        { openTrainer: toyVideoTrainer(), checkTexts: () => Promise.resolve(), signal: new AbortController().signal },
+        (event) => {
+          if (full && event.type === 'progress' && event.stage === 'rendering' && event.done >= 5) fill()
+        },
+      )
+    const options = {
+      clip: join(home, 'clip'),
+      object: join(home, '00000.png'),
+      prompt: 'gold',
+      size: 0,
+      steps: 2,
+      seed: 3,
+      device: 'cpu',
+      threads: 1,
+      out,
+    } as const
+    expect(
+      await run(options, true).then(
+        () => 'no error',
+        (error: unknown) => (error as { code: string }).code,
+      ),
+    ).toBe('DISK_FULL')
     expect(existsSync(join(out, 'edited.mp4'))).toBe(false)
     expect(readdirSync(out).filter((name) => name.startsWith('.'))).toEqual([])
     rmSync(ballast)

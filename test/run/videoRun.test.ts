@@ -25,9 +25,22 @@ const at = (...names: string[]): string => join(work, ...names)
 const clip = () => join(home, 'clip')
 const mask = () => join(home, 'mask', '00000.png')
 
-const fit = (out: string): GivenVideoOptions => ({ clip: clip(), object: mask(), size: 0, seed: 3, device: 'cpu', threads: 1, out })
+const fit = (out: string): GivenVideoOptions => ({
+  clip: clip(),
+  object: mask(),
+  size: 0,
+  seed: 3,
+  device: 'cpu',
+  threads: 1,
+  out,
+})
 const basics = (): GivenVideoOptions => ({
-  ...fit(at('run')), prompt: 'golden square', source: 'square', steps: 4, previewEvery: 2, atlas: join(home, 'atlas'),
+  ...fit(at('run')),
+  prompt: 'golden square',
+  source: 'square',
+  steps: 4,
+  previewEvery: 2,
+  atlas: join(home, 'atlas'),
 })
 
 beforeAll(async () => {
@@ -44,63 +57,131 @@ beforeEach(() => {
 
 type Toy = Parameters<typeof toyVideoTrainer>[0]
 
-async function run(options: Parameters<typeof videoJobOf>[0], goal: 'edit' | 'atlas' = 'edit', toy: Toy = {}, stopAt: (event: VideoEvent) => boolean = () => false) {
+async function run(
+  options: Parameters<typeof videoJobOf>[0],
+  goal: 'edit' | 'atlas' = 'edit',
+  toy: Toy = {},
+  stopAt: (event: VideoEvent) => boolean = () => false,
+) {
   return await job(videoJobOf(options, goal), toy, stopAt)
 }
 
 async function job(asked: VideoJob, toy: Toy = {}, stopAt: (event: VideoEvent) => boolean = () => false) {
   const stop = new AbortController()
   const events: VideoEvent[] = []
-  const result = await runVideoJob(asked, { openTrainer: toyVideoTrainer(toy), checkTexts: () => Promise.resolve(), signal: stop.signal }, (event) => {
-    events.push(event)
-    if (stopAt(event)) stop.abort(interrupted())
-  })
+  const result = await runVideoJob(
+    asked,
+    { openTrainer: toyVideoTrainer(toy), checkTexts: () => Promise.resolve(), signal: stop.signal },
+    (event) => {
+      events.push(event)
+      if (stopAt(event)) stop.abort(interrupted())
+    },
+  )
   return { events, result, types: events.map(({ type }) => type) }
 }
 
 const failureOf = async (doing: Promise<unknown>): Promise<string> => {
-  try { await doing } catch (error) { return `${(error as { code: string }).code}: ${(error as Error).message.replaceAll(home, '~')}` }
+  try {
+    await doing
+  } catch (error) {
+    return `${(error as { code: string }).code}: ${(error as Error).message.replaceAll(home, '~')}`
+  }
   return 'no error'
 }
 
-const hash = (...parts: Uint8Array[]): string => parts.reduce((sum, part) => sum.update(part), createHash('sha256')).digest('hex').slice(0, 12)
+const hash = (...parts: Uint8Array[]): string =>
+  parts
+    .reduce((sum, part) => sum.update(part), createHash('sha256'))
+    .digest('hex')
+    .slice(0, 12)
 
-/** What a run computes: its files by their hash (of clips, which say when they were made, the hash of their frames), and its losses. */
+/**
+ * What a run computes: its files by their hash (of clips, which say when they were made, the hash of their frames), and
+ * its losses.
+ */
 async function computed(folder: string): Promise<Record<string, unknown>> {
-  const names = (readdirSync(folder, { recursive: true }) as string[]).filter((name) => /\.(mp4|webm|mov|png|psd|svg|safetensors)$/.test(name)).sort()
+  const names = (readdirSync(folder, { recursive: true }) as string[])
+    .filter((name) => /\.(mp4|webm|mov|png|psd|svg|safetensors)$/.test(name))
+    .sort()
   const hashes: Record<string, string> = {}
   for (const name of names) {
     const path = join(folder, name)
-    hashes[name] = /\.(mp4|webm|mov)$/.test(name) ? hash(...(await readClip(path)).frames.pixels) : hash(readFileSync(path))
+    hashes[name] = /\.(mp4|webm|mov)$/.test(name)
+      ? hash(...(await readClip(path)).frames.pixels)
+      : hash(readFileSync(path))
   }
   const { stages: _, ...metrics } = JSON.parse(readFileSync(join(folder, 'metrics.json'), 'utf8')) as { stages: object }
-  const steps = readVideoEvents(join(folder, 'events.ndjson')).flatMap((event) => (event.type === 'step' ? [[event.layer, event.step, event.losses, event.learningRate]] : []))
+  const steps = readVideoEvents(join(folder, 'events.ndjson')).flatMap((event) =>
+    event.type === 'step' ? [[event.layer, event.step, event.losses, event.learningRate]] : [],
+  )
   return { ...hashes, ...metrics, steps }
 }
 
 test('a run leaves every file that it promises, and tells each stage', async () => {
   const { events, result } = await run(basics())
-  expect(readdirSync(at('run')).sort()).toEqual(['atlas.safetensors', 'background-atlas.png', 'checkpoints', 'clip', 'config.yaml', 'edit-layer', 'edit-layer.mov', 'edit-layer.webm',
-    'edited.mp4', 'events.ndjson', 'foreground-atlas.png', 'foreground-atlas.psd', 'foreground-edit.png', 'losses.svg', 'metrics.json', 'object', 'previews', 'side-by-side.mp4'])
-  expect(readdirSync(at('run', 'checkpoints')).sort()).toEqual(['edit-foreground.safetensors', 'training-foreground.safetensors'])
+  expect(readdirSync(at('run')).sort()).toEqual([
+    'atlas.safetensors',
+    'background-atlas.png',
+    'checkpoints',
+    'clip',
+    'config.yaml',
+    'edit-layer',
+    'edit-layer.mov',
+    'edit-layer.webm',
+    'edited.mp4',
+    'events.ndjson',
+    'foreground-atlas.png',
+    'foreground-atlas.psd',
+    'foreground-edit.png',
+    'losses.svg',
+    'metrics.json',
+    'object',
+    'previews',
+    'side-by-side.mp4',
+  ])
+  expect(readdirSync(at('run', 'checkpoints')).sort()).toEqual([
+    'edit-foreground.safetensors',
+    'training-foreground.safetensors',
+  ])
   for (const name of ['edited.mp4', 'edit-layer.webm', 'edit-layer.mov']) {
     const { frames, timing } = await readClip(at('run', name))
-    expect([name, frames.width, frames.height, frames.pixels.length, timing.timestamps[9]!.toFixed(2)]).toEqual([name, 96, 64, 10, '0.38'])
+    expect([name, frames.width, frames.height, frames.pixels.length, timing.timestamps[9]!.toFixed(2)]).toEqual([
+      name,
+      96,
+      64,
+      10,
+      '0.38',
+    ])
   }
   expect((await readClip(at('run', 'side-by-side.mp4'))).frames.width).toBe(192)
   expect(readdirSync(at('run', 'edit-layer'))).toEqual(readdirSync(clip()))
   expect((await sharp(at('run', 'edit-layer', '00003.png')).metadata()).channels).toBe(4)
-  expect(events.flatMap((event) => (event.type === 'stage-done' ? [event.stage] : []))).toEqual(['clip', 'atlas', 'training', 'rendering', 'flow', 'metrics'])
+  expect(events.flatMap((event) => (event.type === 'stage-done' ? [event.stage] : []))).toEqual([
+    'clip',
+    'atlas',
+    'training',
+    'rendering',
+    'flow',
+    'metrics',
+  ])
   expect(events.at(-1)).toMatchObject({ type: 'done', folder: at('run') })
-  expect(result).toMatchObject({ finished: true, metrics: { alpha_inside: expect.any(Number) as number, opacity_iou: expect.any(Number) as number } })
+  expect(result).toMatchObject({
+    finished: true,
+    metrics: { alpha_inside: expect.any(Number) as number, opacity_iou: expect.any(Number) as number },
+  })
 })
 
 test('reading the clip is told while it lasts: of a new run, one that goes on, one that is rendered again, and of an atlas', async () => {
   const stopped = await run({ ...basics(), steps: 2 }, 'edit', {}, (event) => event.type === 'step')
   expect(stopped.events[0]).toEqual({ type: 'stage-start', stage: 'clip' })
   const told = [
-    stopped, await run({ resume: at('run') }), await job({ kind: 'render', folder: at('run') }), await job({ kind: 'atlas-inspect', atlas: join(home, 'atlas'), out: at('look'), force: false }),
-  ].map(({ events }) => events.flatMap((event) => (event.type === 'progress' && event.stage === 'clip' ? [[event.done, event.total]] : [])))
+    stopped,
+    await run({ resume: at('run') }),
+    await job({ kind: 'render', folder: at('run') }),
+    await job({ kind: 'atlas-inspect', atlas: join(home, 'atlas'), out: at('look'), force: false }),
+  ].map(({ events }) =>
+    events.flatMap((event) => (event.type === 'progress' && event.stage === 'clip' ? [[event.done, event.total]] : [])),
+  )
   for (const progress of told) {
     expect(progress[0]).toEqual([0, 10])
     expect(progress.at(-1)).toEqual([10, 10])
@@ -111,10 +192,11 @@ test('reading the clip is told while it lasts: of a new run, one that goes on, o
 test('the edit stays on the object, and the frames around it as they were', async () => {
   await run(basics())
   const [before, after] = [await readClip(clip()), await readClip(at('run', 'edited.mp4'))]
-  const change = (t: number, x: number, y: number): number => [0, 1, 2].reduce((sum, c) => {
-    const i = 3 * (y * toySize.width + x) + c
-    return sum + Math.abs(before.frames.pixels[t]![i]! - after.frames.pixels[t]![i]!)
-  }, 0)
+  const change = (t: number, x: number, y: number): number =>
+    [0, 1, 2].reduce((sum, c) => {
+      const i = 3 * (y * toySize.width + x) + c
+      return sum + Math.abs(before.frames.pixels[t]![i]! - after.frames.pixels[t]![i]!)
+    }, 0)
   expect(change(5, 4, 4)).toBeLessThan(20)
   expect(change(5, 50, 30)).toBeGreaterThan(30)
 })
@@ -123,13 +205,16 @@ test.each([
   ['flow', (event: VideoEvent) => event.type === 'checkpoint' && event.stage === 'flow'],
   ['masks', (event: VideoEvent) => event.type === 'stage-start' && event.stage === 'masks'],
   ['atlas', (event: VideoEvent) => event.type === 'checkpoint' && event.stage === 'atlas' && event.step === 2],
-] as const)('a fit that is stopped in the stage %s keeps what it has and goes on bit for bit', async (stage, moment) => {
-  const stopped = await run(fit(at('run')), 'atlas', {}, moment)
-  expect(stopped.result.finished).toBe(false)
-  expect(stopped.events.at(-1)).toMatchObject({ type: 'interrupted', stage, folder: at('run') })
-  expect((await run({ resume: at('run') }, 'atlas')).result.finished).toBe(true)
-  expect(await computed(at('run'))).toEqual(await computed(join(home, 'atlas')))
-})
+] as const)(
+  'a fit that is stopped in the stage %s keeps what it has and goes on bit for bit',
+  async (stage, moment) => {
+    const stopped = await run(fit(at('run')), 'atlas', {}, moment)
+    expect(stopped.result.finished).toBe(false)
+    expect(stopped.events.at(-1)).toMatchObject({ type: 'interrupted', stage, folder: at('run') })
+    expect((await run({ resume: at('run') }, 'atlas')).result.finished).toBe(true)
+    expect(await computed(at('run'))).toEqual(await computed(join(home, 'atlas')))
+  },
+)
 
 test('a run that is stopped keeps what it has and goes on bit for bit, in training, rendering and measuring', async () => {
   await run({ ...basics(), layer: 'both', out: at('whole') })
@@ -151,23 +236,46 @@ test('kill -9 at any moment leaves a folder that resumes to the same files', asy
   await run({ ...basics(), out: at('whole') })
   const wholes = { edit: await computed(at('whole')), atlas: await computed(join(home, 'atlas')) }
   const moments = [
-    ['atlas', 'checkpoint flow'], ['atlas', 'stage-start masks'], ['atlas', 'checkpoint masks'], ['atlas', 'checkpoint atlas 2'], ['edit', 'run-start'], ['edit', 'stage-start atlas'],
-    ['edit', 'step foreground 2'], ['edit', 'checkpoint training'], ['edit', 'progress rendering'], ['edit', 'output'], ['edit', 'stage-done rendering'], ['edit', 'progress metrics'],
+    ['atlas', 'checkpoint flow'],
+    ['atlas', 'stage-start masks'],
+    ['atlas', 'checkpoint masks'],
+    ['atlas', 'checkpoint atlas 2'],
+    ['edit', 'run-start'],
+    ['edit', 'stage-start atlas'],
+    ['edit', 'step foreground 2'],
+    ['edit', 'checkpoint training'],
+    ['edit', 'progress rendering'],
+    ['edit', 'output'],
+    ['edit', 'stage-done rendering'],
+    ['edit', 'progress metrics'],
   ] as const
   for (const [goal, moment] of moments) {
     const out = at(`killed-${moment.replaceAll(' ', '-')}`)
     const options = goal === 'atlas' ? fit(out) : { ...basics(), out }
-    const child = spawn(process.execPath, [fileURLToPath(new URL('./toyVideoRun.mjs', import.meta.url)), JSON.stringify(videoJobOf(options, goal)), '15'])
+    const child = spawn(process.execPath, [
+      fileURLToPath(new URL('./toyVideoRun.mjs', import.meta.url)),
+      JSON.stringify(videoJobOf(options, goal)),
+      '15',
+    ])
     let told = ''
     const signal = await new Promise((resolve) => {
-      child.stdout.on('data', (data: Buffer) => { told += data.toString(); if (told.includes(moment)) child.kill('SIGKILL') })
+      child.stdout.on('data', (data: Buffer) => {
+        told += data.toString()
+        if (told.includes(moment)) child.kill('SIGKILL')
+      })
       child.on('exit', (_, by) => resolve(by))
     })
     expect(signal, told).toBe('SIGKILL')
     expect((await run({ resume: out }, goal)).result.finished, moment).toBe(true)
     expect(await computed(out), moment).toEqual(wholes[goal])
-    expect((readdirSync(out, { recursive: true }) as string[]).filter((name) => /(^|[/\\])\./.test(name)), moment).toEqual([])
-    expect(readdirSync(work).filter((name) => name.startsWith('.')), moment).toEqual([])
+    expect(
+      (readdirSync(out, { recursive: true }) as string[]).filter((name) => /(^|[/\\])\./.test(name)),
+      moment,
+    ).toEqual([])
+    expect(
+      readdirSync(work).filter((name) => name.startsWith('.')),
+      moment,
+    ).toEqual([])
   }
 }, 600_000)
 
@@ -175,13 +283,22 @@ test('resuming a finished run says so and changes nothing; more steps are traine
   await run({ ...basics(), out: at('six'), steps: 6, bootstrapSteps: 4 })
   await run({ ...basics(), bootstrapSteps: 4 })
   const before = await computed(at('run'))
-  expect((await run({ resume: at('run') })).events).toEqual([{ type: 'done', seconds: 0, folder: at('run'), already: true }])
+  expect((await run({ resume: at('run') })).events).toEqual([
+    { type: 'done', seconds: 0, folder: at('run'), already: true },
+  ])
   expect(await computed(at('run'))).toEqual(before)
   const { previews: _, ...whole } = await computed(at('six'))
   const { types } = await run({ resume: at('run'), steps: 6 })
   expect(types).toContain('resumed')
-  expect(Object.fromEntries(Object.entries(await computed(at('run'))).filter(([name]) => !name.includes('training')))).toEqual(
-    Object.fromEntries(Object.entries(whole).filter(([name]) => !name.includes('training') && name !== 'previews/foreground-step-000004.png')))
+  expect(
+    Object.fromEntries(Object.entries(await computed(at('run'))).filter(([name]) => !name.includes('training'))),
+  ).toEqual(
+    Object.fromEntries(
+      Object.entries(whole).filter(
+        ([name]) => !name.includes('training') && name !== 'previews/foreground-step-000004.png',
+      ),
+    ),
+  )
 })
 
 test('render writes the state that a stopped training has reached, and resuming still finishes it', async () => {
@@ -198,7 +315,9 @@ test('render writes the state that a stopped training has reached, and resuming 
 test('an existing folder is never overwritten without force; force replaces the run and keeps what is not ours', async () => {
   await run(basics())
   const before = await computed(at('run'))
-  expect(await failureOf(run({ ...basics(), seed: 4 }))).toMatch(/^OUTPUT_EXISTS: .*run exists already and a run folder is never overwritten/)
+  expect(await failureOf(run({ ...basics(), seed: 4 }))).toMatch(
+    /^OUTPUT_EXISTS: .*run exists already and a run folder is never overwritten/,
+  )
   expect(await computed(at('run'))).toEqual(before)
   writeFileSync(at('run', 'notes.txt'), 'mine')
   await run({ ...basics(), seed: 4, force: true })
@@ -210,22 +329,69 @@ test('an existing folder is never overwritten without force; force replaces the 
 test('bad input is refused with a code and leaves nothing behind', async () => {
   await writeToyClip(at('two'), 2)
   cpSync(clip(), at('odd'), { recursive: true })
-  writeFileSync(at('odd', '00004.png'), await sharp({ create: { width: 50, height: 64, channels: 3, background: 'red' } }).png().toBuffer())
-  writeFileSync(at('small.png'), await sharp({ create: { width: 20, height: 20, channels: 3, background: 'white' } }).png().toBuffer())
-  writeFileSync(at('black.png'), await sharp({ create: { ...toySize, channels: 3, background: 'black' } }).png().toBuffer())
+  writeFileSync(
+    at('odd', '00004.png'),
+    await sharp({ create: { width: 50, height: 64, channels: 3, background: 'red' } })
+      .png()
+      .toBuffer(),
+  )
+  writeFileSync(
+    at('small.png'),
+    await sharp({ create: { width: 20, height: 20, channels: 3, background: 'white' } })
+      .png()
+      .toBuffer(),
+  )
+  writeFileSync(
+    at('black.png'),
+    await sharp({ create: { ...toySize, channels: 3, background: 'black' } })
+      .png()
+      .toBuffer(),
+  )
   const given = readdirSync(work)
-  const codes = await Promise.all([
-    { clip: at('gone.mp4') }, { clip: null }, { clip: at('two') }, { clip: at('odd') }, { object: at('gone.png') }, { object: at('small.png') }, { object: at('black.png') },
-    { mask: at('small.png') }, { prompt: [] }, { atlas: at('gone') }, { frames: 6 }, { steps: 0 }, { point: '9,x' }, { point: '96,3' }, { config: [at('gone.yaml')] },
-  ].map(async (wrong) => (await failureOf(run({ ...basics(), ...wrong }))).split(':')[0]))
-  expect(codes).toEqual(['INPUT_NOT_FOUND', 'INPUT_NOT_FOUND', 'CLIP_TOO_SHORT', 'CLIP_SIZES_DIFFER', 'INPUT_NOT_FOUND', 'MASK_INVALID', 'MASK_INVALID',
-    'MASK_INVALID', 'PROMPT_EMPTY', 'INPUT_NOT_FOUND', 'ATLAS_MISMATCH', 'OPTION_INVALID', 'OPTION_INVALID', 'OPTION_INVALID', 'CONFIG_INVALID'])
+  const codes = await Promise.all(
+    [
+      { clip: at('gone.mp4') },
+      { clip: null },
+      { clip: at('two') },
+      { clip: at('odd') },
+      { object: at('gone.png') },
+      { object: at('small.png') },
+      { object: at('black.png') },
+      { mask: at('small.png') },
+      { prompt: [] },
+      { atlas: at('gone') },
+      { frames: 6 },
+      { steps: 0 },
+      { point: '9,x' },
+      { point: '96,3' },
+      { config: [at('gone.yaml')] },
+    ].map(async (wrong) => (await failureOf(run({ ...basics(), ...wrong }))).split(':')[0]),
+  )
+  expect(codes).toEqual([
+    'INPUT_NOT_FOUND',
+    'INPUT_NOT_FOUND',
+    'CLIP_TOO_SHORT',
+    'CLIP_SIZES_DIFFER',
+    'INPUT_NOT_FOUND',
+    'MASK_INVALID',
+    'MASK_INVALID',
+    'MASK_INVALID',
+    'PROMPT_EMPTY',
+    'INPUT_NOT_FOUND',
+    'ATLAS_MISMATCH',
+    'OPTION_INVALID',
+    'OPTION_INVALID',
+    'OPTION_INVALID',
+    'CONFIG_INVALID',
+  ])
   expect(readdirSync(work)).toEqual(given)
 })
 
 test('a loss that is not finite ends the run with the step; the folder goes on from before it', async () => {
   await run({ ...basics(), out: at('whole') })
-  expect(await failureOf(run(basics(), 'edit', { nanAt: 3 }))).toMatch(/^LOSS_NOT_FINITE: At step 3 the total loss of the foreground became NaN/)
+  expect(await failureOf(run(basics(), 'edit', { nanAt: 3 }))).toMatch(
+    /^LOSS_NOT_FINITE: At step 3 the total loss of the foreground became NaN/,
+  )
   expect(readVideoEvents(at('run', 'events.ndjson')).at(-1)).toMatchObject({ type: 'error', code: 'LOSS_NOT_FINITE' })
   await run({ resume: at('run') })
   expect(await computed(at('run'))).toEqual(await computed(at('whole')))
@@ -233,32 +399,76 @@ test('a loss that is not finite ends the run with the step; the folder goes on f
 
 test('a run is continued with the settings and the clip it was started with', async () => {
   await run(basics(), 'edit', {}, (event) => event.type === 'step' && event.step === 2)
-  expect(await failureOf(run({ resume: at('run'), prompt: 'other' }))).toMatch(/^OPTION_INVALID: A run is continued with the prompt it was started with/)
+  expect(await failureOf(run({ resume: at('run'), prompt: 'other' }))).toMatch(
+    /^OPTION_INVALID: A run is continued with the prompt it was started with/,
+  )
   writeFileSync(at('run', 'clip', '00002.png'), readFileSync(join(clip(), '00003.png')))
-  expect(await failureOf(run({ resume: at('run') }))).toMatch(/^CHECKPOINT_MISMATCH: .*These differ: the clip or its masks/)
+  expect(await failureOf(run({ resume: at('run') }))).toMatch(
+    /^CHECKPOINT_MISMATCH: .*These differ: the clip or its masks/,
+  )
 })
 
 test('an atlas is inspected and painted', async () => {
   const used = { atlas: join(home, 'atlas'), force: false, device: 'cpu', threads: 1 } as const
   await job({ kind: 'atlas-inspect', out: at('look'), ...used })
-  expect(readdirSync(at('look'))).toEqual(['background-atlas.png', 'checkerboard.mp4', 'foreground-atlas.png', 'opacity.mp4', 'quality.json', 'reconstruction.mp4'])
-  expect((JSON.parse(readFileSync(at('look', 'quality.json'), 'utf8')) as { psnr_per_frame: number[] }).psnr_per_frame).toHaveLength(10)
+  expect(readdirSync(at('look'))).toEqual([
+    'background-atlas.png',
+    'checkerboard.mp4',
+    'foreground-atlas.png',
+    'opacity.mp4',
+    'quality.json',
+    'reconstruction.mp4',
+  ])
+  expect(
+    (JSON.parse(readFileSync(at('look', 'quality.json'), 'utf8')) as { psnr_per_frame: number[] }).psnr_per_frame,
+  ).toHaveLength(10)
   const { width, height } = await sharp(at('look', 'foreground-atlas.png')).metadata()
-  await sharp({ create: { width, height, channels: 4, background: { r: 255, g: 0, b: 0, alpha: 1 } } }).png().toFile(at('red.png'))
+  await sharp({ create: { width, height, channels: 4, background: { r: 255, g: 0, b: 0, alpha: 1 } } })
+    .png()
+    .toFile(at('red.png'))
   await job({ kind: 'atlas-render', out: at('painted'), painted: { foreground: at('red.png') }, ...used })
   const { frames } = await readClip(at('painted', 'edited.mp4'))
   const centre = 3 * (32 * toySize.width + 50)
   expect([...frames.pixels[5]!.subarray(centre, centre + 3)].map((value) => value > 128)).toEqual([true, false, false])
   // The same as an artist leaves it: on a new layer, the edit layer hidden, the base renamed.
-  const image = pixelImage(width, height, 3, Uint8Array.from(await sharp(at('look', 'foreground-atlas.png')).removeAlpha().raw().toBuffer()))
-  const red = pixelImage(width, height, 4, Uint8Array.from({ length: 4 * width * height }, (_, i) => (i % 4 === 0 || i % 4 === 3 ? 255 : 0)))
-  writeFileSync(at('red.psd'), writePsdLayers(image, [{ name: 'Background', image }, { name: 'edit layer', image: red, hidden: true }, { name: 'Layer 1', image: red }]))
-  const { events } = await job({ kind: 'atlas-render', out: at('layers'), painted: { foreground: at('red.psd') }, ...used })
+  const image = pixelImage(
+    width,
+    height,
+    3,
+    Uint8Array.from(await sharp(at('look', 'foreground-atlas.png')).removeAlpha().raw().toBuffer()),
+  )
+  const red = pixelImage(
+    width,
+    height,
+    4,
+    Uint8Array.from({ length: 4 * width * height }, (_, i) => (i % 4 === 0 || i % 4 === 3 ? 255 : 0)),
+  )
+  writeFileSync(
+    at('red.psd'),
+    writePsdLayers(image, [
+      { name: 'Background', image },
+      { name: 'edit layer', image: red, hidden: true },
+      { name: 'Layer 1', image: red },
+    ]),
+  )
+  const { events } = await job({
+    kind: 'atlas-render',
+    out: at('layers'),
+    painted: { foreground: at('red.psd') },
+    ...used,
+  })
   expect(events.flatMap((event) => (event.type === 'note' ? [event.message.replaceAll(work, '~')] : []))).toEqual([
-    'The layer "Background" of "~/red.psd" is the atlas image as it was, and stands for the clip.', 'The paint in "~/red.psd" covers all of the picture: nothing of the clip shows through.',
+    'The layer "Background" of "~/red.psd" is the atlas image as it was, and stands for the clip.',
+    'The paint in "~/red.psd" covers all of the picture: nothing of the clip shows through.',
   ])
   expect((await readClip(at('layers', 'edited.mp4'))).frames.pixels).toEqual(frames.pixels)
-  expect(await failureOf(job({ kind: 'atlas-render', out: at('painted'), painted: { foreground: at('red.png') }, ...used }))).toMatch(/^OUTPUT_EXISTS/)
-  expect(await failureOf(job({ kind: 'atlas-render', out: at('none'), painted: {}, ...used }))).toMatch(/^OPTION_INVALID/)
-  expect(await failureOf(job({ kind: 'atlas-render', out: at('none'), painted: { background: at('red.png') }, ...used }))).toMatch(/^SHAPE_MISMATCH/)
+  expect(
+    await failureOf(job({ kind: 'atlas-render', out: at('painted'), painted: { foreground: at('red.png') }, ...used })),
+  ).toMatch(/^OUTPUT_EXISTS/)
+  expect(await failureOf(job({ kind: 'atlas-render', out: at('none'), painted: {}, ...used }))).toMatch(
+    /^OPTION_INVALID/,
+  )
+  expect(
+    await failureOf(job({ kind: 'atlas-render', out: at('none'), painted: { background: at('red.png') }, ...used })),
+  ).toMatch(/^SHAPE_MISMATCH/)
 })

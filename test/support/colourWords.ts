@@ -5,17 +5,40 @@ import type { GuidanceModel } from '../../src/models/guidance.js'
 import { randomClip } from '../../src/models/randomClip.js'
 
 /**
- * A guidance whose texts are colours: a cell of the image is as relevant to a text as its mean colour is, and the picture's embedding is its mean colour. As coarse as CLIP, and its answers are
- * known. `words` says what colour a word stands for; all others stand for none.
+ * A guidance whose texts are colours: a cell of the image is as relevant to a text as its mean colour is, and the
+ * picture's embedding is its mean colour. As coarse as CLIP, and its answers are known. `words` says what colour a word
+ * stands for; all others stand for none.
  */
-export async function colourWords(words: Readonly<Record<string, readonly [number, number, number]>>, runtime: Runtime): Promise<GuidanceModel> {
-  const clip = await randomClip({
-    projection_dim: 3,
-    vision_config: { hidden_size: 8, intermediate_size: 8, num_hidden_layers: 1, num_attention_heads: 2, image_size: 64, patch_size: 8 },
-    text_config: { hidden_size: 8, intermediate_size: 8, num_hidden_layers: 1, num_attention_heads: 2, vocab_size: 514 },
-  }, runtime)
+export async function colourWords(
+  words: Readonly<Record<string, readonly [number, number, number]>>,
+  runtime: Runtime,
+): Promise<GuidanceModel> {
+  const clip = await randomClip(
+    {
+      projection_dim: 3,
+      vision_config: {
+        hidden_size: 8,
+        intermediate_size: 8,
+        num_hidden_layers: 1,
+        num_attention_heads: 2,
+        image_size: 64,
+        patch_size: 8,
+      },
+      text_config: {
+        hidden_size: 8,
+        intermediate_size: 8,
+        num_hidden_layers: 1,
+        num_attention_heads: 2,
+        vocab_size: 514,
+      },
+    },
+    runtime,
+  )
   const meaning = (text: string): readonly number[] => {
-    const known = text.toLowerCase().split(/[^a-z]+/).flatMap((word) => (Object.hasOwn(words, word) ? [words[word]!] : []))
+    const known = text
+      .toLowerCase()
+      .split(/[^a-z]+/)
+      .flatMap((word) => (Object.hasOwn(words, word) ? [words[word]!] : []))
     return [0, 1, 2].map((c) => known.reduce((sum, colour) => sum + colour[c]!, 0) / Math.max(known.length, 1))
   }
   return {

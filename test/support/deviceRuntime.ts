@@ -1,7 +1,10 @@
 import type { Tensor } from 'onnxruntime-common'
 import type { Program, Runtime } from '../../src/engine/runtime.js'
 
-/** A runtime whose outputs lie on a device of their own where the caller asked for that: they cannot be read there, and stay until they are disposed of. */
+/**
+ * A runtime whose outputs lie on a device of their own where the caller asked for that: they cannot be read there, and
+ * stay until they are disposed of.
+ */
 export interface DeviceRuntime extends Runtime {
   /** Tensors on the device, uploads left out. */
   readonly alive: ReadonlySet<Tensor>
@@ -12,12 +15,21 @@ export function deviceRuntime(cpu: Runtime): DeviceRuntime {
   const alive = new Set<Tensor>()
   const behind = new WeakMap<Tensor, Tensor>()
   const place = (tensor: Tensor): Tensor => {
-    const refuse = () => { throw new Error('read on the device') }
+    const refuse = () => {
+      throw new Error('read on the device')
+    }
     const placed = {
-      location: 'gpu-buffer', dims: tensor.dims, type: tensor.type, size: tensor.size,
-      get data() { return refuse() },
+      location: 'gpu-buffer',
+      dims: tensor.dims,
+      type: tensor.type,
+      size: tensor.size,
+      get data() {
+        return refuse()
+      },
       getData: () => Promise.reject(new Error('read on the device')),
-      dispose() { alive.delete(placed) },
+      dispose() {
+        alive.delete(placed)
+      },
     } as unknown as Tensor
     behind.set(placed, tensor)
     alive.add(placed)
@@ -36,9 +48,16 @@ export function deviceRuntime(cpu: Runtime): DeviceRuntime {
       return {
         ...program,
         async run(feeds) {
-          const fed = Object.entries(feeds).map(([name, feed]) => [name, feed instanceof Float32Array ? feed : read(feed)] as const)
+          const fed = Object.entries(feeds).map(
+            ([name, feed]) => [name, feed instanceof Float32Array ? feed : read(feed)] as const,
+          )
           const results = await program.run(Object.fromEntries(fed))
-          return Object.fromEntries(Object.entries(results).map(([name, tensor]) => [name, options?.keepOnDevice?.includes(name) ? place(tensor) : tensor]))
+          return Object.fromEntries(
+            Object.entries(results).map(([name, tensor]) => [
+              name,
+              options?.keepOnDevice?.includes(name) ? place(tensor) : tensor,
+            ]),
+          )
         },
       }
     },

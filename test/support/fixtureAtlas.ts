@@ -7,7 +7,12 @@ export interface AtlasFixture {
   frames: number
   width: number
   height: number
-  boxes: { height: number; width: number; object: [number, number, number, number]; box: [number, number, number, number] }[]
+  boxes: {
+    height: number
+    width: number
+    object: [number, number, number, number]
+    box: [number, number, number, number]
+  }[]
 }
 
 export const atlasFixture = readFixtureJson<AtlasFixture>('atlas')
@@ -22,14 +27,17 @@ export function fixtureImage(name: string): FloatImage {
 
 /** The atlas of fixture `atlas`: random images, mappings a little beyond them, random opacity. */
 export const fixtureAtlas: LayeredAtlas = {
-  frames: atlasFixture.frames, width: atlasFixture.width, height: atlasFixture.height,
+  frames: atlasFixture.frames,
+  width: atlasFixture.width,
+  height: atlasFixture.height,
   image: (layer: LayerName) => Promise.resolve(fixtureImage(`${layer}.image`)),
   mapping: (layer: LayerName, frame: number) => Promise.resolve(fixtureImage(`${layer}.mapping.${frame}`)),
   opacity: (frame: number) => Promise.resolve(fixtureImage(`opacity.${frame}`)),
 }
 
 export const fixtureFrames: ClipFrames = {
-  width: atlasFixture.width, height: atlasFixture.height,
+  width: atlasFixture.width,
+  height: atlasFixture.height,
   pixels: Array.from({ length: atlasFixture.frames }, (_, t) => {
     const { data } = fixtureImage(`frame.${t}`)
     const size = data.length / 3

@@ -14,7 +14,8 @@ export function readFixtureTensors(name: string): (tensor: string) => FixtureTen
   const { tensors } = readSafetensors(readFileSync(new URL(`${name}.safetensors`, folder)), name)
   return (tensor) => {
     const found = tensors.get(tensor)
-    if (!found) throw new Error(`fixture ${name} has no tensor ${tensor}; it has ${[...tensors.keys()].slice(0, 20).join(', ')}`)
+    if (!found)
+      throw new Error(`fixture ${name} has no tensor ${tensor}; it has ${[...tensors.keys()].slice(0, 20).join(', ')}`)
     return { shape: found.shape, data: toFloat32(found, tensor) }
   }
 }

@@ -10,7 +10,7 @@ export function sharePrograms(runtime: Runtime): Runtime {
       const key = Buffer.from(encodeModel(graph, outputs).bytes).toString('latin1')
       const known = programs.get(key) ?? runtime.compile(graph, outputs, options)
       programs.set(key, known)
-      return { ...await known, release: () => Promise.resolve() }
+      return { ...(await known), release: () => Promise.resolve() }
     },
   }
 }

@@ -14,13 +14,25 @@ import { resolveSettings } from '../../src/options/resolveSettings.js'
 export type Losses = Readonly<Record<string, number>>
 
 /**
- * The losses of the first two steps of a small run of the whole method: internal examples, the whole picture in step 0, every
- * loss, the optimizer. Runs wherever the core runs.
+ * The losses of the first two steps of a small run of the whole method: internal examples, the whole picture in step 0,
+ * every loss, the optimizer. Runs wherever the core runs.
  */
-export async function twoSteps(runtime: Runtime, guidance: GuidanceModel, outline: FileSource, options: GivenOptions): Promise<Losses[]> {
-  const settings = resolveSettings([{ prompt: ['golden teapot'], region: ['teapot'], views: 2, generatorWidth: 8, steps: 2, seed: 7, ...options }], () => 0)
+export async function twoSteps(
+  runtime: Runtime,
+  guidance: GuidanceModel,
+  outline: FileSource,
+  options: GivenOptions,
+): Promise<Losses[]> {
+  const settings = resolveSettings(
+    [{ prompt: ['golden teapot'], region: ['teapot'], views: 2, generatorWidth: 8, steps: 2, seed: 7, ...options }],
+    () => 0,
+  )
   const trainer = await createTrainer({
-    runtime, guidance: [guidance], settings, photo: drawnPhoto(208, 192), outline: await loadOutline(outline),
+    runtime,
+    guidance: [guidance],
+    settings,
+    photo: drawnPhoto(208, 192),
+    outline: await loadOutline(outline),
     texts: { prompt: settings.prompt, screen: settings.screen, source: settings.source, region: settings.region },
   })
   const losses: Losses[] = []
@@ -29,15 +41,26 @@ export async function twoSteps(runtime: Runtime, guidance: GuidanceModel, outlin
   return losses
 }
 
-/** The small CLIP with random weights in `test/fixtures/tinyClip`. It has no tokenizer of its own: a letter is a token. */
+/**
+ * The small CLIP with random weights in `test/fixtures/tinyClip`. It has no tokenizer of its own: a letter is a token.
+ */
 export async function tinyClip(source: FileSource, runtime: Runtime): Promise<GuidanceModel> {
   const config = parseClipConfig(await readJson(source, 'config.json'))
-  const weights = await openWeightFile(source, 'model.safetensors', new Map([...clipVisionShapes(config), ...clipTextShapes(config)]))
+  const weights = await openWeightFile(
+    source,
+    'model.safetensors',
+    new Map([...clipVisionShapes(config), ...clipTextShapes(config)]),
+  )
   const { max_position_embeddings: length, vocab_size: words } = config.text_config
   const [begin, end] = [words - 2, words - 1]
   return await createClip({
-    config, runtime, positions: 'fixed', read: (names) => weights.weights(names),
-    tokenize: (text) => ({ ids: [begin, ...Array.from(text.slice(0, length - 2), (letter) => letter.charCodeAt(0) % begin), end] }),
+    config,
+    runtime,
+    positions: 'fixed',
+    read: (names) => weights.weights(names),
+    tokenize: (text) => ({
+      ids: [begin, ...Array.from(text.slice(0, length - 2), (letter) => letter.charCodeAt(0) % begin), end],
+    }),
   })
 }
 
@@ -45,20 +68,27 @@ export async function tinyClip(source: FileSource, runtime: Runtime): Promise<Gu
 export interface LossTolerance {
   readonly first: number
   /**
-   * After an update. MADGRAD's first step goes with the cube root of the gradient, so that where the gradient nearly vanishes its
-   * rounding shows: with the starter model, ONNX Runtime's choice of kernels alone moves losses by a hundredth.
+   * After an update. MADGRAD's first step goes with the cube root of the gradient, so that where the gradient nearly
+   * vanishes its rounding shows: with the starter model, ONNX Runtime's choice of kernels alone moves losses by a
+   * hundredth.
    */
   readonly updated: number
 }
 
 /** Every loss of both runs, compared; one line per difference. */
-export function differingLosses(losses: readonly Losses[], expected: readonly Losses[], tolerance: LossTolerance): string[] {
+export function differingLosses(
+  losses: readonly Losses[],
+  expected: readonly Losses[],
+  tolerance: LossTolerance,
+): string[] {
   if (losses.length !== expected.length) return [`${losses.length} steps, expected ${expected.length}`]
-  return expected.flatMap((step, k) => Object.entries(step).flatMap(([name, wanted]) => {
-    const value = losses[k]![name] ?? NaN
-    const allowed = (k === 0 ? tolerance.first : tolerance.updated) * Math.max(Math.abs(wanted), 0.1)
-    return Math.abs(value - wanted) <= allowed ? [] : [`${name} of step ${k}: ${value}, expected ${wanted}`]
-  }))
+  return expected.flatMap((step, k) =>
+    Object.entries(step).flatMap(([name, wanted]) => {
+      const value = losses[k]![name] ?? NaN
+      const allowed = (k === 0 ? tolerance.first : tolerance.updated) * Math.max(Math.abs(wanted), 0.1)
+      return Math.abs(value - wanted) <= allowed ? [] : [`${name} of step ${k}: ${value}, expected ${wanted}`]
+    }),
+  )
 }
 
 /** A ball on a shaded table. */
@@ -69,7 +99,11 @@ function drawnPhoto(width: number, height: number): FloatImage {
       const [u, v] = [x / width - 0.45, y / height - 0.55]
       const inside = Math.hypot(u, v) < 0.28
       const light = inside ? 0.85 - 1.2 * Math.hypot(u + 0.08, v + 0.1) : 0.35 + 0.3 * v + 0.1 * Math.sin(30 * u)
-      for (let c = 0; c < 3; c++) data[(c * height + y) * width + x] = Math.min(Math.max(light * (inside ? [1, 0.5, 0.3][c]! : [0.7, 0.8, 1][c]!), 0), 1)
+      for (let c = 0; c < 3; c++)
+        data[(c * height + y) * width + x] = Math.min(
+          Math.max(light * (inside ? [1, 0.5, 0.3][c]! : [0.7, 0.8, 1][c]!), 0),
+          1,
+        )
     }
   }
   return { width, height, channels: 3, data }

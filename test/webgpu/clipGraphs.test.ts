@@ -28,30 +28,64 @@ const shape = { width: 8, skipWidth: 4, levels: 2 }
 const size = { width: 197, height: 166 }
 /** A strip at the top of a picture. */
 const plan = { shape, rows: 64, width: size.width, deepWidth: Math.ceil(size.width / 2) }
-const shapes = Object.fromEntries(networkNames.map((name) => [name, { ...publishedNetworks[name], width: 16 }])) as unknown as NetworkShapes
+const shapes = Object.fromEntries(
+  networkNames.map((name) => [name, { ...publishedNetworks[name], width: 16 }]),
+) as unknown as NetworkShapes
 const neural = { ...publishedNeuralSettings, shapes, batch: 32 }
 
 /** A session that may not fall back to the CPU is made only if the device has a kernel for every node. */
 describe.skipIf(!runtime)('the graphs of a clip have WebGPU kernels', () => {
   let guidance: GuidanceModel
-  beforeAll(async () => { guidance = await tinyClip(await folderSource(fileURLToPath(new URL('../fixtures/tinyClip', import.meta.url))), runtime!) })
+  beforeAll(async () => {
+    guidance = await tinyClip(
+      await folderSource(fileURLToPath(new URL('../fixtures/tinyClip', import.meta.url))),
+      runtime!,
+    )
+  })
 
   it.each(['plain', 'black', 'frame'] as const)('a frame that reads the atlas, over %s', async (ground) => {
-    const settings = resolveVideoSettings([{ preset: 'fast', prompt: ['a'], region: ['b'], views: 2, seed: 1 }], () => 0)
-    await compiles(buildMappedGraph({
-      size, atlas: { width: 144, height: 152 }, settings, masked: true, ground, bootstrap: 'map', emphasis: true, texts: { composition: 14, screen: 2, direction: 14, region: 1 },
-    }, [guidance]))
+    const settings = resolveVideoSettings(
+      [{ preset: 'fast', prompt: ['a'], region: ['b'], views: 2, seed: 1 }],
+      () => 0,
+    )
+    await compiles(
+      buildMappedGraph(
+        {
+          size,
+          atlas: { width: 144, height: 152 },
+          settings,
+          masked: true,
+          ground,
+          bootstrap: 'map',
+          emphasis: true,
+          texts: { composition: 14, screen: 2, direction: 14, region: 1 },
+        },
+        [guidance],
+      ),
+    )
   })
 
   const graphs: Record<string, () => StepGraph> = {
-    'the generator, backward': () => buildBackwardGraph(size, shape), 'the update': () => buildUpdateGraph(shape, { weightDecay: 0, momentum: 0.9 }),
-    'strips: core': () => strips.coreGraph(size, shape), 'strips: core, backward': () => strips.lowerBackwardGraph(size, shape), 'strips: encoder, backward': () => strips.encoderBackwardGraph(size, shape),
-    'strips: kernels': () => strips.kernelGraph(shape), 'strips: kernels, backward': () => strips.kernelBackwardGraph(shape),
-    'strips: raised': () => strips.raisedGraph(plan), 'strips: joined': () => strips.joinedGraph(plan), 'strips: head': () => strips.headGraph(plan),
-    'strips: head, backward': () => strips.headBackwardGraph(plan), 'strips: join, backward': () => strips.joinBackwardGraph(plan), 'strips: spread': () => strips.spreadGraph(plan),
-    'neural atlas: pretraining': () => buildPretrainingStep(neural), 'neural atlas: global': () => buildFitStep(neural, 768, true), 'neural atlas: local': () => buildFitStep(neural, 768, false),
+    'the generator, backward': () => buildBackwardGraph(size, shape),
+    'the update': () => buildUpdateGraph(shape, { weightDecay: 0, momentum: 0.9 }),
+    'strips: core': () => strips.coreGraph(size, shape),
+    'strips: core, backward': () => strips.lowerBackwardGraph(size, shape),
+    'strips: encoder, backward': () => strips.encoderBackwardGraph(size, shape),
+    'strips: kernels': () => strips.kernelGraph(shape),
+    'strips: kernels, backward': () => strips.kernelBackwardGraph(shape),
+    'strips: raised': () => strips.raisedGraph(plan),
+    'strips: joined': () => strips.joinedGraph(plan),
+    'strips: head': () => strips.headGraph(plan),
+    'strips: head, backward': () => strips.headBackwardGraph(plan),
+    'strips: join, backward': () => strips.joinBackwardGraph(plan),
+    'strips: spread': () => strips.spreadGraph(plan),
+    'neural atlas: pretraining': () => buildPretrainingStep(neural),
+    'neural atlas: global': () => buildFitStep(neural, 768, true),
+    'neural atlas: local': () => buildFitStep(neural, 768, false),
   }
-  it.each(Object.entries(graphs))('%s', async (_, build) => { await compiles(build()) })
+  it.each(Object.entries(graphs))('%s', async (_, build) => {
+    await compiles(build())
+  })
 
   async function compiles({ graph, outputs }: StepGraph): Promise<void> {
     const program = await runtime!.compile(graph, outputs)
@@ -70,22 +104,39 @@ describe.skipIf(!runtime)('on WebGPU as on the CPU', () => {
     const n = parameterCount(shape)
     const waves = (from: number) => Float32Array.from({ length: n }, (_, i) => Math.sin(i + from) / 10)
     const { found, expected } = await both(buildUpdateGraph(shape, { weightDecay: 0, momentum: 0.9 }), {
-      parameters: waves(0), initial: waves(0), gradientSum: new Float32Array(n), squareSum: new Float32Array(n), lambda: Float32Array.of(madgradLambda(1e-3, 0)),
+      parameters: waves(0),
+      initial: waves(0),
+      gradientSum: new Float32Array(n),
+      squareSum: new Float32Array(n),
+      lambda: Float32Array.of(madgradLambda(1e-3, 0)),
       gradient: waves(1).map((x, i) => (i % 3 === 0 ? 0 : x)),
     })
-    for (const name of Object.keys(expected)) expect(relativeError(found[name]!, expected[name]!), name).toBeLessThan(1e-4)
-    expect(found['newParameters']!.filter((x, i) => i % 3 === 0 && Math.abs(x - waves(0)[i]!) > 1e-6)).toEqual(new Float32Array(0))
+    for (const name of Object.keys(expected))
+      expect(relativeError(found[name]!, expected[name]!), name).toBeLessThan(1e-4)
+    expect(found['newParameters']!.filter((x, i) => i % 3 === 0 && Math.abs(x - waves(0)[i]!) > 1e-6)).toEqual(
+      new Float32Array(0),
+    )
   })
 
   it('a large crop goes through the generator in strips, forward and back', async () => {
     const small = { width: 4, skipWidth: 2, levels: 2 }
-    const picture: FloatImage = { width: 36, height: 40, channels: 3, data: Float32Array.from({ length: 3 * 36 * 40 }, (_, i) => (1 + Math.sin(i * i)) / 2) }
+    const picture: FloatImage = {
+      width: 36,
+      height: 40,
+      channels: 3,
+      data: Float32Array.from({ length: 3 * 36 * 40 }, (_, i) => (1 + Math.sin(i * i)) / 2),
+    }
     const passes = async (device: Runtime) => {
       const data = initialParameters(small, 3)
-      const trained = new TrainedProgram({ runtime: device, held: 2 ** 30, state: { parameters: { shape: [data.length], data } } })
+      const trained = new TrainedProgram({
+        runtime: device,
+        held: 2 ** 30,
+        state: { parameters: { shape: [data.length], data } },
+      })
       const tiled = new TiledGenerator(small, (key, _, build, kept) => trained.program(key, build, kept), 16)
       const found = await trained.pass(async (pass) => ({
-        layer: await tiled.forward(pass, picture, true), gradient: await tiled.backward(pass, picture, new Float32Array(4 * 36 * 40).fill(0.01), null),
+        layer: await tiled.forward(pass, picture, true),
+        gradient: await tiled.backward(pass, picture, new Float32Array(4 * 36 * 40).fill(0.01), null),
       }))
       await trained.dispose()
       return found
@@ -96,8 +147,17 @@ describe.skipIf(!runtime)('on WebGPU as on the CPU', () => {
   })
 
   it('a lattice takes a step of its fit', async () => {
-    const { inputs: stored, size: { window: [width, height], spacing }, weights } = readFixtureJson<{
-      inputs: Record<string, string>; size: { window: [number, number]; spacing: number }; weights: Parameters<typeof buildMappingStep>[0]['weights']
+    const {
+      inputs: stored,
+      size: {
+        window: [width, height],
+        spacing,
+      },
+      weights,
+    } = readFixtureJson<{
+      inputs: Record<string, string>
+      size: { window: [number, number]; spacing: number }
+      weights: Parameters<typeof buildMappingStep>[0]['weights']
     }>('fastAtlas')
     const tensor = readFixtureTensors('fastAtlas')
     const inputs = Object.fromEntries(Object.entries(stored).map(([name, key]) => [name, tensor(key)]))
@@ -105,10 +165,26 @@ describe.skipIf(!runtime)('on WebGPU as on the CPU', () => {
     const [, textureHeight, textureWidth] = inputs['texture']!.shape as [number, number, number]
     const zeros = new Float32Array(inputs['lattice']!.data.length)
     const { found, expected } = await both(
-      buildMappingStep({ rows, columns, spacing, width, height, texture: { width: textureWidth, height: textureHeight }, flow: { height: 3, width: 5 }, rigid: { height: 3, width: 5 }, weights }),
+      buildMappingStep({
+        rows,
+        columns,
+        spacing,
+        width,
+        height,
+        texture: { width: textureWidth, height: textureHeight },
+        flow: { height: 3, width: 5 },
+        rigid: { height: 3, width: 5 },
+        weights,
+      }),
       { ...inputs, mean: zeros, square: zeros, rate: stepRate(0.1, 1) },
     )
-    for (const name of ['newMean', 'newLattice']) expect(relativeError(found[name]!, expected[name]!), name).toBeLessThan(1e-3)
-    expect(relativeError(found['losses']!.subarray(0, mappingLossNames.length), expected['losses']!.subarray(0, mappingLossNames.length))).toBeLessThan(1e-4)
+    for (const name of ['newMean', 'newLattice'])
+      expect(relativeError(found[name]!, expected[name]!), name).toBeLessThan(1e-3)
+    expect(
+      relativeError(
+        found['losses']!.subarray(0, mappingLossNames.length),
+        expected['losses']!.subarray(0, mappingLossNames.length),
+      ),
+    ).toBeLessThan(1e-4)
   })
 })

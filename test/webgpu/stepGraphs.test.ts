@@ -15,22 +15,35 @@ const names = Object.keys(presets) as PresetName[]
 
 /** A session that may not fall back to the CPU is made only if the device has a kernel for every node. */
 describe.skipIf(!runtime)('the whole step has WebGPU kernels', () => {
-  it.each(names.flatMap((preset) => (['starter', 'tinyClip'] as const).map((model) => [preset, model] as const)))('%s with %s', async (preset, model) => {
-    const guidance = model === 'starter'
-      ? await loadGuidance(await folderSource(folder('../../models/starter')), runtime!)
-      : await tinyClip(await folderSource(folder('../fixtures/tinyClip')), runtime!)
-    const settings = resolveSettings([{ preset, prompt: ['a'], region: ['b'], views: 2, generatorWidth: 8, seed: 1 }], () => 0)
-    const edges = settings.relevancy !== 'model'
-    const plan: StepPlan = {
-      // Neither side a multiple of a view's or of a patch's.
-      size: { width: 197, height: 166 }, generator: generatorOf(settings), settings, kind: 'update', masked: true, bootstrap: edges ? 'map' : 'model', emphasis: edges,
-      texts: { composition: 14, screen: 2, direction: 14, region: 1 },
-    }
-    const { graph, outputs } = buildStepGraph(plan, [guidance])
-    const program = await runtime!.compile(graph, outputs)
-    expect(program.nodeCount).toBeGreaterThan(1000)
-    await program.release()
-  })
+  it.each(names.flatMap((preset) => (['starter', 'tinyClip'] as const).map((model) => [preset, model] as const)))(
+    '%s with %s',
+    async (preset, model) => {
+      const guidance =
+        model === 'starter'
+          ? await loadGuidance(await folderSource(folder('../../models/starter')), runtime!)
+          : await tinyClip(await folderSource(folder('../fixtures/tinyClip')), runtime!)
+      const settings = resolveSettings(
+        [{ preset, prompt: ['a'], region: ['b'], views: 2, generatorWidth: 8, seed: 1 }],
+        () => 0,
+      )
+      const edges = settings.relevancy !== 'model'
+      const plan: StepPlan = {
+        // Neither side a multiple of a view's or of a patch's.
+        size: { width: 197, height: 166 },
+        generator: generatorOf(settings),
+        settings,
+        kind: 'update',
+        masked: true,
+        bootstrap: edges ? 'map' : 'model',
+        emphasis: edges,
+        texts: { composition: 14, screen: 2, direction: 14, region: 1 },
+      }
+      const { graph, outputs } = buildStepGraph(plan, [guidance])
+      const program = await runtime!.compile(graph, outputs)
+      expect(program.nodeCount).toBeGreaterThan(1000)
+      await program.release()
+    },
+  )
 
   it('and the forward graph of the layer', async () => {
     const { graph, outputs } = buildLayerGraph({ width: 197, height: 166 }, generatorOf({ generatorWidth: 8 }))

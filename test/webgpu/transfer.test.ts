@@ -9,7 +9,11 @@ const runtime = await findAdapter()
 describe.skipIf(!runtime)('state on the WebGPU device', () => {
   it('goes from run to run without leaving it', async () => {
     const graph = new Graph()
-    const program = await runtime!.compile(graph, { next: add(graph.input('x', [3]), graph.input('w', [3])) }, { keepOnDevice: ['next', 'absent'] })
+    const program = await runtime!.compile(
+      graph,
+      { next: add(graph.input('x', [3]), graph.input('w', [3])) },
+      { keepOnDevice: ['next', 'absent'] },
+    )
     const weights = await runtime!.upload({ w: new runtime!.Tensor('float32', [1, 2, 3], [3]) })
     let state: Tensor = new runtime!.Tensor('float32', [0, 0, 0], [3])
     for (let i = 0; i < 3; i++) {

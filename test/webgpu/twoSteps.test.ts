@@ -10,7 +10,10 @@ const runtime = await findAdapter()
 /** Between the CPU and a graphics processor. */
 const TOLERANCE = { first: 1e-4, updated: 1e-2 }
 
-/** One size, no outline network: a software adapter takes a minute to compile the shaders of a step. The network's ops are tried in ops.test.ts. */
+/**
+ * One size, no outline network: a software adapter takes a minute to compile the shaders of a step. The network's ops
+ * are tried in ops.test.ts.
+ */
 const oneSize = { relevancy: 'edges', cropsMinCover: 1, scaleMin: 1, scaleMax: 1, wholeImageEvery: 0 } as const
 
 describe.skipIf(!runtime)('two steps of the method on WebGPU', () => {

@@ -14,19 +14,38 @@ export interface ChainOptions extends Omit<FitLatticeOptions, 'width' | 'height'
 const SHIFT_WEIGHT = 0.02
 
 /**
- * First mappings of a layer: the middle frame lies in the atlas as it is, its neighbours where optical flow says, and so on outwards. Each link keeps only what
- * passed the forward-backward check and belongs to the layer in both frames, and is smoothed by its lattice, from which all else follows.
+ * First mappings of a layer: the middle frame lies in the atlas as it is, its neighbours where optical flow says, and
+ * so on outwards. Each link keeps only what passed the forward-backward check and belongs to the layer in both frames,
+ * and is smoothed by its lattice, from which all else follows.
  *
  * @param opacity of the foreground, one per frame
  */
-export function chainMappings(layer: LayerName, { flow, forward, backward }: ObjectMotion, opacity: readonly FloatImage[], options: ChainOptions): Lattice[] {
+export function chainMappings(
+  layer: LayerName,
+  { flow, forward, backward }: ObjectMotion,
+  opacity: readonly FloatImage[],
+  options: ChainOptions,
+): Lattice[] {
   const { width, height } = flow
   const key = opacity.length >> 1
   const lattices = new Array<Lattice>(opacity.length)
   lattices[key] = latticeOf(flow, options.spacing, (x, y) => [x, y])
   const link = (t: number, neighbour: number, motion: Flow, shift: Shift) => {
-    const places = followFlow(motion, flow, lattices[neighbour]!, options.stride, (i) => share(layer, opacity[t]!, i), (i) => share(layer, opacity[neighbour]!, i))
-    if (layer === 'foreground') followShift(places, shift, lattices[neighbour]!, (x, y) => opacity[t]!.data[Math.floor(y) * width + Math.floor(x)]!)
+    const places = followFlow(
+      motion,
+      flow,
+      lattices[neighbour]!,
+      options.stride,
+      (i) => share(layer, opacity[t]!, i),
+      (i) => share(layer, opacity[neighbour]!, i),
+    )
+    if (layer === 'foreground')
+      followShift(
+        places,
+        shift,
+        lattices[neighbour]!,
+        (x, y) => opacity[t]!.data[Math.floor(y) * width + Math.floor(x)]!,
+      )
     lattices[t] = fitLattice(places, { ...options, width, height })
   }
   for (let t = key - 1; t >= 0; t--) link(t, t + 1, flow.forward[t]!, forward[t]!)
@@ -35,7 +54,12 @@ export function chainMappings(layer: LayerName, { flow, forward, backward }: Obj
 }
 
 /** Fills in, with little weight, where the object's points lie that flow says nothing of. */
-function followShift(places: Places, [dx, dy]: Shift, neighbour: Lattice, opacity: (x: number, y: number) => number): void {
+function followShift(
+  places: Places,
+  [dx, dy]: Shift,
+  neighbour: Lattice,
+  opacity: (x: number, y: number) => number,
+): void {
   for (let k = 0; k < places.weight.length; k++) {
     if (places.weight[k]! > 0) continue
     const weight = SHIFT_WEIGHT * opacity(places.x[k]!, places.y[k]!)
@@ -53,11 +77,18 @@ function share(layer: LayerName, opacity: FloatImage, i: number): number {
 }
 
 /**
- * Where the points of a grid (stride `stride`, pixel centres) lie in the atlas according to a neighbouring frame: at the mapping of the point that the flow
- * leads to. Weight: the layer's share at both ends; 0 where the flow failed its check or leads out of the frame.
+ * Where the points of a grid (stride `stride`, pixel centres) lie in the atlas according to a neighbouring frame: at
+ * the mapping of the point that the flow leads to. Weight: the layer's share at both ends; 0 where the flow failed its
+ * check or leads out of the frame.
  */
-export function followFlow(motion: Flow, { width, height }: { width: number; height: number }, neighbour: Lattice, stride: number,
-  here: (pixel: number) => number, there: (pixel: number) => number): Places {
+export function followFlow(
+  motion: Flow,
+  { width, height }: { width: number; height: number },
+  neighbour: Lattice,
+  stride: number,
+  here: (pixel: number) => number,
+  there: (pixel: number) => number,
+): Places {
   const columns = gridCount(width, stride)
   const rows = gridCount(height, stride)
   const plane = () => new Float32Array(columns * rows)

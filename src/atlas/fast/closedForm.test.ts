@@ -15,7 +15,9 @@ const pause = () => Promise.resolve()
 
 /** Bytes of a frame from a colour per pixel in [0, 255]. */
 function frame(colour: (x: number, y: number, c: number) => number): Uint8Array {
-  return Uint8Array.from({ length: 3 * width * height }, (_, k) => colour(Math.floor(k / 3) % width, Math.floor(k / 3 / width), k % 3))
+  return Uint8Array.from({ length: 3 * width * height }, (_, k) =>
+    colour(Math.floor(k / 3) % width, Math.floor(k / 3 / width), k % 3),
+  )
 }
 
 describe('fillTexels', () => {
@@ -32,19 +34,31 @@ describe('fillTexels', () => {
 
 describe('improveTextures', () => {
   it('reaches both layers of a clip that they explain, and its error falls', async () => {
-    const alpha = Uint8Array.from({ length: width * height }, (_, i) => (i % width < 20 ? 255 : i % width < 24 ? 128 : 0))
-    const [front, back] = [[200, 40, 90], [20, 120, 60]]
-    const pixels = [frame((x, y, c) => (alpha[y * width + x]! * front[c]! + (255 - alpha[y * width + x]!) * back[c]!) / 255)]
+    const alpha = Uint8Array.from({ length: width * height }, (_, i) =>
+      i % width < 20 ? 255 : i % width < 24 ? 128 : 0,
+    )
+    const [front, back] = [
+      [200, 40, 90],
+      [20, 120, 60],
+    ]
+    const pixels = [
+      frame((x, y, c) => (alpha[y * width + x]! * front[c]! + (255 - alpha[y * width + x]!) * back[c]!) / 255),
+    ]
     const clip = scaleClip({ width, height, pixels }, [alpha], 1)
     const lattices = { foreground: [identity], background: [identity] }
-    let textures = { foreground: emptyTexture('foreground', clip, [identity], 1, 1), background: emptyTexture('background', clip, [identity], 1, 1) }
+    let textures = {
+      foreground: emptyTexture('foreground', clip, [identity], 1, 1),
+      background: emptyTexture('background', clip, [identity], 1, 1),
+    }
     const errors: number[] = []
     for (let i = 0; i < 12; i++) {
       const { error, textures: next } = await improveTextures(clip, lattices, textures, pause)
       errors.push(error)
       textures = next
     }
-    errors.forEach((error, i) => { if (i > 0) expect(error).toBeLessThan(errors[i - 1]! + 1e-6) })
+    errors.forEach((error, i) => {
+      if (i > 0) expect(error).toBeLessThan(errors[i - 1]! + 1e-6)
+    })
     expect(errors.at(-1)).toBeLessThan(1e-4)
   })
 })
@@ -53,9 +67,26 @@ describe('fitOpacity', () => {
   it('finds the outline that the colours show near that of a rough mask, and leaves the rest as the mask says', () => {
     const truth = Uint8Array.from({ length: width * height }, (_, i) => (i % width < 20 ? 255 : 0))
     const mask = Uint8Array.from({ length: width * height }, (_, i) => (i % width < 23 ? 255 : 0))
-    const flat = (value: number): Texture => ({ origin: [0, 0], scale: 1, width, height, data: new Float32Array(4 * width * height).fill(value) })
-    const clip = scaleClip({ width, height, pixels: [frame((x, y) => (truth[y * width + x]! > 0 ? 204 : 51))] }, [mask], 1)
-    const opacity = fitOpacity(clip, 0, mask, [], { foreground: [identity], background: [identity] }, { foreground: flat(0.8), background: flat(0.2) })
+    const flat = (value: number): Texture => ({
+      origin: [0, 0],
+      scale: 1,
+      width,
+      height,
+      data: new Float32Array(4 * width * height).fill(value),
+    })
+    const clip = scaleClip(
+      { width, height, pixels: [frame((x, y) => (truth[y * width + x]! > 0 ? 204 : 51))] },
+      [mask],
+      1,
+    )
+    const opacity = fitOpacity(
+      clip,
+      0,
+      mask,
+      [],
+      { foreground: [identity], background: [identity] },
+      { foreground: flat(0.8), background: flat(0.2) },
+    )
     const row = opacity.subarray(10 * width, 11 * width)
     expect([...row.subarray(0, 19)].every((x) => x > 230)).toBe(true)
     expect(row[21]).toBeLessThan(60)
@@ -71,7 +102,12 @@ describe('objectMotion', () => {
     const colour = (x: number, y: number, c: number) => 128 + 100 * Math.sin(0.3 * x + 0.25 * y + 2 * c)
     const pixels = [0, 1].map((t) => frame((x, y, c) => (inside(x, y, t) ? colour(x - 3 * t, y, c) : 30)))
     const masks = [0, 1].map((t): FloatImage => ({
-      width, height, channels: 1, data: Float32Array.from({ length: width * height }, (_, i) => (inside(i % width, Math.floor(i / width), t) ? 1 : 0)),
+      width,
+      height,
+      channels: 1,
+      data: Float32Array.from({ length: width * height }, (_, i) =>
+        inside(i % width, Math.floor(i / width), t) ? 1 : 0,
+      ),
     }))
     const wrong = (dx: number): Flow => {
       const data = new Float32Array(2 * width * height)

@@ -28,9 +28,15 @@ export interface FastAtlasParts {
 export class FastAtlas implements LayeredAtlas {
   constructor(private readonly parts: FastAtlasParts) {}
 
-  get frames(): number { return this.parts.opacity.length }
-  get width(): number { return this.parts.width }
-  get height(): number { return this.parts.height }
+  get frames(): number {
+    return this.parts.opacity.length
+  }
+  get width(): number {
+    return this.parts.width
+  }
+  get height(): number {
+    return this.parts.height
+  }
 
   image(layer: LayerName): Promise<FloatImage> {
     const { width, height, pixels } = this.parts.images[layer]
@@ -46,13 +52,20 @@ export class FastAtlas implements LayeredAtlas {
   }
 
   opacity(frame: number): Promise<FloatImage> {
-    return Promise.resolve({ width: this.width, height: this.height, channels: 1, data: Float32Array.from(this.parts.opacity[frame]!, (x) => x / 255) })
+    return Promise.resolve({
+      width: this.width,
+      height: this.height,
+      channels: 1,
+      data: Float32Array.from(this.parts.opacity[frame]!, (x) => x / 255),
+    })
   }
 
   /** All of it, for a safetensors file. */
   toTensors(): Map<string, SafetensorsTensor> {
     const { width, height, images, lattices, opacity } = this.parts
-    const tensors = new Map<string, SafetensorsTensor>([['opacity', bytesTensor([opacity.length, height, width], joined(opacity))]])
+    const tensors = new Map<string, SafetensorsTensor>([
+      ['opacity', bytesTensor([opacity.length, height, width], joined(opacity))],
+    ])
     for (const layer of layerNames) {
       const image = images[layer]
       tensors.set(`${layer}.image`, bytesTensor([image.height, image.width, 3], image.pixels))
@@ -71,7 +84,13 @@ export class FastAtlas implements LayeredAtlas {
     for (const layer of layerNames) {
       const image = expectTensor(tensors, `${layer}.image`, 3)
       const [x, y, scale] = toFloat32(expectTensor(tensors, `${layer}.place`, 1), `${layer}.place`)
-      images[layer] = { origin: [x!, y!], scale: scale!, width: image.shape[1]!, height: image.shape[0]!, pixels: image.bytes }
+      images[layer] = {
+        origin: [x!, y!],
+        scale: scale!,
+        width: image.shape[1]!,
+        height: image.shape[0]!,
+        pixels: image.bytes,
+      }
       lattices[layer] = readLattices(tensors, layer)
     }
     const atlas = new FastAtlas({ width, height, images, lattices, opacity: split(bytes, width * height) })
@@ -84,8 +103,22 @@ export class FastAtlas implements LayeredAtlas {
     const { width, height, images, lattices, opacity } = this.parts
     for (const layer of layerNames) {
       const { origin, scale, width: w, height: h, pixels } = images[layer]
-      if (width > 0 && height > 0 && opacity.length > 0 && latticesFit(lattices[layer], opacity.length, { width, height }) && pixels.length === 3 * w * h && w > 0 && h > 0 && scale > 0 && origin.every(Number.isFinite)) continue
-      throw new Text2LiveError('CHECKPOINT_INVALID', `Expected the ${layer} of a fast atlas of ${opacity.length} frames of ${width}x${height}; its tensors do not fit together. Fit the atlas again.`)
+      if (
+        width > 0 &&
+        height > 0 &&
+        opacity.length > 0 &&
+        latticesFit(lattices[layer], opacity.length, { width, height }) &&
+        pixels.length === 3 * w * h &&
+        w > 0 &&
+        h > 0 &&
+        scale > 0 &&
+        origin.every(Number.isFinite)
+      )
+        continue
+      throw new Text2LiveError(
+        'CHECKPOINT_INVALID',
+        `Expected the ${layer} of a fast atlas of ${opacity.length} frames of ${width}x${height}; its tensors do not fit together. Fit the atlas again.`,
+      )
     }
   }
 }
@@ -109,20 +142,44 @@ export function readLattices(tensors: ReadonlyMap<string, SafetensorsTensor>, la
   const data = toFloat32(tensor, `${layer}.lattices`)
   const [spacing] = toFloat32(expectTensor(tensors, `${layer}.spacing`, 1), `${layer}.spacing`)
   const size = 2 * rows * columns
-  return Array.from({ length: frames }, (_, t) => ({ spacing: spacing!, rows, columns, data: data.slice(t * size, (t + 1) * size) }))
+  return Array.from({ length: frames }, (_, t) => ({
+    spacing: spacing!,
+    rows,
+    columns,
+    data: data.slice(t * size, (t + 1) * size),
+  }))
 }
 
 /** Does each frame of a clip have a lattice of its size? */
-export function latticesFit(lattices: readonly Lattice[], frames: number, { width, height }: { readonly width: number; readonly height: number }): boolean {
-  return lattices.length === frames && lattices.every(({ spacing, rows, columns, data }) =>
-    spacing > 0 && columns === controlCount(width, spacing) && rows === controlCount(height, spacing) && data.length === 2 * rows * columns)
+export function latticesFit(
+  lattices: readonly Lattice[],
+  frames: number,
+  { width, height }: { readonly width: number; readonly height: number },
+): boolean {
+  return (
+    lattices.length === frames &&
+    lattices.every(
+      ({ spacing, rows, columns, data }) =>
+        spacing > 0 &&
+        columns === controlCount(width, spacing) &&
+        rows === controlCount(height, spacing) &&
+        data.length === 2 * rows * columns,
+    )
+  )
 }
 
-export function expectTensor(tensors: ReadonlyMap<string, SafetensorsTensor>, name: string, rank: number): SafetensorsTensor {
+export function expectTensor(
+  tensors: ReadonlyMap<string, SafetensorsTensor>,
+  name: string,
+  rank: number,
+): SafetensorsTensor {
   const tensor = tensors.get(name)
   if (!tensor || tensor.shape.length !== rank) {
-    throw new Text2LiveError('CHECKPOINT_INVALID', `Expected a fast atlas with a tensor "${name}" of rank ${rank}; `
-      + `${tensor ? `it has shape [${tensor.shape.join(', ')}]` : `the file has ${[...tensors.keys()].slice(0, 12).join(', ') || 'none'}`}. Fit the atlas again.`)
+    throw new Text2LiveError(
+      'CHECKPOINT_INVALID',
+      `Expected a fast atlas with a tensor "${name}" of rank ${rank}; ` +
+        `${tensor ? `it has shape [${tensor.shape.join(', ')}]` : `the file has ${[...tensors.keys()].slice(0, 12).join(', ') || 'none'}`}. Fit the atlas again.`,
+    )
   }
   return tensor
 }

@@ -4,11 +4,15 @@ import type { MappingLossWeights } from './mappingStep.js'
 export interface FastStage {
   /** Spacing of the control points, px of the frame; the one before it, or half of it. */
   readonly spacing: number
-  /** Size of the pixels that are compared, px of the frame; smaller on frames whose short side would have less than 100 of them. */
+  /**
+   * Size of the pixels that are compared, px of the frame; smaller on frames whose short side would have less than 100
+   * of them.
+   */
   readonly pixel: number
   /**
-   * Pixels of the textures along a pixel that is compared, on the middle frame. Frames that each show a texel from elsewhere let it hold more than one of them
-   * does; while the large motion is unknown, such a texture would rather hold several frames beside each other.
+   * Pixels of the textures along a pixel that is compared, on the middle frame. Frames that each show a texel from
+   * elsewhere let it hold more than one of them does; while the large motion is unknown, such a texture would rather
+   * hold several frames beside each other.
    */
   readonly textureScale: number
   readonly sweeps: number
@@ -31,9 +35,10 @@ export interface FastSettings {
 }
 
 /**
- * Made for frames of 432x768. Most of the motion is found on frames of a quarter and half the size, at a sixteenth and a fourth of the cost; what ripples
- * and bends in between, on the frames themselves. The losses weigh as published (Kasten et al. 2021), but flow four times as much: on textures as fine as the
- * last stage's, frames would rather drift apart a little and lie beside each other.
+ * Made for frames of 432x768. Most of the motion is found on frames of a quarter and half the size, at a sixteenth and
+ * a fourth of the cost; what ripples and bends in between, on the frames themselves. The losses weigh as published
+ * (Kasten et al. 2021), but flow four times as much: on textures as fine as the last stage's, frames would rather drift
+ * apart a little and lie beside each other.
  */
 export const fastSettings = {
   textureScale: 2,

@@ -1,11 +1,15 @@
 /** Pixels that show a texel (summed bilinear weights) at which its own colour counts as much as its surroundings. */
 const SUPPORT = 0.2
-/** Halvings: what is more than some 2^3 texels from anything shown is black, as the sparsity loss of layered neural atlases leaves it. */
+/**
+ * Halvings: what is more than some 2^3 texels from anything shown is black, as the sparsity loss of layered neural
+ * atlases leaves it.
+ */
 const LEVELS = 3
 
 /**
- * Colours of all texels from those that frames show (push-pull): a texel with little support takes the weighted mean of ever larger blocks around it, interpolated.
- * Without it a magnified part of a texture, whose texels are seen here and there, would be hatched with holes.
+ * Colours of all texels from those that frames show (push-pull): a texel with little support takes the weighted mean of
+ * ever larger blocks around it, interpolated. Without it a magnified part of a texture, whose texels are seen here and
+ * there, would be hatched with holes.
  *
  * @param sums `4 * width * height`, interleaved: RGB times weight, and the weight
  * @returns interleaved like `sums`: RGB, and the weight as it was
@@ -19,7 +23,7 @@ export function fillTexels(sums: Float32Array, width: number, height: number, le
       const k = 4 * (y * width + x)
       const weight = sums[k + 3]!
       const own = weight / (weight + SUPPORT)
-      if (weight > 0) for (let c = 0; c < 3; c++) result[k + c] = own * sums[k + c]! / weight
+      if (weight > 0) for (let c = 0; c < 3; c++) result[k + c] = (own * sums[k + c]!) / weight
       if (around && own < 0.995) addBetween(around, columns, rows, x / 2 - 0.25, y / 2 - 0.25, 1 - own, result, k)
       result[k + 3] = weight
     }
@@ -27,8 +31,20 @@ export function fillTexels(sums: Float32Array, width: number, height: number, le
   return result
 }
 
-/** Adds `share` of the colours between the four texels around (x, y), texel centres at whole numbers, to `into` from `at` on. */
-function addBetween(colours: Float32Array, width: number, height: number, x: number, y: number, share: number, into: Float32Array, at: number): void {
+/**
+ * Adds `share` of the colours between the four texels around (x, y), texel centres at whole numbers, to `into` from
+ * `at` on.
+ */
+function addBetween(
+  colours: Float32Array,
+  width: number,
+  height: number,
+  x: number,
+  y: number,
+  share: number,
+  into: Float32Array,
+  at: number,
+): void {
   const [left, top] = [Math.floor(x), Math.floor(y)]
   for (let tap = 0; tap < 4; tap++) {
     const weight = share * (tap & 1 ? x - left : 1 - x + left) * (tap & 2 ? y - top : 1 - y + top)

@@ -11,7 +11,9 @@ import { type FastAtlasState, fitFastAtlas } from './fitFastAtlas.js'
 const [width, height, count] = [64, 48, 5]
 const runtime = createNodeRuntime({ device: 'cpu', threads: 1 })
 const settings: FastSettings = {
-  textureScale: 2, weights: { reconstruction: 5000, gradient: 1000, rigidity: 1, flow: 5, bending: 5 }, textureSteps: [3, 6],
+  textureScale: 2,
+  weights: { reconstruction: 5000, gradient: 1000, rigidity: 1, flow: 5, bending: 5 },
+  textureSteps: [3, 6],
   stages: [
     { spacing: 16, pixel: 2, textureScale: 1, sweeps: 1, steps: 6, learningRate: [0.2, 0.2], opacity: false },
     { spacing: 8, pixel: 1, textureScale: 2, sweeps: 2, steps: 4, learningRate: [0.1, 0.05], opacity: true },
@@ -20,16 +22,26 @@ const settings: FastSettings = {
 
 /** A patterned disc that moves by (2, 1) px a frame over a pattern that moves by (-1.5, 0). */
 const object = (t: number) => ({ x: 26 + 2 * t, y: 20 + t })
-const pattern = (x: number, y: number, c: number) => 0.5 + 0.2 * Math.sin(0.5 * x + c) + 0.2 * Math.cos(0.4 * y - 0.2 * x + 2 * c)
+const pattern = (x: number, y: number, c: number) =>
+  0.5 + 0.2 * Math.sin(0.5 * x + c) + 0.2 * Math.cos(0.4 * y - 0.2 * x + 2 * c)
 const inside = (x: number, y: number, t: number) => Math.hypot(x - object(t).x, y - object(t).y) < 11
 
 function clip() {
-  const pixels = Array.from({ length: count }, (_, t) => Uint8Array.from({ length: 3 * width * height }, (_, k) => {
-    const [x, y, c] = [Math.floor(k / 3) % width, Math.floor(k / 3 / width), k % 3]
-    return Math.round(255 * (inside(x, y, t) ? pattern(1.7 * (x - 2 * t), 1.5 * (y - t), c + 3) : pattern(x + 1.5 * t, y, c)))
-  }))
+  const pixels = Array.from({ length: count }, (_, t) =>
+    Uint8Array.from({ length: 3 * width * height }, (_, k) => {
+      const [x, y, c] = [Math.floor(k / 3) % width, Math.floor(k / 3 / width), k % 3]
+      return Math.round(
+        255 * (inside(x, y, t) ? pattern(1.7 * (x - 2 * t), 1.5 * (y - t), c + 3) : pattern(x + 1.5 * t, y, c)),
+      )
+    }),
+  )
   const masks = Array.from({ length: count }, (_, t): FloatImage => ({
-    width, height, channels: 1, data: Float32Array.from({ length: width * height }, (_, i) => (inside(i % width, Math.floor(i / width), t) ? 1 : 0)),
+    width,
+    height,
+    channels: 1,
+    data: Float32Array.from({ length: width * height }, (_, i) =>
+      inside(i % width, Math.floor(i / width), t) ? 1 : 0,
+    ),
   }))
   return { frames: { width, height, pixels }, masks }
 }
@@ -73,28 +85,47 @@ describe('fitFastAtlas', () => {
 
   it('goes on from any checkpoint as if it had never stopped', async () => {
     const states: FastAtlasState[] = []
-    const whole = await fitFastAtlas({ ...input, onCheckpoint: (state) => { states.push(state) } })
+    const whole = await fitFastAtlas({
+      ...input,
+      onCheckpoint: (state) => {
+        states.push(state)
+      },
+    })
     expect(states.map(({ sweep }) => sweep)).toEqual([1, 2, 3])
     for (const { sweep, tensors } of states) {
       const stored = readSafetensors(writeSafetensors(tensors)).tensors
       const resumed = await fitFastAtlas({ ...input, state: { sweep, tensors: stored } })
-      for (const [name, { bytes }] of whole.toTensors()) expect(Buffer.compare(bytes, resumed.toTensors().get(name)!.bytes), name).toBe(0)
+      for (const [name, { bytes }] of whole.toTensors())
+        expect(Buffer.compare(bytes, resumed.toTensors().get(name)!.bytes), name).toBe(0)
     }
   })
 
   it('stops when it is told to', async () => {
     const stop = new AbortController()
-    const fit = fitFastAtlas({ ...input, signal: stop.signal, onProgress: ({ type }) => { if (type === 'frame') stop.abort() } })
+    const fit = fitFastAtlas({
+      ...input,
+      signal: stop.signal,
+      onProgress: ({ type }) => {
+        if (type === 'frame') stop.abort()
+      },
+    })
     await expect(fit).rejects.toThrow(/abort/i)
   })
 
   it('stops at numbers that are not finite, and says where', async () => {
     const stages = settings.stages.map((stage) => ({ ...stage, learningRate: [Infinity, Infinity] as const }))
-    await expect(fitFastAtlas({ ...input, settings: { ...settings, stages } })).rejects.toMatchObject({ code: 'LOSS_NOT_FINITE', message: expect.stringMatching(/ground of frame \d: .*mapping is not a number or infinite/) as string })
+    await expect(fitFastAtlas({ ...input, settings: { ...settings, stages } })).rejects.toMatchObject({
+      code: 'LOSS_NOT_FINITE',
+      message: expect.stringMatching(/ground of frame \d: .*mapping is not a number or infinite/) as string,
+    })
   })
 
   it('refuses flow of another clip and a checkpoint of another size', async () => {
-    await expect(fitFastAtlas({ ...input, masks: input.masks.slice(1) })).rejects.toMatchObject({ code: 'SHAPE_MISMATCH' })
-    await expect(fitFastAtlas({ ...input, state: { sweep: 1, tensors: new Map() } })).rejects.toMatchObject({ code: 'CHECKPOINT_INVALID' })
+    await expect(fitFastAtlas({ ...input, masks: input.masks.slice(1) })).rejects.toMatchObject({
+      code: 'SHAPE_MISMATCH',
+    })
+    await expect(fitFastAtlas({ ...input, state: { sweep: 1, tensors: new Map() } })).rejects.toMatchObject({
+      code: 'CHECKPOINT_INVALID',
+    })
   })
 })

@@ -24,8 +24,14 @@ export interface FitLatticeOptions {
   readonly robustScale: number
 }
 
-/** The lattice nearest to the given places: weighted least squares with the bending energy of a thin plate, by a banded Cholesky factorisation. */
-export function fitLattice(places: Places, { width, height, spacing, bending, robustRounds, robustScale }: FitLatticeOptions): Lattice {
+/**
+ * The lattice nearest to the given places: weighted least squares with the bending energy of a thin plate, by a banded
+ * Cholesky factorisation.
+ */
+export function fitLattice(
+  places: Places,
+  { width, height, spacing, bending, robustRounds, robustScale }: FitLatticeOptions,
+): Lattice {
   const columns = controlCount(width, spacing)
   const rows = controlCount(height, spacing)
   const weight = Float32Array.from(places.weight)
@@ -34,7 +40,8 @@ export function fitLattice(places: Places, { width, height, spacing, bending, ro
   for (let round = 0; ; round++) {
     const system = new NormalEquations(columns, rows, spacing)
     for (let k = 0; k < weight.length; k++) {
-      if (weight[k]! > 0) system.addPoint(places.x[k]!, places.y[k]!, places.u[k]!, places.v[k]!, weight[k]! * rows * columns / total)
+      if (weight[k]! > 0)
+        system.addPoint(places.x[k]!, places.y[k]!, places.u[k]!, places.v[k]!, (weight[k]! * rows * columns) / total)
     }
     system.addBending(bending)
     lattice = { ...lattice, data: system.solve() }
@@ -56,7 +63,11 @@ class NormalEquations {
   private readonly unknowns: number
   private readonly basis = new Float64Array(16)
 
-  constructor(private readonly columns: number, private readonly rows: number, private readonly spacing: number) {
+  constructor(
+    private readonly columns: number,
+    private readonly rows: number,
+    private readonly spacing: number,
+  ) {
     this.unknowns = columns * rows
     this.band = 3 * columns + 4
     this.matrix = new Float64Array(this.unknowns * this.band)
@@ -96,7 +107,11 @@ class NormalEquations {
   addBending(weight: number): void {
     const { columns, rows } = this
     const add = (points: readonly number[], factors: readonly number[], w: number) => {
-      points.forEach((p, a) => points.forEach((q, b) => { if (q >= p) this.matrix[p * this.band + q - p]! += w * factors[a]! * factors[b]! }))
+      points.forEach((p, a) =>
+        points.forEach((q, b) => {
+          if (q >= p) this.matrix[p * this.band + q - p]! += w * factors[a]! * factors[b]!
+        }),
+      )
     }
     for (let j = 0; j < rows; j++) {
       for (let i = 0; i < columns; i++) {

@@ -7,7 +7,10 @@ import { type Texture, sampleTexture } from './texture.js'
 
 /** Only so near to the outline of the mask the opacity may differ from it, px. */
 const BAND = 6
-/** Weight of the mask (the bootstrapping of layered neural atlases) and of each neighbouring frame's opacity (its opacity flow), against squared colour errors. */
+/**
+ * Weight of the mask (the bootstrapping of layered neural atlases) and of each neighbouring frame's opacity (its
+ * opacity flow), against squared colour errors.
+ */
 const MASK = 0.05
 const NEIGHBOUR = 0.03
 export interface OpacityNeighbour {
@@ -23,8 +26,14 @@ export interface OpacityNeighbour {
  *
  * @param mask 8 bits, the first opacity of the frame
  */
-export function fitOpacity(clip: ScaledClip, t: number, mask: Uint8Array, neighbours: readonly OpacityNeighbour[], lattices: Layers<readonly Lattice[]>,
-  textures: Layers<Texture>): Uint8Array {
+export function fitOpacity(
+  clip: ScaledClip,
+  t: number,
+  mask: Uint8Array,
+  neighbours: readonly OpacityNeighbour[],
+  lattices: Layers<readonly Lattice[]>,
+  textures: Layers<Texture>,
+): Uint8Array {
   const { width, height } = clip
   const plane = width * height
   const near = boxMean(Float32Array.from(mask), width, height, BAND)
@@ -49,13 +58,13 @@ export function fitOpacity(clip: ScaledClip, t: number, mask: Uint8Array, neighb
   const result = mask.slice()
   for (let i = 0; i < plane; i++) {
     if (!inBand(i)) continue
-    let sum = alongMean[i]! + MASK * mask[i]! / 255
+    let sum = alongMean[i]! + (MASK * mask[i]!) / 255
     let weight = contrastMean[i]! + MASK
     for (const { flow, opacity } of neighbours) {
       if (flow.valid[i] === 0) continue
       const x = Math.min(Math.max(Math.round((i % width) + flow.data[i]!), 0), width - 1)
       const y = Math.min(Math.max(Math.round(Math.floor(i / width) + flow.data[plane + i]!), 0), height - 1)
-      sum += NEIGHBOUR * opacity[y * width + x]! / 255
+      sum += (NEIGHBOUR * opacity[y * width + x]!) / 255
       weight += NEIGHBOUR
     }
     result[i] = Math.round(255 * Math.min(Math.max(sum / weight, 0), 1))

@@ -1,7 +1,16 @@
 import { describe, expect, it } from 'vitest'
 import { randomStream } from '../../engine/random.js'
 import { fitLattice } from './fitLattice.js'
-import { type Lattice, denseMapping, evaluateLattice, latticeOf, pixelCentres, refineLattice, sampleLattice, splineAxis } from './lattice.js'
+import {
+  type Lattice,
+  denseMapping,
+  evaluateLattice,
+  latticeOf,
+  pixelCentres,
+  refineLattice,
+  sampleLattice,
+  splineAxis,
+} from './lattice.js'
 
 const size = { width: 50, height: 37 }
 const affine = (x: number, y: number): [number, number] => [1.2 * x - 0.3 * y + 4, 0.2 * x + 0.9 * y - 7]
@@ -12,12 +21,20 @@ function wavy(spacing: number): Lattice {
 }
 
 const dense = (lattice: Lattice) =>
-  evaluateLattice(lattice, splineAxis(pixelCentres(size.width), size.width, lattice.spacing), splineAxis(pixelCentres(size.height), size.height, lattice.spacing))
+  evaluateLattice(
+    lattice,
+    splineAxis(pixelCentres(size.width), size.width, lattice.spacing),
+    splineAxis(pixelCentres(size.height), size.height, lattice.spacing),
+  )
 
 describe('Lattice', () => {
   it('holds an affine mapping exactly, at pixel centres', () => {
     const { data } = denseMapping(latticeOf(size, 16, affine), size, [1, 2], 2)
-    for (const [x, y] of [[0, 0], [49, 36], [20, 11]] as const) {
+    for (const [x, y] of [
+      [0, 0],
+      [49, 36],
+      [20, 11],
+    ] as const) {
       const [u, v] = affine(x + 0.5, y + 0.5)
       expect(data[y * 50 + x]).toBeCloseTo((u - 1) * 2, 4)
       expect(data[(37 + y) * 50 + x]).toBeCloseTo((v - 2) * 2, 4)
@@ -50,12 +67,25 @@ describe('fitLattice', () => {
   const places = (outliers: number) => {
     const at = Array.from(x, (_, k) => affine(x[k]!, y[k]!))
     const miss = (k: number) => (k < outliers ? 25 : 0)
-    return { x, y, u: Float32Array.from(at, ([u], k) => u + miss(k)), v: Float32Array.from(at, ([, v]) => v), weight: new Float32Array(n).fill(0.5) }
+    return {
+      x,
+      y,
+      u: Float32Array.from(at, ([u], k) => u + miss(k)),
+      v: Float32Array.from(at, ([, v]) => v),
+      weight: new Float32Array(n).fill(0.5),
+    }
   }
 
-  it.each([[0, 0.01], [12, 0.2]])('finds an affine mapping among %i outliers, also where nothing is known', (outliers, tolerance) => {
+  it.each([
+    [0, 0.01],
+    [12, 0.2],
+  ])('finds an affine mapping among %i outliers, also where nothing is known', (outliers, tolerance) => {
     const lattice = fitLattice(places(outliers), options)
-    for (const [px, py] of [[25, 20], [1, 1], [49, 36]] as const) {
+    for (const [px, py] of [
+      [25, 20],
+      [1, 1],
+      [49, 36],
+    ] as const) {
       const [u, v] = sampleLattice(lattice, px, py)
       const [eu, ev] = affine(px, py)
       expect(Math.hypot(u - eu, v - ev)).toBeLessThan(tolerance)

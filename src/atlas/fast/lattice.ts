@@ -1,8 +1,9 @@
 import type { Mapping } from '../layeredAtlas.js'
 
 /**
- * A mapping of a frame as a uniform cubic B-spline surface: control point (i, j) belongs to frame position ((i - 1) spacing, (j - 1) spacing) and holds
- * a position in the atlas, in px of the key frame. The surface reproduces affine mappings exactly.
+ * A mapping of a frame as a uniform cubic B-spline surface: control point (i, j) belongs to frame position ((i - 1)
+ * spacing, (j - 1) spacing) and holds a position in the atlas, in px of the key frame. The surface reproduces affine
+ * mappings exactly.
  */
 export interface Lattice {
   readonly spacing: number
@@ -12,7 +13,10 @@ export interface Lattice {
   readonly data: Float32Array
 }
 
-/** Positions along one axis with the four control points that each depends on: `first[k]` to `first[k] + 3`, weights at `4 k`. */
+/**
+ * Positions along one axis with the four control points that each depends on: `first[k]` to `first[k] + 3`, weights at
+ * `4 k`.
+ */
 export interface SplineAxis {
   /** Control points of the axis. */
   readonly count: number
@@ -26,7 +30,11 @@ export function controlCount(length: number, spacing: number): number {
 }
 
 /** The lattice that maps every position (x, y) to `place(x, y)`; exact where `place` is affine. */
-export function latticeOf(size: { width: number; height: number }, spacing: number, place: (x: number, y: number) => readonly [number, number]): Lattice {
+export function latticeOf(
+  size: { width: number; height: number },
+  spacing: number,
+  place: (x: number, y: number) => readonly [number, number],
+): Lattice {
   const columns = controlCount(size.width, spacing)
   const rows = controlCount(size.height, spacing)
   const data = new Float32Array(2 * rows * columns)
@@ -40,8 +48,16 @@ export function latticeOf(size: { width: number; height: number }, spacing: numb
   return { spacing, columns, rows, data }
 }
 
-/** The taps of the given positions (px, held inside [0, length]); `derivative`: of the slope instead of the value, per px. */
-export function splineAxis(positions: ArrayLike<number>, length: number, spacing: number, derivative = false): SplineAxis {
+/**
+ * The taps of the given positions (px, held inside [0, length]); `derivative`: of the slope instead of the value, per
+ * px.
+ */
+export function splineAxis(
+  positions: ArrayLike<number>,
+  length: number,
+  spacing: number,
+  derivative = false,
+): SplineAxis {
   const count = controlCount(length, spacing)
   const first = new Int32Array(positions.length)
   const weights = new Float32Array(4 * positions.length)
@@ -57,12 +73,12 @@ export function splineAxis(positions: ArrayLike<number>, length: number, spacing
 /** The cubic B-spline at `t` in [0, 1] of a cell: what each of its four control points counts. */
 export function cubicWeights(t: number): readonly [number, number, number, number] {
   const s = 1 - t
-  return [s * s * s / 6, (3 * t * t * t - 6 * t * t + 4) / 6, (3 * s * s * s - 6 * s * s + 4) / 6, t * t * t / 6]
+  return [(s * s * s) / 6, (3 * t * t * t - 6 * t * t + 4) / 6, (3 * s * s * s - 6 * s * s + 4) / 6, (t * t * t) / 6]
 }
 
 function slopes(t: number, spacing: number): readonly number[] {
   const s = 1 - t
-  return [-s * s / 2, (3 * t * t - 4 * t) / 2, -(3 * s * s - 4 * s) / 2, t * t / 2].map((x) => x / spacing)
+  return [(-s * s) / 2, (3 * t * t - 4 * t) / 2, -(3 * s * s - 4 * s) / 2, (t * t) / 2].map((x) => x / spacing)
 }
 
 /** The taps of an axis as a matrix [positions, count], row-major. */
@@ -90,7 +106,11 @@ export function evaluateLattice({ data, columns, rows }: Lattice, x: SplineAxis,
       for (let i = 0; i < width; i++) {
         const k = x.first[i]!
         const w = 4 * i
-        result[to + i] = x.weights[w]! * line[k]! + x.weights[w + 1]! * line[k + 1]! + x.weights[w + 2]! * line[k + 2]! + x.weights[w + 3]! * line[k + 3]!
+        result[to + i] =
+          x.weights[w]! * line[k]! +
+          x.weights[w + 1]! * line[k + 1]! +
+          x.weights[w + 2]! * line[k + 2]! +
+          x.weights[w + 3]! * line[k + 3]!
       }
     }
   }
@@ -136,8 +156,9 @@ export function refineLattice(lattice: Lattice, size: { width: number; height: n
 }
 
 /**
- * Subdivides `lines` lines of `count` control points that lie `stride` apart (1: consecutive lines; else interleaved, line k beginning at k) to `fine`
- * points. Fine point k lies at coarse position (k + 1) / 2: between two points for even k, on a point for odd k.
+ * Subdivides `lines` lines of `count` control points that lie `stride` apart (1: consecutive lines; else interleaved,
+ * line k beginning at k) to `fine` points. Fine point k lies at coarse position (k + 1) / 2: between two points for
+ * even k, on a point for odd k.
  */
 function subdivide(data: Float32Array, lines: number, count: number, stride: number, fine: number): Float32Array {
   const result = new Float32Array(lines * fine)
@@ -158,9 +179,21 @@ export function pixelCentres(count: number, size = 1, start = 0): Float32Array {
   return Float32Array.from({ length: count }, (_, i) => (start + i + 0.5) * size)
 }
 
-/** The dense mapping of a frame, in pixels of an atlas image whose pixel (0, 0) begins at `origin`, `scale` of them to a px of the key frame. */
-export function denseMapping(lattice: Lattice, { width, height }: { width: number; height: number }, origin: readonly [number, number], scale: number): Mapping {
-  const data = evaluateLattice(lattice, splineAxis(pixelCentres(width), width, lattice.spacing), splineAxis(pixelCentres(height), height, lattice.spacing))
+/**
+ * The dense mapping of a frame, in pixels of an atlas image whose pixel (0, 0) begins at `origin`, `scale` of them to a
+ * px of the key frame.
+ */
+export function denseMapping(
+  lattice: Lattice,
+  { width, height }: { width: number; height: number },
+  origin: readonly [number, number],
+  scale: number,
+): Mapping {
+  const data = evaluateLattice(
+    lattice,
+    splineAxis(pixelCentres(width), width, lattice.spacing),
+    splineAxis(pixelCentres(height), height, lattice.spacing),
+  )
   const plane = width * height
   for (let i = 0; i < 2 * plane; i++) data[i] = (data[i]! - origin[i < plane ? 0 : 1]) * scale
   return { width, height, data }

@@ -51,20 +51,33 @@ export class MappingFitter {
     this.flow = flow
     const { width, height } = flow
     const { spacing } = stage
-    const grid = (length: number) => Float32Array.from({ length: gridCount(length, GRID) }, (_, i) => i * GRID + (GRID >> 1) + 0.5)
+    const grid = (length: number) =>
+      Float32Array.from({ length: gridCount(length, GRID) }, (_, i) => i * GRID + (GRID >> 1) + 0.5)
     const matrix = (positions: Float32Array, length: number, derivative = false) =>
       axisMatrix(splineAxis(positions, length, spacing, derivative))
     const [across, down] = [grid(width), grid(height)]
     this.tables = {
-      flowRows: matrix(down, height), flowColumns: matrix(across, width), rigidRows: matrix(down, height), rigidColumns: matrix(across, width),
-      rigidRowSlopes: matrix(down, height, true), rigidColumnSlopes: matrix(across, width, true),
+      flowRows: matrix(down, height),
+      flowColumns: matrix(across, width),
+      rigidRows: matrix(down, height),
+      rigidColumns: matrix(across, width),
+      rigidRowSlopes: matrix(down, height, true),
+      rigidColumnSlopes: matrix(across, width, true),
     }
-    this.planes = { foreground: texturePlanes(textures.foreground).data, background: texturePlanes(textures.background).data }
+    this.planes = {
+      foreground: texturePlanes(textures.foreground).data,
+      background: texturePlanes(textures.background).data,
+    }
     this.sizes = { foreground: this.largestWindow(), background: { width: clip.width, height: clip.height } }
     const shape = [2, controlCount(height, spacing), controlCount(width, spacing)]
     const zeros = { shape, data: new Float32Array(sizeOf(shape)) }
     // The graphs of both layers are held; a lattice is small and read after each visit.
-    this.trained = new TrainedProgram({ runtime, held: Infinity, stateOnDevice: false, state: { lattice: zeros, mean: zeros, square: zeros } })
+    this.trained = new TrainedProgram({
+      runtime,
+      held: Infinity,
+      stateOnDevice: false,
+      state: { lattice: zeros, mean: zeros, square: zeros },
+    })
   }
 
   /**
@@ -84,12 +97,20 @@ export class MappingFitter {
     const program = await this.program(layer, texture)
     const { spacing } = stage
     const { pixel } = this.clip
-    const axis = (first: number, count: number, length: number) => axisMatrix(splineAxis(pixelCentres(count, pixel, first), length, spacing))
+    const axis = (first: number, count: number, length: number) =>
+      axisMatrix(splineAxis(pixelCentres(count, pixel, first), length, spacing))
     const feeds: Record<string, Float32Array> = {
-      ...this.tables, ...this.gridFeeds(layer, t, lattices[layer]),
-      rows: axis(window.y, window.height, this.flow.height), columns: axis(window.x, window.width, this.flow.width),
-      target, share, perPixel: Float32Array.of(1 / total), texture: this.planes[layer],
-      origin: Float32Array.from(texture.origin), scale: Float32Array.of(texture.scale), zoom: Float32Array.of(this.zoom(start, window, share)),
+      ...this.tables,
+      ...this.gridFeeds(layer, t, lattices[layer]),
+      rows: axis(window.y, window.height, this.flow.height),
+      columns: axis(window.x, window.width, this.flow.width),
+      target,
+      share,
+      perPixel: Float32Array.of(1 / total),
+      texture: this.planes[layer],
+      origin: Float32Array.from(texture.origin),
+      scale: Float32Array.of(texture.scale),
+      zoom: Float32Array.of(this.zoom(start, window, share)),
     }
     const shape = [2, start.rows, start.columns]
     const zeros = { shape, data: new Float32Array(start.data.length) }
@@ -98,7 +119,9 @@ export class MappingFitter {
     for (let k = 1; k <= stage.steps; k++) {
       losses = await this.trained.pass(async (pass) => {
         const after = await pass.run(program, { ...feeds, rate: stepRate(learningRate, k) })
-        const report = await pass.finite(after.losses!, [...mappingLossNames, 'mapping'], (found) => fitStopped(layer, t, found))
+        const report = await pass.finite(after.losses!, [...mappingLossNames, 'mapping'], (found) =>
+          fitStopped(layer, t, found),
+        )
         pass.becomeState(after)
         return report.subarray(0, mappingLossNames.length)
       })
@@ -112,15 +135,28 @@ export class MappingFitter {
   }
 
   private async program(layer: LayerName, texture: Texture): Promise<Program> {
-    const { stage: { spacing }, settings } = this.options
+    const {
+      stage: { spacing },
+      settings,
+    } = this.options
     const grid = { width: gridCount(this.flow.width, GRID), height: gridCount(this.flow.height, GRID) }
-    return await this.trained.program(layer, () => buildMappingStep({
-      rows: controlCount(this.flow.height, spacing), columns: controlCount(this.flow.width, spacing), spacing, ...this.sizes[layer],
-      texture: { width: texture.width, height: texture.height }, flow: grid, rigid: grid, weights: settings.weights,
-    }))
+    return await this.trained.program(layer, () =>
+      buildMappingStep({
+        rows: controlCount(this.flow.height, spacing),
+        columns: controlCount(this.flow.width, spacing),
+        spacing,
+        ...this.sizes[layer],
+        texture: { width: texture.width, height: texture.height },
+        flow: grid,
+        rigid: grid,
+        weights: settings.weights,
+      }),
+    )
   }
 
-  /** The frame less the other layer's share (planes, [0, 1]), this layer's share, and the sum of that over the window. */
+  /**
+   * The frame less the other layer's share (planes, [0, 1]), this layer's share, and the sum of that over the window.
+   */
   private residualTarget(layer: LayerName, t: number, { x, y, width, height }: Window, alpha: Float32Array) {
     const { lattices, textures } = this.options
     const other = layer === 'foreground' ? 'background' : 'foreground'
@@ -139,7 +175,8 @@ export class MappingFitter {
       total += own
       if (own === 0) continue
       if (own < 1) sampleTexture(textures[other], places[i]!, places[plane + i]!, colour)
-      for (let c = 0; c < 3; c++) target[c * size + k] = bytes[3 * i + c]! / 255 - (own < 1 ? (1 - own) * colour[c]! : 0)
+      for (let c = 0; c < 3; c++)
+        target[c * size + k] = bytes[3 * i + c]! / 255 - (own < 1 ? (1 - own) * colour[c]! : 0)
     }
     // Where the layer has no share nothing is asked of it: target and share are 0.
     return { target, share, total }
@@ -154,7 +191,10 @@ export class MappingFitter {
       const bytes = this.options.opacity[frame]!
       return (i: number) => (layer === 'foreground' ? bytes[i]! : 255 - bytes[i]!) / 255
     }
-    const sides = [[t + 1, this.flow.forward[t]], [t - 1, this.flow.backward[t - 1]]] as const
+    const sides = [
+      [t + 1, this.flow.forward[t]],
+      [t - 1, this.flow.backward[t - 1]],
+    ] as const
     sides.forEach(([neighbour, motion], side) => {
       if (!motion) return
       const places = followFlow(motion, this.flow, lattices[neighbour]!, GRID, share(t), share(neighbour))
@@ -164,19 +204,29 @@ export class MappingFitter {
     })
     // What the layer does not show still keeps some shape, so that its mapping goes on smoothly there.
     const here = share(t)
-    const rigid = Float32Array.from({ length: size }, (_, k) => 0.01 + here((Math.floor(k / width) * GRID + (GRID >> 1)) * this.flow.width + (k % width) * GRID + (GRID >> 1)))
+    const rigid = Float32Array.from(
+      { length: size },
+      (_, k) =>
+        0.01 + here((Math.floor(k / width) * GRID + (GRID >> 1)) * this.flow.width + (k % width) * GRID + (GRID >> 1)),
+    )
     const total = weights.reduce((sum, w) => sum + w, 0)
     const shares = rigid.reduce((sum, w) => sum + w, 0)
     return {
-      rigidWeights: rigid.map((w) => w / shares), targets, flowWeights: total > 0 ? weights.map((w) => w / total) : weights,
+      rigidWeights: rigid.map((w) => w / shares),
+      targets,
+      flowWeights: total > 0 ? weights.map((w) => w / total) : weights,
     }
   }
 
   /** How much larger a px of the frame is in the atlas, over the layer's part of the frame. */
   private zoom(lattice: Lattice, { x, y, width, height }: Window, share: Float32Array): number {
     const { pixel } = this.clip
-    const slopes = (derivative: 'x' | 'y') => evaluateLattice(lattice, splineAxis(pixelCentres(width, pixel, x), this.flow.width, lattice.spacing, derivative === 'x'),
-      splineAxis(pixelCentres(height, pixel, y), this.flow.height, lattice.spacing, derivative === 'y'))
+    const slopes = (derivative: 'x' | 'y') =>
+      evaluateLattice(
+        lattice,
+        splineAxis(pixelCentres(width, pixel, x), this.flow.width, lattice.spacing, derivative === 'x'),
+        splineAxis(pixelCentres(height, pixel, y), this.flow.height, lattice.spacing, derivative === 'y'),
+      )
     const [dx, dy] = [slopes('x'), slopes('y')]
     const size = width * height
     let [sum, total] = [0, 0]
@@ -202,14 +252,23 @@ export class MappingFitter {
     const { width, height } = this.sizes[layer]
     if (layer === 'background') return { x: 0, y: 0, width, height }
     const box = opaqueBox(this.clip, alpha)
-    const start = (low: number, length: number, size: number, most: number) => Math.min(Math.max(Math.floor(low + length / 2 - size / 2), 0), most - size)
-    return { x: start(box.x, box.width, width, this.clip.width), y: start(box.y, box.height, height, this.clip.height), width, height }
+    const start = (low: number, length: number, size: number, most: number) =>
+      Math.min(Math.max(Math.floor(low + length / 2 - size / 2), 0), most - size)
+    return {
+      x: start(box.x, box.width, width, this.clip.width),
+      y: start(box.y, box.height, height, this.clip.height),
+      width,
+      height,
+    }
   }
 }
 
 function fitStopped(layer: LayerName, t: number, found: string): Text2LiveError {
-  return new Text2LiveError('LOSS_NOT_FINITE', `The fit of the atlas stopped at the ${layer} of frame ${t + 1}: expected finite losses, but ${found}. `
-    + 'Check the flow and the mask of this frame.')
+  return new Text2LiveError(
+    'LOSS_NOT_FINITE',
+    `The fit of the atlas stopped at the ${layer} of frame ${t + 1}: expected finite losses, but ${found}. ` +
+      'Check the flow and the mask of this frame.',
+  )
 }
 
 /** Pixels around the object in its window. */
@@ -226,5 +285,7 @@ function opaqueBox({ width, height }: { width: number; height: number }, alpha: 
       bottom = y
     }
   }
-  return right < 0 ? { x: 0, y: 0, width: 1, height: 1 } : { x: left, y: top, width: right - left + 1, height: bottom - top + 1 }
+  return right < 0
+    ? { x: 0, y: 0, width: 1, height: 1 }
+    : { x: left, y: top, width: right - left + 1, height: bottom - top + 1 }
 }

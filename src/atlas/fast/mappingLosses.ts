@@ -1,7 +1,8 @@
 import type { Value } from '../../engine/graph.js'
 import { add, div, mul, reduceSum, slice, sqrt, square, sub } from '../../engine/ops.js'
 
-// The losses of layered neural atlases (Kasten et al. 2021, section 3.2) for one layer of one frame, on explicit textures and lattices. Each is a scalar.
+// The losses of layered neural atlases (Kasten et al. 2021, section 3.2) for one layer of one frame, on explicit
+// textures and lattices. Each is a scalar.
 
 /** Mean squared colour error: residual [3, h, w], `perPixel` [] = 1 / (pixels of the layer). */
 export function reconstructionLoss(residual: Value, perPixel: Value): Value {
@@ -11,12 +12,17 @@ export function reconstructionLoss(residual: Value, perPixel: Value): Value {
 /** Mean squared error of the forward differences of the colour: residual [3, h, w]. */
 export function gradientLoss(residual: Value, perPixel: Value): Value {
   const [, h, w] = residual.shape as readonly [number, number, number]
-  const difference = (axis: number, n: number) => sub(slice(residual, { axes: [axis], starts: [1], ends: [n] }), slice(residual, { axes: [axis], starts: [0], ends: [n - 1] }))
+  const difference = (axis: number, n: number) =>
+    sub(
+      slice(residual, { axes: [axis], starts: [1], ends: [n] }),
+      slice(residual, { axes: [axis], starts: [0], ends: [n - 1] }),
+    )
   return mul(add(reduceSum(square(difference(2, w))), reduceSum(square(difference(1, h)))), perPixel)
 }
 
 /**
- * How far the mapping is from a rotation: weighted mean of |G| + |(G + .001 I)^-1| (Frobenius) with G = J^T J, less 2 sqrt 2, which a rotation has.
+ * How far the mapping is from a rotation: weighted mean of |G| + |(G + .001 I)^-1| (Frobenius) with G = J^T J, less 2
+ * sqrt 2, which a rotation has.
  * @param across [2, h, w]: the slopes of the mapping along x
  * @param down the same along y
  * @param weights [h, w], summing to 1
@@ -46,15 +52,24 @@ export function flowLoss(places: Value, targets: Value, weights: Value): Value {
   return reduceSum(mul(distance, weights))
 }
 
-/** Mean squared second differences of the control points [2, rows, columns] in units of their spacing: 0 where the mapping is affine. */
+/**
+ * Mean squared second differences of the control points [2, rows, columns] in units of their spacing: 0 where the
+ * mapping is affine.
+ */
 export function bendingLoss(lattice: Value, spacing: number): Value {
   const [, rows, columns] = lattice.shape as readonly [number, number, number]
   const difference = (x: Value, axis: number) => {
     const n = x.shape[axis]!
-    return sub(slice(x, { axes: [axis], starts: [1], ends: [n] }), slice(x, { axes: [axis], starts: [0], ends: [n - 1] }))
+    return sub(
+      slice(x, { axes: [axis], starts: [1], ends: [n] }),
+      slice(x, { axes: [axis], starts: [0], ends: [n - 1] }),
+    )
   }
   const across = difference(lattice, 2)
   const down = difference(lattice, 1)
-  const sum = add(add(reduceSum(square(difference(across, 2))), reduceSum(square(difference(down, 1)))), mul(reduceSum(square(difference(across, 1))), 2))
+  const sum = add(
+    add(reduceSum(square(difference(across, 2))), reduceSum(square(difference(down, 1)))),
+    mul(reduceSum(square(difference(across, 1))), 2),
+  )
   return mul(sum, 1 / (rows * columns * spacing * spacing))
 }

@@ -18,20 +18,32 @@ export interface ObjectMotion {
 const REACH = 48
 /** About so many pixels of the object are compared. */
 const POINTS = 1000
-/** A squared colour difference, summed over channels, counts at most this: pixels that do not match, and those that leave the mask. */
+/**
+ * A squared colour difference, summed over channels, counts at most this: pixels that do not match, and those that
+ * leave the mask.
+ */
 const OUTLIER = 0.02
 /** Another shift than the flow's has to cost less than this times as much. */
 const CLEARLY = 0.9
-/** Flow that differs more from the motion of the whole, px, is taken for that of the background seen through or around the object. */
+/**
+ * Flow that differs more from the motion of the whole, px, is taken for that of the background seen through or around
+ * the object.
+ */
 const TOLERANCE = 8
 
 /**
- * The motion of the object as a whole between neighbouring frames: the shift under which its pixels find their colours inside the next mask. It guards the
- * object's flow, which follows the background where the object is dark, thin or half hidden, and passes the forward-backward check there.
+ * The motion of the object as a whole between neighbouring frames: the shift under which its pixels find their colours
+ * inside the next mask. It guards the object's flow, which follows the background where the object is dark, thin or
+ * half hidden, and passes the forward-backward check there.
  *
  * @param pause called between pairs of frames
  */
-export async function objectMotion(frames: ClipFrames, masks: readonly FloatImage[], flow: ClipFlow, pause: () => Promise<void>): Promise<ObjectMotion> {
+export async function objectMotion(
+  frames: ClipFrames,
+  masks: readonly FloatImage[],
+  flow: ClipFlow,
+  pause: () => Promise<void>,
+): Promise<ObjectMotion> {
   const forward: Shift[] = []
   const backward: Shift[] = []
   const guarded = { forward: [] as Flow[], backward: [] as Flow[] }
@@ -55,7 +67,10 @@ function guard({ data, valid }: Flow, mask: FloatImage, [dx, dy]: Shift): Flow {
   return { data, valid: kept }
 }
 
-/** The median of the object's valid flow, or another shift that explains clearly more: every second px first, then from px to px downhill. */
+/**
+ * The median of the object's valid flow, or another shift that explains clearly more: every second px first, then from
+ * px to px downhill.
+ */
 function objectShift(frames: ClipFrames, masks: readonly FloatImage[], from: number, to: number, flow: Flow): Shift {
   const { width, height } = frames
   const [here, there] = [frames.pixels[from]!, frames.pixels[to]!]
@@ -63,7 +78,8 @@ function objectShift(frames: ClipFrames, masks: readonly FloatImage[], from: num
   const points: number[] = []
   const area = mask.reduce((sum, x) => sum + (x > 0.5 ? 1 : 0), 0)
   const stride = Math.max(1, Math.ceil(Math.sqrt(area / POINTS)))
-  for (let y = stride >> 1; y < height; y += stride) for (let x = stride >> 1; x < width; x += stride) if (mask[y * width + x]! > 0.5) points.push(y * width + x)
+  for (let y = stride >> 1; y < height; y += stride)
+    for (let x = stride >> 1; x < width; x += stride) if (mask[y * width + x]! > 0.5) points.push(y * width + x)
   if (points.length === 0) return [0, 0]
   const cost = (dx: number, dy: number) => {
     let sum = 0
@@ -81,7 +97,8 @@ function objectShift(frames: ClipFrames, masks: readonly FloatImage[], from: num
     return sum
   }
   const valid = points.filter((i) => flow.valid[i] === 1)
-  const median = (offset: number) => valid.map((i) => flow.data[offset + i]!).sort((a, b) => a - b)[valid.length >> 1] ?? 0
+  const median = (offset: number) =>
+    valid.map((i) => flow.data[offset + i]!).sort((a, b) => a - b)[valid.length >> 1] ?? 0
   let best: Shift = [Math.round(median(0)), Math.round(median(width * height))]
   let least = CLEARLY * cost(...best)
   const search = ([x, y]: Shift, reach: number, step: number) => {

@@ -12,13 +12,20 @@ export interface ScaledClip {
   opacity(t: number): Float32Array
 }
 
-/** The clip with each `pixel` x `pixel` block of pixels as one; what is left over at the right and the bottom is dropped. */
+/**
+ * The clip with each `pixel` x `pixel` block of pixels as one; what is left over at the right and the bottom is
+ * dropped.
+ */
 export function scaleClip(frames: ClipFrames, opacity: readonly Uint8Array[], pixel: number): ScaledClip {
   const width = Math.floor(frames.width / pixel)
   const height = Math.floor(frames.height / pixel)
-  const colours = pixel === 1 ? frames.pixels : frames.pixels.map((bytes) => blockMean(bytes, 3, frames.width, width, height, pixel))
+  const colours =
+    pixel === 1 ? frames.pixels : frames.pixels.map((bytes) => blockMean(bytes, 3, frames.width, width, height, pixel))
   return {
-    pixel, width, height, colours,
+    pixel,
+    width,
+    height,
+    colours,
     opacity(t) {
       const bytes = pixel === 1 ? opacity[t]! : blockMean(opacity[t]!, 1, frames.width, width, height, pixel)
       const plane = new Float32Array(bytes.length)
@@ -28,7 +35,14 @@ export function scaleClip(frames: ClipFrames, opacity: readonly Uint8Array[], pi
   }
 }
 
-function blockMean(bytes: Uint8Array, channels: number, stride: number, width: number, height: number, pixel: number): Uint8Array {
+function blockMean(
+  bytes: Uint8Array,
+  channels: number,
+  stride: number,
+  width: number,
+  height: number,
+  pixel: number,
+): Uint8Array {
   const result = new Uint8Array(width * height * channels)
   for (let y = 0; y < height; y++) {
     for (let x = 0; x < width; x++) {

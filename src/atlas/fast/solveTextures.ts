@@ -8,21 +8,33 @@ export type Layers<T> = Readonly<Record<LayerName, T>>
 
 /** Less of a pixel than this is not counted as the layer's. */
 const LEAST_SHARE = 0.004
-/** A pixel says something of a layer's texture when it has so much of it: of less, what the other layer leaves unexplained would become colour. */
+/**
+ * A pixel says something of a layer's texture when it has so much of it: of less, what the other layer leaves
+ * unexplained would become colour.
+ */
 const TELLING_SHARE = 0.1
 /** Longest side of a texture; one that would be longer gets a smaller scale. */
 const LONGEST_SIDE = 4096
 
 /** The axes of a clip's pixel centres for a lattice of `spacing`. */
 function clipAxes({ width, height, pixel }: ScaledClip, spacing: number): { x: SplineAxis; y: SplineAxis } {
-  return { x: splineAxis(pixelCentres(width, pixel), width * pixel, spacing), y: splineAxis(pixelCentres(height, pixel), height * pixel, spacing) }
+  return {
+    x: splineAxis(pixelCentres(width, pixel), width * pixel, spacing),
+    y: splineAxis(pixelCentres(height, pixel), height * pixel, spacing),
+  }
 }
 
 /**
  * An empty texture that holds all pixels of a layer, with `margin` px (of the key frame) around them.
  * @param scale its pixels to a px of the key frame; less if a side would exceed 4096
  */
-export function emptyTexture(layer: LayerName, clip: ScaledClip, lattices: readonly Lattice[], scale: number, margin: number): Texture {
+export function emptyTexture(
+  layer: LayerName,
+  clip: ScaledClip,
+  lattices: readonly Lattice[],
+  scale: number,
+  margin: number,
+): Texture {
   let [left, top, right, bottom] = [Infinity, Infinity, -Infinity, -Infinity]
   const plane = clip.width * clip.height
   lattices.forEach((lattice, t) => {
@@ -43,19 +55,30 @@ export function emptyTexture(layer: LayerName, clip: ScaledClip, lattices: reado
   const width = length(left, right)
   const height = length(top, bottom)
   // Rounded to float32, as files keep them.
-  return { origin: [Math.fround(left - margin), Math.fround(top - margin)], scale: Math.fround(fitting), width, height, data: new Float32Array(4 * width * height) }
+  return {
+    origin: [Math.fround(left - margin), Math.fround(top - margin)],
+    scale: Math.fround(fitting),
+    width,
+    height,
+    data: new Float32Array(4 * width * height),
+  }
 }
 
 /**
- * Moves both textures towards the least squares of frame = opacity * foreground + (1 - opacity) * background, all mappings and opacities given: one step
- * of majorised descent (each texel's step is over its row sums, so it never overshoots). From empty textures the first step gives the weighted means of the
- * pixels that show each texel, the next ones sharpen them.
+ * Moves both textures towards the least squares of frame = opacity * foreground + (1 - opacity) * background, all
+ * mappings and opacities given: one step of majorised descent (each texel's step is over its row sums, so it never
+ * overshoots). From empty textures the first step gives the weighted means of the pixels that show each texel, the next
+ * ones sharpen them.
  *
  * @param pause called between frames
  * @returns the textures and the mean squared error of the colours *before* the step
  */
-export async function improveTextures(clip: ScaledClip, lattices: Layers<readonly Lattice[]>, textures: Layers<Texture>, pause: () => Promise<void>):
-Promise<{ textures: Layers<Texture>; error: number }> {
+export async function improveTextures(
+  clip: ScaledClip,
+  lattices: Layers<readonly Lattice[]>,
+  textures: Layers<Texture>,
+  pause: () => Promise<void>,
+): Promise<{ textures: Layers<Texture>; error: number }> {
   const front = textures.foreground
   const back = textures.background
   const frontSum = new Float32Array(front.data.length)
@@ -112,7 +135,14 @@ export function placesIn({ origin, scale }: Texture, lattice: Lattice, clip: Sca
 }
 
 /** Adds weight * colour, and weight, to the four texels around (x, y). */
-function splat(sum: Float32Array, { width, height }: Texture, x: number, y: number, weight: number, colour: Float32Array): void {
+function splat(
+  sum: Float32Array,
+  { width, height }: Texture,
+  x: number,
+  y: number,
+  weight: number,
+  colour: Float32Array,
+): void {
   const px = Math.min(Math.max(x - 0.5, 0), width - 1)
   const py = Math.min(Math.max(y - 0.5, 0), height - 1)
   const column = Math.min(Math.floor(px), width - 2)

@@ -18,10 +18,18 @@ function flowOf(camera: Homography, block: (x: number, y: number) => boolean) {
   return { data, valid: new Uint8Array(size).fill(1) }
 }
 
-const worst = (found: Homography, camera: Homography) => Math.max(...[[0, 0], [width - 1, 0], [0, height - 1], [width - 1, height - 1]].map(([x, y]) => {
-  const [a, b] = [project(found, x!, y!), project(camera, x!, y!)]
-  return Math.hypot(a[0] - b[0], a[1] - b[1])
-}))
+const worst = (found: Homography, camera: Homography) =>
+  Math.max(
+    ...[
+      [0, 0],
+      [width - 1, 0],
+      [0, height - 1],
+      [width - 1, height - 1],
+    ].map(([x, y]) => {
+      const [a, b] = [project(found, x!, y!), project(camera, x!, y!)]
+      return Math.hypot(a[0] - b[0], a[1] - b[1])
+    }),
+  )
 
 describe('cameraMotion', () => {
   const camera: Homography = [1.02, -0.03, 3, 0.028, 1.01, -2, 1e-4, -5e-5]
@@ -32,7 +40,17 @@ describe('cameraMotion', () => {
   })
   it('finds a camera that stands still, and needs some valid flow to say more', () => {
     const still: Homography = [1, 0, 0, 0, 1, 0, 0, 0]
-    expect(worst(cameraMotion(flowOf(still, () => false), width, height, randomStream(3, 'camera')), still)).toBeLessThan(0.1)
+    expect(
+      worst(
+        cameraMotion(
+          flowOf(still, () => false),
+          width,
+          height,
+          randomStream(3, 'camera'),
+        ),
+        still,
+      ),
+    ).toBeLessThan(0.1)
     const none = { ...flowOf(camera, () => false), valid: new Uint8Array(width * height) }
     expect(cameraMotion(none, width, height, randomStream(3, 'camera'))).toEqual(still)
   })

@@ -1,7 +1,10 @@
 import type { RandomStream } from '../../engine/random.js'
 import type { Flow } from '../clipFlow.js'
 
-/** A homography, row by row: (x, y) goes to ((h0 x + h1 y + h2) / w, (h3 x + h4 y + h5) / w), w = h6 x + h7 y + 1. Pixel centres at whole numbers. */
+/**
+ * A homography, row by row: (x, y) goes to ((h0 x + h1 y + h2) / w, (h3 x + h4 y + h5) / w), w = h6 x + h7 y + 1. Pixel
+ * centres at whole numbers.
+ */
 export type Homography = readonly [number, number, number, number, number, number, number, number]
 
 /** Draws of four points; a camera that half of the picture follows is found almost surely. */
@@ -14,8 +17,9 @@ const TOLERANCE = 1 / 768
 const RIM_WEIGHT = 2
 
 /**
- * How the camera moves the background from one frame to another: the homography that most of the picture follows (RANSAC on the flow, then least squares with
- * robust weights). It is the exact motion of a distant or a flat background, or of a turning camera; other backgrounds leave a residual.
+ * How the camera moves the background from one frame to another: the homography that most of the picture follows
+ * (RANSAC on the flow, then least squares with robust weights). It is the exact motion of a distant or a flat
+ * background, or of a turning camera; other backgrounds leave a residual.
  *
  * @param random draws the points
  */
@@ -28,12 +32,19 @@ export function cameraMotion({ data, valid }: Flow, width: number, height: numbe
       const [px, py] = [Math.floor(x), Math.floor(y)]
       const i = py * width + px
       const rim = Math.min(px / width, 1 - px / width, py / height, 1 - py / height) < 0.2
-      if (valid[i] === 1) points.push({ x: px, y: py, u: px + data[i]!, v: py + data[size + i]!, weight: rim ? RIM_WEIGHT : 1 })
+      if (valid[i] === 1)
+        points.push({ x: px, y: py, u: px + data[i]!, v: py + data[size + i]!, weight: rim ? RIM_WEIGHT : 1 })
     }
   }
   // Coordinates about [-1, 1] keep the equations well conditioned.
   const half = Math.max(width, height) / 2
-  const scaled = points.map(({ x, y, u, v, weight }) => ({ x: x / half - 1, y: y / half - 1, u: u / half - 1, v: v / half - 1, weight }))
+  const scaled = points.map(({ x, y, u, v, weight }) => ({
+    x: x / half - 1,
+    y: y / half - 1,
+    u: u / half - 1,
+    v: v / half - 1,
+    weight,
+  }))
   if (scaled.length < 8) return [1, 0, 0, 0, 1, 0, 0, 0]
   const tolerance = Math.max(0.7 / half, 2 * TOLERANCE)
   let best: Homography = [1, 0, 0, 0, 1, 0, 0, 0]
@@ -45,9 +56,13 @@ export function cameraMotion({ data, valid }: Flow, width: number, height: numbe
     if (score > most) [best, most] = [h, score]
   }
   consider(best)
-  for (let draw = 0; draw < DRAWS; draw++) consider(fitHomography([0, 1, 2, 3].map(() => scaled[random.integer(0, scaled.length)]!)))
+  for (let draw = 0; draw < DRAWS; draw++)
+    consider(fitHomography([0, 1, 2, 3].map(() => scaled[random.integer(0, scaled.length)]!)))
   for (const reach of [3, 2, 2, 2]) {
-    const near = scaled.map((point) => ({ ...point, weight: point.weight * Math.max(0, 1 - (missed(best, point) / (reach * tolerance)) ** 2) ** 2 }))
+    const near = scaled.map((point) => ({
+      ...point,
+      weight: point.weight * Math.max(0, 1 - (missed(best, point) / (reach * tolerance)) ** 2) ** 2,
+    }))
     consider(fitHomography(near.filter(({ weight }) => weight > 0)))
   }
   return unscaled(best, half)
@@ -72,7 +87,10 @@ function missed(h: Homography, { x, y, u, v }: Point): number {
   return Math.hypot(px - u, py - v)
 }
 
-/** Least squares of the equations that are linear in h; null when the points do not determine it or turn the picture inside out. */
+/**
+ * Least squares of the equations that are linear in h; null when the points do not determine it or turn the picture
+ * inside out.
+ */
 function fitHomography(points: readonly Point[]): Homography | null {
   const normal = new Float64Array(8 * 9)
   const add = (row: readonly number[], weight: number) => {

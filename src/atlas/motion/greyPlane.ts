@@ -11,11 +11,15 @@ export interface GreyPlane {
 export function greyPlane({ width, height, pixels }: ClipFrames, t: number): GreyPlane {
   const bytes = pixels[t]!
   const data = new Float32Array(width * height)
-  for (let i = 0; i < data.length; i++) data[i] = 0.299 * bytes[3 * i]! + 0.587 * bytes[3 * i + 1]! + 0.114 * bytes[3 * i + 2]!
+  for (let i = 0; i < data.length; i++)
+    data[i] = 0.299 * bytes[3 * i]! + 0.587 * bytes[3 * i + 1]! + 0.114 * bytes[3 * i + 2]!
   return { width, height, data }
 }
 
-/** The picture and its halves, while the short side stays at least `least` px: pixel (x, y) of a level covers (2x, 2y) to (2x + 1, 2y + 1) of the one before. */
+/**
+ * The picture and its halves, while the short side stays at least `least` px: pixel (x, y) of a level covers (2x, 2y)
+ * to (2x + 1, 2y + 1) of the one before.
+ */
 export function greyPyramid(picture: GreyPlane, least: number): GreyPlane[] {
   const levels = [picture]
   for (let last = picture; Math.min(last.width, last.height) >= 2 * least; levels.push(last)) last = halved(last)

@@ -10,8 +10,9 @@ const STEPS = 12
 const NOISE = 1
 
 /**
- * Dense inverse search (Kroeger et al., Fast Optical Flow using Dense Inverse Search, 2016) at one level: patches of `from` are found in `to` by inverse gradient
- * descent, each from the flow given or from a neighbour's result where that fits better, and mixed by how well they fit at every pixel. The flow is replaced in place.
+ * Dense inverse search (Kroeger et al., Fast Optical Flow using Dense Inverse Search, 2016) at one level: patches of
+ * `from` are found in `to` by inverse gradient descent, each from the flow given or from a neighbour's result where
+ * that fits better, and mixed by how well they fit at every pixel. The flow is replaced in place.
  *
  * @param from, to pictures of one size, at least 8 px a side
  * @param flow two planes, dx then dy, px
@@ -111,9 +112,9 @@ function createPatchSearch(from: GreyPlane, to: GreyPlane) {
         h12 += a * b
         h22 += b * b
       }
-      h11 -= sx * sx / AREA
-      h12 -= sx * sy / AREA
-      h22 -= sy * sy / AREA
+      h11 -= (sx * sx) / AREA
+      h12 -= (sx * sy) / AREA
+      h22 -= (sy * sy) / AREA
       // Damped where the patch has texture in one direction only.
       const damping = 1e-3 * (h11 + h22) + AREA * 0.1
       h11 += damping
@@ -189,8 +190,15 @@ function paddedFetch({ width, height, data }: GreyPlane) {
 
 /** At each pixel the mean of the patches over it, each weighted by 1 / max(misfit there, noise). */
 function mixPatches(
-  from: GreyPlane, to: GreyPlane, flow: Float32Array, columns: number, rows: number,
-  left: (column: number) => number, top: (row: number) => number, patchU: Float32Array, patchV: Float32Array,
+  from: GreyPlane,
+  to: GreyPlane,
+  flow: Float32Array,
+  columns: number,
+  rows: number,
+  left: (column: number) => number,
+  top: (row: number) => number,
+  patchU: Float32Array,
+  patchV: Float32Array,
 ): void {
   const { width, height } = from
   const size = width * height

@@ -2,12 +2,16 @@ import type { GreyPlane } from './greyPlane.js'
 import { searchFlow } from './inverseSearch.js'
 import { refineFlow } from './variationalFlow.js'
 
-/** How often the second picture is warped anew by the flow, and the effort for each. The finest level is too dear for a search or a second warp. */
+/**
+ * How often the second picture is warped anew by the flow, and the effort for each. The finest level is too dear for a
+ * search or a second warp.
+ */
 const COARSE = { warps: 2, iterations: 4, sweeps: 5 } as const
 const FINEST = { warps: 1, iterations: 3, sweeps: 5 } as const
 
 /**
- * The flow from one picture to another, coarse to fine, by dense inverse search and variational refinement: pixel (x, y) of the first shows what (x + dx, y + dy) of the second shows.
+ * The flow from one picture to another, coarse to fine, by dense inverse search and variational refinement: pixel (x,
+ * y) of the first shows what (x + dx, y + dy) of the second shows.
  *
  * @param from, to pyramids of `greyPyramid`, finest level first
  * @returns two planes at the finest size, dx then dy, px

@@ -19,13 +19,19 @@ export interface VariationalOptions {
 }
 
 /**
- * Variational refinement of a flow in place (Brox et al., High accuracy optical flow estimation based on a theory for warping, 2004): brightness and gradient
- * constancy and a smooth flow, all under robust penalties, linearised around the flow given. Pixels whose target lies outside have no data term: the flow goes on smoothly.
+ * Variational refinement of a flow in place (Brox et al., High accuracy optical flow estimation based on a theory for
+ * warping, 2004): brightness and gradient constancy and a smooth flow, all under robust penalties, linearised around
+ * the flow given. Pixels whose target lies outside have no data term: the flow goes on smoothly.
  *
  * @param from, to pictures of one size
  * @param flow two planes, dx then dy, px
  */
-export function refineFlow(from: GreyPlane, to: GreyPlane, flow: Float32Array, { iterations, sweeps }: VariationalOptions): void {
+export function refineFlow(
+  from: GreyPlane,
+  to: GreyPlane,
+  flow: Float32Array,
+  { iterations, sweeps }: VariationalOptions,
+): void {
   const { width, height } = from
   const size = width * height
   const u = flow.subarray(0, size)
@@ -56,13 +62,13 @@ export function refineFlow(from: GreyPlane, to: GreyPlane, flow: Float32Array, {
       // Brightness: the distance of (u, v) to the line it must lie on.
       const scale = 1 / (x * x + y * y + FLAT)
       const r = t + x * du + y * dv
-      const wb = inside[i]! * BRIGHTNESS * scale / Math.sqrt(r * r * scale + EPSILON)
+      const wb = (inside[i]! * BRIGHTNESS * scale) / Math.sqrt(r * r * scale + EPSILON)
       // Gradient: both components under one penalty.
       const scaleX = 1 / (xx * xx + xy * xy + FLAT)
       const scaleY = 1 / (xy * xy + yy * yy + FLAT)
       const rx = xt + xx * du + xy * dv
       const ry = yt + xy * du + yy * dv
-      const wg = inside[i]! * GRADIENT / Math.sqrt(rx * rx * scaleX + ry * ry * scaleY + EPSILON)
+      const wg = (inside[i]! * GRADIENT) / Math.sqrt(rx * rx * scaleX + ry * ry * scaleY + EPSILON)
       const wx = wg * scaleX
       const wy = wg * scaleY
       const m11 = wb * x * x + wx * xx * xx + wy * xy * xy
@@ -82,13 +88,22 @@ export function refineFlow(from: GreyPlane, to: GreyPlane, flow: Float32Array, {
 }
 
 /**
- * One over-relaxed sweep: each pixel solves its two equations given its four neighbours. Beyond the border lies the pixel itself, which is no force on it.
+ * One over-relaxed sweep: each pixel solves its two equations given its four neighbours. Beyond the border lies the
+ * pixel itself, which is no force on it.
  *
  * @param n1, n2 one over the diagonals of both equations
  */
 function relax(
-  u: Float32Array, v: Float32Array, width: number, height: number,
-  a12: Float32Array, b1: Float32Array, b2: Float32Array, n1: Float32Array, n2: Float32Array, smooth: Float32Array,
+  u: Float32Array,
+  v: Float32Array,
+  width: number,
+  height: number,
+  a12: Float32Array,
+  b1: Float32Array,
+  b2: Float32Array,
+  n1: Float32Array,
+  n2: Float32Array,
+  smooth: Float32Array,
 ): void {
   for (let y = 0; y < height; y++) {
     const start = y * width
@@ -117,7 +132,13 @@ function relax(
 }
 
 /** The weight of the edges from each pixel to its right and lower neighbour. */
-function smoothnessWeights(u: Float32Array, v: Float32Array, width: number, height: number, weights: Float32Array): void {
+function smoothnessWeights(
+  u: Float32Array,
+  v: Float32Array,
+  width: number,
+  height: number,
+  weights: Float32Array,
+): void {
   for (let y = 0; y < height; y++) {
     for (let x = 0; x < width; x++) {
       const i = y * width + x
@@ -132,7 +153,10 @@ function smoothnessWeights(u: Float32Array, v: Float32Array, width: number, heig
   }
 }
 
-/** `to` fetched by the flow (bilinear): its mean and its difference with `from`, and 1 where the target lies inside, else 0. */
+/**
+ * `to` fetched by the flow (bilinear): its mean and its difference with `from`, and 1 where the target lies inside,
+ * else 0.
+ */
 function warped(from: GreyPlane, to: GreyPlane, u: Float32Array, v: Float32Array) {
   const { width, height } = from
   const mean = new Float32Array(width * height)

@@ -2,7 +2,10 @@ import { sizeOf } from '../../engine/graph.js'
 import { randomStream } from '../../engine/random.js'
 import { type ImlpShape, imlpParameters } from './imlp.js'
 
-/** The four networks: mappings of foreground and background (x, y, t) -> (u, v), opacity (x, y, t) -> (a), colour of the atlas (u, v) -> (r, g, b). */
+/**
+ * The four networks: mappings of foreground and background (x, y, t) -> (u, v), opacity (x, y, t) -> (a), colour of the
+ * atlas (u, v) -> (r, g, b).
+ */
 export const networkNames = ['foreground', 'background', 'opacity', 'atlas'] as const
 export type NetworkName = (typeof networkNames)[number]
 export type NetworkShapes = Readonly<Record<NetworkName, ImlpShape>>
@@ -38,13 +41,19 @@ export function weightCount(shape: ImlpShape): number {
   return imlpParameters(shape).reduce((n, parameter) => n + sizeOf(parameter.shape), 0)
 }
 
-/** The networks' parameters, cut from one vector in the order of `networkNames` and `imlpParameters`; they share its memory. */
+/**
+ * The networks' parameters, cut from one vector in the order of `networkNames` and `imlpParameters`; they share its
+ * memory.
+ */
 export function splitWeights(flat: Float32Array, shapes: NetworkShapes): AtlasWeights {
   let offset = 0
-  const part = (shape: ImlpShape): NetworkWeights => new Map(imlpParameters(shape).map((parameter) => {
-    const from = offset
-    offset += sizeOf(parameter.shape)
-    return [parameter.name, { shape: parameter.shape, data: flat.subarray(from, offset) }]
-  }))
+  const part = (shape: ImlpShape): NetworkWeights =>
+    new Map(
+      imlpParameters(shape).map((parameter) => {
+        const from = offset
+        offset += sizeOf(parameter.shape)
+        return [parameter.name, { shape: parameter.shape, data: flat.subarray(from, offset) }]
+      }),
+    )
   return Object.fromEntries(networkNames.map((name) => [name, part(shapes[name])])) as AtlasWeights
 }

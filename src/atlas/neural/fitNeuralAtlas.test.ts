@@ -18,16 +18,33 @@ import type { ClipPixel, FitInput } from './pointBatch.js'
 
 /** Largest difference of a loss from PyTorch in float64, of losses beyond 1 relative to them. */
 const LOSS_TOLERANCE = 1e-4
-/** |g - reference| <= tolerance * |reference| for the gradient of each tensor: the highest frequency, 2^9 pi, costs float32 its last digits. */
+/**
+ * |g - reference| <= tolerance * |reference| for the gradient of each tensor: the highest frequency, 2^9 pi, costs
+ * float32 its last digits.
+ */
 const GRADIENT_TOLERANCE = 2e-3
 /** |p - reference| <= tolerance * (|reference| + lr sqrt(n)), lengths of a tensor of n entries. */
 const PARAMETER_TOLERANCE = 1e-3
 
-interface Step { pixels: ClipPixel[]; losses: Record<string, number> }
+interface Step {
+  pixels: ClipPixel[]
+  losses: Record<string, number>
+}
 interface Fixture {
-  width: number; height: number; frames: number; batch: number; hidden: number; uvScale: number; learningRate: number
-  weights: NeuralSettings['weights']; globalRigidityUntil: number; bootstrapUntil: number; globalRigidityStep: number
-  reference: Step[]; fixed: Step[]; pretraining: Pick<Step, 'losses'>[]
+  width: number
+  height: number
+  frames: number
+  batch: number
+  hidden: number
+  uvScale: number
+  learningRate: number
+  weights: NeuralSettings['weights']
+  globalRigidityUntil: number
+  bootstrapUntil: number
+  globalRigidityStep: number
+  reference: Step[]
+  fixed: Step[]
+  pretraining: Pick<Step, 'losses'>[]
 }
 
 const runtime = sharePrograms(createNodeRuntime({ device: 'cpu', threads: 2 }))
@@ -35,38 +52,73 @@ const fixture = readFixtureJson<Fixture>('neuralSteps')
 const tensor = readFixtureTensors('neuralSteps')
 const { width, height, batch, learningRate } = fixture
 
-const shapesOf = (hidden: number) => Object.fromEntries(networkNames.map((name) => [name, { ...publishedNetworks[name], width: hidden }])) as unknown as NetworkShapes
+const shapesOf = (hidden: number) =>
+  Object.fromEntries(
+    networkNames.map((name) => [name, { ...publishedNetworks[name], width: hidden }]),
+  ) as unknown as NetworkShapes
 const settings: NeuralSettings = {
-  ...publishedNeuralSettings, shapes: shapesOf(fixture.hidden), batch, learningRate, uvScale: fixture.uvScale, weights: fixture.weights,
-  globalRigidityUntil: fixture.globalRigidityUntil, bootstrapUntil: fixture.bootstrapUntil, globalRigidityStep: fixture.globalRigidityStep,
+  ...publishedNeuralSettings,
+  shapes: shapesOf(fixture.hidden),
+  batch,
+  learningRate,
+  uvScale: fixture.uvScale,
+  weights: fixture.weights,
+  globalRigidityUntil: fixture.globalRigidityUntil,
+  bootstrapUntil: fixture.bootstrapUntil,
+  globalRigidityStep: fixture.globalRigidityStep,
 }
-const parameterNames = networkNames.flatMap((name) => imlpParameters(settings.shapes[name]).map((p) => ({ ...p, name: `${name}.${p.name}` })))
+const parameterNames = networkNames.flatMap((name) =>
+  imlpParameters(settings.shapes[name]).map((p) => ({ ...p, name: `${name}.${p.name}` })),
+)
 
 const plane = (name: string, t: number) => {
   const { shape, data } = tensor(name)
   const size = sizeOf(shape.slice(1))
   return data.slice(t * size, (t + 1) * size)
 }
-const flowOf = (direction: string): Flow[] => Array.from({ length: fixture.frames - 1 }, (_, t) => ({ data: plane(direction, t), valid: Uint8Array.from(plane(`${direction}.valid`, t)) }))
+const flowOf = (direction: string): Flow[] =>
+  Array.from({ length: fixture.frames - 1 }, (_, t) => ({
+    data: plane(direction, t),
+    valid: Uint8Array.from(plane(`${direction}.valid`, t)),
+  }))
 const input: FitInput = {
-  frames: { width, height, pixels: Array.from({ length: fixture.frames }, (_, t) => Uint8Array.from(plane('frames', t))) },
+  frames: {
+    width,
+    height,
+    pixels: Array.from({ length: fixture.frames }, (_, t) => Uint8Array.from(plane('frames', t))),
+  },
   flow: { width, height, forward: flowOf('forward'), backward: flowOf('backward') },
   masks: Array.from({ length: fixture.frames }, (_, t) => ({ width, height, channels: 1, data: plane('masks', t) })),
 }
 const initial = () => ({ parameters: tensor('initial').data.slice(), ...adamInit(tensor('initial').data.length) })
 
 describe('five steps of the neural fit', () => {
-  it.each(['reference', 'fixed'] as const)('have the losses, the gradient and the parameters of the PyTorch script (%s, a portrait clip)', async (behaviour) => {
-    const fitter = new NeuralFitter({ runtime, input, settings: { ...settings, behaviour }, seed: 0, vectors: initial() })
-    for (const [k, step] of fixture[behaviour].entries()) {
-      const losses = await fitter.fit(k, step.pixels)
-      for (const name of [...neuralLossNames, 'total'] as const) compareLoss(name, k, losses[name]!, step.losses[name]!)
-      // Adam's first mean is a tenth of the gradient.
-      if (k === 0) compareTensors((await fitter.vectors()).mean, tensor(`${behaviour}.gradient`).data.map((g) => 0.1 * g), (size) => GRADIENT_TOLERANCE * size)
-    }
-    await compareState(fitter, behaviour)
-    await fitter.dispose()
-  })
+  it.each(['reference', 'fixed'] as const)(
+    'have the losses, the gradient and the parameters of the PyTorch script (%s, a portrait clip)',
+    async (behaviour) => {
+      const fitter = new NeuralFitter({
+        runtime,
+        input,
+        settings: { ...settings, behaviour },
+        seed: 0,
+        vectors: initial(),
+      })
+      for (const [k, step] of fixture[behaviour].entries()) {
+        const losses = await fitter.fit(k, step.pixels)
+        for (const name of [...neuralLossNames, 'total'] as const)
+          compareLoss(name, k, losses[name]!, step.losses[name]!)
+        // Adam's first mean is a tenth of the gradient.
+        if (k === 0)
+          compareTensors(
+            (await fitter.vectors()).mean,
+            tensor(`${behaviour}.gradient`).data.map((g) => 0.1 * g),
+            (size) => GRADIENT_TOLERANCE * size,
+          )
+      }
+      await compareState(fitter, behaviour)
+      await fitter.dispose()
+    },
+  )
 })
 
 describe('five steps of the pretraining', () => {
@@ -78,12 +130,21 @@ describe('five steps of the pretraining', () => {
     for (const [k, step] of fixture.pretraining.entries()) {
       const rates = adamRates(learningRate, k + 1)
       const after = await evaluate(runtime, graph, outputs, {
-        foreground: tensor(`pretraining.foreground.${k}`), background: tensor(`pretraining.background.${k}`),
-        ...Object.fromEntries(neuralVectorNames.map((name) => [name, vector(vectors[name])])), stepSize: scalar(rates.stepSize), correction: scalar(rates.correction),
+        foreground: tensor(`pretraining.foreground.${k}`),
+        background: tensor(`pretraining.background.${k}`),
+        ...Object.fromEntries(neuralVectorNames.map((name) => [name, vector(vectors[name])])),
+        stepSize: scalar(rates.stepSize),
+        correction: scalar(rates.correction),
       })
-      for (const [i, name] of ['foreground', 'background', 'total'].entries()) compareLoss(name, k, after.losses![i]!, step.losses[name]!)
+      for (const [i, name] of ['foreground', 'background', 'total'].entries())
+        compareLoss(name, k, after.losses![i]!, step.losses[name]!)
       vectors = { parameters: after.newParameters!, mean: after.newMean!, square: after.newSquare! }
-      if (k === 0) compareTensors(vectors.mean, tensor('pretraining.gradient').data.map((g) => 0.1 * g), (size) => GRADIENT_TOLERANCE * size)
+      if (k === 0)
+        compareTensors(
+          vectors.mean,
+          tensor('pretraining.gradient').data.map((g) => 0.1 * g),
+          (size) => GRADIENT_TOLERANCE * size,
+        )
     }
     const fitter = new NeuralFitter({ runtime, input, settings, seed: 0, vectors })
     await compareState(fitter, 'pretraining')
@@ -92,23 +153,33 @@ describe('five steps of the pretraining', () => {
 
 async function compareState(fitter: NeuralFitter, name: string): Promise<void> {
   const { parameters, mean, square } = await fitter.vectors()
-  compareTensors(parameters, tensor(`${name}.parameters`).data, (size, n) => PARAMETER_TOLERANCE * (size + learningRate * Math.sqrt(n)))
+  compareTensors(
+    parameters,
+    tensor(`${name}.parameters`).data,
+    (size, n) => PARAMETER_TOLERANCE * (size + learningRate * Math.sqrt(n)),
+  )
   // What has no gradient has not moved from 0.
   compareTensors(mean, tensor(`${name}.mean`).data, (size) => GRADIENT_TOLERANCE * size)
   compareTensors(square, tensor(`${name}.square`).data, (size) => 2 * GRADIENT_TOLERANCE * size)
 }
 
 function compareLoss(name: string, k: number, actual: number, expected: number): void {
-  expect(Math.abs(actual - expected), `${name} at step ${k}: ${actual} for ${expected}`).toBeLessThanOrEqual(LOSS_TOLERANCE * Math.max(1, Math.abs(expected)))
+  expect(Math.abs(actual - expected), `${name} at step ${k}: ${actual} for ${expected}`).toBeLessThanOrEqual(
+    LOSS_TOLERANCE * Math.max(1, Math.abs(expected)),
+  )
 }
 
-function compareTensors(actual: Float32Array, expected: Float32Array, allowed: (size: number, n: number) => number): void {
+function compareTensors(
+  actual: Float32Array,
+  expected: Float32Array,
+  allowed: (size: number, n: number) => number,
+): void {
   expect(actual.length).toBe(expected.length)
   let offset = 0
   for (const { name, shape } of parameterNames) {
     const n = sizeOf(shape)
     const theirs = expected.subarray(offset, offset + n)
-    const ours = actual.subarray(offset, offset += n)
+    const ours = actual.subarray(offset, (offset += n))
     const difference = Math.hypot(...ours.map((x, i) => x - theirs[i]!))
     expect(difference, name).toBeLessThanOrEqual(allowed(Math.hypot(...theirs), n))
   }
@@ -120,7 +191,16 @@ describe('a fit', () => {
     const states: NeuralAtlasState[] = []
     const steps: NeuralAtlasProgress[] = []
     const atlas = await fitNeuralAtlas({
-      ...input, settings: short, runtime, seed: 3, checkpointEvery: 3, onCheckpoint: (state) => { states.push(state) }, onProgress: (step) => steps.push(step), ...options,
+      ...input,
+      settings: short,
+      runtime,
+      seed: 3,
+      checkpointEvery: 3,
+      onCheckpoint: (state) => {
+        states.push(state)
+      },
+      onProgress: (step) => steps.push(step),
+      ...options,
     })
     return { atlas, states, steps }
   }
@@ -129,7 +209,8 @@ describe('a fit', () => {
     const { atlas, states, steps } = await run({ checkpointEvery: 1 })
     expect(states.map((state) => state.step)).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9])
     expect(steps.map(({ stage, done, total }) => `${stage} ${done}/${total}`)).toEqual([
-      ...[1, 2, 3, 4].map((done) => `pretraining ${done}/4`), ...[1, 2, 3, 4, 5].map((done) => `fit ${done}/5`),
+      ...[1, 2, 3, 4].map((done) => `pretraining ${done}/4`),
+      ...[1, 2, 3, 4, 5].map((done) => `fit ${done}/5`),
     ])
     for (const at of [2, 4, 6]) {
       const again = await run({ state: states[at - 1]! })
@@ -151,8 +232,17 @@ describe('a fit', () => {
     const control = new AbortController()
     const states: NeuralAtlasState[] = []
     const stopped = fitNeuralAtlas({
-      ...input, settings: short, runtime, seed: 3, signal: control.signal, onCheckpoint: (state) => { states.push(state) },
-      onProgress: ({ stage, done }) => { if (stage === 'fit' && done === 2) control.abort(new Text2LiveError('INTERRUPTED', 'stopped')) },
+      ...input,
+      settings: short,
+      runtime,
+      seed: 3,
+      signal: control.signal,
+      onCheckpoint: (state) => {
+        states.push(state)
+      },
+      onProgress: ({ stage, done }) => {
+        if (stage === 'fit' && done === 2) control.abort(new Text2LiveError('INTERRUPTED', 'stopped'))
+      },
     })
     await expect(stopped).rejects.toMatchObject({ code: 'INTERRUPTED' })
     expect(states.map((state) => state.step)).toEqual([6])
@@ -161,15 +251,20 @@ describe('a fit', () => {
 
   it('refuses a state of other networks, and masks or flow of another clip', async () => {
     const { states } = await run()
-    await expect(run({ state: states[0]!, settings: { ...short, shapes: shapesOf(8) } })).rejects.toMatchObject({ code: 'CHECKPOINT_INVALID' })
+    await expect(run({ state: states[0]!, settings: { ...short, shapes: shapesOf(8) } })).rejects.toMatchObject({
+      code: 'CHECKPOINT_INVALID',
+    })
     await expect(run({ masks: input.masks.slice(1) })).rejects.toMatchObject({ code: 'SHAPE_MISMATCH' })
     const flow: ClipFlow = { ...input.flow, width: 7 }
     await expect(run({ flow })).rejects.toMatchObject({ code: 'SHAPE_MISMATCH' })
   })
 
   it('without any valid flow has no flow loss instead of the mean of nothing', async () => {
-    const none = (flows: readonly Flow[]) => flows.map((flow) => ({ ...flow, valid: new Uint8Array(flow.valid.length) }))
-    const { steps } = await run({ flow: { ...input.flow, forward: none(input.flow.forward), backward: none(input.flow.backward) } })
+    const none = (flows: readonly Flow[]) =>
+      flows.map((flow) => ({ ...flow, valid: new Uint8Array(flow.valid.length) }))
+    const { steps } = await run({
+      flow: { ...input.flow, forward: none(input.flow.forward), backward: none(input.flow.backward) },
+    })
     expect(steps.at(-1)!.losses.flowForeground).toBe(0)
     expect(steps.at(-1)!.losses.total).toBeGreaterThan(0)
   })

@@ -17,9 +17,10 @@ export interface FittedFrameCountOptions {
 const SAMPLES = 8192
 
 /**
- * How many frames a published atlas was fitted to, which decides what its networks take for time. The checkpoint does not say; the config says the
- * most that were taken, and the published code then takes as many as the clip has. A shorter clip is either that clip or the first part of it, and
- * the colours tell: the count that reconstructs the clip better is right.
+ * How many frames a published atlas was fitted to, which decides what its networks take for time. The checkpoint does
+ * not say; the config says the most that were taken, and the published code then takes as many as the clip has. A
+ * shorter clip is either that clip or the first part of it, and the colours tell: the count that reconstructs the clip
+ * better is right.
  *
  * @throws ATLAS_MISMATCH when the atlas was fitted to the longer clip
  */
@@ -30,8 +31,11 @@ export async function fittedFrameCount({ runtime, config, weights, frames }: Fit
   const [whole, part] = [await squaredError(given), await squaredError(most)]
   if (whole <= part) return given
   const decibel = (error: number) => (-10 * Math.log10(error)).toFixed(1)
-  throw new Text2LiveError('ATLAS_MISMATCH', `Expected a clip of ${most} frames, as many as the atlas was fitted to; it has ${given}. (Read as ${most} frames the atlas gives its colours `
-    + `with ${decibel(part)} dB, as ${given} with ${decibel(whole)} dB.) Give the whole clip.`)
+  throw new Text2LiveError(
+    'ATLAS_MISMATCH',
+    `Expected a clip of ${most} frames, as many as the atlas was fitted to; it has ${given}. (Read as ${most} frames the atlas gives its colours ` +
+      `with ${decibel(part)} dB, as ${given} with ${decibel(whole)} dB.) Give the whole clip.`,
+  )
 
   async function squaredError(count: number): Promise<number> {
     const { width, height } = frames
@@ -60,12 +64,17 @@ export async function fittedFrameCount({ runtime, config, weights, frames }: Fit
     }
     const mapped = [await run('foreground', points, SAMPLES), await run('background', points, SAMPLES)] as const
     const opacity = await run('opacity', points, SAMPLES)
-    const colours = await run('atlas', (out, from, to) => {
-      for (let i = from, k = 0; i < to; i++) {
-        const layer = i < SAMPLES ? 0 : 1
-        for (let axis = 0; axis < 2; axis++) out[k++] = 0.5 * mapped[layer][2 * (i - layer * SAMPLES) + axis]! + (layer === 0 ? 0.5 : -0.5)
-      }
-    }, 2 * SAMPLES)
+    const colours = await run(
+      'atlas',
+      (out, from, to) => {
+        for (let i = from, k = 0; i < to; i++) {
+          const layer = i < SAMPLES ? 0 : 1
+          for (let axis = 0; axis < 2; axis++)
+            out[k++] = 0.5 * mapped[layer][2 * (i - layer * SAMPLES) + axis]! + (layer === 0 ? 0.5 : -0.5)
+        }
+      },
+      2 * SAMPLES,
+    )
     let sum = 0
     for (let i = 0; i < SAMPLES; i++) {
       const { t, pixel } = at(i)

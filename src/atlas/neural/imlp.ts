@@ -29,13 +29,16 @@ export function imlpParameters({ inputs, outputs, layers, width, frequencies, sk
   return Array.from({ length: layers }, (_, i) => {
     const fanIn = i === 0 ? encoded : skips.includes(i) ? width + encoded : width
     const out = i === layers - 1 ? outputs : width
-    return [{ name: `hidden.${i}.weight`, shape: [out, fanIn], fanIn }, { name: `hidden.${i}.bias`, shape: [out], fanIn }]
+    return [
+      { name: `hidden.${i}.weight`, shape: [out, fanIn], fanIn },
+      { name: `hidden.${i}.bias`, shape: [out], fanIn },
+    ]
   }).flat()
 }
 
 /**
- * Linear layers with ReLU between and tanh behind: x [n, inputs] -> [n, outputs] in (-1, 1). The encoding that skips read is cut
- * from the gradient, so the gradient of x goes through the first layer alone.
+ * Linear layers with ReLU between and tanh behind: x [n, inputs] -> [n, outputs] in (-1, 1). The encoding that skips
+ * read is cut from the gradient, so the gradient of x goes through the first layer alone.
  */
 export function imlp(x: Value, parameters: ReadonlyMap<string, Value>, shape: ImlpShape): Value {
   const parameter = (name: string) => {
@@ -57,7 +60,10 @@ export function imlp(x: Value, parameters: ReadonlyMap<string, Value>, shape: Im
 function positionalEncoding(x: Value, frequencies: number): Value {
   const [n, d] = x.shape as [number, number]
   // PyTorch keeps 2^k pi in float32.
-  const scales = x.graph.constant(Array.from({ length: frequencies }, (_, k) => 2 ** k * Math.PI), [1, frequencies, 1])
+  const scales = x.graph.constant(
+    Array.from({ length: frequencies }, (_, k) => 2 ** k * Math.PI),
+    [1, frequencies, 1],
+  )
   const angles = mul(reshape(x, [n, 1, d]), scales)
   return reshape(concat([sin(angles), cos(angles)], 2), [n, 2 * d * frequencies])
 }

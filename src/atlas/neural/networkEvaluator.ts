@@ -12,8 +12,15 @@ export class NetworkEvaluator {
   private program: Promise<Program> | null = null
   private readonly feeds: Readonly<Record<string, Tensor>>
 
-  constructor(private readonly runtime: Runtime, private readonly shape: ImlpShape, weights: NetworkWeights, private readonly chunk = CHUNK) {
-    this.feeds = Object.fromEntries([...weights].map(([name, weight]) => [name, new runtime.Tensor('float32', weight.data, weight.shape)]))
+  constructor(
+    private readonly runtime: Runtime,
+    private readonly shape: ImlpShape,
+    weights: NetworkWeights,
+    private readonly chunk = CHUNK,
+  ) {
+    this.feeds = Object.fromEntries(
+      [...weights].map(([name, weight]) => [name, new runtime.Tensor('float32', weight.data, weight.shape)]),
+    )
   }
 
   /**
@@ -21,7 +28,10 @@ export class NetworkEvaluator {
    * @param write puts points `from` to `to` into `points` [to - from, inputs]
    * @returns [count, outputs] in (-1, 1)
    */
-  async evaluate(count: number, write: (points: Float32Array, from: number, to: number) => void): Promise<Float32Array> {
+  async evaluate(
+    count: number,
+    write: (points: Float32Array, from: number, to: number) => void,
+  ): Promise<Float32Array> {
     const { inputs, outputs } = this.shape
     const program = await (this.program ??= this.compile())
     const results = new Float32Array(count * outputs)
@@ -29,8 +39,11 @@ export class NetworkEvaluator {
     for (let from = 0; from < count; from += this.chunk) {
       const to = Math.min(from + this.chunk, count)
       write(points, from, to)
-      const { y } = await program.run({ ...this.feeds, points: new this.runtime.Tensor('float32', points, [this.chunk, inputs]) })
-      results.set((await y!.getData() as Float32Array).subarray(0, (to - from) * outputs), from * outputs)
+      const { y } = await program.run({
+        ...this.feeds,
+        points: new this.runtime.Tensor('float32', points, [this.chunk, inputs]),
+      })
+      results.set(((await y!.getData()) as Float32Array).subarray(0, (to - from) * outputs), from * outputs)
     }
     return results
   }

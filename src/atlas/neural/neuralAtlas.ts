@@ -5,7 +5,13 @@ import { toFloat32 } from '../../formats/toFloat32.js'
 import type { FloatImage } from '../../media/image.js'
 import type { Box } from '../frameBoxes.js'
 import type { LayerName, LayeredAtlas, Mapping } from '../layeredAtlas.js'
-import { type AtlasWeights, type NetworkName, type NetworkShapes, type NetworkWeights, networkNames } from './atlasNetworks.js'
+import {
+  type AtlasWeights,
+  type NetworkName,
+  type NetworkShapes,
+  type NetworkWeights,
+  networkNames,
+} from './atlasNetworks.js'
 import { FrameCache } from './frameCache.js'
 import type { ImlpShape } from './imlp.js'
 import { NetworkEvaluator } from './networkEvaluator.js'
@@ -21,7 +27,10 @@ export interface NeuralAtlasOptions {
   readonly height: number
   /** Pixels along an atlas of (u, v) in [0, 1]. Default 2000. */
   readonly resolution?: number
-  /** 'reference': pixel k of an atlas image is rendered at k / resolution, half a pixel off where it is looked up (D1); 'fixed': at (k + 1/2) / resolution. Default 'fixed'. */
+  /**
+   * 'reference': pixel k of an atlas image is rendered at k / resolution, half a pixel off where it is looked up (D1);
+   * 'fixed': at (k + 1/2) / resolution. Default 'fixed'.
+   */
   readonly behaviour?: 'reference' | 'fixed'
   /** Memory for mappings and opacities that are kept, bytes. Default 768 MB: 75 frames of 768x432. */
   readonly cacheBytes?: number
@@ -35,12 +44,16 @@ export interface PrepareOptions {
 
 const layerNames = ['foreground', 'background'] as const satisfies readonly LayerName[]
 
-/** Where a layer's colours lie for the one network of both: (u, v) in [0, 1] for the foreground, [-1, 0] for the background. */
+/**
+ * Where a layer's colours lie for the one network of both: (u, v) in [0, 1] for the foreground, [-1, 0] for the
+ * background.
+ */
 const quadrants: Readonly<Record<LayerName, number>> = { foreground: 0, background: -1 }
 
 /**
- * A layered neural atlas (Kasten et al. 2021): mappings, opacity and atlas are networks, evaluated a frame at a time. Its atlas images are
- * discretised and cropped to the box that the clip uses, which the first call of `image` or `mapping` finds by mapping every frame.
+ * A layered neural atlas (Kasten et al. 2021): mappings, opacity and atlas are networks, evaluated a frame at a time.
+ * Its atlas images are discretised and cropped to the box that the clip uses, which the first call of `image` or
+ * `mapping` finds by mapping every frame.
  */
 export class NeuralAtlas implements LayeredAtlas {
   readonly frames: number
@@ -61,16 +74,23 @@ export class NeuralAtlas implements LayeredAtlas {
     this.height = options.height
     this.resolution = options.resolution ?? 2000
     this.behaviour = options.behaviour ?? 'fixed'
-    this.evaluators = Object.fromEntries(networkNames.map((name) => [name, new NetworkEvaluator(runtime, shapes[name], weights[name])])) as Record<NetworkName, NetworkEvaluator>
+    this.evaluators = Object.fromEntries(
+      networkNames.map((name) => [name, new NetworkEvaluator(runtime, shapes[name], weights[name])]),
+    ) as Record<NetworkName, NetworkEvaluator>
     this.cache = new FrameCache(cacheBytes)
   }
 
   /** Maps every frame and renders both atlas images: what takes long, once. */
   async prepare({ signal, onProgress }: PrepareOptions = {}): Promise<void> {
     for (const [i, layer] of layerNames.entries()) {
-      await kept(this.boxes, layer, () => this.findBox(layer, {
-        ...(signal ? { signal } : {}), onProgress: (done) => { onProgress?.(i * this.frames + done, layerNames.length * this.frames) },
-      }))
+      await kept(this.boxes, layer, () =>
+        this.findBox(layer, {
+          ...(signal ? { signal } : {}),
+          onProgress: (done) => {
+            onProgress?.(i * this.frames + done, layerNames.length * this.frames)
+          },
+        }),
+      )
       await this.image(layer)
     }
   }
@@ -97,41 +117,76 @@ export class NeuralAtlas implements LayeredAtlas {
   }
 
   async opacity(frame: number): Promise<FloatImage> {
-    const data = await this.cache.get(`opacity ${frame}`, async () => (await this.atPixels('opacity', frame)).map(opacityOf))
+    const data = await this.cache.get(`opacity ${frame}`, async () =>
+      (await this.atPixels('opacity', frame)).map(opacityOf),
+    )
     return { width: this.width, height: this.height, channels: 1, data }
   }
 
-  /** Everything it is made of, for a file, and its boxes where they are known, so that who reads it need not map every frame; `fromTensors` reads it. */
+  /**
+   * Everything it is made of, for a file, and its boxes where they are known, so that who reads it need not map every
+   * frame; `fromTensors` reads it.
+   */
   toTensors(): Map<string, SafetensorsTensor> {
     const { frames, height, width, resolution } = this
     const about = Float32Array.of(1, frames, height, width, resolution, this.behaviour === 'reference' ? 1 : 0)
     const tensors = new Map([['neuralAtlas', float32Tensor([about.length], about)]])
-    for (const [layer, { x, y, width: w, height: h }] of this.known) tensors.set(`${layer}.box`, float32Tensor([4], Float32Array.of(x, y, w, h)))
+    for (const [layer, { x, y, width: w, height: h }] of this.known)
+      tensors.set(`${layer}.box`, float32Tensor([4], Float32Array.of(x, y, w, h)))
     for (const name of networkNames) {
-      for (const [parameter, { shape, data }] of this.options.weights[name]) tensors.set(`${name}.${parameter}`, float32Tensor(shape, data))
+      for (const [parameter, { shape, data }] of this.options.weights[name])
+        tensors.set(`${name}.${parameter}`, float32Tensor(shape, data))
     }
     return tensors
   }
 
   /** @throws ATLAS_INVALID for tensors that are none of a neural atlas */
-  static fromTensors(tensors: ReadonlyMap<string, SafetensorsTensor>, { runtime, cacheBytes }: Pick<NeuralAtlasOptions, 'runtime' | 'cacheBytes'>): NeuralAtlas {
+  static fromTensors(
+    tensors: ReadonlyMap<string, SafetensorsTensor>,
+    { runtime, cacheBytes }: Pick<NeuralAtlasOptions, 'runtime' | 'cacheBytes'>,
+  ): NeuralAtlas {
     const about = tensors.get('neuralAtlas')
     const [version, frames, height, width, resolution, reference] = about ? toFloat32(about, 'neuralAtlas') : []
     const sizes = [frames, height, width, resolution]
-    if (version !== 1 || !frames || !height || !width || !resolution || !sizes.every((size) => Number.isInteger(size) && size! > 0 && size! <= 65536)) {
+    if (
+      version !== 1 ||
+      !frames ||
+      !height ||
+      !width ||
+      !resolution ||
+      !sizes.every((size) => Number.isInteger(size) && size! > 0 && size! <= 65536)
+    ) {
       throw notNeural('it does not say the frames and sizes it was fitted to')
     }
     const networks = networkNames.map((name) => [name, networkOf(name, tensors)] as const)
     const atlas = new NeuralAtlas({
-      runtime, frames, height, width, resolution, behaviour: reference === 1 ? 'reference' : 'fixed', ...(cacheBytes === undefined ? {} : { cacheBytes }),
+      runtime,
+      frames,
+      height,
+      width,
+      resolution,
+      behaviour: reference === 1 ? 'reference' : 'fixed',
+      ...(cacheBytes === undefined ? {} : { cacheBytes }),
       shapes: Object.fromEntries(networks.map(([name, { shape }]) => [name, shape])) as Record<NetworkName, ImlpShape>,
-      weights: Object.fromEntries(networks.map(([name, { weights }]) => [name, weights])) as Record<NetworkName, NetworkWeights>,
+      weights: Object.fromEntries(networks.map(([name, { weights }]) => [name, weights])) as Record<
+        NetworkName,
+        NetworkWeights
+      >,
     })
     for (const layer of layerNames) {
       const box = tensors.get(`${layer}.box`)
       if (!box) continue
       const [x = NaN, y = NaN, w = NaN, h = NaN] = toFloat32(box, `${layer}.box`)
-      if (![x, y, w, h].every(Number.isInteger) || x < 0 || y < 0 || w < 1 || h < 1 || x + w > resolution + 1 || y + h > resolution + 1) throw notNeural(`the box of the ${layer} is [${[x, y, w, h].join(', ')}]`)
+      if (
+        ![x, y, w, h].every(Number.isInteger) ||
+        x < 0 ||
+        y < 0 ||
+        w < 1 ||
+        h < 1 ||
+        x + w > resolution + 1 ||
+        y + h > resolution + 1
+      )
+        throw notNeural(`the box of the ${layer} is [${[x, y, w, h].join(', ')}]`)
       atlas.known.set(layer, { x, y, width: w, height: h })
     }
     return atlas
@@ -185,7 +240,8 @@ export class NeuralAtlas implements LayeredAtlas {
   /** A network at every pixel of a frame. */
   private async atPixels(network: 'foreground' | 'background' | 'opacity', frame: number): Promise<Float32Array> {
     const { width, height, frames } = this
-    if (!Number.isInteger(frame) || frame < 0 || frame >= frames) throw new RangeError(`the atlas has frames 0 to ${frames - 1}, asked for ${frame}`)
+    if (!Number.isInteger(frame) || frame < 0 || frame >= frames)
+      throw new RangeError(`the atlas has frames 0 to ${frames - 1}, asked for ${frame}`)
     const half = Math.max(width, height) / 2
     return await this.evaluators[network].evaluate(width * height, (points, from, to) => {
       for (let i = from, at = 0; i < to; i++) {
@@ -233,7 +289,10 @@ function kept<K, V>(promises: Map<K, Promise<V>>, key: K, make: () => Promise<V>
 }
 
 /** Reads a network's shape off its weights. */
-function networkOf(name: NetworkName, tensors: ReadonlyMap<string, SafetensorsTensor>): { shape: ImlpShape; weights: NetworkWeights } {
+function networkOf(
+  name: NetworkName,
+  tensors: ReadonlyMap<string, SafetensorsTensor>,
+): { shape: ImlpShape; weights: NetworkWeights } {
   const weights = new Map<string, { shape: readonly number[]; data: Float32Array }>()
   let layers = 0
   for (; tensors.has(`${name}.hidden.${layers}.weight`); layers++) {
@@ -254,5 +313,8 @@ function networkOf(name: NetworkName, tensors: ReadonlyMap<string, SafetensorsTe
 }
 
 function notNeural(why: string): Text2LiveError {
-  return new Text2LiveError('ATLAS_INVALID', `Expected a neural atlas, but ${why}. Fit the atlas again, or copy its file again.`)
+  return new Text2LiveError(
+    'ATLAS_INVALID',
+    `Expected a neural atlas, but ${why}. Fit the atlas again, or copy its file again.`,
+  )
 }

@@ -3,8 +3,17 @@ import { abs, add, div, log, mul, neg, reduceMean, reduceSum, sqrt, square, sub 
 
 /** The losses of layered neural atlases (Kasten et al. 2021, section 3.1), in the order of the step's report. */
 export const neuralLossNames = [
-  'reconstruction', 'gradient', 'rigidityForeground', 'rigidityBackground', 'globalRigidityForeground', 'globalRigidityBackground',
-  'flowForeground', 'flowBackground', 'flowOpacity', 'bootstrap', 'sparsity',
+  'reconstruction',
+  'gradient',
+  'rigidityForeground',
+  'rigidityBackground',
+  'globalRigidityForeground',
+  'globalRigidityBackground',
+  'flowForeground',
+  'flowBackground',
+  'flowOpacity',
+  'bootstrap',
+  'sparsity',
 ] as const
 export type NeuralLossName = (typeof neuralLossNames)[number]
 
@@ -17,18 +26,25 @@ export function meanSquaredLength(x: Value): Value {
 }
 
 /**
- * Eq. 9: mean over points of |J'J| + |(J'J + 0.001 I)^-1|, Frobenius norms, where the columns of J are `alongX` and `alongY` [n, 2]: how
- * (u, v) changes over a pixel, in pixels. 2 sqrt(2) for a rotation.
+ * Eq. 9: mean over points of |J'J| + |(J'J + 0.001 I)^-1|, Frobenius norms, where the columns of J are `alongX` and
+ * `alongY` [n, 2]: how (u, v) changes over a pixel, in pixels. 2 sqrt(2) for a rotation.
  */
 export function rigidityLoss(alongX: Value, alongY: Value): Value {
-  const [a, b, d] = [reduceSum(square(alongX), [1]), reduceSum(mul(alongX, alongY), [1]), reduceSum(square(alongY), [1])]
+  const [a, b, d] = [
+    reduceSum(square(alongX), [1]),
+    reduceSum(mul(alongX, alongY), [1]),
+    reduceSum(square(alongY), [1]),
+  ]
   const [a1, d1] = [add(a, 0.001), add(d, 0.001)]
   const norm = (p: Value, q: Value) => sqrt(add(add(add(square(p), square(q)), mul(square(b), 2)), TINY))
   const determinant = sub(mul(a1, d1), square(b))
   return reduceMean(add(norm(a, d), div(norm(a1, d1), determinant)))
 }
 
-/** Eq. 11: sum over points of share * weight * |uv - matched|, [n], [n], [n, 2]: half the mean over the points with valid flow, by `shares`. */
+/**
+ * Eq. 11: sum over points of share * weight * |uv - matched|, [n], [n], [n, 2]: half the mean over the points with
+ * valid flow, by `shares`.
+ */
 export function flowLoss(uv: Value, matched: Value, weight: Value, shares: Value): Value {
   const distance = sqrt(add(reduceSum(square(sub(matched, uv)), [1]), TINY))
   return reduceSum(mul(mul(distance, weight), shares))

@@ -32,8 +32,8 @@ export interface NeuralSettings {
   /** Pixels along the discretised atlas of (u, v) in [0, 1]. */
   readonly resolution: number
   /**
-   * 'reference': masks as they are, soft where they were resized (D9), and the gradient loss measured by the width of the frame, which in portrait clips moves its
-   * points (D14). 'fixed': masks cut at 1/2, and the longer side.
+   * 'reference': masks as they are, soft where they were resized (D9), and the gradient loss measured by the width of
+   * the frame, which in portrait clips moves its points (D14). 'fixed': masks cut at 1/2, and the longer side.
    */
   readonly behaviour: 'reference' | 'fixed'
 }
@@ -47,7 +47,15 @@ export const publishedNeuralSettings = {
   learningRate: 1e-4,
   uvScale: 0.8,
   weights: {
-    reconstruction: 5000, gradient: 1000, rigidity: 1, globalRigidityForeground: 5, globalRigidityBackground: 50, flow: 5, flowOpacity: 49, bootstrap: 2000, sparsity: 1000,
+    reconstruction: 5000,
+    gradient: 1000,
+    rigidity: 1,
+    globalRigidityForeground: 5,
+    globalRigidityBackground: 50,
+    flow: 5,
+    flowOpacity: 49,
+    bootstrap: 2000,
+    sparsity: 1000,
   },
   rigidityStep: 1,
   globalRigidityStep: 100,

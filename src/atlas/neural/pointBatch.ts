@@ -19,7 +19,12 @@ export type ClipPixel = readonly [x: number, y: number, t: number]
 export type Feeds = Readonly<Record<string, Float32Array>>
 
 /** The pixels of a step of the fit, uniform over all frames, with replacement. */
-export function drawPixels({ width, height, pixels }: ClipFrames, seed: number, step: number, count: number): ClipPixel[] {
+export function drawPixels(
+  { width, height, pixels }: ClipFrames,
+  seed: number,
+  step: number,
+  count: number,
+): ClipPixel[] {
   const draws = randomStream(seed, 'atlas pixels', step)
   const size = width * height
   return Array.from({ length: count }, () => {
@@ -32,22 +37,31 @@ export function drawPixels({ width, height, pixels }: ClipFrames, seed: number, 
 export function pretrainingBatch(frames: ClipFrames, seed: number, step: number, count: number): Feeds {
   const t = step % frames.pixels.length
   const pixel = (draws: RandomStream) => [draws.integer(0, frames.width), draws.integer(0, frames.height), t] as const
-  return Object.fromEntries((['foreground', 'background'] as const).map((name) => {
-    const draws = randomStream(seed, `atlas pretraining ${name}`, step)
-    const points = new Float32Array(3 * count)
-    for (let i = 0; i < count; i++) writePoint(points, i, pixel(draws), frames, Math.max(frames.width, frames.height))
-    return [name, points]
-  }))
+  return Object.fromEntries(
+    (['foreground', 'background'] as const).map((name) => {
+      const draws = randomStream(seed, `atlas pretraining ${name}`, step)
+      const points = new Float32Array(3 * count)
+      for (let i = 0; i < count; i++) writePoint(points, i, pixel(draws), frames, Math.max(frames.width, frames.height))
+      return [name, points]
+    }),
+  )
 }
 
 /** Inputs of `buildFitStep` at these pixels. */
-export function fitBatch({ frames, flow, masks }: FitInput, settings: NeuralSettings, pixels: readonly ClipPixel[], globalRigidity: boolean): Feeds {
+export function fitBatch(
+  { frames, flow, masks }: FitInput,
+  settings: NeuralSettings,
+  pixels: readonly ClipPixel[],
+  globalRigidity: boolean,
+): Feeds {
   const n = pixels.length
   const { width, height } = frames
   const longer = Math.max(width, height)
   const groups = pointGroups.slice(0, globalRigidity ? undefined : -2)
   const points = new Float32Array(3 * n * groups.length)
-  const put = (group: PointGroup, i: number, pixel: ClipPixel, side = longer) => { writePoint(points, pointGroups.indexOf(group) * n + i, pixel, frames, side) }
+  const put = (group: PointGroup, i: number, pixel: ClipPixel, side = longer) => {
+    writePoint(points, pointGroups.indexOf(group) * n + i, pixel, frames, side)
+  }
   const [colour, colourRight, colourBelow] = [new Float32Array(3 * n), new Float32Array(3 * n), new Float32Array(3 * n)]
   const [mask, forwardShare, backwardShare] = [new Float32Array(n), new Float32Array(n), new Float32Array(n)]
   const { rigidityStep: near, globalRigidityStep: far, behaviour } = settings
@@ -75,7 +89,10 @@ export function fitBatch({ frames, flow, masks }: FitInput, settings: NeuralSett
     const covered = masks[t]!.data[at]!
     mask[i] = behaviour === 'reference' ? covered : covered > 0.5 ? 1 : 0
     // Frame t to t + 1, and frame t to t - 1.
-    for (const [group, field, step, shares] of [['forward', flow.forward[t], 1, forwardShare], ['backward', flow.backward[t - 1], -1, backwardShare]] as const) {
+    for (const [group, field, step, shares] of [
+      ['forward', flow.forward[t], 1, forwardShare],
+      ['backward', flow.backward[t - 1], -1, backwardShare],
+    ] as const) {
       shares[i] = field?.valid[at] ? 1 : 0
       put(group, i, shares[i] ? moved(pixel, field!, at, step, width * height) : pixel)
     }

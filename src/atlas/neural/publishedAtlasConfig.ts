@@ -43,23 +43,46 @@ export interface PublishedAtlasConfig {
 export function parsePublishedAtlasConfig(json: unknown, path: string): PublishedAtlasConfig {
   const parsed = publishedAtlasConfig.safeParse(json)
   if (!parsed.success) {
-    const problems = parsed.error.issues.slice(0, 3).map((issue) => `${issue.path.join('.') || 'it'}: ${issue.message}`).join('; ')
-    throw new Text2LiveError('CONFIG_INVALID', `Expected ${path} to be the config.json of a published layered neural atlas: ${problems}. Use the file that lies beside the checkpoint.`)
+    const problems = parsed.error.issues
+      .slice(0, 3)
+      .map((issue) => `${issue.path.join('.') || 'it'}: ${issue.message}`)
+      .join('; ')
+    throw new Text2LiveError(
+      'CONFIG_INVALID',
+      `Expected ${path} to be the config.json of a published layered neural atlas: ${problems}. Use the file that lies beside the checkpoint.`,
+    )
   }
   const c = parsed.data
   return {
-    maximumFrames: c.maximum_number_of_frames, width: c.resx, height: c.resy, uvScale: c.uv_mapping_scale,
+    maximumFrames: c.maximum_number_of_frames,
+    width: c.resx,
+    height: c.resy,
+    uvScale: c.uv_mapping_scale,
     shapes: {
       foreground: {
-        ...published.foreground, layers: c.number_of_layers_mapping1, width: c.number_of_channels_mapping1,
+        ...published.foreground,
+        layers: c.number_of_layers_mapping1,
+        width: c.number_of_channels_mapping1,
         frequencies: c.use_positional_encoding_mapping1 ? c.number_of_positional_encoding_mapping1 : 0,
       },
       background: {
-        ...published.background, layers: c.number_of_layers_mapping2, width: c.number_of_channels_mapping2,
+        ...published.background,
+        layers: c.number_of_layers_mapping2,
+        width: c.number_of_channels_mapping2,
         frequencies: c.use_positional_encoding_mapping2 ? c.number_of_positional_encoding_mapping2 : 0,
       },
-      opacity: { ...published.opacity, layers: c.number_of_layers_alpha, width: c.number_of_channels_alpha, frequencies: c.positional_encoding_num_alpha },
-      atlas: { ...published.atlas, layers: c.number_of_layers_atlas, width: c.number_of_channels_atlas, frequencies: c.positional_encoding_num_atlas },
+      opacity: {
+        ...published.opacity,
+        layers: c.number_of_layers_alpha,
+        width: c.number_of_channels_alpha,
+        frequencies: c.positional_encoding_num_alpha,
+      },
+      atlas: {
+        ...published.atlas,
+        layers: c.number_of_layers_atlas,
+        width: c.number_of_channels_atlas,
+        frequencies: c.positional_encoding_num_atlas,
+      },
     },
   }
 }

@@ -3,7 +3,10 @@ import type { ClipFlow, Flow } from '../clipFlow.js'
 import { labPlanes } from './labPlanes.js'
 import { type Superpixels, superpixels } from './superpixels.js'
 
-/** The regions of all frames of a clip, joined to their neighbours in the frame and, by the flow, in the frames before and after. */
+/**
+ * The regions of all frames of a clip, joined to their neighbours in the frame and, by the flow, in the frames before
+ * and after.
+ */
 export interface ClipGraph {
   readonly width: number
   readonly height: number
@@ -33,12 +36,17 @@ const MOTION_CONTRAST = 2 / 768
 const WEAKEST = 1e-3
 
 /**
- * Cuts every frame into superpixels and weighs their edges: exp(-d^2 / mean d^2) of the colours, times the same of the motions, times the length of the common
- * border in sides of a region, or the share of the region that the flow takes there.
+ * Cuts every frame into superpixels and weighs their edges: exp(-d^2 / mean d^2) of the colours, times the same of the
+ * motions, times the length of the common border in sides of a region, or the share of the region that the flow takes
+ * there.
  *
  * @param breathe called before each frame's work: lets others run, throws to stop
  */
-export async function createClipGraph(frames: ClipFrames, flow: ClipFlow, breathe: () => Promise<void>): Promise<ClipGraph> {
+export async function createClipGraph(
+  frames: ClipFrames,
+  flow: ClipFlow,
+  breathe: () => Promise<void>,
+): Promise<ClipGraph> {
   const { width, height, pixels } = frames
   const size = width * height
   const spacing = Math.max(5, Math.sqrt(size / REGIONS))
@@ -56,15 +64,26 @@ export async function createClipGraph(frames: ClipFrames, flow: ClipFlow, breath
   const count = first[pixels.length]!
   const nodes = { width, height, frames: regions, first, count }
   const area = new Float32Array(count)
-  regions.forEach(({ labels }, t) => { for (const label of labels) area[first[t]! + label]! += 1 })
+  regions.forEach(({ labels }, t) => {
+    for (const label of labels) area[first[t]! + label]! += 1
+  })
   const colour = new Float32Array(3 * count)
-  means.forEach((mean, t) => { for (let c = 0; c < 3; c++) colour.set(mean.subarray((c * mean.length) / 3, ((c + 1) * mean.length) / 3), c * count + first[t]!) })
+  means.forEach((mean, t) => {
+    for (let c = 0; c < 3; c++)
+      colour.set(mean.subarray((c * mean.length) / 3, ((c + 1) * mean.length) / 3), c * count + first[t]!)
+  })
   const centre = new Float32Array(2 * count)
   const xs = Float32Array.from({ length: size }, (_, i) => i % width)
   const ys = Float32Array.from({ length: size }, (_, i) => Math.floor(i / width))
   centre.set(regionMeans(nodes, () => xs))
-  centre.set(regionMeans(nodes, () => ys), count)
-  const motion = [0, 1].map((c) => regionMeans(nodes, (t) => motionPlane(flow, t, c, size))) as [Float32Array, Float32Array]
+  centre.set(
+    regionMeans(nodes, () => ys),
+    count,
+  )
+  const motion = [0, 1].map((c) => regionMeans(nodes, (t) => motionPlane(flow, t, c, size))) as [
+    Float32Array,
+    Float32Array,
+  ]
 
   const colourDistance = (i: number, j: number) => {
     const dl = colour[i]! - colour[j]!
@@ -73,7 +92,8 @@ export async function createClipGraph(frames: ClipFrames, flow: ClipFlow, breath
     return dl * dl + da * da + db * db
   }
   const motionScale = (MOTION_CONTRAST * Math.max(width, height)) ** 2
-  const motionDistance = (i: number, j: number) => ((motion[0][i]! - motion[0][j]!) ** 2 + (motion[1][i]! - motion[1][j]!) ** 2) / motionScale
+  const motionDistance = (i: number, j: number) =>
+    ((motion[0][i]! - motion[0][j]!) ** 2 + (motion[1][i]! - motion[1][j]!) ** 2) / motionScale
   const spatial = spatialEdges(nodes)
   const temporal = temporalEdges(nodes, flow)
   let [sum, total] = [0, 0]
@@ -83,10 +103,13 @@ export async function createClipGraph(frames: ClipFrames, flow: ClipFlow, breath
   }
   const contrast = Math.max(sum / Math.max(total, 1), 1)
   for (const edge of spatial) {
-    edge.amount *= Math.max(WEAKEST, Math.exp(-colourDistance(edge.from, edge.to) / contrast - motionDistance(edge.from, edge.to))) / spacing
+    edge.amount *=
+      Math.max(WEAKEST, Math.exp(-colourDistance(edge.from, edge.to) / contrast - motionDistance(edge.from, edge.to))) /
+      spacing
   }
   for (const edge of temporal) {
-    edge.amount *= TEMPORAL * Math.max(WEAKEST, Math.exp(-colourDistance(edge.from, edge.to) / contrast)) / (spacing * spacing)
+    edge.amount *=
+      (TEMPORAL * Math.max(WEAKEST, Math.exp(-colourDistance(edge.from, edge.to) / contrast))) / (spacing * spacing)
   }
   return { ...nodes, area, colour, centre, ...adjacency(count, [...spatial, ...temporal]) }
 }
@@ -105,8 +128,15 @@ function meanColours(lab: Float32Array, { count, labels }: Superpixels): Float32
 
 type Nodes = Pick<ClipGraph, 'width' | 'height' | 'frames' | 'first' | 'count'>
 
-/** The mean over each node of planes `height * width`, one for each frame; with `weights`, also planes, pixels count by these. Nodes of no weight get 0. */
-export function regionMeans({ frames, first, count }: Nodes, plane: (t: number) => ArrayLike<number>, weights?: (t: number) => ArrayLike<number>): Float32Array {
+/**
+ * The mean over each node of planes `height * width`, one for each frame; with `weights`, also planes, pixels count by
+ * these. Nodes of no weight get 0.
+ */
+export function regionMeans(
+  { frames, first, count }: Nodes,
+  plane: (t: number) => ArrayLike<number>,
+  weights?: (t: number) => ArrayLike<number>,
+): Float32Array {
   const sums = new Float64Array(count)
   const totals = new Float64Array(count)
   frames.forEach(({ labels }, t) => {
@@ -124,7 +154,9 @@ export function regionMeans({ frames, first, count }: Nodes, plane: (t: number) 
 
 /** The forward flow of a frame, the negative backward one for the last. */
 function motionPlane({ forward, backward }: ClipFlow, t: number, c: number, size: number): Float32Array {
-  return t < forward.length ? forward[t]!.data.subarray(c * size, (c + 1) * size) : backward[t - 1]!.data.subarray(c * size, (c + 1) * size).map((x) => -x)
+  return t < forward.length
+    ? forward[t]!.data.subarray(c * size, (c + 1) * size)
+    : backward[t - 1]!.data.subarray(c * size, (c + 1) * size).map((x) => -x)
 }
 
 interface Edge {
@@ -147,7 +179,10 @@ function spatialEdges({ width, frames, first, count }: Nodes): Edge[] {
   return counter.edges()
 }
 
-/** Pairs of regions of neighbouring frames, with the pixels that the flow takes from one to the other, mean of both directions. */
+/**
+ * Pairs of regions of neighbouring frames, with the pixels that the flow takes from one to the other, mean of both
+ * directions.
+ */
 function temporalEdges({ width, height, frames, first, count }: Nodes, { forward, backward }: ClipFlow): Edge[] {
   const counter = createPairCounter(count)
   const follow = (t: number, to: number, { data, valid }: Flow) => {
@@ -160,8 +195,12 @@ function temporalEdges({ width, height, frames, first, count }: Nodes, { forward
       counter.count(first[t]! + here[i]!, first[to]! + there[y * width + x]!)
     }
   }
-  forward.forEach((flow, t) => { follow(t, t + 1, flow) })
-  backward.forEach((flow, t) => { follow(t + 1, t, flow) })
+  forward.forEach((flow, t) => {
+    follow(t, t + 1, flow)
+  })
+  backward.forEach((flow, t) => {
+    follow(t + 1, t, flow)
+  })
   return counter.edges().map((edge) => ({ ...edge, amount: edge.amount / 2 }))
 }
 
@@ -172,7 +211,8 @@ function createPairCounter(count: number) {
       const key = i < j ? i * count + j : j * count + i
       amounts.set(key, (amounts.get(key) ?? 0) + 1)
     },
-    edges: (): Edge[] => [...amounts].map(([key, amount]) => ({ from: Math.floor(key / count), to: key % count, amount })),
+    edges: (): Edge[] =>
+      [...amounts].map(([key, amount]) => ({ from: Math.floor(key / count), to: key % count, amount })),
   }
 }
 
@@ -187,7 +227,10 @@ function adjacency(count: number, edges: readonly Edge[]): Pick<ClipGraph, 'star
   const neighbour = new Int32Array(2 * edges.length)
   const weight = new Float32Array(2 * edges.length)
   for (const { from, to, amount } of edges) {
-    for (const [i, j] of [[from, to], [to, from]] as const) {
+    for (const [i, j] of [
+      [from, to],
+      [to, from],
+    ] as const) {
       neighbour[next[i]!] = j
       weight[next[i]!++] = amount
     }

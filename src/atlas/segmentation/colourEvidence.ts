@@ -10,13 +10,18 @@ const SMOOTHING = 2
 const PRIOR = 1e-8
 
 /**
- * How likely each node belongs to the foreground by its colour alone: Bayes' rule on smoothed colour histograms of the foreground and of the rest, with priors a
- * quarter of the way from equal ones, which overrate what is small, to those of the areas.
+ * How likely each node belongs to the foreground by its colour alone: Bayes' rule on smoothed colour histograms of the
+ * foreground and of the rest, with priors a quarter of the way from equal ones, which overrate what is small, to those
+ * of the areas.
  *
  * @param foreground of each node, [0, 1]: the histograms are filled by it
  * @param counts how much each node counts, 0 leaves it out
  */
-export function colourEvidence({ count, area, colour }: ClipGraph, foreground: Float32Array, counts?: Float32Array): Float32Array {
+export function colourEvidence(
+  { count, area, colour }: ClipGraph,
+  foreground: Float32Array,
+  counts?: Float32Array,
+): Float32Array {
   const cells = L_CELLS * AB_CELLS * AB_CELLS
   let inside = new Float64Array(cells)
   let outside = new Float64Array(cells)
@@ -51,7 +56,11 @@ const abCell = (value: number) => Math.min(Math.max(Math.floor(value / CELL) + A
 /** One binomial pass (1 2 1) / 4 along each axis. */
 function smoothed(histogram: Float64Array): Float64Array<ArrayBuffer> {
   let values = Float64Array.from(histogram)
-  for (const [stride, length] of [[AB_CELLS * AB_CELLS, L_CELLS], [AB_CELLS, AB_CELLS], [1, AB_CELLS]] as const) {
+  for (const [stride, length] of [
+    [AB_CELLS * AB_CELLS, L_CELLS],
+    [AB_CELLS, AB_CELLS],
+    [1, AB_CELLS],
+  ] as const) {
     values = values.map((value, k) => {
       const at = Math.floor(k / stride) % length
       return value / 2 + ((at > 0 ? values[k - stride]! : value) + (at < length - 1 ? values[k + stride]! : value)) / 4

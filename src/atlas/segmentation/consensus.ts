@@ -1,7 +1,10 @@
 import type { ClipFlow } from '../clipFlow.js'
 import type { ClipGraph } from './clipGraph.js'
 
-/** For every node, nodes of other frames that look alike and lie where the flow takes it: row i is `start[i]` to `start[i + 1] - 1`. */
+/**
+ * For every node, nodes of other frames that look alike and lie where the flow takes it: row i is `start[i]` to
+ * `start[i + 1] - 1`.
+ */
 export interface Alike {
   readonly start: Int32Array
   readonly neighbour: Int32Array
@@ -14,12 +17,15 @@ const OFFSETS = [1, 2, 4, 8, 16] as const
 const NEAREST = 4
 /** Standard deviation of the colours of one thing, L*a*b* units. */
 const COLOUR = 7
-/** Standard deviation of the place after one frame, as a share of the longer side; it grows with the root of the number of frames. */
+/**
+ * Standard deviation of the place after one frame, as a share of the longer side; it grows with the root of the number
+ * of frames.
+ */
 const PLACE = 0.015
 
 /**
- * Finds for each node the nodes of other frames that most likely show the same thing, by colour and by the place where the flow, followed from frame to frame,
- * takes it (non-local consensus, Faktor and Irani 2014).
+ * Finds for each node the nodes of other frames that most likely show the same thing, by colour and by the place where
+ * the flow, followed from frame to frame, takes it (non-local consensus, Faktor and Irani 2014).
  */
 export async function findAlike(graph: ClipGraph, flow: ClipFlow, breathe: () => Promise<void>): Promise<Alike> {
   const { width, height, first, count, colour, centre } = graph
@@ -58,7 +64,8 @@ export async function findAlike(graph: ClipGraph, flow: ClipFlow, breathe: () =>
                 const dl = colour[i]! - colour[j]!
                 const da = colour[count + i]! - colour[count + j]!
                 const db = colour[2 * count + i]! - colour[2 * count + j]!
-                const distance = (dx * dx + dy * dy) / (place * place) + (dl * dl + da * da + db * db) / (COLOUR * COLOUR)
+                const distance =
+                  (dx * dx + dy * dy) / (place * place) + (dl * dl + da * da + db * db) / (COLOUR * COLOUR)
                 if (distance >= bestDistance[NEAREST - 1]!) continue
                 let n = NEAREST - 1
                 for (; n > 0 && bestDistance[n - 1]! > distance; n--) {
@@ -82,9 +89,16 @@ export async function findAlike(graph: ClipGraph, flow: ClipFlow, breathe: () =>
   return { start, neighbour: Int32Array.from(neighbour), weight: Float32Array.from(weight) }
 }
 
-/** For the nodes `from` to `to - 1`: the mean of `values` over what looks alike, by how much that is `known`, and the weight it rests on, at most 1. */
+/**
+ * For the nodes `from` to `to - 1`: the mean of `values` over what looks alike, by how much that is `known`, and the
+ * weight it rests on, at most 1.
+ */
 export function consensus(
-  { start, neighbour, weight }: Alike, values: Float32Array, known: Float32Array, from: number, to: number,
+  { start, neighbour, weight }: Alike,
+  values: Float32Array,
+  known: Float32Array,
+  from: number,
+  to: number,
 ): { readonly vote: Float32Array; readonly support: Float32Array } {
   const vote = new Float32Array(to - from)
   const support = new Float32Array(to - from)
@@ -106,7 +120,9 @@ export function consensus(
 /** Nodes of a frame by the cell their centre lies in. */
 function bucketed({ first, count, centre }: ClipGraph, t: number, cell: number, columns: number, rows: number) {
   const begin = new Int32Array(columns * rows + 1)
-  const cellOf = (i: number) => Math.min(rows - 1, Math.floor(centre[count + i]! / cell)) * columns + Math.min(columns - 1, Math.floor(centre[i]! / cell))
+  const cellOf = (i: number) =>
+    Math.min(rows - 1, Math.floor(centre[count + i]! / cell)) * columns +
+    Math.min(columns - 1, Math.floor(centre[i]! / cell))
   for (let i = first[t]!; i < first[t + 1]!; i++) begin[cellOf(i) + 1]!++
   for (let k = 0; k < columns * rows; k++) begin[k + 1]! += begin[k]!
   const next = begin.slice()
@@ -115,8 +131,15 @@ function bucketed({ first, count, centre }: ClipGraph, t: number, cell: number, 
   return { begin, members }
 }
 
-/** Where the flow takes the centre of every node, two planes for each offset. Where the flow does not hold, as behind a pole, the node goes on as it went. */
-function trackCentres({ width, height, frames, first, count, centre }: ClipGraph, { forward, backward }: ClipFlow, direction: 1 | -1): Float32Array[] {
+/**
+ * Where the flow takes the centre of every node, two planes for each offset. Where the flow does not hold, as behind a
+ * pole, the node goes on as it went.
+ */
+function trackCentres(
+  { width, height, frames, first, count, centre }: ClipGraph,
+  { forward, backward }: ClipFlow,
+  direction: 1 | -1,
+): Float32Array[] {
   const size = width * height
   const place = Float32Array.from(centre)
   const velocity = new Float32Array(2 * count)

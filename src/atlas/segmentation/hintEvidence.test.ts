@@ -12,18 +12,43 @@ function sceneOf(speed: Float32Array): ClipScene {
   const none = { start: new Int32Array(count + 1), neighbour: new Int32Array(0), weight: new Float32Array(0) }
   const region = { count: width, labels: Int32Array.from({ length: width }, (_, x) => x) }
   const graph: ClipGraph = {
-    width, height: 1, frames: Array.from({ length: frames }, () => region), first: Int32Array.from({ length: frames + 1 }, (_, t) => t * width), count,
-    area: new Float32Array(count).fill(1), colour: new Float32Array(3 * count), centre: new Float32Array(2 * count), ...none,
+    width,
+    height: 1,
+    frames: Array.from({ length: frames }, () => region),
+    first: Int32Array.from({ length: frames + 1 }, (_, t) => t * width),
+    count,
+    area: new Float32Array(count).fill(1),
+    colour: new Float32Array(3 * count),
+    centre: new Float32Array(2 * count),
+    ...none,
   }
-  return { graph, alike: none, motion: { velocity: new Float32Array(2 * count), speed, share: new Float32Array(count).fill(1) } }
+  return {
+    graph,
+    alike: none,
+    motion: { velocity: new Float32Array(2 * count), speed, share: new Float32Array(count).fill(1) },
+  }
 }
 
 it('relevancyEvidence measures what moves within each frame: an object that runs, then walks, then stands', () => {
   // Regions 4 and 5 are the object, regions 5 and 6 answer: the background shakes by less than the error of the flow.
   const object = [24, 4, 0]
-  const speed = Float32Array.from({ length: count }, (_, i) => (i % width === 4 || i % width === 5 ? object[Math.floor(i / width)]! : 0.2 * (i % 3)))
-  const map: FloatImage = { width, height: 1, channels: 1, data: Float32Array.from({ length: width }, (_, x) => (x === 5 || x === 6 ? 1 : 0)) }
-  const likely = relevancyEvidence(sceneOf(speed), new Map([[0, map], [1, map], [2, map]]))
+  const speed = Float32Array.from({ length: count }, (_, i) =>
+    i % width === 4 || i % width === 5 ? object[Math.floor(i / width)]! : 0.2 * (i % 3),
+  )
+  const map: FloatImage = {
+    width,
+    height: 1,
+    channels: 1,
+    data: Float32Array.from({ length: width }, (_, x) => (x === 5 || x === 6 ? 1 : 0)),
+  }
+  const likely = relevancyEvidence(
+    sceneOf(speed),
+    new Map([
+      [0, map],
+      [1, map],
+      [2, map],
+    ]),
+  )
   for (const t of [0, 1]) {
     expect(likely[t * width + 5]).toBeGreaterThan(0.9)
     expect(likely[t * width + 6]).toBeLessThan(0.2)

@@ -15,10 +15,14 @@ export interface HintEvidence {
   readonly counts: Float32Array
 }
 
-/** Standard deviations above the mean at which a relevancy says neither yes nor no, and the log-odds that one more adds. */
+/**
+ * Standard deviations above the mean at which a relevancy says neither yes nor no, and the log-odds that one more adds.
+ */
 const RELEVANT = 1.5
 const RELEVANCY_SLOPE = 2
-/** The log-odds that a place belongs to the object where its relevancy lies so many standard deviations above the mean. */
+/**
+ * The log-odds that a place belongs to the object where its relevancy lies so many standard deviations above the mean.
+ */
 export const relevancyOdds = (deviations: number): number => RELEVANCY_SLOPE * (deviations - RELEVANT)
 /** No place is surer than this to be the object's, or not to be. */
 const LEAST_DOUBT = 0.02
@@ -31,7 +35,10 @@ const OTHER_FRAMES = 4
 const MOTION = 0.1
 /** Slope of the step between still and moving. */
 const STEEPNESS = 8
-/** What moves has at least this mean speed against the background, in thousandths of the longer side a frame: about the error of the flow. */
+/**
+ * What moves has at least this mean speed against the background, in thousandths of the longer side a frame: about the
+ * error of the flow.
+ */
 const LEAST_SPEED = 1
 /** Share of the longer side around a point that surely belongs to what is meant. */
 const POINT_RADIUS = 1 / 100
@@ -41,8 +48,9 @@ const POINT_COLOUR = 15
 const POINT_VELOCITY = { least: 1.5, share: 0.15 } as const
 
 /**
- * From relevancy maps of some frames, of any size: the mean of what alike nodes of many frames answer, taken together with how fast a node moves against the
- * background, in frames where anything does. One answer alone is vague, and what moves with the object (its reflection, the waves behind it) answers less to the text.
+ * From relevancy maps of some frames, of any size: the mean of what alike nodes of many frames answer, taken together
+ * with how fast a node moves against the background, in frames where anything does. One answer alone is vague, and what
+ * moves with the object (its reflection, the waves behind it) answers less to the text.
  *
  * @returns how likely each node belongs to the object, [0, 1]
  */
@@ -53,20 +61,26 @@ export function relevancyEvidence(scene: ClipScene, maps: ReadonlyMap<number, Fl
   const mean = relevancy.reduce((sum, x, i) => sum + area[i]! * x, 0) / total
   const deviation = Math.sqrt(relevancy.reduce((sum, x, i) => sum + area[i]! * (x - mean) ** 2, 0) / total)
   if (!(deviation > 1e-6)) {
-    throw new Text2LiveError('OBJECT_NOT_FOUND', 'The guidance finds the region text nowhere in the clip: its relevancy is the same everywhere. Name the object with other words, or point at it.')
+    throw new Text2LiveError(
+      'OBJECT_NOT_FOUND',
+      'The guidance finds the region text nowhere in the clip: its relevancy is the same everywhere. Name the object with other words, or point at it.',
+    )
   }
   const moving = movingInFrames(scene)
   return relevancy.map((x, i) => probability(relevancyOdds((x - mean) / deviation) + logOdds(moving[i]!, MOVING_DOUBT)))
 }
 
 /**
- * From maps of some frames that say how likely each place is the object's: their mean over alike nodes of many frames, taken together with how fast a node moves against the background.
+ * From maps of some frames that say how likely each place is the object's: their mean over alike nodes of many frames,
+ * taken together with how fast a node moves against the background.
  *
  * @returns how likely each node belongs to the object, [0, 1]
  */
 export function probabilityEvidence(scene: ClipScene, maps: ReadonlyMap<number, FloatImage>): Float32Array {
   const moving = movingInFrames(scene)
-  return overAllFrames(scene, maps).map((x, i) => probability(logOdds(x, LEAST_DOUBT) + logOdds(moving[i]!, MOVING_DOUBT)))
+  return overAllFrames(scene, maps).map((x, i) =>
+    probability(logOdds(x, LEAST_DOUBT) + logOdds(moving[i]!, MOVING_DOUBT)),
+  )
 }
 
 /** What the maps say of each node, averaged with what alike nodes of other frames say. */
@@ -76,14 +90,20 @@ function overAllFrames(scene: ClipScene, maps: ReadonlyMap<number, FloatImage>):
   const answers = new Float32Array(count)
   const known = new Float32Array(count)
   for (const [t, map] of maps) {
-    const fine = map.width === width && map.height === height ? map : resize(map, width, height, { filter: 'bilinear', antialias: true })
+    const fine =
+      map.width === width && map.height === height
+        ? map
+        : resize(map, width, height, { filter: 'bilinear', antialias: true })
     answers.set(frameMeans(graph, t, fine.data), first[t])
     known.fill(1, first[t], first[t + 1])
   }
   return overFrames(scene, answers, known)
 }
 
-/** How likely each node is one that moves, among those of its frame: what runs in one frame walks in another. 1/2 where the flow does not hold or all is still. */
+/**
+ * How likely each node is one that moves, among those of its frame: what runs in one frame walks in another. 1/2 where
+ * the flow does not hold or all is still.
+ */
 function movingInFrames({ graph, motion }: ClipScene): Float32Array {
   const moving = new Float32Array(graph.count).fill(0.5)
   graph.frames.forEach((_, t) => {
@@ -95,7 +115,10 @@ function movingInFrames({ graph, motion }: ClipScene): Float32Array {
   return moving
 }
 
-/** Each node's answer and those of alike nodes in other frames, averaged a few times over so that they reach frames that were not asked. */
+/**
+ * Each node's answer and those of alike nodes in other frames, averaged a few times over so that they reach frames that
+ * were not asked.
+ */
 function overFrames({ graph: { count }, alike }: ClipScene, answers: Float32Array, asked: Float32Array): Float32Array {
   let [values, known] = [answers, asked]
   for (let round = 0; round < ANSWER_ROUNDS; round++) {
@@ -111,19 +134,28 @@ function overFrames({ graph: { count }, alike }: ClipScene, answers: Float32Arra
 export function movingEvidence({ graph, motion }: ClipScene): HintEvidence {
   const { threshold, fastest } = movingThreshold(motion, graph, 0, graph.count)
   if (!(fastest >= LEAST_SPEED)) {
-    throw new Text2LiveError('OBJECT_NOT_FOUND',
-      `No moving object found: nothing in the clip moves against the background by more than ${LEAST_SPEED / 1000} of its longer side a frame. `
-      + 'Give a mask of one frame with --object, a point on the object with --point x,y, or its name with --region.')
+    throw new Text2LiveError(
+      'OBJECT_NOT_FOUND',
+      `No moving object found: nothing in the clip moves against the background by more than ${LEAST_SPEED / 1000} of its longer side a frame. ` +
+        'Give a mask of one frame with --object, a point on the object with --point x,y, or its name with --region.',
+    )
   }
   const value = motion.speed.map((speed) => movesFast(speed, threshold))
   const prior = { value, strength: motion.share.map((share) => MOTION * share) }
   return { prior, start: randomWalker(graph, [prior]), counts: new Float32Array(graph.count).fill(1) }
 }
 
-const movesFast = (speed: number, threshold: number): number => 1 / (1 + (threshold / Math.max(speed, 1e-3)) ** STEEPNESS)
+const movesFast = (speed: number, threshold: number): number =>
+  1 / (1 + (threshold / Math.max(speed, 1e-3)) ** STEEPNESS)
 
-/** From a point in one frame: what is around it and has its velocity, where it moves against the background, or else its colour, in that frame. */
-export function pointEvidence({ graph, motion }: ClipScene, { x, y, frame }: { x: number; y: number; frame: number }): HintEvidence {
+/**
+ * From a point in one frame: what is around it and has its velocity, where it moves against the background, or else its
+ * colour, in that frame.
+ */
+export function pointEvidence(
+  { graph, motion }: ClipScene,
+  { x, y, frame }: { x: number; y: number; frame: number },
+): HintEvidence {
   const { width, height, first, count, centre, colour } = graph
   const [from, to] = [first[frame]!, first[frame + 1]!]
   const own = from + graph.frames[frame]!.labels[Math.floor(y) * width + Math.floor(x)]!
@@ -132,7 +164,10 @@ export function pointEvidence({ graph, motion }: ClipScene, { x, y, frame }: { x
   const seeds: number[] = [own]
   for (let i = from; i < to; i++) if (i !== own && away(i) < 2 * radius) seeds.push(i)
   // Regions on the outline move as the background does in part: the fastest one tells how the object moves.
-  const fastest = seeds.reduce((best, i) => (motion.share[i]! > 0.5 && motion.speed[i]! > motion.speed[best]! ? i : best), own)
+  const fastest = seeds.reduce(
+    (best, i) => (motion.share[i]! > 0.5 && motion.speed[i]! > motion.speed[best]! ? i : best),
+    own,
+  )
   const tolerance = POINT_VELOCITY.least + POINT_VELOCITY.share * motion.speed[fastest]!
   const moves = motion.speed[fastest]! > 2 * LEAST_SPEED
   const value = new Float32Array(count)
@@ -141,8 +176,11 @@ export function pointEvidence({ graph, motion }: ClipScene, { x, y, frame }: { x
     const seed = i === own || away(i) < radius
     const rim = Math.min(centre[i]!, width - centre[i]!, centre[count + i]!, height - centre[count + i]!) < radius
     const colours = Math.hypot(...[0, 1, 2].map((c) => colour[c * count + i]! - colour[c * count + own]!))
-    const looks = Math.exp(-((colours / POINT_COLOUR) ** 2) - (4 * away(i) / Math.max(width, height)) ** 2)
-    const apart = Math.hypot(motion.velocity[i]! - motion.velocity[fastest]!, motion.velocity[count + i]! - motion.velocity[count + fastest]!)
+    const looks = Math.exp(-((colours / POINT_COLOUR) ** 2) - ((4 * away(i)) / Math.max(width, height)) ** 2)
+    const apart = Math.hypot(
+      motion.velocity[i]! - motion.velocity[fastest]!,
+      motion.velocity[count + i]! - motion.velocity[count + fastest]!,
+    )
     const goes = Math.exp(-((apart / tolerance) ** 2))
     const share = motion.share[i]!
     value[i] = seed ? 1 : rim ? 0 : moves ? share * goes * (0.6 + 0.4 * looks) + (1 - share) * looks : looks
@@ -154,5 +192,8 @@ export function pointEvidence({ graph, motion }: ClipScene, { x, y, frame }: { x
 /** Mean of a plane of frame t over each of its regions. */
 export function frameMeans({ width, height, frames }: ClipGraph, t: number, plane: ArrayLike<number>): Float32Array {
   const region = frames[t]!
-  return regionMeans({ width, height, frames: [region], first: Int32Array.of(0, region.count), count: region.count }, () => plane)
+  return regionMeans(
+    { width, height, frames: [region], first: Int32Array.of(0, region.count), count: region.count },
+    () => plane,
+  )
 }

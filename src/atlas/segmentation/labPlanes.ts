@@ -1,6 +1,9 @@
 import type { ClipFrames } from '../../media/clipFrames.js'
 
-/** Frame `t` in CIE L*a*b* (D65): three planes, L in [0, 100], a and b about [-100, 100]. Equal distances look equally different. */
+/**
+ * Frame `t` in CIE L*a*b* (D65): three planes, L in [0, 100], a and b about [-100, 100]. Equal distances look equally
+ * different.
+ */
 export function labPlanes({ width, height, pixels }: ClipFrames, t: number): Float32Array {
   const bytes = pixels[t]!
   const size = width * height
@@ -20,6 +23,8 @@ export function labPlanes({ width, height, pixels }: ClipFrames, t: number): Flo
 }
 
 /** sRGB bytes as linear light. */
-const linear = Float64Array.from({ length: 256 }, (_, i) => (i / 255 <= 0.04045 ? i / 255 / 12.92 : ((i / 255 + 0.055) / 1.055) ** 2.4))
+const linear = Float64Array.from({ length: 256 }, (_, i) =>
+  i / 255 <= 0.04045 ? i / 255 / 12.92 : ((i / 255 + 0.055) / 1.055) ** 2.4,
+)
 
-const compressed = (t: number) => (t > 216 / 24389 ? Math.cbrt(t) : (24389 / 27 * t + 16) / 116)
+const compressed = (t: number) => (t > 216 / 24389 ? Math.cbrt(t) : ((24389 / 27) * t + 16) / 116)

@@ -35,7 +35,11 @@ beforeAll(async () => {
 
 /** A bell around (x, 24) at every node: `most` at its middle, with a standard deviation of `spread` px. */
 const bell = (x: number, most: number, spread: number) =>
-  Float32Array.from({ length: graph.count }, (_, i) => most * Math.exp(-((graph.centre[i]! - x) ** 2 + (graph.centre[graph.count + i]! - 24) ** 2) / (2 * spread ** 2)))
+  Float32Array.from(
+    { length: graph.count },
+    (_, i) =>
+      most * Math.exp(-((graph.centre[i]! - x) ** 2 + (graph.centre[graph.count + i]! - 24) ** 2) / (2 * spread ** 2)),
+  )
 
 /** Intersection over union with the red disc, by area. */
 function overlap(labels: Float32Array): number {
@@ -59,7 +63,11 @@ describe('labelByColour', () => {
 
   it('leaves out what touches the object and answers undecidedly, in other colours', async () => {
     const [object, beside] = [bell(26, 0.95, 9), bell(48, 0.48, 9)]
-    const labels = await labelByColour({ graph }, object.map((x, i) => Math.max(x, beside[i]!)), breathe)
+    const labels = await labelByColour(
+      { graph },
+      object.map((x, i) => Math.max(x, beside[i]!)),
+      breathe,
+    )
     expect(labels.some((x, i) => x > 0.5 && graph.centre[i]! > 40)).toBe(false)
     expect(overlap(labels)).toBeGreaterThan(0.9)
   })

@@ -24,12 +24,19 @@ const LOCAL_MOTION = 0.2
 const SWEEPS = 15
 
 /**
- * Labels the whole clip from soft evidence: random walks over all frames with what colours and speeds the foreground has, learnt from the labels so far, in turn.
+ * Labels the whole clip from soft evidence: random walks over all frames with what colours and speeds the foreground
+ * has, learnt from the labels so far, in turn.
  *
  * @param prior the hint's own evidence
  * @param start labels to learn from first, [0, 1]; @param counts the nodes whose labels these are, 1 or 0
  */
-export async function labelClip({ graph, motion }: ClipScene, prior: Evidence, start: Float32Array, counts: Float32Array, breathe: () => Promise<void>): Promise<Float32Array> {
+export async function labelClip(
+  { graph, motion }: ClipScene,
+  prior: Evidence,
+  start: Float32Array,
+  counts: Float32Array,
+  breathe: () => Promise<void>,
+): Promise<Float32Array> {
   const everywhere = new Float32Array(graph.count).fill(1)
   const colourStrength = everywhere.map(() => GLOBAL_COLOUR)
   const motionStrength = motion.share.map((share) => GLOBAL_MOTION * share)
@@ -48,16 +55,24 @@ export async function labelClip({ graph, motion }: ClipScene, prior: Evidence, s
 }
 
 /**
- * Labels the whole clip from a vague probability of each node: the posterior with the colours of the object so far, learnt from the nodes that are certain, then
- * random walks over all frames, in turn.
+ * Labels the whole clip from a vague probability of each node: the posterior with the colours of the object so far,
+ * learnt from the nodes that are certain, then random walks over all frames, in turn.
  *
  * @param prior of each node, [0, 1]
  */
-export async function labelByColour({ graph }: Pick<ClipScene, 'graph'>, prior: Float32Array, breathe: () => Promise<void>): Promise<Float32Array> {
+export async function labelByColour(
+  { graph }: Pick<ClipScene, 'graph'>,
+  prior: Float32Array,
+  breathe: () => Promise<void>,
+): Promise<Float32Array> {
   let labels = prior
   for (let round = 0; round < ROUNDS; round++) {
     await breathe()
-    const colours = colourEvidence(graph, labels, labels.map((x) => (2 * x - 1) ** 2))
+    const colours = colourEvidence(
+      graph,
+      labels,
+      labels.map((x) => (2 * x - 1) ** 2),
+    )
     const value = prior.map((p, i) => probability(logOdds(p, 0.02) + logOdds(colours[i]!, 0.02)))
     const strength = value.map((p) => POSTERIOR * (Math.abs(2 * p - 1) + UNDECIDED))
     labels = randomWalker(graph, [{ value, strength }], labels).map(sharpened)
@@ -66,18 +81,27 @@ export async function labelByColour({ graph }: Pick<ClipScene, 'graph'>, prior: 
 }
 
 /**
- * Carries labels from the frames that have them to all others, nearest first: each takes what alike nodes of the frames done so far have, smoothed within the frame.
+ * Carries labels from the frames that have them to all others, nearest first: each takes what alike nodes of the frames
+ * done so far have, smoothed within the frame.
  *
  * @param labels replaced in place
  * @param given frames whose labels are there
  */
-export async function carryLabels(scene: ClipScene, labels: Float32Array, given: ReadonlySet<number>, breathe: () => Promise<void>): Promise<void> {
+export async function carryLabels(
+  scene: ClipScene,
+  labels: Float32Array,
+  given: ReadonlySet<number>,
+  breathe: () => Promise<void>,
+): Promise<void> {
   const { graph, motion } = scene
   const { first, count } = graph
   const known = new Float32Array(count)
   for (const t of given) known.fill(1, first[t], first[t + 1])
   const distance = (t: number) => Math.min(...[...given].map((g) => Math.abs(g - t)))
-  const order = graph.frames.map((_, t) => t).filter((t) => !given.has(t)).sort((a, b) => distance(a) - distance(b))
+  const order = graph.frames
+    .map((_, t) => t)
+    .filter((t) => !given.has(t))
+    .sort((a, b) => distance(a) - distance(b))
   for (const t of order) {
     await breathe()
     labels.set(agreed(scene, labels, known, motionEvidence(motion, graph, labels, known, t), t), first[t])
@@ -86,7 +110,13 @@ export async function carryLabels(scene: ClipScene, labels: Float32Array, given:
 }
 
 /** Lets all frames but the fixed ones agree with those around them, a few times over. */
-export async function settleLabels(scene: ClipScene, labels: Float32Array, fixed: ReadonlySet<number>, rounds: number, breathe: () => Promise<void>): Promise<Float32Array> {
+export async function settleLabels(
+  scene: ClipScene,
+  labels: Float32Array,
+  fixed: ReadonlySet<number>,
+  rounds: number,
+  breathe: () => Promise<void>,
+): Promise<Float32Array> {
   const { graph, motion } = scene
   const everywhere = new Float32Array(graph.count).fill(1)
   let current = labels
@@ -94,7 +124,11 @@ export async function settleLabels(scene: ClipScene, labels: Float32Array, fixed
     await breathe()
     const next = current.slice()
     for (let t = 0; t < graph.frames.length; t++) {
-      if (!fixed.has(t)) next.set(agreed(scene, current, everywhere, motionEvidence(motion, graph, current, everywhere, t), t), graph.first[t])
+      if (!fixed.has(t))
+        next.set(
+          agreed(scene, current, everywhere, motionEvidence(motion, graph, current, everywhere, t), t),
+          graph.first[t],
+        )
     }
     current = next
   }
@@ -103,12 +137,23 @@ export async function settleLabels(scene: ClipScene, labels: Float32Array, fixed
 
 function clipSpeeds(graph: ClipGraph, motion: NodeMotion, labels: Float32Array, counts: Float32Array): Float32Array {
   const value = new Float32Array(graph.count)
-  graph.frames.forEach((_, t) => { value.set(motionEvidence(motion, graph, labels, counts, t), graph.first[t]) })
+  graph.frames.forEach((_, t) => {
+    value.set(motionEvidence(motion, graph, labels, counts, t), graph.first[t])
+  })
   return value
 }
 
-/** Labels of frame t by the consensus of other frames and by speed, smoothed along the edges within the frame (Gauss-Seidel) and sharpened. */
-function agreed({ graph, alike, motion }: ClipScene, labels: Float32Array, known: Float32Array, speeds: Float32Array, t: number): Float32Array {
+/**
+ * Labels of frame t by the consensus of other frames and by speed, smoothed along the edges within the frame
+ * (Gauss-Seidel) and sharpened.
+ */
+function agreed(
+  { graph, alike, motion }: ClipScene,
+  labels: Float32Array,
+  known: Float32Array,
+  speeds: Float32Array,
+  t: number,
+): Float32Array {
   const { first, start, neighbour, weight } = graph
   const [from, to] = [first[t]!, first[t + 1]!]
   const { vote, support } = consensus(alike, labels, known, from, to)

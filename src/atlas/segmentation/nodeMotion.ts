@@ -5,7 +5,9 @@ import type { ClipGraph } from './clipGraph.js'
 
 /** How the nodes move against the background, in thousandths of the longer side a frame. */
 export interface NodeMotion {
-  /** Mean of what the flow of a node's pixels adds to the camera's motion from one frame to the next, two planes: x, y. */
+  /**
+   * Mean of what the flow of a node's pixels adds to the camera's motion from one frame to the next, two planes: x, y.
+   */
   readonly velocity: Float32Array
   /** Mean length of it. */
   readonly speed: Float32Array
@@ -14,7 +16,11 @@ export interface NodeMotion {
 }
 
 /** What each node's flow, forward and backward, adds to the camera's motion. */
-export async function nodeMotion(graph: ClipGraph, { forward, backward }: ClipFlow, breathe: () => Promise<void>): Promise<NodeMotion> {
+export async function nodeMotion(
+  graph: ClipGraph,
+  { forward, backward }: ClipFlow,
+  breathe: () => Promise<void>,
+): Promise<NodeMotion> {
   const { width, height, first, count } = graph
   const size = width * height
   const velocity = new Float32Array(2 * count)
@@ -57,17 +63,26 @@ export async function nodeMotion(graph: ClipGraph, { forward, backward }: ClipFl
   return { velocity, speed, share }
 }
 
-/** Bins of the velocity along each axis, over the range of a frame, and the frames to each side that are learnt from. */
+/**
+ * Bins of the velocity along each axis, over the range of a frame, and the frames to each side that are learnt from.
+ */
 const BINS = 48
 const WINDOW = 3
 
 /**
- * How likely the nodes of frame t belong to the foreground by their velocity: Bayes' rule on smoothed histograms of the foreground and of the rest around that
- * frame.
+ * How likely the nodes of frame t belong to the foreground by their velocity: Bayes' rule on smoothed histograms of the
+ * foreground and of the rest around that frame.
  *
- * @param foreground of each node, [0, 1]; @param counts how much each node counts: when none near the frame does, the nearest frames are learnt from
+ * @param foreground of each node, [0, 1]; @param counts how much each node counts: when none near the frame does, the
+ *   nearest frames are learnt from
  */
-export function motionEvidence({ velocity, speed, share }: NodeMotion, { first, area, count, frames }: ClipGraph, foreground: Float32Array, counts: Float32Array, t: number): Float32Array {
+export function motionEvidence(
+  { velocity, speed, share }: NodeMotion,
+  { first, area, count, frames }: ClipGraph,
+  foreground: Float32Array,
+  counts: Float32Array,
+  t: number,
+): Float32Array {
   const known = frames.map((_, s) => s).filter((s) => counts[first[s]!]! > 0)
   const reach = known.length === 0 ? 0 : Math.max(WINDOW, Math.min(...known.map((s) => Math.abs(s - t))))
   const [begin, end] = [first[Math.max(0, t - reach)]!, first[Math.min(frames.length, t + reach + 1)]!]
@@ -89,7 +104,10 @@ export function motionEvidence({ velocity, speed, share }: NodeMotion, { first, 
   })
 }
 
-/** Smoothed by a binomial filter of variance 2; no bin is impossible. Divided by its sum to the power 3/4: a quarter of the way from equal priors, which overrate what is small, to those of the areas. */
+/**
+ * Smoothed by a binomial filter of variance 2; no bin is impossible. Divided by its sum to the power 3/4: a quarter of
+ * the way from equal priors, which overrate what is small, to those of the areas.
+ */
 function density(histogram: Float64Array): Float64Array {
   let values = histogram
   for (const stride of [1, BINS, 1, BINS, 1, BINS, 1, BINS]) {
@@ -98,15 +116,24 @@ function density(histogram: Float64Array): Float64Array {
       return value / 2 + ((at > 0 ? values[k - stride]! : value) + (at < BINS - 1 ? values[k + stride]! : value)) / 4
     })
   }
-  const sum = Math.max(values.reduce((s, x) => s + x, 0), 1e-9)
+  const sum = Math.max(
+    values.reduce((s, x) => s + x, 0),
+    1e-9,
+  )
   return values.map((value) => value / sum ** 0.75 + 1e-4 * sum ** 0.25)
 }
 
 /**
- * The speed above which a node is the foreground's rather than something else's that moves a little (water, what is nearer than the rest): the upper one of the
- * two thresholds that part the nodes `from` to `to - 1` into three classes of the least variance within (Otsu 1979), and the mean of the fastest class.
+ * The speed above which a node is the foreground's rather than something else's that moves a little (water, what is
+ * nearer than the rest): the upper one of the two thresholds that part the nodes `from` to `to - 1` into three classes
+ * of the least variance within (Otsu 1979), and the mean of the fastest class.
  */
-export function movingThreshold({ speed, share }: NodeMotion, { area }: ClipGraph, from: number, to: number): { readonly threshold: number; readonly fastest: number } {
+export function movingThreshold(
+  { speed, share }: NodeMotion,
+  { area }: ClipGraph,
+  from: number,
+  to: number,
+): { readonly threshold: number; readonly fastest: number } {
   const bins = 128
   let highest = 1e-6
   for (let i = from; i < to; i++) if (share[i]! > 0.5) highest = Math.max(highest, speed[i]!)

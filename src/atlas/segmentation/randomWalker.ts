@@ -11,12 +11,17 @@ export interface Evidence {
 const MOST_ITERATIONS = 150
 
 /**
- * The value of every node that best agrees with the evidence and with its neighbours (random walks with priors, Grady 2005): the minimum of
- * sum strength (x - value)^2 + sum weight (x_i - x_j)^2, by conjugate gradients with a diagonal preconditioner. It lies within the range of the evidence.
+ * The value of every node that best agrees with the evidence and with its neighbours (random walks with priors, Grady
+ * 2005): the minimum of sum strength (x - value)^2 + sum weight (x_i - x_j)^2, by conjugate gradients with a diagonal
+ * preconditioner. It lies within the range of the evidence.
  *
  * @param start a first guess
  */
-export function randomWalker({ count, start: rows, neighbour, weight }: ClipGraph, evidence: readonly Evidence[], start?: Float32Array): Float32Array {
+export function randomWalker(
+  { count, start: rows, neighbour, weight }: ClipGraph,
+  evidence: readonly Evidence[],
+  start?: Float32Array,
+): Float32Array {
   const diagonal = new Float64Array(count)
   const right = new Float64Array(count)
   for (const { value, strength } of evidence) {
@@ -43,7 +48,12 @@ export function randomWalker({ count, start: rows, neighbour, weight }: ClipGrap
   const residual = right.map((value, i) => value - product[i]!)
   const direction = residual.map((value, i) => value / diagonal[i]!)
   let rho = dot(residual, direction)
-  const goal = 1e-6 * Math.max(right.reduce((sum, value, i) => sum + value * value / diagonal[i]!, 0), 1e-12)
+  const goal =
+    1e-6 *
+    Math.max(
+      right.reduce((sum, value, i) => sum + (value * value) / diagonal[i]!, 0),
+      1e-12,
+    )
   for (let iteration = 0; iteration < MOST_ITERATIONS && rho > goal; iteration++) {
     apply(direction, product)
     const step = rho / dot(direction, product)
@@ -52,7 +62,7 @@ export function randomWalker({ count, start: rows, neighbour, weight }: ClipGrap
       residual[i]! -= step * product[i]!
     }
     let next = 0
-    for (let i = 0; i < count; i++) next += residual[i]! * residual[i]! / diagonal[i]!
+    for (let i = 0; i < count; i++) next += (residual[i]! * residual[i]!) / diagonal[i]!
     for (let i = 0; i < count; i++) direction[i] = residual[i]! / diagonal[i]! + (next / rho) * direction[i]!
     rho = next
   }

@@ -27,7 +27,10 @@ describe('randomWalker', () => {
     const neighbour: number[] = []
     const weight: number[] = []
     for (let i = 0; i < count; i++) {
-      for (const [j, w] of [[i - 1, weights[i - 1]], [i + 1, weights[i]]] as const) {
+      for (const [j, w] of [
+        [i - 1, weights[i - 1]],
+        [i + 1, weights[i]],
+      ] as const) {
         if (w === undefined) continue
         neighbour.push(j)
         weight.push(w)
@@ -36,14 +39,25 @@ describe('randomWalker', () => {
     }
     const empty = new Float32Array(0)
     return {
-      width: 0, height: 0, frames: [], first: new Int32Array(1), area: empty, colour: empty, centre: empty,
-      count, start, neighbour: Int32Array.from(neighbour), weight: Float32Array.from(weight),
+      width: 0,
+      height: 0,
+      frames: [],
+      first: new Int32Array(1),
+      area: empty,
+      colour: empty,
+      centre: empty,
+      count,
+      start,
+      neighbour: Int32Array.from(neighbour),
+      weight: Float32Array.from(weight),
     }
   }
 
   it('falls between its ends as voltage along resistors', () => {
     // Conductances 1, 1/2, 1 between 0 and 1: resistances 1, 2, 1.
-    const x = randomWalker(chain([1, 0.5, 1]), [{ value: Float32Array.of(0, 0, 0, 1), strength: Float32Array.of(1e4, 0, 0, 1e4) }])
+    const x = randomWalker(chain([1, 0.5, 1]), [
+      { value: Float32Array.of(0, 0, 0, 1), strength: Float32Array.of(1e4, 0, 0, 1e4) },
+    ])
     for (const [i, expected] of [0, 0.25, 0.75, 1].entries()) expect(x[i]).toBeCloseTo(expected, 3)
   })
 })

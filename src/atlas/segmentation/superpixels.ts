@@ -5,12 +5,16 @@ export interface Superpixels {
   readonly labels: Int32Array
 }
 
-/** How many grey levels of L*a*b* count as much as one spacing of the grid: low follows edges, high makes compact regions. */
+/**
+ * How many grey levels of L*a*b* count as much as one spacing of the grid: low follows edges, high makes compact
+ * regions.
+ */
 const COMPACTNESS = 8
 const ITERATIONS = 5
 
 /**
- * Simple linear iterative clustering (Achanta et al., SLIC Superpixels, 2012): local k-means on colour and place, started from a grid. Every region is connected.
+ * Simple linear iterative clustering (Achanta et al., SLIC Superpixels, 2012): local k-means on colour and place,
+ * started from a grid. Every region is connected.
  *
  * @param lab three planes of `labPlanes`
  * @param spacing of the grid, px, at least 2
@@ -39,7 +43,15 @@ export function superpixels(lab: Float32Array, width: number, height: number, sp
 }
 
 /** Each pixel to the nearest of the centres whose window, two spacings wide, it lies in. */
-function assign(lab: Float32Array, width: number, height: number, spacing: number, centres: Float64Array, labels: Int32Array, nearest: Float32Array): void {
+function assign(
+  lab: Float32Array,
+  width: number,
+  height: number,
+  spacing: number,
+  centres: Float64Array,
+  labels: Int32Array,
+  nearest: Float32Array,
+): void {
   const size = width * height
   const count = centres.length / 5
   const place = (COMPACTNESS / spacing) ** 2
@@ -68,7 +80,13 @@ function assign(lab: Float32Array, width: number, height: number, spacing: numbe
   }
 }
 
-function moveCentres(lab: Float32Array, width: number, height: number, centres: Float64Array, labels: Int32Array): void {
+function moveCentres(
+  lab: Float32Array,
+  width: number,
+  height: number,
+  centres: Float64Array,
+  labels: Int32Array,
+): void {
   const size = width * height
   const count = centres.length / 5
   const sums = new Float64Array(centres.length)

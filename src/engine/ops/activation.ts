@@ -4,7 +4,10 @@ import { add, clip, erf, exp, mul, sigmoid, sub } from './elementwise.js'
 /** x where x > 0, else slope * x. */
 export function leakyRelu(x: Value, slope: number): Value {
   return x.graph.apply({
-    op: 'LeakyRelu', inputs: [x], shape: x.shape, attributes: { alpha: { float: slope } },
+    op: 'LeakyRelu',
+    inputs: [x],
+    shape: x.shape,
+    attributes: { alpha: { float: slope } },
     // The sign of y is the sign of x; scaling and clipping it is the fastest mask on the CPU provider.
     gradient: (g, y) => [() => mul(g, clip(mul(y, 1e30), slope, 1))],
   })
@@ -14,14 +17,21 @@ export function leakyRelu(x: Value, slope: number): Value {
 export function relu6(x: Value): Value {
   const graph = x.graph
   return graph.apply({
-    op: 'Clip', inputs: [x, graph.scalar(0), graph.scalar(6)], shape: x.shape,
+    op: 'Clip',
+    inputs: [x, graph.scalar(0), graph.scalar(6)],
+    shape: x.shape,
     gradient: (g, y) => [() => mul(g, clip(mul(mul(y, sub(6, y)), 1e30), 0, 1)), null, null],
   })
 }
 
 /** max(x, 0). */
 export function relu(x: Value): Value {
-  return x.graph.apply({ op: 'Relu', inputs: [x], shape: x.shape, gradient: (g, y) => [() => mul(g, clip(mul(y, 1e30), 0, 1))] })
+  return x.graph.apply({
+    op: 'Relu',
+    inputs: [x],
+    shape: x.shape,
+    gradient: (g, y) => [() => mul(g, clip(mul(y, 1e30), 0, 1))],
+  })
 }
 
 /** x sigmoid(x). */

@@ -5,10 +5,14 @@ import { type Shape, type Value, dim, sameShape, show, sizeOf } from '../graph.j
 export function reshape(x: Value, shape: Shape): Value {
   const known = shape.filter((n) => n !== -1).reduce((product, n) => product * n, 1)
   const full = shape.map((n) => (n === -1 ? sizeOf(x.shape) / known : n))
-  if (sizeOf(full) !== sizeOf(x.shape)) throw new Text2LiveError('SHAPE_MISMATCH', `Reshape: ${show(x.shape)} does not fit ${show(shape)}`)
+  if (sizeOf(full) !== sizeOf(x.shape))
+    throw new Text2LiveError('SHAPE_MISMATCH', `Reshape: ${show(x.shape)} does not fit ${show(shape)}`)
   if (sameShape(full, x.shape)) return x
   return x.graph.apply({
-    op: 'Reshape', inputs: [x, x.graph.constant(full, [full.length], 'int64')], shape: full, dtype: x.dtype,
+    op: 'Reshape',
+    inputs: [x, x.graph.constant(full, [full.length], 'int64')],
+    shape: full,
+    dtype: x.dtype,
     gradient: (g) => [() => reshape(g, x.shape), null],
   })
 }
@@ -21,7 +25,10 @@ export function expand(x: Value, shape: Shape): Value {
     throw new Text2LiveError('SHAPE_MISMATCH', `Expand: ${show(x.shape)} does not broadcast to ${show(shape)}`)
   }
   return x.graph.apply({
-    op: 'Expand', inputs: [x, x.graph.constant(shape, [shape.length], 'int64')], shape, dtype: x.dtype,
+    op: 'Expand',
+    inputs: [x, x.graph.constant(shape, [shape.length], 'int64')],
+    shape,
+    dtype: x.dtype,
     gradient: (g) => [() => sumTo(g, x.shape), null],
   })
 }
@@ -44,13 +51,25 @@ export function reduceSum(x: Value, axes?: readonly number[], options: ReduceOpt
   return reduce('ReduceSum', x, axes, options, (g) => g)
 }
 
-/** A reduction whose gradient is `local` (of the cotangent and the output, both with reduced axes kept), repeated along the reduced axes. */
-export function reduce(op: string, x: Value, axes: readonly number[] | undefined, { keepDims = false }: ReduceOptions, local: (g: Value, y: Value) => Value): Value {
+/**
+ * A reduction whose gradient is `local` (of the cotangent and the output, both with reduced axes kept), repeated along
+ * the reduced axes.
+ */
+export function reduce(
+  op: string,
+  x: Value,
+  axes: readonly number[] | undefined,
+  { keepDims = false }: ReduceOptions,
+  local: (g: Value, y: Value) => Value,
+): Value {
   const all = positiveAxes(op, x.shape, axes)
   const kept = x.shape.map((n, i) => (all.includes(i) ? 1 : n))
   const shape = keepDims ? kept : x.shape.filter((_, i) => !all.includes(i))
   return x.graph.apply({
-    op, inputs: [x, x.graph.constant(all, [all.length], 'int64')], shape, attributes: { keepdims: keepDims ? 1 : 0 },
+    op,
+    inputs: [x, x.graph.constant(all, [all.length], 'int64')],
+    shape,
+    attributes: { keepdims: keepDims ? 1 : 0 },
     gradient: (g, y) => [() => expand(local(reshape(g, kept), reshape(y, kept)), x.shape), null],
   })
 }

@@ -20,24 +20,52 @@ export interface ConvOptions {
 }
 
 /** 2-D cross-correlation, NCHW: x [N, C, H, W], w [O, C / groups, kH, kW] -> [N, O, H', W']. */
-export function conv2d(x: Value, w: Value, { bias = null, stride = 1, pads = [0, 0, 0, 0], groups = 1, dilation = 1 }: ConvOptions = {}): Value {
+export function conv2d(
+  x: Value,
+  w: Value,
+  { bias = null, stride = 1, pads = [0, 0, 0, 0], groups = 1, dilation = 1 }: ConvOptions = {},
+): Value {
   const [n, c, height, width] = x.shape
   const [o, perGroup, kh, kw] = w.shape
-  if (n === undefined || c === undefined || height === undefined || width === undefined || o === undefined || kh === undefined || kw === undefined
-    || perGroup !== c / groups || o % groups !== 0 || (bias && (bias.shape.length !== 1 || bias.shape[0] !== o))) {
-    throw new Text2LiveError('SHAPE_MISMATCH',
-      `Conv: input ${show(x.shape)}, weight ${show(w.shape)}, bias ${bias ? show(bias.shape) : 'none'} and ${groups} groups do not fit`)
+  if (
+    n === undefined ||
+    c === undefined ||
+    height === undefined ||
+    width === undefined ||
+    o === undefined ||
+    kh === undefined ||
+    kw === undefined ||
+    perGroup !== c / groups ||
+    o % groups !== 0 ||
+    (bias && (bias.shape.length !== 1 || bias.shape[0] !== o))
+  ) {
+    throw new Text2LiveError(
+      'SHAPE_MISMATCH',
+      `Conv: input ${show(x.shape)}, weight ${show(w.shape)}, bias ${bias ? show(bias.shape) : 'none'} and ${groups} groups do not fit`,
+    )
   }
-  if (dilation > 1 && stride > 1) throw new Text2LiveError('SHAPE_MISMATCH', `Conv: dilation ${dilation} goes with stride 1, came stride ${stride}`)
+  if (dilation > 1 && stride > 1)
+    throw new Text2LiveError('SHAPE_MISMATCH', `Conv: dilation ${dilation} goes with stride 1, came stride ${stride}`)
   const [top, left, bottom, right] = pads
   const outHeight = Math.floor((height + top + bottom - dilation * (kh - 1) - 1) / stride) + 1
   const outWidth = Math.floor((width + left + right - dilation * (kw - 1) - 1) / stride) + 1
   // For the gradients the kernel is written out with the zeros between its taps.
   const spread = (): Value => (dilation === 1 ? w : dilate(dilate(w, 2, dilation), 3, dilation))
-  const taps = (dw: Value): Value => (dilation === 1 ? dw : slice(dw, { axes: [2, 3], starts: [0, 0], ends: [dw.shape[2]!, dw.shape[3]!], steps: [dilation, dilation] }))
+  const taps = (dw: Value): Value =>
+    dilation === 1
+      ? dw
+      : slice(dw, { axes: [2, 3], starts: [0, 0], ends: [dw.shape[2]!, dw.shape[3]!], steps: [dilation, dilation] })
   return x.graph.apply({
-    op: 'Conv', inputs: bias ? [x, w, bias] : [x, w], shape: [n, o, outHeight, outWidth],
-    attributes: { kernel_shape: [kh, kw], strides: [stride, stride], pads, group: groups, ...(dilation > 1 ? { dilations: [dilation, dilation] } : {}) },
+    op: 'Conv',
+    inputs: bias ? [x, w, bias] : [x, w],
+    shape: [n, o, outHeight, outWidth],
+    attributes: {
+      kernel_shape: [kh, kw],
+      strides: [stride, stride],
+      pads,
+      group: groups,
+      ...(dilation > 1 ? { dilations: [dilation, dilation] } : {}),
+    },
     gradient: (g) => [
       () => inputGradient(g, x, spread(), stride, pads, groups),
       () => taps(weightGradient(g, x, spread(), stride, pads, groups)),
@@ -47,11 +75,18 @@ export function conv2d(x: Value, w: Value, { bias = null, stride = 1, pads = [0,
 }
 
 /**
- * With stride 1 a convolution of the cotangent with the flipped kernels, which runs twice as fast as ConvTranspose; with a
- * longer stride ConvTranspose, which skips the zeros between samples; but its depthwise form is slow, and there the zeros are
- * written out.
+ * With stride 1 a convolution of the cotangent with the flipped kernels, which runs twice as fast as ConvTranspose;
+ * with a longer stride ConvTranspose, which skips the zeros between samples; but its depthwise form is slow, and there
+ * the zeros are written out.
  */
-function inputGradient(g: Value, x: Value, w: Value, stride: number, pads: readonly [number, number, number, number], groups: number): Value {
+function inputGradient(
+  g: Value,
+  x: Value,
+  w: Value,
+  stride: number,
+  pads: readonly [number, number, number, number],
+  groups: number,
+): Value {
   const [, c, height, width] = x.shape as [number, number, number, number]
   const [o, perGroup, kh, kw] = w.shape as [number, number, number, number]
   const [top, left] = pads
@@ -68,35 +103,58 @@ function inputGradient(g: Value, x: Value, w: Value, stride: number, pads: reado
   return conv2d(spread, kernels, { pads: [before[0], before[1], after[0], after[1]], groups })
 }
 
-/** Every pixel at the top left of a square of zeros of side `stride`: [N, C, h, w] -> [N, C, h * stride, w * stride]. */
+/**
+ * Every pixel at the top left of a square of zeros of side `stride`: [N, C, h, w] -> [N, C, h * stride, w * stride].
+ */
 function spreadPixels(g: Value, stride: number): Value {
   const repeated = repeatPixels(g, stride)
   const [, , height, width] = repeated.shape as [number, number, number, number]
-  const corner = Float32Array.from({ length: height * width }, (_, i) => ((i % width) % stride === 0 && Math.floor(i / width) % stride === 0 ? 1 : 0))
+  const corner = Float32Array.from({ length: height * width }, (_, i) =>
+    (i % width) % stride === 0 && Math.floor(i / width) % stride === 0 ? 1 : 0,
+  )
   return mul(repeated, g.graph.constant(corner, [1, 1, height, width]))
 }
 
-function transposedConvolution(g: Value, x: Value, w: Value, stride: number, pads: readonly number[], groups: number): Value {
+function transposedConvolution(
+  g: Value,
+  x: Value,
+  w: Value,
+  stride: number,
+  pads: readonly number[],
+  groups: number,
+): Value {
   const [, , height, width] = x.shape as [number, number, number, number]
   const [, , kh, kw] = w.shape as [number, number, number, number]
   const [top, left, bottom, right] = pads as [number, number, number, number]
   const [, , gh, gw] = g.shape as [number, number, number, number]
   const full = [height - ((gh - 1) * stride + kh - top - bottom), width - ((gw - 1) * stride + kw - left - right)]
   return g.graph.apply({
-    op: 'ConvTranspose', inputs: [g, w], shape: x.shape,
+    op: 'ConvTranspose',
+    inputs: [g, w],
+    shape: x.shape,
     attributes: { kernel_shape: [kh, kw], strides: [stride, stride], pads, group: groups, output_padding: full },
   })
 }
 
-/** Numbers in the copies that the products of a weight gradient read at a time; where there are more, it is summed over bands of rows. */
+/**
+ * Numbers in the copies that the products of a weight gradient read at a time; where there are more, it is summed over
+ * bands of rows.
+ */
 const BAND = 32e6
 
 /**
- * dW[o, c, i, j] = sum over pixels p of g[o, p] x[c, p + (i, j)], as kw long matrix products: the padded input is laid out
- * flat, so that a column shift is an offset; the cotangent, widened to the input's row length with zeros, is stacked kh
- * times, each copy shifted by a row.
+ * dW[o, c, i, j] = sum over pixels p of g[o, p] x[c, p + (i, j)], as kw long matrix products: the padded input is laid
+ * out flat, so that a column shift is an offset; the cotangent, widened to the input's row length with zeros, is
+ * stacked kh times, each copy shifted by a row.
  */
-function weightGradient(g: Value, x: Value, w: Value, stride: number, pads: readonly [number, number, number, number], groups: number): Value {
+function weightGradient(
+  g: Value,
+  x: Value,
+  w: Value,
+  stride: number,
+  pads: readonly [number, number, number, number],
+  groups: number,
+): Value {
   const [n, c] = x.shape as [number, number, number, number]
   const [o, perGroup, kh, kw] = w.shape as [number, number, number, number]
   const [, , gh, gw] = g.shape as [number, number, number, number]
@@ -104,19 +162,31 @@ function weightGradient(g: Value, x: Value, w: Value, stride: number, pads: read
     const xi = n === 1 ? x : slice(x, { axes: [0], starts: [item], ends: [item + 1] })
     const gi = n === 1 ? g : slice(g, { axes: [0], starts: [item], ends: [item + 1] })
     if (groups > 1) return sampledProduct(gi, xi, w, stride, pads, groups)
-    if (kh * kw === 1 && stride === 1 && pads.every((p) => p === 0)) return gemm(reshape(gi, [o, gh * gw]), reshape(xi, [c, gh * gw]), null, { transB: true })
+    if (kh * kw === 1 && stride === 1 && pads.every((p) => p === 0))
+      return gemm(reshape(gi, [o, gh * gw]), reshape(xi, [c, gh * gw]), null, { transB: true })
     // Of few input channels all taps are fewer numbers than the stacked cotangent.
     return stride === 1 && c * kw >= o ? shiftedProducts(gi, xi, w, pads) : sampledProduct(gi, xi, w, stride, pads, 1)
   })
-  return reshape(items.reduce((sum, item) => sum.graph.apply({ op: 'Add', inputs: [sum, item], shape: sum.shape })), [o, perGroup, kh, kw])
+  return reshape(
+    items.reduce((sum, item) => sum.graph.apply({ op: 'Add', inputs: [sum, item], shape: sum.shape })),
+    [o, perGroup, kh, kw],
+  )
 }
 
 /**
- * The sum of `product` over bands of rows of the cotangent, each with the `reach` rows and more of the padded input that it meets. Its copies are made for one
- * band at a time, since nothing but the finished products of the others is needed beside them.
+ * The sum of `product` over bands of rows of the cotangent, each with the `reach` rows and more of the padded input
+ * that it meets. Its copies are made for one band at a time, since nothing but the finished products of the others is
+ * needed beside them.
  * @param copied numbers that `product` copies for one row of the cotangent
  */
-function sumOverBands(g: Value, padded: Value, stride: number, reach: number, copied: number, product: (g: Value, padded: Value) => Value): Value {
+function sumOverBands(
+  g: Value,
+  padded: Value,
+  stride: number,
+  reach: number,
+  copied: number,
+  product: (g: Value, padded: Value) => Value,
+): Value {
   const [, , height] = g.shape as [number, number, number, number]
   const rows = Math.ceil(height / Math.ceil((height * copied) / BAND))
   if (rows >= height) return product(g, padded)
@@ -129,17 +199,35 @@ function sumOverBands(g: Value, padded: Value, stride: number, reach: number, co
 }
 
 /** [1, O, h, w] and [1, C, H, W] -> [O, C * kh * kw] for stride 1. */
-function shiftedProducts(g: Value, x: Value, w: Value, [top, left, bottom, right]: readonly [number, number, number, number]): Value {
+function shiftedProducts(
+  g: Value,
+  x: Value,
+  w: Value,
+  [top, left, bottom, right]: readonly [number, number, number, number],
+): Value {
   const [o, c, kh, kw] = w.shape as [number, number, number, number]
   const [, , , gw] = g.shape as [number, number, number, number]
   // A spare row at the bottom keeps the last column shifts inside the flat input.
-  const padded = pad(x, [[0, 0], [0, 0], [top, bottom + 1], [left, right]])
+  const padded = pad(x, [
+    [0, 0],
+    [0, 0],
+    [top, bottom + 1],
+    [left, right],
+  ])
   const pw = padded.shape[3]!
   return sumOverBands(g, padded, 1, kh + 1, o * kh * pw, (band, rows) => {
     const [, , bh] = band.shape as [number, number, number, number]
     const flat = reshape(rows, [c, (bh + kh) * pw])
     const span = (bh + kh - 1) * pw
-    const wide = reshape(pad(band, [[0, 0], [0, 0], [0, 0], [0, pw - gw]]), [o, bh * pw])
+    const wide = reshape(
+      pad(band, [
+        [0, 0],
+        [0, 0],
+        [0, 0],
+        [0, pw - gw],
+      ]),
+      [o, bh * pw],
+    )
     const zeros = g.graph.zeros([o, kh * pw])
     const copies = Array.from({ length: 2 * kh - 1 }, (_, i) => (i % 2 === 0 ? wide : zeros))
     // Copy i starts i rows late, since the zeros between two copies are one row longer than the rest of a copy.
@@ -152,26 +240,45 @@ function shiftedProducts(g: Value, x: Value, w: Value, [top, left, bottom, right
   })
 }
 
-/** The same for a longer stride, few channels or groups: every kernel tap samples its own grid of the input. -> [O, C / groups * kh * kw] */
-function sampledProduct(g: Value, x: Value, w: Value, stride: number, pads: readonly [number, number, number, number], groups: number): Value {
+/**
+ * The same for a longer stride, few channels or groups: every kernel tap samples its own grid of the input. -> [O, C /
+ * groups * kh * kw]
+ */
+function sampledProduct(
+  g: Value,
+  x: Value,
+  w: Value,
+  stride: number,
+  pads: readonly [number, number, number, number],
+  groups: number,
+): Value {
   const [o, perGroup, kh, kw] = w.shape as [number, number, number, number]
   const [, , , gw] = g.shape as [number, number, number, number]
   const [top, left, bottom, right] = pads
-  const padded = pad(x, [[0, 0], [0, 0], [top, bottom], [left, right]])
+  const padded = pad(x, [
+    [0, 0],
+    [0, 0],
+    [top, bottom],
+    [left, right],
+  ])
   return sumOverBands(g, padded, stride, kh, groups * perGroup * kh * kw * gw, (band, rows) => {
     const [, , bh] = band.shape as [number, number, number, number]
     const taps = Array.from({ length: kh * kw }, (_, k) => {
       const i = Math.floor(k / kw)
       const j = k % kw
       const tap = slice(rows, {
-        axes: [2, 3], starts: [i, j], ends: [i + (bh - 1) * stride + 1, j + (gw - 1) * stride + 1], steps: [stride, stride],
+        axes: [2, 3],
+        starts: [i, j],
+        ends: [i + (bh - 1) * stride + 1, j + (gw - 1) * stride + 1],
+        steps: [stride, stride],
       })
       return reshape(tap, [groups, perGroup, bh * gw])
     })
     const sampled = concat(taps, 1) // [groups, kh * kw * perGroup, h * w]
-    const product = groups === 1
-      ? gemm(reshape(band, [o, bh * gw]), reshape(sampled, [kh * kw * perGroup, bh * gw]), null, { transB: true })
-      : matmul(reshape(band, [groups, o / groups, bh * gw]), swapLast(sampled))
+    const product =
+      groups === 1
+        ? gemm(reshape(band, [o, bh * gw]), reshape(sampled, [kh * kw * perGroup, bh * gw]), null, { transB: true })
+        : matmul(reshape(band, [groups, o / groups, bh * gw]), swapLast(sampled))
     return reshape(transpose(reshape(product, [o, kh * kw, perGroup]), [0, 2, 1]), [o, perGroup * kh * kw])
   })
 }

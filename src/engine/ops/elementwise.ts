@@ -109,7 +109,9 @@ export function floor(x: Value): Value {
 export function clip(x: Value, low: number, high: number): Value {
   const graph = x.graph
   return graph.apply({
-    op: 'Clip', inputs: [x, graph.scalar(low), graph.scalar(high)], shape: x.shape,
+    op: 'Clip',
+    inputs: [x, graph.scalar(low), graph.scalar(high)],
+    shape: x.shape,
     gradient: (g, y) => [() => mul(g, isZero(sub(x, y))), null, null],
   })
 }
@@ -117,7 +119,14 @@ export function clip(x: Value, low: number, high: number): Value {
 /** Conversion between types; no gradient. */
 export function cast(x: Value, dtype: DType): Value {
   if (x.dtype === dtype) return x
-  return x.graph.apply({ op: 'Cast', inputs: [x], shape: x.shape, dtype, attributes: { to: ONNX_TYPES[dtype] }, gradient: () => [null] })
+  return x.graph.apply({
+    op: 'Cast',
+    inputs: [x],
+    shape: x.shape,
+    dtype,
+    attributes: { to: ONNX_TYPES[dtype] },
+    gradient: () => [null],
+  })
 }
 
 /** The value as it is, as a constant to differentiation. */
@@ -125,7 +134,10 @@ export function stopGradient(x: Value): Value {
   return x.graph.apply({ op: 'Identity', inputs: [x], shape: x.shape, dtype: x.dtype })
 }
 
-/** 1 where x > 0, else 0. Clip is several times faster than Where and Sign on the CPU provider, and the step is exact above 1e-30. */
+/**
+ * 1 where x > 0, else 0. Clip is several times faster than Where and Sign on the CPU provider, and the step is exact
+ * above 1e-30.
+ */
 export function step(x: Value): Value {
   return clip(mul(x, STEEP), 0, 1)
 }
@@ -159,7 +171,8 @@ function broadcastShapes(op: string, a: Shape, b: Shape): Shape {
   return Array.from({ length: rank }, (_, i) => {
     const m = a[i - rank + a.length] ?? 1
     const n = b[i - rank + b.length] ?? 1
-    if (m !== n && m !== 1 && n !== 1) throw new Text2LiveError('SHAPE_MISMATCH', `${op}: shapes ${show(a)} and ${show(b)} do not broadcast`)
+    if (m !== n && m !== 1 && n !== 1)
+      throw new Text2LiveError('SHAPE_MISMATCH', `${op}: shapes ${show(a)} and ${show(b)} do not broadcast`)
     return m === 1 ? n : m
   })
 }

@@ -16,11 +16,14 @@ export function matmul(a: Value, b: Value): Value {
   const batch = Array.from({ length: rank - 2 }, (_, i) => {
     const p = a.shape[i - rank + ra] ?? 1
     const q = b.shape[i - rank + rb] ?? 1
-    if (p !== q && p !== 1 && q !== 1) throw new Text2LiveError('SHAPE_MISMATCH', `MatMul: ${show(a.shape)} and ${show(b.shape)} do not broadcast`)
+    if (p !== q && p !== 1 && q !== 1)
+      throw new Text2LiveError('SHAPE_MISMATCH', `MatMul: ${show(a.shape)} and ${show(b.shape)} do not broadcast`)
     return p === 1 ? q : p
   })
   return a.graph.apply({
-    op: 'MatMul', inputs: [a, b], shape: [...batch, m, n],
+    op: 'MatMul',
+    inputs: [a, b],
+    shape: [...batch, m, n],
     gradient: (g) => [() => sumTo(matmul(g, swapLast(b)), a.shape), () => sumTo(matmul(swapLast(a), g), b.shape)],
   })
 }
@@ -31,15 +34,24 @@ export interface GemmOptions {
 }
 
 /** `op(a) op(b) + c` for matrices; `c` broadcasts to the result and is fused into the product. */
-export function gemm(a: Value, b: Value, c: Value | null = null, { transA = false, transB = false }: GemmOptions = {}): Value {
+export function gemm(
+  a: Value,
+  b: Value,
+  c: Value | null = null,
+  { transA = false, transB = false }: GemmOptions = {},
+): Value {
   const [m, k] = transA ? [a.shape[1], a.shape[0]] : a.shape
   const [kb, n] = transB ? [b.shape[1], b.shape[0]] : b.shape
   if (a.shape.length !== 2 || b.shape.length !== 2 || m === undefined || n === undefined || k !== kb) {
-    throw new Text2LiveError('SHAPE_MISMATCH',
-      `Gemm: ${show(a.shape)}${transA ? ' transposed' : ''} and ${show(b.shape)}${transB ? ' transposed' : ''} do not multiply`)
+    throw new Text2LiveError(
+      'SHAPE_MISMATCH',
+      `Gemm: ${show(a.shape)}${transA ? ' transposed' : ''} and ${show(b.shape)}${transB ? ' transposed' : ''} do not multiply`,
+    )
   }
   return a.graph.apply({
-    op: 'Gemm', inputs: c ? [a, b, c] : [a, b], shape: [m, n],
+    op: 'Gemm',
+    inputs: c ? [a, b, c] : [a, b],
+    shape: [m, n],
     attributes: { transA: transA ? 1 : 0, transB: transB ? 1 : 0 },
     gradient: (g) => [
       () => (transA ? gemm(b, g, null, { transA: transB, transB: true }) : gemm(g, b, null, { transB: !transB })),

@@ -7,7 +7,10 @@ import { reduceMax, reduceMean } from './reduce.js'
 /** exp(x) / sum exp over the last axis. */
 export function softmax(x: Value): Value {
   return x.graph.apply({
-    op: 'Softmax', inputs: [x], shape: x.shape, attributes: { axis: x.shape.length - 1 },
+    op: 'Softmax',
+    inputs: [x],
+    shape: x.shape,
+    attributes: { axis: x.shape.length - 1 },
     gradient: (g, y) => [() => mul(y, sub(g, reduceSum(mul(g, y), [-1], { keepDims: true })))],
   })
 }
@@ -32,8 +35,12 @@ export function normalizeRows(x: Value, eps: number, { centredCotangent = false 
   const ones = x.graph.constant(new Float32Array(d).fill(1), [d])
   const zeros = x.graph.constant(new Float32Array(d), [d])
   return x.graph.apply({
-    op: 'LayerNormalization', inputs: [x, ones, zeros], shape: x.shape, extra: [row, row],
-    attributes: { axis: x.shape.length - 1, epsilon: { float: eps } }, variant: centredCotangent ? 'centred cotangent' : 'any cotangent',
+    op: 'LayerNormalization',
+    inputs: [x, ones, zeros],
+    shape: x.shape,
+    extra: [row, row],
+    attributes: { axis: x.shape.length - 1, epsilon: { float: eps } },
+    variant: centredCotangent ? 'centred cotangent' : 'any cotangent',
     gradient: (g, y) => [
       () => {
         const inverse = y.node.outputs[2]!
@@ -47,11 +54,12 @@ export function normalizeRows(x: Value, eps: number, { centredCotangent = false 
 }
 
 /**
- * Per-channel biased variance of an image: [N, C, H, W] -> [N, C, 1, 1]. In two passes, as the mean square less the squared
- * mean loses all digits where a channel is nearly constant.
+ * Per-channel biased variance of an image: [N, C, H, W] -> [N, C, 1, 1]. In two passes, as the mean square less the
+ * squared mean loses all digits where a channel is nearly constant.
  */
 export function channelVariance(x: Value): Value {
-  if (x.shape.length !== 4) throw new Text2LiveError('SHAPE_MISMATCH', `channelVariance: expected [N, C, H, W], came ${show(x.shape)}`)
+  if (x.shape.length !== 4)
+    throw new Text2LiveError('SHAPE_MISMATCH', `channelVariance: expected [N, C, H, W], came ${show(x.shape)}`)
   const { mean, variance } = channelMoments(x)
   // Centred anew, so that the forward pass does not have to keep its centred copy until here.
   return withGradient(variance, [x], (g) => [() => mul(add(x, neg(mean)), mul(g, 2 / (x.shape[2]! * x.shape[3]!)))])
@@ -69,12 +77,25 @@ function channelMoments(x: Value): { readonly mean: Value; readonly centred: Val
  */
 export function instanceNorm(x: Value, scale: Value, bias: Value, eps: number): Value {
   const [n, c, height, width] = x.shape
-  if (n === undefined || c === undefined || height === undefined || width === undefined || scale.shape[0] !== c || bias.shape[0] !== c) {
-    throw new Text2LiveError('SHAPE_MISMATCH', `instanceNorm: input ${show(x.shape)}, scale ${show(scale.shape)} and bias ${show(bias.shape)} do not fit`)
+  if (
+    n === undefined ||
+    c === undefined ||
+    height === undefined ||
+    width === undefined ||
+    scale.shape[0] !== c ||
+    bias.shape[0] !== c
+  ) {
+    throw new Text2LiveError(
+      'SHAPE_MISMATCH',
+      `instanceNorm: input ${show(x.shape)}, scale ${show(scale.shape)} and bias ${show(bias.shape)} do not fit`,
+    )
   }
   const pixels = height * width
   return x.graph.apply({
-    op: 'InstanceNormalization', inputs: [x, scale, bias], shape: x.shape, attributes: { epsilon: { float: eps } },
+    op: 'InstanceNormalization',
+    inputs: [x, scale, bias],
+    shape: x.shape,
+    attributes: { epsilon: { float: eps } },
     gradient: (g) => {
       const { centred, variance } = channelMoments(x)
       const inverseDeviation = reciprocal(sqrt(add(variance, eps)))

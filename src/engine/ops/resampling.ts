@@ -11,10 +11,31 @@ export function upsample2x(x: Value): Value {
   const [n, c, height, width] = imageShape('upsample2x', x)
   const graph = x.graph
   return graph.apply({
-    op: 'Resize', inputs: [x, graph.constant([], [0]), graph.constant([1, 1, 2, 2], [4])], shape: [n, c, 2 * height, 2 * width],
+    op: 'Resize',
+    inputs: [x, graph.constant([], [0]), graph.constant([1, 1, 2, 2], [4])],
+    shape: [n, c, 2 * height, 2 * width],
     attributes: { mode: 'linear', coordinate_transformation_mode: 'half_pixel' },
-    // The transposed interpolation: taps (1, 3, 3, 1) / 4 with stride 2; repeating the border returns what clamping took.
-    gradient: (g) => [() => conv2d(pad(g, [[0, 0], [0, 0], [1, 1], [1, 1]], 'edge'), tentKernel(x, c), { stride: 2, groups: c }), null, null],
+    // The transposed interpolation: taps (1, 3, 3, 1) / 4 with stride 2; repeating the border returns what clamping
+    // took.
+    gradient: (g) => [
+      () =>
+        conv2d(
+          pad(
+            g,
+            [
+              [0, 0],
+              [0, 0],
+              [1, 1],
+              [1, 1],
+            ],
+            'edge',
+          ),
+          tentKernel(x, c),
+          { stride: 2, groups: c },
+        ),
+      null,
+      null,
+    ],
   })
 }
 
@@ -25,15 +46,24 @@ function tentKernel(x: Value, channels: number): Value {
 }
 
 /**
- * Separable linear resampling with one pair of matrices per view: x [1 or V, C, H, W], rows [V, h, H], columns [V, w, W]
- * -> [V, C, h, w]. Crop, flip and resize of a view are such matrices, and its gradient is two products as well.
+ * Separable linear resampling with one pair of matrices per view: x [1 or V, C, H, W], rows [V, h, H], columns [V, w,
+ * W] -> [V, C, h, w]. Crop, flip and resize of a view are such matrices, and its gradient is two products as well.
  */
 export function resampleSeparable(x: Value, rows: Value, columns: Value): Value {
   const [, , height, width] = imageShape('resampleSeparable', x)
   const [views, h, rowLength] = rows.shape
   const [, w, columnLength] = columns.shape
-  if (rowLength !== height || columnLength !== width || columns.shape[0] !== views || h === undefined || w === undefined) {
-    throw new Text2LiveError('SHAPE_MISMATCH', `resampleSeparable: ${show(x.shape)} does not fit rows ${show(rows.shape)}, columns ${show(columns.shape)}`)
+  if (
+    rowLength !== height ||
+    columnLength !== width ||
+    columns.shape[0] !== views ||
+    h === undefined ||
+    w === undefined
+  ) {
+    throw new Text2LiveError(
+      'SHAPE_MISMATCH',
+      `resampleSeparable: ${show(x.shape)} does not fit rows ${show(rows.shape)}, columns ${show(columns.shape)}`,
+    )
   }
   const across = matmul(x, reshape(swapLast(columns), [views!, 1, width, w])) // [V, C, H, w]
   return matmul(reshape(rows, [views!, 1, h, height]), across) // [V, C, h, w]
@@ -47,10 +77,16 @@ export function gridSample(x: Value, grid: Value): Value {
   const [v, c] = imageShape('gridSample', x)
   const [views, h, w, two] = grid.shape
   if (views !== v || h === undefined || w === undefined || two !== 2) {
-    throw new Text2LiveError('SHAPE_MISMATCH', `gridSample: grid ${show(grid.shape)} does not fit input ${show(x.shape)}`)
+    throw new Text2LiveError(
+      'SHAPE_MISMATCH',
+      `gridSample: grid ${show(grid.shape)} does not fit input ${show(x.shape)}`,
+    )
   }
   return x.graph.apply({
-    op: 'GridSample', inputs: [x, grid], shape: [v, c, h, w], attributes: { mode: 'bilinear', padding_mode: 'zeros', align_corners: 0 },
+    op: 'GridSample',
+    inputs: [x, grid],
+    shape: [v, c, h, w],
+    attributes: { mode: 'bilinear', padding_mode: 'zeros', align_corners: 0 },
     gradient: (g) => [() => scatterTaps(g, x, grid), null],
   })
 }
@@ -60,7 +96,11 @@ function scatterTaps(g: Value, x: Value, grid: Value): Value {
   const [v, c, height, width] = x.shape as [number, number, number, number]
   const samples = sizeOf(g.shape.slice(2))
   const cotangent = reshape(g, [v, c, samples])
-  const planes = x.graph.constant(Array.from({ length: v * c }, (_, i) => i * height * width), [v, c, 1], 'int32')
+  const planes = x.graph.constant(
+    Array.from({ length: v * c }, (_, i) => i * height * width),
+    [v, c, 1],
+    'int32',
+  )
   const zeros = x.graph.zeros([sizeOf(x.shape)])
   const taps = samplingTaps(grid, height, width)
   const sum = taps.reduce((base, { weight, index }) => {
@@ -71,10 +111,16 @@ function scatterTaps(g: Value, x: Value, grid: Value): Value {
   return reshape(sum, x.shape)
 }
 
-/** How much of each sample of `gridSample` lies inside the image: 1 inside, 0 outside, between at the border. [V, 1, h, w] */
+/**
+ * How much of each sample of `gridSample` lies inside the image: 1 inside, 0 outside, between at the border. [V, 1, h,
+ * w]
+ */
 export function gridCoverage(grid: Value, height: number, width: number): Value {
   const [v, h, w] = grid.shape as [number, number, number]
-  const total = samplingTaps(grid, height, width).reduce<Value | null>((sum, { weight }) => (sum ? add(sum, weight) : weight), null)
+  const total = samplingTaps(grid, height, width).reduce<Value | null>(
+    (sum, { weight }) => (sum ? add(sum, weight) : weight),
+    null,
+  )
   return reshape(total!, [v, 1, h, w])
 }
 
@@ -103,10 +149,12 @@ function samplingTaps(grid: Value, height: number, width: number): Tap[] {
   }
   const columns = axis(0, width)
   const rows = axis(1, height)
-  return rows.flatMap((row) => columns.map((column) => ({
-    weight: mul(row.weight, column.weight),
-    index: cast(add(mul(row.at, width), column.at), 'int32'),
-  })))
+  return rows.flatMap((row) =>
+    columns.map((column) => ({
+      weight: mul(row.weight, column.weight),
+      index: cast(add(mul(row.at, width), column.at), 'int32'),
+    })),
+  )
 }
 
 /**
@@ -132,7 +180,12 @@ function warpGrid(inverse: Value, views: number, height: number, width: number):
   const sent = matmul(inverse, graph.constant(pixels, [3, height * width])) // [V, 3, samples]
   const row = (k: number) => slice(sent, { axes: [1], starts: [k], ends: [k + 1] })
   const normalised = (k: number, n: number) => sub(mul(divide(row(k), row(2)), 2 / n), 1)
-  return reshape(interleave(normalised(0, width), normalised(1, height), views, height * width), [views, height, width, 2])
+  return reshape(interleave(normalised(0, width), normalised(1, height), views, height * width), [
+    views,
+    height,
+    width,
+    2,
+  ])
 }
 
 function divide(a: Value, b: Value): Value {
@@ -141,10 +194,16 @@ function divide(a: Value, b: Value): Value {
 
 function interleave(a: Value, b: Value, views: number, samples: number): Value {
   const column = (value: Value) => reshape(value, [views, samples, 1])
-  return a.graph.apply({ op: 'Concat', inputs: [column(a), column(b)], shape: [views, samples, 2], attributes: { axis: 2 } })
+  return a.graph.apply({
+    op: 'Concat',
+    inputs: [column(a), column(b)],
+    shape: [views, samples, 2],
+    attributes: { axis: 2 },
+  })
 }
 
 function imageShape(op: string, x: Value): readonly [number, number, number, number] {
-  if (x.shape.length !== 4) throw new Text2LiveError('SHAPE_MISMATCH', `${op}: expected an image [N, C, H, W], came ${show(x.shape)}`)
+  if (x.shape.length !== 4)
+    throw new Text2LiveError('SHAPE_MISMATCH', `${op}: expected an image [N, C, H, W], came ${show(x.shape)}`)
   return x.shape as unknown as readonly [number, number, number, number]
 }

@@ -6,15 +6,27 @@ import { add } from './elementwise.js'
 /** Axes in the order `perm`. */
 export function transpose(x: Value, perm: readonly number[]): Value {
   if (perm.length !== x.shape.length || new Set(perm).size !== perm.length) {
-    throw new Text2LiveError('SHAPE_MISMATCH', `Transpose: permutation ${show(perm)} does not fit shape ${show(x.shape)}`)
+    throw new Text2LiveError(
+      'SHAPE_MISMATCH',
+      `Transpose: permutation ${show(perm)} does not fit shape ${show(x.shape)}`,
+    )
   }
   if (perm.every((axis, i) => axis === i)) return x
   // Back to where it came from, as the gradient of a product with a transposed factor asks.
-  const { op, attributes, inputs: [source] } = x.node
-  if (op === 'Transpose' && source && (attributes['perm'] as readonly number[]).every((axis, i) => perm[axis] === i)) return source
+  const {
+    op,
+    attributes,
+    inputs: [source],
+  } = x.node
+  if (op === 'Transpose' && source && (attributes['perm'] as readonly number[]).every((axis, i) => perm[axis] === i))
+    return source
   const inverse = perm.map((_, i) => perm.indexOf(i))
   return x.graph.apply({
-    op: 'Transpose', inputs: [x], shape: perm.map((axis) => dim('Transpose', x.shape, axis)), dtype: x.dtype, attributes: { perm },
+    op: 'Transpose',
+    inputs: [x],
+    shape: perm.map((axis) => dim('Transpose', x.shape, axis)),
+    dtype: x.dtype,
+    attributes: { perm },
     gradient: (g) => [() => transpose(g, inverse)],
   })
 }
@@ -37,7 +49,10 @@ export function slice(x: Value, options: SliceOptions): Value {
     const n = dim('Slice', x.shape, axis)
     const range = resolveRange(n, starts[i]!, ends[i]!, steps[i]!)
     if (range.count <= 0) {
-      throw new Text2LiveError('SHAPE_MISMATCH', `Slice: [${starts[i]}, ${ends[i]}) with step ${steps[i]} is empty on axis ${axis} of ${show(x.shape)}`)
+      throw new Text2LiveError(
+        'SHAPE_MISMATCH',
+        `Slice: [${starts[i]}, ${ends[i]}) with step ${steps[i]} is empty on axis ${axis} of ${show(x.shape)}`,
+      )
     }
     shape[axis < 0 ? axis + x.shape.length : axis] = range.count
     return range
@@ -47,8 +62,16 @@ export function slice(x: Value, options: SliceOptions): Value {
   const list = (values: readonly number[]) => x.graph.constant(values, [values.length], 'int64')
   const positive = axes.map((axis) => (axis < 0 ? axis + x.shape.length : axis))
   return x.graph.apply({
-    op: 'Slice', shape, dtype: x.dtype,
-    inputs: [x, list(ranges.map((r) => r.start)), list(ranges.map((r) => r.end)), list(positive), list(ranges.map((r) => r.step))],
+    op: 'Slice',
+    shape,
+    dtype: x.dtype,
+    inputs: [
+      x,
+      list(ranges.map((r) => r.start)),
+      list(ranges.map((r) => r.end)),
+      list(positive),
+      list(ranges.map((r) => r.step)),
+    ],
     gradient: (g) => [() => unslice(g, x.shape, positive, ranges), null, null, null, null],
   })
 }
@@ -57,15 +80,30 @@ export function slice(x: Value, options: SliceOptions): Value {
 function slicedBackwards(x: Value, axes: readonly number[], ranges: readonly Range[]): Value {
   const forward = ranges.map(({ start, step, count }) => {
     const last = start + (count - 1) * step
-    return step < 0 ? { start: last, end: start + 1, step: -step } : { start, end: start + (count - 1) * step + 1, step }
+    return step < 0
+      ? { start: last, end: start + 1, step: -step }
+      : { start, end: start + (count - 1) * step + 1, step }
   })
-  const window = slice(x, { axes, starts: forward.map((r) => r.start), ends: forward.map((r) => r.end), steps: forward.map((r) => r.step) })
-  return flip(window, axes.filter((_, i) => ranges[i]!.step < 0))
+  const window = slice(x, {
+    axes,
+    starts: forward.map((r) => r.start),
+    ends: forward.map((r) => r.end),
+    steps: forward.map((r) => r.step),
+  })
+  return flip(
+    window,
+    axes.filter((_, i) => ranges[i]!.step < 0),
+  )
 }
 
 /** `x` reversed along `axes`. */
 export function flip(x: Value, axes: readonly number[]): Value {
-  return slice(x, { axes, starts: axes.map((axis) => dim('Slice', x.shape, axis) - 1), ends: axes.map(() => -Infinity), steps: axes.map(() => -1) })
+  return slice(x, {
+    axes,
+    starts: axes.map((axis) => dim('Slice', x.shape, axis) - 1),
+    ends: axes.map(() => -Infinity),
+    steps: axes.map(() => -1),
+  })
 }
 
 /** Joins tensors along `axis`. Many pieces are joined in rounds of eight: WebGPU binds few buffers to a shader. */
@@ -82,20 +120,31 @@ export function concat(xs: readonly Value[], axis: number): Value {
   const at = axis < 0 ? axis + first.shape.length : axis
   for (const x of xs) {
     if (x.shape.length !== first.shape.length || x.shape.some((n, i) => i !== at && n !== first.shape[i])) {
-      throw new Text2LiveError('SHAPE_MISMATCH', `Concat: shapes ${xs.map((v) => show(v.shape)).join(' and ')} do not join on axis ${axis}`)
+      throw new Text2LiveError(
+        'SHAPE_MISMATCH',
+        `Concat: shapes ${xs.map((v) => show(v.shape)).join(' and ')} do not join on axis ${axis}`,
+      )
     }
   }
   const offsets: number[] = []
   const total = xs.reduce((sum, x) => (offsets.push(sum), sum + x.shape[at]!), 0)
   return first.graph.apply({
-    op: 'Concat', inputs: xs, dtype: first.dtype, attributes: { axis: at }, shape: first.shape.map((n, i) => (i === at ? total : n)),
-    gradient: (g) => xs.map((x, i) => () => slice(g, { axes: [at], starts: [offsets[i]!], ends: [offsets[i]! + x.shape[at]!] })),
+    op: 'Concat',
+    inputs: xs,
+    dtype: first.dtype,
+    attributes: { axis: at },
+    shape: first.shape.map((n, i) => (i === at ? total : n)),
+    gradient: (g) =>
+      xs.map((x, i) => () => slice(g, { axes: [at], starts: [offsets[i]!], ends: [offsets[i]! + x.shape[at]!] })),
   })
 }
 
 export type PadMode = 'constant' | 'reflect' | 'edge'
 
-/** Adds `pads[axis] = [before, after]` elements on every axis: zeros, the mirror image without the border, or the border repeated. */
+/**
+ * Adds `pads[axis] = [before, after]` elements on every axis: zeros, the mirror image without the border, or the border
+ * repeated.
+ */
 export function pad(x: Value, pads: readonly (readonly [number, number])[], mode: PadMode = 'constant'): Value {
   if (pads.length !== x.shape.length || pads.some(([before, after]) => before < 0 || after < 0)) {
     throw new Text2LiveError('SHAPE_MISMATCH', `Pad: ${JSON.stringify(pads)} does not fit shape ${show(x.shape)}`)
@@ -103,12 +152,18 @@ export function pad(x: Value, pads: readonly (readonly [number, number])[], mode
   if (pads.every(([before, after]) => before === 0 && after === 0)) return x
   pads.forEach(([before, after], axis) => {
     if (mode === 'reflect' && Math.max(before, after) >= x.shape[axis]!) {
-      throw new Text2LiveError('SHAPE_MISMATCH', `Pad: reflecting ${before} and ${after} needs more than axis ${axis} of ${show(x.shape)} has`)
+      throw new Text2LiveError(
+        'SHAPE_MISMATCH',
+        `Pad: reflecting ${before} and ${after} needs more than axis ${axis} of ${show(x.shape)} has`,
+      )
     }
   })
   const flat = [...pads.map(([before]) => before), ...pads.map(([, after]) => after)]
   return x.graph.apply({
-    op: 'Pad', inputs: [x, x.graph.constant(flat, [flat.length], 'int64')], dtype: x.dtype, attributes: { mode },
+    op: 'Pad',
+    inputs: [x, x.graph.constant(flat, [flat.length], 'int64')],
+    dtype: x.dtype,
+    attributes: { mode },
     shape: x.shape.map((n, i) => n + pads[i]![0] + pads[i]![1]),
     gradient: (g) => [() => pads.reduce((part, sides, axis) => fold(part, axis, sides, mode), g), null],
   })
@@ -119,33 +174,57 @@ export function take(x: Value, indices: readonly number[], axis: number): Value 
   return gather(x, x.graph.constant(indices, [indices.length], 'int64'), axis)
 }
 
-/** `x` at `indices` (int64) along `axis`: shape[axis] is replaced by the shape of `indices`. Differentiable in `x` along axis 0. */
+/**
+ * `x` at `indices` (int64) along `axis`: shape[axis] is replaced by the shape of `indices`. Differentiable in `x` along
+ * axis 0.
+ */
 export function gather(x: Value, indices: Value, axis: number): Value {
   dim('Gather', x.shape, axis)
   const at = axis < 0 ? axis + x.shape.length : axis
   return x.graph.apply({
-    op: 'Gather', inputs: [x, indices], dtype: x.dtype, attributes: { axis: at },
+    op: 'Gather',
+    inputs: [x, indices],
+    dtype: x.dtype,
+    attributes: { axis: at },
     shape: [...x.shape.slice(0, at), ...indices.shape, ...x.shape.slice(at + 1)],
     gradient: (g) => [() => scatterRows(g, indices, x, at), null],
   })
 }
 
-/** The gradient of Gather: adds rows of `g` into zeros. ScatterElements, as ScatterND's sum races on the CPU provider. */
+/**
+ * The gradient of Gather: adds rows of `g` into zeros. ScatterElements, as ScatterND's sum races on the CPU provider.
+ */
 function scatterRows(g: Value, indices: Value, x: Value, axis: number): Value {
   const count = sizeOf(indices.shape)
   const rows = reshape(g, [...x.shape.slice(0, axis), count, ...x.shape.slice(axis + 1)])
-  const spread = expand(reshape(indices, x.shape.map((_, i) => (i === axis ? count : 1))), rows.shape)
+  const spread = expand(
+    reshape(
+      indices,
+      x.shape.map((_, i) => (i === axis ? count : 1)),
+    ),
+    rows.shape,
+  )
   return scatterAdd(x.graph.zeros(x.shape), spread, rows, axis)
 }
 
 /** `base` with `updates` added at `indices` (int32 or int64, shape of `updates`) along `axis`; no gradient rule. */
 export function scatterAdd(base: Value, indices: Value, updates: Value, axis: number): Value {
-  return base.graph.apply({ op: 'ScatterElements', inputs: [base, indices, updates], shape: base.shape, attributes: { axis, reduction: 'add' } })
+  return base.graph.apply({
+    op: 'ScatterElements',
+    inputs: [base, indices, updates],
+    shape: base.shape,
+    attributes: { axis, reduction: 'add' },
+  })
 }
 
 const CONCAT_ARITY = 8
 
-interface Range { start: number; end: number; step: number; count: number }
+interface Range {
+  start: number
+  end: number
+  step: number
+  count: number
+}
 
 function resolveRange(n: number, start: number, end: number, step: number): Range {
   const low = start < 0 ? start + n : start
@@ -174,8 +253,17 @@ export function dilate(x: Value, axis: number, stride: number): Value {
   const n = x.shape[axis]!
   const before = x.shape.slice(0, axis)
   const after = x.shape.slice(axis + 1)
-  const wide = pad(reshape(x, [...before, n, 1, ...after]), [...before.map(() => [0, 0] as const), [0, 0], [0, stride - 1], ...after.map(() => [0, 0] as const)])
-  return slice(reshape(wide, [...before, n * stride, ...after]), { axes: [axis], starts: [0], ends: [(n - 1) * stride + 1] })
+  const wide = pad(reshape(x, [...before, n, 1, ...after]), [
+    ...before.map(() => [0, 0] as const),
+    [0, 0],
+    [0, stride - 1],
+    ...after.map(() => [0, 0] as const),
+  ])
+  return slice(reshape(wide, [...before, n * stride, ...after]), {
+    axes: [axis],
+    starts: [0],
+    ends: [(n - 1) * stride + 1],
+  })
 }
 
 /** The gradient of Pad along one axis: the padded elements' cotangents return to the elements they copied. */

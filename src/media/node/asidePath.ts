@@ -3,12 +3,16 @@ import { readdir, rm } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { identityTag, isTagDead, ownIdentity, tagPattern } from './processIdentity.js'
 
-/** Characters of a name that stay in its name aside: with what is added, it must not become longer than a file system takes. */
+/**
+ * Characters of a name that stay in its name aside: with what is added, it must not become longer than a file system
+ * takes.
+ */
 const kept = 48
 
 /**
- * A name beside `path` that nobody else has, for what is made aside and renamed when it is whole: `.edit.png.<process>.<random>.tmp`. It tells which process
- * makes it, so that what a killed one left can be told from what a living one is at.
+ * A name beside `path` that nobody else has, for what is made aside and renamed when it is whole:
+ * `.edit.png.<process>.<random>.tmp`. It tells which process makes it, so that what a killed one left can be told from
+ * what a living one is at.
  */
 export function asidePath(path: string): string {
   return join(dirname(path), `.${stemOf(path)}.${identityTag(ownIdentity())}.${randomBytes(6).toString('hex')}.tmp`)
@@ -23,8 +27,8 @@ export async function removeDeadAsides(path: string): Promise<void> {
 }
 
 /**
- * Removes from a folder that this process holds what was made aside there, by whatever process that runs no more. A name without a process is of an
- * older version of this program.
+ * Removes from a folder that this process holds what was made aside there, by whatever process that runs no more. A
+ * name without a process is of an older version of this program.
  * @throws nothing: what cannot be removed stays
  */
 export async function clearAsides(folder: string): Promise<void> {

@@ -7,8 +7,12 @@ import { atomicWrite, writeError } from './atomicWrite.js'
 
 describe('atomicWrite', () => {
   let folder = ''
-  beforeEach(async () => { folder = await mkdtemp(join(tmpdir(), 'text2live-write-')) })
-  afterEach(async () => { await rm(folder, { recursive: true }) })
+  beforeEach(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'text2live-write-'))
+  })
+  afterEach(async () => {
+    await rm(folder, { recursive: true })
+  })
 
   it('writes, replaces, and leaves nothing else in the folder', async () => {
     const path = join(folder, 'out.bin')
@@ -35,8 +39,10 @@ describe('atomicWrite', () => {
   })
 
   it('says that a folder does not exist', async () => {
-    await expect(atomicWrite(join(folder, 'none', 'out'), 'x'))
-      .rejects.toMatchObject({ code: 'OUTPUT_NOT_WRITABLE', message: expect.stringContaining('ENOENT') as string })
+    await expect(atomicWrite(join(folder, 'none', 'out'), 'x')).rejects.toMatchObject({
+      code: 'OUTPUT_NOT_WRITABLE',
+      message: expect.stringContaining('ENOENT') as string,
+    })
   })
 
   it.skipIf(process.getuid?.() === 0 || process.platform === 'win32')('says that a folder is read-only', async () => {
@@ -47,17 +53,27 @@ describe('atomicWrite', () => {
   })
 
   it.skipIf(process.platform !== 'linux')('says that a folder may not be written to, also to root', async () => {
-    await expect(atomicWrite('/sys/text2live', 'x')).rejects.toMatchObject({ code: 'OUTPUT_NOT_WRITABLE', exitStatus: 2 })
+    await expect(atomicWrite('/sys/text2live', 'x')).rejects.toMatchObject({
+      code: 'OUTPUT_NOT_WRITABLE',
+      exitStatus: 2,
+    })
   })
 
   it.skipIf(process.platform !== 'linux')('a full disk is DISK_FULL', async () => {
     // /dev/full answers every write with the kernel's own ENOSPC.
     const full = await open('/dev/full', 'w')
-    const cause: unknown = await full.writeFile('x').then(() => undefined, (error: unknown) => error)
+    const cause: unknown = await full.writeFile('x').then(
+      () => undefined,
+      (error: unknown) => error,
+    )
     await full.close()
     const error = writeError('runs/a/edit.png', cause)
     expect(error).toBeInstanceOf(Text2LiveError)
-    expect(error).toMatchObject({ code: 'DISK_FULL', exitStatus: 1, message: expect.stringContaining('runs/a/edit.png') as string })
+    expect(error).toMatchObject({
+      code: 'DISK_FULL',
+      exitStatus: 1,
+      message: expect.stringContaining('runs/a/edit.png') as string,
+    })
   })
 
   it('passes other failures on', () => {

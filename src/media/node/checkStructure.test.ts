@@ -9,16 +9,22 @@ import { readClip } from './readClip.js'
 
 const fixtures = new URL('../../../test/fixtures/clips/', import.meta.url).pathname
 const files = ['variable.mp4', 'turned90.mp4', 'ntsc.mov', 'odd.webm', 'untagged.mkv', 'short.gif'] as const
-const whole = Object.fromEntries(await Promise.all(files.map(async (file) => [file, await readFile(join(fixtures, file))] as const)))
+const whole = Object.fromEntries(
+  await Promise.all(files.map(async (file) => [file, await readFile(join(fixtures, file))] as const)),
+)
 let folder = ''
 let saved = 0
-beforeAll(async () => { folder = await mkdtemp(join(tmpdir(), 'text2live-structure-')) })
-afterAll(async () => { await rm(folder, { recursive: true }) })
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'text2live-structure-'))
+})
+afterAll(async () => {
+  await rm(folder, { recursive: true })
+})
 
 type Patch = readonly [at: number, bytes: readonly number[]]
 
 /** The fixture with bytes written over its own, as a file; places are taken modulo its size. */
-async function damagedFile(file: typeof files[number], patches: readonly Patch[]): Promise<string> {
+async function damagedFile(file: (typeof files)[number], patches: readonly Patch[]): Promise<string> {
   const bytes = Uint8Array.from(whole[file]!)
   for (const [at, patch] of patches) for (const [i, byte] of patch.entries()) bytes[(at + i) % bytes.length] = byte
   const path = join(folder, `${saved++}${extname(file)}`)
@@ -31,13 +37,16 @@ const ones = [255, 255, 255, 255]
 const endless = [
   ['variable.mp4', [3913, ones]], // Frames that one offset holds for, in `ctts`.
   ['odd.webm', [2490, [127, 255, 255, 255]]], // Size of a cluster.
-] as const satisfies readonly (readonly [typeof files[number], Patch])[]
+] as const satisfies readonly (readonly [(typeof files)[number], Patch])[]
 
 describe('damaged numbers in a clip', () => {
   it.each(endless)('%s: a structure without end is a coded error in bounded time', async (file, patch) => {
     const start = performance.now()
     const path = await damagedFile(file, [patch])
-    await expect(checkStructure(path, { limit: 1 })).rejects.toMatchObject({ code: 'CLIP_TRUNCATED', message: expect.stringContaining('is damaged') as string })
+    await expect(checkStructure(path, { limit: 1 })).rejects.toMatchObject({
+      code: 'CLIP_TRUNCATED',
+      message: expect.stringContaining('is damaged') as string,
+    })
     expect(performance.now() - start).toBeLessThan(60_000)
   })
 
@@ -49,20 +58,33 @@ describe('damaged numbers in a clip', () => {
 
   it('any bytes at any places: frames, or a coded error', async () => {
     const byte = fc.oneof(fc.constantFrom(0, 1, 127, 128, 255), fc.nat(255))
-    const patch = fc.tuple(fc.nat(1 << 16), fc.oneof(fc.tuple(byte), fc.tuple(byte, byte, byte, byte), fc.constant(ones)))
-    await fc.assert(fc.asyncProperty(fc.constantFrom(...files), fc.array(patch, { minLength: 1, maxLength: 4 }), async (file, patches) => {
-      const path = await damagedFile(file, patches)
-      try {
-        if (file !== 'short.gif') await checkStructure(path, { limit: 1 })
-        const { frames: { width, height, pixels }, timing: { timestamps } } = await readClip(path)
-        expect(pixels.length).toBeGreaterThan(0)
-        expect(pixels.every((frame) => frame.length === 3 * width * height && frame.length > 0)).toBe(true)
-        expect(timestamps.every((time, t) => t === 0 || time >= timestamps[t - 1]!)).toBe(true)
-      } catch (error) {
-        expect(error).toBeInstanceOf(Text2LiveError)
-        expect((error as Text2LiveError).code).toMatch(/^CLIP_|^INPUT_/)
-      }
-    }), { numRuns: 25, seed: 40, endOnFailure: true })
+    const patch = fc.tuple(
+      fc.nat(1 << 16),
+      fc.oneof(fc.tuple(byte), fc.tuple(byte, byte, byte, byte), fc.constant(ones)),
+    )
+    await fc.assert(
+      fc.asyncProperty(
+        fc.constantFrom(...files),
+        fc.array(patch, { minLength: 1, maxLength: 4 }),
+        async (file, patches) => {
+          const path = await damagedFile(file, patches)
+          try {
+            if (file !== 'short.gif') await checkStructure(path, { limit: 1 })
+            const {
+              frames: { width, height, pixels },
+              timing: { timestamps },
+            } = await readClip(path)
+            expect(pixels.length).toBeGreaterThan(0)
+            expect(pixels.every((frame) => frame.length === 3 * width * height && frame.length > 0)).toBe(true)
+            expect(timestamps.every((time, t) => t === 0 || time >= timestamps[t - 1]!)).toBe(true)
+          } catch (error) {
+            expect(error).toBeInstanceOf(Text2LiveError)
+            expect((error as Text2LiveError).code).toMatch(/^CLIP_|^INPUT_/)
+          }
+        },
+      ),
+      { numRuns: 25, seed: 40, endOnFailure: true },
+    )
   })
 })
 

@@ -9,7 +9,8 @@ import { readHeader } from './readImage.js'
  * @param source path, or the file's bytes
  * @param width of the photo, upright
  * @param height of the photo, upright
- * @throws Text2LiveError MASK_INVALID for another size or a mask that lets no edit be seen; as `decodePhoto` for a file that cannot be read
+ * @throws Text2LiveError MASK_INVALID for another size or a mask that lets no edit be seen; as `decodePhoto` for a file
+ *   that cannot be read
  */
 export async function decodeMask(source: PictureSource, width: number, height: number): Promise<DecodedMask> {
   const header = await readHeader(source)

@@ -7,8 +7,8 @@ import { decodePixels, readHeader } from './readImage.js'
  * The size is checked from the header, before anything is decoded.
  *
  * @param source path, or the file's bytes
- * @throws Text2LiveError INPUT_NOT_FOUND, INPUT_EMPTY, INPUT_NOT_IMAGE, INPUT_TRUNCATED, INPUT_TOO_SMALL (a side under 32 px),
- *   INPUT_TOO_LARGE (over 100 megapixels), MASK_INVALID (transparent all over)
+ * @throws Text2LiveError INPUT_NOT_FOUND, INPUT_EMPTY, INPUT_NOT_IMAGE, INPUT_TRUNCATED, INPUT_TOO_SMALL (a side under
+ *   32 px), INPUT_TOO_LARGE (over 100 megapixels), MASK_INVALID (transparent all over)
  */
 export async function decodePhoto(source: PictureSource): Promise<Photo> {
   const header = await readHeader(source)

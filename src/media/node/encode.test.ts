@@ -13,27 +13,58 @@ import { encodePsd } from '../encodePsd.js'
 
 const [width, height] = [67, 41]
 const plane = width * height
-const photo: FloatImage = { width, height, channels: 3, data: Float32Array.from({ length: 3 * plane }, (_, i) => ((i * 37) % 256) / 255) }
+const photo: FloatImage = {
+  width,
+  height,
+  channels: 3,
+  data: Float32Array.from({ length: 3 * plane }, (_, i) => ((i * 37) % 256) / 255),
+}
 const layer: FloatImage = {
-  width, height, channels: 4,
-  data: Float32Array.from({ length: 4 * plane }, (_, i) => (i < 3 * plane ? (0.5 + 0.5 * Math.sin(i / 9)) : Math.max(0, Math.sin((i % width) / 8)))),
+  width,
+  height,
+  channels: 4,
+  data: Float32Array.from({ length: 4 * plane }, (_, i) =>
+    i < 3 * plane ? 0.5 + 0.5 * Math.sin(i / 9) : Math.max(0, Math.sin((i % width) / 8)),
+  ),
 }
 
 async function read(png: Uint8Array, sixteen = false): Promise<{ data: Uint8Array | Uint16Array; channels: number }> {
-  const { data, info } = await sharp(png).toColourspace(sixteen ? (await sharp(png).metadata()).space : 'srgb').raw({ depth: sixteen ? 'ushort' : 'uchar' })
+  const { data, info } = await sharp(png)
+    .toColourspace(sixteen ? (await sharp(png).metadata()).space : 'srgb')
+    .raw({ depth: sixteen ? 'ushort' : 'uchar' })
     .toBuffer({ resolveWithObject: true })
-  return { data: sixteen ? new Uint16Array(data.buffer, data.byteOffset, data.length / 2) : new Uint8Array(data), channels: info.channels }
+  return {
+    data: sixteen ? new Uint16Array(data.buffer, data.byteOffset, data.length / 2) : new Uint8Array(data),
+    channels: info.channels,
+  }
 }
 
 describe('encodePng', () => {
   // IHDR: bit depth at byte 24, colour type at byte 25 (0 grey, 2 RGB, 6 RGBA).
-  for (const [channels, colourType] of [[1, 0], [3, 2], [4, 6]] as const) {
+  for (const [channels, colourType] of [
+    [1, 0],
+    [3, 2],
+    [4, 6],
+  ] as const) {
     for (const bitDepth of [8, 16] as const) {
       it(`${channels} channels, ${bitDepth} bits: the same samples come back, also under alpha 0`, async () => {
-        const image = quantise({ width, height, channels, data: Float32Array.from({ length: channels * plane }, (_, i) => ((i * 7919) % 65536) / 65535) }, bitDepth)
+        const image = quantise(
+          {
+            width,
+            height,
+            channels,
+            data: Float32Array.from({ length: channels * plane }, (_, i) => ((i * 7919) % 65536) / 65535),
+          },
+          bitDepth,
+        )
         if (channels === 4) for (let i = 0; i < plane; i += 2) image.data[4 * i + 3] = 0
         const png = await encodePng(image)
-        expect([png.readUInt32BE(16), png.readUInt32BE(20), png[24], png[25]]).toEqual([width, height, bitDepth, colourType])
+        expect([png.readUInt32BE(16), png.readUInt32BE(20), png[24], png[25]]).toEqual([
+          width,
+          height,
+          bitDepth,
+          colourType,
+        ])
         const back = await read(png, bitDepth === 16)
         const step = channels === 1 ? back.channels : 1
         expect(back.data.length).toBe(image.data.length * step)
@@ -59,7 +90,7 @@ describe('the pictures of an edit, as files', () => {
         for (let c = 0; c < 3; c++) {
           const under = decoded.rgb.data[c * plane + i]!
           const got = composite.data[3 * i + c]! / top
-          worst = Math.max(worst, Math.abs(got - (a * edit.data[4 * i + c]! / 255 + (1 - a) * under)))
+          worst = Math.max(worst, Math.abs(got - ((a * edit.data[4 * i + c]!) / 255 + (1 - a) * under)))
           if (a === 0) {
             clear++
             expect(composite.data[3 * i + c]).toBe(Math.round(under * top))
@@ -74,13 +105,22 @@ describe('the pictures of an edit, as files', () => {
 
 const outputs = composeOutputs(photo, layer)
 const picture = { photo: quantise(photo, 8), edit: outputs.edit, composite: outputs.composite }
-const photoAlpha: FloatImage = { width, height, channels: 1, data: Float32Array.from({ length: plane }, (_, i) => (i % 5) / 4) }
-const rgbaOf = (image: PixelImage) => Uint8Array.from({ length: 4 * plane }, (_, i) =>
-  (i % 4 < 3 ? image.data[Math.floor(i / 4) * image.channels + (i % 4)]! : image.channels === 4 ? image.data[i]! : 255))
+const photoAlpha: FloatImage = {
+  width,
+  height,
+  channels: 1,
+  data: Float32Array.from({ length: plane }, (_, i) => (i % 5) / 4),
+}
+const rgbaOf = (image: PixelImage) =>
+  Uint8Array.from({ length: 4 * plane }, (_, i) =>
+    i % 4 < 3 ? image.data[Math.floor(i / 4) * image.channels + (i % 4)]! : image.channels === 4 ? image.data[i]! : 255,
+  )
 
 // The reader, unlike the writer, asks for a way to make its pixel buffers.
 initializeCanvas(
-  () => { throw new Error('no canvas is needed') },
+  () => {
+    throw new Error('no canvas is needed')
+  },
   (w, h) => ({ width: w, height: h, data: new Uint8ClampedArray(4 * w * h), colorSpace: 'srgb' }),
 )
 
@@ -90,20 +130,32 @@ describe('encodePsd', () => {
     expect(psd.toString('latin1', 0, 4)).toBe('8BPS')
     expect(psd.readUInt16BE(4)).toBe(1)
     expect(psd.readUInt16BE(12)).toBeGreaterThanOrEqual(3)
-    expect([psd.readUInt32BE(14), psd.readUInt32BE(18), psd.readUInt16BE(22), psd.readUInt16BE(24)]).toEqual([height, width, 8, 3])
+    expect([psd.readUInt32BE(14), psd.readUInt32BE(18), psd.readUInt16BE(22), psd.readUInt16BE(24)]).toEqual([
+      height,
+      width,
+      8,
+      3,
+    ])
   })
 
   it('reads back as the layers "photo" and, above it, "edit layer", and the composite', () => {
     const psd = readPsd(encodePsd(picture), { useImageData: true })
     expect(psd.children?.map(({ name }) => name)).toEqual(['photo', 'edit layer'])
     const [bottom, top] = psd.children!
-    expect([bottom!.left, bottom!.top, top!.left, top!.top, bottom!.imageData!.width, top!.imageData!.height]).toEqual([0, 0, 0, 0, width, height])
+    expect([bottom!.left, bottom!.top, top!.left, top!.top, bottom!.imageData!.width, top!.imageData!.height]).toEqual([
+      0,
+      0,
+      0,
+      0,
+      width,
+      height,
+    ])
     expect(Uint8Array.from(bottom!.imageData!.data)).toEqual(rgbaOf(picture.photo))
     expect(Uint8Array.from(top!.imageData!.data)).toEqual(rgbaOf(picture.edit))
     expect(Uint8Array.from(psd.imageData!.data)).toEqual(rgbaOf(picture.composite))
   })
 
-  it('keeps the photo\'s own alpha in its layer and in the composite', () => {
+  it("keeps the photo's own alpha in its layer and in the composite", () => {
     const transparent = composeOutputs(photo, layer, 8, photoAlpha)
     const psd = readPsd(encodePsd(transparent), { useImageData: true })
     expect(Uint8Array.from(psd.children![0]!.imageData!.data)).toEqual(transparent.photo.data)
@@ -130,11 +182,20 @@ describe('encodeOra', () => {
 
   it('holds the layers named from the top, the merged image and a thumbnail', async () => {
     const files = unzipSync(await encodeOra(picture, encodePng))
-    expect(Object.keys(files)).toEqual(['mimetype', 'stack.xml', 'data/edit.png', 'data/photo.png', 'mergedimage.png', 'Thumbnails/thumbnail.png'])
+    expect(Object.keys(files)).toEqual([
+      'mimetype',
+      'stack.xml',
+      'data/edit.png',
+      'data/photo.png',
+      'mergedimage.png',
+      'Thumbnails/thumbnail.png',
+    ])
     const stack = new TextDecoder().decode(files['stack.xml'])
     expect(stack).toContain(`w="${width}" h="${height}"`)
-    expect([...stack.matchAll(/<layer name="([^"]*)" src="([^"]*)"/g)].map((m) => [m[1], m[2]]))
-      .toEqual([['edit layer', 'data/edit.png'], ['photo', 'data/photo.png']])
+    expect([...stack.matchAll(/<layer name="([^"]*)" src="([^"]*)"/g)].map((m) => [m[1], m[2]])).toEqual([
+      ['edit layer', 'data/edit.png'],
+      ['photo', 'data/photo.png'],
+    ])
     expect((await read(files['data/edit.png']!)).data).toEqual(picture.edit.data)
     expect((await read(files['data/photo.png']!)).data).toEqual(picture.photo.data)
     expect((await read(files['mergedimage.png']!)).data).toEqual(picture.composite.data)
@@ -144,7 +205,13 @@ describe('encodeOra', () => {
 })
 
 describe('contactSheet', () => {
-  const tile = (r: number, g: number, b: number) => pixelImage(40, 20, 3, Uint8Array.from({ length: 40 * 20 * 3 }, (_, i) => [r, g, b][i % 3]!))
+  const tile = (r: number, g: number, b: number) =>
+    pixelImage(
+      40,
+      20,
+      3,
+      Uint8Array.from({ length: 40 * 20 * 3 }, (_, i) => [r, g, b][i % 3]!),
+    )
 
   it('puts the images in reading order on a grid near square', async () => {
     const sheet = await contactSheet([tile(255, 0, 0), tile(0, 255, 0), tile(0, 0, 255)], [], 40)
@@ -152,15 +219,23 @@ describe('contactSheet', () => {
     // 3 images of 40x20: 2 columns, 2 rows, 12 px between.
     expect([info.width, info.height]).toEqual([12 + 2 * 52, 12 + 2 * 32])
     const at = (x: number, y: number) => [...data.subarray((y * info.width + x) * 3, (y * info.width + x) * 3 + 3)]
-    expect([at(30, 20), at(80, 20), at(30, 50)]).toEqual([[255, 0, 0], [0, 255, 0], [0, 0, 255]])
-    expect([at(80, 50), at(2, 2)]).toEqual([[24, 24, 24], [24, 24, 24]])
+    expect([at(30, 20), at(80, 20), at(30, 50)]).toEqual([
+      [255, 0, 0],
+      [0, 255, 0],
+      [0, 0, 255],
+    ])
+    expect([at(80, 50), at(2, 2)]).toEqual([
+      [24, 24, 24],
+      [24, 24, 24],
+    ])
   })
 
   it('draws a label under its image', async () => {
     const sheet = await contactSheet([tile(255, 0, 0)], ['I'], 40)
     const { data, info } = await sharp(sheet).raw().toBuffer({ resolveWithObject: true })
     const lit: string[] = []
-    for (let y = 33; y < info.height; y++) for (let x = 0; x < info.width; x++) if (data[(y * info.width + x) * 3] === 220) lit.push(`${x - 12},${y - 40}`)
+    for (let y = 33; y < info.height; y++)
+      for (let x = 0; x < info.width; x++) if (data[(y * info.width + x) * 3] === 220) lit.push(`${x - 12},${y - 40}`)
     // "I": bars of 3x1 glyph pixels above and below a stem of 5, each drawn 2x2.
     expect(lit.length).toBe((3 + 5 + 3) * 4)
     expect(lit).toContain('2,0')

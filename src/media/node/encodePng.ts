@@ -6,6 +6,9 @@ import { sharp } from './sharp.js'
  */
 export async function encodePng(pixels: PixelImage): Promise<Buffer> {
   const { width, height, channels, data } = pixels
-  const space = pixels.bitDepth === 8 ? (channels === 1 ? 'b-w' : 'srgb') : (channels === 1 ? 'grey16' : 'rgb16')
-  return sharp(data, { raw: { width, height, channels }, limitInputPixels: false }).toColourspace(space).png().toBuffer()
+  const space = pixels.bitDepth === 8 ? (channels === 1 ? 'b-w' : 'srgb') : channels === 1 ? 'grey16' : 'rgb16'
+  return sharp(data, { raw: { width, height, channels }, limitInputPixels: false })
+    .toColourspace(space)
+    .png()
+    .toBuffer()
 }

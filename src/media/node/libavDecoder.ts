@@ -3,12 +3,18 @@ import * as libav from 'node-av'
 import { bufferOf, DecodedSample, LibavFrames, type DecodedFrame } from './libavFrames.js'
 
 const codecIds: Readonly<Record<VideoCodec, libav.AVCodecID>> = {
-  avc: libav.AV_CODEC_ID_H264, hevc: libav.AV_CODEC_ID_HEVC, vp8: libav.AV_CODEC_ID_VP8, vp9: libav.AV_CODEC_ID_VP9, av1: libav.AV_CODEC_ID_AV1, prores: libav.AV_CODEC_ID_PRORES,
+  avc: libav.AV_CODEC_ID_H264,
+  hevc: libav.AV_CODEC_ID_HEVC,
+  vp8: libav.AV_CODEC_ID_VP8,
+  vp9: libav.AV_CODEC_ID_VP9,
+  av1: libav.AV_CODEC_ID_AV1,
+  prores: libav.AV_CODEC_ID_PRORES,
 }
 
 /**
- * Decodes video for mediabunny by libav's software decoders. Beside the decoder of `@mediabunny/server`, since that one rejects on damaged data and mediabunny
- * (1.61) then closes it in a promise that nobody holds, which ends the process: this one reports through `onError` and never rejects.
+ * Decodes video for mediabunny by libav's software decoders. Beside the decoder of `@mediabunny/server`, since that one
+ * rejects on damaged data and mediabunny (1.61) then closes it in a promise that nobody holds, which ends the process:
+ * this one reports through `onError` and never rejects.
  */
 export class LibavDecoder extends CustomVideoDecoder {
   readonly #frames = new LibavFrames()
@@ -39,7 +45,14 @@ export class LibavDecoder extends CustomVideoDecoder {
     await this.#orFail(async () => {
       const number = this.#packets++
       this.#times.set(number, packet)
-      this.#emit(await this.#frames.decode({ data: packet.data, number, isKey: packet.type === 'key', alpha: packet.sideData.alpha }))
+      this.#emit(
+        await this.#frames.decode({
+          data: packet.data,
+          number,
+          isKey: packet.type === 'key',
+          alpha: packet.sideData.alpha,
+        }),
+      )
     })
   }
 

@@ -64,7 +64,7 @@ export class LibavFrames {
     const frames = await this.#receive()
     this.#context.flushBuffers()
     if (this.#deinterlacer !== null) {
-      frames.push(...await this.#whole(null))
+      frames.push(...(await this.#whole(null)))
       this.#deinterlacer.close()
       this.#deinterlacer = null
     }
@@ -90,7 +90,8 @@ export class LibavFrames {
       this.#frame.sampleAspectRatio = new libav.Rational(1, 1)
       asLimited(this.#frame)
       // Once fields were met, all go through, so that none overtakes another.
-      if (this.#deinterlacer !== null || this.#frame.hasFlags(libav.AV_FRAME_FLAG_INTERLACED)) frames.push(...await this.#whole(this.#frame))
+      if (this.#deinterlacer !== null || this.#frame.hasFlags(libav.AV_FRAME_FLAG_INTERLACED))
+        frames.push(...(await this.#whole(this.#frame)))
       else frames.push(this.#decoded(cloned(this.#frame), Number(this.#frame.pts), false))
     }
   }
@@ -99,7 +100,9 @@ export class LibavFrames {
     this.#deinterlacer ??= libav.FilterAPI.create(deinterlacing)
     if (frame !== null) frame.timeBase = new libav.Rational(1, clock)
     const whole = await this.#deinterlacer.processAll(frame)
-    return whole.map((each) => this.#decoded(each, Number(each.pts) * clock * each.timeBase.num / each.timeBase.den, true))
+    return whole.map((each) =>
+      this.#decoded(each, (Number(each.pts) * clock * each.timeBase.num) / each.timeBase.den, true),
+    )
   }
 
   #decoded(frame: libav.Frame, number: number, deinterlaced: boolean): DecodedFrame {
@@ -108,7 +111,10 @@ export class LibavFrames {
     return { frame, number, alpha, deinterlaced }
   }
 
-  /** Alpha is the luma of its stream, all codes used. The codec loses a little, and what is nearly opaque was meant to be. */
+  /**
+   * Alpha is the luma of its stream, all codes used. The codec loses a little, and what is nearly opaque was meant to
+   * be.
+   */
   async #decodeAlpha(data: Uint8Array, number: number, isKey: boolean): Promise<void> {
     if (this.#alpha === null) {
       this.#alpha = new LibavFrames()
@@ -118,8 +124,12 @@ export class LibavFrames {
       const { width, height, data: planes, linesize } = decoded.frame
       const [luma] = planes ?? []
       const plane = new Uint8Array(width * height)
-      for (let y = 0; luma !== undefined && y < height; y++) plane.set(luma.subarray(y * linesize[0]!, y * linesize[0]! + width), y * width)
-      this.#alphas.set(decoded.number, plane.map((value) => (value < slack ? 0 : value > 255 - slack ? 255 : value)))
+      for (let y = 0; luma !== undefined && y < height; y++)
+        plane.set(luma.subarray(y * linesize[0]!, y * linesize[0]! + width), y * width)
+      this.#alphas.set(
+        decoded.number,
+        plane.map((value) => (value < slack ? 0 : value > 255 - slack ? 255 : value)),
+      )
       decoded.frame.free()
     }
   }
@@ -127,7 +137,9 @@ export class LibavFrames {
 
 /** The formats of JPEG say by their name that all codes are used; the others say it beside. */
 const fullRanges = new Map<libav.AVPixelFormat, libav.AVPixelFormat>([
-  [libav.AV_PIX_FMT_YUVJ420P, libav.AV_PIX_FMT_YUV420P], [libav.AV_PIX_FMT_YUVJ422P, libav.AV_PIX_FMT_YUV422P], [libav.AV_PIX_FMT_YUVJ444P, libav.AV_PIX_FMT_YUV444P],
+  [libav.AV_PIX_FMT_YUVJ420P, libav.AV_PIX_FMT_YUV420P],
+  [libav.AV_PIX_FMT_YUVJ422P, libav.AV_PIX_FMT_YUV422P],
+  [libav.AV_PIX_FMT_YUVJ444P, libav.AV_PIX_FMT_YUV444P],
 ])
 
 function asLimited(frame: libav.Frame): void {
@@ -143,13 +155,19 @@ function cloned(frame: libav.Frame): libav.Frame {
   return clone
 }
 
-/** Copied with the padding that libav's rows have: mediabunny (1.61) leaves out the chroma of a last column that is half a pair. */
+/**
+ * Copied with the padding that libav's rows have: mediabunny (1.61) leaves out the chroma of a last column that is half
+ * a pair.
+ */
 export class DecodedSample extends VideoSample implements DecodedExtras {
   readonly alpha: Uint8Array | null
   readonly deinterlaced: boolean
   readonly #planes: readonly { readonly data: Uint8Array; readonly stride: number }[]
 
-  constructor({ frame, alpha, deinterlaced }: DecodedFrame, { timestamp, duration }: { readonly timestamp: number; readonly duration: number }) {
+  constructor(
+    { frame, alpha, deinterlaced }: DecodedFrame,
+    { timestamp, duration }: { readonly timestamp: number; readonly duration: number },
+  ) {
     super(new AvFrameVideoSampleResource(frame), { timestamp, duration })
     this.alpha = alpha
     this.deinterlaced = deinterlaced
@@ -161,7 +179,10 @@ export class DecodedSample extends VideoSample implements DecodedExtras {
     return this.#planes.reduce((sum, { data }) => sum + data.length, 0)
   }
 
-  override async copyTo(destination: AllowSharedBufferSource, options: VideoFrameCopyToOptions = {}): Promise<PlaneLayout[]> {
+  override async copyTo(
+    destination: AllowSharedBufferSource,
+    options: VideoFrameCopyToOptions = {},
+  ): Promise<PlaneLayout[]> {
     if (options.format) return super.copyTo(destination, options)
     const bytes = bufferOf(destination)
     let offset = 0

@@ -12,9 +12,9 @@ export interface LibavSource extends VideoSource {
 }
 
 /**
- * Opens a video by libav's own reader of its container, for what mediabunny does not read: AVI, and MPEG-4 part 2, Motion JPEG and the like in MP4, MOV and MKV, MPEG-2
- * in transport streams. The reader is named, and it may
- * open this file alone: what a file says of other places is never followed.
+ * Opens a video by libav's own reader of its container, for what mediabunny does not read: AVI, and MPEG-4 part 2,
+ * Motion JPEG and the like in MP4, MOV and MKV, MPEG-2 in transport streams. The reader is named, and it may open this
+ * file alone: what a file says of other places is never followed.
  *
  * @returns null where libav does not decode its video
  * @throws an error of libav where it cannot be read, or another where there is no video in it
@@ -23,7 +23,14 @@ export async function openLibavSource(path: string, container: LibavContainer): 
   const format = new libav.FormatContext()
   format.allocContext()
   try {
-    check(await format.openInput(`file:${path}`, libav.InputFormat.findInputFormat(container), libav.Dictionary.fromObject({ protocol_whitelist: 'file' })), 'open')
+    check(
+      await format.openInput(
+        `file:${path}`,
+        libav.InputFormat.findInputFormat(container),
+        libav.Dictionary.fromObject({ protocol_whitelist: 'file' }),
+      ),
+      'open',
+    )
     check(await format.findStreamInfo(null), 'read the streams')
     const streams = format.streams
     const stream = streams.find(({ codecpar }) => codecpar.codecType === libav.AVMEDIA_TYPE_VIDEO)
@@ -36,10 +43,19 @@ export async function openLibavSource(path: string, container: LibavContainer): 
     const { width, height, sampleAspectRatio: aspect } = stream.codecpar
     const stretch = aspect.num > 0 && aspect.den > 0 ? aspect.num / aspect.den : 1
     return {
-      ...squarePixels([width, height], [Math.round(width * Math.max(1, stretch)), Math.round(height / Math.min(1, stretch))]), rotation: 0, mirrored: false, stated: {}, count: Math.max(0, Number(stream.nbFrames)),
+      ...squarePixels(
+        [width, height],
+        [Math.round(width * Math.max(1, stretch)), Math.round(height / Math.min(1, stretch))],
+      ),
+      rotation: 0,
+      mirrored: false,
+      stated: {},
+      count: Math.max(0, Number(stream.nbFrames)),
       hasSound: streams.some(({ codecpar }) => codecpar.codecType === libav.AVMEDIA_TYPE_AUDIO),
       samples: samplesOf(format, stream, codec),
-      close: async () => { await format.closeInput() },
+      close: async () => {
+        await format.closeInput()
+      },
     }
   } catch (error) {
     await format.closeInput().catch(() => undefined)
@@ -48,13 +64,20 @@ export async function openLibavSource(path: string, container: LibavContainer): 
 }
 
 /** Each frame is shown until the next; the last as long as the one before. */
-async function* samplesOf(format: libav.FormatContext, stream: libav.Stream, codec: libav.Codec): AsyncGenerator<VideoSample, void, undefined> {
-  const rate = stream.avgFrameRate.num > 0 && stream.avgFrameRate.den > 0 ? stream.avgFrameRate.num / stream.avgFrameRate.den : 25
+async function* samplesOf(
+  format: libav.FormatContext,
+  stream: libav.Stream,
+  codec: libav.Codec,
+): AsyncGenerator<VideoSample, void, undefined> {
+  const rate =
+    stream.avgFrameRate.num > 0 && stream.avgFrameRate.den > 0 ? stream.avgFrameRate.num / stream.avgFrameRate.den : 25
   const unit = stream.timeBase.num / stream.timeBase.den
   const frames = new LibavFrames()
   const packet = new libav.Packet()
   packet.alloc()
-  await frames.open(codec, (context) => { check(context.parametersToContext(stream.codecpar), 'open') })
+  await frames.open(codec, (context) => {
+    check(context.parametersToContext(stream.codecpar), 'open')
+  })
   const times = new Map<number, number>()
   let count = 0
   let shown = 0
@@ -83,7 +106,8 @@ async function* samplesOf(format: libav.FormatContext, stream: libav.Stream, cod
       check(status, 'read')
       if (packet.streamIndex === stream.index && packet.data !== null && packet.data.length > 0) {
         const number = count++
-        if (format.iformat?.name !== 'avi' && packet.pts !== libav.AV_NOPTS_VALUE) times.set(number, Number(packet.pts) * unit)
+        if (format.iformat?.name !== 'avi' && packet.pts !== libav.AV_NOPTS_VALUE)
+          times.set(number, Number(packet.pts) * unit)
         yield* inOrder(await frames.decode({ data: packet.data, number, isKey: packet.isKeyframe }))
       }
       packet.unref()
@@ -93,7 +117,7 @@ async function* samplesOf(format: libav.FormatContext, stream: libav.Stream, cod
     waiting = null
     if (last !== null) yield new DecodedSample(last.decoded, { timestamp: last.timestamp, duration })
   } finally {
-    (waiting as { readonly decoded: DecodedFrame } | null)?.decoded.frame.free()
+    ;(waiting as { readonly decoded: DecodedFrame } | null)?.decoded.frame.free()
     packet.free()
     frames.close()
   }

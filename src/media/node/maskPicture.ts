@@ -22,12 +22,25 @@ async function paletteLabels(header: ImageHeader): Promise<MaskPicture | null> {
   if (palette === undefined || depth === undefined || chunks[0]?.type !== 'IHDR') return null
   const shares = chunks.find(({ type }) => type === 'tRNS')?.data
   // Indices have the layout of greys of that depth, which are spread over 0 to 255 as they are decoded.
-  const grey = sharp(asGrey(chunks), { failOn: 'error', limitInputPixels: header.width * header.height }).autoOrient().toColourspace('b-w').extractChannel(0).raw()
+  const grey = sharp(asGrey(chunks), { failOn: 'error', limitInputPixels: header.width * header.height })
+    .autoOrient()
+    .toColourspace('b-w')
+    .extractChannel(0)
+    .raw()
   const step = 255 / (2 ** depth - 1)
-  const indices = Uint8Array.from(await grey.toBuffer().catch((cause: unknown) => { throw damagedImage(header.name, 'PNG', cause) }), (value) => Math.round(value / step))
+  const indices = Uint8Array.from(
+    await grey.toBuffer().catch((cause: unknown) => {
+      throw damagedImage(header.name, 'PNG', cause)
+    }),
+    (value) => Math.round(value / step),
+  )
   return labelsOf({
-    name, width, height, indices,
-    colour: (index) => ((palette[3 * index] ?? 0) << 16) | ((palette[3 * index + 1] ?? 0) << 8) | (palette[3 * index + 2] ?? 0),
+    name,
+    width,
+    height,
+    indices,
+    colour: (index) =>
+      ((palette[3 * index] ?? 0) << 16) | ((palette[3 * index + 1] ?? 0) << 8) | (palette[3 * index + 2] ?? 0),
     opacity: (index) => (shares?.[index] ?? 255) / 255,
   })
 }
@@ -44,7 +57,10 @@ function pngChunks(bytes: Uint8Array): Chunk[] {
   for (let at = 8; at + 12 <= bytes.length;) {
     const length = view.getUint32(at)
     if (at + 12 + length > bytes.length) break
-    chunks.push({ type: String.fromCharCode(...bytes.subarray(at + 4, at + 8)), data: bytes.subarray(at + 8, at + 8 + length) })
+    chunks.push({
+      type: String.fromCharCode(...bytes.subarray(at + 4, at + 8)),
+      data: bytes.subarray(at + 8, at + 8 + length),
+    })
     at += 12 + length
   }
   return chunks

@@ -9,9 +9,16 @@ export interface ProcessIdentity {
   readonly born: string | null
 }
 
-export const ownIdentity = (): ProcessIdentity => ({ pid: process.pid, host: hostname(), born: statusOf(process.pid)?.born ?? null })
+export const ownIdentity = (): ProcessIdentity => ({
+  pid: process.pid,
+  host: hostname(),
+  born: statusOf(process.pid)?.born ?? null,
+})
 
-/** A process on another machine cannot be asked; it counts as alive. One that ended and that nobody has waited for (a zombie) is not. */
+/**
+ * A process on another machine cannot be asked; it counts as alive. One that ended and that nobody has waited for (a
+ * zombie) is not.
+ */
 export function isAlive({ pid, host, born }: ProcessIdentity): boolean {
   if (host !== hostname()) return true
   try {
@@ -24,7 +31,10 @@ export function isAlive({ pid, host, born }: ProcessIdentity): boolean {
   return born === null || status === null || status.born === born
 }
 
-/** The state of a process and when it started, in clock ticks since boot (fields 3 and 22 of /proc/<pid>/stat); null where there is no /proc. */
+/**
+ * The state of a process and when it started, in clock ticks since boot (fields 3 and 22 of /proc/<pid>/stat); null
+ * where there is no /proc.
+ */
 function statusOf(pid: number): { readonly state: string; readonly born: string | null } | null {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, 'utf8')
@@ -35,7 +45,9 @@ function statusOf(pid: number): { readonly state: string; readonly born: string 
   }
 }
 
-/** A process in the name of a file: letters and digits. Its machine is told by a hash, as its name may hold anything. */
+/**
+ * A process in the name of a file: letters and digits. Its machine is told by a hash, as its name may hold anything.
+ */
 export const identityTag = ({ pid, host, born }: ProcessIdentity): string => `${pid}-${born ?? 'x'}-${hostHash(host)}`
 
 /** What matches a tag, for a larger expression: one group. */
@@ -44,7 +56,10 @@ export const tagPattern = String.raw`(\d+-(?:\d+|x)-[0-9a-f]{8})`
 /** Does the process of a tag run no more? Of another machine nobody knows, so it counts as running. */
 export function isTagDead(tag: string): boolean {
   const [pid, born, host] = tag.split('-')
-  return host === hostHash(hostname()) && !isAlive({ pid: Number(pid), host: hostname(), born: born === 'x' || born === undefined ? null : born })
+  return (
+    host === hostHash(hostname()) &&
+    !isAlive({ pid: Number(pid), host: hostname(), born: born === 'x' || born === undefined ? null : born })
+  )
 }
 
 const hostHash = (host: string): string => createHash('sha256').update(host).digest('hex').slice(0, 8)

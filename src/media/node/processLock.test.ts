@@ -1,5 +1,15 @@
 import { spawn, type ChildProcess } from 'node:child_process'
-import { existsSync, lstatSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import {
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { hostname, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
@@ -9,7 +19,9 @@ import { renameFolder, takeLock, type LockHolder, type ProcessLock } from './pro
 
 let home: string
 const at = (...names: string[]): string => join(home, ...names)
-beforeEach(() => { home = mkdtempSync(join(tmpdir(), 'text2live-lock-')) })
+beforeEach(() => {
+  home = mkdtempSync(join(tmpdir(), 'text2live-lock-'))
+})
 afterEach(() => rmSync(home, { recursive: true, force: true }))
 
 const dead = (id = ''): string => JSON.stringify({ pid: 2 ** 22 + 1, host: hostname(), born: null, id })
@@ -23,14 +35,21 @@ async function held(path: string): Promise<ProcessLock> {
 test('a lock is held by one, tells who, and leaves nothing when it is released', async () => {
   const lock = await held(at('.lock'))
   expect(JSON.parse(readFileSync(at('.lock'), 'utf8'))).toMatchObject({ pid: process.pid, host: hostname() })
-  expect(await takeLock(at('.lock'))).toMatchObject({ pid: process.pid, host: hostname() } satisfies Partial<LockHolder>)
+  expect(await takeLock(at('.lock'))).toMatchObject({
+    pid: process.pid,
+    host: hostname(),
+  } satisfies Partial<LockHolder>)
   lock.release()
   expect(readdirSync(home)).toEqual([])
 })
 
 test.each([
-  ['of a process that is gone', dead()], ['of an earlier process of this pid', JSON.stringify({ pid: process.pid, host: hostname(), born: '1' })],
-  ['half-written', '{"pi'], ['empty', ''], ['no object', 'null'], ['with a pid that signals groups', JSON.stringify({ pid: -1, host: hostname(), born: null })],
+  ['of a process that is gone', dead()],
+  ['of an earlier process of this pid', JSON.stringify({ pid: process.pid, host: hostname(), born: '1' })],
+  ['half-written', '{"pi'],
+  ['empty', ''],
+  ['no object', 'null'],
+  ['with a pid that signals groups', JSON.stringify({ pid: -1, host: hostname(), born: null })],
 ])('a lock %s is taken over', async (_, text) => {
   writeFileSync(at('.lock'), text)
   ;(await held(at('.lock'))).release()
@@ -53,7 +72,9 @@ test('a link in place of a lock is not followed, nor is what it points to touche
 })
 
 test('where a file system has no links a folder is the lock: exclusive, told, taken over and released in the same way', async () => {
-  expect(renameFolder(at('aside'), at('.lock'), JSON.stringify({ pid: process.pid, host: hostname(), born: null }))).toBe(true)
+  expect(
+    renameFolder(at('aside'), at('.lock'), JSON.stringify({ pid: process.pid, host: hostname(), born: null })),
+  ).toBe(true)
   expect(await takeLock(at('.lock'))).toEqual({ pid: process.pid, host: hostname(), born: null })
   expect(renameFolder(at('second'), at('.lock'), dead())).toBe(false)
   rmSync(at('.lock'), { recursive: true })
@@ -93,7 +114,9 @@ const script = fileURLToPath(new URL('../../../test/run/lockContender.mjs', impo
 test('of eight processes that find a stale lock one has it, in every round, and never two', async () => {
   const rounds = 150
   for (let round = 0; round < rounds; round++) writeFileSync(at(String(round)), dead(String(round)))
-  const children: ChildProcess[] = Array.from({ length: 8 }, () => spawn(process.execPath, [script, home], { stdio: ['pipe', 'pipe', 'inherit'] }))
+  const children: ChildProcess[] = Array.from({ length: 8 }, () =>
+    spawn(process.execPath, [script, home], { stdio: ['pipe', 'pipe', 'inherit'] }),
+  )
   const exits = children.map((child) => new Promise((done) => child.on('exit', done)))
   const answers = children.map((child) => createInterface({ input: child.stdout! })[Symbol.asyncIterator]())
   for (let round = 0; round < rounds; round++) {

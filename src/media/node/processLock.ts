@@ -1,5 +1,17 @@
 import { createHash, randomBytes } from 'node:crypto'
-import { closeSync, constants, fstatSync, linkSync, lstatSync, mkdirSync, openSync, readSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  closeSync,
+  constants,
+  fstatSync,
+  linkSync,
+  lstatSync,
+  mkdirSync,
+  openSync,
+  readSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
 import { hostname } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -27,12 +39,14 @@ interface Obstacle {
 const patience = 2000
 
 /**
- * Takes the lock file `path`, or tells who holds it: another process, also on another machine. The lock of a process that is gone (kill -9) is
- * taken over; null: others keep taking it. It is released when this process ends by itself, whatever it does.
+ * Takes the lock file `path`, or tells who holds it: another process, also on another machine. The lock of a process
+ * that is gone (kill -9) is taken over; null: others keep taking it. It is released when this process ends by itself,
+ * whatever it does.
  *
- * A lock is made by exclusive creation, its text in it. A stale one is removed only by who holds its guard, a lock named after the stale one's text, and only if
- * that text is still there; so of all that found the same stale lock one removes it, and nobody removes a fresh one. Each text is unique, so a guard
- * says nothing of later locks. A process killed in a take-over leaves a guard that is stale itself, and is taken over in the same way.
+ * A lock is made by exclusive creation, its text in it. A stale one is removed only by who holds its guard, a lock
+ * named after the stale one's text, and only if that text is still there; so of all that found the same stale lock one
+ * removes it, and nobody removes a fresh one. Each text is unique, so a guard says nothing of later locks. A process
+ * killed in a take-over leaves a guard that is stale itself, and is taken over in the same way.
  * @throws OUTPUT_NOT_WRITABLE, DISK_FULL
  */
 export async function takeLock(path: string): Promise<ProcessLock | LockHolder | null> {
@@ -47,7 +61,8 @@ export async function takeLock(path: string): Promise<ProcessLock | LockHolder |
 }
 
 /** "process 12 on host", without this machine's name. */
-export const holderText = ({ pid, host }: LockHolder): string => `process ${pid}${host === hostname() ? '' : ` on ${host}`}`
+export const holderText = ({ pid, host }: LockHolder): string =>
+  `process ${pid}${host === hostname() ? '' : ` on ${host}`}`
 
 /**
  * One attempt at the lock `path`, which is `root` or one of its guards.
@@ -75,7 +90,10 @@ function attempt(path: string, root: string, text: string): Obstacle | null {
 /** What file systems without hard links (FAT, some network drives) answer. */
 const noLinks = new Set(['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS'])
 
-/** A lock appears with its text in it or not at all: written aside and linked, or where there are no links, in a folder that is renamed, which a folder with a file in it stands against. */
+/**
+ * A lock appears with its text in it or not at all: written aside and linked, or where there are no links, in a folder
+ * that is renamed, which a folder with a file in it stands against.
+ */
 function createExclusive(path: string, text: string): boolean {
   const aside = asidePath(path)
   try {
@@ -113,7 +131,10 @@ export function renameFolder(aside: string, path: string, text: string): boolean
 
 const inFolder = 'holder'
 
-/** Moved away first: a lock is there or not, also one that is a folder. Nobody else changes it between: it is ours, or we hold its guard. */
+/**
+ * Moved away first: a lock is there or not, also one that is a folder. Nobody else changes it between: it is ours, or
+ * we hold its guard.
+ */
 function remove(path: string): void {
   const aside = asidePath(path)
   try {
@@ -125,7 +146,10 @@ function remove(path: string): void {
   rmSync(aside, { recursive: true, force: true })
 }
 
-/** The text of a lock; empty for what is none of ours, such as a link, which is not followed; null where there is nothing. */
+/**
+ * The text of a lock; empty for what is none of ours, such as a link, which is not followed; null where there is
+ * nothing.
+ */
 function readLock(path: string, inside = false): string | null {
   let file: number
   try {
@@ -156,7 +180,9 @@ function readLock(path: string, inside = false): string | null {
 function parseHolder(text: string): LockHolder | null {
   try {
     const { pid, host, born } = JSON.parse(text) as Partial<LockHolder>
-    return Number.isSafeInteger(pid) && Number(pid) > 0 && typeof host === 'string' ? { pid: Number(pid), host, born: typeof born === 'string' ? born : null } : null
+    return Number.isSafeInteger(pid) && Number(pid) > 0 && typeof host === 'string'
+      ? { pid: Number(pid), host, born: typeof born === 'string' ? born : null }
+      : null
   } catch {
     return null
   }
@@ -169,7 +195,9 @@ let watching = false
 function held(path: string, text: string): ProcessLock {
   let at = path
   const lock: ProcessLock = {
-    moved(to) { at = to },
+    moved(to) {
+      at = to
+    },
     release() {
       ours.delete(lock)
       try {
@@ -180,7 +208,10 @@ function held(path: string, text: string): ProcessLock {
     },
   }
   ours.add(lock)
-  if (!watching) process.on('exit', () => { for (const each of ours) each.release() })
+  if (!watching)
+    process.on('exit', () => {
+      for (const each of ours) each.release()
+    })
   watching = true
   return lock
 }

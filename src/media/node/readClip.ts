@@ -19,10 +19,12 @@ import { conversion, sniffClip, sniffedBytes, type ClipKind } from './sniffClip.
 export const containerFormats = ALL_FORMATS.filter((format) => format !== HLS)
 
 /**
- * Reads a clip: a video (MP4, MOV, WebM, MKV, AVI), an animated GIF, or a folder of images. Frame by frame: what is in memory are the frames at their final size.
+ * Reads a clip: a video (MP4, MOV, WebM, MKV, AVI), an animated GIF, or a folder of images. Frame by frame: what is in
+ * memory are the frames at their final size.
  *
- * @throws Text2LiveError INPUT_NOT_FOUND (also for a pipe or device), INPUT_EMPTY (0 bytes), OPTION_INVALID, CLIP_NOT_VIDEO (no video, or no images in the folder), CLIP_TRUNCATED,
- *   CLIP_TOO_LARGE, CLIP_SIZES_DIFFER (images of a folder), CLIP_CODEC_MISSING, INTERRUPTED; INPUT_TRUNCATED for an image of a folder
+ * @throws Text2LiveError INPUT_NOT_FOUND (also for a pipe or device), INPUT_EMPTY (0 bytes), OPTION_INVALID,
+ *   CLIP_NOT_VIDEO (no video, or no images in the folder), CLIP_TRUNCATED, CLIP_TOO_LARGE, CLIP_SIZES_DIFFER (images of
+ *   a folder), CLIP_CODEC_MISSING, INTERRUPTED; INPUT_TRUNCATED for an image of a folder
  */
 export async function readClip(path: string, options: ReadClipOptions = {}): Promise<Clip> {
   checkReadOptions(options)
@@ -32,18 +34,33 @@ export async function readClip(path: string, options: ReadClipOptions = {}): Pro
     const info = await stat(path)
     if (info.isDirectory()) return await readImageFolder(path, options)
     if (!info.isFile()) {
-      throw new Text2LiveError('INPUT_NOT_FOUND', `Expected a clip, but ${name} is no regular file (a pipe, a device or a socket). Copy what it gives into a file and name that.`)
+      throw new Text2LiveError(
+        'INPUT_NOT_FOUND',
+        `Expected a clip, but ${name} is no regular file (a pipe, a device or a socket). Copy what it gives into a file and name that.`,
+      )
     }
-    if (info.size === 0) throw new Text2LiveError('INPUT_EMPTY', `${name} is empty (0 bytes). Give a video, an animated GIF, or a folder of images.`)
+    if (info.size === 0)
+      throw new Text2LiveError(
+        'INPUT_EMPTY',
+        `${name} is empty (0 bytes). Give a video, an animated GIF, or a folder of images.`,
+      )
     kind = await lookAt(path, name, info.size)
   } catch (cause) {
     if (cause instanceof Text2LiveError) throw cause
     const reason = (cause as NodeJS.ErrnoException).code
     const missing = reason === 'ENOENT' || reason === 'ENOTDIR'
     if (missing && /%0?\d*d|[*?]/.test(basename(path))) {
-      throw new Text2LiveError('INPUT_NOT_FOUND', `Expected a clip, but ${name} is a pattern, not a file. Name the folder that holds the frames: "${dirname(path)}".`, { cause })
+      throw new Text2LiveError(
+        'INPUT_NOT_FOUND',
+        `Expected a clip, but ${name} is a pattern, not a file. Name the folder that holds the frames: "${dirname(path)}".`,
+        { cause },
+      )
     }
-    throw new Text2LiveError('INPUT_NOT_FOUND', `Expected a clip, but ${missing ? `there is no ${name}. ${pathHint(path)}` : `${name} cannot be read (${reason ?? String(cause)}). Check its permissions.`}`, { cause })
+    throw new Text2LiveError(
+      'INPUT_NOT_FOUND',
+      `Expected a clip, but ${missing ? `there is no ${name}. ${pathHint(path)}` : `${name} cannot be read (${reason ?? String(cause)}). Check its permissions.`}`,
+      { cause },
+    )
   }
   if (kind === 'gif') return readGif(path, options)
   if (kind === 'avi') return await readByLibav(path, name, kind, options)
@@ -56,8 +73,9 @@ export async function readClip(path: string, options: ReadClipOptions = {}): Pro
   try {
     const track = await input.getPrimaryVideoTrack().catch(() => null)
     // What mediabunny has no name for, libav may read all the same.
-    if (track === null ? kind === 'transport' : await track.getCodec() === null) {
-      const container = kind === 'transport' ? 'mpegts' : await input.getFormat() instanceof MatroskaInputFormat ? 'matroska' : 'mov'
+    if (track === null ? kind === 'transport' : (await track.getCodec()) === null) {
+      const container =
+        kind === 'transport' ? 'mpegts' : (await input.getFormat()) instanceof MatroskaInputFormat ? 'matroska' : 'mov'
       const sound = await input.getAudioTracks().catch(() => [])
       const turned = track === null ? {} : { rotation: await track.getRotation(), mirrored: await track.getFlip() }
       return await readByLibav(path, name, container, options, { ...turned, keepsSound: sound.length > 0 })
@@ -69,22 +87,40 @@ export async function readClip(path: string, options: ReadClipOptions = {}): Pro
 }
 
 async function readByLibav(
-  path: string, name: string, container: LibavContainer, options: ReadClipOptions,
-  { keepsSound = false, ...turned }: { readonly keepsSound?: boolean; readonly rotation?: 0 | 90 | 180 | 270; readonly mirrored?: boolean } = {},
+  path: string,
+  name: string,
+  container: LibavContainer,
+  options: ReadClipOptions,
+  {
+    keepsSound = false,
+    ...turned
+  }: { readonly keepsSound?: boolean; readonly rotation?: 0 | 90 | 180 | 270; readonly mirrored?: boolean } = {},
 ): Promise<Clip> {
   await registerCodecs()
   const { openLibavSource } = await import('./libavSource.js')
   const source = await openLibavSource(path, container).catch((cause: unknown) => {
     if (container !== 'avi') throw damagedVideo(name, 0, cause)
-    throw new Text2LiveError('CLIP_NOT_VIDEO', `Expected a video, but ${name} looks like AVI and cannot be read (${cause instanceof Error ? cause.message : String(cause)}). `
-      + `If a player shows it, convert it: ${conversion(path)}`, { cause })
+    throw new Text2LiveError(
+      'CLIP_NOT_VIDEO',
+      `Expected a video, but ${name} looks like AVI and cannot be read (${cause instanceof Error ? cause.message : String(cause)}). ` +
+        `If a player shows it, convert it: ${conversion(path)}`,
+      { cause },
+    )
   })
   if (source === null) {
-    throw new Text2LiveError('CLIP_CODEC_MISSING', `The video of ${name} is in a codec that cannot be decoded here, or there is none in it. Convert it: ${conversion(path)}`)
+    throw new Text2LiveError(
+      'CLIP_CODEC_MISSING',
+      `The video of ${name} is in a codec that cannot be decoded here, or there is none in it. Convert it: ${conversion(path)}`,
+    )
   }
   try {
     const clip = await collectFrames({ ...source, ...turned }, name, options)
-    const lost = source.hasSound && !keepsSound ? [`The sound of ${name} is left out, since it is not read from such a file. To keep it, convert the clip: ${conversion(path)}`] : []
+    const lost =
+      source.hasSound && !keepsSound
+        ? [
+            `The sound of ${name} is left out, since it is not read from such a file. To keep it, convert the clip: ${conversion(path)}`,
+          ]
+        : []
     return { ...clip, notes: [...clip.notes, ...lost] }
   } finally {
     await source.close()
@@ -104,11 +140,17 @@ async function lookAt(path: string, name: string, size: number): Promise<ClipKin
     }
     const sniffed = sniffClip(await read(0, sniffedBytes), path)
     if (sniffed.kind === 'refused') {
-      throw new Text2LiveError('CLIP_NOT_VIDEO', `Expected a video (MP4, MOV, WebM, MKV or AVI), an animated GIF or a folder of images, but ${name} looks like ${sniffed.looksLike}. ${sniffed.wayOut}`)
+      throw new Text2LiveError(
+        'CLIP_NOT_VIDEO',
+        `Expected a video (MP4, MOV, WebM, MKV or AVI), an animated GIF or a folder of images, but ${name} looks like ${sniffed.looksLike}. ${sniffed.wayOut}`,
+      )
     }
     const missing = await missingBytes(read, size)
     if (missing > 0) {
-      throw new Text2LiveError('CLIP_TRUNCATED', `Expected a whole clip, but ${name} is cut short: of ${size + missing} bytes or more there are ${size}. Copy or download it again.`)
+      throw new Text2LiveError(
+        'CLIP_TRUNCATED',
+        `Expected a whole clip, but ${name} is cut short: of ${size + missing} bytes or more there are ${size}. Copy or download it again.`,
+      )
     }
     return sniffed.kind
   } finally {

@@ -15,7 +15,7 @@ export async function readClipSound(path: string, timing: ClipTiming, signal?: A
   if (!(await stat(path).catch(() => null))?.isFile()) return { tracks: [], notes: [] }
   const input = new Input({ source: new FilePathSource(path), formats: containerFormats })
   try {
-    if (!await input.canRead().catch(() => false)) return { tracks: [], notes: [] }
+    if (!(await input.canRead().catch(() => false))) return { tracks: [], notes: [] }
     await checkStructure(path, { sound: true, signal })
     return await readSound(input, timing)
   } catch (error) {

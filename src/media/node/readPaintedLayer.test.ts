@@ -13,7 +13,14 @@ const home = mkdtempSync(join(tmpdir(), 'text2live-painted-'))
 afterAll(() => rmSync(home, { recursive: true, force: true }))
 
 const picture = (channels: 3 | 4, seed: number): PixelImage =>
-  pixelImage(40, 30, channels, Uint8Array.from({ length: 40 * 30 * channels }, (_, i) => (channels === 4 && i % 4 === 3 ? 255 : (i * seed + (i >> 4)) % 256)))
+  pixelImage(
+    40,
+    30,
+    channels,
+    Uint8Array.from({ length: 40 * 30 * channels }, (_, i) =>
+      channels === 4 && i % 4 === 3 ? 255 : (i * seed + (i >> 4)) % 256,
+    ),
+  )
 const [photo, edit, composite] = [picture(3, 7), picture(4, 13), picture(3, 29)]
 
 async function read(name: string, bytes: Uint8Array) {
@@ -26,14 +33,25 @@ test('the edit layer of what we write comes back: PNG, PSD, ORA', async () => {
   expect(await read('edit.png', await encodePng(edit))).toEqual(expected)
   expect(await read('layers.psd', encodePsd({ photo, edit, composite }))).toEqual(expected)
   expect(await read('layers.ora', await encodeOra({ photo, edit, composite }, encodePng))).toEqual(expected)
-  expect(await read('atlas.psd', writePsdLayers(composite, [{ name: 'atlas', image: photo }, { name: 'edit layer', image: edit }, { name: 'mask', image: photo, hidden: true }]))).toEqual(expected)
+  expect(
+    await read(
+      'atlas.psd',
+      writePsdLayers(composite, [
+        { name: 'atlas', image: photo },
+        { name: 'edit layer', image: edit },
+        { name: 'mask', image: photo, hidden: true },
+      ]),
+    ),
+  ).toEqual(expected)
 })
 
 test('a picture without alpha is opaque; a PSD without an edit layer counts as a whole', async () => {
   const opaque = await read('photo.png', await encodePng(photo))
   expect([...opaque.data.subarray(0, 3600)]).toEqual([...dequantise(photo).data])
   expect(opaque.data.subarray(3600).every((value) => value === 1)).toBe(true)
-  expect((await read('flat.psd', writePsdLayers(photo, [{ name: 'painting', image: photo }]))).data).toEqual(opaque.data)
+  expect((await read('flat.psd', writePsdLayers(photo, [{ name: 'painting', image: photo }]))).data).toEqual(
+    opaque.data,
+  )
 })
 
 test('files that are damaged, missing or something else are refused with a code', async () => {

@@ -9,7 +9,10 @@ import { readRegularFile } from './readRegularFile.js'
 import { sniffFormat } from '../sniffFormat.js'
 
 interface PaintedLayerOptions {
-  /** The picture that was painted over, RGB: the painted one must have its size, and a layer that is this picture is no paint. */
+  /**
+   * The picture that was painted over, RGB: the painted one must have its size, and a layer that is this picture is no
+   * paint.
+   */
   readonly base?: FloatImage
   /** What to do about another size, for the error's message. */
   readonly mismatch?: string
@@ -20,20 +23,30 @@ interface PaintedLayerOptions {
 const maxBytes = 1024 ** 3
 
 /**
- * A layer that somebody painted. Of a PNG, WebP or TIFF the picture with its alpha (opaque where it has none); of a PSD, PSB or ORA all that is visible, put together, except the layers that
- * stand for the picture below: see {@link flattenPainted}.
+ * A layer that somebody painted. Of a PNG, WebP or TIFF the picture with its alpha (opaque where it has none); of a
+ * PSD, PSB or ORA all that is visible, put together, except the layers that stand for the picture below: see {@link
+ * flattenPainted}.
  * @returns RGBA, straight alpha
- * @throws Text2LiveError INPUT_NOT_FOUND, INPUT_EMPTY, INPUT_NOT_IMAGE, INPUT_TRUNCATED, INPUT_TOO_LARGE, LAYER_UNSUPPORTED for a layer whose look is no colour and opacity,
- *   SHAPE_MISMATCH unless it has the size of `base`
+ * @throws Text2LiveError INPUT_NOT_FOUND, INPUT_EMPTY, INPUT_NOT_IMAGE, INPUT_TRUNCATED, INPUT_TOO_LARGE,
+ *   LAYER_UNSUPPORTED for a layer whose look is no colour and opacity, SHAPE_MISMATCH unless it has the size of `base`
  */
-export async function readPaintedLayer(path: string, { base, mismatch = '', note = () => {} }: PaintedLayerOptions = {}): Promise<FloatImage> {
+export async function readPaintedLayer(
+  path: string,
+  { base, mismatch = '', note = () => {} }: PaintedLayerOptions = {},
+): Promise<FloatImage> {
   const bytes = await readRegularFile(path, { what: 'a painted layer (PNG, PSD or ORA)', maxBytes })
   const checkSize = (width: number, height: number): void => {
     if (base !== undefined && (base.width !== width || base.height !== height)) {
-      throw new Text2LiveError('SHAPE_MISMATCH', `The painted layer must have the size of the picture it was painted over, ${base.width}x${base.height}, but "${path}" is ${width}x${height}. ${mismatch}`.trim())
+      throw new Text2LiveError(
+        'SHAPE_MISMATCH',
+        `The painted layer must have the size of the picture it was painted over, ${base.width}x${base.height}, but "${path}" is ${width}x${height}. ${mismatch}`.trim(),
+      )
     }
     if (width * height > maxDocumentPixels && base === undefined) {
-      throw new Text2LiveError('INPUT_TOO_LARGE', `Expected a painted layer of at most ${maxDocumentPixels / 1e6} megapixels, but "${path}" is ${width}x${height}. Make it smaller.`)
+      throw new Text2LiveError(
+        'INPUT_TOO_LARGE',
+        `Expected a painted layer of at most ${maxDocumentPixels / 1e6} megapixels, but "${path}" is ${width}x${height}. Make it smaller.`,
+      )
     }
   }
   const { looksLike } = sniffFormat(bytes)
@@ -43,8 +56,12 @@ export async function readPaintedLayer(path: string, { base, mismatch = '', note
     return await flattenPainted(await readDocument(bytes, checkSize), { name: `"${path}"`, base: base ?? null, note })
   } catch (cause) {
     if (cause instanceof Text2LiveError) throw cause
-    throw new Text2LiveError('INPUT_TRUNCATED', `Expected a whole PSD or ORA file, but "${path}" is cut short, damaged or of a kind that is not read `
-      + `(${cause instanceof Error ? cause.message : String(cause)}). Export the layer as PNG.`, { cause })
+    throw new Text2LiveError(
+      'INPUT_TRUNCATED',
+      `Expected a whole PSD or ORA file, but "${path}" is cut short, damaged or of a kind that is not read ` +
+        `(${cause instanceof Error ? cause.message : String(cause)}). Export the layer as PNG.`,
+      { cause },
+    )
   }
 }
 

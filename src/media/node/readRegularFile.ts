@@ -18,7 +18,8 @@ export const openToRead = constants.O_RDONLY | constants.O_NONBLOCK
 const portion = 2 ** 26
 
 /**
- * Reads a regular file whole. A pipe, a device or a socket never is one: opening does not wait for a writer, and nothing without an end is read.
+ * Reads a regular file whole. A pipe, a device or a socket never is one: opening does not wait for a writer, and
+ * nothing without an end is read.
  * @throws INPUT_NOT_FOUND where there is none, it is a folder or no regular file, or it cannot be read; INPUT_TOO_LARGE
  */
 export async function readRegularFile(path: string, expected: ExpectedFile): Promise<Uint8Array> {
@@ -65,20 +66,33 @@ export function readRegularFileSync(path: string, expected: Omit<ExpectedFile, '
  * Bytes of what is expected to be a regular file.
  * @throws INPUT_NOT_FOUND, INPUT_TOO_LARGE
  */
-export function expectedSize(path: string, info: Stats, { what, maxBytes }: Pick<ExpectedFile, 'what' | 'maxBytes'>): number {
-  if (info.isDirectory()) throw new Text2LiveError('INPUT_NOT_FOUND', `Expected ${what}, but "${path}" is a folder. Name a file in it.`)
+export function expectedSize(
+  path: string,
+  info: Stats,
+  { what, maxBytes }: Pick<ExpectedFile, 'what' | 'maxBytes'>,
+): number {
+  if (info.isDirectory())
+    throw new Text2LiveError('INPUT_NOT_FOUND', `Expected ${what}, but "${path}" is a folder. Name a file in it.`)
   if (!info.isFile()) {
-    throw new Text2LiveError('INPUT_NOT_FOUND', `Expected ${what}, but "${path}" is no regular file (a pipe, a device or a socket). Copy what it gives into a file and name that.`)
+    throw new Text2LiveError(
+      'INPUT_NOT_FOUND',
+      `Expected ${what}, but "${path}" is no regular file (a pipe, a device or a socket). Copy what it gives into a file and name that.`,
+    )
   }
-  if (info.size > maxBytes) throw new Text2LiveError('INPUT_TOO_LARGE', `Expected ${what} of at most ${maxBytes} bytes, but "${path}" has ${info.size}. Make it smaller.`)
+  if (info.size > maxBytes)
+    throw new Text2LiveError(
+      'INPUT_TOO_LARGE',
+      `Expected ${what} of at most ${maxBytes} bytes, but "${path}" has ${info.size}. Make it smaller.`,
+    )
   return info.size
 }
 
 function unreadable(path: string, { what }: Pick<ExpectedFile, 'what'>, cause: unknown): Text2LiveError {
   if (cause instanceof Text2LiveError) return cause
   const reason = (cause as NodeJS.ErrnoException).code
-  const came = reason === 'ENOENT' || reason === 'ENOTDIR'
-    ? `there is no file "${path}". ${pathHint(path)}`
-    : `"${path}" cannot be read (${reason ?? String(cause)}). Check its permissions.`
+  const came =
+    reason === 'ENOENT' || reason === 'ENOTDIR'
+      ? `there is no file "${path}". ${pathHint(path)}`
+      : `"${path}" cannot be read (${reason ?? String(cause)}). Check its permissions.`
   return new Text2LiveError('INPUT_NOT_FOUND', `Expected ${what}, but ${came}`, { cause })
 }

@@ -4,8 +4,9 @@ import { asidePath, removeDeadAsides } from './asidePath.js'
 import { syncFolder } from './syncFolder.js'
 
 /**
- * Gives a file or folder that was made aside its name, in place of what has that name. A file takes it at once; of a folder the old one is moved away first,
- * since no system exchanges two. A link is replaced, and what it points to stays as it is.
+ * Gives a file or folder that was made aside its name, in place of what has that name. A file takes it at once; of a
+ * folder the old one is moved away first, since no system exchanges two. A link is replaced, and what it points to
+ * stays as it is.
  */
 export async function replacePath(from: string, to: string): Promise<void> {
   await removeDeadAsides(to)

@@ -8,27 +8,40 @@ export interface StreamedFrame {
 }
 
 /**
- * The frames of a clip one after the other, RGB bytes, with one or two of them in memory. Nothing is read before the first is asked for.
+ * The frames of a clip one after the other, RGB bytes, with one or two of them in memory. Nothing is read before the
+ * first is asked for.
  * @throws what `readClip` throws
  */
-export async function* streamClip(path: string, options: Omit<ReadClipOptions, 'onFrame'> = {}): AsyncGenerator<Uint8Array, void, undefined> {
+export async function* streamClip(
+  path: string,
+  options: Omit<ReadClipOptions, 'onFrame'> = {},
+): AsyncGenerator<Uint8Array, void, undefined> {
   for await (const { pixels } of streamFrames(path, options)) yield pixels
 }
 
 /** The same with their alpha. */
-export async function* streamFrames(path: string, options: Omit<ReadClipOptions, 'onFrame'> = {}): AsyncGenerator<StreamedFrame, void, undefined> {
+export async function* streamFrames(
+  path: string,
+  options: Omit<ReadClipOptions, 'onFrame'> = {},
+): AsyncGenerator<StreamedFrame, void, undefined> {
   const state: { ready: StreamedFrame | null; ended: boolean } = { ready: null, ended: false }
   let changed = (): void => undefined
-  const change = (): Promise<void> => new Promise((resolve) => { changed = resolve })
+  const change = (): Promise<void> =>
+    new Promise((resolve) => {
+      changed = resolve
+    })
   let taken = (): void => undefined
   const stop = new AbortController()
   const signal = options.signal ? AbortSignal.any([options.signal, stop.signal]) : stop.signal
   const reading = readClip(path, {
-    ...options, signal,
+    ...options,
+    signal,
     onFrame(pixels, alpha) {
       state.ready = { pixels, alpha }
       changed()
-      return new Promise((resolve) => { taken = resolve })
+      return new Promise((resolve) => {
+        taken = resolve
+      })
     },
   }).finally(() => {
     state.ended = true

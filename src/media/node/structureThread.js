@@ -16,7 +16,8 @@ try {
     await track.getDecoderConfig()
     const packets = new EncodedPacketSink(track)
     // What a decoder starts with; the others are looked up, but their data are not read.
-    await packets.getKeyPacket(-Infinity, { verifyKeyPackets: true }) ?? await packets.getFirstKeyPacket({ verifyKeyPackets: true })
+    ;(await packets.getKeyPacket(-Infinity, { verifyKeyPackets: true })) ??
+      (await packets.getFirstKeyPacket({ verifyKeyPackets: true }))
     let left = frames + ahead
     for await (const _ of packets.packets(undefined, undefined, { metadataOnly: true })) if (--left <= 0) break
   }

@@ -4,8 +4,8 @@ import { constants, open } from 'node:fs/promises'
 const cannot = new Set(['EINVAL', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EACCES', 'EPERM', 'EISDIR', 'EBADF'])
 
 /**
- * Flushes the names in a folder to the disk: only then does a rename outlast a loss of power. Windows has no such call and does without; its file systems
- * keep a journal of names.
+ * Flushes the names in a folder to the disk: only then does a rename outlast a loss of power. Windows has no such call
+ * and does without; its file systems keep a journal of names.
  */
 export async function syncFolder(folder: string): Promise<void> {
   if (process.platform === 'win32') return

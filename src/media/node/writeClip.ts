@@ -11,12 +11,16 @@ import { registerCodecs } from './registerCodecs.js'
 import { syncFolder } from './syncFolder.js'
 
 export interface WriteClipOptions extends EncodeOptions {
-  /** A file whose sound is carried over, packet by packet, see `readClipSound`; or what that read, where more than one clip gets it. */
+  /**
+   * A file whose sound is carried over, packet by packet, see `readClipSound`; or what that read, where more than one
+   * clip gets it.
+   */
   readonly audioFrom?: string | Sound | undefined
 }
 
 /**
- * Writes a clip, see `encodeVideo`: aside, then under its name when it is whole. On failure nothing is left; a file of that name is never overwritten.
+ * Writes a clip, see `encodeVideo`: aside, then under its name when it is whole. On failure nothing is left; a file of
+ * that name is never overwritten.
  *
  * @throws Text2LiveError OUTPUT_EXISTS, OUTPUT_NOT_WRITABLE, DISK_FULL, SHAPE_MISMATCH, CLIP_CODEC_MISSING, INTERRUPTED
  */
@@ -49,14 +53,21 @@ export async function writeClip(path: string, options: WriteClipOptions): Promis
 function writesTo(file: FileHandle): WritableStream<StreamTargetChunk> {
   return new WritableStream({
     async write({ data, position }) {
-      for (let done = 0; done < data.length;) done += (await file.write(data, done, data.length - done, position + done)).bytesWritten
+      for (let done = 0; done < data.length;)
+        done += (await file.write(data, done, data.length - done, position + done)).bytesWritten
     },
   })
 }
 
 /** @throws Text2LiveError OUTPUT_EXISTS */
 export async function refuseExisting(path: string): Promise<void> {
-  if (await access(path).then(() => true, () => false)) throw existing(path)
+  if (
+    await access(path).then(
+      () => true,
+      () => false,
+    )
+  )
+    throw existing(path)
 }
 
 /** What file systems without hard links (FAT, some network drives) answer. */
@@ -66,7 +77,8 @@ const noLinks = new Set(['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS'])
 async function nameExclusively(temporary: string, path: string): Promise<void> {
   try {
     await link(temporary, path).catch((error: unknown) => {
-      if (noLinks.has((error as NodeJS.ErrnoException).code ?? '')) return copyFile(temporary, path, constants.COPYFILE_EXCL)
+      if (noLinks.has((error as NodeJS.ErrnoException).code ?? ''))
+        return copyFile(temporary, path, constants.COPYFILE_EXCL)
       throw error
     })
   } catch (error) {
@@ -75,4 +87,8 @@ async function nameExclusively(temporary: string, path: string): Promise<void> {
   }
 }
 
-const existing = (path: string) => new Text2LiveError('OUTPUT_EXISTS', `"${path}" exists already and is not overwritten. Choose another name, or move it away.`)
+const existing = (path: string) =>
+  new Text2LiveError(
+    'OUTPUT_EXISTS',
+    `"${path}" exists already and is not overwritten. Choose another name, or move it away.`,
+  )

@@ -21,7 +21,8 @@ export interface PngSequenceOptions {
 }
 
 /**
- * Writes each frame as a PNG in a new folder; aside, then under its name when all are there. Colours under alpha 0 are kept.
+ * Writes each frame as a PNG in a new folder; aside, then under its name when all are there. Colours under alpha 0 are
+ * kept.
  *
  * @returns the names of the files
  * @throws Text2LiveError OUTPUT_EXISTS, OUTPUT_NOT_WRITABLE, DISK_FULL, SHAPE_MISMATCH, INTERRUPTED
@@ -34,16 +35,27 @@ export async function writePngSequence(folder: string, options: PngSequenceOptio
   try {
     await mkdir(aside)
     for await (const frame of options.frames) {
-      if (signal?.aborted) throw new Text2LiveError('INTERRUPTED', `Stopped after ${files.length} frames were written. The folder was removed.`)
+      if (signal?.aborted)
+        throw new Text2LiveError(
+          'INTERRUPTED',
+          `Stopped after ${files.length} frames were written. The folder was removed.`,
+        )
       const stem = names ? names[files.length] : String(files.length).padStart(5, '0')
-      if (stem === undefined) throw new Text2LiveError('SHAPE_MISMATCH', `A sequence of PNGs expected ${names!.length} frames, as there are names, got more.`)
+      if (stem === undefined)
+        throw new Text2LiveError(
+          'SHAPE_MISMATCH',
+          `A sequence of PNGs expected ${names!.length} frames, as there are names, got more.`,
+        )
       const channels = frame.length === 4 * width * height ? 4 : 3
       files.push(`${stem}.png`)
       await writeNew(join(aside, `${stem}.png`), await encodePng(pixelImage(width, height, channels, frame)))
       options.onProgress?.(files.length)
     }
     if (names && files.length !== names.length) {
-      throw new Text2LiveError('SHAPE_MISMATCH', `A sequence of PNGs expected ${names.length} frames, as there are names, got ${files.length}.`)
+      throw new Text2LiveError(
+        'SHAPE_MISMATCH',
+        `A sequence of PNGs expected ${names.length} frames, as there are names, got ${files.length}.`,
+      )
     }
     await refuseExisting(folder)
     await syncFolder(aside)

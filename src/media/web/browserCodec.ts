@@ -21,8 +21,9 @@ interface Decoded {
 }
 
 /**
- * Pictures by the browser: PNG exactly (16 bits, colours under alpha 0) by fast-png, other formats by the browser's own decoder in 8 bits, colour profile and EXIF orientation applied.
- * What a browser decodes otherwise than Node does is said in a note, or refused (TIFF).
+ * Pictures by the browser: PNG exactly (16 bits, colours under alpha 0) by fast-png, other formats by the browser's own
+ * decoder in 8 bits, colour profile and EXIF orientation applied. What a browser decodes otherwise than Node does is
+ * said in a note, or refused (TIFF).
  */
 export const browserCodec: ImageCodec = {
   async decodePhoto(source) {
@@ -33,16 +34,23 @@ export const browserCodec: ImageCodec = {
   },
   async decodeMask(source, width, height) {
     const file = opened(source)
-    const picture = (file.format === 'png' ? indexed(file) : null) ?? maskPictureOf(file.name, (await decodePixels(file)).pixels, file.format === 'png')
+    const picture =
+      (file.format === 'png' ? indexed(file) : null) ??
+      maskPictureOf(file.name, (await decodePixels(file)).pixels, file.format === 'png')
     assertMaskSize(file.name, picture, width, height)
     return { ...readMask(picture), format: file.format, bytes: file.bytes }
   },
-  encodePng: ({ width, height, channels, bitDepth, data }) => Promise.resolve(encodePng({ width, height, channels, depth: bitDepth, data })),
+  encodePng: ({ width, height, channels, bitDepth, data }) =>
+    Promise.resolve(encodePng({ width, height, channels, depth: bitDepth, data })),
 }
 
 /** @throws Text2LiveError INPUT_EMPTY, INPUT_NOT_IMAGE */
 function opened(source: PictureSource): PictureFile {
-  if (typeof source === 'string') throw new Text2LiveError('INPUT_NOT_FOUND', `A browser opens no paths, and "${source}" is one. Give the picture's bytes.`)
+  if (typeof source === 'string')
+    throw new Text2LiveError(
+      'INPUT_NOT_FOUND',
+      `A browser opens no paths, and "${source}" is one. Give the picture's bytes.`,
+    )
   const name = pictureName(source)
   const bytes = source instanceof Uint8Array ? source : source.bytes
   return { name, bytes, format: formatOf(name, bytes).format }
@@ -50,9 +58,12 @@ function opened(source: PictureSource): PictureFile {
 
 async function decodePixels(file: PictureFile): Promise<Decoded> {
   if (file.format === 'tiff') {
-    throw new Text2LiveError('INPUT_NOT_IMAGE', `Browsers do not read TIFF, and ${file.name} is one. Save it as PNG (16 bits are kept), or edit it with the command line, which reads TIFF.`)
+    throw new Text2LiveError(
+      'INPUT_NOT_IMAGE',
+      `Browsers do not read TIFF, and ${file.name} is one. Save it as PNG (16 bits are kept), or edit it with the command line, which reads TIFF.`,
+    )
   }
-  return (file.format === 'png' ? exactPng(file) : null) ?? await byBrowser(file)
+  return (file.format === 'png' ? exactPng(file) : null) ?? (await byBrowser(file))
 }
 
 /** Null for a PNG with a colour profile, which only the browser can apply. */
@@ -64,10 +75,13 @@ function exactPng({ name, bytes }: PictureFile): Decoded | null {
     const indices = unpacked(data, width, height, depth)
     const alpha = palette.some((entry) => (entry[3] ?? 255) < 255)
     const out = new Uint8Array(plane * (alpha ? 4 : 3))
-    indices.forEach((index, i) => out.set((palette[index] ?? [0, 0, 0, 255]).slice(0, alpha ? 4 : 3), i * (alpha ? 4 : 3)))
+    indices.forEach((index, i) =>
+      out.set((palette[index] ?? [0, 0, 0, 255]).slice(0, alpha ? 4 : 3), i * (alpha ? 4 : 3)),
+    )
     return { pixels: pixelImage(width, height, alpha ? 4 : 3, out), notes: [] }
   }
-  const samples = depth < 8 ? unpacked(data, width, height, depth).map((value) => Math.round((value * 255) / (2 ** depth - 1))) : data
+  const samples =
+    depth < 8 ? unpacked(data, width, height, depth).map((value) => Math.round((value * 255) / (2 ** depth - 1))) : data
   const white = depth === 16 ? 65535 : 255
   // One colour of grey or RGB pictures may stand for "transparent".
   const keyed = transparency !== undefined && channels !== 2 && channels !== 4
@@ -78,7 +92,8 @@ function exactPng({ name, bytes }: PictureFile): Decoded | null {
   for (let i = 0; i < plane; i++) {
     for (let c = 0; c < 3; c++) out[i * outChannels + c] = samples[i * channels + (colours === 1 ? 0 : c)]!
     if (!hasAlpha) continue
-    const isKey = keyed && Array.from({ length: colours }, (_, c) => data[i * channels + c] === transparency[c]).every(Boolean)
+    const isKey =
+      keyed && Array.from({ length: colours }, (_, c) => data[i * channels + c] === transparency[c]).every(Boolean)
     out[i * 4 + 3] = keyed ? (isKey ? 0 : white) : samples[i * channels + channels - 1]!
   }
   return { pixels: pixelImage(width, height, outChannels, out), notes: [] }
@@ -89,8 +104,12 @@ function indexed({ name, bytes }: PictureFile): MaskPicture | null {
   const { width, height, depth, data, palette } = readPng(name, bytes)
   if (palette === undefined) return null
   return labelsOf({
-    name, width, height, indices: unpacked(data, width, height, depth),
-    colour: (index) => ((palette[index]?.[0] ?? 0) << 16) | ((palette[index]?.[1] ?? 0) << 8) | (palette[index]?.[2] ?? 0),
+    name,
+    width,
+    height,
+    indices: unpacked(data, width, height, depth),
+    colour: (index) =>
+      ((palette[index]?.[0] ?? 0) << 16) | ((palette[index]?.[1] ?? 0) << 8) | (palette[index]?.[2] ?? 0),
     opacity: (index) => (palette[index]?.[3] ?? 255) / 255,
   })
 }
@@ -123,7 +142,9 @@ function unpacked(data: ArrayLike<number>, width: number, height: number, depth:
 async function byBrowser({ name, bytes, format }: PictureFile): Promise<Decoded> {
   let bitmap: ImageBitmap
   try {
-    bitmap = await createImageBitmap(new Blob([bytes as Uint8Array<ArrayBuffer>], { type: `image/${format}` }), { imageOrientation: 'from-image' })
+    bitmap = await createImageBitmap(new Blob([bytes as Uint8Array<ArrayBuffer>], { type: `image/${format}` }), {
+      imageOrientation: 'from-image',
+    })
   } catch (cause) {
     throw damagedImage(name, format.toUpperCase(), cause)
   }
@@ -131,23 +152,32 @@ async function byBrowser({ name, bytes, format }: PictureFile): Promise<Decoded>
     const { width, height } = bitmap
     assertNotTooLarge(name, width, height)
     const context = new OffscreenCanvas(width, height).getContext('2d', { willReadFrequently: true })
-    if (context === null) throw new Text2LiveError('INPUT_TOO_LARGE', `${name} is ${width}x${height}, more than this browser can draw. Make the image smaller.`)
+    if (context === null)
+      throw new Text2LiveError(
+        'INPUT_TOO_LARGE',
+        `${name} is ${width}x${height}, more than this browser can draw. Make the image smaller.`,
+      )
     context.drawImage(bitmap, 0, 0)
     const { data } = context.getImageData(0, 0, width, height, { colorSpace: 'srgb' })
-    return { pixels: pixelImage(width, height, 4, new Uint8Array(data.buffer, data.byteOffset, data.byteLength)), notes: format === 'jpeg' && isCmyk(bytes) ? [cmykNote] : [] }
+    return {
+      pixels: pixelImage(width, height, 4, new Uint8Array(data.buffer, data.byteOffset, data.byteLength)),
+      notes: format === 'jpeg' && isCmyk(bytes) ? [cmykNote] : [],
+    }
   } finally {
     bitmap.close()
   }
 }
 
-const cmykNote = 'photo: it is in CMYK, which browsers turn into RGB without its colour profile; the command line applies the profile'
+const cmykNote =
+  'photo: it is in CMYK, which browsers turn into RGB without its colour profile; the command line applies the profile'
 
 /** Does the JPEG's frame header name four components? */
 function isCmyk(bytes: Uint8Array): boolean {
   for (let at = 2; at + 9 < bytes.length && bytes[at] === 0xff;) {
     const marker = bytes[at + 1]!
     // Frame headers, but for the tables that stand between them.
-    if (marker >= 0xc0 && marker <= 0xcf && marker !== 0xc4 && marker !== 0xc8 && marker !== 0xcc) return bytes[at + 9] === 4
+    if (marker >= 0xc0 && marker <= 0xcf && marker !== 0xc4 && marker !== 0xc8 && marker !== 0xcc)
+      return bytes[at + 9] === 4
     at += 2 + ((bytes[at + 2]! << 8) | bytes[at + 3]!)
   }
   return false

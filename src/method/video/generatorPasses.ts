@@ -12,13 +12,18 @@ import { buildBackwardGraph } from './videoGraphs.js'
 const TILED_FROM = 50e6
 
 /**
- * The generator in two passes: forward, then, when the losses have said how the layer should change, backward, which computes most of the forward pass
- * again. Large pictures go through both in strips. The parameters are those of the pass.
+ * The generator in two passes: forward, then, when the losses have said how the layer should change, backward, which
+ * computes most of the forward pass again. Large pictures go through both in strips. The parameters are those of the
+ * pass.
  */
 export class GeneratorPasses {
   private readonly tiled: TiledGenerator
 
-  constructor(private readonly shape: GeneratorShape, private readonly compiled: Compiled, private readonly tiledFrom = TILED_FROM) {
+  constructor(
+    private readonly shape: GeneratorShape,
+    private readonly compiled: Compiled,
+    private readonly tiledFrom = TILED_FROM,
+  ) {
     this.tiled = new TiledGenerator(shape, compiled)
   }
 
@@ -26,15 +31,28 @@ export class GeneratorPasses {
   async forward(pass: Pass, picture: FloatImage, keep: boolean): Promise<Feed> {
     if (this.isLarge(picture)) return await this.tiled.forward(pass, picture, keep)
     const { width, height } = picture
-    const program = await this.compiled(`layer ${width}x${height}`, picture, () => buildLayerGraph({ width, height }, this.shape), ['layer'])
+    const program = await this.compiled(
+      `layer ${width}x${height}`,
+      picture,
+      () => buildLayerGraph({ width, height }, this.shape),
+      ['layer'],
+    )
     return (await pass.run(program, { picture: picture.data }))['layer']!
   }
 
-  /** The gradient [P] of the parameters from that of the layer [1, 4, H, W], added to `carried` [P], or to what the pass has under that name. */
+  /**
+   * The gradient [P] of the parameters from that of the layer [1, 4, H, W], added to `carried` [P], or to what the pass
+   * has under that name.
+   */
   async backward(pass: Pass, picture: FloatImage, cotangent: Feed, carried: Feed | null): Promise<Feed> {
     if (this.isLarge(picture)) return await this.tiled.backward(pass, picture, cotangent, carried)
     const { width, height } = picture
-    const program = await this.compiled(`backward ${width}x${height}`, picture, () => buildBackwardGraph({ width, height }, this.shape), ['gradient'])
+    const program = await this.compiled(
+      `backward ${width}x${height}`,
+      picture,
+      () => buildBackwardGraph({ width, height }, this.shape),
+      ['gradient'],
+    )
     return (await pass.run(program, { picture: picture.data, cotangent, ...(carried ? { carried } : {}) }))['gradient']!
   }
 

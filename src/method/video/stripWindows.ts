@@ -1,6 +1,9 @@
 import type { Size } from '../viewDraws.js'
 
-/** Rows `start` to `start + rows - 1` of every channel of planes [1, C, H, W]; beyond the first and the last row these are repeated. */
+/**
+ * Rows `start` to `start + rows - 1` of every channel of planes [1, C, H, W]; beyond the first and the last row these
+ * are repeated.
+ */
 export function rowWindow(data: Float32Array, dims: readonly number[], start: number, rows: number): Float32Array {
   const [, channels, height, width] = dims as [number, number, number, number]
   const out = new Float32Array(channels * rows * width)
@@ -14,7 +17,13 @@ export function rowWindow(data: Float32Array, dims: readonly number[], start: nu
 }
 
 /** The adjoint of `rowWindow`: adds a window to the planes that it was cut from. */
-export function addWindow(sum: Float32Array, dims: readonly number[], window: Float32Array, start: number, rows: number): void {
+export function addWindow(
+  sum: Float32Array,
+  dims: readonly number[],
+  window: Float32Array,
+  start: number,
+  rows: number,
+): void {
   const [, channels, height, width] = dims as [number, number, number, number]
   for (let c = 0; c < channels; c++) {
     for (let r = 0; r < rows; r++) {
@@ -28,7 +37,11 @@ export function addWindow(sum: Float32Array, dims: readonly number[], window: Fl
 /** Planes that are read with one pixel of mirrored border on each side. */
 export class PaddedPlanes {
   /** @param data `channels * height * width` values */
-  constructor(readonly data: Float32Array, readonly channels: number, readonly size: Size) {}
+  constructor(
+    readonly data: Float32Array,
+    readonly channels: number,
+    readonly size: Size,
+  ) {}
 
   /** Rows y - 1 to y + rows with one mirrored column on each side: [channels, rows + 2, width + 2]. */
   rows(y: number, rows: number): Float32Array {
@@ -55,7 +68,13 @@ export class PaddedPlanes {
 }
 
 /** The adjoint of `PaddedPlanes.rows`. */
-export function addPadded(sum: Float32Array, planes: PaddedPlanes, window: Float32Array, y: number, rows: number): void {
+export function addPadded(
+  sum: Float32Array,
+  planes: PaddedPlanes,
+  window: Float32Array,
+  y: number,
+  rows: number,
+): void {
   const { width } = planes.size
   for (let c = 0; c < planes.channels; c++) {
     for (let r = 0; r < rows + 2; r++) {
@@ -68,7 +87,10 @@ export function addPadded(sum: Float32Array, planes: PaddedPlanes, window: Float
   }
 }
 
-/** Mean and variance per channel from those of parts (Chan et al. 1979): exact where a sum of squares would lose its digits. */
+/**
+ * Mean and variance per channel from those of parts (Chan et al. 1979): exact where a sum of squares would lose its
+ * digits.
+ */
 export class ChannelMoments {
   readonly mean: Float64Array
   private readonly squares: Float64Array

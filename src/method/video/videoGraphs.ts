@@ -3,7 +3,13 @@ import { Graph } from '../../engine/graph.js'
 import { add, concat, gridSample, mul, slice, sub } from '../../engine/ops.js'
 import { nextState, stateInputs } from '../../engine/trainedProgram.js'
 import { screenGreen } from '../../media/composeOutputs.js'
-import { type GeneratorShape, generator, joinGradients, parameterCount, splitParameters } from '../../models/generator.js'
+import {
+  type GeneratorShape,
+  generator,
+  joinGradients,
+  parameterCount,
+  splitParameters,
+} from '../../models/generator.js'
 import type { GuidanceModel } from '../../models/guidance.js'
 import { render } from '../losses.js'
 import { type MadgradOptions, madgrad, vectorNorm } from '../madgrad.js'
@@ -18,16 +24,17 @@ export interface MappedPlan extends LossPlan {
   /** The edit is bounded by a mask of the atlas crop's size. */
   readonly masked: boolean
   /**
-   * How the frame is made of the sampled atlas. 'plain': as it is (background). 'black': times the foreground's opacity (published code);
-   * 'frame': over the original frame, through the opacity (layered neural atlases, Eq. 15, 16).
+   * How the frame is made of the sampled atlas. 'plain': as it is (background). 'black': times the foreground's opacity
+   * (published code); 'frame': over the original frame, through the opacity (layered neural atlases, Eq. 15, 16).
    */
   readonly ground: 'plain' | 'black' | 'frame'
 }
 
 /**
- * The losses of one frame of a step (supplement 3.1; spec 1.8, 1.9): the edit layer of the atlas crop, input 'layer' [1, 4, H, W], is rendered over the
- * atlas crop, sampled where the frame's pixels lie ('grid' [1, h, w, 2]) and compared. Outputs: 'losses', and 'layerGradient' [1, 4, H, W], the gradient with
- * respect to the layer added to the input 'carriedLayer'.
+ * The losses of one frame of a step (supplement 3.1; spec 1.8, 1.9): the edit layer of the atlas crop, input 'layer'
+ * [1, 4, H, W], is rendered over the atlas crop, sampled where the frame's pixels lie ('grid' [1, h, w, 2]) and
+ * compared. Outputs: 'losses', and 'layerGradient' [1, 4, H, W], the gradient with respect to the layer added to the
+ * input 'carriedLayer'.
  */
 export function buildMappedGraph(plan: MappedPlan, guidance: readonly GuidanceModel[]): StepGraph {
   const { size, atlas } = plan
@@ -40,8 +47,13 @@ export function buildMappedGraph(plan: MappedPlan, guidance: readonly GuidanceMo
   return { graph, outputs: { losses: lossReport(values, total, [own!]), layerGradient: add(own!, carried) } }
 }
 
-function mappedPictures({ size, atlas, masked, ground }: MappedPlan, graph: Graph, layer: ReturnType<Graph['input']>): Pictures {
-  const plane = (name: string, channels: number, { height, width }: Size) => graph.input(name, [1, channels, height, width])
+function mappedPictures(
+  { size, atlas, masked, ground }: MappedPlan,
+  graph: Graph,
+  layer: ReturnType<Graph['input']>,
+): Pictures {
+  const plane = (name: string, channels: number, { height, width }: Size) =>
+    graph.input(name, [1, channels, height, width])
   const grid = graph.input('grid', [1, size.height, size.width, 2])
   const channels = (x: typeof layer, from: number, to: number) => slice(x, { axes: [1], starts: [from], ends: [to] })
   const colour = channels(layer, 0, 3)
@@ -62,12 +74,18 @@ function mappedPictures({ size, atlas, masked, ground }: MappedPlan, graph: Grap
   if (ground === 'plain') return { picture, composite, greenScreen, alpha: seen }
   const opacity = plane('opacity', 1, size)
   const green = graph.constant([...screenGreen], [1, 3, 1, 1])
-  return { picture, composite: mul(composite, opacity), greenScreen: add(mul(greenScreen, opacity), mul(sub(1, opacity), green)), alpha: mul(seen, opacity) }
+  return {
+    picture,
+    composite: mul(composite, opacity),
+    greenScreen: add(mul(greenScreen, opacity), mul(sub(1, opacity), green)),
+    alpha: mul(seen, opacity),
+  }
 }
 
 /**
- * The backward pass of the generator alone, its forward pass computed again: from 'picture' and the gradient with respect to its layer
- * ('cotangent' [1, 4, H, W]) the output 'gradient' of the parameters, added to the input 'carried'.
+ * The backward pass of the generator alone, its forward pass computed again: from 'picture' and the gradient with
+ * respect to its layer ('cotangent' [1, 4, H, W]) the output 'gradient' of the parameters, added to the input
+ * 'carried'.
  */
 export function buildBackwardGraph({ height, width }: Size, shape: GeneratorShape): StepGraph {
   const graph = new Graph()
@@ -83,7 +101,15 @@ export function buildUpdateGraph(shape: GeneratorShape, options: MadgradOptions)
   const graph = new Graph()
   const count = parameterCount(shape)
   const gradient = graph.input('gradient', [count])
-  const { parameters, ...state } = stateInputs(graph, { initial: [count], gradientSum: [count], squareSum: [count], parameters: [count] })
+  const { parameters, ...state } = stateInputs(graph, {
+    initial: [count],
+    gradientSum: [count],
+    squareSum: [count],
+    parameters: [count],
+  })
   const update = madgrad(parameters, gradient, state, graph.input('lambda', []), options)
-  return { graph, outputs: { ...nextState({ ...update }), lengths: add(vectorNorm(gradient), vectorNorm(update.parameters)) } }
+  return {
+    graph,
+    outputs: { ...nextState({ ...update }), lengths: add(vectorNorm(gradient), vectorNorm(update.parameters)) },
+  }
 }

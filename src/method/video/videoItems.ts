@@ -27,8 +27,18 @@ export interface VideoItemsOptions {
   readonly views: (item: string, size: Size) => readonly ViewSetDraws[]
 }
 
-/** The items of one step: three frames that read the atlas crop, one frame crop on its own and, where it joins, the whole atlas. */
-export function videoItems({ layer, sample, maps, settings, whole, views }: VideoItemsOptions): Pick<VideoStepRequest, 'atlas' | 'mask' | 'mapped' | 'direct'> {
+/**
+ * The items of one step: three frames that read the atlas crop, one frame crop on its own and, where it joins, the
+ * whole atlas.
+ */
+export function videoItems({
+  layer,
+  sample,
+  maps,
+  settings,
+  whole,
+  views,
+}: VideoItemsOptions): Pick<VideoStepRequest, 'atlas' | 'mask' | 'mapped' | 'direct'> {
   /** The maps as an item shows them, the relevancy through the opacity of the foreground. */
   const placed = (place: (map: FloatImage) => FloatImage, opacity: FloatImage | null) => ({
     ...(maps.relevancy ? { relevancy: opacity ? through(place(maps.relevancy), opacity) : place(maps.relevancy) } : {}),
@@ -36,13 +46,25 @@ export function videoItems({ layer, sample, maps, settings, whole, views }: Vide
   })
   const masked = (place: (map: FloatImage) => FloatImage) => (maps.mask ? { mask: place(maps.mask) } : {})
   const mapped = (frame: MappedFrame, i: number): MappedItem => ({
-    size: { width: frame.frame.width, height: frame.frame.height }, grid: frame.grid, views: views(`frame ${i}`, frame.frame),
-    ...(frame.opacity ? { opacity: frame.opacity, ...(settings.ground === 'frame' ? { frame: frame.frame } : {}) } : {}),
+    size: { width: frame.frame.width, height: frame.frame.height },
+    grid: frame.grid,
+    views: views(`frame ${i}`, frame.frame),
+    ...(frame.opacity
+      ? { opacity: frame.opacity, ...(settings.ground === 'frame' ? { frame: frame.frame } : {}) }
+      : {}),
     ...placed((map) => sample.inFrame(map, frame), frame.opacity),
   })
   const { picture, opacity } = sample.direct
   const inDirect = (map: FloatImage) => sample.inFrame(map, sample.direct)
-  const direct: DirectItem[] = [{ picture, views: views('direct', picture), ...(opacity ? { opacity } : {}), ...masked(inDirect), ...placed(inDirect, opacity) }]
+  const direct: DirectItem[] = [
+    {
+      picture,
+      views: views('direct', picture),
+      ...(opacity ? { opacity } : {}),
+      ...masked(inDirect),
+      ...placed(inDirect, opacity),
+    },
+  ]
   if (whole) {
     const place = (map: FloatImage) => wholeAtlas(map, layer, settings.wholeAtlasShrink)
     const atlas = place(layer.image)
@@ -51,9 +73,17 @@ export function videoItems({ layer, sample, maps, settings, whole, views }: Vide
   return { atlas: sample.atlas, ...masked((map) => sample.inAtlas(map)), mapped: sample.mapped.map(mapped), direct }
 }
 
-/** The atlas as it joins a step: of the foreground what its boxes use, the background shrunk as far as the generator takes it. */
+/**
+ * The atlas as it joins a step: of the foreground what its boxes use, the background shrunk as far as the generator
+ * takes it.
+ */
 function wholeAtlas(map: FloatImage, { name, box }: TrainingLayer, shrink: number): FloatImage {
   if (name === 'foreground') return crop(map, box.x, box.y, box.width, box.height)
   const factor = Math.max(1, Math.min(shrink, Math.floor(Math.min(map.width, map.height) / minGeneratorSide)))
-  return factor === 1 ? map : resize(map, Math.floor(map.width / factor), Math.floor(map.height / factor), { filter: 'bilinear', antialias: true })
+  return factor === 1
+    ? map
+    : resize(map, Math.floor(map.width / factor), Math.floor(map.height / factor), {
+        filter: 'bilinear',
+        antialias: true,
+      })
 }

@@ -27,10 +27,23 @@ export interface VideoDraw {
   readonly directJitter: JitterDraw | null
 }
 
-type SampleSettings = Pick<VideoSettings,
-  'frameDistance' | 'cropsMinCover' | 'flipProbability' | 'jitterProbability' | 'scaleMin' | 'scaleMax' | 'sizes' | 'bucket' | 'atlasSampling'>
+type SampleSettings = Pick<
+  VideoSettings,
+  | 'frameDistance'
+  | 'cropsMinCover'
+  | 'flipProbability'
+  | 'jitterProbability'
+  | 'scaleMin'
+  | 'scaleMax'
+  | 'sizes'
+  | 'bucket'
+  | 'atlasSampling'
+>
 
-/** Draws a segment t - d, t, t + d, the crops of its frames, and their augmentation. A frame without foreground gives its place to frame t. */
+/**
+ * Draws a segment t - d, t, t + d, the crops of its frames, and their augmentation. A frame without foreground gives
+ * its place to frame t.
+ */
 export function drawVideoSample(random: RandomStream, layer: TrainingLayer, settings: SampleSettings): VideoDraw {
   const { frames, boxes } = layer
   const distance = Math.min(settings.frameDistance, Math.floor((frames - 1) / 2))
@@ -42,9 +55,16 @@ export function drawVideoSample(random: RandomStream, layer: TrainingLayer, sett
   const jitter = () => (random.chance(settings.jitterProbability) ? drawJitter(random) : null)
   const own = () => chosen.map((t) => drawCrop(random, boxes[t]!, layer, settings))
   // The background is cropped alike in all three, the foreground in each on its own (published code).
-  const crops = layer.name === 'foreground' ? own() : new Array<Box>(3).fill(drawCrop(random, boxes[centre]!, layer, settings))
+  const crops =
+    layer.name === 'foreground' ? own() : new Array<Box>(3).fill(drawCrop(random, boxes[centre]!, layer, settings))
   return {
-    frames: chosen, crops, flip, atlasJitter: jitter(), scale: random.uniform(settings.scaleMin, settings.scaleMax), direct: random.integer(0, 3), directJitter: jitter(),
+    frames: chosen,
+    crops,
+    flip,
+    atlasJitter: jitter(),
+    scale: random.uniform(settings.scaleMin, settings.scaleMax),
+    direct: random.integer(0, 3),
+    directJitter: jitter(),
   }
 }
 
@@ -81,38 +101,70 @@ export interface VideoSample {
 }
 
 /** Cuts, augments and aligns what was drawn. */
-export async function videoSample(layer: TrainingLayer, draw: VideoDraw, settings: SampleSettings): Promise<VideoSample> {
+export async function videoSample(
+  layer: TrainingLayer,
+  draw: VideoDraw,
+  settings: SampleSettings,
+): Promise<VideoSample> {
   const crops: FrameCrop[] = []
   for (const [i, t] of draw.frames.entries()) crops.push(await layer.crop(t, draw.crops[i]!))
-  const window = atlasWindow(crops.map(({ mapping }) => mapping), layer.image, settings)
+  const window = atlasWindow(
+    crops.map(({ mapping }) => mapping),
+    layer.image,
+    settings,
+  )
   const mirror = (picture: FloatImage) => (draw.flip ? flipHorizontal(picture) : picture)
   const size = scaledSize(window, draw.scale, settings)
   const inAtlas = (map: FloatImage) => {
     const cut = crop(map, window.x, window.y, window.width, window.height)
-    return mirror(size.width === window.width && size.height === window.height ? cut : resize(cut, size.width, size.height, { filter: 'bilinear', antialias: true }))
+    return mirror(
+      size.width === window.width && size.height === window.height
+        ? cut
+        : resize(cut, size.width, size.height, { filter: 'bilinear', antialias: true }),
+    )
   }
-  const jittered = (picture: FloatImage, jitter: JitterDraw | null) => (jitter ? jitterPhoto(picture, jitter, false) : picture)
-  const mapped = crops.map((one) => ({ ...mirrored(one, mirror), grid: gridOf(one.mapping, window, draw.flip, settings.atlasSampling) }))
+  const jittered = (picture: FloatImage, jitter: JitterDraw | null) =>
+    jitter ? jitterPhoto(picture, jitter, false) : picture
+  const mapped = crops.map((one) => ({
+    ...mirrored(one, mirror),
+    grid: gridOf(one.mapping, window, draw.flip, settings.atlasSampling),
+  }))
   const direct = mapped[draw.direct]!
   return {
-    atlas: jittered(inAtlas(layer.image), draw.atlasJitter), mapped, direct: { ...direct, picture: jittered(direct.picture, draw.directJitter) }, inAtlas,
+    atlas: jittered(inAtlas(layer.image), draw.atlasJitter),
+    mapped,
+    direct: { ...direct, picture: jittered(direct.picture, draw.directJitter) },
+    inAtlas,
     inFrame: (map, frame) => sampleAtlas(map, frame.mapping),
   }
 }
 
 /** All of a crop mirrored, so that its maps and positions still belong together. */
-function mirrored({ mapping, opacity, frame, picture }: FrameCrop, mirror: (picture: FloatImage) => FloatImage): FrameCrop {
+function mirrored(
+  { mapping, opacity, frame, picture }: FrameCrop,
+  mirror: (picture: FloatImage) => FloatImage,
+): FrameCrop {
   const { width, height, data } = mapping
-  const plane = (k: number): FloatImage => ({ width, height, channels: 1, data: data.subarray(k * width * height, (k + 1) * width * height) })
+  const plane = (k: number): FloatImage => ({
+    width,
+    height,
+    channels: 1,
+    data: data.subarray(k * width * height, (k + 1) * width * height),
+  })
   const positions = new Float32Array(data.length)
   positions.set(mirror(plane(0)).data)
   positions.set(mirror(plane(1)).data, width * height)
-  return { mapping: { width, height, data: positions }, opacity: opacity && mirror(opacity), frame: mirror(frame), picture: mirror(picture) }
+  return {
+    mapping: { width, height, data: positions },
+    opacity: opacity && mirror(opacity),
+    frame: mirror(frame),
+    picture: mirror(picture),
+  }
 }
 
 /**
- * The smallest box of whole atlas pixels that holds all positions (supplement, Eq. 2). 'fixed' adds what bilinear sampling reads beside them; with bucketed
- * sizes it grows to multiples of the bucket where the image allows it.
+ * The smallest box of whole atlas pixels that holds all positions (supplement, Eq. 2). 'fixed' adds what bilinear
+ * sampling reads beside them; with bucketed sizes it grows to multiples of the bucket where the image allows it.
  */
 function atlasWindow(mappings: readonly Mapping[], image: Size, { atlasSampling, sizes, bucket }: SampleSettings): Box {
   let [left, top, right, bottom] = [Infinity, Infinity, -Infinity, -Infinity]
@@ -142,12 +194,24 @@ function atlasWindow(mappings: readonly Mapping[], image: Size, { atlasSampling,
 /** Size of a scaled atlas crop. The frames read it through their positions: what they show is never distorted. */
 function scaledSize({ width, height }: Size, scale: number, { sizes, bucket }: SampleSettings): Size {
   if (scale === 1) return { width, height }
-  const side = (length: number) => Math.max(minGeneratorSide, sizes === 'exact' ? Math.floor(length * scale) : Math.round((length * scale) / bucket) * bucket)
+  const side = (length: number) =>
+    Math.max(
+      minGeneratorSide,
+      sizes === 'exact' ? Math.floor(length * scale) : Math.round((length * scale) / bucket) * bucket,
+    )
   return { width: side(width), height: side(height) }
 }
 
-/** Positions in the window, in [-1, 1]; mirrored with the window. 'fixed' keeps them half a pixel inside, where no sample reads beyond the border. */
-function gridOf({ width, height, data }: Mapping, window: Box, flip: boolean, sampling: SampleSettings['atlasSampling']): Float32Array {
+/**
+ * Positions in the window, in [-1, 1]; mirrored with the window. 'fixed' keeps them half a pixel inside, where no
+ * sample reads beyond the border.
+ */
+function gridOf(
+  { width, height, data }: Mapping,
+  window: Box,
+  flip: boolean,
+  sampling: SampleSettings['atlasSampling'],
+): Float32Array {
   const n = width * height
   const grid = new Float32Array(2 * n)
   const inside = (p: number, length: number) => (sampling === 'fixed' ? Math.min(Math.max(p, 0.5), length - 0.5) : p)

@@ -40,61 +40,99 @@ interface Fixture {
 
 const fixture = readFixtureJson<Fixture>('videoSteps')
 const { tensor, targets, picture, compareParameters } = stepFixture(readFixtureTensors('videoSteps'))
-const shape = { width: fixture.settings.generator.width, skipWidth: fixture.settings.generator.skip, levels: fixture.settings.generator.levels }
+const shape = {
+  width: fixture.settings.generator.width,
+  skipWidth: fixture.settings.generator.skip,
+  levels: fixture.settings.generator.levels,
+}
 const parameters = generatorParameters(shape)
 
 describe('five steps of preset reference on a layered atlas', () => {
-  it.each(['foreground', 'background'] as const)('have the losses and parameters of the PyTorch script, %s', async (name) => {
-    const runtime = sharePrograms(createNodeRuntime({ device: 'cpu', threads: 2 }))
-    const { steps, box } = fixture.layers[name]
-    const settings = resolveVideoSettings([{ preset: 'reference', prompt: ['unused'], region: ['unused'], views: fixture.settings.views, seed: 0 }], () => 0)
-    const layer = await trainingLayer(atlas, { ...fixture.frames, pixels: Array.from({ length: fixture.frames.count }, (_, t) => frame(t)) }, name, settings)
-    if (box) expect(layer.box).toEqual(box)
-    const flat = (state: string) => Float32Array.from(parameters.flatMap((p) => [...tensor(`${state}.${p.name}`).data]))
-    const initial = flat('initial')
-    const runner = new VideoStepRunner({
-      runtime, guidance: [await tinyClip(runtime)], settings, generator: shape, targets: [targets()],
-      vectors: { parameters: initial, initial: initial.slice(), gradientSum: new Float32Array(initial.length), squareSum: new Float32Array(initial.length) },
-    })
-    for (const [k, step] of steps.entries()) {
-      expect(learningRateAt(k, settings)).toBeCloseTo(step.learningRate, 12)
-      const sample = await videoSample(layer, step, settings)
-      expect([sample.atlas.height, sample.atlas.width]).toEqual(step.atlasCrop)
-      const order = ['frame 0', 'frame 1', 'frame 2', 'direct', 'whole']
-      const { losses } = await runner.step({
-        ...videoItems({
-          layer, sample, settings, maps: { relevancy: null, emphasis: null, mask: undefined }, whole: (k + 1) % fixture.settings.wholeAtlasEvery === 0,
-          views: (item) => viewSets.map((set) => ({ set, side: 224, draws: step.views[set][order.indexOf(item)]! })),
-        }),
-        shares: {
-          composition: shares(step.targets.composition, targets().composition.shape[0]),
-          direction: shares(step.targets.directional, targets().direction.shape[0]),
-          screen: shares(step.targets.screen, targets().screen.shape[0]),
+  it.each(['foreground', 'background'] as const)(
+    'have the losses and parameters of the PyTorch script, %s',
+    async (name) => {
+      const runtime = sharePrograms(createNodeRuntime({ device: 'cpu', threads: 2 }))
+      const { steps, box } = fixture.layers[name]
+      const settings = resolveVideoSettings(
+        [{ preset: 'reference', prompt: ['unused'], region: ['unused'], views: fixture.settings.views, seed: 0 }],
+        () => 0,
+      )
+      const layer = await trainingLayer(
+        atlas,
+        { ...fixture.frames, pixels: Array.from({ length: fixture.frames.count }, (_, t) => frame(t)) },
+        name,
+        settings,
+      )
+      if (box) expect(layer.box).toEqual(box)
+      const flat = (state: string) =>
+        Float32Array.from(parameters.flatMap((p) => [...tensor(`${state}.${p.name}`).data]))
+      const initial = flat('initial')
+      const runner = new VideoStepRunner({
+        runtime,
+        guidance: [await tinyClip(runtime)],
+        settings,
+        generator: shape,
+        targets: [targets()],
+        vectors: {
+          parameters: initial,
+          initial: initial.slice(),
+          gradientSum: new Float32Array(initial.length),
+          squareSum: new Float32Array(initial.length),
         },
-        learningRate: step.learningRate, bootstrapWeight: bootstrapWeightAt(k, settings), k,
       })
-      for (const loss of [...lossNames, 'total'] as const) {
-        expect(Math.abs(losses[loss] - step.losses[loss]!), `${loss} at step ${k}: ${losses[loss]} for ${step.losses[loss]}`).toBeLessThan(LOSS_TOLERANCE)
+      for (const [k, step] of steps.entries()) {
+        expect(learningRateAt(k, settings)).toBeCloseTo(step.learningRate, 12)
+        const sample = await videoSample(layer, step, settings)
+        expect([sample.atlas.height, sample.atlas.width]).toEqual(step.atlasCrop)
+        const order = ['frame 0', 'frame 1', 'frame 2', 'direct', 'whole']
+        const { losses } = await runner.step({
+          ...videoItems({
+            layer,
+            sample,
+            settings,
+            maps: { relevancy: null, emphasis: null, mask: undefined },
+            whole: (k + 1) % fixture.settings.wholeAtlasEvery === 0,
+            views: (item) => viewSets.map((set) => ({ set, side: 224, draws: step.views[set][order.indexOf(item)]! })),
+          }),
+          shares: {
+            composition: shares(step.targets.composition, targets().composition.shape[0]),
+            direction: shares(step.targets.directional, targets().direction.shape[0]),
+            screen: shares(step.targets.screen, targets().screen.shape[0]),
+          },
+          learningRate: step.learningRate,
+          bootstrapWeight: bootstrapWeightAt(k, settings),
+          k,
+        })
+        for (const loss of [...lossNames, 'total'] as const) {
+          expect(
+            Math.abs(losses[loss] - step.losses[loss]!),
+            `${loss} at step ${k}: ${losses[loss]} for ${step.losses[loss]}`,
+          ).toBeLessThan(LOSS_TOLERANCE)
+        }
+        const after = { 0: 'after1', 4: 'after5' }[k]
+        if (after)
+          compareParameters(parameters, (await runner.vectors()).parameters, `${name}.${after}`, step.learningRate)
       }
-      const after = { 0: 'after1', 4: 'after5' }[k]
-      if (after) compareParameters(parameters, (await runner.vectors()).parameters, `${name}.${after}`, step.learningRate)
-    }
-    await runner.dispose()
-  })
+      await runner.dispose()
+    },
+  )
 })
 
 /** The formulas of the fixture. */
 const { count, height, width } = fixture.frames
 const atlas: LayeredAtlas = {
-  frames: count, width, height,
+  frames: count,
+  width,
+  height,
   image: (layer) => Promise.resolve(picture(`${layer}.atlas`)),
   mapping(layer, t) {
     const data = new Float32Array(2 * width * height)
     for (let i = 0; i < width * height; i++) {
       const [x, y] = [i % width, Math.floor(i / width)]
-      const [u, v] = layer === 'foreground'
-        ? [12.3 + 1.06 * x + 3 * Math.sin(y / 23 + t), 9.6 + 1.04 * y + 2 * Math.cos(x / 19) + 0.8 * t]
-        : [40.2 + 1.1 * x + 4 * Math.sin(y / 31) + 6.3 * t, 35.4 + 1.15 * y + 3 * Math.sin(x / 29 + t)]
+      const [u, v] =
+        layer === 'foreground'
+          ? [12.3 + 1.06 * x + 3 * Math.sin(y / 23 + t), 9.6 + 1.04 * y + 2 * Math.cos(x / 19) + 0.8 * t]
+          : [40.2 + 1.1 * x + 4 * Math.sin(y / 31) + 6.3 * t, 35.4 + 1.15 * y + 3 * Math.sin(x / 29 + t)]
       data[i] = u
       data[width * height + i] = v
     }
@@ -121,9 +159,19 @@ function frame(t: number): Uint8Array {
 async function tinyClip(runtime: ReturnType<typeof createNodeRuntime>) {
   const source = await folderSource(fileURLToPath(new URL('../../../test/fixtures/tinyClip', import.meta.url)))
   const config = parseClipConfig(await readJson(source, 'config.json'))
-  const weights = await openWeightFile(source, 'model.safetensors', new Map([...clipVisionShapes(config), ...clipTextShapes(config)]))
+  const weights = await openWeightFile(
+    source,
+    'model.safetensors',
+    new Map([...clipVisionShapes(config), ...clipTextShapes(config)]),
+  )
   // The fixture gives the texts as embeddings: nothing is tokenized.
   return await createClip({
-    config, runtime, positions: 'reference', read: (names) => weights.weights(names), tokenize: () => { throw new Error('no texts here') },
+    config,
+    runtime,
+    positions: 'reference',
+    read: (names) => weights.weights(names),
+    tokenize: () => {
+      throw new Error('no texts here')
+    },
   })
 }

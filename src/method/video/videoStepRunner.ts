@@ -7,7 +7,16 @@ import type { GuidanceModel } from '../../models/guidance.js'
 import type { VideoSettings } from '../../options/videoOptions.js'
 import { lossNames } from '../losses.js'
 import { madgradLambda } from '../madgrad.js'
-import { LossSum, type ViewSetDraws, lossWeights, reportNames, shareFeeds, textCounts, trainingStopped, viewFeeds } from '../stepFeeds.js'
+import {
+  LossSum,
+  type ViewSetDraws,
+  lossWeights,
+  reportNames,
+  shareFeeds,
+  textCounts,
+  trainingStopped,
+  viewFeeds,
+} from '../stepFeeds.js'
 import { type StepGraph, buildStepGraph } from '../stepGraph.js'
 import { type StepResult, type VectorName, trainedGenerator } from '../stepRunner.js'
 import type { TextShares, TextTargets } from '../textTargets.js'
@@ -65,9 +74,9 @@ export interface VideoStepRunnerOptions {
 }
 
 /**
- * Runs training steps on a layered atlas. A step is a chain of graphs, so that only one of its pictures is in memory at a time: frame crop and whole
- * atlas leave their gradients; the generator draws the layer of the atlas crop; each frame adds what it asks of the layer; the generator's backward pass
- * turns that into a gradient; MADGRAD updates.
+ * Runs training steps on a layered atlas. A step is a chain of graphs, so that only one of its pictures is in memory at
+ * a time: frame crop and whole atlas leave their gradients; the generator draws the layer of the atlas crop; each frame
+ * adds what it asks of the layer; the generator's backward pass turns that into a gradient; MADGRAD updates.
  */
 export class VideoStepRunner {
   private readonly trained: TrainedProgram<VectorName>
@@ -75,7 +84,11 @@ export class VideoStepRunner {
 
   constructor(private readonly options: VideoStepRunnerOptions) {
     this.trained = trainedGenerator(options)
-    this.passes = new GeneratorPasses(options.generator, (key, size, build, kept) => this.program(key, size, build, kept), options.tiledFrom)
+    this.passes = new GeneratorPasses(
+      options.generator,
+      (key, size, build, kept) => this.program(key, size, build, kept),
+      options.tiledFrom,
+    )
   }
 
   /**
@@ -123,7 +136,11 @@ export class VideoStepRunner {
     let cotangent: Feed = new Float32Array(4 * atlas.height * atlas.width)
     for (const item of mapped) {
       const last = direct.length === 0 && item === mapped.at(-1)
-      const after = await this.runMapped(pass, item, request, weightsOf(last), { picture: atlas.data, layer, carriedLayer: cotangent })
+      const after = await this.runMapped(pass, item, request, weightsOf(last), {
+        picture: atlas.data,
+        layer,
+        carriedLayer: cotangent,
+      })
       sum.add(await pass.finite(after['losses']!, reportNames, fault), last)
       pass.free(cotangent)
       cotangent = after['layerGradient']!
@@ -134,45 +151,101 @@ export class VideoStepRunner {
     if (carried) pass.free(carried)
     const program = await this.program('update', null, () => buildUpdateGraph(generator, settings))
     const after = await pass.run(program, { gradient, lambda: Float32Array.of(madgradLambda(request.learningRate, k)) })
-    await pass.finite(after['lengths']!, [], () => new Text2LiveError('LOSS_NOT_FINITE',
-      `Training stopped at step ${k + 1}: expected finite gradients and parameters, but one is not a number or infinite. `
-      + 'The state before this step is kept. Lower --learning-rate or the loss weights and start again.'))
+    await pass.finite(
+      after['lengths']!,
+      [],
+      () =>
+        new Text2LiveError(
+          'LOSS_NOT_FINITE',
+          `Training stopped at step ${k + 1}: expected finite gradients and parameters, but one is not a number or infinite. ` +
+            'The state before this step is kept. Lower --learning-rate or the loss weights and start again.',
+        ),
+    )
     pass.becomeState(after)
     return { losses: sum.result() }
   }
 
-  private async runDirect(pass: Pass, item: DirectItem, request: VideoStepRequest, weights: readonly number[], carried: Feed | null) {
+  private async runDirect(
+    pass: Pass,
+    item: DirectItem,
+    request: VideoStepRequest,
+    weights: readonly number[],
+    carried: Feed | null,
+  ) {
     const { settings, generator, guidance } = this.options
     const plan = {
-      ...this.lossPlan(item, item.picture, weights), settings, generator, masked: item.mask !== undefined, opacity: item.opacity !== undefined, kind: 'gradient' as const,
+      ...this.lossPlan(item, item.picture, weights),
+      settings,
+      generator,
+      masked: item.mask !== undefined,
+      opacity: item.opacity !== undefined,
+      kind: 'gradient' as const,
     }
     const key = `direct ${keyOf(plan)} ${plan.opacity} ${plan.masked}`
     const program = await this.program(key, plan.size, () => buildStepGraph(plan, guidance), ['gradient'])
     return await pass.run(program, {
-      ...this.itemFeeds(item, item.picture, request.shares, weights), ...(item.mask ? { mask: item.mask.data } : {}), picture: item.picture.data, ...(carried ? { carried } : {}),
+      ...this.itemFeeds(item, item.picture, request.shares, weights),
+      ...(item.mask ? { mask: item.mask.data } : {}),
+      picture: item.picture.data,
+      ...(carried ? { carried } : {}),
     })
   }
 
-  private async runMapped(pass: Pass, item: MappedItem, request: VideoStepRequest, weights: readonly number[], feeds: Readonly<Record<string, Feed>>) {
+  private async runMapped(
+    pass: Pass,
+    item: MappedItem,
+    request: VideoStepRequest,
+    weights: readonly number[],
+    feeds: Readonly<Record<string, Feed>>,
+  ) {
     const { width, height } = request.atlas
     const ground = item.opacity ? (item.frame ? 'frame' : 'black') : 'plain'
-    const plan = { ...this.lossPlan(item, item.size, weights), atlas: { width, height }, masked: request.mask !== undefined, ground } as const
+    const plan = {
+      ...this.lossPlan(item, item.size, weights),
+      atlas: { width, height },
+      masked: request.mask !== undefined,
+      ground,
+    } as const
     const key = `mapped ${keyOf(plan)} ${width}x${height} ${ground} ${plan.masked}`
-    const program = await this.program(key, plan.size, () => buildMappedGraph(plan, this.options.guidance), ['layerGradient'])
+    const program = await this.program(key, plan.size, () => buildMappedGraph(plan, this.options.guidance), [
+      'layerGradient',
+    ])
     return await pass.run(program, {
-      ...this.itemFeeds(item, item.size, request.shares, weights), ...(request.mask ? { mask: request.mask.data } : {}), ...feeds,
-      ...(item.frame ? { frame: item.frame.data } : {}), grid: item.grid,
+      ...this.itemFeeds(item, item.size, request.shares, weights),
+      ...(request.mask ? { mask: request.mask.data } : {}),
+      ...feeds,
+      ...(item.frame ? { frame: item.frame.data } : {}),
+      grid: item.grid,
     })
   }
 
   private lossPlan(item: ItemBase, { width, height }: Size, weights: readonly number[]) {
     // A fed map costs nothing: its graph serves the steps after the bootstrap as well.
-    const bootstrap = item.relevancy ? 'map' as const : weights[lossNames.indexOf('bootstrap')]! > 0 ? 'model' as const : 'off' as const
-    return { settings: this.options.settings, size: { width, height }, texts: textCounts(this.options.targets), bootstrap, emphasis: item.emphasis !== undefined }
+    const bootstrap = item.relevancy
+      ? ('map' as const)
+      : weights[lossNames.indexOf('bootstrap')]! > 0
+        ? ('model' as const)
+        : ('off' as const)
+    return {
+      settings: this.options.settings,
+      size: { width, height },
+      texts: textCounts(this.options.targets),
+      bootstrap,
+      emphasis: item.emphasis !== undefined,
+    }
   }
 
-  private itemFeeds(item: ItemBase, size: Size, shares: TextShares, weights: readonly number[]): Record<string, Float32Array> {
-    const feeds: Record<string, Float32Array> = { ...viewFeeds(item.views, size, this.options.settings), ...shareFeeds(shares), weights: Float32Array.from(weights) }
+  private itemFeeds(
+    item: ItemBase,
+    size: Size,
+    shares: TextShares,
+    weights: readonly number[],
+  ): Record<string, Float32Array> {
+    const feeds: Record<string, Float32Array> = {
+      ...viewFeeds(item.views, size, this.options.settings),
+      ...shareFeeds(shares),
+      weights: Float32Array.from(weights),
+    }
     for (const name of ['opacity', 'relevancy', 'emphasis'] as const) {
       const map = item[name]
       if (map) feeds[name] = map.data
@@ -181,13 +254,26 @@ export class VideoStepRunner {
   }
 
   /** @param size what is told of it; null: nothing is */
-  private async program(key: string, size: Size | null, build: () => StepGraph, kept: readonly string[] = []): Promise<Program> {
+  private async program(
+    key: string,
+    size: Size | null,
+    build: () => StepGraph,
+    kept: readonly string[] = [],
+  ): Promise<Program> {
     return await this.trained.program(key, build, kept, (seconds) => {
       if (size) this.options.onCompile?.({ width: size.width, height: size.height, seconds })
     })
   }
 }
 
-function keyOf({ size, bootstrap, emphasis }: { readonly size: Size; readonly bootstrap: string; readonly emphasis: boolean }): string {
+function keyOf({
+  size,
+  bootstrap,
+  emphasis,
+}: {
+  readonly size: Size
+  readonly bootstrap: string
+  readonly emphasis: boolean
+}): string {
   return `${size.width}x${size.height} ${bootstrap} ${emphasis}`
 }

@@ -23,19 +23,56 @@ let guidance: GuidanceModel
 let outline: OutlineModel
 beforeAll(async () => {
   outline = await loadOutline(await folderSource(fileURLToPath(new URL('../../../models/outline', import.meta.url))))
-  guidance = await randomClip({
-    projection_dim: 8,
-    vision_config: { hidden_size: 16, intermediate_size: 16, num_hidden_layers: 1, num_attention_heads: 2 },
-    text_config: { hidden_size: 8, intermediate_size: 8, num_hidden_layers: 1, num_attention_heads: 2, vocab_size: 514 },
-  }, runtime, { seed: 0 })
+  guidance = await randomClip(
+    {
+      projection_dim: 8,
+      vision_config: { hidden_size: 16, intermediate_size: 16, num_hidden_layers: 1, num_attention_heads: 2 },
+      text_config: {
+        hidden_size: 8,
+        intermediate_size: 8,
+        num_hidden_layers: 1,
+        num_attention_heads: 2,
+        vocab_size: 514,
+      },
+    },
+    runtime,
+    { seed: 0 },
+  )
 })
 
-async function withTrainer<T>(given: GivenVideoOptions, layer: LayerName, more: Partial<VideoTrainerOptions>, use: (trainer: VideoTrainer) => Promise<T>): Promise<T> {
-  const settings = resolveVideoSettings([{
-    prompt: 'golden disc', source: 'disc', region: ['disc'], seed: 11, views: 2, steps: 2, boxBorder: 5, size: 0, trainSize: 0, ...given,
-  }], () => 0)
+async function withTrainer<T>(
+  given: GivenVideoOptions,
+  layer: LayerName,
+  more: Partial<VideoTrainerOptions>,
+  use: (trainer: VideoTrainer) => Promise<T>,
+): Promise<T> {
+  const settings = resolveVideoSettings(
+    [
+      {
+        prompt: 'golden disc',
+        source: 'disc',
+        region: ['disc'],
+        seed: 11,
+        views: 2,
+        steps: 2,
+        boxBorder: 5,
+        size: 0,
+        trainSize: 0,
+        ...given,
+      },
+    ],
+    () => 0,
+  )
   const trainer = await createVideoTrainer({
-    runtime: sharing, guidance: [guidance], ...clip, layer, settings, texts: layerTexts(settings, layer), outline, generator, ...more,
+    runtime: sharing,
+    guidance: [guidance],
+    ...clip,
+    layer,
+    settings,
+    texts: layerTexts(settings, layer),
+    outline,
+    generator,
+    ...more,
   })
   try {
     return await use(trainer)
@@ -45,9 +82,17 @@ async function withTrainer<T>(given: GivenVideoOptions, layer: LayerName, more: 
 }
 
 describe('a video trainer', () => {
-  it.each([['fast', 'foreground'], ['preview', 'background'], ['reference', 'foreground'], ['paper', 'background']] as const)(
-    'takes two steps of preset %s on the %s, the whole atlas in both', async (preset, layer) => {
-      await withTrainer({ preset, wholeAtlasEvery: 1, backgroundRegion: ['ground'], wholeAtlasShrink: 1 }, layer, {}, async (trainer) => {
+  it.each([
+    ['fast', 'foreground'],
+    ['preview', 'background'],
+    ['reference', 'foreground'],
+    ['paper', 'background'],
+  ] as const)('takes two steps of preset %s on the %s, the whole atlas in both', async (preset, layer) => {
+    await withTrainer(
+      { preset, wholeAtlasEvery: 1, backgroundRegion: ['ground'], wholeAtlasShrink: 1 },
+      layer,
+      {},
+      async (trainer) => {
         const { tensors: before } = await trainer.state()
         for (const k of [0, 1]) {
           const { step, losses } = await trainer.train()
@@ -65,8 +110,9 @@ describe('a video trainer', () => {
         const image = await clip.atlas.image(layer)
         expect([edit.width, edit.height, edit.channels]).toEqual([image.width, image.height, 4])
         expect(edit.data.every((x) => x >= 0 && x <= 1)).toBe(true)
-      })
-    })
+      },
+    )
+  })
 
   it('resumed after step 1 is bit for bit the one that went on', async () => {
     const given = { preset: 'fast' } as const
@@ -84,11 +130,16 @@ describe('a video trainer', () => {
 
   it('gives the edit at the size of an atlas that is finer than the training frames', async () => {
     const fine = slidingClip(400, 320, 3, { density: 1.5 })
-    await withTrainer({ preset: 'fast', size: 320, trainSize: 160, bucket: 32 }, 'foreground', fine, async (trainer) => {
-      await trainer.train()
-      const edit = await trainer.edit()
-      expect([edit.width, edit.height]).toEqual([609, 480])
-    })
+    await withTrainer(
+      { preset: 'fast', size: 320, trainSize: 160, bucket: 32 },
+      'foreground',
+      fine,
+      async (trainer) => {
+        await trainer.train()
+        const edit = await trainer.edit()
+        expect([edit.width, edit.height]).toEqual([609, 480])
+      },
+    )
   })
 
   it('trains where the foreground leaves, on portrait frames and on three of them', async () => {
@@ -99,11 +150,18 @@ describe('a video trainer', () => {
       })
     }
     const empty = slidingClip(168, 140, 3, { absent: [0, 1, 2] })
-    await expect(withTrainer({}, 'foreground', empty, () => Promise.resolve())).rejects.toMatchObject({ code: 'ATLAS_EMPTY' })
+    await expect(withTrainer({}, 'foreground', empty, () => Promise.resolve())).rejects.toMatchObject({
+      code: 'ATLAS_EMPTY',
+    })
   })
 
   it('bounds the edit by a mask of the first frame', async () => {
-    const mask = { width: 168, height: 140, channels: 1, data: new Float32Array(168 * 140).map((_, i) => (i % 168 < 84 ? 1 : 0)) } as const
+    const mask = {
+      width: 168,
+      height: 140,
+      channels: 1,
+      data: new Float32Array(168 * 140).map((_, i) => (i % 168 < 84 ? 1 : 0)),
+    } as const
     await withTrainer({ preset: 'fast', region: [], sizes: 'buckets' }, 'background', { mask }, async (trainer) => {
       await trainer.train()
       const { width, height, data } = await trainer.edit()
@@ -116,6 +174,8 @@ describe('a video trainer', () => {
 
   it('refuses a clip that the atlas was not made of', async () => {
     const other = slidingClip(168, 140, 4)
-    await expect(withTrainer({}, 'foreground', { frames: other.frames }, () => Promise.resolve())).rejects.toMatchObject({ code: 'SHAPE_MISMATCH' })
+    await expect(
+      withTrainer({}, 'foreground', { frames: other.frames }, () => Promise.resolve()),
+    ).rejects.toMatchObject({ code: 'SHAPE_MISMATCH' })
   })
 })

@@ -72,16 +72,32 @@ export async function createVideoTrainer(options: VideoTrainerOptions): Promise<
   const layer = await trainingLayer(options.atlas, options.frames, options.layer, settings)
   const region = givenTexts(texts.region)
   const targets: EmbeddedTexts[] = []
-  for (const model of guidance) targets.push(await embedTexts(model, { ...texts, region }, settings.truncate, undefined, layer.name === 'background' && region.length > 0 ? rivalsFor(settings.relevancy) : []))
+  for (const model of guidance)
+    targets.push(
+      await embedTexts(
+        model,
+        { ...texts, region },
+        settings.truncate,
+        undefined,
+        layer.name === 'background' && region.length > 0 ? rivalsFor(settings.relevancy) : [],
+      ),
+    )
   const maps = await layerMaps(layer, options, guidance, targets)
   const runner = new VideoStepRunner({
-    runtime, guidance, targets, settings, generator,
-    vectors: state ? vectorsOf(state) : learnedVectors(options, generator, guidance, targets), onCompile: (compiled) => options.notice?.({ type: 'compile', ...compiled }),
+    runtime,
+    guidance,
+    targets,
+    settings,
+    generator,
+    vectors: state ? vectorsOf(state) : learnedVectors(options, generator, guidance, targets),
+    onCompile: (compiled) => options.notice?.({ type: 'compile', ...compiled }),
   })
   let done = state?.step ?? 0
 
   return {
-    get step() { return done },
+    get step() {
+      return done
+    },
     steps: settings.steps,
     device: runtime.device,
     async train() {
@@ -91,7 +107,10 @@ export async function createVideoTrainer(options: VideoTrainerOptions): Promise<
       const learningRate = learningRateAt(done, settings)
       const views = (name: string, size: Size) => drawStepViews(settings, guidance, name, done, size)
       const { losses } = await runner.step({
-        ...videoItems({ layer, sample, maps, settings, whole: joins, views }), shares: drawStepShares(settings, done, targets[0]!), learningRate, k: done,
+        ...videoItems({ layer, sample, maps, settings, whole: joins, views }),
+        shares: drawStepShares(settings, done, targets[0]!),
+        learningRate,
+        k: done,
         bootstrapWeight: texts.region.length > 0 ? bootstrapWeightAt(done, settings) : 0,
       })
       done += 1
@@ -107,32 +126,63 @@ export async function createVideoTrainer(options: VideoTrainerOptions): Promise<
     },
     async state() {
       const vectors = await runner.vectors()
-      return { step: done, tensors: Object.fromEntries(vectorNames.map((name) => [name, { shape: [vectors[name].length], data: vectors[name] }])) }
+      return {
+        step: done,
+        tensors: Object.fromEntries(
+          vectorNames.map((name) => [name, { shape: [vectors[name].length], data: vectors[name] }]),
+        ),
+      }
     },
     dispose: () => runner.dispose(),
   }
 }
 
 /** Where the region is in the atlas, and what follows from it and from the given mask. */
-async function layerMaps(layer: TrainingLayer, { runtime, settings, texts, mask, outline = null }: VideoTrainerOptions, guidance: readonly GuidanceModel[],
-  embedded: readonly EmbeddedTexts[]): Promise<LayerMaps> {
+async function layerMaps(
+  layer: TrainingLayer,
+  { runtime, settings, texts, mask, outline = null }: VideoTrainerOptions,
+  guidance: readonly GuidanceModel[],
+  embedded: readonly EmbeddedTexts[],
+): Promise<LayerMaps> {
   const given = mask ? await projectedMask(layer, mask) : undefined
-  if (texts.region.length === 0 || settings.relevancy === 'model') return { relevancy: null, emphasis: null, mask: given }
-  const relevancy = layer.name === 'foreground'
-    ? await projectToAtlas(layer.image, opacities(layer), await gap(layer))
-    : (await locateRegion({ photo: layer.image, guidance, embedded, texts: givenTexts(texts.region), relevancy: settings.relevancy, outline, runtime })).map
-  return { relevancy, emphasis: relevancy && settings.sparsityMap > 0 ? emphasisOf(relevancy, settings.sparsityMap) : null, mask: boundOf(given, relevancy, settings.regionBound) }
+  if (texts.region.length === 0 || settings.relevancy === 'model')
+    return { relevancy: null, emphasis: null, mask: given }
+  const relevancy =
+    layer.name === 'foreground'
+      ? await projectToAtlas(layer.image, opacities(layer), await gap(layer))
+      : (
+          await locateRegion({
+            photo: layer.image,
+            guidance,
+            embedded,
+            texts: givenTexts(texts.region),
+            relevancy: settings.relevancy,
+            outline,
+            runtime,
+          })
+        ).map
+  return {
+    relevancy,
+    emphasis: relevancy && settings.sparsityMap > 0 ? emphasisOf(relevancy, settings.sparsityMap) : null,
+    mask: boundOf(given, relevancy, settings.regionBound),
+  }
 }
 
-/** Half the distance of a frame's pixels in the atlas image, rounded up: windows of this radius leave no gap between them. */
-const gap = async (layer: TrainingLayer): Promise<number> => Math.max(1, Math.ceil(await atlasDensity(layer.atlas, layer.name) / 2))
+/**
+ * Half the distance of a frame's pixels in the atlas image, rounded up: windows of this radius leave no gap between
+ * them.
+ */
+const gap = async (layer: TrainingLayer): Promise<number> =>
+  Math.max(1, Math.ceil((await atlasDensity(layer.atlas, layer.name)) / 2))
 
 async function* opacities({ atlas, boxes, name }: TrainingLayer): AsyncIterable<ProjectedMap> {
-  for (const [t, box] of boxes.entries()) if (box) yield { mapping: await atlas.mapping(name, t), map: await atlas.opacity(t) }
+  for (const [t, box] of boxes.entries())
+    if (box) yield { mapping: await atlas.mapping(name, t), map: await atlas.opacity(t) }
 }
 
 async function projectedMask(layer: TrainingLayer, mask: FloatImage): Promise<FloatImage> {
-  if (mask.channels !== 1) throw new Text2LiveError('MASK_INVALID', `Expected a mask of one channel; it has ${mask.channels}.`)
+  if (mask.channels !== 1)
+    throw new Text2LiveError('MASK_INVALID', `Expected a mask of one channel; it has ${mask.channels}.`)
   const map = resize(mask, layer.width, layer.height, { filter: 'bilinear', antialias: true })
   async function* one(): AsyncIterable<ProjectedMap> {
     yield { mapping: await layer.atlas.mapping(layer.name, 0), map }
@@ -148,7 +198,8 @@ function grown(edit: FloatImage, { image, box }: TrainingLayer): FloatImage {
   for (let c = 0; c < 4; c++) {
     for (let y = 0; y < height; y++) {
       const row = (c * edit.height + Math.min(Math.max(y - box.y, 0), edit.height - 1)) * edit.width
-      for (let x = 0; x < width; x++) data[(c * height + y) * width + x] = edit.data[row + Math.min(Math.max(x - box.x, 0), edit.width - 1)]!
+      for (let x = 0; x < width; x++)
+        data[(c * height + y) * width + x] = edit.data[row + Math.min(Math.max(x - box.x, 0), edit.width - 1)]!
     }
   }
   return { width, height, channels: 4, data }

@@ -15,10 +15,14 @@ beforeAll(async () => {
   await once(server, 'listening')
   address = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
 })
-afterAll(() => { server.closeAllConnections(); server.close() })
+afterAll(() => {
+  server.closeAllConnections()
+  server.close()
+})
 
 async function endless(response: ServerResponse): Promise<void> {
-  while (!response.destroyed) if (!response.write('['.repeat(65_536))) await Promise.race([once(response, 'drain'), once(response, 'close')])
+  while (!response.destroyed)
+    if (!response.write('['.repeat(65_536))) await Promise.race([once(response, 'drain'), once(response, 'close')])
 }
 
 it('gives a short answer as it is', async () => {
@@ -27,7 +31,10 @@ it('gives a short answer as it is', async () => {
 })
 
 it('ends an answer without an end; what stands in place of a file too', async () => {
-  await expect(boundedFetch(fetch, true)(`${address}/long`)).rejects.toMatchObject({ code: 'DOWNLOAD_FAILED', message: expect.stringContaining('more than 16777216 bytes') as string })
+  await expect(boundedFetch(fetch, true)(`${address}/long`)).rejects.toMatchObject({
+    code: 'DOWNLOAD_FAILED',
+    message: expect.stringContaining('more than 16777216 bytes') as string,
+  })
   await expect(boundedFetch(fetch, false)(`${address}/missing`)).rejects.toMatchObject({ code: 'DOWNLOAD_FAILED' })
 })
 

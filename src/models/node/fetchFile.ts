@@ -33,7 +33,10 @@ interface FetchFileOptions {
   readonly onBytes: (bytes: number) => void
 }
 
-/** Ends the name of a file's part, until all of it is there and proven. Not `.incomplete`: other programs append to that. */
+/**
+ * Ends the name of a file's part, until all of it is there and proven. Not `.incomplete`: other programs append to
+ * that.
+ */
 export const partSuffix = '.text2live-part'
 const partOf = (path: string): string => path + partSuffix
 /** Bytes that a disk keeps beside what is downloaded. */
@@ -42,9 +45,11 @@ const spareRoom = 64e6
 const watchInterval = 300
 
 /**
- * Fetches a file to its final place: all of it or nothing. A part that is there from before is continued; what arrives is hashed, and only a file of the
- * right hash gets its name. Of two processes that want it, one fetches and the other waits.
- * @throws MODEL_DAMAGED for a wrong size or hash, DISK_FULL before or while it is written, OUTPUT_NOT_WRITABLE, INTERRUPTED, and what `open` throws
+ * Fetches a file to its final place: all of it or nothing. A part that is there from before is continued; what arrives
+ * is hashed, and only a file of the right hash gets its name. Of two processes that want it, one fetches and the other
+ * waits.
+ * @throws MODEL_DAMAGED for a wrong size or hash, DISK_FULL before or while it is written, OUTPUT_NOT_WRITABLE,
+ *   INTERRUPTED, and what `open` throws
  */
 export async function fetchFile(file: WantedFile, options: FetchFileOptions): Promise<void> {
   await making(dirname(file.path))
@@ -52,10 +57,10 @@ export async function fetchFile(file: WantedFile, options: FetchFileOptions): Pr
   const lock = await waitForLock(file, options)
   if (lock === null) return
   try {
-    if (await sizeOf(file.path) !== null) return
+    if ((await sizeOf(file.path)) !== null) return
     const part = partOf(file.path)
-    if ((await sizeOf(part) ?? 0) > file.size) await rm(part)
-    const before = await sizeOf(part) ?? 0
+    if (((await sizeOf(part)) ?? 0) > file.size) await rm(part)
+    const before = (await sizeOf(part)) ?? 0
     await requireRoom(dirname(file.path), file.name, file.size - before)
     try {
       await fetchPart(file, part, options)
@@ -64,32 +69,47 @@ export async function fetchFile(file: WantedFile, options: FetchFileOptions): Pr
       if (before === 0 || !(error instanceof Text2LiveError) || error.code !== 'MODEL_DAMAGED') throw error
       await fetchPart(file, part, options)
     }
-    await rename(part, file.path).catch((cause: unknown) => { throw writeError(file.path, cause) })
+    await rename(part, file.path).catch((cause: unknown) => {
+      throw writeError(file.path, cause)
+    })
   } finally {
     lock.release()
   }
 }
 
 /** @returns null once another process has fetched the file */
-async function waitForLock(file: WantedFile, { patience, signal, onBytes }: FetchFileOptions): Promise<ProcessLock | null> {
+async function waitForLock(
+  file: WantedFile,
+  { patience, signal, onBytes }: FetchFileOptions,
+): Promise<ProcessLock | null> {
   for (let [bytes, grew] = [-1, performance.now()]; ;) {
     const taken = await takeLock(file.lock)
     if (taken !== null && 'release' in taken) return taken
     if (signal?.aborted === true) throw stopped()
-    if (await sizeOf(file.path) !== null) return null
-    const there = await sizeOf(partOf(file.path)) ?? 0
+    if ((await sizeOf(file.path)) !== null) return null
+    const there = (await sizeOf(partOf(file.path))) ?? 0
     if (there !== bytes) [bytes, grew] = [there, performance.now()]
     onBytes(there)
-    if (performance.now() - grew > 1000 * (longestPause + patience.stallSeconds)) throw stuck(file, taken === null ? 'another process' : holderText(taken))
+    if (performance.now() - grew > 1000 * (longestPause + patience.stallSeconds))
+      throw stuck(file, taken === null ? 'another process' : holderText(taken))
     await sleep(watchInterval)
   }
 }
 
-const stuck = (file: WantedFile, holder: string): Text2LiveError => new Text2LiveError('DOWNLOAD_FAILED',
-  `${holder} has been fetching ${file.name}, and got no further for minutes. End it and try again. If no such process runs, delete ${file.lock}.`)
+const stuck = (file: WantedFile, holder: string): Text2LiveError =>
+  new Text2LiveError(
+    'DOWNLOAD_FAILED',
+    `${holder} has been fetching ${file.name}, and got no further for minutes. End it and try again. If no such process runs, delete ${file.lock}.`,
+  )
 
-async function fetchPart(file: WantedFile, part: string, { patience, signal, onBytes }: FetchFileOptions): Promise<void> {
-  const handle = await open(part, 'a').catch((cause: unknown) => { throw writeError(part, cause) })
+async function fetchPart(
+  file: WantedFile,
+  part: string,
+  { patience, signal, onBytes }: FetchFileOptions,
+): Promise<void> {
+  const handle = await open(part, 'a').catch((cause: unknown) => {
+    throw writeError(part, cause)
+  })
   try {
     let at = (await handle.stat()).size
     const hash = startHash(file.digest?.kind ?? 'sha256', file.size)
@@ -105,7 +125,8 @@ async function fetchPart(file: WantedFile, part: string, { patience, signal, onB
         progressed()
         onBytes(at)
       }
-      if (at < file.size) throw new ConnectionFailure(`${file.name} ended after ${at} of its ${file.size} bytes`, 'broken')
+      if (at < file.size)
+        throw new ConnectionFailure(`${file.name} ended after ${at} of its ${file.size} bytes`, 'broken')
     })
     await handle.sync()
     const hex = hash.digest('hex')
@@ -128,15 +149,19 @@ export async function digestOf(path: string, kind: Digest['kind']): Promise<stri
 }
 
 async function append(handle: FileHandle, path: string, bytes: Uint8Array): Promise<void> {
-  await handle.appendFile(bytes).catch((cause: unknown) => { throw writeError(path, cause) })
+  await handle.appendFile(bytes).catch((cause: unknown) => {
+    throw writeError(path, cause)
+  })
 }
 
 /** Nothing that is known to be wrong stays. */
 async function damaged(file: WantedFile, part: string, came: string): Promise<Text2LiveError> {
   await rm(part, { force: true })
-  return new Text2LiveError('MODEL_DAMAGED',
-    `Expected ${file.name} to have ${file.size} bytes${file.digest === null ? '' : ` and the hash ${file.digest.hex}`}, as its publisher says; the server `
-      + `sent ${came}. It was thrown away. Try again; if it stays so, a proxy or mirror between here and there changes files.`)
+  return new Text2LiveError(
+    'MODEL_DAMAGED',
+    `Expected ${file.name} to have ${file.size} bytes${file.digest === null ? '' : ` and the hash ${file.digest.hex}`}, as its publisher says; the server ` +
+      `sent ${came}. It was thrown away. Try again; if it stays so, a proxy or mirror between here and there changes files.`,
+  )
 }
 
 /** @throws DISK_FULL unless `folder` has room for `needed` more bytes */
@@ -145,13 +170,17 @@ export async function requireRoom(folder: string, name: string, needed: number):
   const free = bavail * bsize
   if (free >= needed + spareRoom) return
   const megabytes = (bytes: number): string => `${Math.ceil(bytes / 1e6)} MB`
-  throw new Text2LiveError('DISK_FULL',
-    `Expected room for ${megabytes(needed)} more (${name}), ${folder} has ${megabytes(free)} left. Free some space, or set HF_HUB_CACHE `
-      + 'to a folder on another disk.')
+  throw new Text2LiveError(
+    'DISK_FULL',
+    `Expected room for ${megabytes(needed)} more (${name}), ${folder} has ${megabytes(free)} left. Free some space, or set HF_HUB_CACHE ` +
+      'to a folder on another disk.',
+  )
 }
 
 async function making(folder: string): Promise<void> {
-  await mkdir(folder, { recursive: true }).catch((cause: unknown) => { throw writeError(folder, cause) })
+  await mkdir(folder, { recursive: true }).catch((cause: unknown) => {
+    throw writeError(folder, cause)
+  })
 }
 
 export const sizeOf = async (path: string): Promise<number | null> => {

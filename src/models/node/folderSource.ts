@@ -6,7 +6,8 @@ import { expectedSize, openToRead } from '../../media/node/readRegularFile.js'
 import type { FileSource } from '../fileSource.js'
 
 /**
- * The files of a model in a folder; large files are read in parts, so that a tower's weights never stand twice in memory.
+ * The files of a model in a folder; large files are read in parts, so that a tower's weights never stand twice in
+ * memory.
  * @throws GUIDANCE_NOT_FOUND when there is no such folder
  */
 export async function folderSource(folder: string): Promise<FileSource> {
@@ -45,7 +46,7 @@ export async function folderSource(folder: string): Promise<FileSource> {
 function notFound(folder: string, came: string): Text2LiveError {
   return new Text2LiveError(
     'GUIDANCE_NOT_FOUND',
-    `Expected a folder with a guidance model (config.json, safetensors weights, tokenizer files) at ${folder}, ${came}. `
-      + (oddPath(folder) ?? 'Check the path, or leave the option out to use the starter model.'),
+    `Expected a folder with a guidance model (config.json, safetensors weights, tokenizer files) at ${folder}, ${came}. ` +
+      (oddPath(folder) ?? 'Check the path, or leave the option out to use the starter model.'),
   )
 }

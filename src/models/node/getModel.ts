@@ -11,11 +11,15 @@ import { fetchTorchFile } from './torchFile.js'
  */
 export async function getModel(value: string, options: OpenModelOptions = {}): Promise<string> {
   const name = readModelName(value)
-  const environment = options.environment ?? await readHubEnvironment()
+  const environment = options.environment ?? (await readHubEnvironment())
   if (name.kind === 'url') return await fetchTorchFile(name.url, { ...options, environment })
   if (name.kind !== 'repo') {
-    throw new Text2LiveError('OPTION_INVALID', name.kind === 'starter' ? 'The starter model is part of the package; there is nothing to fetch.'
-      : `${value} is a path; there is nothing to fetch. To put it into the cache: text2live models import ${value}`)
+    throw new Text2LiveError(
+      'OPTION_INVALID',
+      name.kind === 'starter'
+        ? 'The starter model is part of the package; there is nothing to fetch.'
+        : `${value} is a path; there is nothing to fetch. To put it into the cache: text2live models import ${value}`,
+    )
   }
   return await fetchRepo(name.repo, { ...options, environment }, true)
 }

@@ -42,7 +42,10 @@ export async function readHubEnvironment(variables: Variables = process.env): Pr
     torchCache: join(caches, 'clip'),
     endpoint: checkEndpoint(given('HF_ENDPOINT') ?? HUB_URL),
     offline: isOn('HF_HUB_OFFLINE') || isOn('TRANSFORMERS_OFFLINE'),
-    token: given('HF_TOKEN') ?? given('HUGGING_FACE_HUB_TOKEN') ?? await tokenIn(given('HF_TOKEN_PATH') ?? join(home, 'token')),
+    token:
+      given('HF_TOKEN') ??
+      given('HUGGING_FACE_HUB_TOKEN') ??
+      (await tokenIn(given('HF_TOKEN_PATH') ?? join(home, 'token'))),
     stallSeconds: stall > 0 ? stall : defaultStall,
     proxies: readProxySettings(variables),
   }
@@ -56,6 +59,8 @@ async function tokenIn(path: string): Promise<string | null> {
 
 function checkEndpoint(address: string): string {
   if (/^https?:\/\//.test(address) && URL.canParse(address)) return address.replace(/\/+$/, '')
-  throw new Text2LiveError('OPTION_INVALID',
-    `Expected HF_ENDPOINT to be a web address such as ${HUB_URL}, it is "${address}". Correct the variable or unset it.`)
+  throw new Text2LiveError(
+    'OPTION_INVALID',
+    `Expected HF_ENDPOINT to be a web address such as ${HUB_URL}, it is "${address}". Correct the variable or unset it.`,
+  )
 }

@@ -22,20 +22,25 @@ const portion = 8 * 2 ** 20
 const largeFile = 10e6
 
 /**
- * Copies a model into the cache, where it is found by name from then on: as if it had been fetched. It is checked first: its files, the shapes and
- * every number of its weights.
- * @param path a folder in the Hugging Face layout; or in that of open_clip, or a `.pt` file of OpenAI's, which are converted to it
+ * Copies a model into the cache, where it is found by name from then on: as if it had been fetched. It is checked
+ * first: its files, the shapes and every number of its weights.
+ * @param path a folder in the Hugging Face layout; or in that of open_clip, or a `.pt` file of OpenAI's, which are
+ *   converted to it
  * @param name owner/name; by default local/<name of the folder>
- * @throws GUIDANCE_NOT_FOUND, GUIDANCE_INVALID, SAFETENSORS_INVALID for what is no model; OPTION_INVALID for a name that cannot be; OUTPUT_EXISTS
- * where the cache has another model of that name; DISK_FULL, OUTPUT_NOT_WRITABLE
+ * @throws GUIDANCE_NOT_FOUND, GUIDANCE_INVALID, SAFETENSORS_INVALID for what is no model; OPTION_INVALID for a name
+ *   that cannot be; OUTPUT_EXISTS where the cache has another model of that name; DISK_FULL, OUTPUT_NOT_WRITABLE
  */
 export async function importModel(path: string, name: string | undefined, cache: string): Promise<ImportedModel> {
-  const repo = checkName(name ?? `local/${basename(resolve(path), extname(path) === '.pt' ? '.pt' : '').replace(/[^\w.-]+/g, '-')}`)
+  const repo = checkName(
+    name ?? `local/${basename(resolve(path), extname(path) === '.pt' ? '.pt' : '').replace(/[^\w.-]+/g, '-')}`,
+  )
   const source = await inHuggingFaceLayout(await openPath(path))
   const { files, missing } = await surveyModel(source)
   if (missing.length > 0) {
-    throw new Text2LiveError('GUIDANCE_INVALID',
-      `Expected a model in the Hugging Face layout at ${path}; it has no ${missing.join(', no ')}. Give the folder that holds these files.`)
+    throw new Text2LiveError(
+      'GUIDANCE_INVALID',
+      `Expected a model in the Hugging Face layout at ${path}; it has no ${missing.join(', no ')}. Give the folder that holds these files.`,
+    )
   }
   const { file } = await openClip(source)
   for (const tensor of file.header.entries.keys()) if (!tensor.endsWith('position_ids')) await file.weights([tensor])
@@ -44,28 +49,42 @@ export async function importModel(path: string, name: string | undefined, cache:
 
 function checkName(name: string): string {
   if (/^[\w-][\w.-]*\/[\w-][\w.-]*$/.test(name) && !/--|\.\./.test(name)) return name
-  throw new Text2LiveError('OPTION_INVALID', `Expected --name to be owner/name in letters, digits, "-", "_" and ".", it is "${name}". For example: --name local/my-clip`)
+  throw new Text2LiveError(
+    'OPTION_INVALID',
+    `Expected --name to be owner/name in letters, digits, "-", "_" and ".", it is "${name}". For example: --name local/my-clip`,
+  )
 }
 
-async function copyInto(repo: string, source: FileSource, names: readonly string[], cache: string): Promise<ImportedModel> {
+async function copyInto(
+  repo: string,
+  source: FileSource,
+  names: readonly string[],
+  cache: string,
+): Promise<ImportedModel> {
   const folder = repoFolder(cache, repo)
   const files: HashedFile[] = []
   for (const name of names) files.push(await hashFile(source, name))
   // A commit is named by what it holds: the same files give the same name.
-  const commit = createHash('sha1').update(files.map(({ name, hex }) => `${name} ${hex}\n`).join('')).digest('hex')
+  const commit = createHash('sha1')
+    .update(files.map(({ name, hex }) => `${name} ${hex}\n`).join(''))
+    .digest('hex')
   const before = await cachedSnapshot(cache, repo)
   if (before !== null && basename(before) !== commit) {
-    throw new Text2LiveError('OUTPUT_EXISTS',
-      `The cache has another model called ${repo} already, in ${before}. Choose another --name, or remove that one first: text2live models remove ${repo}`)
+    throw new Text2LiveError(
+      'OUTPUT_EXISTS',
+      `The cache has another model called ${repo} already, in ${before}. Choose another --name, or remove that one first: text2live models remove ${repo}`,
+    )
   }
   const blobs = join(folder, 'blobs')
-  await mkdir(blobs, { recursive: true }).catch((cause: unknown) => { throw writeError(blobs, cause) })
+  await mkdir(blobs, { recursive: true }).catch((cause: unknown) => {
+    throw writeError(blobs, cause)
+  })
   const bytes = files.reduce((sum, { size }) => sum + size, 0)
   await requireRoom(blobs, repo, bytes)
   const snapshot = join(folder, 'snapshots', commit)
   for (const file of files) {
     const blob = join(blobs, file.hex)
-    if (await sizeOf(blob) !== file.size) await copyBlob(source, file, blob)
+    if ((await sizeOf(blob)) !== file.size) await copyBlob(source, file, blob)
     await linkBlob(blob, join(snapshot, file.name))
   }
   await markAbsent(folder, commit, new Set(names))
@@ -92,7 +111,8 @@ async function copyBlob(source: FileSource, { name, size }: HashedFile, path: st
   try {
     const handle = await open(temporary, 'wx')
     try {
-      for (let at = 0; at < size; at += portion) await handle.appendFile(await source.read(name, at, Math.min(size, at + portion)))
+      for (let at = 0; at < size; at += portion)
+        await handle.appendFile(await source.read(name, at, Math.min(size, at + portion)))
       await handle.sync()
     } finally {
       await handle.close()

@@ -23,7 +23,9 @@ export interface OpenModelOptions {
   /** Default: what the variables of the process say. */
   readonly environment?: HubEnvironment
   readonly patience?: Patience
-  /** Take what is on this machine, and ask no server: for a model that a run folder names, which may come from anybody. */
+  /**
+   * Take what is on this machine, and ask no server: for a model that a run folder names, which may come from anybody.
+   */
   readonly hereOnly?: boolean
 }
 
@@ -35,10 +37,10 @@ export type ModelName =
   | { readonly kind: 'url'; readonly url: string }
 
 /**
- * The files of the model that a value of `--guidance` names: `starter`; a folder; a known model or any other `owner/name` of the hub, fetched once
- * into the cache; a `.pt` file of OpenAI's by its path or address.
- * @throws MODEL_NOT_CACHED with `hereOnly`; MODEL_UNKNOWN, MODEL_OFFLINE, MODEL_DAMAGED, DOWNLOAD_FAILED, GUIDANCE_NOT_FOUND, GUIDANCE_INVALID, PYTORCH_FILE_INVALID,
- * PICKLE_UNSAFE, DISK_FULL, INTERRUPTED
+ * The files of the model that a value of `--guidance` names: `starter`; a folder; a known model or any other
+ * `owner/name` of the hub, fetched once into the cache; a `.pt` file of OpenAI's by its path or address.
+ * @throws MODEL_NOT_CACHED with `hereOnly`; MODEL_UNKNOWN, MODEL_OFFLINE, MODEL_DAMAGED, DOWNLOAD_FAILED,
+ *   GUIDANCE_NOT_FOUND, GUIDANCE_INVALID, PYTORCH_FILE_INVALID, PICKLE_UNSAFE, DISK_FULL, INTERRUPTED
  */
 export async function openModelSource(value: string, options: OpenModelOptions = {}): Promise<FileSource> {
   // To look whether there is such a path would send this user's name to the machine that it names.
@@ -60,21 +62,32 @@ export async function openModelSource(value: string, options: OpenModelOptions =
     case 'url': {
       const { fetchedTorchFile, fetchTorchFile, openTorchFile, sha256In } = await import('./torchFile.js')
       const all = await withEnvironment(options)
-      const path = options.hereOnly === true ? await fetchedTorchFile(name.url, all.environment) : await fetchTorchFile(name.url, all)
+      const path =
+        options.hereOnly === true
+          ? await fetchedTorchFile(name.url, all.environment)
+          : await fetchTorchFile(name.url, all)
       if (path === null) throw notHere(name.url)
       return await openTorchFile(path, sha256In(name.url))
     }
   }
 }
 
-const notHere = (name: string): Text2LiveError => new Text2LiveError('MODEL_NOT_CACHED',
-  `The run was made with the model "${withoutSecrets(name)}", which is not on this machine. A run folder may come from anybody, so nothing that it names is fetched unasked. `
-    + `If you want that model, name it yourself: --guidance ${withoutSecrets(name)} beside --resume or score, or fetch it first: text2live models get ${withoutSecrets(name)}`)
+const notHere = (name: string): Text2LiveError =>
+  new Text2LiveError(
+    'MODEL_NOT_CACHED',
+    `The run was made with the model "${withoutSecrets(name)}", which is not on this machine. A run folder may come from anybody, so nothing that it names is fetched unasked. ` +
+      `If you want that model, name it yourself: --guidance ${withoutSecrets(name)} beside --resume or score, or fetch it first: text2live models get ${withoutSecrets(name)}`,
+  )
 
-/** The hub's client is loaded where it is needed only: a tenth of a second that a run with the embedded model has not to wait. */
-async function withEnvironment(options: OpenModelOptions): Promise<OpenModelOptions & { readonly environment: HubEnvironment }> {
+/**
+ * The hub's client is loaded where it is needed only: a tenth of a second that a run with the embedded model has not to
+ * wait.
+ */
+async function withEnvironment(
+  options: OpenModelOptions,
+): Promise<OpenModelOptions & { readonly environment: HubEnvironment }> {
   const { readHubEnvironment } = await import('./hubEnvironment.js')
-  return { ...options, environment: options.environment ?? await readHubEnvironment() }
+  return { ...options, environment: options.environment ?? (await readHubEnvironment()) }
 }
 
 /**
@@ -82,7 +95,7 @@ async function withEnvironment(options: OpenModelOptions): Promise<OpenModelOpti
  * @throws GUIDANCE_NOT_FOUND, MODEL_DAMAGED, PYTORCH_FILE_INVALID, PICKLE_UNSAFE, GUIDANCE_INVALID
  */
 export async function openPath(path: string): Promise<FileSource> {
-  if (!path.endsWith('.pt') || await sizeOf(path) === null) return await openFolder(path)
+  if (!path.endsWith('.pt') || (await sizeOf(path)) === null) return await openFolder(path)
   const { openTorchFile } = await import('./torchFile.js')
   return await openTorchFile(path)
 }
@@ -106,10 +119,13 @@ export function readModelName(value: string): ModelName {
   if (existsSync(path)) return { kind: 'path', path }
   const known = findKnownModel(value)
   if (known) return { kind: 'repo', repo: known.repo }
-  if (/^[\w-][\w.-]*\/[\w-][\w.-]*$/.test(value) && !/\.(pt|bin|safetensors)$/.test(value)) return { kind: 'repo', repo: value }
+  if (/^[\w-][\w.-]*\/[\w-][\w.-]*$/.test(value) && !/\.(pt|bin|safetensors)$/.test(value))
+    return { kind: 'repo', repo: value }
   if (isResNet(value)) throw resNet(value)
   if (/[/\\]|^\.|\.(pt|bin|safetensors)$/.test(value)) return { kind: 'path', path }
-  throw new Text2LiveError('MODEL_UNKNOWN',
-    `There is no guidance model called "${withoutSecrets(value)}", and no folder of that name. The nearest is "${nearestModel(value)}". Known: ${starterName}, `
-      + `${knownModels.map(({ repo }) => repo).join(', ')}; also any owner/name on the hub, a folder, or a .pt file of OpenAI's.`)
+  throw new Text2LiveError(
+    'MODEL_UNKNOWN',
+    `There is no guidance model called "${withoutSecrets(value)}", and no folder of that name. The nearest is "${nearestModel(value)}". Known: ${starterName}, ` +
+      `${knownModels.map(({ repo }) => repo).join(', ')}; also any owner/name on the hub, a folder, or a .pt file of OpenAI's.`,
+  )
 }

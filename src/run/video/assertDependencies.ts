@@ -4,7 +4,8 @@ import { loadSharp } from '../../media/node/sharp.js'
 import type { VideoPlan } from './runVideo.js'
 
 /**
- * Asks at the start of a run over a clip for the native libraries that it needs, since some are needed only at its end: to write the clips.
+ * Asks at the start of a run over a clip for the native libraries that it needs, since some are needed only at its end:
+ * to write the clips.
  * @throws DEPENDENCY_MISSING, TELEMETRY_ON, CLIP_CODEC_MISSING
  */
 export async function assertDependencies(goal: VideoPlan['goal']): Promise<void> {

@@ -38,25 +38,44 @@ export async function writeAtlasFile(path: string, atlas: FittedAtlas, clip: str
  * The atlas in a file, and the clip it was fitted to; null where there is no file. A link is not followed.
  * @throws RUN_INVALID, SAFETENSORS_INVALID, CHECKPOINT_INVALID, ATLAS_INVALID
  */
-export async function readAtlasFile(path: string, runtime: Runtime): Promise<{ readonly atlas: FittedAtlas; readonly clip: string } | null> {
+export async function readAtlasFile(
+  path: string,
+  runtime: Runtime,
+): Promise<{ readonly atlas: FittedAtlas; readonly clip: string } | null> {
   const bytes = await readRunFile(path)
   if (bytes === null) return null
   const { metadata, tensors } = readSafetensors(bytes, path)
   const { method, clip = '' } = metadata
   if (metadata['kind'] !== kind || metadata['version'] !== version || (method !== 'fast' && method !== 'neural')) {
-    throw new Text2LiveError('ATLAS_INVALID', `Expected a layered atlas of this program in "${path}" ("${kind}", version ${version}); it is something else. `
-      + 'Give the folder of a run, or one that "text2live atlas fit" made.')
+    throw new Text2LiveError(
+      'ATLAS_INVALID',
+      `Expected a layered atlas of this program in "${path}" ("${kind}", version ${version}); it is something else. ` +
+        'Give the folder of a run, or one that "text2live atlas fit" made.',
+    )
   }
   for (const [name, tensor] of tensors) {
     if (!/^B?F\d/.test(tensor.dtype) || toFloat32(tensor, name).every(Number.isFinite)) continue
-    throw new Text2LiveError('ATLAS_INVALID', `The atlas "${path}" holds values of "${name}" that are no finite numbers. Take another copy of it, or fit it again.`)
+    throw new Text2LiveError(
+      'ATLAS_INVALID',
+      `The atlas "${path}" holds values of "${name}" that are no finite numbers. Take another copy of it, or fit it again.`,
+    )
   }
-  return { atlas: method === 'neural' ? NeuralAtlas.fromTensors(tensors, { runtime }) : FastAtlas.fromTensors(tensors), clip }
+  return {
+    atlas: method === 'neural' ? NeuralAtlas.fromTensors(tensors, { runtime }) : FastAtlas.fromTensors(tensors),
+    clip,
+  }
 }
 
 /** @throws ATLAS_MISMATCH when the atlas is of another number or size of frames than the clip has */
-export function assertAtlasFits(atlas: LayeredAtlas, { width, height, pixels }: { readonly width: number; readonly height: number; readonly pixels: readonly unknown[] }, name: string): void {
+export function assertAtlasFits(
+  atlas: LayeredAtlas,
+  { width, height, pixels }: { readonly width: number; readonly height: number; readonly pixels: readonly unknown[] },
+  name: string,
+): void {
   if (atlas.frames === pixels.length && atlas.width === width && atlas.height === height) return
-  throw new Text2LiveError('ATLAS_MISMATCH', `The atlas "${name}" was fitted to ${atlas.frames} frames of ${atlas.width}x${atlas.height}; this clip has ${pixels.length} of ${width}x${height}. `
-    + `Use --frames ${atlas.frames} and --size ${Math.min(atlas.width, atlas.height)} with the clip it was fitted to, or fit another.`)
+  throw new Text2LiveError(
+    'ATLAS_MISMATCH',
+    `The atlas "${name}" was fitted to ${atlas.frames} frames of ${atlas.width}x${atlas.height}; this clip has ${pixels.length} of ${width}x${height}. ` +
+      `Use --frames ${atlas.frames} and --size ${Math.min(atlas.width, atlas.height)} with the clip it was fitted to, or fit another.`,
+  )
 }

@@ -16,10 +16,16 @@ interface AtlasPaths {
 }
 
 /**
- * Writes what a person paints on: the atlas image as PNG, and with an edit the edit as RGBA PNG and both in a PSD with the layers "atlas", "edit layer" and
- * (hidden) "mask", the part of the atlas that the clip shows. `text2live atlas render` takes the painted PSD or PNG back.
+ * Writes what a person paints on: the atlas image as PNG, and with an edit the edit as RGBA PNG and both in a PSD with
+ * the layers "atlas", "edit layer" and (hidden) "mask", the part of the atlas that the clip shows. `text2live atlas
+ * render` takes the painted PSD or PNG back.
  */
-export async function writeAtlasPictures(atlas: LayeredAtlas, layer: LayerName, edit: FloatImage | null, paths: AtlasPaths): Promise<void> {
+export async function writeAtlasPictures(
+  atlas: LayeredAtlas,
+  layer: LayerName,
+  edit: FloatImage | null,
+  paths: AtlasPaths,
+): Promise<void> {
   const image = await atlas.image(layer)
   const atlasPixels = quantise(image, 8)
   await atomicWrite(paths.atlas, await encodePng(atlasPixels))
@@ -27,7 +33,12 @@ export async function writeAtlasPictures(atlas: LayeredAtlas, layer: LayerName, 
   const editPixels = quantise(edit, 8)
   await atomicWrite(paths.edit, await encodePng(editPixels))
   const mask = quantise(await atlasCoverage(atlas, layer), 8)
-  await atomicWrite(paths.psd, writePsdLayers(quantise(compositeOver(edit, image), 8), [
-    { name: baseLayerNames[1], image: atlasPixels }, { name: layerNames[0], image: editPixels }, { name: maskLayerName, image: mask, hidden: true },
-  ]))
+  await atomicWrite(
+    paths.psd,
+    writePsdLayers(quantise(compositeOver(edit, image), 8), [
+      { name: baseLayerNames[1], image: atlasPixels },
+      { name: layerNames[0], image: editPixels },
+      { name: maskLayerName, image: mask, hidden: true },
+    ]),
+  )
 }

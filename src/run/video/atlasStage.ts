@@ -27,7 +27,11 @@ export const isFit = (atlas: string): atlas is 'fast' | 'neural' => atlas === 'f
  * The atlas that the run folder holds already, or null.
  * @throws SAFETENSORS_INVALID, ATLAS_*
  */
-export async function readFittedAtlas({ settings, input, folder }: Pick<StageTools, 'settings' | 'input' | 'folder'>): Promise<LayeredAtlas | null> {
+export async function readFittedAtlas({
+  settings,
+  input,
+  folder,
+}: Pick<StageTools, 'settings' | 'input' | 'folder'>): Promise<LayeredAtlas | null> {
   const path = folder.file(videoFiles.atlas)
   const saved = await readAtlasFile(path, await openRuntime(settings))
   if (saved === null) return null
@@ -46,31 +50,55 @@ export async function fitAtlas(tools: StageTools, flow: ClipFlow, masks: readonl
   const tensors = saved?.tensors
   const step = saved === null ? 0 : readSavedStep(saved.texts['step'], path)
   const save = async (reached: number, state: StageCheckpoint['tensors']): Promise<void> => {
-    const bytes = await writeStageCheckpoint(path, 'atlas', fingerprint, { tensors: state, texts: { step: String(reached) } })
+    const bytes = await writeStageCheckpoint(path, 'atlas', fingerprint, {
+      tensors: state,
+      texts: { step: String(reached) },
+    })
     emit({ type: 'checkpoint', stage: 'atlas', step: reached, path, bytes })
   }
   const common = { frames: input.frames, flow, masks, runtime: await openRuntime(settings), signal }
   if (settings.atlas === 'neural') {
-    const neural = { ...publishedNeuralSettings, iterations: settings.atlasIterations, resolution: settings.atlasSize, behaviour: settings.atlasSampling }
-    return await keep(tools, await fitNeuralAtlas({
-      ...common, settings: neural, seed: settings.seed, ...(tensors === undefined ? {} : { state: { step, tensors } }),
-      onProgress: ({ stage, done, total, losses }) => report(done + (stage === 'fit' ? pretrainingOf(tools) : 0), total + (stage === 'fit' ? pretrainingOf(tools) : neural.iterations), losses),
-      onCheckpoint: (state) => save(state.step, state.tensors),
-    }))
+    const neural = {
+      ...publishedNeuralSettings,
+      iterations: settings.atlasIterations,
+      resolution: settings.atlasSize,
+      behaviour: settings.atlasSampling,
+    }
+    return await keep(
+      tools,
+      await fitNeuralAtlas({
+        ...common,
+        settings: neural,
+        seed: settings.seed,
+        ...(tensors === undefined ? {} : { state: { step, tensors } }),
+        onProgress: ({ stage, done, total, losses }) =>
+          report(
+            done + (stage === 'fit' ? pretrainingOf(tools) : 0),
+            total + (stage === 'fit' ? pretrainingOf(tools) : neural.iterations),
+            losses,
+          ),
+        onCheckpoint: (state) => save(state.step, state.tensors),
+      }),
+    )
   }
   let detail: Readonly<Record<string, number>> | undefined
-  return await keep(tools, await fitFastAtlas({
-    ...common, ...(tensors === undefined ? {} : { state: { sweep: step, tensors } }),
-    onProgress: (progress) => {
-      if (progress.type === 'sweep') detail = { psnr: progress.psnr }
-      const at = sweepsDone(progress)
-      if (at !== null) report(at.done, at.total, detail)
-    },
-    onCheckpoint: (state) => save(state.sweep, state.tensors),
-  }))
+  return await keep(
+    tools,
+    await fitFastAtlas({
+      ...common,
+      ...(tensors === undefined ? {} : { state: { sweep: step, tensors } }),
+      onProgress: (progress) => {
+        if (progress.type === 'sweep') detail = { psnr: progress.psnr }
+        const at = sweepsDone(progress)
+        if (at !== null) report(at.done, at.total, detail)
+      },
+      onCheckpoint: (state) => save(state.sweep, state.tensors),
+    }),
+  )
 }
 
-const pretrainingOf = ({ input }: StageTools): number => publishedNeuralSettings.pretraining * input.frames.pixels.length
+const pretrainingOf = ({ input }: StageTools): number =>
+  publishedNeuralSettings.pretraining * input.frames.pixels.length
 
 /** Frames visited, of all sweeps. */
 function sweepsDone(progress: FastAtlasProgress): { done: number; total: number } | null {
@@ -79,12 +107,18 @@ function sweepsDone(progress: FastAtlasProgress): { done: number; total: number 
 }
 
 /**
- * Takes the atlas that the settings name (one of ours, or a published checkpoint); a copy lies in the run folder since its first moment, so that the run
- * needs nothing outside.
+ * Takes the atlas that the settings name (one of ours, or a published checkpoint); a copy lies in the run folder since
+ * its first moment, so that the run needs nothing outside.
  */
-export async function takeAtlas({ settings, input, folder, emit }: StageTools, { atlas, clip }: OpenedAtlas): Promise<LayeredAtlas> {
+export async function takeAtlas(
+  { settings, input, folder, emit }: StageTools,
+  { atlas, clip }: OpenedAtlas,
+): Promise<LayeredAtlas> {
   if (clip !== null && clip !== input.clipDigest) {
-    emit({ type: 'warning', message: `the atlas "${settings.atlas}" was fitted to other frames than these; the edit may not sit where it should` })
+    emit({
+      type: 'warning',
+      message: `the atlas "${settings.atlas}" was fitted to other frames than these; the edit may not sit where it should`,
+    })
   }
   const path = folder.file(videoFiles.atlas)
   emit({ type: 'checkpoint', stage: 'atlas', path, bytes: (await stat(path)).size })
@@ -106,18 +140,26 @@ export interface OpenedAtlas {
 }
 
 /**
- * An atlas by path: a run folder or one of `text2live atlas fit`, a file `atlas.safetensors`, a folder with a published `checkpoint` and `config.json`, or
- * that checkpoint.
+ * An atlas by path: a run folder or one of `text2live atlas fit`, a file `atlas.safetensors`, a folder with a published
+ * `checkpoint` and `config.json`, or that checkpoint.
  * @throws INPUT_NOT_FOUND, ATLAS_*, PICKLE_UNSAFE, PYTORCH_FILE_INVALID, CONFIG_INVALID
  */
 export async function openAtlas(
-  { atlas: path, atlasSize, atlasSampling }: Pick<VideoSettings, 'atlas' | 'atlasSize' | 'atlasSampling'>, frames: StageTools['input']['frames'], runtime: Runtime,
+  { atlas: path, atlasSize, atlasSampling }: Pick<VideoSettings, 'atlas' | 'atlasSize' | 'atlasSampling'>,
+  frames: StageTools['input']['frames'],
+  runtime: Runtime,
 ): Promise<OpenedAtlas> {
   const found = await stat(path).catch(() => null)
   if (found === null) {
-    throw new Text2LiveError('INPUT_NOT_FOUND', `--atlas takes fast, neural, or the path of an atlas: a run folder, or a published checkpoint; there is nothing at "${path}". ${pathHint(path)}`)
+    throw new Text2LiveError(
+      'INPUT_NOT_FOUND',
+      `--atlas takes fast, neural, or the path of an atlas: a run folder, or a published checkpoint; there is nothing at "${path}". ${pathHint(path)}`,
+    )
   }
-  const own = await readAtlasFile(found.isDirectory() ? join(path, videoFiles.atlas) : await realpath(path), runtime).catch((error: unknown) => {
+  const own = await readAtlasFile(
+    found.isDirectory() ? join(path, videoFiles.atlas) : await realpath(path),
+    runtime,
+  ).catch((error: unknown) => {
     // A file that is no safetensors may be a published checkpoint.
     if (!found.isDirectory() && error instanceof Text2LiveError && error.code === 'SAFETENSORS_INVALID') return null
     throw error
@@ -128,6 +170,12 @@ export async function openAtlas(
   }
   const source = await folderSource(found.isDirectory() ? path : dirname(path))
   const checkpoint = found.isDirectory() ? 'checkpoint' : basename(path)
-  const atlas = await openPublishedAtlas(source, { runtime, frames, behaviour: atlasSampling, resolution: atlasSize, files: { checkpoint, config: 'config.json' } })
+  const atlas = await openPublishedAtlas(source, {
+    runtime,
+    frames,
+    behaviour: atlasSampling,
+    resolution: atlasSize,
+    files: { checkpoint, config: 'config.json' },
+  })
   return { atlas, clip: null }
 }

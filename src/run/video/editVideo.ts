@@ -8,7 +8,10 @@ import { videoJobOf } from './videoJob.js'
 
 /** Options of `editVideo`: those of docs/options.md. */
 export interface EditVideoOptions extends Omit<GivenVideoOptions, 'json'> {
-  /** A run folder to continue; then only steps, device, threads and previewEvery may be given besides; guidance, to name again a model that is to be fetched. */
+  /**
+   * A run folder to continue; then only steps, device, threads and previewEvery may be given besides; guidance, to name
+   * again a model that is to be fetched.
+   */
   readonly resume?: string | null | undefined
   /** Aborting finishes the work at hand, keeps the state reached in the folder and ends with an `interrupted` event. */
   readonly signal?: AbortSignal | undefined
@@ -21,7 +24,8 @@ export interface EditVideoRun extends AsyncIterable<VideoEvent> {
 }
 
 /**
- * Edits a clip: fits a layered atlas, trains the edit of one or both layers on it and maps it to all frames. Work begins at once, in a thread of its own.
+ * Edits a clip: fits a layered atlas, trains the edit of one or both layers on it and maps it to all frames. Work
+ * begins at once, in a thread of its own.
  *
  * ```ts
  * const run = editVideo({ clip: 'swan.mp4', prompt: 'golden swan', source: 'swan', region: 'swan', out: 'runs/gold' })
@@ -29,8 +33,8 @@ export interface EditVideoRun extends AsyncIterable<VideoEvent> {
  * const { folder, metrics } = await run.result
  * ```
  *
- * Everything is written to the run folder (`out`, else runs/<clip>-<n>): a clip is too large for memory. Leaving the loop early stops the run as `signal`
- * does. Never prints, never exits.
+ * Everything is written to the run folder (`out`, else runs/<clip>-<n>): a clip is too large for memory. Leaving the
+ * loop early stops the run as `signal` does. Never prints, never exits.
  */
 export function editVideo({ signal, ...options }: EditVideoOptions): EditVideoRun {
   return eventStream(signal ?? null, async (stop, emit) => {

@@ -32,8 +32,12 @@ beforeAll(async () => {
 
 async function find(clip: ClipFrames, question: Partial<FrameQuestion>, withOutline = true) {
   const heard: number[] = []
-  const found = await findInFrames(clip, { region: [], prompts: [], truncate: false, ...question }, { guidance: [guidance], outline: withOutline ? outline : null, runtime },
-    { signal: new AbortController().signal, onProgress: (done) => heard.push(done) })
+  const found = await findInFrames(
+    clip,
+    { region: [], prompts: [], truncate: false, ...question },
+    { guidance: [guidance], outline: withOutline ? outline : null, runtime },
+    { signal: new AbortController().signal, onProgress: (done) => heard.push(done) },
+  )
   return { ...found, heard }
 }
 
@@ -45,11 +49,16 @@ describe('the object of a clip', () => {
     expect(note).toContain('"disc", with the outline')
     if (hint.kind !== 'probability') return
     expect([...hint.maps.keys()]).toEqual([0, 1])
-    for (const map of hint.maps.values()) expect(overlap(resize(map, width, height, { filter: 'bilinear', antialias: true }), disc.map)).toBeGreaterThan(0.9)
+    for (const map of hint.maps.values())
+      expect(overlap(resize(map, width, height, { filter: 'bilinear', antialias: true }), disc.map)).toBeGreaterThan(
+        0.9,
+      )
   })
 
   it('is the name that prompt and clip agree on, or what stands out, where nobody says it', async () => {
-    expect((await find(frames, { region: 'agreed', prompts: ['golden disc'] })).note).toContain('"disc", which prompt and clip agree on')
+    expect((await find(frames, { region: 'agreed', prompts: ['golden disc'] })).note).toContain(
+      '"disc", which prompt and clip agree on',
+    )
     const { hint, note } = await find(frames, {})
     expect(hint.kind).toBe('probability')
     expect(note).toContain('what stands out and moves')
@@ -62,7 +71,7 @@ describe('the object of a clip', () => {
     expect((await find(blank, {})).hint).toEqual({ kind: 'motion' })
   })
 
-  it('is the guidance\'s answer alone without the outline network', async () => {
+  it("is the guidance's answer alone without the outline network", async () => {
     expect((await find(frames, { region: ['disc'] }, false)).hint.kind).toBe('relevancy')
   })
 })

@@ -43,16 +43,25 @@ export interface FoundInFrames {
 }
 
 /**
- * Looks for the object in some frames of a clip, by the words and by what stands out; where nothing does and nobody said what it is, by what moves.
+ * Looks for the object in some frames of a clip, by the words and by what stands out; where nothing does and nobody
+ * said what it is, by what moves.
  * @throws PROMPT_TOO_LONG unless `truncate`, PROMPT_NOT_UNDERSTOOD; the signal's reason
  */
-export async function findInFrames(frames: ClipFrames, question: FrameQuestion, models: FrameModels,
-  { signal, onProgress }: { readonly signal: AbortSignal; readonly onProgress: (done: number, total: number) => void }): Promise<FoundInFrames> {
+export async function findInFrames(
+  frames: ClipFrames,
+  question: FrameQuestion,
+  models: FrameModels,
+  { signal, onProgress }: { readonly signal: AbortSignal; readonly onProgress: (done: number, total: number) => void },
+): Promise<FoundInFrames> {
   const count = Math.min(asked, frames.pixels.length)
   const { width, height } = frames
   const scale = side / Math.min(width, height)
-  const small = (t: number): FloatImage => resize(frameImage(frames, t), Math.round(width * scale), Math.round(height * scale), { filter: 'bilinear', antialias: true })
-  const times = Array.from({ length: count }, (_, i) => Math.round((i + 0.5) * frames.pixels.length / count - 0.5))
+  const small = (t: number): FloatImage =>
+    resize(frameImage(frames, t), Math.round(width * scale), Math.round(height * scale), {
+      filter: 'bilinear',
+      antialias: true,
+    })
+  const times = Array.from({ length: count }, (_, i) => Math.round(((i + 0.5) * frames.pixels.length) / count - 0.5))
   const inEach = async <T>(look: (picture: FloatImage) => Promise<T>): Promise<Map<number, T>> => {
     const found = new Map<number, T>()
     for (const [i, t] of times.entries()) {
@@ -65,10 +74,14 @@ export async function findInFrames(frames: ClipFrames, question: FrameQuestion, 
   const { outline, runtime } = models
   const named = await holdTextTowers(models.guidance, () => nameOf(question, models, small(frames.pixels.length >> 1)))
   return await withQuestions(named?.questions ?? [], runtime, async (questions) => {
-    if (outline === null) return { hint: { kind: 'relevancy', maps: await inEach((picture) => roughRelevancy(picture, questions)) }, note: null }
+    if (outline === null)
+      return {
+        hint: { kind: 'relevancy', maps: await inEach((picture) => roughRelevancy(picture, questions)) },
+        note: null,
+      }
     return await withOutline(outline, runtime, async (finder) => {
-      const byWords = named && await byWordsAndOutline(named, questions, inEach, finder)
-      return byWords ?? await byOutline(inEach, finder)
+      const byWords = named && (await byWordsAndOutline(named, questions, inEach, finder))
+      return byWords ?? (await byOutline(inEach, finder))
     })
   })
 }
@@ -83,22 +96,49 @@ interface NamedObject {
 type InEach = <T>(look: (picture: FloatImage) => Promise<T>) => Promise<Map<number, T>>
 
 /** The texts of the region, or the name in the prompts that a frame shows most; null without any. */
-async function nameOf({ region, prompts, truncate }: FrameQuestion, { guidance, outline, runtime }: FrameModels, picture: FloatImage): Promise<NamedObject | null> {
+async function nameOf(
+  { region, prompts, truncate }: FrameQuestion,
+  { guidance, outline, runtime }: FrameModels,
+  picture: FloatImage,
+): Promise<NamedObject | null> {
   const name = region === 'agreed' ? await nameInPrompt(prompts, picture, guidance, truncate, runtime) : null
   const texts = region === 'agreed' ? (name === null ? [] : [name]) : region
   if (texts.length === 0) return null
   const embedded = []
-  for (const model of guidance) embedded.push(await embedRegion(model, texts, truncate, undefined, rivalsFor(outline === null ? 'model' : 'object')))
-  return { questions: regionQuestions(guidance, embedded), text: texts.map((text) => JSON.stringify(text)).join(', '), given: region !== 'agreed' }
+  for (const model of guidance)
+    embedded.push(
+      await embedRegion(model, texts, truncate, undefined, rivalsFor(outline === null ? 'model' : 'object')),
+    )
+  return {
+    questions: regionQuestions(guidance, embedded),
+    text: texts.map((text) => JSON.stringify(text)).join(', '),
+    given: region !== 'agreed',
+  }
 }
 
-/** Outlines where most frames say that the words mean what stands out; else what the guidance answers, or nothing where nobody asked for the words. */
-async function byWordsAndOutline({ text, given }: NamedObject, questions: readonly OpenQuestion[], inEach: InEach, finder: OutlineFinder): Promise<FoundInFrames | null> {
+/**
+ * Outlines where most frames say that the words mean what stands out; else what the guidance answers, or nothing where
+ * nobody asked for the words.
+ */
+async function byWordsAndOutline(
+  { text, given }: NamedObject,
+  questions: readonly OpenQuestion[],
+  inEach: InEach,
+  finder: OutlineFinder,
+): Promise<FoundInFrames | null> {
   const found = await inEach((picture) => objectMap(picture, questions, finder))
   const outlined = [...found].filter(([, { by }]) => by === 'outline')
   if (2 * outlined.length >= found.size) {
-    const how = given ? `${text}, with the outline of what stands out` : `${text}, which prompt and clip agree on; --object, --point or --region say another`
-    return { hint: { kind: 'probability', maps: new Map([...found].map(([t, { by, map, answers }]) => [t, by === 'outline' ? map : vague(answers)])) }, note: `the foreground is ${how}` }
+    const how = given
+      ? `${text}, with the outline of what stands out`
+      : `${text}, which prompt and clip agree on; --object, --point or --region say another`
+    return {
+      hint: {
+        kind: 'probability',
+        maps: new Map([...found].map(([t, { by, map, answers }]) => [t, by === 'outline' ? map : vague(answers)])),
+      },
+      note: `the foreground is ${how}`,
+    }
   }
   if (!given) return null
   return {
@@ -112,11 +152,20 @@ function vague(answers: FloatImage): FloatImage {
   const n = answers.data.length
   const mean = answers.data.reduce((sum, x) => sum + x, 0) / n
   const deviation = Math.sqrt(answers.data.reduce((sum, x) => sum + (x - mean) ** 2, 0) / n)
-  return { ...answers, data: answers.data.map((x) => (deviation > 0 ? probability(relevancyOdds((x - mean) / deviation)) : 0)) }
+  return {
+    ...answers,
+    data: answers.data.map((x) => (deviation > 0 ? probability(relevancyOdds((x - mean) / deviation)) : 0)),
+  }
 }
 
 async function byOutline(inEach: InEach, finder: OutlineFinder): Promise<FoundInFrames> {
-  const found = [...await inEach((picture) => salientMap(picture, finder))].filter((each): each is [number, FloatImage] => each[1] !== null)
-  if (found.length === 0) return { hint: { kind: 'motion' }, note: `the foreground is what moves against the background, ${unsaid}` }
-  return { hint: { kind: 'probability', maps: new Map(found) }, note: `the foreground is what stands out and moves, ${unsaid}` }
+  const found = [...(await inEach((picture) => salientMap(picture, finder)))].filter(
+    (each): each is [number, FloatImage] => each[1] !== null,
+  )
+  if (found.length === 0)
+    return { hint: { kind: 'motion' }, note: `the foreground is what moves against the background, ${unsaid}` }
+  return {
+    hint: { kind: 'probability', maps: new Map(found) },
+    note: `the foreground is what stands out and moves, ${unsaid}`,
+  }
 }

@@ -9,7 +9,10 @@ import type { StageTools } from './videoSession.js'
 
 /** Pairs of frames in one checkpoint file: about 3 s of work and 13 MB at 768x432. */
 const chunk = 8
-/** Parts of a pixel that a checkpoint tells apart; a flow is rounded to them at once, so that a resumed run works with the same numbers. */
+/**
+ * Parts of a pixel that a checkpoint tells apart; a flow is rounded to them at once, so that a resumed run works with
+ * the same numbers.
+ */
 const steps = 64
 
 /**
@@ -25,12 +28,21 @@ export async function flowStage({ input, folder, fingerprint, signal, report, em
   for (let first = 0; first < pairs; first += chunk) {
     const path = join(folder.file(videoFiles.checkpoints), checkpointFiles.flow(first))
     const saved = await readStageCheckpoint(path, 'flow', fingerprint)
-    const part = saved === null
-      ? await estimateClipFlow({ width, height, pixels: pixels.slice(first, first + chunk + 1) }, { signal, onProgress: (done) => report(first + done, pairs) })
-      : unpack(saved.tensors, path, { width, height, pairs: Math.min(chunk, pairs - first) })
+    const part =
+      saved === null
+        ? await estimateClipFlow(
+            { width, height, pixels: pixels.slice(first, first + chunk + 1) },
+            { signal, onProgress: (done) => report(first + done, pairs) },
+          )
+        : unpack(saved.tensors, path, { width, height, pairs: Math.min(chunk, pairs - first) })
     if (saved === null) {
       for (const { data } of [...part.forward, ...part.backward]) round(data)
-      emit({ type: 'checkpoint', stage: 'flow', path, bytes: await writeStageCheckpoint(path, 'flow', fingerprint, { tensors: pack(part), texts: {} }) })
+      emit({
+        type: 'checkpoint',
+        stage: 'flow',
+        path,
+        bytes: await writeStageCheckpoint(path, 'flow', fingerprint, { tensors: pack(part), texts: {} }),
+      })
     }
     forward.push(...part.forward)
     backward.push(...part.backward)
@@ -41,14 +53,15 @@ export async function flowStage({ input, folder, fingerprint, signal, report, em
 /** Was all the flow of the clip computed before? */
 export const hasFlow = ({ input, folder }: Pick<StageTools, 'input' | 'folder'>): boolean => {
   const pairs = input.frames.pixels.length - 1
-  return existsSync(join(folder.file(videoFiles.checkpoints), checkpointFiles.flow(pairs - 1 - (pairs - 1) % chunk)))
+  return existsSync(join(folder.file(videoFiles.checkpoints), checkpointFiles.flow(pairs - 1 - ((pairs - 1) % chunk))))
 }
 
 const most = 32767 / steps
 
 /** No negative zeros either: whole numbers have none. */
 function round(data: Float32Array): void {
-  for (let i = 0; i < data.length; i++) data[i] = Math.round(Math.min(Math.max(data[i]!, -most), most) * steps) / steps + 0
+  for (let i = 0; i < data.length; i++)
+    data[i] = Math.round(Math.min(Math.max(data[i]!, -most), most) * steps) / steps + 0
 }
 
 function pack({ width, height, forward, backward }: ClipFlow): Map<string, SafetensorsTensor> {
@@ -67,17 +80,28 @@ function pack({ width, height, forward, backward }: ClipFlow): Map<string, Safet
 }
 
 function unpack(
-  tensors: ReadonlyMap<string, SafetensorsTensor>, path: string, { width, height, pairs }: { readonly width: number; readonly height: number; readonly pairs: number },
+  tensors: ReadonlyMap<string, SafetensorsTensor>,
+  path: string,
+  { width, height, pairs }: { readonly width: number; readonly height: number; readonly pairs: number },
 ): ClipFlow {
   const [motion, valid] = [tensors.get('motion'), tensors.get('valid')]
   const count = 2 * pairs
-  if (motion?.dtype !== 'I16' || valid?.dtype !== 'U8' || motion.shape.join() !== [count, 2, height, width].join() || valid.shape.join() !== [count, height, width].join()) {
-    throw new Text2LiveError('CHECKPOINT_INVALID', `${path} holds no flow of ${pairs} pairs of frames of ${width}x${height}. Delete it to compute it again.`)
+  if (
+    motion?.dtype !== 'I16' ||
+    valid?.dtype !== 'U8' ||
+    motion.shape.join() !== [count, 2, height, width].join() ||
+    valid.shape.join() !== [count, height, width].join()
+  ) {
+    throw new Text2LiveError(
+      'CHECKPOINT_INVALID',
+      `${path} holds no flow of ${pairs} pairs of frames of ${width}x${height}. Delete it to compute it again.`,
+    )
   }
   const numbers = new Int16Array(new Uint8Array(motion.bytes).buffer)
   const size = width * height
   const flows = Array.from({ length: count }, (_, i): Flow => ({
-    data: Float32Array.from(numbers.subarray(i * 2 * size, (i + 1) * 2 * size), (value) => value / steps), valid: new Uint8Array(valid.bytes.subarray(i * size, (i + 1) * size)),
+    data: Float32Array.from(numbers.subarray(i * 2 * size, (i + 1) * 2 * size), (value) => value / steps),
+    valid: new Uint8Array(valid.bytes.subarray(i * size, (i + 1) * size)),
   }))
   return { width, height, forward: flows.slice(0, count / 2), backward: flows.slice(count / 2) }
 }

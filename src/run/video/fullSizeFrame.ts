@@ -10,12 +10,20 @@ interface Size {
 }
 
 /**
- * A rendered frame at the clip's own size: the edit layer is enlarged along the edges of the original frame, as that of a photo, and laid over it.
+ * A rendered frame at the clip's own size: the edit layer is enlarged along the edges of the original frame, as that of
+ * a photo, and laid over it.
  * @param layer RGBA bytes at the size of `small`
  * @param small, full the original frame as RGB bytes at both sizes
  */
-export function fullSizeFrame(layer: Uint8Array, small: Uint8Array, smallSize: Size, full: Uint8Array, fullSize: Size): RenderedFrame {
-  const picture = (bytes: Uint8Array, { width, height }: Size, channels: 3 | 4): FloatImage => dequantise(pixelImage(width, height, channels, bytes))
+export function fullSizeFrame(
+  layer: Uint8Array,
+  small: Uint8Array,
+  smallSize: Size,
+  full: Uint8Array,
+  fullSize: Size,
+): RenderedFrame {
+  const picture = (bytes: Uint8Array, { width, height }: Size, channels: 3 | 4): FloatImage =>
+    dequantise(pixelImage(width, height, channels, bytes))
   const original = picture(full, fullSize, 3)
   const refined = refineLayer(original, picture(layer, smallSize, 4), picture(small, smallSize, 3))
   // From the rounded layer, so that whoever puts the layer over the frame gets this frame.

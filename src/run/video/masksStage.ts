@@ -18,8 +18,8 @@ import { checkpointFiles, videoFiles } from './videoFiles.js'
 import type { StageTools } from './videoSession.js'
 
 /**
- * The mask of the object in every frame, found as the settings say: from given masks, a point, a text, or else by its motion. Written to `masks/` for
- * people to look at, correct and give back with `--object`.
+ * The mask of the object in every frame, found as the settings say: from given masks, a point, a text, or else by its
+ * motion. Written to `masks/` for people to look at, correct and give back with `--object`.
  * @throws MASK_*, GUIDANCE_*, INTERRUPTED, DISK_FULL, CHECKPOINT_*
  */
 export async function masksStage(tools: StageTools, flow: ClipFlow): Promise<FloatImage[]> {
@@ -28,21 +28,30 @@ export async function masksStage(tools: StageTools, flow: ClipFlow): Promise<Flo
   const { width, height, pixels } = frames
   const path = join(folder.file(videoFiles.checkpoints), checkpointFiles.masks)
   const saved = await readStageCheckpoint(path, 'masks', fingerprint)
-  if (saved !== null) return unpack(saved.tensors.get('masks')?.bytes ?? new Uint8Array(), width, height, pixels.length, path)
+  if (saved !== null)
+    return unpack(saved.tensors.get('masks')?.bytes ?? new Uint8Array(), width, height, pixels.length, path)
   const hint = await findHint(tools)
-  const onNotice = ({ kind, frames: which }: ForegroundNotice): void => emit({ type: 'note', message: `${notices[kind]}: ${frameList(which)}` })
+  const onNotice = ({ kind, frames: which }: ForegroundNotice): void =>
+    emit({ type: 'note', message: `${notices[kind]}: ${frameList(which)}` })
   const found = await foregroundMasks({ frames, flow, hint, signal, onProgress: report, onNotice })
   const bytes = new Uint8Array(pixels.length * height * width)
   for (const [t, mask] of found.entries()) bytes.set(quantise(mask, 8).data, t * height * width)
   const masks = unpack(bytes, width, height, pixels.length, path)
   await writePictures(folder.file(videoFiles.masks), masks)
   const tensors = new Map([['masks', { dtype: 'U8', shape: [pixels.length, height, width], bytes }] as const])
-  emit({ type: 'checkpoint', stage: 'masks', path, bytes: await writeStageCheckpoint(path, 'masks', fingerprint, { tensors, texts: {} }) })
+  emit({
+    type: 'checkpoint',
+    stage: 'masks',
+    path,
+    bytes: await writeStageCheckpoint(path, 'masks', fingerprint, { tensors, texts: {} }),
+  })
   return masks
 }
 
 const notices: Readonly<Record<ForegroundNotice['kind'], string>> = {
-  'empty-masks': 'empty masks count as not given, for frames', carried: 'the mask of the object was carried to frames', unseen: 'the object is not seen in frames',
+  'empty-masks': 'empty masks count as not given, for frames',
+  carried: 'the mask of the object was carried to frames',
+  unseen: 'the object is not seen in frames',
 }
 
 /** "3, 7 to 9" */
@@ -68,19 +77,28 @@ async function findHint({ settings, input, access, signal, emit, report }: Stage
   const runtime = await openRuntime(settings)
   const guidance = region.length > 0 ? await openGuidance(settings, runtime, emit, signal, access) : []
   const outline = settings.relevancy === 'object' ? await openOutlineModel() : null
-  const { hint, note } = await findInFrames(frames, { region, prompts: settings.prompt, truncate: settings.truncate }, { guidance, outline, runtime }, { signal, onProgress: report })
+  const { hint, note } = await findInFrames(
+    frames,
+    { region, prompts: settings.prompt, truncate: settings.truncate },
+    { guidance, outline, runtime },
+    { signal, onProgress: report },
+  )
   if (note !== null) emit({ type: 'note', message: note })
   return hint
 }
 
 function unpack(bytes: Uint8Array, width: number, height: number, count: number, path: string): FloatImage[] {
   const size = width * height
-  if (bytes.length !== count * size) throw new Text2LiveError('CHECKPOINT_INVALID', `${path} holds no masks of this clip. Delete it to find them again.`)
-  return Array.from({ length: count }, (_, t) => dequantise(pixelImage(width, height, 1, bytes.subarray(t * size, (t + 1) * size))))
+  if (bytes.length !== count * size)
+    throw new Text2LiveError('CHECKPOINT_INVALID', `${path} holds no masks of this clip. Delete it to find them again.`)
+  return Array.from({ length: count }, (_, t) =>
+    dequantise(pixelImage(width, height, 1, bytes.subarray(t * size, (t + 1) * size))),
+  )
 }
 
 async function writePictures(folder: string, masks: readonly FloatImage[]): Promise<void> {
   await writing(folder, () => rm(folder, { recursive: true, force: true }))
   await writing(folder, () => mkdir(folder))
-  for (const [t, mask] of masks.entries()) await atomicWrite(join(folder, `${String(t).padStart(5, '0')}.png`), await encodePng(quantise(mask, 8)))
+  for (const [t, mask] of masks.entries())
+    await atomicWrite(join(folder, `${String(t).padStart(5, '0')}.png`), await encodePng(quantise(mask, 8)))
 }

@@ -21,10 +21,16 @@ export interface VideoMetrics {
   readonly flow_consistency?: number
   /** Overlap of the atlas's opacity and the masks that were given. */
   readonly opacity_iou?: number
-  /** Mean squared difference of each frame and the next one brought back along the flow, of the clip as it was and edited. */
+  /**
+   * Mean squared difference of each frame and the next one brought back along the flow, of the clip as it was and
+   * edited.
+   */
   readonly warp_error_input: number
   readonly warp_error_output?: number
-  /** Mean alpha of the edit layer on the foreground (of the masks that were given, else of the atlas's opacity), and off it. */
+  /**
+   * Mean alpha of the edit layer on the foreground (of the masks that were given, else of the atlas's opacity), and off
+   * it.
+   */
   readonly alpha_inside?: number
   readonly alpha_outside?: number
   /** Over all processes that the run took. Memory in bytes. */
@@ -33,15 +39,26 @@ export interface VideoMetrics {
 
 const number = z.number().nullable()
 const metricsSchema = z.looseObject({
-  psnr: number, psnr_min: number, psnr_per_frame: z.array(number), warp_error_input: number, warp_error_output: number.optional(), flow_consistency: number.optional(),
-  opacity_iou: number.optional(), alpha_inside: number.optional(), alpha_outside: number.optional(), stages: z.record(z.string(), z.object({ seconds: z.number(), peak_memory: z.number() })),
+  psnr: number,
+  psnr_min: number,
+  psnr_per_frame: z.array(number),
+  warp_error_input: number,
+  warp_error_output: number.optional(),
+  flow_consistency: number.optional(),
+  opacity_iou: number.optional(),
+  alpha_inside: number.optional(),
+  alpha_outside: number.optional(),
+  stages: z.record(z.string(), z.object({ seconds: z.number(), peak_memory: z.number() })),
 })
 
-/** The numbers of a run that has measured before; null where the file is missing or holds something else, so that it is measured again. @throws RUN_INVALID for a link */
+/**
+ * The numbers of a run that has measured before; null where the file is missing or holds something else, so that it is
+ * measured again. @throws RUN_INVALID for a link
+ */
 export async function readMetrics(path: string): Promise<VideoMetrics | null> {
   const bytes = await readRunFile(path)
   try {
-    return bytes === null ? null : metricsSchema.parse(JSON.parse(bytes.toString('utf8'))) as unknown as VideoMetrics
+    return bytes === null ? null : (metricsSchema.parse(JSON.parse(bytes.toString('utf8'))) as unknown as VideoMetrics)
   } catch {
     return null
   }
@@ -51,19 +68,35 @@ export async function readMetrics(path: string): Promise<VideoMetrics | null> {
  * Measures the atlas and the edit and writes metrics.json. The flow comes from its checkpoints.
  * @throws INTERRUPTED, DISK_FULL
  */
-export async function metricsStage(tools: StageTools, atlas: LayeredAtlas, rendered: RenderedClip | null): Promise<VideoMetrics> {
+export async function metricsStage(
+  tools: StageTools,
+  atlas: LayeredAtlas,
+  rendered: RenderedClip | null,
+): Promise<VideoMetrics> {
   const { input, folder, signal, report, emit } = tools
   const { frames, object } = input
   const flow = await flowStage(tools)
-  const quality = await evaluateAtlas(atlas, frames, { flow, signal, onProgress: report, ...(object === null ? {} : { masks: object }) })
-  const shares = rendered === null ? {} : {
-    warp_error_output: warpError(rendered.frames, flow).mean, ...await alphaShares(atlas, rendered, object),
-  }
+  const quality = await evaluateAtlas(atlas, frames, {
+    flow,
+    signal,
+    onProgress: report,
+    ...(object === null ? {} : { masks: object }),
+  })
+  const shares =
+    rendered === null
+      ? {}
+      : {
+          warp_error_output: warpError(rendered.frames, flow).mean,
+          ...(await alphaShares(atlas, rendered, object)),
+        }
   const metrics: VideoMetrics = {
-    psnr: quality.meanPsnr, psnr_min: Math.min(...quality.psnr), psnr_per_frame: quality.psnr,
+    psnr: quality.meanPsnr,
+    psnr_min: Math.min(...quality.psnr),
+    psnr_per_frame: quality.psnr,
     ...(quality.flowConsistency === undefined ? {} : { flow_consistency: quality.flowConsistency }),
     ...(quality.opacityIou === undefined ? {} : { opacity_iou: quality.opacityIou }),
-    warp_error_input: warpError(frames, flow).mean, ...shares,
+    warp_error_input: warpError(frames, flow).mean,
+    ...shares,
     stages: stageCosts(readVideoEvents(folder.file(videoFiles.events))),
   }
   const path = folder.file(videoOutputFiles.metrics)
@@ -72,18 +105,25 @@ export async function metricsStage(tools: StageTools, atlas: LayeredAtlas, rende
   return metrics
 }
 
-async function alphaShares(atlas: LayeredAtlas, { alphas }: RenderedClip, object: StageTools['input']['object']): Promise<{ alpha_inside: number; alpha_outside: number }> {
+async function alphaShares(
+  atlas: LayeredAtlas,
+  { alphas }: RenderedClip,
+  object: StageTools['input']['object'],
+): Promise<{ alpha_inside: number; alpha_outside: number }> {
   const sums = { inside: 0, outside: 0, within: 0, without: 0 }
   for (const [t, alpha] of alphas.entries()) {
-    const share = (object?.get(t) ?? await atlas.opacity(t)).data
+    const share = (object?.get(t) ?? (await atlas.opacity(t))).data
     for (let i = 0; i < share.length; i++) {
-      sums.inside += share[i]! * alpha[i]! / 255
-      sums.outside += (1 - share[i]!) * alpha[i]! / 255
+      sums.inside += (share[i]! * alpha[i]!) / 255
+      sums.outside += ((1 - share[i]!) * alpha[i]!) / 255
       sums.within += share[i]!
       sums.without += 1 - share[i]!
     }
   }
-  return { alpha_inside: sums.inside / Math.max(sums.within, 1e-9), alpha_outside: sums.outside / Math.max(sums.without, 1e-9) }
+  return {
+    alpha_inside: sums.inside / Math.max(sums.within, 1e-9),
+    alpha_outside: sums.outside / Math.max(sums.without, 1e-9),
+  }
 }
 
 function stageCosts(events: readonly VideoEvent[]): VideoMetrics['stages'] {
@@ -92,7 +132,10 @@ function stageCosts(events: readonly VideoEvent[]): VideoMetrics['stages'] {
     if (event.type !== 'stage-done') continue
     const name = event.layer === undefined ? event.stage : `${event.stage}_${event.layer}`
     const before = costs[name] ?? { seconds: 0, peak_memory: 0 }
-    costs[name] = { seconds: before.seconds + event.seconds, peak_memory: Math.max(before.peak_memory, event.peakMemory) }
+    costs[name] = {
+      seconds: before.seconds + event.seconds,
+      peak_memory: Math.max(before.peak_memory, event.peakMemory),
+    }
   }
   return costs
 }

@@ -11,23 +11,36 @@ import { inFolder, readVideoSettings } from './resumeVideo.js'
 import type { StageReport } from './stageReport.js'
 import { readVideoInput, type VideoInput } from './videoInput.js'
 
-/** Options of the commands that look at an atlas; those besides `atlas` are needed where the folder does not hold the clip. */
-export type AtlasSourceOptions = Pick<GivenVideoOptions, 'clip' | 'frames' | 'size' | 'device' | 'threads' | 'atlasSize' | 'atlasSampling'> & { readonly atlas: string }
+/**
+ * Options of the commands that look at an atlas; those besides `atlas` are needed where the folder does not hold the
+ * clip.
+ */
+export type AtlasSourceOptions = Pick<
+  GivenVideoOptions,
+  'clip' | 'frames' | 'size' | 'device' | 'threads' | 'atlasSize' | 'atlasSampling'
+> & { readonly atlas: string }
 
 /**
  * An atlas and the clip it was fitted to: from a run folder both, else the clip is named beside the atlas.
  * @param report is told how many frames of the clip are read
  * @throws INPUT_NOT_FOUND, ATLAS_*, CLIP_*, INTERRUPTED, ...
  */
-export async function openAtlasSource(options: AtlasSourceOptions, signal: AbortSignal, report: StageReport): Promise<{ readonly atlas: FittedAtlas; readonly input: VideoInput }> {
+export async function openAtlasSource(
+  options: AtlasSourceOptions,
+  signal: AbortSignal,
+  report: StageReport,
+): Promise<{ readonly atlas: FittedAtlas; readonly input: VideoInput }> {
   const { atlas: path } = options
   const given = resolveVideoSettings([options], () => 0)
   const isFolder = statSync(path, { throwIfNoEntry: false })?.isDirectory() === true
   if (isFolder && given.clip === null) checkFolder(path)
   const own = isFolder && isRunFolder(path) && given.clip === null
   if (!own && given.clip === null) {
-    throw new Text2LiveError('INPUT_NOT_FOUND', `"${path}" is no run folder, so the clip that the atlas was fitted to must be named: add --clip swan.mp4 `
-      + '(and --frames and --size as it was fitted).')
+    throw new Text2LiveError(
+      'INPUT_NOT_FOUND',
+      `"${path}" is no run folder, so the clip that the atlas was fitted to must be named: add --clip swan.mp4 ` +
+        '(and --frames and --size as it was fitted).',
+    )
   }
   const folder = lookIn(path)
   const settings = own ? inFolder(folder, await readVideoSettings(folder)) : given

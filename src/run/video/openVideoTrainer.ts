@@ -11,17 +11,30 @@ import type { VideoSettings } from '../../options/videoOptions.js'
 import type { TrainerNotice } from '../../session/trainerContract.js'
 
 /** What the trainer of one layer needs besides a runtime and a guidance model. */
-export type VideoTrainerInput = Pick<VideoTrainerOptions, 'settings' | 'atlas' | 'frames' | 'layer' | 'mask' | 'state'> & { readonly access?: GuidanceAccess }
+export type VideoTrainerInput = Pick<
+  VideoTrainerOptions,
+  'settings' | 'atlas' | 'frames' | 'layer' | 'mask' | 'state'
+> & { readonly access?: GuidanceAccess }
 
 /**
  * Makes a trainer in the thread that calls it: the real one for the command and the library, a small one for a test.
  * @throws PROMPT_TOO_LONG, PROMPT_NOT_UNDERSTOOD, GUIDANCE_*, MODEL_*, DEVICE_UNAVAILABLE, ATLAS_*; INTERRUPTED
  */
-export type OpenVideoTrainer = (input: VideoTrainerInput, notice: (notice: TrainerNotice) => void, signal: AbortSignal) => Promise<VideoTrainer>
+export type OpenVideoTrainer = (
+  input: VideoTrainerInput,
+  notice: (notice: TrainerNotice) => void,
+  signal: AbortSignal,
+) => Promise<VideoTrainer>
 
-/** @throws PROMPT_TOO_LONG, PROMPT_NOT_UNDERSTOOD, GUIDANCE_*, MODEL_*, DOWNLOAD_FAILED, DEVICE_UNAVAILABLE; INTERRUPTED */
+/**
+ * @throws PROMPT_TOO_LONG, PROMPT_NOT_UNDERSTOOD, GUIDANCE_*, MODEL_*, DOWNLOAD_FAILED, DEVICE_UNAVAILABLE; INTERRUPTED
+ */
 export type CheckTexts = (
-  settings: VideoSettings, layers: readonly LayerName[], notice: (notice: TrainerNotice) => void, signal: AbortSignal, access: GuidanceAccess,
+  settings: VideoSettings,
+  layers: readonly LayerName[],
+  notice: (notice: TrainerNotice) => void,
+  signal: AbortSignal,
+  access: GuidanceAccess,
 ) => Promise<void>
 
 export const checkTexts: CheckTexts = async (settings, layers, notice, signal, access) => {
@@ -50,5 +63,14 @@ export const openVideoTrainer: OpenVideoTrainer = async (input, notice, signal) 
   const texts = layerTexts(settings, layer)
   const outline = layer === 'background' ? await outlineFor(settings, texts.region) : null
   const start = await startFor(settings, input.state)
-  return await createVideoTrainer({ runtime, guidance, texts, outline, start, ...input, notice, onNote: (message) => notice({ type: 'note', message }) })
+  return await createVideoTrainer({
+    runtime,
+    guidance,
+    texts,
+    outline,
+    start,
+    ...input,
+    notice,
+    onNote: (message) => notice({ type: 'note', message }),
+  })
 }

@@ -20,7 +20,8 @@ interface FrameMasks {
 }
 
 /**
- * Masks of a clip: one picture, or a folder of them, paired with the frames by `pairMasks` and read as `MaskReading` says, all in one way.
+ * Masks of a clip: one picture, or a folder of them, paired with the frames by `pairMasks` and read as `MaskReading`
+ * says, all in one way.
  * @param limit how many frames were asked for; 0 for all
  * @param what how errors call it: `--object`
  * @throws INPUT_NOT_FOUND; MASK_INVALID for another size than the clip's, for none that fits, and where all are empty
@@ -28,7 +29,9 @@ interface FrameMasks {
 export async function readFrameMasks(path: string, clip: Clip, limit: number, what: string): Promise<FrameMasks> {
   const count = clip.frames.pixels.length
   const paired: PairedClip = { count, limited: limit > 0 && count >= limit, names: clip.folderNames }
-  const pairs = await isFolder(path, what) ? pairMasks(await pictures(path), paired, path, what) : ofOne(path, paired, what)
+  const pairs = (await isFolder(path, what))
+    ? pairMasks(await pictures(path), paired, path, what)
+    : ofOne(path, paired, what)
   const reading = new MaskReading()
   const notes = [...pairs.notes]
   for (const file of pairs.files.values()) {
@@ -40,21 +43,37 @@ export async function readFrameMasks(path: string, clip: Clip, limit: number, wh
   const { width, height } = clip.frames
   for (const [frame, file] of pairs.files) {
     const mask = reading.read(await readPicture(file, clip, what))
-    masks.set(frame, mask.width === width && mask.height === height ? mask : resize(mask, width, height, { filter: 'bilinear', antialias: true }))
+    masks.set(
+      frame,
+      mask.width === width && mask.height === height
+        ? mask
+        : resize(mask, width, height, { filter: 'bilinear', antialias: true }),
+    )
   }
   const { most, least } = maskRange(masks.values())
   if (most < 0.5) {
     const came = most < 0.5 / 255 ? 'black all over' : `nowhere lighter than ${Math.round(100 * most)} % of white`
-    throw new Text2LiveError('MASK_INVALID', `The masks in "${path}" (${what}) are ${came}, so there is no object. Paint white where it is.`)
+    throw new Text2LiveError(
+      'MASK_INVALID',
+      `The masks in "${path}" (${what}) are ${came}, so there is no object. Paint white where it is.`,
+    )
   }
-  if (least > 0.5) notes.push(`${what}: the masks are white all over, so everything is the object and nothing is behind it`)
-  else if ([...masks.values()].every(isFramed)) notes.push(`${what}: the masks are white along all edges of the picture: where the object is black and the rest white, invert them`)
+  if (least > 0.5)
+    notes.push(`${what}: the masks are white all over, so everything is the object and nothing is behind it`)
+  else if ([...masks.values()].every(isFramed))
+    notes.push(
+      `${what}: the masks are white along all edges of the picture: where the object is black and the rest white, invert them`,
+    )
   return { masks, files: pairs.files, notes: [...notes, ...reading.notes.map((message) => `${what}: ${message}`)] }
 }
 
 async function isFolder(path: string, what: string): Promise<boolean> {
   const found = await stat(path).catch((cause: unknown) => {
-    throw new Text2LiveError('INPUT_NOT_FOUND', `Expected a mask or a folder of masks at "${path}" (${what}), and there is nothing. ${pathHint(path)}`, { cause })
+    throw new Text2LiveError(
+      'INPUT_NOT_FOUND',
+      `Expected a mask or a folder of masks at "${path}" (${what}), and there is nothing. ${pathHint(path)}`,
+      { cause },
+    )
   })
   return found.isDirectory()
 }
@@ -65,7 +84,9 @@ function ofOne(path: string, clip: PairedClip, what: string): MaskPairs {
 }
 
 async function pictures(folder: string): Promise<string[]> {
-  const names = (await readdir(folder)).filter((name) => /\.(png|jpe?g|webp|tiff?|avif)$/i.test(name) && !name.startsWith('.'))
+  const names = (await readdir(folder)).filter(
+    (name) => /\.(png|jpe?g|webp|tiff?|avif)$/i.test(name) && !name.startsWith('.'),
+  )
   const order = new Intl.Collator('en', { numeric: true })
   return names.sort((a, b) => order.compare(a, b) || (a < b ? -1 : 1)).map((name) => join(folder, name))
 }
@@ -75,14 +96,18 @@ async function readPicture(file: string, { sourceSize, frames }: Clip, what: str
   const header = await readHeader(file)
   const fits = [sourceSize, frames].some(({ width, height }) => header.width === width && header.height === height)
   if (!fits) {
-    throw new Text2LiveError('MASK_INVALID', `The masks (${what}) must have the clip's size, ${sourceSize.width}x${sourceSize.height}, `
-      + `but "${file}" is ${header.width}x${header.height}. Resize or crop it.`)
+    throw new Text2LiveError(
+      'MASK_INVALID',
+      `The masks (${what}) must have the clip's size, ${sourceSize.width}x${sourceSize.height}, ` +
+        `but "${file}" is ${header.width}x${header.height}. Resize or crop it.`,
+    )
   }
-  return { ...await maskPicture(header), name: `"${basename(file)}"` }
+  return { ...(await maskPicture(header)), name: `"${basename(file)}"` }
 }
 
 /** Is it white along all four edges, and black somewhere within? */
 function isFramed({ width, height, data }: FloatImage): boolean {
-  const isEdge = (i: number): boolean => i < width || i >= width * (height - 1) || i % width === 0 || i % width === width - 1
+  const isEdge = (i: number): boolean =>
+    i < width || i >= width * (height - 1) || i % width === 0 || i % width === width - 1
   return data.every((value, i) => value > 0.5 || !isEdge(i)) && data.some((value) => value < 0.5)
 }

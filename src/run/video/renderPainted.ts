@@ -17,7 +17,11 @@ export type PaintedLayers = Readonly<Partial<Record<LayerName, string>>>
  * @param note is told what a person should know of how a file was taken
  * @throws INPUT_*, LAYER_UNSUPPORTED, OPTION_INVALID when there is none, SHAPE_MISMATCH
  */
-export async function readPainted(atlas: LayeredAtlas, painted: PaintedLayers, note: (message: string) => void): Promise<Partial<Record<LayerName, FloatImage>>> {
+export async function readPainted(
+  atlas: LayeredAtlas,
+  painted: PaintedLayers,
+  note: (message: string) => void,
+): Promise<Partial<Record<LayerName, FloatImage>>> {
   const edits: { -readonly [Layer in LayerName]?: FloatImage } = {}
   for (const layer of ['foreground', 'background'] as const) {
     const path = painted[layer]
@@ -27,17 +31,32 @@ export async function readPainted(atlas: LayeredAtlas, painted: PaintedLayers, n
     edits[layer] = await readPaintedLayer(path, { base, mismatch, note })
   }
   if (Object.keys(edits).length > 0) return edits
-  throw new Text2LiveError('OPTION_INVALID', 'A painted layer is needed: give --foreground edit.png, --background edit.png, or both.')
+  throw new Text2LiveError(
+    'OPTION_INVALID',
+    'A painted layer is needed: give --foreground edit.png, --background edit.png, or both.',
+  )
 }
 
 /**
- * Maps painted layers to all frames and writes the edited clip, the edit layer alone and a side-by-side preview into a folder.
+ * Maps painted layers to all frames and writes the edited clip, the edit layer alone and a side-by-side preview into a
+ * folder.
  * @throws DISK_FULL, OUTPUT_NOT_WRITABLE, CLIP_*, INTERRUPTED
  */
 export async function renderPainted(
-  atlas: LayeredAtlas, edits: Partial<Record<LayerName, FloatImage>>, input: VideoInput, folder: string, signal: AbortSignal, emit: (event: VideoEvent) => void,
+  atlas: LayeredAtlas,
+  edits: Partial<Record<LayerName, FloatImage>>,
+  input: VideoInput,
+  folder: string,
+  signal: AbortSignal,
+  emit: (event: VideoEvent) => void,
 ): Promise<void> {
-  const report = (done: number, total: number): void => emit({ type: 'progress', stage: 'rendering', done, total, secondsLeft: null })
+  const report = (done: number, total: number): void =>
+    emit({ type: 'progress', stage: 'rendering', done, total, secondsLeft: null })
   const frames = editedFrames({ input, signal, report }, (t) => renderEdit({ atlas, frames: input.frames, edits }, t))
-  await writeEditedClip({ frames, clip: input.clip, source: input.path }, { file: (name) => join(folder, name) }, signal, (message) => emit({ type: 'note', message }))
+  await writeEditedClip(
+    { frames, clip: input.clip, source: input.path },
+    { file: (name) => join(folder, name) },
+    signal,
+    (message) => emit({ type: 'note', message }),
+  )
 }

@@ -24,13 +24,15 @@ export interface RenderedClip {
 }
 
 /**
- * Maps the edits to all frames (layered neural atlases, Eq. 15 and 16) and writes every output: the edited clip, the edit layer alone, both side by side, at
- * the size and with the timing of the clip that was given; the pictures of the atlas; the loss curves.
+ * Maps the edits to all frames (layered neural atlases, Eq. 15 and 16) and writes every output: the edited clip, the
+ * edit layer alone, both side by side, at the size and with the timing of the clip that was given; the pictures of the
+ * atlas; the loss curves.
  * @throws DISK_FULL, OUTPUT_NOT_WRITABLE, CLIP_*, INTERRUPTED
  */
 export async function renderStage(tools: StageTools, atlas: LayeredAtlas, edits: LayerEdits): Promise<RenderedClip> {
   const { folder, emit, settings } = tools
-  const tell = (name: VideoOutputName): void => emit({ type: 'output', name, path: folder.file(videoOutputFiles[name]) })
+  const tell = (name: VideoOutputName): void =>
+    emit({ type: 'output', name, path: folder.file(videoOutputFiles[name]) })
   for (const layer of ['foreground', 'background'] as const) {
     const edit = edits[layer] ?? null
     const names = [`${layer}Atlas`, `${layer}Edit`, `${layer}Psd`] as const
@@ -47,21 +49,35 @@ export async function renderStage(tools: StageTools, atlas: LayeredAtlas, edits:
     collected.alphas.push(bounded.layer.filter((_, i) => i % 4 === 3))
     return small
   })
-  const written = await writeEditedClip({ frames, clip, source }, folder, tools.signal, (message) => emit({ type: 'note', message }))
+  const written = await writeEditedClip({ frames, clip, source }, folder, tools.signal, (message) =>
+    emit({ type: 'note', message }),
+  )
   for (const name of written) tell(name)
   const steps = readVideoSteps(folder.file(videoFiles.events))
   const both = settings.layer === 'both'
-  await atomicWrite(folder.file(videoOutputFiles.losses), lossesSvg(steps.map(({ step, layer, losses }) => ({
-    step, losses: both ? Object.fromEntries(Object.entries(losses).map(([name, value]) => [`${layer} ${name}`, value])) : losses,
-  }))))
+  await atomicWrite(
+    folder.file(videoOutputFiles.losses),
+    lossesSvg(
+      steps.map(({ step, layer, losses }) => ({
+        step,
+        losses: both
+          ? Object.fromEntries(Object.entries(losses).map(([name, value]) => [`${layer} ${name}`, value]))
+          : losses,
+      })),
+    ),
+  )
   tell('losses')
   const { width, height } = tools.input.frames
   return { frames: { width, height, pixels: collected.pixels }, alphas: collected.alphas }
 }
 
-/** All frames at the clip's own size, the edit where the clip is opaque, with their originals, from what `render` makes of each at the size of the atlas's frames. */
+/**
+ * All frames at the clip's own size, the edit where the clip is opaque, with their originals, from what `render` makes
+ * of each at the size of the atlas's frames.
+ */
 export async function* editedFrames(
-  { input, signal, report }: Pick<StageTools, 'input' | 'signal' | 'report'>, render: (t: number) => Promise<RenderedFrame>,
+  { input, signal, report }: Pick<StageTools, 'input' | 'signal' | 'report'>,
+  render: (t: number) => Promise<RenderedFrame>,
 ): AsyncGenerator<EditedFrame, void, undefined> {
   const { clip, frames, path } = input
   const count = frames.pixels.length
@@ -72,8 +88,14 @@ export async function* editedFrames(
     for (let t = 0; t < count; t++) {
       signal.throwIfAborted()
       const small = await render(t)
-      const whole = sameSize ? { pixels: frames.pixels[t]!, alpha: clip.alphas?.[t] ?? null } : (await full.next()).value
-      if (!whole) throw new Text2LiveError('CLIP_TRUNCATED', `Expected ${count} frames in "${path}", as before; it ended after ${t}. Start the run again.`)
+      const whole = sameSize
+        ? { pixels: frames.pixels[t]!, alpha: clip.alphas?.[t] ?? null }
+        : (await full.next()).value
+      if (!whole)
+        throw new Text2LiveError(
+          'CLIP_TRUNCATED',
+          `Expected ${count} frames in "${path}", as before; it ended after ${t}. Start the run again.`,
+        )
       const original = whole.pixels
       const edited = sameSize ? small : fullSizeFrame(small.layer, frames.pixels[t]!, frames, original, sourceSize)
       yield { ...boundedEdit(edited, original, whole.alpha), original }

@@ -27,7 +27,14 @@ export async function renderVideo(path: string, environment: VideoEnvironment, e
   try {
     const settings = await readVideoSettings(folder)
     const input = await readVideoInput(inFolder(folder, settings), signal, stageReport('clip', emit))
-    const base = { settings, input, folder, access: hereOnly, signal, fingerprint: { settings, pictures: input.digest } }
+    const base = {
+      settings,
+      input,
+      folder,
+      access: hereOnly,
+      signal,
+      fingerprint: { settings, pictures: input.digest },
+    }
     const atlas = await readFittedAtlas(base)
     if (atlas === null) throw nothingYet(path)
     // Behind the half of a line, which a killed process may have left, nothing would be read.
@@ -43,10 +50,18 @@ export async function renderVideo(path: string, environment: VideoEnvironment, e
         edits[layer] = (await fitting(drawn, atlas, layer)).edit
         continue
       }
-      edits[layer] = await session.stage('training', async () => {
-        const trainer = await openTrainer(trainerInput(base, atlas, layer, state), emit, signal)
-        try { return await trainer.edit() } finally { await trainer.dispose() }
-      }, layer)
+      edits[layer] = await session.stage(
+        'training',
+        async () => {
+          const trainer = await openTrainer(trainerInput(base, atlas, layer, state), emit, signal)
+          try {
+            return await trainer.edit()
+          } finally {
+            await trainer.dispose()
+          }
+        },
+        layer,
+      )
     }
     if (Object.keys(edits).length === 0) throw nothingYet(path)
     const rendered = await session.stage('rendering', (tools) => renderStage(tools, atlas, edits))
@@ -64,5 +79,8 @@ export async function renderVideo(path: string, environment: VideoEnvironment, e
   }
 }
 
-const nothingYet = (path: string): Text2LiveError => new Text2LiveError('CHECKPOINT_INVALID',
-  `${path} holds no trained edit yet, so there is nothing to render. Continue the run first: text2live video --resume ${path}`)
+const nothingYet = (path: string): Text2LiveError =>
+  new Text2LiveError(
+    'CHECKPOINT_INVALID',
+    `${path} holds no trained edit yet, so there is nothing to render. Continue the run first: text2live video --resume ${path}`,
+  )

@@ -7,8 +7,8 @@ import type { EmitVideo } from './videoSession.js'
 import type { VideoWorkerReply } from './workerProtocol.js'
 
 /**
- * Does a job in a thread of its own, since its sessions block the thread that runs them. When `signal` aborts, the work at hand is finished (a step, a pair
- * of frames, a frame), the state kept, and the result says that it is not finished.
+ * Does a job in a thread of its own, since its sessions block the thread that runs them. When `signal` aborts, the work
+ * at hand is finished (a step, a pair of frames, a frame), the state kept, and the result says that it is not finished.
  * @throws what the job throws
  */
 export async function runInVideoWorker(job: VideoJob, signal: AbortSignal, emit: EmitVideo): Promise<VideoJobResult> {
@@ -27,7 +27,13 @@ export async function runInVideoWorker(job: VideoJob, signal: AbortSignal, emit:
       worker.on('error', (error) => reject(threadError(error)))
       // Only then is the memory of the thread free.
       worker.on('exit', (code) => {
-        if (reply === null) reject(new Text2LiveError('DEVICE_FAILED', `The thread of the run ended by itself (exit code ${code}). Resume the run to continue.`))
+        if (reply === null)
+          reject(
+            new Text2LiveError(
+              'DEVICE_FAILED',
+              `The thread of the run ended by itself (exit code ${code}). Resume the run to continue.`,
+            ),
+          )
         else if ('failure' in reply) reject(reviveFailure(reply.failure))
         else resolve(reply.result)
       })

@@ -42,21 +42,27 @@ export interface VideoResult {
 }
 
 /** The layers that the settings ask to edit, in order. */
-export const editedLayers = ({ layer }: Pick<VideoSettings, 'layer'>): readonly LayerName[] => (layer === 'both' ? ['foreground', 'background'] : [layer])
+export const editedLayers = ({ layer }: Pick<VideoSettings, 'layer'>): readonly LayerName[] =>
+  layer === 'both' ? ['foreground', 'background'] : [layer]
 
 /**
- * Clip, flow, masks, atlas, edits, rendering, metrics: each stage goes on from its last checkpoint. When the signal aborts, the state reached is kept.
+ * Clip, flow, masks, atlas, edits, rendering, metrics: each stage goes on from its last checkpoint. When the signal
+ * aborts, the state reached is kept.
  * @throws what the stages throw, but for INTERRUPTED, which is a result
  */
 export async function runVideo(plan: VideoPlan, emit: EmitVideo): Promise<VideoResult> {
   const { settings, input, folder, access, signal } = plan
-  const session = new VideoSession({ settings, input, folder, access, signal, fingerprint: { settings, pictures: input.digest } }, emit)
+  const session = new VideoSession(
+    { settings, input, folder, access, signal, fingerprint: { settings, pictures: input.digest } },
+    emit,
+  )
   const unfinished = { finished: false, settings, folder: folder.path, metrics: null }
   try {
     session.begin(plan.early)
     const atlas = await fittedAtlas(session, plan)
     const edits: LayerEdits = plan.goal === 'atlas' ? {} : await trained(session, plan, atlas)
-    const rendered = plan.goal === 'atlas' ? null : await session.stage('rendering', (tools) => renderStage(tools, atlas, edits))
+    const rendered =
+      plan.goal === 'atlas' ? null : await session.stage('rendering', (tools) => renderStage(tools, atlas, edits))
     const metrics = await measured(session, atlas, rendered)
     await removeTransientCheckpoints(folder)
     session.done()
@@ -76,8 +82,11 @@ async function fittedAtlas(session: VideoSession, { settings, opened = null }: V
   const saved = await readFittedAtlas(session.base)
   if (saved !== null) return saved
   if (!isFit(settings.atlas)) {
-    throw new Text2LiveError('RUN_INVALID', `${session.base.folder.path} was made with the atlas "${settings.atlas}" and should hold a copy of it, ${videoFiles.atlas}; there is none, and nothing outside a run `
-      + 'folder is read. Start a new run with --atlas.')
+    throw new Text2LiveError(
+      'RUN_INVALID',
+      `${session.base.folder.path} was made with the atlas "${settings.atlas}" and should hold a copy of it, ${videoFiles.atlas}; there is none, and nothing outside a run ` +
+        'folder is read. Start a new run with --atlas.',
+    )
   }
   const flow = await session.stage('flow', flowStage)
   const masks = await session.stage('masks', (tools) => masksStage(tools, flow))
@@ -85,15 +94,25 @@ async function fittedAtlas(session: VideoSession, { settings, opened = null }: V
 }
 
 /** With an atlas that was there already, nobody needed the flow so far. */
-export async function measured(session: VideoSession, atlas: LayeredAtlas, rendered: RenderedClip | null): Promise<VideoMetrics> {
+export async function measured(
+  session: VideoSession,
+  atlas: LayeredAtlas,
+  rendered: RenderedClip | null,
+): Promise<VideoMetrics> {
   if (!hasFlow(session.base)) await session.stage('flow', flowStage)
   return await session.stage('metrics', (tools) => metricsStage(tools, atlas, rendered))
 }
 
-async function trained(session: VideoSession, { settings, openTrainer }: VideoPlan, atlas: LayeredAtlas): Promise<LayerEdits> {
+async function trained(
+  session: VideoSession,
+  { settings, openTrainer }: VideoPlan,
+  atlas: LayeredAtlas,
+): Promise<LayerEdits> {
   const edits: { -readonly [Layer in LayerName]?: FloatImage } = {}
   for (const layer of editedLayers(settings)) {
-    edits[layer] = (await session.stage('training', (tools) => trainStage(tools, atlas, layer, openTrainer), layer)).edit
+    edits[layer] = (
+      await session.stage('training', (tools) => trainStage(tools, atlas, layer, openTrainer), layer)
+    ).edit
   }
   return edits
 }

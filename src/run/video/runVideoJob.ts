@@ -14,7 +14,11 @@ import type { EmitVideo } from './videoSession.js'
 import { writeAside } from './writeAside.js'
 
 /** Does a job in the thread that calls it. */
-export async function runVideoJob(job: VideoJob, environment: VideoEnvironment, emit: EmitVideo): Promise<VideoJobResult> {
+export async function runVideoJob(
+  job: VideoJob,
+  environment: VideoEnvironment,
+  emit: EmitVideo,
+): Promise<VideoJobResult> {
   switch (job.kind) {
     case 'start':
       return await startVideo(job.options, job.goal, environment, emit)
@@ -29,22 +33,37 @@ export async function runVideoJob(job: VideoJob, environment: VideoEnvironment, 
 }
 
 async function useAtlas(
-  { kind, out, force, ...options }: Extract<VideoJob, { kind: 'atlas-inspect' | 'atlas-render' }>, signal: AbortSignal, emit: EmitVideo,
+  { kind, out, force, ...options }: Extract<VideoJob, { kind: 'atlas-inspect' | 'atlas-render' }>,
+  signal: AbortSignal,
+  emit: EmitVideo,
 ): Promise<VideoJobResult> {
   const started = performance.now()
   const { atlas, input } = await openAtlasSource(withoutPainted(options), signal, stageReport('clip', emit))
-  const edits = 'painted' in options ? await readPainted(atlas, options.painted, (message) => emit({ type: 'note', message })) : null
+  const edits =
+    'painted' in options
+      ? await readPainted(atlas, options.painted, (message) => emit({ type: 'note', message }))
+      : null
   const own = out === null
-  const folder = out ?? join(statSync(options.atlas).isDirectory() ? options.atlas : dirname(options.atlas), kind === 'atlas-inspect' ? 'inspect' : 'painted')
+  const folder =
+    out ??
+    join(
+      statSync(options.atlas).isDirectory() ? options.atlas : dirname(options.atlas),
+      kind === 'atlas-inspect' ? 'inspect' : 'painted',
+    )
   // A folder that the user names may be a link; one in a run folder, which may come from anybody, leads nowhere else.
   if (own) refuseLink(folder)
   emit({ type: 'stage-start', stage: 'rendering' })
-  const names = await writeAside(folder, force, (aside) => edits === null
-    ? inspectAtlas(atlas, input, aside, signal, emit)
-    : renderPainted(atlas, edits, input, aside, signal, emit))
+  const names = await writeAside(folder, force, (aside) =>
+    edits === null
+      ? inspectAtlas(atlas, input, aside, signal, emit)
+      : renderPainted(atlas, edits, input, aside, signal, emit),
+  )
   for (const name of names) emit({ type: 'output', name, path: join(folder, name) })
   emit({ type: 'done', seconds: (performance.now() - started) / 1000, folder })
   return { finished: true, folder }
 }
 
-const withoutPainted = ({ painted: _, ...options }: AtlasSourceOptions & { readonly painted?: PaintedLayers }): AtlasSourceOptions => options
+const withoutPainted = ({
+  painted: _,
+  ...options
+}: AtlasSourceOptions & { readonly painted?: PaintedLayers }): AtlasSourceOptions => options

@@ -7,14 +7,17 @@ export interface StageMeter {
 const interval = 250
 
 /**
- * The system counts the highest memory of the whole process; where a stage raises that, the count is exact, else the highest sample stands.
+ * The system counts the highest memory of the whole process; where a stage raises that, the count is exact, else the
+ * highest sample stands.
  */
 export function startStageMeter(): StageMeter {
   const started = performance.now()
   const highest = (): number => process.resourceUsage().maxRSS * 1024
   const before = highest()
   let peak = process.memoryUsage.rss()
-  const timer = setInterval(() => { peak = Math.max(peak, process.memoryUsage.rss()) }, interval)
+  const timer = setInterval(() => {
+    peak = Math.max(peak, process.memoryUsage.rss())
+  }, interval)
   timer.unref()
   return {
     stop() {

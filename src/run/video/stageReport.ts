@@ -15,7 +15,7 @@ export function stageReport(stage: StageName, emit: (event: ProgressEvent) => vo
     first ??= { done, at }
     if (at - told < interval && done < total) return
     told = at
-    const secondsLeft = done > first.done ? (at - first.at) / 1000 / (done - first.done) * (total - done) : null
+    const secondsLeft = done > first.done ? ((at - first.at) / 1000 / (done - first.done)) * (total - done) : null
     emit({ type: 'progress', stage, done, total, secondsLeft, ...(detail === undefined ? {} : { detail }) })
   }
 }

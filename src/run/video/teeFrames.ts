@@ -2,10 +2,15 @@
 const waiting = 2
 
 /**
- * Hands each item of `source` to `count` readers, which go at their own speed up to two items apart. When a reader fails or stops early the others end
- * with an error too; so does every reader when the source fails or the signal aborts.
+ * Hands each item of `source` to `count` readers, which go at their own speed up to two items apart. When a reader
+ * fails or stops early the others end with an error too; so does every reader when the source fails or the signal
+ * aborts.
  */
-export function teeFrames<Item>(source: AsyncIterable<Item>, count: number, signal: AbortSignal): AsyncIterable<Item>[] {
+export function teeFrames<Item>(
+  source: AsyncIterable<Item>,
+  count: number,
+  signal: AbortSignal,
+): AsyncIterable<Item>[] {
   const queues = Array.from({ length: count }, (): Item[] => [])
   let ended = false
   let failure = null as { readonly error: unknown } | null
@@ -15,7 +20,10 @@ export function teeFrames<Item>(source: AsyncIterable<Item>, count: number, sign
     wake = []
     for (const sleeper of sleepers) sleeper()
   }
-  const change = (): Promise<void> => new Promise((resolve) => { wake.push(resolve) })
+  const change = (): Promise<void> =>
+    new Promise((resolve) => {
+      wake.push(resolve)
+    })
   const fail = (error: unknown): void => {
     failure ??= { error }
     changed()

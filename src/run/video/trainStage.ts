@@ -32,11 +32,16 @@ export interface TrainedEdit {
 }
 
 /**
- * Trains the edit of one layer from its last checkpoint, or takes it as it is when all steps were made. When the signal aborts, the step at hand
- * is finished and the state kept.
+ * Trains the edit of one layer from its last checkpoint, or takes it as it is when all steps were made. When the signal
+ * aborts, the step at hand is finished and the state kept.
  * @throws LOSS_NOT_FINITE, DISK_FULL, INTERRUPTED, CHECKPOINT_*, and all that opening the trainer throws
  */
-export async function trainStage(tools: StageTools, atlas: LayeredAtlas, layer: LayerName, open: OpenVideoTrainer): Promise<TrainedEdit> {
+export async function trainStage(
+  tools: StageTools,
+  atlas: LayeredAtlas,
+  layer: LayerName,
+  open: OpenVideoTrainer,
+): Promise<TrainedEdit> {
   const { settings, signal, emit } = tools
   const { steps } = settings
   const saved = await readEdit(tools, layer)
@@ -56,53 +61,111 @@ export async function trainStage(tools: StageTools, atlas: LayeredAtlas, layer: 
 }
 
 /** What the trainer of a layer is opened with. */
-export const trainerInput = ({ settings, input: { frames, mask }, access }: Pick<StageTools, 'settings' | 'input' | 'access'>, atlas: LayeredAtlas, layer: LayerName, state: TrainerState | null): VideoTrainerInput =>
-  ({ settings, access, atlas, frames, layer, ...(mask === null ? {} : { mask }), ...(state === null ? {} : { state }) })
+export const trainerInput = (
+  { settings, input: { frames, mask }, access }: Pick<StageTools, 'settings' | 'input' | 'access'>,
+  atlas: LayeredAtlas,
+  layer: LayerName,
+  state: TrainerState | null,
+): VideoTrainerInput => ({
+  settings,
+  access,
+  atlas,
+  frames,
+  layer,
+  ...(mask === null ? {} : { mask }),
+  ...(state === null ? {} : { state }),
+})
 
 class TrainingLoop {
   readonly #seconds: number[] = []
   #saved = { step: -1, at: performance.now() }
 
   constructor(
-    private readonly tools: StageTools, private readonly atlas: LayeredAtlas, private readonly layer: LayerName, private readonly trainer: VideoTrainer,
+    private readonly tools: StageTools,
+    private readonly atlas: LayeredAtlas,
+    private readonly layer: LayerName,
+    private readonly trainer: VideoTrainer,
   ) {}
 
   async step(): Promise<void> {
-    const { tools: { settings: { steps, previewEvery }, emit }, trainer, layer } = this
+    const {
+      tools: {
+        settings: { steps, previewEvery },
+        emit,
+      },
+      trainer,
+      layer,
+    } = this
     const before = performance.now()
     const { step, losses, learningRate } = await trainer.train()
     const bad = Object.entries(losses).find(([, value]) => !Number.isFinite(value))
     if (bad !== undefined) {
-      throw new Text2LiveError('LOSS_NOT_FINITE', `At step ${step} the ${bad[0]} loss of the ${layer} became ${bad[1]}, so training stopped. `
-        + 'The last good checkpoint is kept. Try a lower --learning-rate or another --seed.')
+      throw new Text2LiveError(
+        'LOSS_NOT_FINITE',
+        `At step ${step} the ${bad[0]} loss of the ${layer} became ${bad[1]}, so training stopped. ` +
+          'The last good checkpoint is kept. Try a lower --learning-rate or another --seed.',
+      )
     }
     const seconds = (performance.now() - before) / 1000
     this.#seconds.push(seconds)
     const recent = this.#seconds.slice(-10)
-    const secondsLeft = (steps - step) * recent.reduce((sum, each) => sum + each, 0) / recent.length
-    emit({ type: 'step', layer, step, steps, losses, learningRate, seconds, secondsLeft, memory: process.memoryUsage.rss(), device: trainer.device })
+    const secondsLeft = ((steps - step) * recent.reduce((sum, each) => sum + each, 0)) / recent.length
+    emit({
+      type: 'step',
+      layer,
+      step,
+      steps,
+      losses,
+      learningRate,
+      seconds,
+      secondsLeft,
+      memory: process.memoryUsage.rss(),
+      device: trainer.device,
+    })
     if (previewEvery > 0 && step % previewEvery === 0 && step < steps) await this.#preview()
     if (performance.now() - this.#saved.at >= checkpointInterval) await this.checkpoint()
   }
 
   async checkpoint(): Promise<void> {
-    const { tools: { folder, fingerprint, emit }, trainer, layer } = this
+    const {
+      tools: { folder, fingerprint, emit },
+      trainer,
+      layer,
+    } = this
     this.#saved.at = performance.now()
     if (this.#saved.step === trainer.step) return
     const path = join(folder.file(videoFiles.checkpoints), checkpointFiles.training(layer))
     const state = await trainer.state()
     assertFinite(state)
-    const tensors = new Map(Object.entries(state.tensors).map(([name, { shape, data }]) => [name, float32Tensor(shape, data)]))
-    const bytes = await writeStageCheckpoint(path, `training of the ${layer}`, fingerprint, { tensors, texts: { step: String(state.step) } })
+    const tensors = new Map(
+      Object.entries(state.tensors).map(([name, { shape, data }]) => [name, float32Tensor(shape, data)]),
+    )
+    const bytes = await writeStageCheckpoint(path, `training of the ${layer}`, fingerprint, {
+      tensors,
+      texts: { step: String(state.step) },
+    })
     this.#saved = { step: trainer.step, at: performance.now() }
     emit({ type: 'checkpoint', stage: 'training', layer, step: trainer.step, path, bytes })
   }
 
   /** The middle frame with the edit as it is. */
   async #preview(): Promise<void> {
-    const { tools: { settings: { atlasSampling }, input: { frames, clip }, folder, emit }, trainer, layer, atlas } = this
+    const {
+      tools: {
+        settings: { atlasSampling },
+        input: { frames, clip },
+        folder,
+        emit,
+      },
+      trainer,
+      layer,
+      atlas,
+    } = this
     const t = frames.pixels.length >> 1
-    const rendered = await renderEdit({ atlas, frames, edits: { [layer]: await trainer.edit() }, behaviour: atlasSampling }, t)
+    const rendered = await renderEdit(
+      { atlas, frames, edits: { [layer]: await trainer.edit() }, behaviour: atlasSampling },
+      t,
+    )
     const { frame } = boundedEdit(rendered, frames.pixels[t]!, clip.alphas?.[t] ?? null)
     const png = await encodePng(pixelImage(frames.width, frames.height, 3, frame))
     const previews = folder.file(videoFiles.previews)
@@ -114,39 +177,61 @@ class TrainingLoop {
 }
 
 /** The state of the last checkpoint of a layer's training, or null. */
-export async function readState({ folder, fingerprint }: Pick<StageTools, 'folder' | 'fingerprint'>, layer: LayerName): Promise<TrainerState | null> {
+export async function readState(
+  { folder, fingerprint }: Pick<StageTools, 'folder' | 'fingerprint'>,
+  layer: LayerName,
+): Promise<TrainerState | null> {
   const path = join(folder.file(videoFiles.checkpoints), checkpointFiles.training(layer))
   const saved = await readStageCheckpoint(path, `training of the ${layer}`, fingerprint)
   if (saved === null) return null
-  const tensors = Object.fromEntries([...saved.tensors].map(([name, tensor]) => [name, { shape: tensor.shape, data: toFloat32(tensor, name) }]))
+  const tensors = Object.fromEntries(
+    [...saved.tensors].map(([name, tensor]) => [name, { shape: tensor.shape, data: toFloat32(tensor, name) }]),
+  )
   return { step: readSavedStep(saved.texts['step'], path), tensors }
 }
 
 /** The edit of a layer as it was last drawn, or null. */
-export async function readEdit({ folder, fingerprint }: Pick<StageTools, 'folder' | 'fingerprint'>, layer: LayerName): Promise<TrainedEdit | null> {
+export async function readEdit(
+  { folder, fingerprint }: Pick<StageTools, 'folder' | 'fingerprint'>,
+  layer: LayerName,
+): Promise<TrainedEdit | null> {
   const path = join(folder.file(videoFiles.checkpoints), checkpointFiles.edit(layer))
   const saved = await readStageCheckpoint(path, `edit of the ${layer}`, fingerprint)
   if (saved === null) return null
   const tensor = saved.tensors.get('edit')
   const [channels, height = 0, width = 0] = tensor?.shape ?? []
-  if (tensor?.shape.length !== 3 || channels !== 4) throw new Text2LiveError('CHECKPOINT_INVALID', `${path} holds no edit layer. Delete it and resume the run.`)
-  return { step: readSavedStep(saved.texts['step'], path), edit: { width, height, channels: 4, data: toFloat32(tensor, 'edit') } }
+  if (tensor?.shape.length !== 3 || channels !== 4)
+    throw new Text2LiveError('CHECKPOINT_INVALID', `${path} holds no edit layer. Delete it and resume the run.`)
+  return {
+    step: readSavedStep(saved.texts['step'], path),
+    edit: { width, height, channels: 4, data: toFloat32(tensor, 'edit') },
+  }
 }
 
 /** @throws CHECKPOINT_INVALID for an edit of another size than the atlas image it lies on */
 export async function fitting(trained: TrainedEdit, atlas: LayeredAtlas, layer: LayerName): Promise<TrainedEdit> {
   const { width, height } = await atlas.image(layer)
   if (trained.edit.width === width && trained.edit.height === height) return trained
-  throw new Text2LiveError('CHECKPOINT_INVALID', `Expected the saved edit of the ${layer} to be ${width}x${height}, as its atlas image is; it is ${trained.edit.width}x${trained.edit.height}. `
-    + `Delete ${videoFiles.checkpoints}/${checkpointFiles.edit(layer)} and resume the run.`)
+  throw new Text2LiveError(
+    'CHECKPOINT_INVALID',
+    `Expected the saved edit of the ${layer} to be ${width}x${height}, as its atlas image is; it is ${trained.edit.width}x${trained.edit.height}. ` +
+      `Delete ${videoFiles.checkpoints}/${checkpointFiles.edit(layer)} and resume the run.`,
+  )
 }
 
 /** Keeps the drawn edit, so that pictures can be made without the trainer. */
-async function writeEdit({ folder, fingerprint, emit }: StageTools, layer: LayerName, trained: TrainedEdit): Promise<TrainedEdit> {
+async function writeEdit(
+  { folder, fingerprint, emit }: StageTools,
+  layer: LayerName,
+  trained: TrainedEdit,
+): Promise<TrainedEdit> {
   const path = join(folder.file(videoFiles.checkpoints), checkpointFiles.edit(layer))
   const { width, height, data } = trained.edit
   const tensors = new Map([['edit', float32Tensor([4, height, width], data)]])
-  const bytes = await writeStageCheckpoint(path, `edit of the ${layer}`, fingerprint, { tensors, texts: { step: String(trained.step) } })
+  const bytes = await writeStageCheckpoint(path, `edit of the ${layer}`, fingerprint, {
+    tensors,
+    texts: { step: String(trained.step) },
+  })
   emit({ type: 'checkpoint', stage: 'training', layer, step: trained.step, path, bytes })
   return trained
 }
@@ -158,7 +243,10 @@ export const readVideoSteps = (path: string): VideoStepEvent[] =>
 function assertFinite({ step, tensors }: TrainerState): void {
   for (const [name, { data }] of Object.entries(tensors)) {
     if (data.every(Number.isFinite)) continue
-    throw new Text2LiveError('LOSS_NOT_FINITE', `After step ${step} the values of ${name} are no longer finite numbers. The last good checkpoint is kept. `
-      + 'Try a lower --learning-rate or another --seed.')
+    throw new Text2LiveError(
+      'LOSS_NOT_FINITE',
+      `After step ${step} the values of ${name} are no longer finite numbers. The last good checkpoint is kept. ` +
+        'Try a lower --learning-rate or another --seed.',
+    )
   }
 }

@@ -1,6 +1,9 @@
 import type { LayerName } from '../../atlas/layeredAtlas.js'
 
-/** Names of what a run folder of a clip holds, besides its outputs; the folder also holds a copy of the clip, and of masks. */
+/**
+ * Names of what a run folder of a clip holds, besides its outputs; the folder also holds a copy of the clip, and of
+ * masks.
+ */
 export const videoFiles = {
   config: 'config.yaml',
   events: 'events.ndjson',

@@ -13,7 +13,12 @@ export type VideoJob =
   | { readonly kind: 'render'; readonly folder: string }
   /** Both write to `out`, by default a folder in that of the atlas. */
   | ({ readonly kind: 'atlas-inspect'; readonly out: string | null; readonly force: boolean } & AtlasSourceOptions)
-  | ({ readonly kind: 'atlas-render'; readonly out: string | null; readonly force: boolean; readonly painted: PaintedLayers } & AtlasSourceOptions)
+  | ({
+      readonly kind: 'atlas-render'
+      readonly out: string | null
+      readonly force: boolean
+      readonly painted: PaintedLayers
+    } & AtlasSourceOptions)
 
 /** What a job leaves; of a run, all of `VideoResult`. */
 export type VideoJobResult = VideoResult | Pick<VideoResult, 'finished' | 'folder'>
@@ -22,13 +27,18 @@ export type VideoJobResult = VideoResult | Pick<VideoResult, 'finished' | 'folde
  * The job that options ask for: a new run, or the continuation of one.
  * @throws OPTION_INVALID for options that a continued run cannot take
  */
-export function videoJobOf({ resume, ...options }: GivenVideoOptions & { readonly resume?: string | null | undefined }, goal: VideoPlan['goal']): VideoJob {
+export function videoJobOf(
+  { resume, ...options }: GivenVideoOptions & { readonly resume?: string | null | undefined },
+  goal: VideoPlan['goal'],
+): VideoJob {
   if (resume === undefined || resume === null) return { kind: 'start', options, goal }
   const { steps, device, threads, previewEvery, guidance, json: _json, force, ...others } = options
   const misplaced = Object.entries(others).find(([, value]) => value !== undefined && value !== null)
   if (misplaced !== undefined) {
-    throw new Text2LiveError('OPTION_INVALID',
-      `A run is continued with the ${misplaced[0]} it was started with; leave that out beside --resume, or start a new run.`)
+    throw new Text2LiveError(
+      'OPTION_INVALID',
+      `A run is continued with the ${misplaced[0]} it was started with; leave that out beside --resume, or start a new run.`,
+    )
   }
   assertNoForce(force)
   return { kind: 'resume', folder: resume, options: { steps, device, threads, previewEvery, guidance } }

@@ -27,14 +27,19 @@ export interface StageTools {
   readonly report: StageReport
 }
 
-/** One run over a clip in this process: its event log, and the stages one after the other with their time and memory. */
+/**
+ * One run over a clip in this process: its event log, and the stages one after the other with their time and memory.
+ */
 export class VideoSession {
   readonly #started = performance.now()
   readonly #log: EventLog
   readonly #emitOutside: EmitVideo
   #stage: StageName = 'clip'
 
-  constructor(readonly base: Omit<StageTools, 'emit' | 'report'>, emitOutside: EmitVideo) {
+  constructor(
+    readonly base: Omit<StageTools, 'emit' | 'report'>,
+    emitOutside: EmitVideo,
+  ) {
     this.#emitOutside = emitOutside
     this.#log = new EventLog(base.folder.file(videoFiles.events))
   }
@@ -52,7 +57,13 @@ export class VideoSession {
     const { timestamps, durations } = input.clip.timing
     const seconds = (timestamps.at(-1) ?? 0) + (durations.at(-1) ?? 0) - (timestamps[0] ?? 0)
     const clip = { width, height, frames: input.frames.pixels.length, seconds }
-    this.emit({ type: 'run-start', settings, folder: folder.path, clip, frame: { width: input.frames.width, height: input.frames.height } } satisfies VideoStartEvent)
+    this.emit({
+      type: 'run-start',
+      settings,
+      folder: folder.path,
+      clip,
+      frame: { width: input.frames.width, height: input.frames.height },
+    } satisfies VideoStartEvent)
   }
 
   /** Runs one stage and says when it begins, how far it is, and what it took, also where it fails. */
@@ -84,7 +95,12 @@ export class VideoSession {
       this.#append({ type: 'error', code: error.code, message: error.message })
       return
     }
-    const event = { type: 'interrupted', stage: this.#stage, seconds: this.#seconds(), folder: this.base.folder.path } as const
+    const event = {
+      type: 'interrupted',
+      stage: this.#stage,
+      seconds: this.#seconds(),
+      folder: this.base.folder.path,
+    } as const
     this.#append(event)
     this.#emitOutside(event)
   }

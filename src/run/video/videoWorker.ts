@@ -13,10 +13,14 @@ const stop = new AbortController()
 const post = (reply: VideoWorkerReply): void => port.postMessage(reply)
 
 port.on('message', () => stop.abort(interrupted()))
-runVideoJob(workerData as VideoJob, { signal: stop.signal, openTrainer: openVideoTrainer, checkTexts }, (event) => post({ event })).then(
-  (result) => post({ result }),
-  (error: unknown) => {
-    const { message, stack = '' } = error instanceof Error ? error : new Error(String(error))
-    post({ failure: { code: error instanceof Text2LiveError ? error.code : null, message, stack } })
-  },
-).finally(() => port.close())
+runVideoJob(workerData as VideoJob, { signal: stop.signal, openTrainer: openVideoTrainer, checkTexts }, (event) =>
+  post({ event }),
+)
+  .then(
+    (result) => post({ result }),
+    (error: unknown) => {
+      const { message, stack = '' } = error instanceof Error ? error : new Error(String(error))
+      post({ failure: { code: error instanceof Text2LiveError ? error.code : null, message, stack } })
+    },
+  )
+  .finally(() => port.close())

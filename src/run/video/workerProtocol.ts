@@ -4,6 +4,4 @@ import type { VideoEvent } from '../../session/videoEvents.js'
 
 /** What the thread of a run over a clip tells; any message to it asks it to stop. */
 export type VideoWorkerReply =
-  | { readonly event: VideoEvent }
-  | { readonly result: VideoJobResult }
-  | { readonly failure: WorkerFailure }
+  { readonly event: VideoEvent } | { readonly result: VideoJobResult } | { readonly failure: WorkerFailure }

@@ -9,7 +9,9 @@ import { writeAside } from './writeAside.js'
 
 let home: string
 const at = (...names: string[]): string => join(home, ...names)
-beforeEach(() => { home = mkdtempSync(join(tmpdir(), 'text2live-aside-')) })
+beforeEach(() => {
+  home = mkdtempSync(join(tmpdir(), 'text2live-aside-'))
+})
 afterEach(() => rmSync(home, { recursive: true, force: true }))
 
 const write = async (folder: string): Promise<void> => {
@@ -20,9 +22,15 @@ const write = async (folder: string): Promise<void> => {
 
 test('what dead processes left aside for the same folder goes; what a living one is making, and what is for another folder, stays', async () => {
   const own = ownIdentity()
-  const aside = (name: string, pid: number, host = own.host): string => `.${name}.${identityTag({ ...own, pid, host })}.0123456789ab.tmp`
+  const aside = (name: string, pid: number, host = own.host): string =>
+    `.${name}.${identityTag({ ...own, pid, host })}.0123456789ab.tmp`
   const gone = 2 ** 22 + 1
-  const staying = [aside('painted', own.pid), aside('painted', gone, 'another-machine'), aside('other', gone), '.painted.tmp']
+  const staying = [
+    aside('painted', own.pid),
+    aside('painted', gone, 'another-machine'),
+    aside('other', gone),
+    '.painted.tmp',
+  ]
   for (const name of [aside('painted', gone), ...staying]) mkdirSync(at(name))
   expect(await writeAside(at('painted'), false, write)).toEqual(['clip.mp4', 'frames'])
   expect(readdirSync(home).sort()).toEqual([...staying, 'painted'].sort())
@@ -30,7 +38,8 @@ test('what dead processes left aside for the same folder goes; what a living one
 
 test('with force files and folders of the same names are replaced, links too, and what they point to stays', async () => {
   mkdirSync(at('painted', 'frames'), { recursive: true })
-  for (const name of ['painted/frames/0.png', 'painted/frames/1.png', 'painted/mine.txt', 'letter']) writeFileSync(at(name), 'old')
+  for (const name of ['painted/frames/0.png', 'painted/frames/1.png', 'painted/mine.txt', 'letter'])
+    writeFileSync(at(name), 'old')
   symlinkSync(at('letter'), at('painted', 'clip.mp4'))
   await expect(writeAside(at('painted'), false, write)).rejects.toMatchObject({ code: 'OUTPUT_EXISTS' })
   await writeAside(at('painted'), true, write)

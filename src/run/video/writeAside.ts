@@ -8,13 +8,17 @@ import { syncFolder } from '../../media/node/syncFolder.js'
 import { writing } from '../fileErrors.js'
 
 /**
- * Lets `write` fill a folder aside, and gives its files their names in `out` when all are written: a failure leaves what was there. What a killed process
- * left aside for the same folder goes first.
+ * Lets `write` fill a folder aside, and gives its files their names in `out` when all are written: a failure leaves
+ * what was there. What a killed process left aside for the same folder goes first.
  * @param force replace files of these names in a folder that exists
  * @returns the names written
  * @throws OUTPUT_EXISTS, OUTPUT_NOT_WRITABLE, DISK_FULL, what `write` throws
  */
-export async function writeAside(out: string, force: boolean, write: (folder: string) => Promise<void>): Promise<string[]> {
+export async function writeAside(
+  out: string,
+  force: boolean,
+  write: (folder: string) => Promise<void>,
+): Promise<string[]> {
   assertNew(out, force)
   await removeDeadAsides(out)
   const aside = asidePath(out)
@@ -38,5 +42,8 @@ export async function writeAside(out: string, force: boolean, write: (folder: st
 /** @throws OUTPUT_EXISTS */
 function assertNew(out: string, force: boolean): void {
   if (force || !existsSync(out)) return
-  throw new Text2LiveError('OUTPUT_EXISTS', `${out} exists already and is not overwritten. Choose another folder with --out, or replace its files with --force.`)
+  throw new Text2LiveError(
+    'OUTPUT_EXISTS',
+    `${out} exists already and is not overwritten. Choose another folder with --out, or replace its files with --force.`,
+  )
 }

@@ -19,7 +19,12 @@ export interface BrowserMachineOptions {
 }
 
 /** A browser's worker as a machine for jobs: runs in the origin-private file system, models from an address. */
-export function browserMachine({ ort, models: address, guidance, runs = new OpfsRuns() }: BrowserMachineOptions): JobMachine {
+export function browserMachine({
+  ort,
+  models: address,
+  guidance,
+  runs = new OpfsRuns(),
+}: BrowserMachineOptions): JobMachine {
   const base = address.replace(/\/$/, '')
   const sources = new Map<string, FileSource>()
   /** One for each folder, so that its files are fetched once for all jobs. */
@@ -32,7 +37,10 @@ export function browserMachine({ ort, models: address, guidance, runs = new Opfs
     guidance: async (name) => {
       if (name === 'starter') return bundled(name)
       if (guidance !== undefined) return await guidance(name)
-      throw new Text2LiveError('GUIDANCE_NOT_FOUND', `Expected the guidance "starter", which is here; there is no "${name}". Give its files to browserMachine.`)
+      throw new Text2LiveError(
+        'GUIDANCE_NOT_FOUND',
+        `Expected the guidance "starter", which is here; there is no "${name}". Give its files to browserMachine.`,
+      )
     },
     bundled: (name) => Promise.resolve(bundled(name)),
   }
@@ -49,7 +57,7 @@ export function browserMachine({ ort, models: address, guidance, runs = new Opfs
   async function chosen(): Promise<Device> {
     if (!('gpu' in navigator)) return 'cpu'
     try {
-      return await isRight(runtimeOn('webgpu')) ? 'webgpu' : 'cpu'
+      return (await isRight(runtimeOn('webgpu'))) ? 'webgpu' : 'cpu'
     } catch (error) {
       if (error instanceof Text2LiveError) return 'cpu'
       throw error
@@ -69,7 +77,7 @@ async function isRight(runtime: Runtime): Promise<boolean> {
       image: new runtime.Tensor('float32', new Float32Array(channels * side * side).fill(1), image.shape),
       kernel: new runtime.Tensor('float32', new Float32Array(channels * channels * 9).fill(0.01), kernel.shape),
     })
-    const data = await result['output']!.getData() as Float32Array
+    const data = (await result['output']!.getData()) as Float32Array
     return Math.abs(data[(side / 2) * side + side / 2]! - channels * 9 * 0.01) < 1e-3
   } finally {
     await program.release()

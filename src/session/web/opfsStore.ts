@@ -2,7 +2,10 @@ import { Text2LiveError } from '../../errors.js'
 import { runFiles } from '../runFiles.js'
 import type { RunStore } from '../store.js'
 
-/** Runs in the browser's origin-private file system, each a folder below one; for a worker, where files can be appended to. */
+/**
+ * Runs in the browser's origin-private file system, each a folder below one; for a worker, where files can be appended
+ * to.
+ */
 export class OpfsRuns {
   readonly #folder: string
 
@@ -30,7 +33,10 @@ export class OpfsRuns {
     const store = await hold(this.#folder, free, await (await this.#root()).getDirectoryHandle(free, { create: true }))
     try {
       // The settings go last: a folder is a run once it has them.
-      for (const [file, data] of Object.entries(contents).sort(([a], [b]) => Number(a === runFiles.config) - Number(b === runFiles.config))) await store.write(file, data)
+      for (const [file, data] of Object.entries(contents).sort(
+        ([a], [b]) => Number(a === runFiles.config) - Number(b === runFiles.config),
+      ))
+        await store.write(file, data)
       return store
     } catch (error) {
       store.release()
@@ -41,7 +47,11 @@ export class OpfsRuns {
   /** Holds a run that is there. @throws RUN_NOT_FOUND, RUN_LOCKED */
   async open(name: string): Promise<RunStore> {
     const folder = await (await this.#root()).getDirectoryHandle(name).catch(() => null)
-    if (folder === null) throw new Text2LiveError('RUN_NOT_FOUND', `There should be a run "${name}" in this browser, but there is none. It may have been deleted, with the data of this site or by hand.`)
+    if (folder === null)
+      throw new Text2LiveError(
+        'RUN_NOT_FOUND',
+        `There should be a run "${name}" in this browser, but there is none. It may have been deleted, with the data of this site or by hand.`,
+      )
     return await hold(this.#folder, name, folder)
   }
 
@@ -60,27 +70,40 @@ export class OpfsRuns {
   }
 }
 
-/** What TypeScript's library lacks: folders can be walked, and files of this file system be written in place by a worker. */
+/**
+ * What TypeScript's library lacks: folders can be walked, and files of this file system be written in place by a
+ * worker.
+ */
 interface SyncAccessHandle {
   write(bytes: Uint8Array, options: { at: number }): number
   truncate(size: number): void
   flush(): void
   close(): void
 }
-const entriesOf = (folder: FileSystemDirectoryHandle): AsyncIterable<[string, FileSystemHandle]> => (folder as unknown as { entries(): AsyncIterable<[string, FileSystemHandle]> }).entries()
-const openInPlace = (file: FileSystemFileHandle): Promise<SyncAccessHandle> => (file as unknown as { createSyncAccessHandle(): Promise<SyncAccessHandle> }).createSyncAccessHandle()
+const entriesOf = (folder: FileSystemDirectoryHandle): AsyncIterable<[string, FileSystemHandle]> =>
+  (folder as unknown as { entries(): AsyncIterable<[string, FileSystemHandle]> }).entries()
+const openInPlace = (file: FileSystemFileHandle): Promise<SyncAccessHandle> =>
+  (file as unknown as { createSyncAccessHandle(): Promise<SyncAccessHandle> }).createSyncAccessHandle()
 
 /** One holder in all tabs; a tab that is closed, or crashes, holds nothing. */
 async function hold(parent: string, name: string, folder: FileSystemDirectoryHandle): Promise<RunStore> {
   let release = (): void => undefined
-  const held = new Promise<void>((resolve) => { release = resolve })
-  const isHeld = await new Promise<boolean>((resolve, reject) => {
-    navigator.locks.request(`text2live ${parent}/${name}`, { ifAvailable: true }, async (lock) => {
-      resolve(lock !== null)
-      if (lock !== null) await held
-    }).catch(reject)
+  const held = new Promise<void>((resolve) => {
+    release = resolve
   })
-  if (!isHeld) throw new Text2LiveError('RUN_LOCKED', `The run "${name}" is in use: another tab, or another worker of this one, is writing it. Wait for it or close it.`)
+  const isHeld = await new Promise<boolean>((resolve, reject) => {
+    navigator.locks
+      .request(`text2live ${parent}/${name}`, { ifAvailable: true }, async (lock) => {
+        resolve(lock !== null)
+        if (lock !== null) await held
+      })
+      .catch(reject)
+  })
+  if (!isHeld)
+    throw new Text2LiveError(
+      'RUN_LOCKED',
+      `The run "${name}" is in use: another tab, or another worker of this one, is writing it. Wait for it or close it.`,
+    )
   return storeIn(name, folder, release)
 }
 
@@ -111,7 +134,8 @@ function storeIn(path: string, root: FileSystemDirectoryHandle, release: () => v
       try {
         // What is written goes to a file aside, which takes the other's place when it is closed.
         writable = await handle!.createWritable()
-        for (const piece of typeof data === 'string' || data instanceof Uint8Array ? [data] : data) await writable.write(piece as Uint8Array<ArrayBuffer> | string)
+        for (const piece of typeof data === 'string' || data instanceof Uint8Array ? [data] : data)
+          await writable.write(piece as Uint8Array<ArrayBuffer> | string)
         await writable.close()
       } catch (cause) {
         await writable?.abort().catch(() => undefined)
@@ -119,7 +143,9 @@ function storeIn(path: string, root: FileSystemDirectoryHandle, release: () => v
       }
     },
     async openLog(name, keep) {
-      const handle = await openInPlace((await at(name, true))!).catch((cause: unknown) => { throw writeError(file(name), cause) })
+      const handle = await openInPlace((await at(name, true))!).catch((cause: unknown) => {
+        throw writeError(file(name), cause)
+      })
       const encoder = new TextEncoder()
       handle.truncate(keep)
       let end = keep
@@ -127,7 +153,8 @@ function storeIn(path: string, root: FileSystemDirectoryHandle, release: () => v
         append(line) {
           const bytes = encoder.encode(line)
           try {
-            if (handle.write(bytes, { at: end }) !== bytes.length) throw new DOMException('the file was not written whole', 'QuotaExceededError')
+            if (handle.write(bytes, { at: end }) !== bytes.length)
+              throw new DOMException('the file was not written whole', 'QuotaExceededError')
             handle.flush()
           } catch (cause) {
             handle.truncate(end)
@@ -144,6 +171,15 @@ function storeIn(path: string, root: FileSystemDirectoryHandle, release: () => v
 
 function writeError(path: string, cause: unknown): unknown {
   if (!(cause instanceof DOMException)) return cause
-  if (cause.name === 'QuotaExceededError') return new Text2LiveError('DISK_FULL', `There is no room to write "${path}" in this browser. Delete runs that are no longer needed, or free some space.`, { cause })
-  return new Text2LiveError('OUTPUT_NOT_WRITABLE', `"${path}" cannot be written in this browser (${cause.name}). Private windows and some settings allow no files; try another window.`, { cause })
+  if (cause.name === 'QuotaExceededError')
+    return new Text2LiveError(
+      'DISK_FULL',
+      `There is no room to write "${path}" in this browser. Delete runs that are no longer needed, or free some space.`,
+      { cause },
+    )
+  return new Text2LiveError(
+    'OUTPUT_NOT_WRITABLE',
+    `"${path}" cannot be written in this browser (${cause.name}). Private windows and some settings allow no files; try another window.`,
+    { cause },
+  )
 }

@@ -17,7 +17,9 @@ export interface JobResult {
 }
 
 /** From the page to the worker. */
-type Request = { readonly start: number; readonly job: Job } | { readonly id: number; readonly ask: 'stop' | 'pause' | 'go' | { readonly steps: number } }
+type Request =
+  | { readonly start: number; readonly job: Job }
+  | { readonly id: number; readonly ask: 'stop' | 'pause' | 'go' | { readonly steps: number } }
 
 /** From the worker to the page. */
 type Reply =
@@ -33,17 +35,28 @@ export interface Wire {
 }
 
 /**
- * Does the jobs that come over the wire, one after another, in this worker: the whole run is here, outputs are encoded here, and the page stays free.
+ * Does the jobs that come over the wire, one after another, in this worker: the whole run is here, outputs are encoded
+ * here, and the page stays free.
  * @param scope `self` of the worker
  */
 export function serveJobs(scope: Wire, machine: JobMachine): void {
   const runs = new Map<number, { readonly stop: AbortController; readonly control: RunControl }>()
   let last: Promise<void> = Promise.resolve()
   const post = (reply: Reply): void => scope.postMessage(reply)
-  const work = async (id: number, job: Job, { stop: { signal }, control }: { readonly stop: AbortController; readonly control: RunControl }): Promise<void> => {
+  const work = async (
+    id: number,
+    job: Job,
+    { stop: { signal }, control }: { readonly stop: AbortController; readonly control: RunControl },
+  ): Promise<void> => {
     try {
       if (signal.aborted) throw interrupted()
-      const { finished, step, store, files } = await runJob(job, machine, signal, (event) => post({ id, event }), control)
+      const { finished, step, store, files } = await runJob(
+        job,
+        machine,
+        signal,
+        (event) => post({ id, event }),
+        control,
+      )
       post({ id, result: { finished, step, run: store?.path ?? null, files } })
     } catch (error) {
       const message = error instanceof Error ? error.message : String(error)
@@ -87,9 +100,14 @@ export interface WorkerRun {
  * Has a worker that serves jobs do one.
  * @param worker that called `serveJobs`
  */
-export function runInWebWorker(worker: Wire, job: Job, onEvent: (event: RunEvent) => void = () => undefined): WorkerRun {
+export function runInWebWorker(
+  worker: Wire,
+  job: Job,
+  onEvent: (event: RunEvent) => void = () => undefined,
+): WorkerRun {
   const id = nextId++
-  const ask = (what: Extract<Request, { ask: unknown }>['ask']): void => worker.postMessage({ id, ask: what } satisfies Request)
+  const ask = (what: Extract<Request, { ask: unknown }>['ask']): void =>
+    worker.postMessage({ id, ask: what } satisfies Request)
   const result = new Promise<JobResult>((resolve, reject) => {
     const listen = ({ data }: MessageEvent): void => {
       const reply = data as Reply
@@ -100,7 +118,12 @@ export function runInWebWorker(worker: Wire, job: Job, onEvent: (event: RunEvent
       }
       worker.removeEventListener('message', listen)
       if ('result' in reply) resolve(reply.result)
-      else reject(reply.failure.code === null ? new Error(reply.failure.message) : new Text2LiveError(reply.failure.code, reply.failure.message))
+      else
+        reject(
+          reply.failure.code === null
+            ? new Error(reply.failure.message)
+            : new Text2LiveError(reply.failure.code, reply.failure.message),
+        )
     }
     worker.addEventListener('message', listen)
     worker.postMessage({ start: id, job } satisfies Request)

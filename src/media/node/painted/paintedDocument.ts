@@ -8,13 +8,19 @@ export interface PaintedLayer {
   readonly opacity: number
   /** Shown only where the first layer below that is not clipped itself has pixels. */
   readonly clipped: boolean
-  /** What of its look is no colour and opacity, in words ('has the blend mode "multiply"'); it is refused where it would be seen. */
+  /**
+   * What of its look is no colour and opacity, in words ('has the blend mode "multiply"'); it is refused where it would
+   * be seen.
+   */
   readonly unsupported: readonly string[]
   /** It is seen without pixels of its own (an adjustment layer). */
   readonly seenWithoutPixels: boolean
   /** Of a group, from the bottom; null of a layer. */
   readonly children: readonly PaintedLayer[] | null
-  /** RGBA at the document's size, straight alpha, in the document's colours; null where it holds no pixels, as groups do. */
+  /**
+   * RGBA at the document's size, straight alpha, in the document's colours; null where it holds no pixels, as groups
+   * do.
+   */
   readonly pixels: () => Promise<FloatImage | null>
   /** Its mask at the document's size, [0, 1]; null where all of it is shown. */
   readonly mask: () => Float32Array | null
@@ -31,7 +37,10 @@ export interface PaintedDocument {
   readonly toSrgb: (image: FloatImage) => Promise<FloatImage>
 }
 
-/** Greatest size of a document where the size that it must have is not known, px: what it takes on its way is under a gigabyte. */
+/**
+ * Greatest size of a document where the size that it must have is not known, px: what it takes on its way is under a
+ * gigabyte.
+ */
 export const maxDocumentPixels = 25_000_000
 /** Layers and groups in one document. */
 export const maxLayers = 10_000

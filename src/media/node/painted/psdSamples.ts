@@ -16,7 +16,12 @@ interface SampleLayout {
  * @param outside the value where the channel has no samples
  * @throws RangeError for what is damaged or cut
  */
-export function decodeChannel(channel: Uint8Array, place: Rectangle, layout: SampleLayout, outside: number): Float32Array {
+export function decodeChannel(
+  channel: Uint8Array,
+  place: Rectangle,
+  layout: SampleLayout,
+  outside: number,
+): Float32Array {
   const plane = new Float32Array(layout.width * layout.height).fill(outside)
   const [width, height] = [place.right - place.left, place.bottom - place.top]
   if (width === 0 || height === 0) return plane
@@ -24,7 +29,8 @@ export function decodeChannel(channel: Uint8Array, place: Rectangle, layout: Sam
   const rows = openRows(reader, reader.u16(), width, height, 1, layout)
   for (let y = 0; y < height; y++) {
     // Rows beside the canvas are passed over.
-    if (y + place.top >= 0 && y + place.top < layout.height) putRow(rows.row(y), place.left, width, plane, y + place.top, layout)
+    if (y + place.top >= 0 && y + place.top < layout.height)
+      putRow(rows.row(y), place.left, width, plane, y + place.top, layout)
   }
   return plane
 }
@@ -34,7 +40,12 @@ export function decodeChannel(channel: Uint8Array, place: Rectangle, layout: Sam
  * @param count how many it holds
  * @throws RangeError for what is damaged or cut
  */
-export function decodeMerged(merged: Uint8Array, count: number, wanted: readonly number[], layout: SampleLayout): Float32Array[] {
+export function decodeMerged(
+  merged: Uint8Array,
+  count: number,
+  wanted: readonly number[],
+  layout: SampleLayout,
+): Float32Array[] {
   const { width, height } = layout
   const reader = new ByteReader(merged)
   const compression = reader.u16()
@@ -48,8 +59,15 @@ export function decodeMerged(merged: Uint8Array, count: number, wanted: readonly
 }
 
 /** Rows of samples by their number. Everything is checked to be there before anything is decoded. */
-function openRows(reader: ByteReader, compression: number, width: number, height: number, channels: number, { depth, large }: SampleLayout): { row: (y: number) => Uint8Array } {
-  const rowBytes = width * depth / 8
+function openRows(
+  reader: ByteReader,
+  compression: number,
+  width: number,
+  height: number,
+  channels: number,
+  { depth, large }: SampleLayout,
+): { row: (y: number) => Uint8Array } {
+  const rowBytes = (width * depth) / 8
   const count = height * channels
   if (compression === 0) {
     const all = reader.take(count * rowBytes)
@@ -71,7 +89,8 @@ function openRows(reader: ByteReader, compression: number, width: number, height
   }
   if (compression !== 2 && compression !== 3) throw new RangeError(`a layer has the compression ${compression}`)
   const all = inflated(reader.take(reader.left), count * rowBytes)
-  if (compression === 3) for (let y = 0; y < count; y++) undoPrediction(all.subarray(y * rowBytes, (y + 1) * rowBytes), depth)
+  if (compression === 3)
+    for (let y = 0; y < count; y++) undoPrediction(all.subarray(y * rowBytes, (y + 1) * rowBytes), depth)
   return { row: (y) => all.subarray(y * rowBytes, (y + 1) * rowBytes) }
 }
 
@@ -80,7 +99,8 @@ function inflated(packed: Uint8Array, length: number): Uint8Array {
   // zlib makes 1032 bytes of one at most.
   if (packed.length < length / 1032) throw new RangeError(`${length} bytes are packed into ${packed.length}`)
   const all = inflateSync(packed, { maxOutputLength: length + 1 })
-  if (all.length !== length) throw new RangeError(`a layer unfolds into ${all.length} bytes, and ${length} were expected`)
+  if (all.length !== length)
+    throw new RangeError(`a layer unfolds into ${all.length} bytes, and ${length} were expected`)
   return all
 }
 
@@ -115,7 +135,14 @@ function undoPrediction(row: Uint8Array, depth: 8 | 16): void {
   for (let x = 2; x < row.length; x += 2) view.setUint16(x, view.getUint16(x) + view.getUint16(x - 2))
 }
 
-function putRow(row: Uint8Array, left: number, count: number, plane: Float32Array, y: number, { width, depth }: SampleLayout): void {
+function putRow(
+  row: Uint8Array,
+  left: number,
+  count: number,
+  plane: Float32Array,
+  y: number,
+  { width, depth }: SampleLayout,
+): void {
   const [from, to] = [Math.max(0, -left), Math.min(count, width - left)]
   const at = y * width + left
   if (depth === 8) for (let x = from; x < to; x++) plane[at + x] = row[x]! / 255

@@ -1,7 +1,9 @@
 import { ByteReader } from './byteReader.js'
 import { maxLayers } from './paintedDocument.js'
 
-/** Part of the plane that a document's pixels lie in, px; right and bottom are the first that no longer belong to it. */
+/**
+ * Part of the plane that a document's pixels lie in, px; right and bottom are the first that no longer belong to it.
+ */
 export interface Rectangle {
   readonly top: number
   readonly left: number
@@ -60,7 +62,10 @@ export interface PsdStructure {
   readonly merged: Uint8Array
 }
 
-export interface PsdHeader extends Pick<PsdStructure, 'width' | 'height' | 'large' | 'channels' | 'depth' | 'colourMode'> {
+export interface PsdHeader extends Pick<
+  PsdStructure,
+  'width' | 'height' | 'large' | 'channels' | 'depth' | 'colourMode'
+> {
   readonly reader: ByteReader
 }
 
@@ -71,15 +76,23 @@ export function readPsdHeader(bytes: Uint8Array): PsdHeader {
   const version = reader.u16()
   if (version !== 1 && version !== 2) throw new RangeError(`its version is ${version}`)
   reader.skip(6)
-  const [channels, height, width, depth, colourMode] = [reader.u16(), reader.u32(), reader.u32(), reader.u16(), reader.u16()]
+  const [channels, height, width, depth, colourMode] = [
+    reader.u16(),
+    reader.u32(),
+    reader.u32(),
+    reader.u16(),
+    reader.u16(),
+  ]
   const longest = version === 1 ? 30_000 : 300_000
-  if (width < 1 || height < 1 || width > longest || height > longest) throw new RangeError(`its size is ${width}x${height}`)
+  if (width < 1 || height < 1 || width > longest || height > longest)
+    throw new RangeError(`its size is ${width}x${height}`)
   if (channels < 1 || channels > 56) throw new RangeError(`it has ${channels} channels`)
   return { width, height, large: version === 2, channels, depth, colourMode, reader }
 }
 
 /**
- * Where everything stands in a PSD or PSB file. Nothing is decoded and, of pixels, nothing copied: what the file claims of sizes takes no memory here.
+ * Where everything stands in a PSD or PSB file. Nothing is decoded and, of pixels, nothing copied: what the file claims
+ * of sizes takes no memory here.
  * @throws RangeError for what is damaged or cut
  */
 export function readPsdStructure(header: PsdHeader): PsdStructure {
@@ -96,7 +109,8 @@ export function readPsdStructure(header: PsdHeader): PsdStructure {
     if (layersAndMasks.left >= 4) layersAndMasks.skip(layersAndMasks.u32())
     for (const [key, block] of readBlocks(layersAndMasks, large)) {
       // Documents of 16 bits have their layers in a block of its own.
-      if ((key === 'Lr16' || key === 'Lr32' || key === 'Layr') && records.length === 0 && block.length > 0) ({ records } = readLayers(new ByteReader(block), large))
+      if ((key === 'Lr16' || key === 'Lr32' || key === 'Layr') && records.length === 0 && block.length > 0)
+        ({ records } = readLayers(new ByteReader(block), large))
       if (key === 'Mtrn' || key === 'Mt16' || key === 'Mt32') mergedTransparency = true
     }
   }
@@ -108,11 +122,12 @@ function readResources(reader: ByteReader): Map<number, Uint8Array> {
   const resources = new Map<number, Uint8Array>()
   while (reader.left >= 12) {
     const signature = reader.ascii(4)
-    if (!['8BIM', 'MeSa', 'AgHg', 'PHUT', 'DCSR'].includes(signature)) throw new RangeError('its image resources are damaged')
+    if (!['8BIM', 'MeSa', 'AgHg', 'PHUT', 'DCSR'].includes(signature))
+      throw new RangeError('its image resources are damaged')
     const id = reader.u16()
     // A name, whose length byte and letters together are even.
     const name = reader.u8()
-    reader.skip(name + (name + 1) % 2)
+    reader.skip(name + ((name + 1) % 2))
     const length = reader.u32()
     if (!resources.has(id)) resources.set(id, reader.take(length))
     else reader.skip(length)
@@ -125,7 +140,10 @@ function readLayers(reader: ByteReader, large: boolean): { records: PsdRecord[];
   const count = reader.i16()
   if (Math.abs(count) > maxLayers) throw new RangeError(`it has ${Math.abs(count)} layers, more than ${maxLayers}`)
   const found = Array.from({ length: Math.abs(count) }, () => readRecord(reader, large))
-  const records = found.map(({ lengths, ...record }) => ({ ...record, channels: new Map(lengths.map(([id, length]) => [id, reader.take(length)])) }))
+  const records = found.map(({ lengths, ...record }) => ({
+    ...record,
+    channels: new Map(lengths.map(([id, length]) => [id, reader.take(length)])),
+  }))
   return { records, mergedTransparency: count < 0 }
 }
 
@@ -137,23 +155,39 @@ function readRecord(reader: ByteReader, large: boolean): Omit<PsdRecord, 'channe
   const [opacity, clipping, flags] = [reader.u8(), reader.u8(), reader.u8()]
   reader.skip(1)
   const extra = reader.section(reader.u32())
-  const mask = readMask(extra.section(extra.u32()), lengths.some(([id]) => id === -3), large)
+  const mask = readMask(
+    extra.section(extra.u32()),
+    lengths.some(([id]) => id === -3),
+    large,
+  )
   const ranges = extra.take(extra.u32())
   // Each range is black from 0 to 0, white from 255 to 255 where nothing is left out.
   const blendIf = ranges.some((value, i) => value !== (i % 4 < 2 ? 0 : 255))
   const nameLength = extra.u8()
   let name = extra.ascii(nameLength)
-  extra.skip(Math.min((4 - (nameLength + 1) % 4) % 4, extra.left))
+  extra.skip(Math.min((4 - ((nameLength + 1) % 4)) % 4, extra.left))
   const blocks = readBlocks(extra, large)
   const unicode = blocks.get('luni')
   if (unicode !== undefined) name = unicodeString(new ByteReader(unicode))
-  return { name, place, lengths, blendMode, opacity: opacity / 255, clipped: clipping === 1, hidden: (flags & 2) !== 0, mask, blendIf, blocks }
+  return {
+    name,
+    place,
+    lengths,
+    blendMode,
+    opacity: opacity / 255,
+    clipped: clipping === 1,
+    hidden: (flags & 2) !== 0,
+    mask,
+    blendIf,
+    blocks,
+  }
 }
 
 function readRectangle(reader: ByteReader, large: boolean): Rectangle {
   const [top, left, bottom, right] = [reader.i32(), reader.i32(), reader.i32(), reader.i32()]
   const longest = large ? 300_000 : 30_000
-  if (bottom < top || right < left || bottom - top > longest || right - left > longest) throw new RangeError(`a layer is ${right - left}x${bottom - top}`)
+  if (bottom < top || right < left || bottom - top > longest || right - left > longest)
+    throw new RangeError(`a layer is ${right - left}x${bottom - top}`)
   return { top, left, bottom, right }
 }
 
@@ -173,7 +207,22 @@ function readMask(reader: ByteReader, hasSecond: boolean, large: boolean): PsdMa
 }
 
 /** Keys whose length has 64 bits in a large document. */
-const wideKeys = new Set(['LMsk', 'Lr16', 'Lr32', 'Layr', 'Mt16', 'Mt32', 'Mtrn', 'Alph', 'FMsk', 'lnk2', 'FEid', 'FXid', 'PxSD', 'cinf'])
+const wideKeys = new Set([
+  'LMsk',
+  'Lr16',
+  'Lr32',
+  'Layr',
+  'Mt16',
+  'Mt32',
+  'Mtrn',
+  'Alph',
+  'FMsk',
+  'lnk2',
+  'FEid',
+  'FXid',
+  'PxSD',
+  'cinf',
+])
 
 function readBlocks(reader: ByteReader, large: boolean): Map<string, Uint8Array> {
   const blocks = new Map<string, Uint8Array>()
@@ -191,7 +240,12 @@ function seekSignature(reader: ByteReader): boolean {
   const { bytes } = reader
   while (reader.left >= 12) {
     const { at } = reader
-    if (bytes[at] === 0x38 && bytes[at + 1] === 0x42 && ((bytes[at + 2] === 0x49 && bytes[at + 3] === 0x4d) || (bytes[at + 2] === 0x36 && bytes[at + 3] === 0x34))) return true
+    if (
+      bytes[at] === 0x38 &&
+      bytes[at + 1] === 0x42 &&
+      ((bytes[at + 2] === 0x49 && bytes[at + 3] === 0x4d) || (bytes[at + 2] === 0x36 && bytes[at + 3] === 0x34))
+    )
+      return true
     reader.skip(1)
   }
   return false

@@ -2,7 +2,14 @@ import { SaxesParser } from 'saxes'
 import { Text2LiveError } from '../../../errors.js'
 import type { FloatImage } from '../../image.js'
 import { decodeImage, readHeader } from '../readImage.js'
-import { maxDecodedPixels, maxDepth, maxLayerPixels, maxLayers, type PaintedDocument, type PaintedLayer } from './paintedDocument.js'
+import {
+  maxDecodedPixels,
+  maxDepth,
+  maxLayerPixels,
+  maxLayers,
+  type PaintedDocument,
+  type PaintedLayer,
+} from './paintedDocument.js'
 import { openZip, type ZipFiles } from './openZip.js'
 
 /** Of stack.xml, bytes. */
@@ -11,20 +18,29 @@ const maxStackBytes = 8_000_000
 /**
  * An OpenRaster document.
  * @param checkSize is told the size before anything of it is allocated
- * @throws Text2LiveError INPUT_NOT_IMAGE for another zip archive, INPUT_TOO_LARGE, INPUT_TRUNCATED; RangeError and others for what is damaged or cut
+ * @throws Text2LiveError INPUT_NOT_IMAGE for another zip archive, INPUT_TOO_LARGE, INPUT_TRUNCATED; RangeError and
+ *   others for what is damaged or cut
  */
-export async function readOra(bytes: Uint8Array, checkSize: (width: number, height: number) => void): Promise<PaintedDocument> {
+export async function readOra(
+  bytes: Uint8Array,
+  checkSize: (width: number, height: number) => void,
+): Promise<PaintedDocument> {
   const files = await openZip(bytes)
   const stack = await files.read('stack.xml', maxStackBytes)
   if (stack === null) {
-    throw new Text2LiveError('INPUT_NOT_IMAGE', 'Expected an OpenRaster document (ORA), but the zip archive holds no stack.xml: it is something else. Export the picture as ORA or PNG.')
+    throw new Text2LiveError(
+      'INPUT_NOT_IMAGE',
+      'Expected an OpenRaster document (ORA), but the zip archive holds no stack.xml: it is something else. Export the picture as ORA or PNG.',
+    )
   }
   const { image, layers } = parseStack(decodeXml(stack))
   const [width, height] = [dimension(image['w']), dimension(image['h'])]
   checkSize(width, height)
   const pictures = boundedPictures(files, width, height)
   return {
-    width, height, layers: layers.map((layer) => layerOf(layer, pictures, width, height)).reverse(),
+    width,
+    height,
+    layers: layers.map((layer) => layerOf(layer, pictures, width, height)).reverse(),
     merged: async () => placed(await pictures('mergedimage.png'), 0, 0, width, height),
     // Each picture was converted by its own profile.
     toSrgb: (picture) => Promise.resolve(picture),
@@ -46,8 +62,12 @@ function parseStack(xml: string): { image: Attributes; layers: StackElement[] } 
   const root: StackElement = { tag: '', attributes: {}, children: [] }
   const open = [root]
   let count = 0
-  parser.on('error', (error) => { throw new RangeError(`its stack.xml: ${error.message}`) })
-  parser.on('doctype', () => { throw new RangeError('its stack.xml has a document type') })
+  parser.on('error', (error) => {
+    throw new RangeError(`its stack.xml: ${error.message}`)
+  })
+  parser.on('doctype', () => {
+    throw new RangeError('its stack.xml has a document type')
+  })
   parser.on('opentag', ({ name, attributes }) => {
     count++
     if (count > maxLayers) throw new RangeError(`it has more than ${maxLayers} layers`)
@@ -56,7 +76,9 @@ function parseStack(xml: string): { image: Attributes; layers: StackElement[] } 
     open.at(-1)!.children.push(element)
     open.push(element)
   })
-  parser.on('closetag', () => { open.pop() })
+  parser.on('closetag', () => {
+    open.pop()
+  })
   parser.write(xml).close()
   const image = root.children[0]
   if (image?.tag !== 'image') throw new RangeError('its stack.xml describes no image')
@@ -67,7 +89,9 @@ function parseStack(xml: string): { image: Attributes; layers: StackElement[] } 
 function decodeXml(bytes: Uint8Array): string {
   const [first, second] = bytes
   const marked = first === 0xfe && second === 0xff ? 'utf-16be' : first === 0xff && second === 0xfe ? 'utf-16le' : null
-  const declared = /^(?:\u00ef\u00bb\u00bf)?<\?xml [^>]{0,100}?encoding\s{0,9}=\s{0,9}["']([\w.:-]{1,40})["']/.exec(Buffer.from(bytes.subarray(0, 200)).toString('latin1'))?.[1]
+  const declared = /^(?:\u00ef\u00bb\u00bf)?<\?xml [^>]{0,100}?encoding\s{0,9}=\s{0,9}["']([\w.:-]{1,40})["']/.exec(
+    Buffer.from(bytes.subarray(0, 200)).toString('latin1'),
+  )?.[1]
   return new TextDecoder(marked ?? declared ?? 'utf-8', { fatal: true }).decode(bytes)
 }
 
@@ -77,10 +101,19 @@ function dimension(text: string | undefined): number {
   return value
 }
 
-function layerOf({ tag, attributes, children }: StackElement, pictures: (src: string) => Promise<FloatImage>, width: number, height: number): PaintedLayer {
+function layerOf(
+  { tag, attributes, children }: StackElement,
+  pictures: (src: string) => Promise<FloatImage>,
+  width: number,
+  height: number,
+): PaintedLayer {
   const name = attributes['name'] ?? ''
   const operation = attributes['composite-op'] ?? 'svg:src-over'
-  const [x, y, opacity] = [number(attributes, 'x', 0, name), number(attributes, 'y', 0, name), number(attributes, 'opacity', 1, name)]
+  const [x, y, opacity] = [
+    number(attributes, 'x', 0, name),
+    number(attributes, 'y', 0, name),
+    number(attributes, 'opacity', 1, name),
+  ]
   if (!(opacity >= 0 && opacity <= 1)) throw new RangeError(`the layer "${name}" has the opacity ${opacity}`)
   const unsupported: string[] = []
   if (operation !== 'svg:src-over') unsupported.push(`has the blend mode "${operation}"`)
@@ -89,9 +122,15 @@ function layerOf({ tag, attributes, children }: StackElement, pictures: (src: st
   if (tag === 'stack' && (x !== 0 || y !== 0)) unsupported.push('is a group with a place of its own')
   const src = attributes['src']
   return {
-    name, opacity, unsupported, hidden: attributes['visibility'] === 'hidden', clipped: false, seenWithoutPixels: tag !== 'layer' && tag !== 'stack',
+    name,
+    opacity,
+    unsupported,
+    hidden: attributes['visibility'] === 'hidden',
+    clipped: false,
+    seenWithoutPixels: tag !== 'layer' && tag !== 'stack',
     children: tag === 'stack' ? children.map((child) => layerOf(child, pictures, width, height)).reverse() : null,
-    pixels: async () => (tag !== 'layer' || src === undefined ? null : placed(await pictures(src), x, y, width, height)),
+    pixels: async () =>
+      tag !== 'layer' || src === undefined ? null : placed(await pictures(src), x, y, width, height),
     mask: () => null,
   }
 }
@@ -100,7 +139,8 @@ function number(attributes: Attributes, key: string, usual: number, layer: strin
   const text = attributes[key]
   if (text === undefined) return usual
   const value = /^\s{0,9}[+-]?[\d.]{1,20}(?:e[+-]?\d{1,3})?\s{0,9}$/i.test(text) ? Number(text) : Number.NaN
-  if (!Number.isFinite(value) || (key !== 'opacity' && !Number.isInteger(value))) throw new RangeError(`the layer "${layer}" has ${key}="${text.slice(0, 20)}"`)
+  if (!Number.isFinite(value) || (key !== 'opacity' && !Number.isInteger(value)))
+    throw new RangeError(`the layer "${layer}" has ${key}="${text.slice(0, 20)}"`)
   return value
 }
 
@@ -116,8 +156,11 @@ function boundedPictures(files: ZipFiles, width: number, height: number): (src: 
     const pixels = header.width * header.height
     total += pixels
     if (pixels > most || total > maxDecodedPixels) {
-      throw new Text2LiveError('INPUT_TOO_LARGE', `The layer picture "${src}" is ${header.width}x${header.height} in a document of ${width}x${height}; `
-        + `a layer may have ${most / 1e6} megapixels, and all together ${maxDecodedPixels / 1e6}. Crop it to the canvas.`)
+      throw new Text2LiveError(
+        'INPUT_TOO_LARGE',
+        `The layer picture "${src}" is ${header.width}x${header.height} in a document of ${width}x${height}; ` +
+          `a layer may have ${most / 1e6} megapixels, and all together ${maxDecodedPixels / 1e6}. Crop it to the canvas.`,
+      )
     }
     const { rgb, alpha } = await decodeImage(header)
     const data = new Float32Array(4 * pixels).fill(1)
