@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import {
   type Safetensors,
   type SafetensorsTensor,
+  float32Tensor,
   readSafetensors,
   writeSafetensors,
 } from '../../src/formats/safetensors.js'
@@ -17,15 +18,24 @@ export interface ExportOptions {
   /** Folder of the config.json, which the model keeps. */
   readonly config: string
   readonly out: string
+  /** The weights are those at this share of the way from a finished model to what was learned (Wortsman et al. 2022). */
+  readonly between?: { readonly model: string; readonly share: number } | undefined
 }
 
 /**
  * Writes a trained model in the layout `text2live-starter-1`, but for its fixtures (fixtures.py) and what SHA256SUMS
  * says of them.
  */
-export async function exportModel({ parts, checkpoint, config, out }: ExportOptions): Promise<void> {
+export async function exportModel({ parts, checkpoint, config, out, between }: ExportOptions): Promise<void> {
   const open = (path: string): Safetensors => readSafetensors(new Uint8Array(readFileSync(path)), path)
-  const learned = open(checkpoint).tensors
+  const learned = new Map(open(checkpoint).tensors)
+  if (between !== undefined) {
+    const first = ['image', 'text'].flatMap((name) => [...open(join(between.model, `${name}.safetensors`)).tensors])
+    for (const [name, tensor] of first) {
+      const reached = learned.get(name)
+      if (reached !== undefined) learned.set(name, mixed(tensor, reached, between.share))
+    }
+  }
   const image = new Map(open(join(parts, 'trunk.safetensors')).tensors)
   for (const [name, tensor] of learned) {
     if (!name.startsWith('head.') || name.includes(' ')) continue
@@ -46,6 +56,14 @@ export async function exportModel({ parts, checkpoint, config, out }: ExportOpti
     ([name, bytes]) => `${createHash('sha256').update(bytes).digest('hex')}  ${name}\n`,
   )
   await atomicWrite(join(out, 'SHA256SUMS'), sums.join(''))
+}
+
+function mixed(from: SafetensorsTensor, to: SafetensorsTensor, share: number): SafetensorsTensor {
+  const first = toFloat32(from)
+  return float32Tensor(
+    to.shape,
+    toFloat32(to).map((x, i) => first[i]! * (1 - share) + x * share),
+  )
 }
 
 function half(tensor: SafetensorsTensor): SafetensorsTensor {

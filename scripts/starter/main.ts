@@ -48,6 +48,8 @@ const {
     steps: { type: 'string', default: '3000' },
     most: { type: 'string', default: '1e9' },
     from: { type: 'string' },
+    between: { type: 'string' },
+    share: { type: 'string', default: '0.65' },
     rate: { type: 'string', default: '1e-3' },
     outline: { type: 'string', default: 'models/outline' },
     config: { type: 'string', default: 'models/starter' },
@@ -133,7 +135,13 @@ switch (command) {
     break
   }
   case 'export':
-    await exportModel({ parts: need('parts'), checkpoint: checkpoint(), config: values.config, out: need('out') })
+    await exportModel({
+      parts: need('parts'),
+      checkpoint: checkpoint(),
+      config: values.config,
+      out: need('out'),
+      between: values.between === undefined ? undefined : { model: values.between, share: Number(values.share) },
+    })
     break
   case 'evaluate': {
     const measures =

@@ -249,7 +249,8 @@ const looks = { colour: 0.5, material: 0.32, substance: 0.18 } as const
 const someColour = (random: RandomStream): Look => ({ of: 'colour', index: random.integer(0, colours.length) })
 
 function someMaterial(plan: ViewPlan, random: RandomStream): Look {
-  const index = random.integer(0, materials.length)
+  const shown = plan.materials.flatMap((pictures, index) => (pictures.length > 0 ? [index] : []))
+  const index = shown[random.integer(0, shown.length)]!
   const pictures = plan.materials[index]!
   return { of: 'material', index, picture: pictures[random.integer(0, pictures.length)]! }
 }

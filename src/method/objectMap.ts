@@ -58,7 +58,7 @@ const OWN_PART = 0.8
  * A place of the outline is another thing's where it falls below the words' own part by so much of their spread; slope
  * of the step.
  */
-const [RIVAL_GAP, RIVAL_SLOPE] = [1.3, 7]
+const [RIVAL_GAP, RIVAL_SLOPE] = [1.1, 7]
 /**
  * Slope of the logistic curve that raises the contrast of the mean of the maps: what one of three sees is not the
  * object.
