@@ -426,7 +426,7 @@ it('reads the text tower once, however often texts are encoded to find the regio
   const notes: string[] = []
   // The names in the prompt, then all texts with the nearest of them, then, since the photo shows no such thing,
   // without it.
-  const { prompt, screen, source: shown } = settingsOf({ source: [], region: [] })
+  const { prompt, screen, source: shown } = settingsOf({ prompt: ['brown horse'], source: [], region: [] })
   await withTrainer(
     { preset: 'preview' },
     {
