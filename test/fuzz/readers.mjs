@@ -14,6 +14,7 @@ import { float32Tensor, readSafetensors, writeSafetensors } from '../../dist/for
 import { toFloat32 } from '../../dist/formats/toFloat32.js'
 import { lossesSvg } from '../../dist/media/lossesSvg.js'
 import { decodeMask } from '../../dist/media/node/decodeMask.js'
+import { browserCodec } from '../../dist/media/web/browserCodec.js'
 import { decodePhoto } from '../../dist/media/node/decodePhoto.js'
 import { readClip } from '../../dist/media/node/readClip.js'
 import { readPaintedLayer } from '../../dist/media/node/readPaintedLayer.js'
@@ -33,7 +34,9 @@ import { assertSameRun, readCheckpoint } from '../../dist/session/checkpoint.js'
 import { afterStep, keptBytes, stepEvents } from '../../dist/session/eventLog.js'
 import { eventLine } from '../../dist/session/events.js'
 import { readConfigs } from '../../dist/run/readConfigs.js'
-import { readRun } from '../../dist/run/resumeRun.js'
+import { accessIn } from '../../dist/run/resumeRun.js'
+import { lookIn } from '../../dist/run/runFolder.js'
+import { readRun } from '../../dist/session/savedRun.js'
 import { readAtlasFile } from '../../dist/run/video/atlasFile.js'
 import { readStageCheckpoint } from '../../dist/run/video/stageCheckpoint.js'
 import { bytesOf, clipsOf, fixture, ora, photos, psd, repairPng } from './seeds.mjs'
@@ -147,7 +150,7 @@ const fast = new Map([
 const atlasOf = (method, tensors) =>
   writeSafetensors(tensors, { kind: 'text2live layered atlas', version: '1', method, clip: 'x' })
 
-const runFolder = { path: home, file: (name) => join(home, name) }
+const runFolder = lookIn(home)
 writeFileSync(join(home, 'photo.png'), photos.png[0])
 
 const clip = (ending) => (bytes, path) => readClip(path, { frames: 4 })
@@ -257,6 +260,12 @@ export const readers = [
   { name: 'jpeg', seeds: photos.jpeg, file: 'photo.jpg', read: photo },
   { name: 'png', seeds: photos.png, file: 'photo.png', repair: repairPng, read: photo },
   { name: 'webp', seeds: photos.webp, file: 'photo.webp', read: photo },
+  {
+    name: 'png in a browser',
+    seeds: photos.png,
+    repair: repairPng,
+    read: (bytes) => browserCodec.decodePhoto(bytes),
+  },
   { name: 'avif', seeds: photos.avif, file: 'photo.avif', read: photo },
   { name: 'tiff', seeds: photos.tiff, file: 'photo.tif', read: photo },
   {
@@ -316,7 +325,7 @@ export const readers = [
     seeds: [bytesOf(writeConfig(settings))],
     isText: true,
     file: 'config.yaml',
-    read: () => readRun(runFolder),
+    read: () => readRun(accessIn(runFolder)),
   },
   {
     name: 'run events',
@@ -335,7 +344,7 @@ export const readers = [
     repair: headerLength,
     file: 'checkpoint.safetensors',
     read: async (bytes, path) => {
-      const found = await readCheckpoint(path)
+      const found = await readCheckpoint(runFolder)
       assertSameRun(path, found.fingerprint, { settings, photo: 'x', mask: '' })
     },
   },

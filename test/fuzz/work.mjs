@@ -3,6 +3,7 @@ export const readers = {
   jpeg: 1000,
   png: 1000,
   webp: 1000,
+  'png in a browser': 1000,
   avif: 500,
   tiff: 1000,
   mask: 500,
