@@ -66,6 +66,19 @@ export function luminance(r: number, g: number, b: number): number {
   return 0.299 * r + 0.587 * g + 0.114 * b
 }
 
+/** Mean and deviation of values where `amount` is (everywhere without it). */
+export function spread(values: Float32Array, amount: Float32Array | null): { mean: number; deviation: number } {
+  let [sum, squares, weight] = [0, 0, 1e-6]
+  values.forEach((x, i) => {
+    const share = amount ? amount[i]! : 1
+    sum += share * x
+    squares += share * x * x
+    weight += share
+  })
+  const mean = sum / weight
+  return { mean, deviation: Math.sqrt(Math.max(squares / weight - mean * mean, 0)) }
+}
+
 /** How far the part's mean brightness moves towards that of the colour. */
 const SHIFT = 0.6
 
@@ -81,15 +94,9 @@ export function tint(
   amount?: Float32Array,
 ): void {
   const bright = Float32Array.from({ length: n }, (_, i) => luminance(planes[i]!, planes[n + i]!, planes[2 * n + i]!))
-  let [sum, squares, weight] = [0, 0, 1e-6]
-  bright.forEach((v, i) => {
-    const share = amount ? amount[i]! : 1
-    sum += share * v
-    squares += share * v * v
-    weight += share
-  })
-  const mean = sum / weight
-  const deviation = Math.max(Math.sqrt(Math.max(squares / weight - mean * mean, 0)), 0.06)
+  const part = spread(bright, amount ?? null)
+  const { mean } = part
+  const deviation = Math.max(part.deviation, 0.06)
   const own = luminance(...rgb)
   for (let i = 0; i < n; i++) {
     const share = amount ? amount[i]! : 1

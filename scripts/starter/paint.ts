@@ -1,7 +1,7 @@
 import { type RandomStream, randomStream } from '../../src/engine/random.js'
 import type { FloatImage } from '../../src/media/image.js'
 import { resize } from '../../src/media/resample.js'
-import { luminance } from './colours.js'
+import { luminance, spread } from './colours.js'
 import { substances } from './materials.js'
 
 const bilinear = { filter: 'bilinear', antialias: true } as const
@@ -9,19 +9,6 @@ const bilinear = { filter: 'bilinear', antialias: true } as const
 function brightness({ data, width, height }: FloatImage): Float32Array {
   const n = width * height
   return Float32Array.from({ length: n }, (_, i) => luminance(data[i]!, data[n + i]!, data[2 * n + i]!))
-}
-
-/** Mean and deviation of values where `amount` is (everywhere without it). */
-function spread(values: Float32Array, amount: Float32Array | null): { mean: number; deviation: number } {
-  let [sum, squares, weight] = [0, 0, 1e-6]
-  values.forEach((x, i) => {
-    const share = amount ? amount[i]! : 1
-    sum += share * x
-    squares += share * x * x
-    weight += share
-  })
-  const mean = sum / weight
-  return { mean, deviation: Math.sqrt(Math.max(squares / weight - mean * mean, 0)) }
 }
 
 /** Puts `colour` (called with a pixel and its brightness) over the photo, as far as `amount` says. */

@@ -303,13 +303,7 @@ function drawScene(plan: ViewPlan, i: number, random: RandomStream): View {
   }
   return {
     size,
-    ground: {
-      pair: random.integer(0, limit),
-      window: squareWindow(random, 0.6),
-      flip: random.chance(0.5),
-      look: null,
-      within: null,
-    },
+    ground: someGround(limit, random),
     pasted,
   }
 }
@@ -356,13 +350,7 @@ function drawGathered(plan: ViewPlan, i: number, random: RandomStream): View {
   }
   return {
     size,
-    ground: {
-      pair: random.integer(0, limit),
-      window: squareWindow(random, 0.6),
-      flip: random.chance(0.5),
-      look: null,
-      within: null,
-    },
+    ground: someGround(limit, random),
     pasted,
   }
 }
@@ -376,6 +364,15 @@ function inAnotherColour(layer: Layer, { index }: Look, random: RandomStream): L
     look: { of: 'colour', index: (index + random.integer(1, colours.length)) % colours.length },
   }
 }
+
+/** A window of one of the first `limit` pairs, as it is. */
+const someGround = (limit: number, random: RandomStream): Layer => ({
+  pair: random.integer(0, limit),
+  window: squareWindow(random, 0.6),
+  flip: random.chance(0.5),
+  look: null,
+  within: null,
+})
 
 /** A box that touches no other, if eight tries find one. */
 function freeBox(
