@@ -1,10 +1,9 @@
 import { execFile } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
-import { Graph } from '../engine/graph.js'
 import { createNodeRuntime } from '../engine/node/createNodeRuntime.js'
 import { loadOnnxRuntime } from '../engine/node/loadOnnxRuntime.js'
-import { conv2d } from '../engine/ops.js'
 import type { Device, Runtime } from '../engine/runtime.js'
+import { timeConvolution } from '../engine/timeConvolution.js'
 import { ProbeStep } from '../method/probeStep.js'
 import type { ImageSettings } from '../options/imageOptions.js'
 
@@ -17,8 +16,6 @@ export type DeviceProbe =
 
 export const devices: readonly Device[] = ['cpu', 'webgpu', 'cuda']
 
-const channels = 32
-const side = 128
 /**
  * A convolution that takes longer is that of a graphics card made of software: its step, which would take minutes, is
  * reckoned instead.
@@ -77,35 +74,6 @@ export async function probeHere(device: Device): Promise<DeviceProbe> {
     }
   } catch (error) {
     return { device, works: false, reason: innermostReason(error) }
-  }
-}
-
-/** @throws where it computes something else than it should */
-async function timeConvolution(runtime: Runtime): Promise<number> {
-  const graph = new Graph()
-  const image = graph.input('image', [1, channels, side, side])
-  const output = conv2d(image, graph.input('kernel', [channels, channels, 3, 3]), {
-    stride: 1,
-    pads: [1, 1, 1, 1],
-    groups: 1,
-  })
-  const program = await runtime.compile(graph, { output })
-  const feeds = {
-    image: new Float32Array(channels * side * side).fill(1),
-    kernel: new Float32Array(channels * channels * 9).fill(0.01),
-  }
-  try {
-    let least = Infinity
-    for (let run = 0; run < 2; run++) {
-      const start = performance.now()
-      const centre = Number((await program.run(feeds))['output']?.data[(side / 2) * side + side / 2])
-      least = Math.min(least, performance.now() - start)
-      const expected = channels * 9 * 0.01
-      if (!(Math.abs(centre - expected) < 1e-3)) throw new Error(`it computes ${centre} where ${expected} is right`)
-    }
-    return least
-  } finally {
-    await program.release()
   }
 }
 

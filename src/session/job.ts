@@ -11,7 +11,6 @@ const run = z.string().min(1).max(1000)
  * runs by the name that their store has.
  * - `image`: a new edit of a photo; `run` is the name that it gets in the store, null keeps nothing.
  * - `resume`: goes on with a run. - `render`: writes its outputs again.
- * - `relevancy`: where the guidance sees the region's texts.
  */
 export const jobSchema = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('image'), options, photo: picture, mask: picture.nullable(), run: run.nullable() }),

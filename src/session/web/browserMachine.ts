@@ -1,6 +1,5 @@
-import { Graph } from '../../engine/graph.js'
-import { conv2d } from '../../engine/ops.js'
 import { createRuntime, type Device, type OrtModule, type Runtime } from '../../engine/runtime.js'
+import { timeConvolution } from '../../engine/timeConvolution.js'
 import { Text2LiveError } from '../../errors.js'
 import { browserCodec } from '../../media/web/browserCodec.js'
 import { fetchSource, type FileSource } from '../../models/fileSource.js'
@@ -57,29 +56,11 @@ export function browserMachine({
   async function chosen(): Promise<Device> {
     if (!('gpu' in navigator)) return 'cpu'
     try {
-      return (await isRight(runtimeOn('webgpu'))) ? 'webgpu' : 'cpu'
+      await timeConvolution(runtimeOn('webgpu'))
+      return 'webgpu'
     } catch (error) {
       if (error instanceof Text2LiveError) return 'cpu'
       throw error
     }
-  }
-}
-
-/** Whether a convolution of the generator's kind gives what it should. */
-async function isRight(runtime: Runtime): Promise<boolean> {
-  const [channels, side] = [32, 64]
-  const graph = new Graph()
-  const image = graph.input('image', [1, channels, side, side])
-  const kernel = graph.input('kernel', [channels, channels, 3, 3])
-  const program = await runtime.compile(graph, { output: conv2d(image, kernel, { pads: [1, 1, 1, 1] }) })
-  try {
-    const result = await program.run({
-      image: new runtime.Tensor('float32', new Float32Array(channels * side * side).fill(1), image.shape),
-      kernel: new runtime.Tensor('float32', new Float32Array(channels * channels * 9).fill(0.01), kernel.shape),
-    })
-    const data = (await result['output']!.getData()) as Float32Array
-    return Math.abs(data[(side / 2) * side + side / 2]! - channels * 9 * 0.01) < 1e-3
-  } finally {
-    await program.release()
   }
 }
