@@ -6,6 +6,7 @@ import { dirname, join, posix, relative, resolve, sep } from 'node:path'
 /** What each layer may import besides itself. */
 const layers = {
   cli: [
+    'serve',
     'run',
     'session',
     'method',
@@ -32,6 +33,8 @@ const layers = {
     'printable',
     'pathHint',
   ],
+  serve: ['run', 'session', 'models', 'media', 'options', 'errors', 'printable', 'pathHint'],
+  studio: ['session', 'method', 'atlas', 'models', 'engine', 'media', 'options', 'errors', 'printable', 'pathHint'],
   session: ['method', 'atlas', 'models', 'engine', 'media', 'formats', 'options', 'errors', 'printable', 'pathHint'],
   method: ['atlas', 'models', 'engine', 'media', 'formats', 'options', 'errors', 'printable'],
   atlas: ['models', 'engine', 'media', 'formats', 'options', 'errors', 'printable'],
@@ -47,6 +50,7 @@ const layers = {
 
 /** Layers that run in the browser too, except in their `node` folders. */
 const core = [
+  'studio',
   'session',
   'method',
   'atlas',
@@ -76,11 +80,17 @@ const browserPackages = [
   'ftfy-js',
   'mediabunny',
   'fast-png',
+  'preact',
+  '@preact/signals',
+  'uplot',
+  'perfect-freehand',
+  'idb-keyval',
+  'onnxruntime-web',
 ]
 
 const root = resolve(process.argv[2] ?? 'src')
 const files = readdirSync(root, { recursive: true, withFileTypes: true })
-  .filter((entry) => entry.isFile() && /\.[tj]s$/.test(entry.name) && !entry.name.endsWith('.test.ts'))
+  .filter((entry) => entry.isFile() && /\.[tj]sx?$/.test(entry.name) && !/\.(test|d)\.ts$/.test(entry.name))
   .map((entry) =>
     relative(root, join(entry.parentPath ?? entry.path, entry.name))
       .split(sep)
@@ -128,7 +138,9 @@ function startedFiles(code) {
 
 function resolveImport(file, name) {
   const target = posix.join(dirname(file), name)
-  const source = [target.replace(/\.js$/, '.ts'), target].find((path) => present.has(path))
+  const source = [target.replace(/\.js$/, '.ts'), target.replace(/\.js$/, '.tsx'), target].find((path) =>
+    present.has(path),
+  )
   if (source) return source
   problems.push(`${file} imports ${name}, which is no file of the sources`)
   return null

@@ -57,3 +57,13 @@ export type { TrainedRun } from './session/trainRun.js'
 export { browserMachine, type BrowserMachineOptions } from './session/web/browserMachine.js'
 export { OpfsRuns } from './session/web/opfsStore.js'
 export { type JobResult, runInWebWorker, serveJobs, type Wire, type WorkerRun } from './session/web/runWorker.js'
+export type {
+  HostMachine,
+  HostUpdate,
+  LocatedMap,
+  NewRun,
+  RunEntry,
+  RunHost,
+  RunRequest,
+  RunState,
+} from './session/runHost.js'

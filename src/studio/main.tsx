@@ -1,0 +1,3 @@
+import { render } from 'preact'
+
+render(<main>text2live studio</main>, document.getElementById('app')!)

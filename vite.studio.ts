@@ -1,0 +1,25 @@
+import { fileURLToPath } from 'node:url'
+import { defineConfig } from 'vite'
+
+const folder = (path: string): string => fileURLToPath(new URL(path, import.meta.url))
+
+/**
+ * The studio's page. `--mode served`: what `text2live studio` serves, in dist/studio; it trains on the server and
+ * carries no engine. `--mode tab`: a static site that does all in the tab, in dist-site.
+ */
+export default defineConfig(({ mode }) => ({
+  root: folder('src/studio'),
+  base: './',
+  publicDir: false,
+  define: { STUDIO_HOST: JSON.stringify(mode === 'served' ? 'served' : 'tab') },
+  esbuild: { jsx: 'automatic', jsxImportSource: 'preact' },
+  worker: { format: 'es' },
+  build: {
+    outDir: folder(mode === 'served' ? 'dist/studio' : 'dist-site'),
+    emptyOutDir: true,
+    target: 'es2022',
+    chunkSizeWarningLimit: 2_000,
+  },
+  // ONNX Runtime's bundles would otherwise carry their WebAssembly into the page's assets.
+  resolve: { conditions: ['onnxruntime-web-use-extern-wasm', 'module', 'browser', 'import', 'default'] },
+}))
