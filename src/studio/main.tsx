@@ -1,3 +1,22 @@
 import { render } from 'preact'
+import type { RunHost } from '../session/runHost.js'
+import { App } from './app.js'
+import type { PageModels } from './state/pageModels.js'
+import { Studio } from './state/studio.js'
+import './style.css'
 
-render(<main>text2live studio</main>, document.getElementById('app')!)
+const { host, models } = await openHost()
+const studio = new Studio(host)
+render(<App studio={studio} models={models} />, document.getElementById('app')!)
+await studio.attempt(() => studio.restore())
+
+/** Whoever trains: the build says which, so that each page carries one of them. */
+async function openHost(): Promise<{ host: RunHost; models: PageModels | null }> {
+  if (STUDIO_HOST === 'served') {
+    const { ServedHost } = await import('./hosts/servedHost.js')
+    return { host: new ServedHost(), models: null }
+  }
+  const { TabHost } = await import('./hosts/tabHost.js')
+  const tab = await TabHost.open()
+  return { host: tab, models: tab.models }
+}
