@@ -1,6 +1,7 @@
 import { spawnSync } from 'node:child_process'
+import { Command } from 'commander'
 import { describe, expect, it } from 'vitest'
-import { createProgram } from '../cli/createProgram.js'
+import { addOptionFlags } from '../cli/optionFlags.js'
 import { commandLine } from './commandLine.js'
 import type { GivenOptions } from './imageOptions.js'
 import { resolveSettings } from './resolveSettings.js'
@@ -40,7 +41,8 @@ describe('commandLine', () => {
     const words = spawnSync('sh', ['-c', line.replace('npx text2live', 'printf "%s\\0"')], { encoding: 'utf8' })
       .stdout.split('\0')
       .slice(0, -1)
-    const command = createProgram().commands.find((one) => one.name() === 'image')!
+    const command = new Command()
+    addOptionFlags(command)
     command.parseOptions(words.slice(1))
     const [photo, prompt] = words.slice(1)
     const read = { ...(command.opts() as GivenOptions) }

@@ -42,7 +42,9 @@ export function App({ studio, models }: { readonly studio: Studio; readonly mode
             <BeginScreen studio={studio} />
           ) : (
             <>
-              <Stage model={studio.stage} label={text('stageLabel')} />
+              <div class="stage-place">
+                <Stage model={studio.stage} label={text('stageLabel')} sliderLabel={text('viewCompare')} />
+              </div>
               <ViewBar studio={studio} />
             </>
           )}

@@ -112,7 +112,7 @@ function MaskTools({ studio }: { readonly studio: Studio }) {
   if (mask === null) return null
   // Read so that this is drawn again with each stroke.
   const painted = mask.version.value >= 0 && !mask.isEmpty
-  const busy = mask.busy.value
+  const busy = mask.working.value
   const edges = [
     ['grow', () => mask.grow(amount.value)],
     ['shrink', () => mask.shrink(amount.value)],

@@ -255,7 +255,11 @@ export class Studio {
     if (mask === null) return
     const { browserCodec } = await import('../../media/web/browserCodec.js')
     const { image } = await browserCodec.decodeMask({ name, bytes }, mask.width, mask.height)
-    mask.load(Uint8Array.from(image.data, (value) => Math.round(255 * value)))
+    await mask.load({
+      width: mask.width,
+      height: mask.height,
+      data: Uint8Array.from(image.data, (value) => Math.round(255 * value)),
+    })
   }
 
   /** Makes the map of the words the mask. */
