@@ -59,6 +59,9 @@ export class Studio {
   readonly #kept: Kept
   #maskTimer: ReturnType<typeof setTimeout> | undefined
   #locator: AbortController | null = null
+  #layersShown: Promise<void> = Promise.resolve()
+  /** Counts the previews, so that an older one that is decoded late is not shown. */
+  #previews = 0
   readonly #ends: (() => void)[] = []
 
   constructor(host: RunHost) {
@@ -69,7 +72,9 @@ export class Studio {
         if (update.type === 'runs') this.#takeRuns(update.runs)
         else this.watch(update.run).take(update.event)
       }),
-      effect(() => void this.#showLayers()),
+      effect(() => {
+        this.#layersShown = this.#showLayers()
+      }),
       effect(() => void this.#showPreview()),
       effect(() => void this.#kept.keepPhoto(this.#keptPhoto())),
       effect(() => void this.#kept.keepPage(this.#keptPage())),
@@ -346,15 +351,16 @@ export class Studio {
     return picture
   }
 
-  /** While the run of the selected layer works, the stage shows its latest preview. */
+  /** While the run of the selected layer works, the stage shows its latest preview; then the layers, once they are there. */
   async #showPreview(): Promise<void> {
     const run = this.run.value
+    const turn = ++this.#previews
     if (run === null || (run.state !== 'running' && run.state !== 'paused')) {
-      this.stage.preview.value = null
+      await this.#layersShown
+      if (turn === this.#previews) this.stage.preview.value = null
       return
     }
-    const latest = this.watch(run.name).preview.value
-    const bytes = latest?.png ?? null
+    const bytes = this.watch(run.name).preview.value?.png ?? null
     const file =
       bytes !== null
         ? new Blob([bytes as Uint8Array<ArrayBuffer>])
@@ -362,7 +368,7 @@ export class Studio {
           ? null
           : await this.host.file(run.name, run.thumbnail).catch(() => null)
     const picture = file === null ? null : await decodeLayer(file).catch(() => null)
-    if (this.run.peek()?.name === run.name && picture !== null) this.stage.preview.value = picture
+    if (turn === this.#previews) this.stage.preview.value = picture
   }
 
   #keptPhoto(): KeptPhoto | null {
