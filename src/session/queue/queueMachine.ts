@@ -1,0 +1,45 @@
+import type { ImageCodec } from '../../media/imageCodec.js'
+import type { Job } from '../job.js'
+import type { RunControl } from '../runControl.js'
+import type { RunStore } from '../store.js'
+import type { Emit } from '../trainRun.js'
+
+/** The files of a run as they are now: looked at while somebody else may hold and write it. */
+export type RunFiles = Pick<RunStore, 'path' | 'file' | 'read' | 'has'>
+
+/** The runs that a queue keeps. */
+export interface KeptRuns {
+  /** The names of all runs, in any order; each is a folder's. */
+  names(): Promise<readonly string[]>
+  /** @throws RUN_NOT_FOUND */
+  look(name: string): Promise<RunFiles>
+  /**
+   * Makes a run with these files, and holds it until it is released. Where the name is taken it may get another: the
+   * store's name is what counts.
+   * @throws DISK_FULL, OUTPUT_NOT_WRITABLE
+   */
+  make(
+    name: string,
+    contents: Readonly<Record<string, Uint8Array | string>>,
+  ): Promise<{ readonly name: string; release(): void }>
+  /** Deletes a run with all its files. @throws RUN_LOCKED while somebody holds it */
+  delete(name: string): Promise<void>
+  /** The queue's own file, beside the runs; null where there is none yet. */
+  readQueue(): Promise<string | null>
+  /** Whole or not at all. @throws DISK_FULL, OUTPUT_NOT_WRITABLE */
+  writeQueue(text: string): Promise<void>
+}
+
+/** What the queue has done of a run that is in its store: trained on, or rendered again. */
+export type QueuedJob = Extract<Job, { readonly kind: 'resume' | 'render' }>
+
+/** What a queue needs of the machine that it is on. */
+export interface QueueMachine {
+  readonly codec: ImageCodec
+  readonly runs: KeptRuns
+  /**
+   * Does a job to its end, as `runJob` does: opens the run by its name, and releases it. Settings that may change (the
+   * device) are the machine's to choose. Rejects with INTERRUPTED where `signal` ends it before anything is written.
+   */
+  work(job: QueuedJob, signal: AbortSignal, emit: Emit, control: RunControl): Promise<unknown>
+}

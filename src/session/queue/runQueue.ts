@@ -1,0 +1,412 @@
+import { Text2LiveError } from '../../errors.js'
+import { validateOptions } from '../../options/resolveSettings.js'
+import { isPrintable } from '../../printable.js'
+import { eventLine, type RunEvent } from '../events.js'
+import { runFiles } from '../runFiles.js'
+import { assertSteps, RunControl } from '../runControl.js'
+import type { HostUpdate, NewRun, RunEntry, RunRequest, RunState } from '../runHost.js'
+import { firstFiles, keptSettings } from '../savedRun.js'
+import { preparePhoto } from '../startPhoto.js'
+import { checkBroughtRun } from './checkBroughtRun.js'
+import type { QueuedJob, QueueMachine } from './queueMachine.js'
+import { type QueueNotes, readQueueNotes, type RunNote } from './queueNotes.js'
+import { previewFile, readStoredRun, type StoredRun } from './readStoredRun.js'
+import { freeName, runStem, stemOf } from './runName.js'
+
+/** Most runs that may wait at once. */
+const mostWaiting = 500
+const longestTitle = 300
+/** Runs that are read at once when a queue is opened. */
+const readAtOnce = 8
+
+/** A run that is being worked on. */
+interface Current {
+  readonly name: string
+  readonly stop: AbortController
+  readonly control: RunControl
+  /** The queue ends, and the run keeps its place for the next one. */
+  keepsPlace: boolean
+  readonly ended: Promise<void>
+}
+
+/**
+ * Runs that wait their turn and are worked on one after another. A submitted run is a run in a store from its first
+ * moment, and how it stands is read from its own files: a machine that dies forgets nothing, and the next queue over the
+ * same runs goes on with the one that was at work and with those that waited. Besides the runs' files there is one small
+ * file with the order, the titles and the times.
+ */
+export class RunQueue {
+  readonly #machine: QueueMachine
+  readonly #listeners = new Set<(update: HostUpdate) => void>()
+  readonly #runs = new Map<string, { stored: StoredRun; note: RunNote }>()
+  #order: string[] = []
+  #current: Current | null = null
+  #working: Promise<void> = Promise.resolve()
+  #isWorking = false
+  #closed = false
+  #saving: Promise<void> = Promise.resolve()
+  #making: Promise<unknown> = Promise.resolve()
+
+  private constructor(machine: QueueMachine) {
+    this.#machine = machine
+  }
+
+  /** Takes up what is there, and begins to work. */
+  static async open(machine: QueueMachine): Promise<RunQueue> {
+    const queue = new RunQueue(machine)
+    await queue.#takeUp(readQueueNotes(await machine.runs.readQueue()))
+    queue.#work()
+    return queue
+  }
+
+  /** All runs, those that wait or are at work first, in the order of the queue, then the others, the latest first. */
+  get runs(): readonly RunEntry[] {
+    const rest = [...this.#runs.keys()].filter((name) => !this.#order.includes(name))
+    const created = (name: string): number => this.#runs.get(name)!.note.created
+    return [...this.#order, ...rest.sort((a, b) => created(b) - created(a))].map((name) => this.#entry(name))
+  }
+
+  /** Tells all runs at once, then whatever changes. @returns ends it */
+  watch(listener: (update: HostUpdate) => void): () => void {
+    this.#listeners.add(listener)
+    listener({ type: 'runs', runs: this.runs })
+    return () => this.#listeners.delete(listener)
+  }
+
+  /**
+   * Checks everything that a person can get wrong, keeps the run and puts it last.
+   * @returns its name
+   * @throws OPTION_*, PROMPT_*, INPUT_*, MASK_INVALID, DISK_FULL
+   */
+  async submit({ options, photo, mask }: NewRun): Promise<string> {
+    this.#assertRoom()
+    if ((options.seeds ?? 1) !== 1)
+      throw new Text2LiveError(
+        'OPTION_INVALID',
+        `Expected one seed for a run of the queue, got ${options.seeds} seeds. Submit one run for each seed.`,
+      )
+    const early: RunEvent[] = []
+    const { settings, input } = await preparePhoto(
+      // Paths are of the machine of whoever asks: pictures come as they are.
+      { layers: [{ ...options, photo: null, mask: null }], photo, mask },
+      this.#machine.codec,
+      (event) => early.push(event),
+    )
+    const name = await this.#make(stemOf(photo), {
+      ...firstFiles(keptSettings(settings, input, settings.device), input, 1),
+      [runFiles.events]: early.map(eventLine).join(''),
+    })
+    await this.#add(name, { created: Date.now(), submitted: true })
+    this.#order.push(name)
+    await this.#changed()
+    for (const event of early) this.#tell({ type: 'event', run: name, event })
+    this.#work()
+    return name
+  }
+
+  /**
+   * Takes a run that another host made; it does not wait, `go` lets it go on.
+   * @param files of a run folder, by their names in it; what is no file of a run is left
+   * @param name what it was called
+   * @returns its name here
+   * @throws RUN_INVALID, CONFIG_*, INPUT_*, MASK_INVALID, CHECKPOINT_*, DISK_FULL
+   */
+  async bring(files: ReadonlyMap<string, Uint8Array>, name: string): Promise<string> {
+    const checked = await checkBroughtRun(files, name, this.#machine.codec)
+    const kept = await this.#make(runStem(name.replace(/-\d+(\.[^.]*)?$/, '')), checked)
+    await this.#add(kept, { created: Date.now() })
+    await this.#changed()
+    return kept
+  }
+
+  /** @throws RUN_NOT_FOUND, OPTION_INVALID for what makes no sense in the run's state */
+  async ask(name: string, request: RunRequest): Promise<void> {
+    const run = this.#find(name)
+    const { state, step } = this.#entry(name)
+    const current = this.#current?.name === name ? this.#current : null
+    switch (request.do) {
+      case 'go':
+        if (state === 'finished')
+          throw refused(name, 'go on', 'it has made all its steps; ask for more steps to train it further')
+        if (current !== null) {
+          delete run.note.held
+          current.control.go()
+        } else if (state === 'stopped' || state === 'failed') this.#enqueue(name)
+        break
+      case 'pause':
+        if (current === null) throw refused(name, 'be held', `it is ${state}; only a run at work can be held`)
+        run.note.held = true
+        current.control.pause()
+        break
+      case 'stop':
+        if (current !== null) {
+          delete run.note.held
+          current.stop.abort()
+        } else this.#leave(name)
+        break
+      case 'steps':
+        assertSteps(request.steps)
+        validateOptions({ steps: request.steps })
+        if (state === 'finished' && request.steps <= step)
+          throw refused(name, `end at step ${request.steps}`, `it has made ${step} steps; ask for more`)
+        run.note.steps = request.steps
+        current?.control.continueTo(request.steps)
+        if (state === 'finished') this.#enqueue(name)
+        break
+      case 'rename':
+        run.note.title = checkedTitle(request.title)
+        break
+      case 'move':
+        if (state !== 'waiting') throw refused(name, 'be moved', `it is ${state}; only a run that waits has a place`)
+        this.#move(name, request.place)
+        break
+      case 'render':
+        if (current !== null || state === 'waiting')
+          throw refused(name, 'be rendered', `it is ${state}, and its outputs are written when it ends`)
+        if (step === 0) throw refused(name, 'be rendered', 'it has made no step yet; let it go on first')
+        run.note.task = 'render'
+        this.#enqueue(name)
+        break
+      case 'delete':
+        await this.#delete(name, current)
+        break
+    }
+    await this.#changed()
+    this.#work()
+  }
+
+  /**
+   * Ends the work: the run at hand finishes its step and writes what it has reached, and keeps its place for the next
+   * queue over these runs.
+   */
+  async close(): Promise<void> {
+    this.#closed = true
+    if (this.#current !== null) {
+      this.#current.keepsPlace = true
+      this.#current.stop.abort()
+    }
+    await this.#working
+    await this.#saving.catch(() => undefined)
+    this.#listeners.clear()
+  }
+
+  async #takeUp({ order, runs: notes }: QueueNotes): Promise<void> {
+    const names = [...(await this.#machine.runs.names())]
+    const next = names.values()
+    const read = async (): Promise<void> => {
+      for (const name of next) await this.#add(name, notes[name] ?? { created: Date.now() })
+    }
+    await Promise.all(Array.from({ length: readAtOnce }, read))
+    this.#order = [...new Set(order)].filter((name) => {
+      const note = this.#runs.get(name)?.note
+      return note !== undefined && note.held !== true
+    })
+    for (const { note } of this.#runs.values()) delete note.held
+  }
+
+  /** A folder that is no run, or none that can be read, is left out, and one that is gone. */
+  async #add(name: string, note: RunNote): Promise<void> {
+    try {
+      this.#runs.set(name, { stored: await readStoredRun(await this.#machine.runs.look(name)), note })
+    } catch (error) {
+      if (!(error instanceof Text2LiveError)) throw error
+      this.#runs.delete(name)
+      this.#leave(name)
+    }
+  }
+
+  /** One after another, so that no two take the same name. */
+  async #make(stem: string, contents: Readonly<Record<string, Uint8Array | string>>): Promise<string> {
+    const made = this.#making.then(async () => {
+      const store = await this.#machine.runs.make(freeName(stem, await this.#machine.runs.names()), contents)
+      store.release()
+      return store.name
+    })
+    this.#making = made.catch(() => undefined)
+    return await made
+  }
+
+  #enqueue(name: string): void {
+    this.#assertRoom()
+    const { note } = this.#runs.get(name)!
+    delete note.error
+    this.#order.push(name)
+  }
+
+  #leave(name: string): void {
+    this.#order = this.#order.filter((each) => each !== name)
+    delete this.#runs.get(name)?.note.task
+  }
+
+  #move(name: string, place: number): void {
+    if (!Number.isInteger(place) || place < 0)
+      throw new Text2LiveError('OPTION_INVALID', `Expected a place in the queue from 0, got ${place}.`)
+    const others = this.#order.filter((each) => each !== name)
+    others.splice(place + (this.#current === null ? 0 : 1), 0, name)
+    this.#order = others
+  }
+
+  async #delete(name: string, current: Current | null): Promise<void> {
+    current?.stop.abort()
+    await current?.ended
+    this.#leave(name)
+    await this.#machine.runs.delete(name).catch(async (error: unknown) => {
+      await this.#changed()
+      throw error
+    })
+    this.#runs.delete(name)
+  }
+
+  #work(): void {
+    if (this.#isWorking) return
+    this.#isWorking = true
+    this.#working = this.#workThrough()
+  }
+
+  async #workThrough(): Promise<void> {
+    for (let name = this.#order[0]; name !== undefined && !this.#closed; name = this.#order[0]) await this.#workOn(name)
+    this.#isWorking = false
+  }
+
+  async #workOn(name: string): Promise<void> {
+    const { note } = this.#runs.get(name)!
+    let end = (): void => undefined
+    const ended = new Promise<void>((resolve) => {
+      end = resolve
+    })
+    const [stop, control] = [new AbortController(), new RunControl()]
+    const current: Current = { name, stop, control, keepsPlace: false, ended }
+    this.#current = current
+    this.#tellRuns()
+    try {
+      await this.#machine.work(this.#job(name), stop.signal, (event) => this.#follow(name, event), control)
+      if (!current.keepsPlace) delete note.steps
+    } catch (error) {
+      if (!(stop.signal.aborted && error instanceof Text2LiveError && error.code === 'INTERRUPTED'))
+        this.#fail(name, note, error)
+    }
+    if (!current.keepsPlace) {
+      delete note.held
+      this.#leave(name)
+    }
+    await this.#add(name, note)
+    this.#current = null
+    end()
+    await this.#changed().catch((error: unknown) => {
+      // Whoever watches hears of it; the runs' own files say how they stand.
+      this.#tell({ type: 'event', run: name, event: { type: 'warning', message: messageOf(error) } })
+    })
+  }
+
+  #job(name: string): QueuedJob {
+    const { note, stored } = this.#runs.get(name)!
+    if (note.task === 'render') return { kind: 'render', run: name }
+    const { steps, submitted } = note
+    return {
+      kind: 'resume',
+      run: name,
+      options: {
+        ...(steps === undefined ? {} : { steps }),
+        // Who submitted the run named its models, so they may be fetched.
+        ...(submitted === true ? { guidance: stored.settings.guidance } : {}),
+      },
+    }
+  }
+
+  #fail(name: string, note: RunNote, error: unknown): void {
+    const code = error instanceof Text2LiveError ? error.code : null
+    const message = messageOf(error)
+    note.error = { code, message }
+    this.#tell({ type: 'event', run: name, event: { type: 'error', code: code ?? 'INTERNAL', message } })
+  }
+
+  /** Takes from an event what the list shows. */
+  #follow(name: string, event: RunEvent): void {
+    const run = this.#runs.get(name)
+    if (run !== undefined) {
+      if (event.type === 'step' || event.type === 'resumed') run.stored = { ...run.stored, step: event.step }
+      else if (event.type === 'preview') run.stored = { ...run.stored, thumbnail: previewFile(event.step) }
+      else if (event.type === 'run-start') run.stored = { ...run.stored, settings: event.settings }
+    }
+    this.#tell({ type: 'event', run: name, event })
+    if (['resumed', 'preview', 'run-start', 'paused', 'going-on', 'steps'].includes(event.type)) this.#tellRuns()
+  }
+
+  #entry(name: string): RunEntry {
+    const { stored, note } = this.#find(name)
+    const { settings, step, thumbnail } = stored
+    const state = this.#state(name)
+    return {
+      name,
+      state,
+      title: note.title ?? settings.prompt.join(', '),
+      settings: note.steps === undefined ? settings : { ...settings, steps: note.steps },
+      step,
+      thumbnail,
+      created: note.created,
+      error: state === 'failed' ? (note.error ?? stored.error) : null,
+    }
+  }
+
+  #state(name: string): RunState {
+    const { stored, note } = this.#find(name)
+    if (this.#current?.name === name) return this.#current.control.held ? 'paused' : 'running'
+    if (this.#order.includes(name)) return 'waiting'
+    if (note.error !== undefined || stored.error !== null) return 'failed'
+    return stored.finished ? 'finished' : 'stopped'
+  }
+
+  #find(name: string): { stored: StoredRun; note: RunNote } {
+    const run = this.#runs.get(name)
+    if (run !== undefined) return run
+    throw new Text2LiveError(
+      'RUN_NOT_FOUND',
+      `There should be a run "${name}" here, but there is none. It may have been deleted.`,
+    )
+  }
+
+  #assertRoom(): void {
+    if (this.#order.length < mostWaiting) return
+    throw new Text2LiveError(
+      'OPTION_INVALID',
+      `Expected at most ${mostWaiting} runs that wait, and so many wait already. Let some end, or take some out.`,
+    )
+  }
+
+  /** What changed is kept, then told. */
+  async #changed(): Promise<void> {
+    this.#tellRuns()
+    // Each writes the state of its own moment; the one after a failure tries anew.
+    const saved = this.#saving.catch(() => undefined).then(() => this.#machine.runs.writeQueue(this.#written()))
+    this.#saving = saved
+    await saved
+  }
+
+  #written(): string {
+    const runs = Object.fromEntries([...this.#runs].map(([name, { note }]) => [name, note]))
+    return JSON.stringify({ version: 1, order: this.#order, runs } satisfies QueueNotes)
+  }
+
+  #tellRuns(): void {
+    this.#tell({ type: 'runs', runs: this.runs })
+  }
+
+  #tell(update: HostUpdate): void {
+    for (const listener of this.#listeners) listener(update)
+  }
+}
+
+const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))
+
+const refused = (name: string, what: string, why: string): Text2LiveError =>
+  new Text2LiveError('OPTION_INVALID', `The run "${name}" cannot ${what}: ${why}.`)
+
+/** @throws OPTION_INVALID */
+function checkedTitle(title: string): string {
+  const text = title.trim()
+  if (text.length >= 1 && text.length <= longestTitle && isPrintable(text) && !/[\n\t]/.test(text)) return text
+  throw new Text2LiveError(
+    'OPTION_INVALID',
+    `Expected a title of 1 to ${longestTitle} characters in one line, got ${text.length} characters.`,
+  )
+}
