@@ -46,17 +46,25 @@ export { regionTexts, type RegionTexts } from './options/region.js'
 export { resolveSettings } from './options/resolveSettings.js'
 export { outputFiles, type OutputName, type RunEvent } from './session/events.js'
 export { type Job, jobSchema } from './session/job.js'
+export type { LocatedPhoto } from './session/locatePhoto.js'
 export { type MemoryStore, memoryStore } from './session/memoryStore.js'
 export type { ModelOpener } from './session/openTrainer.js'
 export type { OutputFiles } from './session/outputs.js'
 export { RunControl } from './session/runControl.js'
 export { runFiles } from './session/runFiles.js'
-export { type JobMachine, runJob, type Runs } from './session/runJob.js'
+export { type JobMachine, type JobOutcome, runJob, type Runs } from './session/runJob.js'
 export type { RunLog, RunStore } from './session/store.js'
 export type { TrainedRun } from './session/trainRun.js'
 export { browserMachine, type BrowserMachineOptions } from './session/web/browserMachine.js'
 export { OpfsRuns } from './session/web/opfsStore.js'
-export { type JobResult, runInWebWorker, serveJobs, type Wire, type WorkerRun } from './session/web/runWorker.js'
+export {
+  type JobResult,
+  runInWebWorker,
+  type RunResult,
+  serveJobs,
+  type Wire,
+  type WorkerRun,
+} from './session/web/runWorker.js'
 export type {
   HostMachine,
   HostUpdate,

@@ -102,6 +102,8 @@ export function describeNotice(event: TrainerNotice): string | null {
       return downloadLine(event)
     case 'model-loading':
       return `loading the guidance model (${event.guidance})`
+    case 'phase':
+      return event.phase === 'locating' ? 'looking for the region in the photo' : null
     case 'compile':
       return null
   }

@@ -55,12 +55,13 @@ export async function nameInPrompt(
   models: readonly GuidanceModel[],
   truncate: boolean,
   runtime: Runtime,
+  signal?: AbortSignal,
 ): Promise<string | null> {
   const names = namesIn(prompts, models)
   if (names.length < 2) return names[0] ?? null
   const scores = new Float64Array(names.length)
   for (const model of models) {
-    const { region } = await embedRegion(model, names, truncate)
+    const { region } = await embedRegion(model, names, truncate, undefined, [], signal)
     const seen = await pictureEmbedding(picture, model, runtime)
     names.forEach((_, k) => {
       scores[k]! += cosine(seen, row(region, k))

@@ -60,7 +60,7 @@ export function targetInputName(model: Pick<GuidanceModel, 'name'>, target: Targ
  * Embeds every text in every template.
  * @param onNote is told of texts that the model can read in part only
  * @param rivals names of other things than the region, see `objectMap`
- * @throws PROMPT_TOO_LONG unless `truncate`, PROMPT_NOT_UNDERSTOOD
+ * @throws PROMPT_TOO_LONG unless `truncate`, PROMPT_NOT_UNDERSTOOD; INTERRUPTED when `signal` aborts
  */
 export async function embedTexts(
   guidance: GuidanceModel,
@@ -68,6 +68,7 @@ export async function embedTexts(
   truncate: boolean,
   onNote?: (message: string) => void,
   rivals: readonly string[] = [],
+  signal?: AbortSignal,
 ): Promise<EmbeddedTexts> {
   checkTextsAreRead(guidance, [...texts.prompt, ...texts.screen, ...texts.source, ...texts.region], onNote)
   const d = guidance.embeddingWidth
@@ -79,7 +80,7 @@ export async function embedTexts(
     guidance.comparesTexts ? relevancyTexts(guidance, rivals) : [],
   ]
   // One call, so that the text tower is compiled and loaded once.
-  const all = await guidance.encodeTexts(lists.flat(), { truncate })
+  const all = await guidance.encodeTexts(lists.flat(), { truncate, signal })
   let offset = 0
   const [composition, screen, source, region, others] = lists.map((list): Rows => {
     const rows = { shape: [list.length, d] as const, data: all.slice(offset * d, (offset + list.length) * d) }
@@ -112,6 +113,7 @@ export async function embedRegion(
   truncate: boolean,
   onNote?: (message: string) => void,
   rivals: readonly string[] = [],
+  signal?: AbortSignal,
 ): Promise<{ readonly region: Rows; readonly rivals: Rows | null }> {
   const { region: rows, rivals: others } = await embedTexts(
     guidance,
@@ -119,6 +121,7 @@ export async function embedRegion(
     truncate,
     onNote,
     rivals,
+    signal,
   )
   return { region: rows!, rivals: others }
 }

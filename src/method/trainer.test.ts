@@ -99,10 +99,13 @@ const everywhere = (value: number): FloatImage => ({
   data: new Float32Array(photo.width * photo.height).fill(value),
 })
 
+type Compiled = Extract<TrainerNotice, { type: 'compile' }>
+
 describe('a trainer', () => {
   it.each(Object.keys(presets) as PresetName[])('takes two steps of preset %s', async (preset) => {
-    const compiled: TrainerNotice[] = []
-    await withTrainer({ preset }, { notice: (notice) => compiled.push(notice) }, async (trainer, settings) => {
+    const compiled: Compiled[] = []
+    const notice = (told: TrainerNotice) => void (told.type === 'compile' && compiled.push(told))
+    await withTrainer({ preset }, { notice }, async (trainer, settings) => {
       const { tensors: before } = await trainer.state()
       expect([trainer.step, trainer.steps, trainer.device]).toEqual([0, 2, 'cpu'])
       const first = await trainer.train()
@@ -129,7 +132,7 @@ describe('a trainer', () => {
       expect([...layer.data].every((x) => x >= 0 && x <= 1)).toBe(true)
 
       // Step 0 has the whole photo in it: beside the example, or with few sizes in its place.
-      const sizes = (notices: readonly TrainerNotice[]) =>
+      const sizes = (notices: readonly Compiled[]) =>
         notices.filter(({ width, height }) => width === photo.width && height === photo.height).length
       expect([sizes(compiled.slice(0, 1)), inFirstStep]).toEqual(settings.sizes === 'exact' ? [1, 2] : [1, 1])
       expect(compiled.every(({ seconds }) => seconds > 0)).toBe(true)

@@ -10,7 +10,8 @@ import type { ImageSettings } from '../options/imageOptions.js'
 import type { RegionTexts } from '../options/region.js'
 import { minGeneratorSide } from '../options/resolveSettings.js'
 import { drawExample, internalExample, placeLike } from './internalExamples.js'
-import { locateRegion, nameInPrompt, regionNote, rivalsFor } from './locateRegion.js'
+import { findRegion } from './findRegion.js'
+import { type LocatedRegion, rivalsFor } from './locateRegion.js'
 import { boundOf, emphasisOf } from './regionMaps.js'
 import { bootstrapWeightAt, learningRateAt } from './schedule.js'
 import { drawStepShares, drawStepViews } from './stepDraws.js'
@@ -58,15 +59,15 @@ export interface TrainerOptions {
   readonly notice?: (notice: TrainerNotice) => void
   /** Is told of texts that a guidance model can read in part only, and of what was taken for the region. */
   readonly onNote?: (message: string) => void
+  /** Gives the making of the trainer up; steps do not heed it. */
+  readonly signal?: AbortSignal
 }
 
 /** What happens while a trainer is made or runs, besides its steps. */
-export type TrainerNotice = {
-  readonly type: 'compile'
-  readonly width: number
-  readonly height: number
-  readonly seconds: number
-}
+export type TrainerNotice =
+  | { readonly type: 'compile'; readonly width: number; readonly height: number; readonly seconds: number }
+  /** What the making of a trainer has come to: texts are read, or the region is looked for in the photo. */
+  | { readonly type: 'phase'; readonly phase: 'texts' | 'locating' }
 
 /** Trains one edit layer for one photo. */
 export interface Trainer {
@@ -87,8 +88,8 @@ export interface Trainer {
 }
 
 /**
- * Embeds the texts, prepares the maps and the first parameters. @throws PROMPT_TOO_LONG, PROMPT_NOT_UNDERSTOOD,
- * INPUT_TOO_SMALL, CHECKPOINT_INVALID
+ * Embeds the texts, prepares the maps and the first parameters.
+ * @throws PROMPT_TOO_LONG, PROMPT_NOT_UNDERSTOOD, INPUT_TOO_SMALL, CHECKPOINT_INVALID; INTERRUPTED when `signal` aborts
  */
 export async function createTrainer(options: TrainerOptions): Promise<Trainer> {
   const { runtime, photo, settings, state } = options
@@ -178,36 +179,31 @@ export async function createTrainer(options: TrainerOptions): Promise<Trainer> {
  * it shows that.
  */
 async function embedAndLocate(
-  { runtime, photo, settings, texts, outline = null, onNote }: TrainerOptions,
+  { runtime, photo, settings, texts, outline = null, onNote, notice, signal }: TrainerOptions,
   guidance: readonly GuidanceModel[],
-) {
+): Promise<{ readonly targets: readonly EmbeddedTexts[]; readonly region: LocatedRegion }> {
   const { relevancy, truncate } = settings
-  const embed = async (source: readonly string[], region: readonly string[]): Promise<EmbeddedTexts[]> => {
-    const embedded: EmbeddedTexts[] = []
-    for (const model of guidance)
-      embedded.push(
-        await embedTexts(
-          model,
-          { ...texts, source, region },
-          truncate,
-          onNote,
-          region.length > 0 ? rivalsFor(relevancy) : [],
-        ),
-      )
-    return embedded
-  }
-  const asked = texts.region
-  const name = asked === 'agreed' ? await nameInPrompt(texts.prompt, photo, guidance, truncate, runtime) : null
-  const region = asked === 'agreed' ? (name === null ? [] : [name]) : asked
-  const targets = await embed(name === null ? texts.source : [name], region)
-  if (relevancy === 'model') return { targets, region: { texts: region, map: null } }
-  const located = await locateRegion({ photo, guidance, embedded: targets, texts: region, relevancy, outline, runtime })
-  // A name that does not mean what stands out is a word of the edit ("snow"), not of the photo.
-  const dropped = asked === 'agreed' && located.by !== 'outline'
-  const note = regionNote(dropped ? { texts: [], by: null } : located, asked)
-  if (note !== null) onNote?.(note)
-  if (!dropped || name === null) return { targets, region: located }
-  return { targets: await embed(texts.source, []), region: { texts: [], map: null } }
+  const { embedded, region } = await findRegion({
+    runtime,
+    photo,
+    guidance,
+    outline,
+    relevancy,
+    truncate,
+    asked: texts.region,
+    prompt: texts.prompt,
+    embed: async (found, name) => {
+      const all = { ...texts, source: name === null ? texts.source : [name], region: found }
+      const rivals = found.length > 0 ? rivalsFor(relevancy) : []
+      const each: EmbeddedTexts[] = []
+      for (const model of guidance) each.push(await embedTexts(model, all, truncate, onNote, rivals, signal))
+      return each
+    },
+    onNote,
+    onPhase: (phase) => notice?.({ type: 'phase', phase }),
+    signal,
+  })
+  return { targets: embedded, region }
 }
 
 /** Where training starts: from learned weights, or undefined for random ones. */

@@ -1,4 +1,5 @@
 import type { Runtime } from '../engine/runtime.js'
+import { stoppable } from '../engine/stoppable.js'
 import type { ClipConfig } from './clipConfig.js'
 import { encodeClipTexts } from './clipText.js'
 import type { ClipTextWeights } from './clipText.js'
@@ -58,9 +59,9 @@ export async function createClip({
     relevancy: (image, texts, w) => attentionRelevancy(oneImage(image, 'CLIP'), texts, vision, positions, w),
     relevancyText: (prompt) => prompt,
     tokenize,
-    async encodeTexts(texts, { truncate = false } = {}) {
+    async encodeTexts(texts, { truncate = false, signal } = {}) {
       const ids = tokenizeAll(texts, { name: 'clip', tokenize }, truncate)
-      return await tower.use((weights) => encodeClipTexts(ids, text, weights, runtime))
+      return await tower.use((weights) => encodeClipTexts(ids, text, weights, stoppable(runtime, signal)))
     },
     holdTexts: (work) => tower.hold(work),
   }

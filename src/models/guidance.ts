@@ -25,6 +25,8 @@ export interface EncodeTextOptions {
    * is an error.
    */
   readonly truncate?: boolean
+  /** Gives the encoding up between two runs of the text tower. */
+  readonly signal?: AbortSignal | undefined
 }
 
 /**
@@ -99,7 +101,7 @@ export interface GuidanceModel {
   /**
    * Embeddings [N, D] of N texts, row-major, not normalised.
    * @throws PROMPT_TOO_LONG for a text that does not fit, unless `truncate`; PROMPT_NOT_UNDERSTOOD for a text of which
-   *   the model knows no word
+   *   the model knows no word; INTERRUPTED
    */
   encodeTexts(texts: readonly string[], options?: EncodeTextOptions): Promise<Float32Array>
 

@@ -1,6 +1,7 @@
 import type { Value } from '../engine/graph.js'
 import { gemm, matmul, normalizeLength, reshape, transpose } from '../engine/ops.js'
 import type { Runtime } from '../engine/runtime.js'
+import { stoppable } from '../engine/stoppable.js'
 import { Text2LiveError } from '../errors.js'
 import type { FileSource } from './fileSource.js'
 import { oneImage } from './guidance.js'
@@ -54,9 +55,10 @@ export async function loadStarter(source: FileSource, runtime: Runtime): Promise
     relevancy: (picture, texts, w) => cellRelevancy(oneImage(picture, 'starter model'), texts, config, w),
     relevancyText: (prompt) => `a photo of ${prompt}`,
     tokenize,
-    async encodeTexts(texts, { truncate = false } = {}) {
+    async encodeTexts(texts, { truncate = false, signal } = {}) {
       const ids = tokenizeAll(texts, { name: 'starter', tokenize }, truncate)
-      return (await tower.use((weights) => encodeStarterTexts(ids, config, weights, runtime))).embeddings
+      return (await tower.use((weights) => encodeStarterTexts(ids, config, weights, stoppable(runtime, signal))))
+        .embeddings
     },
     holdTexts: (work) => tower.hold(work),
   }

@@ -13,6 +13,7 @@ import {
   startFor as startOf,
   trainerIn,
   type ModelOpener,
+  type TrainingPlace,
 } from '../session/openTrainer.js'
 import type { TrainerNotice, TrainerState } from '../session/trainerContract.js'
 import { openRuntime } from './openRuntime.js'
@@ -29,8 +30,11 @@ const nodeModels: ModelOpener = {
   bundled: bundledSource,
 }
 
+/** The engine and the models of Node. */
+export const nodePlace: TrainingPlace = { runtime: openRuntime, models: nodeModels }
+
 /** Makes the real trainer in the thread that calls it. */
-export const buildTrainer = trainerIn({ runtime: openRuntime, models: nodeModels })
+export const buildTrainer = trainerIn(nodePlace)
 
 /** `outlineFor`, `startFor` and `openGuidance` of session/openTrainer.ts, with the models of Node. */
 export const outlineFor = (

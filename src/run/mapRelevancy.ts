@@ -7,14 +7,12 @@ import { encodePng } from '../media/node/encodePng.js'
 import { pixelImage, quantise, type PixelImage } from '../media/quantise.js'
 import { resize } from '../media/resample.js'
 import { colourStrips, planeStrips, stripsOf } from '../media/strips.js'
-import { locateRegion, regionNote, rivalsFor } from '../method/locateRegion.js'
-import { embedRegion } from '../method/textTargets.js'
 import type { GivenOptions } from '../options/imageOptions.js'
 import { resolveSettings } from '../options/resolveSettings.js'
-import { openGuidance, outlineFor } from './buildTrainer.js'
 import { readImageInput } from '../session/imageInput.js'
+import { locateTexts, shareOf } from '../session/locatePhoto.js'
+import { nodePlace } from './buildTrainer.js'
 import { nodeMachine } from './nodeMachine.js'
-import { openRuntime } from './openRuntime.js'
 import { drawSeed } from '../session/savedRun.js'
 
 export interface RelevancyOptions extends Pick<
@@ -51,33 +49,19 @@ export async function mapRelevancy({ photo, ...options }: RelevancyOptions): Pro
       'A text is needed: say what to look for. For example: text2live relevancy horse.jpg "horse"',
     )
   const input = await readImageInput(photo, null, settings, nodeMachine.codec)
-  const runtime = await openRuntime(settings)
-  const notes: string[] = []
-  const onNote = (message: string): void => void notes.push(message)
-  const guidance = await openGuidance(settings, runtime, (notice) => {
-    if (notice.type === 'note') onNote(notice.message)
-  })
-  const embedded = []
-  for (const model of guidance)
-    embedded.push(await embedRegion(model, texts, settings.truncate, onNote, rivalsFor(settings.relevancy)))
-  const { width, height } = input.photo.pixels
-  const outline = await outlineFor(settings, texts)
-  const located = await locateRegion({
-    photo: input.training.photo,
-    guidance,
-    embedded,
+  const { planes, notes } = await locateTexts(
+    input.training,
     texts,
-    relevancy: settings.relevancy,
-    outline,
-    runtime,
-  })
-  const note = regionNote(located, texts)
-  if (note !== null) onNote(note)
-  const map = resize(located.map!, width, height, { filter: 'bilinear', antialias: true })
+    settings,
+    { ...nodePlace, codec: nodeMachine.codec },
+    {},
+  )
+  const { width, height } = input.photo.pixels
+  const map = resize(planes, width, height, { filter: 'bilinear', antialias: true })
   return {
     map,
     files: { heat: await encodePng(heatOf(input.photo.pixels, map)), map: await encodePng(quantise(map, 8)) },
-    share: map.data.reduce((count, value) => (value >= 0.5 ? count + 1 : count), 0) / map.data.length,
+    share: shareOf(map),
     notes,
   }
 }

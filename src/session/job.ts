@@ -11,11 +11,16 @@ const run = z.string().min(1).max(1000)
  * runs by the name that their store has.
  * - `image`: a new edit of a photo; `run` is the name that it gets in the store, null keeps nothing.
  * - `resume`: goes on with a run. - `render`: writes its outputs again.
+ * - `relevancy`: where a run with these options would edit the photo, before anything is trained; it keeps nothing.
  */
 export const jobSchema = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('image'), options, photo: picture, mask: picture.nullable(), run: run.nullable() }),
   z.strictObject({ kind: z.literal('resume'), run, options }),
   z.strictObject({ kind: z.literal('render'), run }),
+  z.strictObject({ kind: z.literal('relevancy'), options, photo: picture }),
 ])
 
 export type Job = z.infer<typeof jobSchema>
+
+/** As messages name them. */
+export const jobKinds = jobSchema.options.map(({ shape }) => shape.kind.value)

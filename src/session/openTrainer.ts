@@ -1,4 +1,5 @@
 import type { Runtime } from '../engine/runtime.js'
+import { breathe } from '../engine/stoppable.js'
 import { createTrainer } from '../method/trainer.js'
 import type { FileSource } from '../models/fileSource.js'
 import type { GuidanceModel } from '../models/guidance.js'
@@ -44,6 +45,7 @@ export const trainerIn =
     const { settings } = input
     const { models } = place
     const runtime = await place.runtime(settings)
+    await breathe(signal)
     const guidance = await openGuidance(settings, runtime, models, notice, signal, input.access)
     const [outline, start] = [
       await outlineFor(settings, input.texts.region, models),
@@ -56,6 +58,7 @@ export const trainerIn =
       start,
       ...input,
       notice,
+      signal,
       onNote: (message) => notice({ type: 'note', message }),
     })
   }
@@ -78,7 +81,7 @@ export const startFor = async (
 
 /**
  * Each of the models that the settings name, fetched where it must be and may be.
- * @throws GUIDANCE_*, SAFETENSORS_INVALID, and as `ModelOpener.guidance`
+ * @throws GUIDANCE_*, SAFETENSORS_INVALID, INTERRUPTED, and as `ModelOpener.guidance`
  */
 export async function openGuidance(
   settings: Pick<ImageSettings, 'guidance' | 'positionEmbedding'>,
@@ -90,6 +93,7 @@ export async function openGuidance(
 ): Promise<GuidanceModel[]> {
   const models: GuidanceModel[] = []
   for (const name of settings.guidance) {
+    await breathe(signal)
     notice({ type: 'model-loading', guidance: withoutSecrets(name) })
     models.push(
       await loadGuidance(await opener.guidance(name, access, notice, signal), runtime, {

@@ -1,7 +1,8 @@
 import type { Device } from '../engine/runtime.js'
 import { Text2LiveError } from '../errors.js'
 import { accessTo } from './guidanceAccess.js'
-import { type Job, jobSchema } from './job.js'
+import { type Job, jobKinds, jobSchema } from './job.js'
+import { type LocatedPhoto, locatePhoto } from './locatePhoto.js'
 import { trainerIn, type TrainingPlace } from './openTrainer.js'
 import { continueRun, firstFiles, keptSettings, noCheckpoint, pictureIn, renderStored } from './savedRun.js'
 import { preparePhoto } from './startPhoto.js'
@@ -23,66 +24,101 @@ export interface JobMachine extends RunMachine, TrainingPlace {
   device(asked: ImageSettings['device']): Promise<Device>
 }
 
+/** What a job leaves, by its kind. */
+export type JobOutcome<Kind extends Job['kind'] = Job['kind']> = Kind extends 'relevancy' ? LocatedPhoto : TrainedRun
+
 /**
  * Does a job on this machine, in this thread.
  * @throws OPTION_INVALID for what is no job; and all that the run throws
  */
-export async function runJob(
-  job: Job,
+export async function runJob<Asked extends Job>(
+  job: Asked,
   machine: JobMachine,
   signal: AbortSignal,
   emit: Emit,
   control?: RunControl,
-): Promise<TrainedRun> {
+): Promise<JobOutcome<Asked['kind']>> {
   const parsed = jobSchema.safeParse(job)
   if (!parsed.success) {
     const problems = parsed.error.issues
       .slice(0, 3)
       .map(({ path, message }) => `${path.join('.') || 'job'}: ${message}`)
       .join('; ')
-    throw new Text2LiveError('OPTION_INVALID', `Expected a job of kind image, resume or render: ${problems}.`)
+    throw new Text2LiveError('OPTION_INVALID', `Expected a job of kind ${jobKinds.join(', ')}: ${problems}.`)
   }
+  // The kind of what is parsed is that of what was asked.
+  return (await work(parsed.data, machine, signal, emit, control)) as JobOutcome<Asked['kind']>
+}
+
+async function work(
+  job: Job,
+  machine: JobMachine,
+  signal: AbortSignal,
+  emit: Emit,
+  control: RunControl | undefined,
+): Promise<JobOutcome> {
+  switch (job.kind) {
+    case 'relevancy':
+      return await locatePhoto(job, machine, { notice: emit, signal })
+    case 'image':
+      return await beginImage(job, machine, signal, emit, control)
+    default:
+      return await takeUp(job, machine, signal, emit, control)
+  }
+}
+
+type JobOf<Kind extends Job['kind']> = Extract<Job, { kind: Kind }>
+
+async function beginImage(
+  { options, photo, mask, run }: JobOf<'image'>,
+  machine: JobMachine,
+  signal: AbortSignal,
+  emit: Emit,
+  control: RunControl | undefined,
+): Promise<TrainedRun> {
+  const { settings, input } = await preparePhoto({ layers: [options], photo, mask }, machine.codec, emit)
+  const device = await machine.device(settings.device)
+  if (device !== settings.device) emit({ type: 'note', message: `device: ${device}, the fastest that works here` })
+  const kept = keptSettings(settings, input, device)
+  const store = async (): Promise<RunStore | null> =>
+    run === null ? null : await machine.runs.make(run, firstFiles(kept, input, 1))
+  return await trainRun(
+    {
+      settings: kept,
+      input,
+      access: accessTo(settings.guidance),
+      open: trainerIn(machine),
+      signal,
+      start: null,
+      store,
+      machine,
+      control,
+    },
+    emit,
+  )
+}
+
+/** Goes on with a run that is there, or renders it. */
+async function takeUp(
+  job: JobOf<'resume' | 'render'>,
+  machine: JobMachine,
+  signal: AbortSignal,
+  emit: Emit,
+  control: RunControl | undefined,
+): Promise<TrainedRun> {
   const open = trainerIn(machine)
-  const asked = parsed.data
-  if (asked.kind === 'image') {
-    const { settings, input } = await preparePhoto(
-      { layers: [asked.options], photo: asked.photo, mask: asked.mask },
-      machine.codec,
-      emit,
-    )
-    const device = await machine.device(settings.device)
-    if (device !== settings.device) emit({ type: 'note', message: `device: ${device}, the fastest that works here` })
-    const kept = keptSettings(settings, input, device)
-    const { run } = asked
-    const store = async (): Promise<RunStore | null> =>
-      run === null ? null : await machine.runs.make(run, firstFiles(kept, input, 1))
-    return await trainRun(
-      {
-        settings: kept,
-        input,
-        access: accessTo(settings.guidance),
-        open,
-        signal,
-        start: null,
-        store,
-        machine,
-        control,
-      },
-      emit,
-    )
-  }
-  const store = await machine.runs.open(asked.run)
+  const store = await machine.runs.open(job.run)
   try {
     const access = { store, machine, find: pictureIn(store) }
-    if (asked.kind === 'render') {
+    if (job.kind === 'render') {
       const rendered = await renderStored(access, { open, signal }, emit)
       if (rendered === null) throw noCheckpoint(store.path)
       return rendered
     }
-    const named = asked.options.guidance as readonly string[] | undefined
+    const named = job.options.guidance as readonly string[] | undefined
     return await continueRun(
       access,
-      asked.options,
+      job.options,
       { open, signal, control },
       emit,
       named === undefined ? undefined : accessTo(named),

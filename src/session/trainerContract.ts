@@ -1,4 +1,4 @@
-import type { Trainer as MethodTrainer, TrainerOptions } from '../method/trainer.js'
+import type { Trainer as MethodTrainer, TrainerNotice as MethodNotice, TrainerOptions } from '../method/trainer.js'
 import type { RunControl } from './runControl.js'
 import type { GuidanceAccess } from './guidanceAccess.js'
 import type { ModelProgress } from '../models/modelProgress.js'
@@ -22,7 +22,7 @@ export type TrainerInput = Pick<TrainerOptions, 'photo' | 'mask' | 'settings' | 
 export type TrainerNotice =
   | { readonly type: 'model-loading'; readonly guidance: string }
   | ModelProgress
-  | { readonly type: 'compile'; readonly width: number; readonly height: number; readonly seconds: number }
+  | MethodNotice
   | { readonly type: 'note' | 'warning'; readonly message: string }
 
 /**

@@ -26,7 +26,7 @@ import { type Losses, tinyClip, twoSteps } from '../support/twoSteps.js'
 /** A job whose pictures are base64. */
 export type PageJob = {
   [K in Job['kind']]: Omit<Extract<Job, { kind: K }>, 'photo' | 'mask'> &
-    (K extends 'image' ? { photo: string; mask: string | null } : object)
+    (K extends 'image' ? { photo: string; mask: string | null } : K extends 'relevancy' ? { photo: string } : object)
 }[Job['kind']]
 
 /** What the test asks of the page. */
@@ -78,6 +78,14 @@ function toBase64(bytes: Uint8Array): string {
 
 const fromBase64 = (text: string) => Uint8Array.from(atob(text), (character) => character.charCodeAt(0))
 
+function jobOf(asked: PageJob): Job {
+  const picture = (name: string, base64: string) => ({ name, bytes: fromBase64(base64) })
+  if (asked.kind === 'relevancy') return { ...asked, photo: picture('photo.png', asked.photo) }
+  if (asked.kind !== 'image') return asked
+  const mask = asked.mask === null ? null : picture('mask.png', asked.mask)
+  return { ...asked, photo: picture('photo.png', asked.photo), mask }
+}
+
 const page: Page = {
   isolated: crossOriginIsolated,
 
@@ -113,14 +121,7 @@ const page: Page = {
   },
 
   async runJob(asked, stopAt) {
-    const job: Job =
-      asked.kind === 'image'
-        ? {
-            ...asked,
-            photo: { name: 'photo.png', bytes: fromBase64(asked.photo) },
-            mask: asked.mask === null ? null : { name: 'mask.png', bytes: fromBase64(asked.mask) },
-          }
-        : asked
+    const job = jobOf(asked)
     const worker = new Worker(new URL('./jobWorker.ts', import.meta.url), { type: 'module' })
     const events: RunEvent[] = []
     try {

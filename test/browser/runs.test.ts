@@ -9,7 +9,9 @@ import { type Browser, type BrowserContext, type Page as Tab, chromium } from 'p
 import sharp from 'sharp'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { runImage } from '../../src/run/editImage.js'
-import { buildTrainer } from '../../src/run/buildTrainer.js'
+import { buildTrainer, nodePlace } from '../../src/run/buildTrainer.js'
+import { nodeMachine } from '../../src/run/nodeMachine.js'
+import { locatePhoto } from '../../src/session/locatePhoto.js'
 import { outputFiles } from '../../src/session/events.js'
 import { runFiles } from '../../src/session/runFiles.js'
 import type { Page, PageJob } from './page.js'
@@ -165,6 +167,25 @@ describe.skipIf(!existsSync(executablePath))('runs in Chromium, from a page with
     expect((await sharp(result.files.composite).metadata()).width).toBe(width)
   }, 300_000)
 
+  it('shows where the words are, as Node does, and keeps nothing', async () => {
+    const { region: _, source: __, ...rest } = options
+    const located = await done({ kind: 'relevancy', options: rest, photo: job.photo })
+    expect(located.events).toContain('phase')
+    if (!('planes' in located.result)) throw new Error('expected a map')
+    const { planes, share, texts, notes } = located.result
+    expect(planes).toMatchObject({ width: 256, height: 192, channels: 1 })
+    const here = await locatePhoto(
+      { options: rest, photo: Buffer.from(job.photo, 'base64') },
+      { ...nodePlace, codec: nodeMachine.codec },
+    )
+    expect(texts).toEqual(here.texts)
+    expect(notes).toEqual(here.notes)
+    expect(share).toBeCloseTo(here.share, 2)
+    expect(share).toBeGreaterThan(0.05)
+    expect(share).toBeLessThan(0.6)
+    expect((await tab.evaluate(() => page.runNames())).sort()).toEqual(['stopped', 'whole'])
+  }, 300_000)
+
   it('refuses by code what a person gets wrong, and a run that another worker holds', async () => {
     const code = async (asked: PageJob): Promise<string | undefined> => {
       const answer = await run(asked)
@@ -182,6 +203,8 @@ describe.skipIf(!existsSync(executablePath))('runs in Chromium, from a page with
       Promise.all([page.runJob({ kind: 'render', run: 'whole' }), page.runJob({ kind: 'render', run: 'whole' })]),
     )
     expect(both.filter((answer) => 'code' in answer && answer.code === 'RUN_LOCKED').length).toBe(1)
-    expect(both.filter((answer) => 'result' in answer && answer.result.finished).length).toBe(1)
+    expect(
+      both.filter((answer) => 'result' in answer && 'finished' in answer.result && answer.result.finished).length,
+    ).toBe(1)
   }, 300_000)
 })

@@ -2,12 +2,14 @@ import { Text2LiveError, type ErrorCode } from '../../errors.js'
 import { interrupted } from '../interrupted.js'
 import type { RunEvent } from '../events.js'
 import type { Job } from '../job.js'
+import type { LocatedPhoto } from '../locatePhoto.js'
 import type { OutputFiles } from '../outputs.js'
 import { assertSteps, RunControl } from '../runControl.js'
 import { type JobMachine, runJob } from '../runJob.js'
+import type { TrainedRun } from '../trainRun.js'
 
-/** What a job leaves, as it crosses to the page: a run's files are in its store. */
-export interface JobResult {
+/** What a run leaves, as it crosses to the page: its files are in its store. */
+export interface RunResult {
   readonly finished: boolean
   readonly step: number
   /** The run's name in the store; null for a run that keeps nothing. */
@@ -15,6 +17,9 @@ export interface JobResult {
   /** The outputs of a run that keeps nothing. */
   readonly files: OutputFiles | null
 }
+
+/** What a job leaves, by its kind, as it crosses to the page. */
+export type JobResult<Kind extends Job['kind'] = Job['kind']> = Kind extends 'relevancy' ? LocatedPhoto : RunResult
 
 /** From the page to the worker. */
 type Request =
@@ -50,14 +55,8 @@ export function serveJobs(scope: Wire, machine: JobMachine): void {
   ): Promise<void> => {
     try {
       if (signal.aborted) throw interrupted()
-      const { finished, step, store, files } = await runJob(
-        job,
-        machine,
-        signal,
-        (event) => post({ id, event }),
-        control,
-      )
-      post({ id, result: { finished, step, run: store?.path ?? null, files } })
+      const outcome = await runJob(job, machine, signal, (event) => post({ id, event }), control)
+      post({ id, result: 'store' in outcome ? crossing(outcome) : outcome })
     } catch (error) {
       const message = error instanceof Error ? error.message : String(error)
       post({ id, failure: { code: error instanceof Text2LiveError ? error.code : null, message } })
@@ -81,12 +80,19 @@ export function serveJobs(scope: Wire, machine: JobMachine): void {
   })
 }
 
+const crossing = ({ finished, step, store, files }: TrainedRun): RunResult => ({
+  finished,
+  step,
+  run: store?.path ?? null,
+  files,
+})
+
 let nextId = 0
 
 /** A job that a worker does. */
-export interface WorkerRun {
+export interface WorkerRun<Kind extends Job['kind'] = Job['kind']> {
   /** Rejects with all that the run throws, with its code. */
-  readonly result: Promise<JobResult>
+  readonly result: Promise<JobResult<Kind>>
   /** The step at hand is finished, and the outputs of the state reached are written. */
   stop(): void
   /** Holds the run after the step at hand, with a checkpoint, until `go`. */
@@ -100,15 +106,15 @@ export interface WorkerRun {
  * Has a worker that serves jobs do one.
  * @param worker that called `serveJobs`
  */
-export function runInWebWorker(
+export function runInWebWorker<Asked extends Job>(
   worker: Wire,
-  job: Job,
+  job: Asked,
   onEvent: (event: RunEvent) => void = () => undefined,
-): WorkerRun {
+): WorkerRun<Asked['kind']> {
   const id = nextId++
   const ask = (what: Extract<Request, { ask: unknown }>['ask']): void =>
     worker.postMessage({ id, ask: what } satisfies Request)
-  const result = new Promise<JobResult>((resolve, reject) => {
+  const result = new Promise<JobResult<Asked['kind']>>((resolve, reject) => {
     const listen = ({ data }: MessageEvent): void => {
       const reply = data as Reply
       if (reply.id !== id) return
@@ -117,7 +123,8 @@ export function runInWebWorker(
         return
       }
       worker.removeEventListener('message', listen)
-      if ('result' in reply) resolve(reply.result)
+      // Of the kind that was asked for: one worker does one job.
+      if ('result' in reply) resolve(reply.result as JobResult<Asked['kind']>)
       else
         reject(
           reply.failure.code === null

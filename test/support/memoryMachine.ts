@@ -1,0 +1,24 @@
+import { nodePlace } from '../../src/run/buildTrainer.js'
+import { nodeMachine } from '../../src/run/nodeMachine.js'
+import { type MemoryStore, memoryStore } from '../../src/session/memoryStore.js'
+import type { JobMachine } from '../../src/session/runJob.js'
+
+/** Node as a machine for jobs, its runs in memory. */
+export function memoryMachine(): JobMachine & { readonly kept: ReadonlyMap<string, MemoryStore> } {
+  const kept = new Map<string, MemoryStore>()
+  return {
+    ...nodeMachine,
+    ...nodePlace,
+    device: (asked) => Promise.resolve(asked === 'auto' ? 'cpu' : asked),
+    kept,
+    runs: {
+      async make(name, contents) {
+        const store = memoryStore(name)
+        for (const [file, data] of Object.entries(contents)) await store.write(file, data)
+        kept.set(name, store)
+        return store
+      },
+      open: (name) => Promise.resolve(kept.get(name)!),
+    },
+  }
+}
