@@ -1,4 +1,4 @@
-import { createHash, createHmac, timingSafeEqual } from 'node:crypto'
+import { createHash, createHmac, randomBytes, timingSafeEqual } from 'node:crypto'
 import { Text2LiveError } from '../errors.js'
 
 /** Who may ask the studio's server, and from where. */
@@ -30,6 +30,7 @@ export interface Credentials {
 export class Access {
   readonly #options: AccessOptions
   readonly #session: string
+  #ticket: string | null = null
 
   constructor(options: AccessOptions) {
     this.#options = options
@@ -70,6 +71,23 @@ export class Access {
     return same(text, this.#options.token)
   }
 
+  /**
+   * A token that is good for one exchange: arguments of a program that is started, a browser, can be read by others on
+   * this machine.
+   */
+  ticket(): string {
+    this.#ticket = randomBytes(24).toString('base64url')
+    return this.#ticket
+  }
+
+  /** May who shows this have the cookie? */
+  mayEnter(text: string): boolean {
+    if (this.isToken(text)) return true
+    const isTicket = this.#ticket !== null && same(text, this.#ticket)
+    if (isTicket) this.#ticket = null
+    return isTicket
+  }
+
   /** The `Set-Cookie` that the token is exchanged for; it lasts until the browser is closed. */
   get cookie(): string {
     return `${this.#cookieName}=${this.#session}; Path=/; HttpOnly; SameSite=Strict`
@@ -92,7 +110,7 @@ export class Access {
   }
 }
 
-const wrongToken = (): Text2LiveError =>
+export const wrongToken = (): Text2LiveError =>
   new Text2LiveError(
     'TOKEN_INVALID',
     'A token is needed, and none or a wrong one came. Open the whole address that the server printed when it started; a program sends "Authorization: Bearer <token>".',

@@ -2,7 +2,7 @@ import type { HttpBindings } from '@hono/node-server'
 import { type Context, Hono } from 'hono'
 import { Text2LiveError } from '../errors.js'
 import type { HostUpdate, RunEntry } from '../session/runHost.js'
-import { Access } from './access.js'
+import { type Access, wrongToken } from './access.js'
 import { answerHeaders } from './answerHeaders.js'
 import { requestSchema } from './apiSchemas.js'
 import type { EventFeed } from './eventFeed.js'
@@ -10,7 +10,7 @@ import { httpStatus } from './httpStatus.js'
 import { openApi } from './openApi.js'
 import { apiBase, limits, type OperationName, operations } from './operations.js'
 import type { PageFile } from './pageFiles.js'
-import { piecesOf, readBody, tooLarge } from './readBody.js'
+import { readBody } from './readBody.js'
 import { parseJson, readForm } from './readForm.js'
 import { runFileType } from './runFileName.js'
 import type { ServedRuns } from './servedRuns.js'
@@ -71,7 +71,7 @@ export function createApp({ access, runs, entries, feed, page, onFault }: AppPar
     addRun: async (c) => {
       const name = await uploading(async () =>
         mediaType(c) === 'application/zip'
-          ? await runs.bring(zipPieces(c.req.raw))
+          ? await runs.bring(await readBody(c.req.raw, limits.zip), c.req.query('name') ?? 'run.zip')
           : await runs.submit(await readForm(c.req.raw)),
       )
       return c.json({ run: name }, 201, { Location: `${apiBase}/runs/${encodeURIComponent(name)}` })
@@ -161,7 +161,7 @@ export function createApp({ access, runs, entries, feed, page, onFault }: AppPar
   app.get('*', (c) => {
     const token = c.req.query('token')
     if (c.req.path === '/' && token !== undefined) {
-      if (!access.isToken(token)) access.assertAllowed({ ...nobody, method: 'GET' })
+      if (!access.mayEnter(token)) throw wrongToken()
       // The address without the token: not in the history, not in what the page tells others.
       return new Response(null, {
         status: 303,
@@ -218,21 +218,7 @@ function failed(c: Context, error: Text2LiveError): Response {
   })
 }
 
-const nobody = { host: undefined, origin: undefined, site: undefined, authorization: undefined, cookie: undefined }
-
 const mediaType = (c: Context): string => (c.req.header('content-type') ?? '').split(';')[0]!.trim().toLowerCase()
-
-/** The pieces of an uploaded zip, bounded. */
-async function* zipPieces(request: Request): AsyncGenerator<Uint8Array, void, undefined> {
-  if (Number(request.headers.get('content-length') ?? 0) > limits.zip) throw tooLarge(limits.zip)
-  if (request.body === null) return
-  let length = 0
-  for await (const piece of piecesOf(request.body)) {
-    length += piece.length
-    if (length > limits.zip) throw tooLarge(limits.zip)
-    yield piece
-  }
-}
 
 /**
  * An answer of pieces that are made as they are read. What fails in the middle ends the connection, since the status

@@ -93,7 +93,7 @@ export class EventFeed {
         `At most ${this.#limits.readers} streams of events are open at once, and all are taken. Close a page, and try again.`,
       )
     let reader: Reader | null = null
-    return new ReadableStream(
+    return new ReadableStream<Uint8Array>(
       {
         start: (controller) => {
           controller.enqueue(encoder.encode('retry: 1000\n\n'))
@@ -105,7 +105,7 @@ export class EventFeed {
           if (reader !== null) this.#readers.delete(reader)
         },
       },
-      new ByteLengthQueuingStrategy({ highWaterMark: this.#limits.backlog }),
+      { highWaterMark: this.#limits.backlog, size: (bytes) => bytes?.length ?? 0 },
     )
   }
 

@@ -8,11 +8,11 @@ import { checkFolder } from '../run/checkFolder.js'
 import { lockName } from '../run/folderLock.js'
 import { writing } from '../run/fileErrors.js'
 import { isRunFolder, lookIn, makeRunFolder, openRunFolder } from '../run/runFolder.js'
-import { readRunFile, refuseLink } from '../run/runFile.js'
+import { readRunFile } from '../run/runFile.js'
 import type { KeptRuns, RunFiles as LookedAt } from '../session/queue/queueMachine.js'
 import { runFiles } from '../session/runFiles.js'
 import { maxConfigBytes } from '../session/savedRun.js'
-import { isRunFileName, isRunName } from './runFileName.js'
+import { isRunName } from './runFileName.js'
 
 const queueFile = '.studio.json'
 const lockFile = '.studio.lock'
@@ -93,15 +93,6 @@ export class FolderRuns implements KeptRuns {
       return [name, [...(await Promise.all(times)), holderIn(path)].join('; ')] as const
     })
     return new Map(await Promise.all(stamps))
-  }
-
-  /** Names of the files that a run has; others in its folder are left out. */
-  async fileNames(path: string): Promise<string[]> {
-    const names = await readdir(path)
-    const previews = join(path, runFiles.previews)
-    refuseLink(previews)
-    const shown = await readdir(previews).catch(() => [])
-    return [...names, ...shown.map((name) => `${runFiles.previews}/${name}`)].filter(isRunFileName).sort()
   }
 
   async make(name: string, contents: Readonly<Record<string, Uint8Array | string>>) {

@@ -24,7 +24,7 @@ export async function readBody(request: Request, limit: number): Promise<Uint8Ar
  * The pieces of a request's body as they come.
  * @throws REQUEST_INVALID where it was cut
  */
-export async function* piecesOf(body: ReadableStream<Uint8Array>): AsyncGenerator<Uint8Array, void, undefined> {
+async function* piecesOf(body: ReadableStream<Uint8Array>): AsyncGenerator<Uint8Array, void, undefined> {
   const reader = body.getReader()
   try {
     for (;;) {
@@ -42,7 +42,7 @@ export async function* piecesOf(body: ReadableStream<Uint8Array>): AsyncGenerato
   }
 }
 
-export const tooLarge = (limit: number): Text2LiveError =>
+const tooLarge = (limit: number): Text2LiveError =>
   new Text2LiveError(
     'REQUEST_TOO_LARGE',
     `A request like this may have ${Math.floor(limit / 2 ** 20)} MiB; this one is longer. Use smaller pictures, or the command line, which has no such bound.`,

@@ -7,7 +7,7 @@ const fixed: ReadonlySet<string> = new Set([
   runFiles.checkpoint,
   ...Object.values(outputFiles),
 ])
-const varying = /^(?:photo|mask)\.[a-z0-9]{1,8}$|^previews\/step-\d{6,9}\.png$/
+const varying = /^[\w-][\w.-]*\.(?:png|jpe?g|webp|avif|tiff?)$|^previews\/step-\d{6,9}\.png$/
 
 /** Is it the name of a file that a photo's run has? Whatever else lies in its folder is not handed out or taken in. */
 export const isRunFileName = (name: string): boolean => fixed.has(name) || varying.test(name)
@@ -17,7 +17,7 @@ export const isRunFileName = (name: string): boolean => fixed.has(name) || varyi
  * take for something else.
  */
 export const isRunName = (name: string): boolean =>
-  name.length <= 200 && /^[^.\-\s/\\:*?"<>|\p{C}][^/\\:*?"<>|\p{C}]*$/u.test(name) && !/[. ]$/.test(name)
+  name.length <= 200 && /^[^.\s/\\:*?"<>|\p{C}][^/\\:*?"<>|\p{C}]*$/u.test(name) && !/[. ]$/.test(name)
 
 const types: Readonly<Record<string, string>> = {
   png: 'image/png',

@@ -17,9 +17,9 @@ export interface ServedRuns extends Pick<RunHost, 'machine' | 'watch' | 'submit'
   zip(run: string): Promise<AsyncIterable<Uint8Array>>
   /**
    * Takes a zip of a run, of this host or another.
-   * @param pieces of the archive, as they come
+   * @param name what it is called
    * @returns its name
-   * @throws RUN_INVALID, CONFIG_*, INPUT_*, REQUEST_TOO_LARGE
+   * @throws RUN_INVALID, CONFIG_*, INPUT_*
    */
-  bring(pieces: AsyncIterable<Uint8Array>): Promise<string>
+  bring(zip: Uint8Array, name: string): Promise<string>
 }

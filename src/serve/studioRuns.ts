@@ -1,4 +1,4 @@
-import { statfs } from 'node:fs/promises'
+import { lstat, statfs } from 'node:fs/promises'
 import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
 import { Text2LiveError } from '../errors.js'
@@ -6,8 +6,8 @@ import { readHubEnvironment } from '../models/node/hubEnvironment.js'
 import { listModels } from '../models/node/modelCache.js'
 import { readModelName } from '../models/node/openModelSource.js'
 import type { GivenOptions } from '../options/imageOptions.js'
-import { validateOptions } from '../options/resolveSettings.js'
-import { locatePlace } from '../run/locatePlace.js'
+import { resolveSettings, validateOptions } from '../options/resolveSettings.js'
+import { locateInProcess } from '../run/locateInProcess.js'
 import { nodeMachine } from '../run/nodeMachine.js'
 import { portableGuidance } from '../run/portableGuidance.js'
 import { chooseDevice } from '../run/probeDevice.js'
@@ -16,36 +16,39 @@ import { resumeRun } from '../run/resumeRun.js'
 import { refuseLink } from '../run/runFile.js'
 import type { QueuedJob } from '../session/queue/queueMachine.js'
 import { RunQueue } from '../session/queue/runQueue.js'
+import { runFileNames, unzipRun, zipRun } from '../session/queue/runZip.js'
 import { runFiles } from '../session/runFiles.js'
 import type { HostMachine, HostUpdate, LocatedMap, NewRun, RunEntry, RunRequest } from '../session/runHost.js'
-import { readRunSettings } from '../session/savedRun.js'
+import { drawSeed, readRunSettings } from '../session/savedRun.js'
 import type { RunControl } from '../session/runControl.js'
 import type { OpenTrainer } from '../session/trainerContract.js'
 import type { Emit } from '../session/trainRun.js'
 import { FolderRuns } from './folderRuns.js'
-import { openArchive } from './openArchive.js'
-import { type ArchivedFile, runArchive } from './runArchive.js'
 import { isRunFileName } from './runFileName.js'
 import { openRunFile } from './runFilePieces.js'
 import type { OpenFile, ServedRuns } from './servedRuns.js'
 
+type Device = Awaited<ReturnType<typeof chooseDevice>>
+
 /** Milliseconds between two looks at what others do in the folder. */
 const lookEvery = 2_000
+/** Bytes that a zip may unfold into: all of it is in memory for a moment. */
+const mostUnzipped = 2 ** 30
 
 /** The runs in a folder, worked on one after another by this process and the trainer's. */
 export class StudioRuns implements ServedRuns {
   readonly #runs: FolderRuns
   readonly #queue: RunQueue
-  readonly #device: () => Promise<string>
+  readonly #device: () => Promise<Device>
   readonly #timer: NodeJS.Timeout
-  #knownDevice: string | null = null
+  #knownDevice: Device | null = null
   #stamps: ReadonlyMap<string, string>
   #looking: Promise<void> = Promise.resolve()
 
   private constructor(
     runs: FolderRuns,
     queue: RunQueue,
-    device: () => Promise<string>,
+    device: () => Promise<Device>,
     stamps: ReadonlyMap<string, string>,
   ) {
     this.#runs = runs
@@ -65,7 +68,7 @@ export class StudioRuns implements ServedRuns {
    */
   static async open(folder: string, open: OpenTrainer): Promise<StudioRuns> {
     const runs = await FolderRuns.open(folder)
-    let chosen: ReturnType<typeof chooseDevice> | null = null
+    let chosen: Promise<Device> | null = null
     const device = () => (chosen ??= chooseDevice('auto'))
     const work = async (job: QueuedJob, signal: AbortSignal, emit: Emit, control: RunControl): Promise<unknown> => {
       const path = await runs.path(job.run)
@@ -97,9 +100,12 @@ export class StudioRuns implements ServedRuns {
 
   async machine(): Promise<HostMachine> {
     // Trying takes a while, and in the end it is the same: who asks early is told that it is not known yet.
-    void this.#device().then((device) => {
-      this.#knownDevice = device
-    }, () => undefined)
+    void this.#device().then(
+      (device) => {
+        this.#knownDevice = device
+      },
+      () => undefined,
+    )
     const { cache } = await readHubEnvironment()
     const models = await listModels(cache)
     const space = await statfs(this.#runs.folder).catch(() => null)
@@ -120,14 +126,18 @@ export class StudioRuns implements ServedRuns {
   }
 
   async locate({ options, photo }: Omit<NewRun, 'mask'>, signal: AbortSignal): Promise<LocatedMap> {
-    return await locatePlace(withModels(options), photo, signal)
+    const named = withModels(options)
+    const device = resolveSettings([named], drawSeed).device
+    const given = device === 'auto' ? { ...named, device: await this.#device() } : named
+    return await locateInProcess({ options: given, photo }, signal)
   }
 
   async files(run: string): Promise<{ readonly name: string; readonly bytes: number }[]> {
+    const path = await this.#runs.path(run)
     const listed: { name: string; bytes: number }[] = []
-    for await (const { name, bytes, pieces } of this.#each(run)) {
-      await pieces[Symbol.asyncIterator]().return?.()
-      listed.push({ name, bytes })
+    for (const name of await runFileNames(await this.#runs.look(run))) {
+      const found = await lstat(join(path, name)).catch(() => null)
+      if (found !== null) listed.push({ name, bytes: found.size })
     }
     return listed
   }
@@ -140,13 +150,11 @@ export class StudioRuns implements ServedRuns {
   }
 
   async zip(run: string): Promise<AsyncIterable<Uint8Array>> {
-    await this.#runs.path(run)
-    return runArchive(run, this.#each(run))
+    return zipRun(await this.#runs.look(run), run)
   }
 
-  async bring(pieces: AsyncIterable<Uint8Array>): Promise<string> {
-    const { files, name } = await openArchive(pieces, join(this.#runs.folder, 'brought.zip'))
-    return await this.#queue.bring(files, name)
+  async bring(zip: Uint8Array, name: string): Promise<string> {
+    return await this.#queue.bring(unzipRun(zip, name, mostUnzipped), name)
   }
 
   /** The step at hand is finished, its state and outputs written; what waits, waits for the next server. */
@@ -155,15 +163,6 @@ export class StudioRuns implements ServedRuns {
     await this.#looking
     await this.#queue.close()
     this.#runs.close()
-  }
-
-  /** The files a run has, each open as it comes. */
-  async *#each(run: string): AsyncGenerator<ArchivedFile, void, undefined> {
-    const path = await this.#runs.path(run)
-    for (const name of await this.#runs.fileNames(path)) {
-      const file = await this.open(run, name)
-      if (file !== null) yield { name, ...file }
-    }
   }
 
   /** Lets the queue know of runs that others made, changed, took or deleted. */
