@@ -1,5 +1,5 @@
 // Makes the pictures of the studio's first screen: four photos, and beside each what an edit with default settings makes of it.
-// Usage: npm run build && node scripts/studioExamples.mjs <folder with teapot.jpg, dog.jpg, chalet.jpg, coffee-cup.jpg>
+// Usage: npm run build && node scripts/studioExamples.mjs <folder with teapot.jpg, dog.jpg, chalet.jpg, backpack.jpg> [name of one]
 import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
 import { join } from 'node:path'
@@ -11,6 +11,8 @@ if (folder === undefined) throw new Error('expected the folder of the photos: no
 const out = fileURLToPath(new URL('../src/studio/examples', import.meta.url))
 await mkdir(out, { recursive: true })
 
+/** Only this one, where a name is given. */
+const only = process.argv[3]
 /** Longest side of a photo, and height of a pair, px. */
 const [longest, high] = [640, 240]
 
@@ -18,8 +20,9 @@ for (const [name, file, prompt, source] of [
   ['teapot', 'teapot.jpg', 'golden teapot', 'teapot'],
   ['dog', 'dog.jpg', 'blue dog', 'dog'],
   ['house', 'chalet.jpg', 'house covered in snow', 'house'],
-  ['cup', 'coffee-cup.jpg', 'golden coffee cup', 'coffee cup'],
+  ['backpack', 'backpack.jpg', 'leather backpack', 'backpack'],
 ]) {
+  if (only !== undefined && only !== name) continue
   const photo = await sharp(await readFile(join(folder, file)))
     .resize({ width: longest, height: longest, fit: 'inside', withoutEnlargement: true })
     .jpeg({ quality: 86, mozjpeg: true })

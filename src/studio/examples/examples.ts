@@ -1,5 +1,5 @@
-import cup from './cup.jpg'
-import cupPair from './cup-pair.jpg'
+import backpack from './backpack.jpg'
+import backpackPair from './backpack-pair.jpg'
 import dog from './dog.jpg'
 import dogPair from './dog-pair.jpg'
 import house from './house.jpg'
@@ -45,11 +45,11 @@ export const examples: readonly Example[] = [
     credit: 'Kodak PhotoCD PCD0992',
   },
   {
-    name: 'cup',
-    photo: cup,
-    pair: cupPair,
-    prompt: 'golden coffee cup',
-    source: 'coffee cup',
-    credit: 'Rachel Michetti, scikit-image, CC0',
+    name: 'backpack',
+    photo: backpack,
+    pair: backpackPair,
+    prompt: 'leather backpack',
+    source: 'backpack',
+    credit: 'DreamBooth dataset, CC BY 4.0',
   },
 ]

@@ -102,7 +102,7 @@ function Word({ studio, name }: { readonly studio: Studio; readonly name: WordNa
   const word = studio.draft.words[name]
   const [label, help] = wordTexts[name]
   return (
-    <Field label={text(label)} help={text(help)}>
+    <Field label={text(label)} help={text(help)} quiet>
       {(ids) => (
         <textarea
           {...ids}
@@ -110,7 +110,8 @@ function Word({ studio, name }: { readonly studio: Studio; readonly name: WordNa
           rows={Math.max(1, (word.value ?? '').split('\n').length)}
           value={word.value}
           spellcheck
-          title={text('moreWordings')}
+          placeholder={text(help)}
+          title={`${text(help)}. ${text('moreWordings')}`}
           onInput={(event) => (word.value = event.currentTarget.value)}
           onKeyDown={(event) => {
             if (event.key !== 'Enter' || event.shiftKey || event.isComposing) return

@@ -5,11 +5,14 @@ import { useId } from 'preact/hooks'
 export function Field({
   label,
   help,
+  quiet = false,
   extra,
   children,
 }: {
   readonly label: string
   readonly help?: string | undefined
+  /** The help is said elsewhere for who can see it. */
+  readonly quiet?: boolean
   readonly extra?: ComponentChildren
   readonly children: (ids: {
     readonly id: string
@@ -26,7 +29,7 @@ export function Field({
       </div>
       {children({ id, 'aria-describedby': help === undefined ? undefined : helpId })}
       {help !== undefined && (
-        <p class="help" id={helpId}>
+        <p class={quiet ? 'hidden' : 'help'} id={helpId}>
           {help}
         </p>
       )}

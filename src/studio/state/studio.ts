@@ -325,7 +325,8 @@ export class Studio {
     const shown = list.map((layer) => {
       const entry = runs.find(({ name }) => name === layer.chosen)
       const written = this.watch(layer.chosen).written.value
-      return { layer, version: entry === undefined ? null : `${entry.state} ${entry.step} ${written}` }
+      const isWritten = entry?.state === 'finished' || (entry?.state === 'stopped' && entry.step > 0)
+      return { layer, version: isWritten ? `${entry.step} ${written}` : null }
     })
     const pictures = await Promise.all(
       shown.map(async ({ layer, version }) => ({
