@@ -1,3 +1,4 @@
+import { type ErrorCode, Text2LiveError } from '../../errors.js'
 import type { OpenPhoto } from './studio.js'
 
 /** Files of a stack, by what they are; a run's own file has the same name. */
@@ -27,7 +28,7 @@ export interface StackRequest {
   readonly layers: readonly StackLayer[]
 }
 
-export type StackReply = { readonly file: Blob } | { readonly message: string }
+export type StackReply = { readonly file: Blob } | { readonly code: ErrorCode; readonly message: string }
 
 /** Composes a file of a stack that no run has trained as it stands, in a worker of its own. */
 export async function composeStack(file: StackFile, photo: OpenPhoto, layers: readonly StackLayer[]): Promise<Blob> {
@@ -38,7 +39,7 @@ export async function composeStack(file: StackFile, photo: OpenPhoto, layers: re
       worker.addEventListener('error', ({ message }) => reject(new Error(message)))
       worker.postMessage({ file, photo: { name: photo.name, bytes: photo.bytes }, layers } satisfies StackRequest)
     })
-    if ('message' in reply) throw new Error(reply.message)
+    if ('message' in reply) throw new Text2LiveError(reply.code, reply.message)
     return reply.file
   } finally {
     worker.terminate()
