@@ -1,5 +1,5 @@
 import { useEffect } from 'preact/hooks'
-import { signal } from '@preact/signals'
+import { type ReadonlySignal, signal } from '@preact/signals'
 import type { HostMachine } from '../session/runHost.js'
 import { BeginScreen } from './panels/beginScreen.js'
 import { LayersPanel } from './panels/layersPanel.js'
@@ -16,7 +16,16 @@ import type { Studio } from './state/studio.js'
 import { bytesText, language, text } from './text/strings.js'
 
 /** The whole page. */
-export function App({ studio, models }: { readonly studio: Studio; readonly models: PageModels | null }) {
+export function App({
+  studio,
+  models,
+  renew,
+}: {
+  readonly studio: Studio
+  readonly models: PageModels | null
+  /** Takes a newer build of the page. */
+  readonly renew: ReadonlySignal<(() => void) | null>
+}) {
   useEffect(() => takeFiles(studio), [studio])
   useEffect(() => {
     document.documentElement.lang = language.value
@@ -26,6 +35,14 @@ export function App({ studio, models }: { readonly studio: Studio; readonly mode
     <>
       <TopBar studio={studio} />
       <ProblemBar studio={studio} />
+      {renew.value !== null && (
+        <div class="notice" role="status">
+          {text('newer')}{' '}
+          <button type="button" onClick={renew.value}>
+            {text('newerTake')}
+          </button>
+        </div>
+      )}
       <main class={studio.photo.value === null ? 'empty' : 'open'}>
         <div class="side">
           {models !== null && <ModelsPanel studio={studio} models={models} />}

@@ -34,7 +34,10 @@ export class StudioPage {
     if (!(await drawer.evaluate((element: HTMLDetailsElement) => element.open)))
       await drawer.locator('summary').first().click()
     for (const [name, value] of Object.entries(options)) {
-      const control = drawer.getByLabel(name.replace(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`), { exact: true })
+      const control = drawer.getByLabel(
+        name.replace(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`),
+        { exact: true },
+      )
       if ((await control.evaluate((element) => element.tagName)) === 'SELECT') await control.selectOption(String(value))
       else {
         await control.fill(String(value))

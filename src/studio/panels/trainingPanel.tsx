@@ -50,7 +50,7 @@ function Progress({ studio, run }: { readonly studio: Studio; readonly run: RunE
   const details = [
     working && latest !== undefined ? text('timeLeft', { time: timeText(latest.secondsLeft) }) : null,
     working && latest !== undefined ? text('secondsEach', { seconds: number(latest.seconds, 1) }) : null,
-    latest === undefined ? null : text('on_device', { device: latest.device }),
+    latest === undefined ? null : text('onDevice', { device: latest.device }),
     working && latest?.memory !== undefined ? text('memory', { size: bytesText(latest.memory) }) : null,
     text('seedIs', { seed: run.settings.seed }),
   ].filter((detail) => detail !== null)

@@ -1,11 +1,14 @@
-/** The models of a page that works in the tab. */
+/** The models and the engine of a page that works in the tab: fetched once, kept in the browser. */
 export interface PageModels {
-  /** @returns are they all here, and how many bytes are they? */
-  state(): Promise<{ readonly ready: boolean; readonly bytes: number }>
+  /** How much of them is here, bytes. */
+  models(): Promise<{
+    readonly state: 'none' | 'partial' | 'ready'
+    readonly here: number
+    readonly total: number
+  }>
   /**
    * Fetches what is missing, checked by its hash.
-   * @param progress bytes that are here
-   * @throws DOWNLOAD_FAILED, DISK_FULL
+   * @throws DOWNLOAD_FAILED, MODEL_DAMAGED, DISK_FULL; INTERRUPTED when `signal` aborts
    */
-  fetch(progress: (bytes: number) => void): Promise<void>
+  fetchModels(onProgress: (here: number, total: number) => void, signal: AbortSignal): Promise<void>
 }

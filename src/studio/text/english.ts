@@ -5,7 +5,6 @@ export const english = {
   close: 'Close',
   cancel: 'Cancel',
   remove: 'Delete',
-  ok: 'OK',
   newEdit: 'New photo',
 
   beginHeading: 'Edit a photo with a sentence',
@@ -47,7 +46,6 @@ export const english = {
   start: 'Start',
   startOver: 'Start on top',
   startAgain: 'Start again',
-  startQueued: 'Add to the queue',
   promptMissing: 'Say what the edited photo shows first.',
 
   where: 'Where',
@@ -77,7 +75,6 @@ export const english = {
   maskLoad: 'Load',
   maskSave: 'Save',
   maskBack: 'The last mask of this photo is back.',
-  maskOtherSize: 'Expected a mask of {width} x {height} px, as the photo, got {got}.',
 
   training: 'Training',
   stateWaiting: 'waits',
@@ -90,7 +87,7 @@ export const english = {
   timeLeft: '{time} left',
   secondsEach: '{seconds} s a step',
   memory: 'memory {size}',
-  on_device: 'on {device}',
+  onDevice: 'on {device}',
   pause: 'Pause',
   go: 'Go on',
   stop: 'Stop and keep',
@@ -155,7 +152,8 @@ export const english = {
   modelsNeeded: 'The models that guide an edit are fetched once ({size}) and kept in this browser.',
   modelsFetch: 'Fetch the models ({size})',
   modelsFetching: 'Fetching: {part} of {size}',
-  modelsReady: 'The models are here; the page works offline.',
+  newer: 'There is a newer version of this page.',
+  newerTake: 'Load it',
   deviceIs: 'Device: {device}',
   threads: '{count} threads',
   freeSpace: '{size} free',

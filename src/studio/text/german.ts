@@ -7,7 +7,6 @@ export const german: Readonly<Record<StringName, string>> = {
   close: 'Schließen',
   cancel: 'Abbrechen',
   remove: 'Löschen',
-  ok: 'OK',
   newEdit: 'Neues Foto',
 
   beginHeading: 'Ein Foto mit einem Satz bearbeiten',
@@ -49,7 +48,6 @@ export const german: Readonly<Record<StringName, string>> = {
   start: 'Start',
   startOver: 'Darüber beginnen',
   startAgain: 'Neu beginnen',
-  startQueued: 'In die Schlange stellen',
   promptMissing: 'Zuerst sagen, was das bearbeitete Foto zeigt.',
 
   where: 'Wo',
@@ -79,7 +77,6 @@ export const german: Readonly<Record<StringName, string>> = {
   maskLoad: 'Laden',
   maskSave: 'Sichern',
   maskBack: 'Die letzte Maske dieses Fotos ist wieder da.',
-  maskOtherSize: 'Erwartet war eine Maske von {width} x {height} px wie das Foto, es ist {got}.',
 
   training: 'Training',
   stateWaiting: 'wartet',
@@ -92,7 +89,7 @@ export const german: Readonly<Record<StringName, string>> = {
   timeLeft: 'noch {time}',
   secondsEach: '{seconds} s je Schritt',
   memory: 'Speicher {size}',
-  on_device: 'auf {device}',
+  onDevice: 'auf {device}',
   pause: 'Anhalten',
   go: 'Weiter',
   stop: 'Beenden und behalten',
@@ -158,7 +155,8 @@ export const german: Readonly<Record<StringName, string>> = {
     'Die Modelle, die eine Bearbeitung führen, werden einmal geholt ({size}) und in diesem Browser behalten.',
   modelsFetch: 'Modelle holen ({size})',
   modelsFetching: 'Holt: {part} von {size}',
-  modelsReady: 'Die Modelle sind da; die Seite geht auch ohne Netz.',
+  newer: 'Es gibt eine neuere Fassung dieser Seite.',
+  newerTake: 'Laden',
   deviceIs: 'Gerät: {device}',
   threads: '{count} Threads',
   freeSpace: '{size} frei',
