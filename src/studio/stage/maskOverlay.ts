@@ -1,7 +1,7 @@
 import type { Context } from './drawScene.js'
 import type { MaskPainting } from './maskPainting.js'
 import { tileSide, type Tile } from './maskTiles.js'
-import type { Area, Size } from './viewMatrix.js'
+import type { Area } from './viewMatrix.js'
 
 /** The px of a mask at a part of its size, tinted; those of `stale` are to be made anew. */
 interface TintedTile {
@@ -20,6 +20,10 @@ export interface Placed {
 
 /** Above this many, tiles that are out of sight are forgotten; 256 kB each. */
 const kept = 192
+/** What making tiles anew may take of a frame, milliseconds; a stroke's own px are always made. */
+const share = 6
+/** The longer side of a mask as it is shown until the tiles are made, px at most. */
+const coarse = 1024
 const [red, green, blue, most] = [255, 40, 90, 140]
 /** The tint of each value of the mask, as the bytes of a picture. */
 const tints = Uint32Array.from({ length: 256 }, (_, value) => {
@@ -29,19 +33,23 @@ const tints = Uint32Array.from({ length: 256 }, (_, value) => {
 
 /**
  * A mask as a tint over the photo: tiles of 256 px at the whole, a half, a quarter and so on of the mask's size,
- * whichever is next above what is shown. A stroke makes anew only the px where it went, of the tiles that are in sight.
+ * whichever is next above what is shown. A stroke makes anew only the px where it went, of the tiles that are in sight;
+ * where more changes than a frame has time for, a coarse picture of the mask is shown first.
  */
 export class MaskOverlay {
   readonly #mask: MaskPainting
-  readonly #tiles = new Map<string, TintedTile>()
+  readonly #tiles: TintedLevel
+  readonly #coarse: TintedLevel
   readonly #unwatch: () => void
-  #level = 0
 
   /** @param changed told which px of the mask look otherwise */
   constructor(mask: MaskPainting, changed: (area: Area) => void) {
     this.#mask = mask
+    this.#tiles = new TintedLevel(mask, 0)
+    this.#coarse = new TintedLevel(mask, Math.max(0, Math.ceil(Math.log2(Math.max(mask.width, mask.height) / coarse))))
     this.#unwatch = mask.watch((area) => {
-      this.#stain(area)
+      this.#tiles.stain(area)
+      this.#coarse.stain(area)
       changed(area)
     })
   }
@@ -50,57 +58,130 @@ export class MaskOverlay {
     this.#unwatch()
   }
 
-  /** Draws what of the mask lies in an area of the canvas. */
-  draw(context: Context, { zoom, x, y }: Placed, area: Area): void {
-    const level = Math.min(6, Math.max(0, Math.floor(Math.log2(1 / zoom))))
-    if (level !== this.#level) this.#tiles.clear()
-    this.#level = level
-    const side = tileSide << level
+  /**
+   * Draws what of the mask lies in an area of the canvas.
+   * @returns whether it is as it should be; else it is to be drawn again
+   */
+  draw(context: Context, { zoom, x, y }: Placed, area: Area): boolean {
+    const tiles = this.#tiles
+    tiles.become(Math.min(this.#coarse.level, Math.max(0, Math.floor(Math.log2(1 / zoom)))))
     context.imageSmoothingEnabled = zoom < 2
     context.imageSmoothingQuality = 'low'
-    const { width, height } = this.#mask
+    const { side } = tiles
     const along = (start: number, length: number, origin: number, whole: number): [number, number] => [
       Math.max(0, Math.floor((start - origin) / zoom / side)),
       Math.min(Math.ceil(whole / side), Math.ceil((start + length - origin) / zoom / side)),
     ]
-    const [left, right] = along(area.x, area.width, x, width)
-    const [top, bottom] = along(area.y, area.height, y, height)
+    const [left, right] = along(area.x, area.width, x, this.#mask.width)
+    const [top, bottom] = along(area.y, area.height, y, this.#mask.height)
+    const end = performance.now() + share
+    let whole = true
     for (let row = top; row < bottom; row++) {
       for (let column = left; column < right; column++) {
-        const part = this.#partOf(column, row, side)
-        const tile = this.#made(column, row, part)
-        if (tile.canvas === null && tile.value === 0) continue
+        const part = tiles.partOf(column, row)
         // Edges at whole device px: two that meet between px would show as a line.
         const [x0, x1] = [Math.round(x + part.x * zoom), Math.round(x + (part.x + part.width) * zoom)]
         const [y0, y1] = [Math.round(y + part.y * zoom), Math.round(y + (part.y + part.height) * zoom)]
-        if (tile.canvas === null) {
-          context.fillStyle = `rgb(${red} ${green} ${blue} / ${(tile.value / 255) * (most / 255)})`
-          context.fillRect(x0, y0, x1 - x0, y1 - y0)
-        } else {
-          const scaled = scaledSize(part, level)
-          context.drawImage(tile.canvas, 0, 0, scaled.width, scaled.height, x0, y0, x1 - x0, y1 - y0)
+        const place = { x: x0, y: y0, width: x1 - x0, height: y1 - y0 }
+        if (performance.now() < end || !tiles.isCostly(column, row)) tiles.draw(context, column, row, part, place)
+        else {
+          const steps = this.#coarse.side / side
+          this.#coarse.draw(context, Math.floor(column / steps), Math.floor(row / steps), part, place)
+          whole = false
         }
       }
     }
-    if (this.#tiles.size > kept) this.#forget(left, right, top, bottom)
+    tiles.forget(left, right, top, bottom)
+    return whole
+  }
+}
+
+/** The tinted tiles of a mask at one part of its size. */
+class TintedLevel {
+  readonly #mask: MaskPainting
+  readonly #tiles = new Map<string, TintedTile>()
+  #level: number
+
+  /** @param level 0 for the mask's size, 1 for the half of it, and so on */
+  constructor(mask: MaskPainting, level: number) {
+    this.#mask = mask
+    this.#level = level
   }
 
-  #partOf(column: number, row: number, side: number): Area {
+  get level(): number {
+    return this.#level
+  }
+
+  /** Side of a tile, px of the mask. */
+  get side(): number {
+    return tileSide << this.#level
+  }
+
+  become(level: number): void {
+    if (level === this.#level) return
+    this.#level = level
+    this.#tiles.clear()
+  }
+
+  /** The px of the mask that a tile stands for. */
+  partOf(column: number, row: number): Area {
+    const { side } = this
     const [x, y] = [column * side, row * side]
     return { x, y, width: Math.min(side, this.#mask.width - x), height: Math.min(side, this.#mask.height - y) }
   }
 
-  #made(column: number, row: number, part: Area): TintedTile {
-    const key = `${column},${row}`
+  /** Is all of a tile to be made anew? */
+  isCostly(column: number, row: number): boolean {
+    const tile = this.#tiles.get(keyOf(column, row))
+    if (tile === undefined) return true
+    const { width, height } = this.partOf(column, row)
+    return tile.stale?.width === width && tile.stale.height === height
+  }
+
+  /** Draws a part of a tile: the px of the mask `part`, all in this tile, to `place` on the canvas. */
+  draw(context: Context, column: number, row: number, part: Area, place: Area): void {
+    const area = this.partOf(column, row)
+    const tile = this.#renewed(column, row, area)
+    const { x, y, width, height } = place
+    if (tile.canvas !== null) {
+      const step = 2 ** this.#level
+      const [left, top] = [(part.x - area.x) / step, (part.y - area.y) / step]
+      context.drawImage(tile.canvas, left, top, part.width / step, part.height / step, x, y, width, height)
+    } else if (tile.value > 0) {
+      context.fillStyle = `rgb(${red} ${green} ${blue} / ${(tile.value / 255) * (most / 255)})`
+      context.fillRect(x, y, width, height)
+    }
+  }
+
+  stain(area: Area): void {
+    const { side } = this
+    for (let row = Math.floor(area.y / side); row * side < area.y + area.height; row++) {
+      for (let column = Math.floor(area.x / side); column * side < area.x + area.width; column++) {
+        const tile = this.#tiles.get(keyOf(column, row))
+        if (tile === undefined) continue
+        const stale = common(area, this.partOf(column, row))
+        tile.stale = tile.stale === null ? stale : around(tile.stale, stale)
+      }
+    }
+  }
+
+  forget(left: number, right: number, top: number, bottom: number): void {
+    if (this.#tiles.size <= kept) return
+    for (const key of this.#tiles.keys()) {
+      const [column, row] = key.split(',').map(Number) as [number, number]
+      if (column < left || column >= right || row < top || row >= bottom) this.#tiles.delete(key)
+    }
+  }
+
+  #renewed(column: number, row: number, area: Area): TintedTile {
+    const key = keyOf(column, row)
     let tile = this.#tiles.get(key)
     if (tile === undefined) {
-      tile = { canvas: null, value: 0, stale: part }
+      tile = { canvas: null, value: 0, stale: area }
       this.#tiles.set(key, tile)
     }
-    if (tile.stale !== null) {
-      this.#renew(tile, part, tile.stale)
-      tile.stale = null
-    }
+    if (tile.stale !== null) this.#renew(tile, area, tile.stale)
+    tile.stale = null
     return tile
   }
 
@@ -132,29 +213,13 @@ export class MaskOverlay {
       height: picture.height,
     }
     const out = new Uint32Array(picture.data.buffer)
-    for (const index of tiles.within(from)) tint(out, target, step, tiles.get(index), tiles.areaOf(index))
+    const source = { x: target.x, y: target.y, width: target.width * step, height: target.height * step }
+    for (const index of tiles.within(source)) tint(out, target, step, tiles.get(index), tiles.areaOf(index))
     context.putImageData(picture, start.x, start.y)
   }
-
-  #stain(area: Area): void {
-    const side = tileSide << this.#level
-    for (let row = Math.floor(area.y / side); row * side < area.y + area.height; row++) {
-      for (let column = Math.floor(area.x / side); column * side < area.x + area.width; column++) {
-        const tile = this.#tiles.get(`${column},${row}`)
-        if (tile === undefined) continue
-        const stale = common(area, this.#partOf(column, row, side))
-        tile.stale = tile.stale === null ? stale : around(tile.stale, stale)
-      }
-    }
-  }
-
-  #forget(left: number, right: number, top: number, bottom: number): void {
-    for (const key of this.#tiles.keys()) {
-      const [column, row] = key.split(',').map(Number) as [number, number]
-      if (column < left || column >= right || row < top || row >= bottom) this.#tiles.delete(key)
-    }
-  }
 }
+
+const keyOf = (column: number, row: number): string => `${column},${row}`
 
 /** Tints the px of `out`, each of which stands for `step` by `step` px of the mask, that lie in one tile of the mask. */
 function tint(out: Uint32Array, target: Area, step: number, tile: Tile, area: Area): void {
@@ -183,11 +248,6 @@ function tint(out: Uint32Array, target: Area, step: number, tile: Tile, area: Ar
     }
   }
 }
-
-const scaledSize = ({ width, height }: Size, level: number): Size => ({
-  width: Math.ceil(width / 2 ** level),
-  height: Math.ceil(height / 2 ** level),
-})
 
 /** The area that two areas share. */
 function common(a: Area, b: Area): Area {

@@ -1,4 +1,4 @@
-import { type ReadonlySignal, type Signal, signal } from '@preact/signals'
+import { type ReadonlySignal, signal } from '@preact/signals'
 import { Text2LiveError } from '../../errors.js'
 import { featherPlane, featherReach } from './featherPlane.js'
 import { type GreyPlane, growPlane } from './growPlane.js'
@@ -128,29 +128,28 @@ export class MaskPainting {
   }
 
   invert(): boolean {
-    return this.#each((index) => inverted(this.#tiles.get(index)))
+    return this.#each(inverted)
   }
 
-  /** What is painted grows by `px` to every side. */
-  grow(px: number): Promise<boolean> {
+  /** What is painted grows by `px` to every side. @throws OPTION_INVALID for less than 1 px or more than 1000 */
+  async grow(px: number): Promise<boolean> {
     const radius = wholePixels(px)
-    return this.#whole(async (slices) => {
+    return await this.#whole(async (slices) => {
       const box = this.#box((tile) => tile !== 0, radius)
       if (box === null) return new Map()
-      const plane = { width: box.width, height: box.height, data: await this.#plane(box, 0, slices) }
+      const plane = { width: box.width, height: box.height, data: await this.#plane(box, slices) }
       await growPlane(plane, radius, slices)
       return await this.#cut(plane, box, slices)
     })
   }
 
   /** What is painted shrinks by `px` from every side, but for the photo's border, behind which nothing is. */
-  shrink(px: number): Promise<boolean> {
+  async shrink(px: number): Promise<boolean> {
     const radius = wholePixels(px)
-    return this.#whole(async (slices) => {
+    return await this.#whole(async (slices) => {
       const box = this.#box((tile) => tile !== 255, radius)
       if (box === null) return new Map()
-      const plane = { width: box.width, height: box.height, data: await this.#plane(box, 255, slices) }
-      await invertPlane(plane, slices)
+      const plane = { width: box.width, height: box.height, data: await this.#plane(box, slices, inverted) }
       await growPlane(plane, radius, slices)
       await invertPlane(plane, slices)
       return await this.#cut(plane, box, slices)
@@ -158,9 +157,9 @@ export class MaskPainting {
   }
 
   /** Edges become soft over about `px` to each side. */
-  feather(px: number): Promise<boolean> {
+  async feather(px: number): Promise<boolean> {
     const reach = wholePixels(px)
-    return this.#whole(async (slices) => {
+    return await this.#whole(async (slices) => {
       const box = this.#box((tile) => tile !== 0, 3 * featherReach(reach))
       if (box === null) return new Map()
       const [left, top] = [Math.max(0, box.x), Math.max(0, box.y)]
@@ -170,7 +169,7 @@ export class MaskPainting {
         width: Math.min(this.width, box.x + box.width) - left,
         height: Math.min(this.height, box.y + box.height) - top,
       }
-      const plane = { width: inside.width, height: inside.height, data: await this.#plane(inside, 0, slices) }
+      const plane = { width: inside.width, height: inside.height, data: await this.#plane(inside, slices) }
       await featherPlane(plane, reach, slices)
       return await this.#cut(plane, inside, slices)
     })
@@ -215,11 +214,15 @@ export class MaskPainting {
     return moved
   }
 
-  #each(made: (index: number) => Tile): boolean {
+  #each(made: (before: Tile) => Tile): boolean {
     if (this.#working.value) return false
     this.end()
     const tiles = new Map<number, Tile>()
-    for (let i = 0; i < this.#tiles.count; i++) tiles.set(i, made(i))
+    for (let i = 0; i < this.#tiles.count; i++) {
+      const before = this.#tiles.get(i)
+      const tile = made(before)
+      if (!sameTile(tile, before)) tiles.set(i, tile)
+    }
     this.#change(tiles)
     return true
   }
@@ -241,7 +244,6 @@ export class MaskPainting {
 
   /** Puts new tiles in their places, as one change that can be undone. */
   #change(tiles: Map<number, Tile>): void {
-    for (const [index, tile] of tiles) if (sameTile(tile, this.#tiles.get(index))) tiles.delete(index)
     this.#keep(this.#swap(tiles))
   }
 
@@ -285,12 +287,11 @@ export class MaskPainting {
     return { x: left - margin, y: top - margin, width: right - left + 2 * margin, height: bottom - top + 2 * margin }
   }
 
-  /** An area as a plane, `outside` where it lies beyond the mask. */
-  async #plane(area: Area, outside: number, slices: Slices): Promise<Uint8Array> {
+  /** An area as a plane, 0 where it lies beyond the mask. */
+  async #plane(area: Area, slices: Slices, made = (tile: Tile): Tile => tile): Promise<Uint8Array> {
     const data = new Uint8Array(area.width * area.height)
-    if (outside !== 0) data.fill(outside)
     for (const index of this.#tiles.within(area)) {
-      this.#tiles.copyInto(data, area, index)
+      this.#tiles.copyInto(data, area, index, made(this.#tiles.get(index)))
       if (slices.spent) await slices.next()
     }
     return data
@@ -300,7 +301,8 @@ export class MaskPainting {
   async #cut(plane: GreyPlane, area: Area, slices: Slices): Promise<Map<number, Tile>> {
     const tiles = new Map<number, Tile>()
     for (const index of this.#tiles.within(area)) {
-      tiles.set(index, this.#tiles.patched(index, plane.data, area))
+      const tile = this.#tiles.patched(index, plane.data, area)
+      if (!sameTile(tile, this.#tiles.get(index))) tiles.set(index, tile)
       if (slices.spent) await slices.next()
     }
     return tiles
@@ -309,14 +311,18 @@ export class MaskPainting {
 
 /** @throws OPTION_INVALID */
 function wholePixels(px: number): number {
-  if (Number.isFinite(px) && px >= 0.5 && px <= 2000) return Math.round(px)
-  throw new Text2LiveError('OPTION_INVALID', `Expected 1 to 2000 px, got ${px}.`)
+  if (Number.isFinite(px) && px >= 0.5 && px <= 1000) return Math.round(px)
+  throw new Text2LiveError('OPTION_INVALID', `Expected 1 to 1000 px, got ${px}.`)
 }
 
 function inverted(tile: Tile): Tile {
   if (typeof tile === 'number') return 255 - tile
+  // Four px at a time.
   const out = new Uint8Array(tile.length)
-  for (let i = 0; i < out.length; i++) out[i] = 255 - tile[i]!
+  const words = tile.length >> 2
+  const [from, to] = [new Uint32Array(tile.buffer, 0, words), new Uint32Array(out.buffer, 0, words)]
+  for (let i = 0; i < words; i++) to[i] = ~from[i]!
+  for (let i = 4 * words; i < out.length; i++) out[i] = 255 - tile[i]!
   return out
 }
 

@@ -68,10 +68,9 @@ export class MaskTiles {
     return new Uint8Array(width * height).fill(tile)
   }
 
-  /** Copies the rows of an area into a plane that begins at `x`, `y`; px of the plane outside the mask are left. */
-  copyInto(plane: Uint8Array, { x, y, width, height }: Area, index: number): void {
+  /** Copies a tile into a plane that begins at `x`, `y`, as far as it lies in it. */
+  copyInto(plane: Uint8Array, { x, y, width, height }: Area, index: number, tile = this.#tiles[index]!): void {
     const area = this.areaOf(index)
-    const tile = this.#tiles[index]!
     const [left, right] = [Math.max(x, area.x), Math.min(x + width, area.x + area.width)]
     const [top, bottom] = [Math.max(y, area.y), Math.min(y + height, area.y + area.height)]
     for (let row = top; row < bottom; row++) {

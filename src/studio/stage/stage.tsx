@@ -16,6 +16,8 @@ export interface StageProps {
   readonly sliderLabel: string
   /** What it says of the slider's place; a percentage unless given. */
   readonly sliderText?: (percent: number) => string
+  /** What stands over the stage while a change of the whole mask is made. */
+  readonly workingLabel: string
 }
 
 const whole = { position: 'absolute', inset: 0 } as const
@@ -24,7 +26,7 @@ const whole = { position: 'absolute', inset: 0 } as const
  * The view on the photo, as large as the element around it, which needs a position. It is looked at by wheel, pinch and
  * keys, and painted on where the tool is a brush and the photo has a mask.
  */
-export function Stage({ model, label, sliderLabel, sliderText }: StageProps): JSX.Element {
+export function Stage({ model, label, sliderLabel, sliderText, workingLabel }: StageProps): JSX.Element {
   const host = useRef<HTMLDivElement>(null)
   const canvas = useRef<HTMLCanvasElement>(null)
   useEffect(() => {
@@ -58,6 +60,9 @@ export function Stage({ model, label, sliderLabel, sliderText }: StageProps): JS
         <canvas ref={canvas} style={{ ...whole, width: '100%', height: '100%', display: 'block' }} />
       </div>
       <BrushRing model={model} />
+      <p class="stage-status" role="status">
+        {model.mask.value?.working.value === true && workingLabel}
+      </p>
       {model.view.value === 'compare' && <SliderHandle model={model} label={sliderLabel} text={sliderText} />}
     </div>
   )

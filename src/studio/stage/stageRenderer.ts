@@ -87,16 +87,19 @@ export class StageRenderer {
     }
     if (this.#all) drawScene(under, scene, this.#pictures, this.#scratch)
     this.#context.setTransform(1, 0, 0, 1, 0, 0)
+    let finished = true
     for (const pane of panesOf(scene.view, size.width, size.height, scene.slider)) {
       const origin = { x: scene.x + (scene.view === 'side' ? pane.x : 0), y: scene.y }
       const area = this.#all ? pane : placedIn(pane, this.#stained, scene.zoom, origin)
-      if (area !== null && area.width > 0 && area.height > 0) this.#drawArea(area, scene.zoom, origin)
+      if (area !== null && area.width > 0 && area.height > 0)
+        finished = this.#drawArea(area, scene.zoom, origin) && finished
     }
     this.#all = false
-    this.#stained = null
+    this.#stained = finished ? null : { x: 0, y: 0, ...scene.extent }
+    if (!finished) this.#ask()
   }
 
-  #drawArea(area: Area, zoom: number, origin: { x: number; y: number }): void {
+  #drawArea(area: Area, zoom: number, origin: { x: number; y: number }): boolean {
     const context = this.#context
     const { x, y, width, height } = area
     context.save()
@@ -106,8 +109,9 @@ export class StageRenderer {
     context.globalCompositeOperation = 'copy'
     context.drawImage(this.#under, x, y, width, height, x, y, width, height)
     context.globalCompositeOperation = 'source-over'
-    this.#mask?.overlay.draw(context, { zoom, ...origin }, area)
+    const finished = this.#mask?.overlay.draw(context, { zoom, ...origin }, area) ?? true
     context.restore()
+    return finished
   }
 
   #deviceSize(): Size {

@@ -10,4 +10,7 @@ const page = { model, MaskPainting, decodePhoto, decodeLayer }
 export type StagePage = typeof page
 
 Object.assign(globalThis, { page })
-render(<Stage model={model} label="Photo" sliderLabel="Before and after" />, document.getElementById('app')!)
+render(
+  <Stage model={model} label="Photo" sliderLabel="Before and after" workingLabel="At work" />,
+  document.getElementById('app')!,
+)
