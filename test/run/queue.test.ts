@@ -1,3 +1,4 @@
+import { unzipSync, zipSync } from 'fflate'
 import sharp from 'sharp'
 import { beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import type { GivenOptions } from '../../src/options/imageOptions.js'
@@ -7,6 +8,7 @@ import { outputFiles, type RunEvent } from '../../src/session/events.js'
 import { memoryStore, type MemoryStore } from '../../src/session/memoryStore.js'
 import type { KeptRuns, QueueMachine } from '../../src/session/queue/queueMachine.js'
 import { RunQueue } from '../../src/session/queue/runQueue.js'
+import { unzipRun, zipRun } from '../../src/session/queue/runZip.js'
 import { runFiles } from '../../src/session/runFiles.js'
 import type { HostUpdate, RunEntry, RunRequest } from '../../src/session/runHost.js'
 import { continueRun, noCheckpoint, pictureIn, renderStored } from '../../src/session/savedRun.js'
@@ -175,9 +177,9 @@ describe('a queue of runs', () => {
 
   test('reads a run when it changes, and not at each update', async () => {
     const { submit, is } = await openQueue()
-    for (let i = 0; i < 5; i++) await submit({ steps: 30 })
-    await is('Tea-pot-5', 'finished')
-    expect(runs.reads).toBeLessThanOrEqual(5 * 2 * 3)
+    for (let i = 0; i < 3; i++) await submit({ steps: 12 })
+    await is('Tea-pot-3', 'finished')
+    expect(runs.reads).toBeLessThanOrEqual(3 * 2 * 3)
   })
 
   test('those that wait change places, and one that leaves is stopped and has done nothing', async () => {
@@ -379,8 +381,10 @@ describe('a queue of runs', () => {
     await step(a, 3)
     await queue.ask(a, { do: 'stop' })
     await is(b, 'finished')
-    const files = new Map([...runs.stores.get(a)!.files, ['../evil', new Uint8Array(1)], ['.lock', new Uint8Array(1)]])
-    const brought = await queue.bring(files, 'Tea-pot-1.zip')
+    const files = new Map([...runs.stores.get(a)!.files, ['.lock', new Uint8Array(1)]])
+    const zipped = (contents: ReadonlyMap<string, Uint8Array>): Uint8Array =>
+      zipSync(Object.fromEntries([...contents].map(([name, data]) => [`Tea-pot-1/${name}`, data])), { level: 0 })
+    const brought = await queue.bring(unzipRun(zipped(files), 'x.zip'), 'Tea-pot-1.zip')
     expect(brought).toBe('Tea-pot-3')
     expect(entry(brought)).toMatchObject({ state: 'stopped', step: entry(a).step })
     expect([...runs.stores.get(brought)!.files.keys()].filter((name) => /evil|lock/.test(name))).toEqual([])
@@ -393,7 +397,8 @@ describe('a queue of runs', () => {
       for (const [name, data] of Object.entries(changed))
         if (data === null) damaged.delete(name)
         else damaged.set(name, typeof data === 'string' ? new TextEncoder().encode(data) : data)
-      return queue.bring(damaged, 'x').then(
+      const brings = async () => queue.bring(unzipRun(zipped(damaged), 'x.zip'), 'x.zip')
+      return brings().then(
         () => null,
         (error: unknown) => (error as Text2LiveError).code,
       )
@@ -403,10 +408,51 @@ describe('a queue of runs', () => {
     expect(await code({ 'photo.png': null })).toBe('RUN_INVALID')
     expect(await code({ [runFiles.config]: `${config}seeds: 4\n` })).toBe('RUN_INVALID')
     expect(
-      await code({ [runFiles.config]: config.replace('photo: photo.png', 'photo: ../evil'), '../evil': photo.bytes }),
+      await code({ [runFiles.config]: config.replace('photo: photo.png', 'photo: ../evil'), evil: photo.bytes }),
     ).toBe('RUN_INVALID')
     expect(await code({ [runFiles.config]: config.replace('seed: 3', 'seed: 4') })).toBe('CHECKPOINT_MISMATCH')
     expect(await code({ [runFiles.checkpoint]: new Uint8Array(40) })).toBe('SAFETENSORS_INVALID')
     expect(await code({ [runFiles.events]: '{"type":"step"}\n' })).toBe('RUN_INVALID')
+
+    // Out again: all that the run has, in a folder of its name.
+    const pieces: Uint8Array[] = []
+    for await (const piece of zipRun(runs.stores.get(a)!, a)) pieces.push(piece)
+    const out = unzipSync(Buffer.concat(pieces))
+    expect(Object.keys(out).sort()).toEqual([...runs.stores.get(a)!.files.keys()].map((name) => `${a}/${name}`).sort())
+    for (const [name, data] of runs.stores.get(a)!.files)
+      expect(Buffer.compare(out[`${a}/${name}`]!, data), name).toBe(0)
+  })
+
+  test('refuses zips that lead out, hold no run or several, or are no zips', () => {
+    const code = (zip: Uint8Array): string | null => {
+      try {
+        unzipRun(zip, 'x.zip')
+        return null
+      } catch (error) {
+        return (error as Text2LiveError).code
+      }
+    }
+    const one = new Uint8Array(1)
+    for (const names of [
+      ['../config.yaml'],
+      ['run/config.yaml', 'run/../../x'],
+      ['/run/config.yaml'],
+      ['C:/config.yaml'],
+      ['run\\config.yaml'],
+      ['run/photo.png'],
+      ['a/config.yaml', 'b/config.yaml'],
+    ])
+      expect(code(zipSync(Object.fromEntries(names.map((name) => [name, one])))), names.join()).toBe('RUN_INVALID')
+    expect(code(new TextEncoder().encode('no zip at all'))).toBe('RUN_INVALID')
+    const many = Object.fromEntries(Array.from({ length: 20_001 }, (_, i) => [`run/${i}`, one]))
+    expect(code(zipSync(many, { level: 0 }))).toBe('RUN_INVALID')
+    // A header that promises more bytes than a run may have.
+    const bomb = zipSync({ 'run/config.yaml': one, 'run/photo.png': one })
+    const at = Buffer.from(bomb).indexOf(
+      Buffer.from([0x50, 0x4b, 1, 2]),
+      Buffer.from(bomb).indexOf(Buffer.from([0x50, 0x4b, 1, 2])) + 4,
+    )
+    new DataView(bomb.buffer).setUint32(at + 24, 0xfffffff0, true)
+    expect(code(bomb)).toBe('RUN_INVALID')
   })
 })
