@@ -101,7 +101,7 @@ export function createApp({ access, runs, entries, feed, page, onFault }: AppPar
     },
     getZip: async (c) => {
       const name = run(c)
-      return sent(c, await runs.zip(name), {
+      return sent(c, await begun(await runs.zip(name)), {
         ...answerHeaders.file,
         'Content-Type': 'application/zip',
         'Content-Disposition': `attachment; filename*=UTF-8''${encodeURIComponent(`${name}.zip`)}`,
@@ -208,17 +208,22 @@ export function feedMessage(update: HostUpdate): { type: string; data: unknown; 
 }
 
 function failed(c: Context, error: Text2LiveError): Response {
-  const status = httpStatus(error)
-  // What is left of a body that was refused is not read, so the connection can serve nothing more.
-  const close = status === 413 ? { Connection: 'close' } : {}
-  return c.json({ code: error.code, message: error.message }, status, {
-    ...answerHeaders.file,
-    'Cache-Control': 'no-store',
-    ...close,
-  })
+  const headers = { ...answerHeaders.file, 'Cache-Control': 'no-store' }
+  return c.json({ code: error.code, message: error.message }, httpStatus(error), headers)
 }
 
 const mediaType = (c: Context): string => (c.req.header('content-type') ?? '').split(';')[0]!.trim().toLowerCase()
+
+/** Pieces of which the first is made already: what fails at once is told as an error, before any answer is begun. */
+async function begun(pieces: AsyncIterable<Uint8Array>): Promise<AsyncIterable<Uint8Array>> {
+  const iterator = pieces[Symbol.asyncIterator]()
+  const first = await iterator.next()
+  return (async function* () {
+    if (first.done === true) return
+    yield first.value
+    yield* { [Symbol.asyncIterator]: () => iterator }
+  })()
+}
 
 /**
  * An answer of pieces that are made as they are read. What fails in the middle ends the connection, since the status
@@ -227,6 +232,7 @@ const mediaType = (c: Context): string => (c.req.header('content-type') ?? '').s
 function sent(c: Asked, pieces: AsyncIterable<Uint8Array>, headers: Record<string, string>): Response {
   const { outgoing } = c.env
   const iterator = pieces[Symbol.asyncIterator]()
+  if (c.req.raw.method === 'HEAD') void iterator.return?.()
   const body = new ReadableStream<Uint8Array>({
     async pull(controller) {
       try {
