@@ -7,6 +7,7 @@ import { Text2LiveError } from '../errors.js'
 export class RunControl {
   #steps: number | null = null
   #held: { readonly until: Promise<void>; readonly go: () => void } | null = null
+  readonly #listeners = new Set<() => void>()
 
   /** Holds the run after the step at hand, until `go`. Its memory stays taken; a checkpoint is written first. */
   pause(): void {
@@ -16,11 +17,13 @@ export class RunControl {
       go = resolve
     })
     this.#held = { until, go }
+    this.#changed()
   }
 
   go(): void {
     this.#held?.go()
     this.#held = null
+    this.#changed()
   }
 
   /**
@@ -30,6 +33,17 @@ export class RunControl {
   continueTo(steps: number): void {
     assertSteps(steps)
     this.#steps = steps
+    this.#changed()
+  }
+
+  /** Calls back whenever something is asked: for who passes it on to a run elsewhere. @returns ends it */
+  follow(listener: () => void): () => void {
+    this.#listeners.add(listener)
+    return () => this.#listeners.delete(listener)
+  }
+
+  #changed(): void {
+    for (const listener of this.#listeners) listener()
   }
 
   /** The steps asked for last; null as planned. */

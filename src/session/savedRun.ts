@@ -55,7 +55,7 @@ export type FindPicture = (name: string, key: 'photo' | 'mask') => PictureSource
 
 /** The picture that a store holds. @throws RUN_INVALID where it holds none */
 export const pictureIn =
-  (store: RunStore): FindPicture =>
+  (store: Pick<RunStore, 'file' | 'read'>): FindPicture =>
   async (name, key) => {
     const bytes = await store.read(name)
     if (bytes !== null) return { name: store.file(name), bytes }
@@ -73,7 +73,14 @@ export interface SavedRunAccess {
 }
 
 /** The settings, photo and mask of a run. @throws RUN_INVALID, CONFIG_*, INPUT_*, MASK_INVALID */
-export async function readRun({ store, machine, find }: SavedRunAccess): Promise<SavedRun> {
+export async function readRun({
+  store,
+  machine,
+  find,
+}: Pick<SavedRunAccess, 'find'> & {
+  readonly store: Pick<RunStore, 'file' | 'read'>
+  readonly machine: Pick<RunMachine, 'codec'>
+}): Promise<SavedRun> {
   const { settings, seeds } = await readRunSettings(store)
   if (settings.photo === null) {
     throw new Text2LiveError(

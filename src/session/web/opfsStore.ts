@@ -44,15 +44,33 @@ export class OpfsRuns {
     }
   }
 
-  /** Holds a run that is there. @throws RUN_NOT_FOUND, RUN_LOCKED */
-  async open(name: string): Promise<RunStore> {
-    const folder = await (await this.#root()).getDirectoryHandle(name).catch(() => null)
-    if (folder === null)
-      throw new Text2LiveError(
-        'RUN_NOT_FOUND',
-        `There should be a run "${name}" in this browser, but there is none. It may have been deleted, with the data of this site or by hand.`,
-      )
-    return await hold(this.#folder, name, folder)
+  /**
+   * Holds a run that is there.
+   * @param patience milliseconds to wait for another holder to let it go: a worker whose tab was closed ends when its
+   *   step does
+   * @throws RUN_NOT_FOUND, RUN_LOCKED
+   */
+  async open(name: string, patience = 0): Promise<RunStore> {
+    return await hold(this.#folder, name, await this.#run(name), patience)
+  }
+
+  /**
+   * The files of a run as they are now, while somebody else may hold and write it; from a page too.
+   * @throws RUN_NOT_FOUND
+   */
+  async look(name: string): Promise<Pick<RunStore, 'path' | 'file' | 'read' | 'has'>> {
+    const { path, file, read, has } = storeIn(name, await this.#run(name), () => undefined)
+    return { path, file, read, has }
+  }
+
+  /** A file that lies beside the runs; null where there is none. */
+  async readBeside(file: string): Promise<Uint8Array | null> {
+    return await storeIn(this.#folder, await this.#root(), () => undefined).read(file)
+  }
+
+  /** @throws DISK_FULL, OUTPUT_NOT_WRITABLE */
+  async writeBeside(file: string, text: string): Promise<void> {
+    await storeIn(this.#folder, await this.#root(), () => undefined).write(file, text)
   }
 
   /** Deletes a run. @throws RUN_LOCKED while somebody holds it */
@@ -63,6 +81,15 @@ export class OpfsRuns {
     } finally {
       store.release()
     }
+  }
+
+  async #run(name: string): Promise<FileSystemDirectoryHandle> {
+    const folder = await (await this.#root()).getDirectoryHandle(name).catch(() => null)
+    if (folder !== null) return folder
+    throw new Text2LiveError(
+      'RUN_NOT_FOUND',
+      `There should be a run "${name}" in this browser, but there is none. It may have been deleted, with the data of this site or by hand.`,
+    )
   }
 
   async #root(): Promise<FileSystemDirectoryHandle> {
@@ -85,19 +112,26 @@ const entriesOf = (folder: FileSystemDirectoryHandle): AsyncIterable<[string, Fi
 const openInPlace = (file: FileSystemFileHandle): Promise<SyncAccessHandle> =>
   (file as unknown as { createSyncAccessHandle(): Promise<SyncAccessHandle> }).createSyncAccessHandle()
 
+/** Of a file that changes while it is read. */
+const readAttempts = 8
+
 /** One holder in all tabs; a tab that is closed, or crashes, holds nothing. */
-async function hold(parent: string, name: string, folder: FileSystemDirectoryHandle): Promise<RunStore> {
+async function hold(parent: string, name: string, folder: FileSystemDirectoryHandle, patience = 0): Promise<RunStore> {
   let release = (): void => undefined
   const held = new Promise<void>((resolve) => {
     release = resolve
   })
   const isHeld = await new Promise<boolean>((resolve, reject) => {
+    const waiting: LockOptions = patience > 0 ? { signal: AbortSignal.timeout(patience) } : { ifAvailable: true }
     navigator.locks
-      .request(`text2live ${parent}/${name}`, { ifAvailable: true }, async (lock) => {
+      .request(`text2live ${parent}/${name}`, waiting, async (lock) => {
         resolve(lock !== null)
         if (lock !== null) await held
       })
-      .catch(reject)
+      .catch((cause: unknown) => {
+        if (cause instanceof DOMException && cause.name === 'TimeoutError') resolve(false)
+        else reject(cause as Error)
+      })
   })
   if (!isHeld)
     throw new Text2LiveError(
@@ -124,8 +158,16 @@ function storeIn(path: string, root: FileSystemDirectoryHandle, release: () => v
     path,
     file,
     async read(name) {
-      const found = await at(name, false)
-      return found === null ? null : new Uint8Array(await (await found.getFile()).arrayBuffer())
+      for (let attempt = 1; ; attempt++) {
+        const found = await at(name, false)
+        if (found === null) return null
+        try {
+          return new Uint8Array(await (await found.getFile()).arrayBuffer())
+        } catch (cause) {
+          // Whoever holds the run wrote the file between the two calls.
+          if (attempt === readAttempts || !(cause instanceof DOMException)) throw cause
+        }
+      }
     },
     has: async (name) => (await at(name, false)) !== null,
     async write(name, data) {
