@@ -72,7 +72,7 @@ export async function locateTexts(
   { photo }: ImageInput['training'],
   asked: RegionTexts,
   settings: ImageSettings,
-  { codec, runtime: open, models }: LocatePlace,
+  place: LocatePlace,
   { notice = () => undefined, signal }: LocateWatch,
 ): Promise<LocatedPhoto> {
   const notes: string[] = []
@@ -80,7 +80,8 @@ export async function locateTexts(
     notes.push(message)
     notice({ type: 'note', message })
   }
-  const runtime = await open(settings)
+  const { codec, models } = place
+  const runtime = await place.runtime(settings)
   const guidance = await openGuidance(
     settings,
     runtime,
