@@ -32,6 +32,12 @@ export interface ImageCodec {
    * @throws Text2LiveError INPUT_*, MASK_INVALID for another size or a mask that lets no edit be seen
    */
   readonly decodeMask: (source: PictureSource, width: number, height: number) => Promise<DecodedMask>
+  /**
+   * An edit layer of another run.
+   * @returns RGBA, 8 bits, straight alpha; colours under alpha 0 are kept
+   * @throws Text2LiveError INPUT_*; LAYER_UNSUPPORTED for another size than the photo's, or without alpha
+   */
+  readonly decodeLayer: (source: PictureSource, photo: Pick<PixelImage, 'width' | 'height'>) => Promise<PixelImage>
   /** A PNG of the same samples: grey, RGB or RGBA, 8 or 16 bits. Alpha is straight; colours under alpha 0 are kept. */
   readonly encodePng: (pixels: PixelImage) => Promise<Uint8Array>
 }

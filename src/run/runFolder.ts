@@ -201,7 +201,7 @@ async function clearRun(path: string): Promise<void> {
     [outputFiles, runFiles, videoFiles, videoOutputFiles].flatMap((names) => Object.values<string>(names)),
   )
   for (const name of (await listFolder(path)) ?? []) {
-    const isPicture = /^(photo|mask|clip|object)(\.[a-z0-9]+)?$/.test(name)
+    const isPicture = /^(photo|mask|clip|object|below-\d+)(\.[a-z0-9]+)?$/.test(name)
     const isVariation = /^seed-\d+$/.test(name) && isRunFolder(join(path, name))
     if (ours.has(name) || isPicture || isVariation)
       await writing(path, () => rm(join(path, name), { recursive: true, force: true }))

@@ -1,6 +1,7 @@
 import { decode as decodePng, encode as encodePng } from 'fast-png'
 import { Text2LiveError } from '../../errors.js'
 import { pictureName, type ImageCodec, type PictureSource } from '../imageCodec.js'
+import { layerOver } from '../layeredStrips.js'
 import { assertMaskSize, labelsOf, maskPictureOf, readMask } from '../maskPicture.js'
 import type { MaskPicture } from '../maskReading.js'
 import { assertNotTooLarge, assertPhotoSize, damagedImage, formatOf, photoOf } from '../photo.js'
@@ -39,6 +40,10 @@ export const browserCodec: ImageCodec = {
       maskPictureOf(file.name, (await decodePixels(file)).pixels, file.format === 'png')
     assertMaskSize(file.name, picture, width, height)
     return { ...readMask(picture), format: file.format, bytes: file.bytes }
+  },
+  async decodeLayer(source, photo) {
+    const file = opened(source)
+    return layerOver(file.name, (await decodePixels(file)).pixels, photo)
   },
   encodePng: ({ width, height, channels, bitDepth, data }) =>
     Promise.resolve(encodePng({ width, height, channels, depth: bitDepth, data })),
