@@ -8,3 +8,5 @@ declare module '*.jpg' {
 }
 
 declare module '*.css' {}
+/** What is fetched when a person says so; empty where the page has a server. */
+declare const STUDIO_FILES: readonly import('./hosts/siteFile.js').SiteFile[]
