@@ -188,6 +188,7 @@ test('the command trains a real run, which the command line continues', async ()
   const options: GivenOptions = {
     prompt: 'golden teapot',
     source: 'teapot',
+    region: 'none',
     preset: 'preview',
     size: 192,
     steps: 2,
@@ -200,7 +201,7 @@ test('the command trains a real run, which the command line continues', async ()
   const name = await host.submit({ options, photo, mask: null })
   await until(() => run(name)?.state === 'finished' || run(name)?.state === 'failed', 'the run is finished', 120)
   expect([run(name), studio.said()]).toMatchObject([{ state: 'finished', step: 2, error: null }, {}])
-  const located = await host.locate({ options, photo }, AbortSignal.timeout(60_000))
+  const located = await host.locate({ options: { ...options, region: 'teapot' }, photo }, AbortSignal.timeout(60_000))
   expect(located.share).toBeGreaterThan(0.05)
   expect(located.share).toBeLessThan(0.6)
   expect(Buffer.from(located.map).subarray(1, 4).toString('latin1')).toBe('PNG')
