@@ -2,7 +2,7 @@ import { createServer, connect, type Server, type Socket } from 'node:net'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, expect, test } from 'vitest'
-import { Text2LiveError } from '../../src/errors.js'
+import type { Text2LiveError } from '../../src/errors.js'
 import { outputFiles } from '../../src/session/events.js'
 import type { HostUpdate, RunEntry } from '../../src/session/runHost.js'
 import {
@@ -38,7 +38,7 @@ interface Watched {
   readonly host: ServedHost
   readonly updates: HostUpdate[]
   readonly problems: (Text2LiveError | null)[]
-  run(name: string): RunEntry | undefined
+  readonly run: (name: string) => RunEntry | undefined
 }
 
 function watched(base: string): Watched {
