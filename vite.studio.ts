@@ -1,5 +1,6 @@
 import { fileURLToPath } from 'node:url'
 import { defineConfig } from 'vite'
+import { sitePlugin } from './scripts/site/sitePlugin.js'
 
 const folder = (path: string): string => fileURLToPath(new URL(path, import.meta.url))
 
@@ -11,7 +12,8 @@ export default defineConfig(({ mode }) => ({
   root: folder('src/studio'),
   base: './',
   publicDir: false,
-  define: { STUDIO_HOST: JSON.stringify(mode === 'served' ? 'served' : 'tab') },
+  define: mode === 'served' ? { STUDIO_HOST: '"served"', STUDIO_FILES: '[]' } : { STUDIO_HOST: '"tab"' },
+  plugins: mode === 'served' ? [] : [sitePlugin()],
   esbuild: { jsx: 'automatic', jsxImportSource: 'preact' },
   worker: { format: 'es' },
   build: {

@@ -1,2 +1,4 @@
 /** Which build of the page this is: everything in the tab, or beside the studio's server. */
 declare const STUDIO_HOST: 'tab' | 'served'
+/** What is fetched when a person says so; empty where the page has a server. */
+declare const STUDIO_FILES: readonly import('./hosts/siteFile.js').SiteFile[]

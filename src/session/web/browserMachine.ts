@@ -10,8 +10,11 @@ import { OpfsRuns } from './opfsStore.js'
 export interface BrowserMachineOptions {
   /** `onnxruntime-web/wasm` or `onnxruntime-web/webgpu`, with `env.wasm` set up. */
   readonly ort: OrtModule
-  /** Address of the folder that holds the models that the program carries: `starter`, `outline`, `start`, ... */
-  readonly models: string
+  /**
+   * The models that the program carries (`starter`, `outline`, `start`): the address of the folder that holds theirs, or
+   * what gives the files of one.
+   */
+  readonly models: string | ((name: string) => FileSource)
   /** The files of other guidance models, by the name that a setting has. @throws GUIDANCE_NOT_FOUND */
   readonly guidance?: (name: string) => Promise<FileSource>
   readonly runs?: Runs
@@ -20,15 +23,16 @@ export interface BrowserMachineOptions {
 /** A browser's worker as a machine for jobs: runs in the origin-private file system, models from an address. */
 export function browserMachine({
   ort,
-  models: address,
+  models: carried,
   guidance,
   runs = new OpfsRuns(),
 }: BrowserMachineOptions): JobMachine {
-  const base = address.replace(/\/$/, '')
+  const sourceOf =
+    typeof carried === 'string' ? (name: string) => fetchSource(`${carried.replace(/\/$/, '')}/${name}`) : carried
   const sources = new Map<string, FileSource>()
   /** One for each folder, so that its files are fetched once for all jobs. */
   const bundled = (name: string): FileSource => {
-    const known = sources.get(name) ?? fetchSource(`${base}/${name}`)
+    const known = sources.get(name) ?? sourceOf(name)
     sources.set(name, known)
     return known
   }

@@ -1,0 +1,102 @@
+import { Text2LiveError } from '../../errors.js'
+import { afterStep, keptBytes } from '../../session/eventLog.js'
+import { eventLine, type RunEvent } from '../../session/events.js'
+import type { QueuedJob } from '../../session/queue/queueMachine.js'
+import { readStoredRun } from '../../session/queue/readStoredRun.js'
+import type { RunControl } from '../../session/runControl.js'
+import { runFiles } from '../../session/runFiles.js'
+import type { Emit } from '../../session/trainRun.js'
+import type { OpfsRuns } from '../../session/web/opfsStore.js'
+import { runInWebWorker } from '../../session/web/runWorker.js'
+import { type Engine, type Engines, isOfDevice } from './engines.js'
+
+/** Milliseconds for a worker that was ended to let a run go. */
+const patience = 60_000
+
+/**
+ * Does jobs of a queue in workers of this tab, each job in one of its own, which ends with it and gives its memory back.
+ * Where the device fails in the middle, the run goes on from its checkpoint on the CPU, and says so.
+ */
+export const trainInTab =
+  (engines: Engines, runs: OpfsRuns) =>
+  async (job: QueuedJob, signal: AbortSignal, emit: Emit, control: RunControl): Promise<void> => {
+    const { settings } = await readStoredRun(await runs.look(job.run))
+    const notes: string[] = []
+    const tellNotes = async (): Promise<void> => {
+      for (const message of notes.splice(0)) await tellRun(runs, job.run, { type: 'note', message }, emit)
+    }
+    let engine = await engines.openFor(settings.device, (message) => notes.push(message), signal)
+    for (;;) {
+      try {
+        await tellNotes()
+        await workOn(engine, job, signal, emit, control)
+        return
+      } catch (error) {
+        const { device } = engine
+        engine.end()
+        if (device === 'cpu' || !isOfDevice(error)) throw withAdvice(error)
+        const reason = error instanceof Error ? error.message : String(error)
+        notes.push(`device: cpu, on from the checkpoint, since ${device} failed: ${reason}`)
+        engine = await engines.open('cpu', signal)
+      } finally {
+        engine.end()
+      }
+    }
+  }
+
+async function workOn(
+  engine: Engine,
+  job: QueuedJob,
+  signal: AbortSignal,
+  emit: Emit,
+  control: RunControl,
+): Promise<void> {
+  const placed: QueuedJob = job.kind === 'render' ? job : { ...job, options: { ...job.options, device: engine.device } }
+  const run = runInWebWorker(engine.worker, placed, emit)
+  let passed = { held: false, steps: null as number | null }
+  const pass = (): void => {
+    const { held, steps } = control
+    if (held !== passed.held) (held ? run.pause : run.go)()
+    if (steps !== null && steps !== passed.steps) run.continueTo(steps)
+    passed = { held, steps }
+  }
+  const unfollow = control.follow(pass)
+  const stop = (): void => run.stop()
+  signal.addEventListener('abort', stop)
+  try {
+    pass()
+    if (signal.aborted) stop()
+    await Promise.race([run.result, engine.broken])
+  } finally {
+    unfollow()
+    signal.removeEventListener('abort', stop)
+  }
+}
+
+/** Tells something of a run that nobody holds, and writes it to its log, behind what its checkpoint has done. */
+async function tellRun(runs: OpfsRuns, name: string, event: RunEvent, emit: Emit): Promise<void> {
+  const store = await runs.open(name, patience)
+  try {
+    const { step } = await readStoredRun(store)
+    const log = await store.openLog(runFiles.events, keptBytes(await store.read(runFiles.events), afterStep(step)))
+    try {
+      log.append(eventLine(event))
+    } finally {
+      log.close()
+    }
+  } finally {
+    store.release()
+  }
+  emit(event)
+}
+
+/** WebAssembly says it in many ways that memory has run out. */
+function withAdvice(error: unknown): unknown {
+  const reason = error instanceof Error ? error.message : String(error)
+  if (!/bad_alloc|out of memory|allocation failed|memory access out of bounds/i.test(reason)) return error
+  return new Text2LiveError(
+    'OUT_OF_MEMORY',
+    `The memory that a tab can have ran out (${reason}). Use a smaller size or fewer views, or the command line with the same settings.`,
+    { cause: error },
+  )
+}
