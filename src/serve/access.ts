@@ -60,8 +60,9 @@ export class Access {
       throw wrongToken()
     }
     // From here on it is a browser's cookie that speaks, which comes along whoever made the browser send the request:
-    // SameSite counts other ports of this machine as the same site.
-    if (request.site !== undefined && request.site !== 'same-origin') this.#refuse(`a page (${request.site})`)
+    // SameSite counts other ports of this machine as the same site. "none": a person typed the address.
+    const own = request.site === undefined || request.site === 'same-origin' || (request.site === 'none' && !changes)
+    if (!own) this.#refuse(`a page (${request.site})`)
     if (changes && request.origin === undefined) this.#refuse('a page that does not say which it is')
     if (!same(cookieValue(request.cookie, this.#cookieName), this.#session)) throw wrongToken()
   }

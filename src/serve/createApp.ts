@@ -236,9 +236,9 @@ function sent(c: Asked, pieces: AsyncIterable<Uint8Array>, headers: Record<strin
   const body = new ReadableStream<Uint8Array>({
     async pull(controller) {
       try {
-        const { done, value } = await iterator.next()
-        if (done === true) controller.close()
-        else controller.enqueue(value)
+        const next = await iterator.next()
+        if (next.done === true) controller.close()
+        else controller.enqueue(next.value)
       } catch {
         outgoing.destroy()
         controller.close()

@@ -23,7 +23,7 @@ async function waiting(stream: ReadableStream<Uint8Array>, count: number): Promi
   const messages = () => [...text.matchAll(/id: (.*)\nevent: .*\ndata: (.*)\n\n/g)]
   while (messages().length < count) text += new TextDecoder().decode((await reader.read()).value)
   await reader.cancel()
-  return messages().map(([, id, data]) => [id!, JSON.parse(data!)] as const)
+  return messages().map(([, id, data]) => [id!, JSON.parse(data!) as unknown] as const)
 }
 
 const event = (data: unknown) => ({ type: 'event', data, whole: false })
@@ -38,7 +38,7 @@ test('a new reader is told the whole state, then what comes', async () => {
 
 test('who comes back is told what he missed, and no earlier whole state', async () => {
   const feed = feedWith()
-  const [[last]] = (await waiting(feed.open(undefined, never), 1)) as [readonly [string, unknown]]
+  const last = (await waiting(feed.open(undefined, never), 1))[0]![0]
   feed.publish({ type: 'runs', data: 'old', whole: true })
   feed.publish(event(1))
   feed.publish({ type: 'runs', data: 'new', whole: true })
@@ -70,7 +70,7 @@ test('so many readers and no more; one that goes makes room', async () => {
   const feed = feedWith({ readers: 2 })
   const [first] = [feed.open(undefined, never), feed.open(undefined, never)]
   expect(() => feed.open(undefined, never)).toThrow(expect.objectContaining({ code: 'SERVER_BUSY' }))
-  await first!.cancel()
+  await first.cancel()
   feed.open(undefined, never)
   expect(feed.readers).toBe(2)
 })

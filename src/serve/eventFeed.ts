@@ -105,7 +105,7 @@ export class EventFeed {
           if (reader !== null) this.#readers.delete(reader)
         },
       },
-      { highWaterMark: this.#limits.backlog, size: (bytes) => bytes?.length ?? 0 },
+      { highWaterMark: this.#limits.backlog, size: ({ length }) => length },
     )
   }
 

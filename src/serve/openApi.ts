@@ -142,3 +142,6 @@ function placed(value: unknown, top: boolean): unknown {
       ]),
   )
 }
+
+/** docs/openapi.json */
+export const openApiText = (): string => `${JSON.stringify(openApi(), null, 2)}\n`

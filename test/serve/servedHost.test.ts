@@ -2,9 +2,18 @@ import { createServer, connect, type Server, type Socket } from 'node:net'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, expect, test } from 'vitest'
-import { Text2LiveError } from '../../src/errors.js'
+import type { Text2LiveError } from '../../src/errors.js'
 import { outputFiles } from '../../src/session/events.js'
 import type { HostUpdate, RunEntry } from '../../src/session/runHost.js'
+import {
+  entrySchema,
+  errorSchema,
+  filesSchema,
+  machineSchema,
+  runsSchema,
+  updateSchema,
+} from '../../src/serve/apiSchemas.js'
+import { openApi } from '../../src/serve/openApi.js'
 import { eventMessages } from '../../src/studio/hosts/eventMessages.js'
 import { ServedHost } from '../../src/studio/hosts/servedHost.js'
 import { bearer, startToyStudio, token, toyOptions, toyPhoto, type ToyStudio, until } from './toyStudio.js'
@@ -29,7 +38,7 @@ interface Watched {
   readonly host: ServedHost
   readonly updates: HostUpdate[]
   readonly problems: (Text2LiveError | null)[]
-  run(name: string): RunEntry | undefined
+  readonly run: (name: string) => RunEntry | undefined
 }
 
 function watched(base: string): Watched {
@@ -73,6 +82,25 @@ test('a photo is submitted, followed to its end, and its files are fetched', asy
     threads: expect.any(Number) as number,
     guidance: expect.arrayContaining(['starter']) as string[],
   })
+})
+
+test('what is answered is what the description says', async () => {
+  const { base } = await studioWith()
+  const { host, run, updates } = watched(base)
+  const name = await host.submit({ options: toyOptions, photo: await toyPhoto(), mask: null })
+  await until(() => run(name)?.state === 'finished', 'the run is finished')
+  const get = async (path: string): Promise<unknown> => await (await fetch(base + path, { headers: bearer })).json()
+  expect(runsSchema.parse(await get('/runs')).runs).toHaveLength(1)
+  expect(entrySchema.parse(await get(`/runs/${name}`))).toMatchObject({ name, state: 'finished' })
+  const { files } = filesSchema.parse(await get(`/runs/${name}/files`))
+  expect(files.map((file) => file.name)).toEqual(
+    expect.arrayContaining(['config.yaml', 'photo.png', 'composite.png', 'previews/step-000001.png']),
+  )
+  for (const file of files) expect((await host.file(name, file.name))!.size).toBe(file.bytes)
+  machineSchema.parse(await get('/machine'))
+  errorSchema.parse(await get('/runs/nobody'))
+  for (const update of updates) updateSchema.parse(JSON.parse(JSON.stringify(update)))
+  expect(await get('/openapi.json')).toEqual(openApi())
 })
 
 test('every refusal comes with its code', async () => {

@@ -112,7 +112,8 @@ export class ServedHost implements RunHost {
   /** Holds the stream open, and opens it again, until nobody watches. */
   async #follow(signal: AbortSignal): Promise<void> {
     let wait: number = again.first
-    while (!signal.aborted) {
+    const isOver = (): boolean => signal.aborted
+    while (!isOver()) {
       try {
         const resume = this.#lastId === '' ? {} : { 'Last-Event-ID': this.#lastId }
         const { body } = await this.#ask('/events', { headers: resume, signal })
@@ -120,11 +121,11 @@ export class ServedHost implements RunHost {
         for await (const message of eventMessages(body!)) {
           wait = again.first
           await this.#take(message, signal)
-          if (signal.aborted) return
+          if (isOver()) return
         }
         throw unreachable()
       } catch (error) {
-        if (signal.aborted) return
+        if (isOver()) return
         this.#onConnection(error instanceof Text2LiveError ? error : unreachable(error))
       }
       await pause(wait, signal)
