@@ -13,28 +13,31 @@ const executablePath = process.env['CHROMIUM'] ?? '/usr/bin/chromium'
 /** CSS px of the stage; a photo of 300x200 px is drawn in it with a margin. */
 const stage = { width: 600, height: 400 }
 
+let opened: { readonly site: Awaited<ReturnType<typeof serveStage>>; readonly browser: Browser } | null = null
+
+afterAll(async () => {
+  await opened?.browser.close()
+  await opened?.site.close()
+})
+
 describe.skipIf(!existsSync(executablePath)).each([1, 2])('the stage, %i device px for each CSS px', (density) => {
-  let site: Awaited<ReturnType<typeof serveStage>>
-  let browser: Browser
+  /** What does not depend on the density is tried once. */
+  const once = it.runIf(density === 1)
   let context: BrowserContext
   let tab: Tab
 
   beforeAll(async () => {
-    site = await serveStage()
-    browser = await chromium.launch({ executablePath, args: ['--no-sandbox'] })
-    context = await browser.newContext({ viewport: stage, deviceScaleFactor: density, hasTouch: true })
+    opened ??= { site: await serveStage(), browser: await chromium.launch({ executablePath, args: ['--no-sandbox'] }) }
+    context = await opened.browser.newContext({ viewport: stage, deviceScaleFactor: density, hasTouch: true })
     tab = await context.newPage()
     tab.on('pageerror', (error) => process.stderr.write(`page: ${error.message}\n`))
-  }, 60_000)
+  }, 120_000)
 
-  afterAll(async () => {
-    await browser.close()
-    await site.close()
-  })
+  afterAll(() => context.close())
 
   /** A photo of four quarters: red, green, blue, white; and a layer that is half opaque black in the middle. */
   beforeEach(async () => {
-    await tab.goto(site.address)
+    await tab.goto(opened!.site.address)
     await tab.waitForFunction('globalThis.page')
     await tab.evaluate(async () => {
       const draw = async (
@@ -234,7 +237,7 @@ describe.skipIf(!existsSync(executablePath)).each([1, 2])('the stage, %i device 
     expect([await mask(120, 100), await mask(180, 100)]).toEqual([0, 128])
   })
 
-  it('is as wide as a pen is pressed', async () => {
+  once('is as wide as a pen is pressed', async () => {
     await take('brush', { size: 80, hardness: 1, opacity: 1 })
     const at = await place(150, 100)
     await tab.evaluate(({ x, y }) => {
@@ -286,7 +289,7 @@ describe.skipIf(!existsSync(executablePath)).each([1, 2])('the stage, %i device 
     expect(await tab.evaluate(() => page.model.fitted.value)).toBe(true)
   })
 
-  it('zooms and pans by two fingers, which leave no stroke', async () => {
+  once('zooms and pans by two fingers, which leave no stroke', async () => {
     await take('brush')
     const session = await context.newCDPSession(tab)
     const touch = (type: 'touchStart' | 'touchMove' | 'touchEnd', points: readonly (readonly [number, number])[]) =>
@@ -368,11 +371,11 @@ describe.skipIf(!existsSync(executablePath)).each([1, 2])('the stage, %i device 
     expect(await draws()).toBeGreaterThan(0)
   })
 
-  it('tells that it is at work while a mask of 24 megapixels grows', async () => {
+  once('tells that it is at work while a mask of 24 megapixels grows', async () => {
     await tab.evaluate(async () => {
       page.model.show(await createImageBitmap(new ImageData(60, 40)), { width: 6000, height: 4000 })
       const mask = page.model.paintable()!
-      mask.begin({ x: 500, y: 500, pressure: 1 }, { size: 300, hardness: 0.5, opacity: 1 })
+      mask.begin({ x: 500, y: 500, pressure: 1 }, { size: 300, hardness: 1, opacity: 1 })
       mask.extend([{ x: 5500, y: 3500, pressure: 1 }])
       mask.end()
       void mask.grow(60)
@@ -384,7 +387,7 @@ describe.skipIf(!existsSync(executablePath)).each([1, 2])('the stage, %i device 
     expect(await mask(500 - 150 - 70, 500)).toBe(0)
   })
 
-  it('takes the mask from a picture of another size, brightness and opacity together', async () => {
+  once('takes the mask from a picture of another size, brightness and opacity together', async () => {
     await tab.evaluate(async () => {
       const pixels = new ImageData(new Uint8ClampedArray([255, 255, 255, 255, 255, 255, 255, 128, 0, 0, 0, 255]), 3, 1)
       await page.model.paintable()!.load(await createImageBitmap(pixels))
@@ -394,7 +397,7 @@ describe.skipIf(!existsSync(executablePath)).each([1, 2])('the stage, %i device 
     expect(Math.abs(half - 128)).toBeLessThan(3)
   })
 
-  it('decodes a photo upright, and says what is wrong with one', async () => {
+  once('decodes a photo upright, and says what is wrong with one', async () => {
     const turned = await sharp({ create: { width: 64, height: 40, channels: 3, background: '#f00' } })
       .jpeg()
       .withMetadata({ orientation: 6 })
@@ -416,7 +419,7 @@ describe.skipIf(!existsSync(executablePath)).each([1, 2])('the stage, %i device 
     expect(await decode(new Uint8Array(0))).toMatchObject({ code: 'INPUT_EMPTY' })
   })
 
-  it('shows a layer of straight alpha by its own colours', async () => {
+  once('shows a layer of straight alpha by its own colours', async () => {
     const png = await sharp(Buffer.from([200, 100, 40, 128]), { raw: { width: 1, height: 1, channels: 4 } })
       .png()
       .toBuffer()
@@ -429,7 +432,7 @@ describe.skipIf(!existsSync(executablePath)).each([1, 2])('the stage, %i device 
     near((await shot())(at.x, at.y), [227, 177, 147], 3)
   })
 
-  it('has nothing that axe-core calls serious', async () => {
+  once('has nothing that axe-core calls serious', async () => {
     await look('compare')
     await tab.addScriptTag({ content: readFileSync(createRequire(import.meta.url).resolve('axe-core'), 'utf8') })
     const found = await tab.evaluate(async () => {
