@@ -5,7 +5,7 @@ import { printable } from '../printable.js'
 import { isSystemError } from './fileErrors.js'
 import { linked, noFile, refuseLink } from './runFile.js'
 import { runFiles } from '../session/runFiles.js'
-import { videoFiles } from './video/videoFiles.js'
+import { videoFiles } from '../session/video/videoFiles.js'
 
 /**
  * What is written in place, or into, or read: a link at any of these would lead out of the folder. Outputs are left

@@ -1,6 +1,6 @@
 import type { ImageCodec } from '../imageCodec.js'
 import { layerOver } from '../layeredStrips.js'
-import { decodeMask } from './decodeMask.js'
+import { decodeMask, decodeMaskPicture } from './decodeMask.js'
 import { decodePhoto } from './decodePhoto.js'
 import { encodePng } from './encodePng.js'
 import { decodePixels, readHeader } from './readImage.js'
@@ -9,6 +9,7 @@ import { decodePixels, readHeader } from './readImage.js'
 export const sharpCodec: ImageCodec = {
   decodePhoto,
   decodeMask,
+  decodeMaskPicture,
   async decodeLayer(source, photo) {
     const header = await readHeader(source)
     return layerOver(header.name, await decodePixels(header), photo)
