@@ -21,6 +21,7 @@ import { runFiles } from '../session/runFiles.js'
 import type { HostMachine, HostUpdate, LocatedMap, NewRun, RunEntry, RunRequest } from '../session/runHost.js'
 import { drawSeed, readRunSettings } from '../session/savedRun.js'
 import type { RunControl } from '../session/runControl.js'
+import { takeLayers } from '../session/takeLayers.js'
 import type { OpenTrainer } from '../session/trainerContract.js'
 import type { Emit } from '../session/trainRun.js'
 import { FolderRuns } from './folderRuns.js'
@@ -125,11 +126,12 @@ export class StudioRuns implements ServedRuns {
     await this.#queue.ask(run, request)
   }
 
-  async locate({ options, photo }: Omit<NewRun, 'mask'>, signal: AbortSignal): Promise<LocatedMap> {
+  async locate({ options, photo, over = [] }: Omit<NewRun, 'mask'>, signal: AbortSignal): Promise<LocatedMap> {
     const named = withModels(options)
     const device = resolveSettings([named], drawSeed).device
     const given = device === 'auto' ? { ...named, device: await this.#device() } : named
-    return await locateInProcess({ options: given, photo }, signal)
+    const below = over.length === 0 ? {} : { below: await takeLayers(over, (name) => this.#runs.look(name)) }
+    return await locateInProcess({ options: given, photo, ...below }, signal)
   }
 
   async files(run: string): Promise<{ readonly name: string; readonly bytes: number }[]> {

@@ -60,7 +60,12 @@ export function App({
           ) : (
             <>
               <div class="stage-place">
-                <Stage model={studio.stage} label={text('stageLabel')} sliderLabel={text('viewCompare')} />
+                <Stage
+                  model={studio.stage}
+                  label={text('stageLabel')}
+                  sliderLabel={text('viewCompare')}
+                  workingLabel={text('maskWorking')}
+                />
               </div>
               <ViewBar studio={studio} />
             </>

@@ -7,6 +7,7 @@ import { assertSteps, RunControl } from '../runControl.js'
 import type { HostUpdate, NewRun, RunEntry, RunRequest, RunState } from '../runHost.js'
 import { firstFiles, keptSettings } from '../savedRun.js'
 import { preparePhoto } from '../startPhoto.js'
+import { takeLayers } from '../takeLayers.js'
 import { checkBroughtRun } from './checkBroughtRun.js'
 import type { QueuedJob, QueueMachine } from './queueMachine.js'
 import { type QueueNotes, readQueueNotes, type RunNote } from './queueNotes.js'
@@ -83,9 +84,9 @@ export class RunQueue {
   /**
    * Checks everything that a person can get wrong, keeps the run and puts it last.
    * @returns its name
-   * @throws OPTION_*, PROMPT_*, INPUT_*, MASK_INVALID, DISK_FULL
+   * @throws OPTION_*, PROMPT_*, INPUT_*, MASK_INVALID, DISK_FULL; RUN_NOT_FOUND, RUN_INVALID of what it stands on
    */
-  async submit({ options, photo, mask }: NewRun): Promise<string> {
+  async submit({ options, photo, mask, over = [] }: NewRun): Promise<string> {
     this.#assertRoom()
     if ((options.seeds ?? 1) !== 1)
       throw new Text2LiveError(
@@ -95,7 +96,12 @@ export class RunQueue {
     const early: RunEvent[] = []
     const { settings, input } = await preparePhoto(
       // Paths are of the machine of whoever asks: pictures come as they are.
-      { layers: [{ ...options, photo: null, mask: null }], photo, mask },
+      {
+        layers: [{ ...options, photo: null, mask: null, over: null }],
+        photo,
+        mask,
+        ...(over.length === 0 ? {} : { below: await takeLayers(over, (name) => this.#machine.runs.look(name)) }),
+      },
       this.#machine.codec,
       (event) => early.push(event),
     )
@@ -373,7 +379,7 @@ export class RunQueue {
 
   #entry(name: string): RunEntry {
     const { stored, note, holder } = this.#find(name)
-    const { settings, step, thumbnail } = stored
+    const { settings, step, over, thumbnail } = stored
     const state = this.#state(name)
     return {
       name,
@@ -381,6 +387,7 @@ export class RunQueue {
       title: note.title ?? settings.prompt.join(', '),
       settings: note.steps === undefined ? settings : { ...settings, steps: note.steps },
       step,
+      over,
       thumbnail,
       created: note.created,
       error:

@@ -59,6 +59,7 @@ export const german: Readonly<Record<StringName, string>> = {
   mask: 'Maske',
   maskNone: 'Ohne Maske darf die Bearbeitung überall in ihrem Ort sein. Wer malt, hält sie dort, wo gemalt ist.',
   maskOn: 'Die Bearbeitung bleibt in der Maske.',
+  maskWorking: 'Die Maske wird geändert ...',
   maskShown: 'Maske zeigen',
   toolPan: 'Bewegen',
   toolBrush: 'Pinsel',
