@@ -1,6 +1,6 @@
 import type { SmallerPictures } from './smallerPictures.js'
 import type { StageLayer, StageView } from './stageModel.js'
-import type { Area, Size } from './viewMatrix.js'
+import { type Area, common, type Size } from './viewMatrix.js'
 
 export type Context = OffscreenCanvasRenderingContext2D | CanvasRenderingContext2D
 
@@ -45,16 +45,22 @@ export function panesOf(view: StageView, width: number, height: number, slider: 
   return [pane(view, 0, width)]
 }
 
-/** Draws everything but the mask. `scratch` is as large as the scene. */
-export function drawScene(context: Context, scene: Scene, pictures: SmallerPictures, scratch: OffscreenCanvas): void {
+/** Draws everything but the mask in an area of the canvas. `scratch` is as large as the scene. */
+export function drawScene(
+  context: Context,
+  scene: Scene,
+  area: Area,
+  pictures: SmallerPictures,
+  scratch: OffscreenCanvas,
+): void {
   const { width, height, view } = scene
-  context.setTransform(1, 0, 0, 1, 0, 0)
-  context.clearRect(0, 0, width, height)
+  context.clearRect(area.x, area.y, area.width, area.height)
   for (const pane of panesOf(view, width, height, scene.slider)) {
-    if (pane.width <= 0) continue
+    const part = common(pane, area)
+    if (part.width <= 0 || part.height <= 0) continue
     context.save()
     context.beginPath()
-    context.rect(pane.x, pane.y, pane.width, pane.height)
+    context.rect(part.x, part.y, part.width, part.height)
     context.clip()
     const x = scene.x + (view === 'side' ? pane.x : 0)
     const place = { x, y: scene.y, width: scene.extent.width * scene.zoom, height: scene.extent.height * scene.zoom }
@@ -83,7 +89,10 @@ function drawPane(
   } else if (shown === 'alpha') drawAlpha(context, place, scratch, layers)
   else {
     context.fillStyle = shown === 'green' ? '#00ff00' : checkerboard(context)
-    context.fillRect(place.x, place.y, place.width, place.height)
+    // The squares move with the photo.
+    context.translate(place.x, place.y)
+    context.fillRect(0, 0, place.width, place.height)
+    context.translate(-place.x, -place.y)
     layers(context)
   }
   if (scene.tint !== null && (shown === 'photo' || shown === 'result')) {

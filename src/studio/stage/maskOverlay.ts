@@ -1,7 +1,7 @@
 import type { Context } from './drawScene.js'
 import type { MaskPainting } from './maskPainting.js'
 import { tileSide, type Tile } from './maskTiles.js'
-import type { Area } from './viewMatrix.js'
+import { type Area, around, common } from './viewMatrix.js'
 
 /** The px of a mask at a part of its size, tinted; those of `stale` are to be made anew. */
 interface TintedTile {
@@ -20,8 +20,8 @@ export interface Placed {
 
 /** Above this many, tiles that are out of sight are forgotten; 256 kB each. */
 const kept = 192
-/** What making tiles anew may take of a frame, milliseconds; a stroke's own px are always made. */
-const share = 6
+/** What making whole tiles anew may take of a frame, milliseconds; the px of a stroke are always made. */
+const share = 8
 /** The longer side of a mask as it is shown until the tiles are made, px at most. */
 const coarse = 1024
 const [red, green, blue, most] = [255, 40, 90, 140]
@@ -60,9 +60,9 @@ export class MaskOverlay {
 
   /**
    * Draws what of the mask lies in an area of the canvas.
-   * @returns whether it is as it should be; else it is to be drawn again
+   * @returns the px of the mask that are coarse still, to be drawn again; null for none
    */
-  draw(context: Context, { zoom, x, y }: Placed, area: Area): boolean {
+  draw(context: Context, { zoom, x, y }: Placed, area: Area): Area | null {
     const tiles = this.#tiles
     tiles.become(Math.min(this.#coarse.level, Math.max(0, Math.floor(Math.log2(1 / zoom)))))
     context.imageSmoothingEnabled = zoom < 2
@@ -74,8 +74,8 @@ export class MaskOverlay {
     ]
     const [left, right] = along(area.x, area.width, x, this.#mask.width)
     const [top, bottom] = along(area.y, area.height, y, this.#mask.height)
-    const end = performance.now() + share
-    let whole = true
+    let spent = 0
+    let unfinished: Area | null = null
     for (let row = top; row < bottom; row++) {
       for (let column = left; column < right; column++) {
         const part = tiles.partOf(column, row)
@@ -83,16 +83,20 @@ export class MaskOverlay {
         const [x0, x1] = [Math.round(x + part.x * zoom), Math.round(x + (part.x + part.width) * zoom)]
         const [y0, y1] = [Math.round(y + part.y * zoom), Math.round(y + (part.y + part.height) * zoom)]
         const place = { x: x0, y: y0, width: x1 - x0, height: y1 - y0 }
-        if (performance.now() < end || !tiles.isCostly(column, row)) tiles.draw(context, column, row, part, place)
-        else {
+        if (spent < share || !tiles.isCostly(column, row)) {
+          spent += tiles.renew(column, row)
+          tiles.draw(context, column, row, part, place)
+        } else {
           const steps = this.#coarse.side / side
-          this.#coarse.draw(context, Math.floor(column / steps), Math.floor(row / steps), part, place)
-          whole = false
+          const [column0, row0] = [Math.floor(column / steps), Math.floor(row / steps)]
+          this.#coarse.renew(column0, row0)
+          this.#coarse.draw(context, column0, row0, part, place)
+          unfinished = unfinished === null ? part : around(unfinished, part)
         }
       }
     }
     tiles.forget(left, right, top, bottom)
-    return whole
+    return unfinished
   }
 }
 
@@ -138,10 +142,30 @@ class TintedLevel {
     return tile.stale?.width === width && tile.stale.height === height
   }
 
-  /** Draws a part of a tile: the px of the mask `part`, all in this tile, to `place` on the canvas. */
-  draw(context: Context, column: number, row: number, part: Area, place: Area): void {
+  /**
+   * Makes anew what of a tile is to be.
+   * @returns milliseconds that it took
+   */
+  renew(column: number, row: number): number {
+    const key = keyOf(column, row)
+    let tile = this.#tiles.get(key)
+    if (tile?.stale === null) return 0
+    const start = performance.now()
     const area = this.partOf(column, row)
-    const tile = this.#renewed(column, row, area)
+    if (tile === undefined) {
+      tile = { canvas: null, value: 0, stale: area }
+      this.#tiles.set(key, tile)
+    }
+    this.#renew(tile, area, tile.stale ?? area)
+    tile.stale = null
+    return performance.now() - start
+  }
+
+  /** Draws a part of a tile as it was made: the px of the mask `part`, all in this tile, to `place` on the canvas. */
+  draw(context: Context, column: number, row: number, part: Area, place: Area): void {
+    const tile = this.#tiles.get(keyOf(column, row))
+    if (tile === undefined) return
+    const area = this.partOf(column, row)
     const { x, y, width, height } = place
     if (tile.canvas !== null) {
       const step = 2 ** this.#level
@@ -171,18 +195,6 @@ class TintedLevel {
       const [column, row] = key.split(',').map(Number) as [number, number]
       if (column < left || column >= right || row < top || row >= bottom) this.#tiles.delete(key)
     }
-  }
-
-  #renewed(column: number, row: number, area: Area): TintedTile {
-    const key = keyOf(column, row)
-    let tile = this.#tiles.get(key)
-    if (tile === undefined) {
-      tile = { canvas: null, value: 0, stale: area }
-      this.#tiles.set(key, tile)
-    }
-    if (tile.stale !== null) this.#renew(tile, area, tile.stale)
-    tile.stale = null
-    return tile
   }
 
   #renew(tile: TintedTile, part: Area, stale: Area): void {
@@ -246,27 +258,5 @@ function tint(out: Uint32Array, target: Area, step: number, tile: Tile, area: Ar
           : tile[above + here]! + tile[above + there]! + tile[below + here]! + tile[below + there]!
       out[y * target.width + x] = tints[(sum + 2) >> 2]!
     }
-  }
-}
-
-/** The area that two areas share. */
-function common(a: Area, b: Area): Area {
-  const [x, y] = [Math.max(a.x, b.x), Math.max(a.y, b.y)]
-  return {
-    x,
-    y,
-    width: Math.min(a.x + a.width, b.x + b.width) - x,
-    height: Math.min(a.y + a.height, b.y + b.height) - y,
-  }
-}
-
-/** The least area that holds both. */
-export function around(a: Area, b: Area): Area {
-  const [x, y] = [Math.min(a.x, b.x), Math.min(a.y, b.y)]
-  return {
-    x,
-    y,
-    width: Math.max(a.x + a.width, b.x + b.width) - x,
-    height: Math.max(a.y + a.height, b.y + b.height) - y,
   }
 }

@@ -1,11 +1,11 @@
 import { effect } from '@preact/signals'
 import { drawScene, panesOf, type Scene } from './drawScene.js'
-import { around, MaskOverlay } from './maskOverlay.js'
+import { MaskOverlay } from './maskOverlay.js'
 import type { MaskPainting } from './maskPainting.js'
 import { SmallerPictures } from './smallerPictures.js'
 import type { StageModel } from './stageModel.js'
 import { tintOf } from './tintOf.js'
-import type { Area, Size } from './viewMatrix.js'
+import { type Area, around, common, type Size } from './viewMatrix.js'
 
 /**
  * Keeps a canvas at what the model says: draws once before the next frame after something changed, and never
@@ -21,8 +21,11 @@ export class StageRenderer {
   readonly #endings: (() => void)[] = []
   #mask: { readonly painting: MaskPainting; readonly overlay: MaskOverlay } | null = null
   #frame: number | null = null
-  /** Whether all must be drawn, or else which px of the mask. */
-  #all = true
+  /** What the canvas shows; null for nothing. */
+  #drawn: Scene | null = null
+  /** Must all be drawn, whatever the scene says? */
+  #other = true
+  /** The px of the mask that must be drawn. */
   #stained: Area | null = null
 
   constructor(canvas: HTMLCanvasElement, context: CanvasRenderingContext2D, model: StageModel) {
@@ -34,7 +37,7 @@ export class StageRenderer {
       effect(() => {
         this.#scene()
         this.#follow(model.maskShown.value ? model.mask.value : null)
-        this.#invalidate()
+        this.#ask()
       }),
     )
   }
@@ -47,6 +50,7 @@ export class StageRenderer {
 
   #follow(painting: MaskPainting | null): void {
     if (painting === (this.#mask?.painting ?? null)) return
+    this.#other = true
     this.#mask?.overlay.close()
     this.#mask = painting && {
       painting,
@@ -58,7 +62,7 @@ export class StageRenderer {
   }
 
   #invalidate(): void {
-    this.#all = true
+    this.#other = true
     this.#ask()
   }
 
@@ -79,27 +83,66 @@ export class StageRenderer {
         canvas.width = size.width
         canvas.height = size.height
       }
-      this.#all = true
+      this.#drawn = null
     }
     if (scene === null) {
       this.#context.clearRect(0, 0, size.width, size.height)
+      this.#drawn = null
       return
     }
-    if (this.#all) drawScene(under, scene, this.#pictures, this.#scratch)
-    this.#context.setTransform(1, 0, 0, 1, 0, 0)
-    let finished = true
+    const changed = this.#changed(scene)
+    this.#drawn = scene
+    for (const area of changed) drawScene(under, scene, area, this.#pictures, this.#scratch)
+    let unfinished: Area | null = null
     for (const pane of panesOf(scene.view, size.width, size.height, scene.slider)) {
       const origin = { x: scene.x + (scene.view === 'side' ? pane.x : 0), y: scene.y }
-      const area = this.#all ? pane : placedIn(pane, this.#stained, scene.zoom, origin)
-      if (area !== null && area.width > 0 && area.height > 0)
-        finished = this.#drawArea(area, scene.zoom, origin) && finished
+      const stained = placed(this.#stained, scene.zoom, origin)
+      for (const area of [...changed, ...stained]) {
+        const part = common(pane, area)
+        if (part.width <= 0 || part.height <= 0) continue
+        const left = this.#drawArea(part, scene.zoom, origin)
+        if (left !== null) unfinished = unfinished === null ? left : around(unfinished, left)
+      }
     }
-    this.#all = false
-    this.#stained = finished ? null : { x: 0, y: 0, ...scene.extent }
-    if (!finished) this.#ask()
+    this.#stained = unfinished
+    if (unfinished !== null) this.#ask()
   }
 
-  #drawArea(area: Area, zoom: number, origin: { x: number; y: number }): boolean {
+  /**
+   * The areas of the canvas that must be drawn, the mask aside. What is moved by whole px is moved on the canvas, and
+   * only what comes into sight is drawn.
+   */
+  #changed(scene: Scene): Area[] {
+    const { width, height } = scene
+    const whole = [{ x: 0, y: 0, width, height }]
+    const drawn = this.#drawn
+    if (drawn === null || this.#other) {
+      this.#other = false
+      return whole
+    }
+    const differs = (Object.keys(scene) as (keyof Scene)[]).filter((key) => scene[key] !== drawn[key])
+    if (differs.length === 0) return []
+    if (differs.every((key) => key === 'slider') && scene.view === 'compare') {
+      const [from, to] = [drawn.slider, scene.slider].sort().map((part) => Math.round(part * width)) as [number, number]
+      return [{ x: from, y: 0, width: to - from, height }]
+    }
+    const [dx, dy] = [scene.x - drawn.x, scene.y - drawn.y]
+    const single = scene.view !== 'compare' && scene.view !== 'side'
+    if (!single || !differs.every((key) => key === 'x' || key === 'y')) return whole
+    if (Math.abs(dx) >= width || Math.abs(dy) >= height) return whole
+    for (const context of [this.#context, this.#under.getContext('2d')!]) {
+      context.globalCompositeOperation = 'copy'
+      context.drawImage(context.canvas, dx, dy)
+      context.globalCompositeOperation = 'source-over'
+    }
+    return [
+      { x: dx > 0 ? 0 : width + dx, y: 0, width: Math.abs(dx), height },
+      { x: 0, y: dy > 0 ? 0 : height + dy, width, height: Math.abs(dy) },
+    ].filter((area) => area.width > 0 && area.height > 0)
+  }
+
+  /** @returns the px of the mask that are to be drawn again */
+  #drawArea(area: Area, zoom: number, origin: { x: number; y: number }): Area | null {
     const context = this.#context
     const { x, y, width, height } = area
     context.save()
@@ -109,9 +152,9 @@ export class StageRenderer {
     context.globalCompositeOperation = 'copy'
     context.drawImage(this.#under, x, y, width, height, x, y, width, height)
     context.globalCompositeOperation = 'source-over'
-    const finished = this.#mask?.overlay.draw(context, { zoom, ...origin }, area) ?? true
+    const unfinished = this.#mask?.overlay.draw(context, { zoom, ...origin }, area) ?? null
     context.restore()
-    return finished
+    return unfinished
   }
 
   #deviceSize(): Size {
@@ -140,12 +183,11 @@ export class StageRenderer {
   }
 }
 
-/** The device px of a pane that px of the mask lie under, and one more to each side for what is filtered. */
-function placedIn(pane: Area, stained: Area | null, zoom: number, { x, y }: { x: number; y: number }): Area | null {
-  if (stained === null) return null
-  const left = Math.max(pane.x, Math.floor(x + stained.x * zoom) - 2)
-  const top = Math.max(pane.y, Math.floor(y + stained.y * zoom) - 2)
-  const right = Math.min(pane.x + pane.width, Math.ceil(x + (stained.x + stained.width) * zoom) + 2)
-  const bottom = Math.min(pane.y + pane.height, Math.ceil(y + (stained.y + stained.height) * zoom) + 2)
-  return { x: left, y: top, width: right - left, height: bottom - top }
+/** The device px that px of the mask lie under, and some more to each side for what is filtered. */
+function placed(stained: Area | null, zoom: number, { x, y }: { x: number; y: number }): Area[] {
+  if (stained === null) return []
+  const [left, top] = [Math.floor(x + stained.x * zoom) - 2, Math.floor(y + stained.y * zoom) - 2]
+  const right = Math.ceil(x + (stained.x + stained.width) * zoom) + 2
+  const bottom = Math.ceil(y + (stained.y + stained.height) * zoom) + 2
+  return [{ x: left, y: top, width: right - left, height: bottom - top }]
 }
