@@ -15,6 +15,8 @@ export interface Scene {
   /** Where the words are, as a tint that is laid over the photo. */
   readonly tint: OffscreenCanvas | null
   readonly slider: number
+  /** Are pictures filtered where they are made smaller or larger? Else single samples are taken, in a third of the time. */
+  readonly smooth: boolean
   /** Device px for each px of `extent`. */
   readonly zoom: number
   /** The photo's corner in the pane. */
@@ -78,7 +80,7 @@ function drawPane(
   scratch: OffscreenCanvas,
 ): void {
   const picture = (on: Context, bitmap: ImageBitmap, opacity = 1): void =>
-    drawPicture(on, bitmap, place, pictures, opacity)
+    drawPicture(on, bitmap, place, pictures, opacity, scene.smooth)
   const layers = (on: Context): void => {
     for (const layer of scene.layers) if (layer.visible) picture(on, layer.picture, layer.opacity)
   }
@@ -124,12 +126,13 @@ function drawPicture(
   place: Area,
   pictures: SmallerPictures,
   opacity: number,
+  smooth: boolean,
 ): void {
   if (bitmap.width === 0 || opacity <= 0) return
   const [across, down] = [place.width / bitmap.width, place.height / bitmap.height]
   const { source, step } = pictures.levelFor(bitmap, Math.max(across, down))
   context.globalAlpha = opacity
-  context.imageSmoothingEnabled = across * step < 2 && !(step === 1 && across === 1)
+  context.imageSmoothingEnabled = smooth && across * step < 2 && !(step === 1 && across === 1)
   context.imageSmoothingQuality = 'low'
   context.drawImage(source, place.x, place.y, source.width * step * across, source.height * step * down)
   context.globalAlpha = 1

@@ -7,6 +7,11 @@ import type { StageModel } from './stageModel.js'
 import { tintOf } from './tintOf.js'
 import { type Area, around, common, type Size } from './viewMatrix.js'
 
+/** A scene that takes longer, milliseconds, is drawn by single samples while it is zoomed. */
+const quick = 12
+/** How long after the last of a zoom's steps it is drawn as it should be, milliseconds. */
+const settling = 120
+
 /**
  * Keeps a canvas at what the model says: draws once before the next frame after something changed, and never
  * otherwise. What lies under the mask is kept as a picture of its own, so that a stroke draws only where it went.
@@ -16,7 +21,9 @@ export class StageRenderer {
   readonly #context: CanvasRenderingContext2D
   readonly #model: StageModel
   readonly #pictures: SmallerPictures
-  readonly #under = new OffscreenCanvas(1, 1)
+  /** All but the mask as it is shown; and another canvas to draw it to when it is moved. */
+  #under = new OffscreenCanvas(1, 1)
+  #spare = new OffscreenCanvas(1, 1)
   readonly #scratch = new OffscreenCanvas(1, 1)
   readonly #endings: (() => void)[] = []
   #mask: { readonly painting: MaskPainting; readonly overlay: MaskOverlay } | null = null
@@ -25,6 +32,10 @@ export class StageRenderer {
   #drawn: Scene | null = null
   /** Must all be drawn, whatever the scene says? */
   #other = true
+  /** Does it take long to draw all? */
+  #slow = false
+  /** Runs from a zoom's step until it is drawn as it should be. */
+  #settling: ReturnType<typeof setTimeout> | null = null
   /** The px of the mask that must be drawn. */
   #stained: Area | null = null
 
@@ -46,19 +57,24 @@ export class StageRenderer {
     for (const end of this.#endings) end()
     this.#follow(null)
     if (this.#frame !== null) cancelAnimationFrame(this.#frame)
+    if (this.#settling !== null) clearTimeout(this.#settling)
   }
 
   #follow(painting: MaskPainting | null): void {
-    if (painting === (this.#mask?.painting ?? null)) return
-    this.#other = true
+    const before = this.#mask?.painting ?? null
+    if (painting === before) return
+    for (const mask of [before, painting])
+      if (mask !== null) this.#stain({ x: 0, y: 0, width: mask.width, height: mask.height })
     this.#mask?.overlay.close()
     this.#mask = painting && {
       painting,
-      overlay: new MaskOverlay(painting, (area) => {
-        this.#stained = this.#stained === null ? area : around(this.#stained, area)
-        this.#ask()
-      }),
+      overlay: new MaskOverlay(painting, (area) => this.#stain(area)),
     }
+  }
+
+  #stain(area: Area): void {
+    this.#stained = this.#stained === null ? area : around(this.#stained, area)
+    this.#ask()
   }
 
   #invalidate(): void {
@@ -75,11 +91,9 @@ export class StageRenderer {
 
   #draw(): void {
     const size = this.#deviceSize()
-    const scene = this.#scene()
-    const under = this.#under.getContext('2d')
-    if (under === null) return
+    const scene = this.#hurried(this.#scene())
     if (this.#canvas.width !== size.width || this.#canvas.height !== size.height) {
-      for (const canvas of [this.#canvas, this.#under, this.#scratch]) {
+      for (const canvas of [this.#canvas, this.#under, this.#spare, this.#scratch]) {
         canvas.width = size.width
         canvas.height = size.height
       }
@@ -90,9 +104,7 @@ export class StageRenderer {
       this.#drawn = null
       return
     }
-    const changed = this.#changed(scene)
-    this.#drawn = scene
-    for (const area of changed) drawScene(under, scene, area, this.#pictures, this.#scratch)
+    const changed = this.#drawUnder(scene)
     let unfinished: Area | null = null
     for (const pane of panesOf(scene.view, size.width, size.height, scene.slider)) {
       const origin = { x: scene.x + (scene.view === 'side' ? pane.x : 0), y: scene.y }
@@ -109,36 +121,61 @@ export class StageRenderer {
   }
 
   /**
-   * The areas of the canvas that must be drawn, the mask aside. What is moved by whole px is moved on the canvas, and
-   * only what comes into sight is drawn.
+   * Brings what lies under the mask to the scene: what is only moved, by whole px, is not drawn again, but for what
+   * comes into sight.
+   * @returns the areas of the canvas that look otherwise
    */
-  #changed(scene: Scene): Area[] {
+  #drawUnder(scene: Scene): Area[] {
     const { width, height } = scene
-    const whole = [{ x: 0, y: 0, width, height }]
+    const whole = { x: 0, y: 0, width, height }
     const drawn = this.#drawn
-    if (drawn === null || this.#other) {
-      this.#other = false
-      return whole
+    this.#drawn = scene
+    const differs =
+      drawn === null || this.#other
+        ? null
+        : (Object.keys(scene) as (keyof Scene)[]).filter((key) => scene[key] !== drawn[key])
+    this.#other = false
+    if (differs?.length === 0) return []
+    if (drawn !== null && differs !== null) {
+      const only = (...keys: (keyof Scene)[]): boolean => differs.every((key) => keys.includes(key))
+      if (scene.view === 'compare' && only('slider')) {
+        const [from, to] = [drawn.slider, scene.slider]
+          .sort((a, b) => a - b)
+          .map((part) => Math.round(part * width)) as [number, number]
+        const strip = { x: from, y: 0, width: to - from, height }
+        this.#drawScene(scene, strip)
+        return [strip]
+      }
+      const [dx, dy] = [scene.x - drawn.x, scene.y - drawn.y]
+      const single = scene.view !== 'compare' && scene.view !== 'side'
+      if (single && only('x', 'y') && Math.abs(dx) < width && Math.abs(dy) < height) {
+        this.#moveUnder(dx, dy)
+        if (dx !== 0) this.#drawScene(scene, { x: dx > 0 ? 0 : width + dx, y: 0, width: Math.abs(dx), height })
+        if (dy !== 0) this.#drawScene(scene, { x: 0, y: dy > 0 ? 0 : height + dy, width, height: Math.abs(dy) })
+        return [whole]
+      }
     }
-    const differs = (Object.keys(scene) as (keyof Scene)[]).filter((key) => scene[key] !== drawn[key])
-    if (differs.length === 0) return []
-    if (differs.every((key) => key === 'slider') && scene.view === 'compare') {
-      const [from, to] = [drawn.slider, scene.slider].sort().map((part) => Math.round(part * width)) as [number, number]
-      return [{ x: from, y: 0, width: to - from, height }]
-    }
-    const [dx, dy] = [scene.x - drawn.x, scene.y - drawn.y]
-    const single = scene.view !== 'compare' && scene.view !== 'side'
-    if (!single || !differs.every((key) => key === 'x' || key === 'y')) return whole
-    if (Math.abs(dx) >= width || Math.abs(dy) >= height) return whole
-    for (const context of [this.#context, this.#under.getContext('2d')!]) {
-      context.globalCompositeOperation = 'copy'
-      context.drawImage(context.canvas, dx, dy)
-      context.globalCompositeOperation = 'source-over'
-    }
-    return [
-      { x: dx > 0 ? 0 : width + dx, y: 0, width: Math.abs(dx), height },
-      { x: 0, y: dy > 0 ? 0 : height + dy, width, height: Math.abs(dy) },
-    ].filter((area) => area.width > 0 && area.height > 0)
+    const start = performance.now()
+    this.#drawScene(scene, whole)
+    if (scene.smooth) this.#slow = performance.now() - start > quick
+    return [whole]
+  }
+
+  #drawScene(scene: Scene, area: Area): void {
+    const context = this.#under.getContext('2d')
+    if (context !== null) drawScene(context, scene, area, this.#pictures, this.#scratch)
+  }
+
+  /** To the other canvas: one that is drawn to itself is copied first, which takes longer than to draw all anew. */
+  #moveUnder(dx: number, dy: number): void {
+    const context = this.#spare.getContext('2d')
+    if (context === null) return
+    context.globalCompositeOperation = 'copy'
+    context.drawImage(this.#under, dx, dy)
+    context.globalCompositeOperation = 'source-over'
+    const moved = this.#spare
+    this.#spare = this.#under
+    this.#under = moved
   }
 
   /** @returns the px of the mask that are to be drawn again */
@@ -157,6 +194,19 @@ export class StageRenderer {
     return unfinished
   }
 
+  /** The scene by single samples, where it is being zoomed and is not drawn in time otherwise. */
+  #hurried(scene: Scene | null): Scene | null {
+    if (scene === null || this.#drawn === null || !this.#slow) return scene
+    if (scene.zoom !== this.#drawn.zoom) {
+      if (this.#settling !== null) clearTimeout(this.#settling)
+      this.#settling = setTimeout(() => {
+        this.#settling = null
+        this.#ask()
+      }, settling)
+    }
+    return this.#settling === null ? scene : { ...scene, smooth: false }
+  }
+
   #deviceSize(): Size {
     const { width, height } = this.#model.size.value
     const density = this.#model.density.value
@@ -172,6 +222,7 @@ export class StageRenderer {
       preview: preview.value,
       tint: map.value && tintOf(map.value),
       slider: slider.value,
+      smooth: true,
       zoom: scale * density.value,
       // At whole device px a photo that is moved does not shimmer.
       x: Math.round(x * density.value),

@@ -333,11 +333,7 @@ describe.skipIf(!existsSync(executablePath)).each([1, 2])('the stage, %i device 
     }
     const anew = async (): Promise<Buffer> => {
       await tab.evaluate(() => {
-        page.model.maskShown.value = false
-      })
-      await shot()
-      await tab.evaluate(() => {
-        page.model.maskShown.value = true
+        page.model.layers.value = [...page.model.layers.value]
       })
       return await pixels()
     }
@@ -367,6 +363,12 @@ describe.skipIf(!existsSync(executablePath)).each([1, 2])('the stage, %i device 
     await tab.mouse.move(1, 1)
     const painted = await pixels()
     expect(painted.equals(await anew())).toBe(true)
+    await tab.evaluate(() => {
+      page.model.maskShown.value = false
+    })
+    const hidden = await pixels()
+    expect(hidden.equals(painted)).toBe(false)
+    expect(hidden.equals(await anew())).toBe(true)
   })
 
   it('shows px crisp at a high zoom', async () => {
