@@ -1,6 +1,6 @@
 import { effect } from '@preact/signals'
 import { drawScene, panesOf, type Scene } from './drawScene.js'
-import { MaskOverlay } from './maskOverlay.js'
+import { MaskOverlay, type Placed } from './maskOverlay.js'
 import type { MaskPainting } from './maskPainting.js'
 import { SmallerPictures } from './smallerPictures.js'
 import type { StageModel } from './stageModel.js'
@@ -108,11 +108,11 @@ export class StageRenderer {
     let unfinished: Area | null = null
     for (const pane of panesOf(scene.view, size.width, size.height, scene.slider)) {
       const origin = { x: scene.x + (scene.view === 'side' ? pane.x : 0), y: scene.y }
-      const stained = placed(this.#stained, scene.zoom, origin)
+      const stained = areaOf(this.#stained, scene.zoom, origin)
       for (const area of [...changed, ...stained]) {
         const part = common(pane, area)
         if (part.width <= 0 || part.height <= 0) continue
-        const left = this.#drawArea(part, scene.zoom, origin)
+        const left = this.#drawArea(part, { ...origin, zoom: scene.zoom, smooth: scene.smooth })
         if (left !== null) unfinished = unfinished === null ? left : around(unfinished, left)
       }
     }
@@ -179,7 +179,7 @@ export class StageRenderer {
   }
 
   /** @returns the px of the mask that are to be drawn again */
-  #drawArea(area: Area, zoom: number, origin: { x: number; y: number }): Area | null {
+  #drawArea(area: Area, placed: Placed): Area | null {
     const context = this.#context
     const { x, y, width, height } = area
     context.save()
@@ -189,7 +189,7 @@ export class StageRenderer {
     context.globalCompositeOperation = 'copy'
     context.drawImage(this.#under, x, y, width, height, x, y, width, height)
     context.globalCompositeOperation = 'source-over'
-    const unfinished = this.#mask?.overlay.draw(context, { zoom, ...origin }, area) ?? null
+    const unfinished = this.#mask?.overlay.draw(context, placed, area) ?? null
     context.restore()
     return unfinished
   }
@@ -235,7 +235,7 @@ export class StageRenderer {
 }
 
 /** The device px that px of the mask lie under, and some more to each side for what is filtered. */
-function placed(stained: Area | null, zoom: number, { x, y }: { x: number; y: number }): Area[] {
+function areaOf(stained: Area | null, zoom: number, { x, y }: { x: number; y: number }): Area[] {
   if (stained === null) return []
   const [left, top] = [Math.floor(x + stained.x * zoom) - 2, Math.floor(y + stained.y * zoom) - 2]
   const right = Math.ceil(x + (stained.x + stained.width) * zoom) + 2
