@@ -322,7 +322,7 @@ describe.each(Object.entries(stores))('a run in %s', (_, openStores) => {
 
     test('is painted over their composite, on the photo of the lowest', async () => {
       const { events } = await start('three', {}, { prompt: 'rust', seed: 5 }, ['one', 'two'])
-      expect(events.filter(({ type }) => type === 'note').join()).not.toContain('itself stands on')
+      expect(events.flatMap((event) => (event.type === 'note' ? [event.message] : [])).join()).not.toContain('itself')
       expect(await bytes('three', 'photo.png')).toEqual(await bytes('one', 'photo.png'))
       const [ground, edit, composite] = [
         await raw('two', outputFiles.composite),
