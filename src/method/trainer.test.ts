@@ -104,7 +104,9 @@ type Compiled = Extract<TrainerNotice, { type: 'compile' }>
 describe('a trainer', () => {
   it.each(Object.keys(presets) as PresetName[])('takes two steps of preset %s', async (preset) => {
     const compiled: Compiled[] = []
-    const notice = (told: TrainerNotice) => void (told.type === 'compile' && compiled.push(told))
+    const notice = (told: TrainerNotice): void => {
+      if (told.type === 'compile') compiled.push(told)
+    }
     await withTrainer({ preset }, { notice }, async (trainer, settings) => {
       const { tensors: before } = await trainer.state()
       expect([trainer.step, trainer.steps, trainer.device]).toEqual([0, 2, 'cpu'])

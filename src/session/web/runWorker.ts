@@ -7,6 +7,7 @@ import type { OutputFiles } from '../outputs.js'
 import { assertSteps, RunControl } from '../runControl.js'
 import { type JobMachine, runJob } from '../runJob.js'
 import type { TrainedRun } from '../trainRun.js'
+import { WarmModels } from '../warmModels.js'
 
 /** What a run leaves, as it crosses to the page: its files are in its store. */
 export interface RunResult {
@@ -54,10 +55,11 @@ export interface Wire {
 
 /**
  * Does the jobs that come over the wire, one after another, in this worker: the whole run is here, outputs are encoded
- * here, and the page stays free.
+ * here, and the page stays free. Engine and models stay open from job to job.
  * @param scope `self` of the worker
  */
-export function serveJobs(scope: Wire, machine: JobMachine): void {
+export function serveJobs(scope: Wire, served: JobMachine): void {
+  const machine: JobMachine = { ...served, warm: served.warm ?? new WarmModels() }
   const runs = new Map<number, Steered>()
   let last: Promise<void> = Promise.resolve()
   const post = (reply: Reply): void => scope.postMessage(reply)
