@@ -20,6 +20,7 @@ export default defineConfig(({ mode }) => ({
     outDir: folder(mode === 'served' ? 'dist/studio' : 'dist-site'),
     emptyOutDir: true,
     target: 'es2022',
+    license: { fileName: 'licences.md' },
     chunkSizeWarningLimit: 2_000,
   },
   // ONNX Runtime's bundles would otherwise carry their WebAssembly into the page's assets.

@@ -81,8 +81,21 @@ const exitStatuses = {
   OUT_OF_MEMORY: 1,
   LOSS_NOT_FINITE: 1,
   DEVICE_FAILED: 1,
+  ADDRESS_UNAVAILABLE: 2,
+  TOKEN_NEEDED: 2,
+  TOKEN_INVALID: 2,
+  REQUEST_REFUSED: 2,
+  REQUEST_INVALID: 2,
+  REQUEST_TOO_LARGE: 2,
+  FILE_NOT_FOUND: 2,
+  SERVER_BUSY: 1,
+  SERVER_UNREACHABLE: 1,
   INTERNAL: 1,
   INTERRUPTED: 130,
 } as const satisfies Record<string, 1 | 2 | 130>
 
 export type ErrorCode = keyof typeof exitStatuses
+
+/** Is it a code of ours? For what comes over a wire. */
+export const isErrorCode = (code: unknown): code is ErrorCode =>
+  typeof code === 'string' && Object.hasOwn(exitStatuses, code)

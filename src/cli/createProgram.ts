@@ -8,6 +8,7 @@ import { modelsCommand } from './modelsCommand.js'
 import { relevancyCommand } from './relevancyCommand.js'
 import { renderCommand } from './renderCommand.js'
 import { scoreCommand } from './scoreCommand.js'
+import { studioCommand } from './studioCommand.js'
 import type { SetStatus, Terminal } from './terminal.js'
 import { videoCommand } from './videoCommand.js'
 
@@ -35,6 +36,8 @@ Examples:
       go on after Ctrl-C or a crash
   $ text2live video swan.mp4 "golden swan" --source swan --region swan
       a clip: taken apart into two flat pictures, edited there, put together again
+  $ text2live studio
+      paint, train and compare in the browser, on this machine
   $ text2live relevancy teapot.jpg "teapot"
       where the model sees it: choose words for --region
   $ text2live score runs/teapot-1
@@ -47,6 +50,7 @@ Each command explains itself: text2live image --help. All options: docs/options.
   for (const command of [
     imageCommand,
     videoCommand,
+    studioCommand,
     atlasCommand,
     renderCommand,
     relevancyCommand,

@@ -32,6 +32,8 @@ Examples:
       inside a mask, four variations and a contact sheet
   $ cat teapot.jpg | text2live image - "golden teapot"
       the photo from standard input
+  $ text2live image --over runs/street-1 "street at night"
+      a second edit over the first, on its photo
   $ text2live image --config golden_horse.yaml --preset reference
       an example of the published code, trained as that code trains
   $ text2live image --resume runs/teapot-1
@@ -43,6 +45,7 @@ Examples:
         'photo',
         flag ?? undefined,
         [first, second].filter((word) => word !== undefined),
+        (given.over ?? []).length > 0,
       )
       const prompts = [...(prompt === undefined ? [] : [prompt]), ...((given.prompt ?? []) as readonly string[])]
       const resume = parsed['resume'] as string | undefined

@@ -57,7 +57,7 @@ function describeEvent(event: VideoEvent): string | null {
     case 'stage-done':
       return event.stopped === true || event.seconds < 1
         ? null
-        : `${stages[event.stage].title}: ${duration(event.seconds)}, at most ${Math.round(event.peakMemory / 1e6)} MB`
+        : `${stages[event.stage].title}: ${duration(event.seconds)}${event.peakMemory === undefined ? '' : `, at most ${Math.round(event.peakMemory / 1e6)} MB`}`
     case 'resumed':
       return `resumed after ${stages[event.stage].unit} ${event.done} of ${event.total}`
     case 'preview':

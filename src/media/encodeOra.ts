@@ -10,29 +10,36 @@ import { alphaStrips, colourStrips } from './strips.js'
 const mtime = new Date(1980, 0, 1)
 
 /**
- * An OpenRaster document (Krita, GIMP, MyPaint) with the layers "photo" and above it "edit layer"; samples keep their
- * bit depth.
+ * An OpenRaster document (Krita, GIMP, MyPaint) with the layers "photo", those that the edit stands on, and above them
+ * the edit; samples keep their bit depth.
  *
  * @param encodePng of the machine's codec
- * @param made the PNGs of edit and composite, where they have been made before
+ * @param made the PNGs of the edit, of what is below it, and of the composite, where they have been made before
  * @throws Text2LiveError SHAPE_MISMATCH
  */
 export async function encodeOra(
   picture: LayeredPicture,
   encodePng: ImageCodec['encodePng'],
-  made: { readonly edit?: Uint8Array; readonly composite?: Uint8Array } = {},
+  made: { readonly edit?: Uint8Array; readonly below?: readonly Uint8Array[]; readonly composite?: Uint8Array } = {},
 ): Promise<Uint8Array<ArrayBuffer>> {
   checkLayers(picture)
-  const { photo, edit, composite } = picture
+  const { photo, below = [], edit, name = layerNames[0], composite } = picture
   const { width, height } = photo
   const photoPng = await encodePng(photo)
   const editPng = made.edit ?? (await encodePng(edit))
+  const belowPngs: Uint8Array[] = []
+  for (const [i, { image }] of below.entries()) belowPngs.push(made.below?.[i] ?? (await encodePng(image)))
+  const belowFile = (i: number): string => `data/below-${i + 1}.png`
   const mergedPng = made.composite ?? (await encodePng(composite))
-  const layer = (name: string, src: string) =>
-    `    <layer name="${name}" src="${src}" x="0" y="0" opacity="1.0" visibility="visible" composite-op="svg:src-over"/>\n`
+  const layer = (called: string, src: string) =>
+    `    <layer name="${escaped(called)}" src="${src}" x="0" y="0" opacity="1.0" visibility="visible" composite-op="svg:src-over"/>\n`
   const stack =
     `<?xml version="1.0" encoding="UTF-8"?>\n<image version="0.0.3" w="${width}" h="${height}">\n  <stack>\n` +
-    layer(layerNames[0], 'data/edit.png') +
+    layer(name, 'data/edit.png') +
+    below
+      .map((each, i) => layer(each.name, belowFile(i)))
+      .reverse()
+      .join('') +
     layer(layerNames[1], 'data/photo.png') +
     '  </stack>\n</image>\n'
   // The order matters: mimetype first and stored, so that the type can be told from the first bytes.
@@ -40,11 +47,19 @@ export async function encodeOra(
     mimetype: [strToU8('image/openraster'), { level: 0, mtime }],
     'stack.xml': [strToU8(stack), { level: 6, mtime }],
     'data/edit.png': [editPng, { level: 0, mtime }],
+    ...Object.fromEntries(belowPngs.map((png, i) => [belowFile(i), [png, { level: 0, mtime }] as const])),
     'data/photo.png': [photoPng, { level: 0, mtime }],
     'mergedimage.png': [mergedPng, { level: 0, mtime }],
     'Thumbnails/thumbnail.png': [await encodePng(thumbnail(composite)), { level: 0, mtime }],
   }
   return zipSync(files)
+}
+
+/** A name as the value of an XML attribute; what XML 1.0 cannot hold is left out. */
+function escaped(name: string): string {
+  const entities: Readonly<Record<string, string>> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;' }
+  const allowed = name.replaceAll(/[^\u0020-\ud7ff\ue000-\ufffd\u{10000}-\u{10ffff}]/gu, ' ')
+  return allowed.replaceAll(/[&<>"]/g, (letter) => entities[letter]!)
 }
 
 /** Longest side of the thumbnail, px, as the OpenRaster specification asks. */

@@ -9,8 +9,19 @@ export interface LayeredPicture {
   readonly photo: PixelImage
   /** RGBA, straight alpha. */
   readonly edit: PixelImage
+  /** What the edit is painted over besides the photo, the lowest first; none where absent. */
+  readonly below?: readonly NamedLayer[]
+  /** What the edit is called; default "edit layer". */
+  readonly name?: string
   /** RGB or RGBA: what programs show that do not read layers. */
   readonly composite: PixelImage
+}
+
+/** An edit of another run. */
+export interface NamedLayer {
+  readonly name: string
+  /** RGBA, straight alpha, of the photo's size. */
+  readonly image: PixelImage
 }
 
 /** Names of the layers, from the top. */
@@ -21,32 +32,31 @@ export const baseLayerNames = [layerNames[1], 'atlas'] as const
 export const maskLayerName = 'mask'
 
 /**
- * A Photoshop document, 8 bits RGB, with the layers "photo" and above it "edit layer".
+ * A Photoshop document, 8 bits RGB, with the layers "photo", those that the edit stands on, and above them the edit.
  *
  * @throws Text2LiveError SHAPE_MISMATCH; INPUT_TOO_LARGE when a side is over 30000 px, the format's limit
  */
 export const encodePsd = (picture: LayeredPicture): Uint8Array<ArrayBuffer> => concatBytes(psdPieces(picture))
 
 /** As `encodePsd`, in pieces, each made when it is asked for; what was asked for before is no longer held. */
-export function psdPieces({ photo, edit, composite }: LayeredPicture): Generator<Uint8Array> {
-  checkLayers({ photo, edit, composite })
-  return psdLayerPieces(composite, [
-    { name: layerNames[1], image: photo },
-    { name: layerNames[0], image: edit },
-  ])
+export function psdPieces(picture: LayeredPicture): Generator<Uint8Array> {
+  checkLayers(picture)
+  const { photo, below = [], edit, name = layerNames[0], composite } = picture
+  return psdLayerPieces(composite, [{ name: layerNames[1], image: photo }, ...below, { name, image: edit }])
 }
 
 /**
  * @throws Text2LiveError SHAPE_MISMATCH unless edit, photo and composite are of one size and have the channels they
  * should
  */
-export function checkLayers({ photo, edit, composite }: LayeredPicture): void {
-  const sameSize = [edit, composite].every((image) => image.width === photo.width && image.height === photo.height)
-  if (!sameSize || photo.channels === 1 || edit.channels !== 4 || composite.channels === 1) {
+export function checkLayers({ photo, below = [], edit, composite }: LayeredPicture): void {
+  const edits = [...below.map(({ image }) => image), edit]
+  const sameSize = [...edits, composite].every((image) => image.width === photo.width && image.height === photo.height)
+  if (!sameSize || photo.channels === 1 || edits.some(({ channels }) => channels !== 4) || composite.channels === 1) {
     throw new Text2LiveError(
       'SHAPE_MISMATCH',
       'A layered file expected an RGBA edit, and a photo and composite in RGB or RGBA, of one size, got ' +
-        [edit, photo, composite].map((image) => `${image.width}x${image.height}x${image.channels}`).join(', ') +
+        [...edits, photo, composite].map((image) => `${image.width}x${image.height}x${image.channels}`).join(', ') +
         '.',
     )
   }

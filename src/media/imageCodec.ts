@@ -1,4 +1,5 @@
 import type { FloatImage } from './image.js'
+import type { MaskPicture } from './maskReading.js'
 import type { Photo } from './photo.js'
 import type { PixelImage } from './quantise.js'
 import type { PhotoFormat } from './sniffFormat.js'
@@ -21,6 +22,10 @@ export type PictureSource = string | Uint8Array | { readonly name: string; reado
 export const pictureName = (source: PictureSource): string =>
   typeof source === 'string' ? `"${source}"` : 'name' in source ? `"${source.name}"` : 'The image given as bytes'
 
+/** The bytes of a picture that is no path. */
+export const bytesOf = (source: Exclude<PictureSource, string>): Uint8Array =>
+  source instanceof Uint8Array ? source : source.bytes
+
 /** How the machine that a run is on reads and writes pictures. */
 export interface ImageCodec {
   /**
@@ -32,6 +37,22 @@ export interface ImageCodec {
    * @throws Text2LiveError INPUT_*, MASK_INVALID for another size or a mask that lets no edit be seen
    */
   readonly decodeMask: (source: PictureSource, width: number, height: number) => Promise<DecodedMask>
+  /**
+   * An edit layer of another run.
+   * @returns RGBA, 8 bits, straight alpha; colours under alpha 0 are kept
+   * @throws Text2LiveError INPUT_*; LAYER_UNSUPPORTED for another size than the photo's, or without alpha
+   */
+  readonly decodeLayer: (source: PictureSource, photo: Pick<PixelImage, 'width' | 'height'>) => Promise<PixelImage>
+  /**
+   * A picture decoded so far that a mask can be read from it, together with others of its kind.
+   * @param assertSize is told what messages call it and its size, upright, as soon as that is known; what it throws is
+   *   thrown
+   * @throws Text2LiveError INPUT_*
+   */
+  readonly decodeMaskPicture: (
+    source: PictureSource,
+    assertSize: (name: string, size: { readonly width: number; readonly height: number }) => void,
+  ) => Promise<MaskPicture>
   /** A PNG of the same samples: grey, RGB or RGBA, 8 or 16 bits. Alpha is straight; colours under alpha 0 are kept. */
   readonly encodePng: (pixels: PixelImage) => Promise<Uint8Array>
 }

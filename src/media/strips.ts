@@ -77,7 +77,8 @@ export function productStrips(a: Strips, b: Strips): Strips {
 /** All rows at once. */
 export const wholeOf = (strips: Pick<Strips, 'height' | 'strip'>): FloatImage => strips.strip(0, strips.height)
 
-function withData(strips: Omit<Strips, 'data'>): Strips {
+/** Strips that give their whole too. */
+export function withData(strips: Omit<Strips, 'data'>): Strips {
   return {
     ...strips,
     get data() {

@@ -65,6 +65,14 @@ export const imageOptions = {
     example: 'mask.png',
     help: "a picture of the photo's size; the edit stays where it is white",
   },
+  over: {
+    type: 'paths',
+    group: 'photo',
+    preset: false,
+    default: [],
+    example: 'runs/horse-1',
+    help: 'a run whose edit this one is painted over; repeat for several, the lowest first. Without a photo it is the photo of the lowest',
+  },
 
   preset: {
     type: 'choice',

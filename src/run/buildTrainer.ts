@@ -19,7 +19,7 @@ import type { TrainerNotice, TrainerState } from '../session/trainerContract.js'
 import { openRuntime } from './openRuntime.js'
 
 /** Models of Node: folders, the cache, the hub; what the package carries. */
-const nodeModels: ModelOpener = {
+export const nodeModels: ModelOpener = {
   guidance: async (name, { fetch, addresses }, notice, signal) =>
     await openModelSource(addresses[name] ?? name, {
       onProgress: notice,

@@ -5,14 +5,14 @@ import { printable } from '../printable.js'
 import { isSystemError } from './fileErrors.js'
 import { linked, noFile, refuseLink } from './runFile.js'
 import { runFiles } from '../session/runFiles.js'
-import { videoFiles } from './video/videoFiles.js'
+import { videoFiles } from '../session/video/videoFiles.js'
 
 /**
  * What is written in place, or into, or read: a link at any of these would lead out of the folder. Outputs are left
  * out, as they are replaced whole.
  */
 const fixed = ['.lock', runFiles.checkpoint, ...Object.values(videoFiles)]
-const varying = /^(?:(?:photo|mask|clip|object)(?:\..*)?|seed-\d+)$/is
+const varying = /^(?:(?:photo|mask|clip|object)(?:\..*)?|below(?:-\d+)?\..*|seed-\d+)$/is
 
 /**
  * A run folder that somebody sent is data: no link that stands at a file or folder of ours, or in such a folder, may

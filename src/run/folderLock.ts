@@ -9,7 +9,7 @@ interface FolderLock {
   release(): void
 }
 
-const lockName = '.lock'
+export const lockName = '.lock'
 
 /**
  * Keeps two processes from writing one run folder. The lock of a process that is gone (kill -9) is taken over.

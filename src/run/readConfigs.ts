@@ -73,13 +73,18 @@ async function readOne(path: string, table: OptionTable): Promise<ReturnType<typ
   }
   const inside = Object.entries(config.options).map(([name, value]) => [
     name,
-    pictures.has(name) && typeof value === 'string' ? pathInside(dirname(path), value, name) : value,
+    pictures.has(name) ? insideOf(dirname(path), value, name) : value,
   ])
   return { ...config, options: Object.fromEntries(inside) as Given }
 }
 
 /** What a run folder holds copies of. */
-const pictures = new Set(['photo', 'mask', 'clip', 'object'])
+const pictures = new Set(['photo', 'mask', 'over', 'clip', 'object'])
+
+function insideOf(folder: string, value: unknown, name: string): unknown {
+  if (Array.isArray(value)) return value.map((each) => insideOf(folder, each, name))
+  return typeof value === 'string' ? pathInside(folder, value, name) : value
+}
 
 /** The layers that a person wrote: not the config.yaml of a run, which holds every setting, whoever chose it. */
 export const ownLayers = <Options>({ layers, ofRun }: Configs<Options>): Options[] =>

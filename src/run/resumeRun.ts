@@ -16,9 +16,11 @@ import {
   type SavedRunAccess,
 } from '../session/savedRun.js'
 import type { RunEnvironment } from '../session/trainerContract.js'
+import { presentLayers } from '../session/takeLayers.js'
 import type { Emit } from '../session/trainRun.js'
 import { checkFolder, pathInside } from './checkFolder.js'
 import { editResult, type EditResult } from './editResult.js'
+import { runBeside } from './layersUnder.js'
 import { nodeMachine } from './nodeMachine.js'
 import { portableGuidance } from './portableGuidance.js'
 import { isRunFolder, makeRunFolder, openRunFolder, type RunFolder } from './runFolder.js'
@@ -89,6 +91,7 @@ export const accessIn = (folder: RunFolder): SavedRunAccess => ({
   store: folder,
   machine: nodeMachine,
   find: (name, key) => pathInside(folder.path, name, key),
+  present: (own, note) => presentLayers(own, runBeside(folder.path), note),
 })
 
 /** @throws RUN_NOT_FOUND, RUN_INVALID */

@@ -4,6 +4,7 @@ import { basename, dirname, extname, join } from 'node:path'
 import { Text2LiveError } from '../errors.js'
 import { asidePath, clearAsides, removeDeadAsides } from '../media/node/asidePath.js'
 import { atomicWrite } from '../media/node/atomicWrite.js'
+import { replacePath } from '../media/node/replacePath.js'
 import { syncFile, syncFolder } from '../media/node/syncFolder.js'
 import type { RunStore } from '../session/store.js'
 import { checkFolder } from './checkFolder.js'
@@ -14,7 +15,8 @@ import { lockFolder } from './folderLock.js'
 import { maxConfigBytes } from '../session/savedRun.js'
 import { isFile, readRunFile, readRunFileSync } from './runFile.js'
 import { runFiles } from '../session/runFiles.js'
-import { videoFiles, videoOutputFiles } from './video/videoFiles.js'
+import { videoFiles, videoOutputFiles } from '../session/video/videoFiles.js'
+import { newFilesIn } from './newFilesIn.js'
 
 export { runFiles }
 
@@ -165,6 +167,20 @@ function holdFolder(path: string, { release }: Pick<RunFolder, 'release'>): RunF
       if (dirname(name) !== '.') await writing(target, () => mkdir(dirname(target), { recursive: true }))
       await writing(target, () => atomicWrite(target, data))
     },
+    list: async (name) => (await readdir(file(name)).catch(() => [])).sort(),
+    async replace(make) {
+      const aside = asidePath(file('rendering'))
+      try {
+        await writing(path, () => mkdir(aside))
+        const files = newFilesIn(aside, file)
+        const names = await make(files)
+        await files.flush()
+        for (const name of names) await writing(file(name), () => replacePath(join(aside, name), file(name)))
+      } finally {
+        await rm(aside, { recursive: true, force: true }).catch(() => undefined)
+      }
+    },
+    remove: (name) => writing(file(name), () => rm(file(name), { recursive: true, force: true })),
     openLog(name, keep) {
       cutFile(file(name), keep)
       return Promise.resolve(new FileLog(file(name)))
@@ -201,7 +217,7 @@ async function clearRun(path: string): Promise<void> {
     [outputFiles, runFiles, videoFiles, videoOutputFiles].flatMap((names) => Object.values<string>(names)),
   )
   for (const name of (await listFolder(path)) ?? []) {
-    const isPicture = /^(photo|mask|clip|object)(\.[a-z0-9]+)?$/.test(name)
+    const isPicture = /^(photo|mask|clip|object|below-\d+)(\.[a-z0-9]+)?$/.test(name)
     const isVariation = /^seed-\d+$/.test(name) && isRunFolder(join(path, name))
     if (ours.has(name) || isPicture || isVariation)
       await writing(path, () => rm(join(path, name), { recursive: true, force: true }))

@@ -4,6 +4,7 @@ import { Text2LiveError } from '../errors.js'
 import { measureChange } from '../media/changeMeasures.js'
 import { decodeMask } from '../media/node/decodeMask.js'
 import { decodeImage, readHeader } from '../media/node/readImage.js'
+import { wholeOf } from '../media/strips.js'
 import { type GuidanceScores, scoreEdit } from '../method/scoreEdit.js'
 import type { GivenOptions, ImageSettings } from '../options/imageOptions.js'
 import { resolveSettings } from '../options/resolveSettings.js'
@@ -122,7 +123,7 @@ function stands(path: string): boolean {
 async function readPictures(folder: string, maskPath: string | null, note: (message: string) => void) {
   await assertKind(folder, 'image')
   const { settings, input } = await readRun(accessIn(lookIn(folder)))
-  const photo = input.photo.rgb
+  const photo = wholeOf(input.ground)
   const read = async (name: (typeof picturesRead)[number]) => {
     const path = join(folder, outputFiles[name])
     if (!stands(path)) throw noOutputs(folder, outputFiles[name])

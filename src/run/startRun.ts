@@ -3,6 +3,7 @@ import { validateOptions } from '../options/resolveSettings.js'
 import { editResult, type EditResult } from './editResult.js'
 import { nodeMachine } from './nodeMachine.js'
 import { accessTo, hereOnly } from '../session/guidanceAccess.js'
+import { layersUnder } from './layersUnder.js'
 import { portableGuidance } from './portableGuidance.js'
 import { chooseDevice } from './probeDevice.js'
 import { fromRun, ownLayers, readConfigs } from './readConfigs.js'
@@ -40,8 +41,10 @@ export async function startRun(options: StartOptions, environment: RunEnvironmen
   const seeds = (lastGiven(layers, 'seeds') ?? 1) as number
 
   const pictures = { photo: photo instanceof Uint8Array ? photo : null, mask: mask instanceof Uint8Array ? mask : null }
+  const over = (lastGiven(layers, 'over') ?? []) as string | readonly string[]
+  const below = await layersUnder(typeof over === 'string' ? [over] : over)
   const { settings, input } = await preparePhoto(
-    { layers, own: [...ownLayers(configs), command], ...pictures },
+    { layers, own: [...ownLayers(configs), command], ...pictures, ...(below === null ? {} : { below }) },
     nodeMachine.codec,
     emit,
   )

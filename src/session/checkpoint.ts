@@ -15,6 +15,8 @@ export interface Fingerprint {
   readonly photo: string
   /** Empty without a mask. */
   readonly mask: string
+  /** Of each layer below, the lowest first. */
+  readonly below: readonly string[]
 }
 
 interface Checkpoint {
@@ -32,6 +34,8 @@ const metadataSchema = z.object({
   settings: z.string(),
   photo: z.string(),
   mask: z.string(),
+  /** SHA-256 of the layers below, with spaces between them; absent where there are none. */
+  below: z.string().optional(),
 })
 
 /**
@@ -47,7 +51,7 @@ export async function writeCheckpoint(
   const tensors = new Map(
     Object.entries(state.tensors).map(([name, { shape, data }]) => [name, float32Tensor(shape, data)]),
   )
-  const { settings, photo, mask } = fingerprint
+  const { settings, photo, mask, below } = fingerprint
   const bytes = writeSafetensors(tensors, {
     kind,
     version,
@@ -55,6 +59,7 @@ export async function writeCheckpoint(
     settings: JSON.stringify(settings),
     photo,
     mask,
+    ...(below.length === 0 ? {} : { below: below.join(' ') }),
   })
   await store.write(runFiles.checkpoint, bytes)
   return bytes.byteLength
@@ -79,7 +84,7 @@ function decodeCheckpoint(bytes: Uint8Array, path: string): Checkpoint {
       `${path} is not a checkpoint that this program reads (expected "${kind}", version ${version}). Delete it to start the run again.`,
     )
   }
-  const { step, settings, photo, mask } = parsed.data
+  const { step, settings, photo, mask, below } = parsed.data
   const state: TrainerState = {
     step: readSavedStep(step, path),
     tensors: Object.fromEntries(
@@ -89,7 +94,12 @@ function decodeCheckpoint(bytes: Uint8Array, path: string): Checkpoint {
   for (const [name, { data }] of Object.entries(state.tensors)) assertFiniteNumbers(name, data, path)
   return {
     state,
-    fingerprint: { settings: readSavedSettings(imageTable, settings, path) as unknown as ImageSettings, photo, mask },
+    fingerprint: {
+      settings: readSavedSettings(imageTable, settings, path) as unknown as ImageSettings,
+      photo,
+      mask,
+      below: below?.split(' ') ?? [],
+    },
   }
 }
 
@@ -113,6 +123,7 @@ export function assertSameRun(path: string, saved: Fingerprint, now: Fingerprint
   const pictures = (['photo', 'mask'] as const)
     .filter((name) => saved[name] !== now[name])
     .map((name) => `the ${name} (another picture)`)
+  if (saved.below.join() !== now.below.join()) pictures.push('what is below (other layers)')
   if (differing.length + pictures.length === 0) return
   throw new Text2LiveError(
     'CHECKPOINT_MISMATCH',

@@ -80,7 +80,7 @@ const readEvent = z.union([
     stage: z.enum(stageNames),
     layer: layer.optional(),
     seconds: z.number(),
-    peakMemory: z.number(),
+    peakMemory: z.number().optional(),
   }),
   z.looseObject({ type: z.string().refine((type) => type !== 'step' && type !== 'stage-done') }),
 ])

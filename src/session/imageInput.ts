@@ -1,11 +1,13 @@
 import { Text2LiveError } from '../errors.js'
 import type { FloatImage } from '../media/image.js'
 import type { ImageCodec, PictureSource } from '../media/imageCodec.js'
+import { layeredStrips } from '../media/layeredStrips.js'
 import type { Photo } from '../media/photo.js'
 import { resizeStrips } from '../media/resample.js'
-import { alphaStrips, colourStrips, planeStrips, productStrips, type Strips } from '../media/strips.js'
+import { alphaStrips, planeStrips, productStrips, type Strips } from '../media/strips.js'
 import type { ImageSettings } from '../options/imageOptions.js'
 import { assertTrainable } from '../options/resolveSettings.js'
+import type { DecodedLayer, LayerBelow } from './layersBelow.js'
 
 /** The pictures of a run, decoded and checked. */
 export interface ImageInput {
@@ -14,6 +16,10 @@ export interface ImageInput {
   readonly photo: Photo
   /** At the photo's size: the mask times the photo's own alpha, where there is either; the edit stays inside. */
   readonly bounds: Strips | null
+  /** The edits of other runs that this one is painted over, the lowest first. */
+  readonly below: readonly DecodedLayer[]
+  /** RGB at the photo's size: the photo with what is below, which the edit is painted over. */
+  readonly ground: Strips
   /** The mask file, as given. */
   readonly mask: { readonly bytes: Uint8Array; readonly extension: string } | null
   /** What to tell of how they are read. */
@@ -25,18 +31,30 @@ export interface ImageInput {
 /**
  * Reads the photo and the mask and brings them to training size.
  * @param codec of the machine
- * @throws INPUT_*, MASK_INVALID, OPTION_INVALID when the photo as it is (`size` 0) is too small to train on
+ * @param below the edits of other runs that this one is painted over, the lowest first
+ * @throws INPUT_*, MASK_INVALID, LAYER_UNSUPPORTED, OPTION_INVALID when the photo as it is (`size` 0) is too small to train on
  */
 export async function readImageInput(
   photo: PictureSource,
   mask: PictureSource | null,
   settings: Pick<ImageSettings, 'size' | 'scaleMin' | 'cropsMinCover'>,
   codec: ImageCodec,
+  below: readonly LayerBelow[] = [],
 ): Promise<ImageInput> {
   const decoded = await codec.decodePhoto(photo)
   const { width, height } = decoded.pixels
   if (settings.size === 0) assertTrainable(Math.min(width, height), settings.scaleMin, settings.cropsMinCover)
   const given = mask === null ? null : await codec.decodeMask(mask, width, height)
+  const layers: DecodedLayer[] = []
+  for (const layer of below)
+    layers.push({
+      ...layer,
+      image: await codec.decodeLayer({ name: layer.file, bytes: layer.png }, decoded.pixels),
+    })
+  const ground = layeredStrips(
+    decoded.pixels,
+    layers.map(({ image }) => image),
+  )
   const bounds = intersect(
     given && planeStrips(given.image),
     decoded.pixels.channels === 4 ? alphaStrips(decoded.pixels) : null,
@@ -47,10 +65,12 @@ export async function readImageInput(
     name: nameOf(photo) ?? `photo.${decoded.format}`,
     photo: decoded,
     bounds,
+    below: layers,
+    ground,
     mask: given && { bytes: given.bytes, extension: given.format },
     notes: [...(decoded.notes ?? []), ...(given?.notes.map((message) => `mask: ${message}`) ?? [])],
     training: {
-      photo: toSize(colourStrips(decoded.pixels), size),
+      photo: toSize(ground, size),
       ...(bounds === null ? {} : { mask: toSize(bounds, size) }),
     },
   }

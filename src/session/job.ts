@@ -5,19 +5,28 @@ const picture = z.strictObject({ name: z.string().min(1).max(1000), bytes: z.ins
 /** Checked with the option table when the job is resolved, which names the option. */
 const options = z.record(z.string(), z.unknown()).transform((given) => given as GivenOptions)
 const run = z.string().min(1).max(1000)
+const over = z.array(run).max(1000).optional()
 
 /**
  * What a machine can be asked to do. It names nothing of the machine that asks: pictures come as bytes with a name,
  * runs by the name that their store has.
- * - `image`: a new edit of a photo; `run` is the name that it gets in the store, null keeps nothing.
+ * - `image`: a new edit of a photo; `run` is the name that it gets in the store, null keeps nothing. `over` names runs
+ *   that it is painted over, the lowest first; a photo of null is that of the lowest.
  * - `resume`: goes on with a run. - `render`: writes its outputs again.
  * - `relevancy`: where a run with these options would edit the photo, before anything is trained; it keeps nothing.
  */
 export const jobSchema = z.discriminatedUnion('kind', [
-  z.strictObject({ kind: z.literal('image'), options, photo: picture, mask: picture.nullable(), run: run.nullable() }),
+  z.strictObject({
+    kind: z.literal('image'),
+    options,
+    photo: picture.nullable(),
+    mask: picture.nullable(),
+    run: run.nullable(),
+    over,
+  }),
   z.strictObject({ kind: z.literal('resume'), run, options }),
   z.strictObject({ kind: z.literal('render'), run }),
-  z.strictObject({ kind: z.literal('relevancy'), options, photo: picture }),
+  z.strictObject({ kind: z.literal('relevancy'), options, photo: picture.nullable(), over }),
 ])
 
 export type Job = z.infer<typeof jobSchema>

@@ -15,6 +15,7 @@ import { readImageInput, type ImageInput } from './imageInput.js'
 import { openGuidance, outlineFor, type TrainingPlace } from './openTrainer.js'
 import type { LocatedMap } from './runHost.js'
 import { drawSeed } from './savedRun.js'
+import type { Below } from './takeLayers.js'
 import type { TrainerNotice } from './trainerContract.js'
 
 /** Where the words are in a photo, with what a page draws it from. */
@@ -28,7 +29,10 @@ export interface LocatedPhoto extends LocatedMap {
 /** What is looked for, and in what. */
 export interface LocateRequest {
   readonly options: GivenOptions
-  readonly photo: PictureSource
+  /** Null: that of the lowest run below. */
+  readonly photo: PictureSource | null
+  /** What the edit would be painted over. */
+  readonly below?: Below
 }
 
 /** The machine that looks: its engine, models and codec. */
@@ -48,7 +52,7 @@ export interface LocateWatch {
  * @throws OPTION_*, PROMPT_*, INPUT_*, GUIDANCE_*, DEVICE_UNAVAILABLE; INTERRUPTED when `signal` aborts
  */
 export async function locatePhoto(
-  { options, photo }: LocateRequest,
+  { options, photo, below }: LocateRequest,
   place: LocatePlace,
   watch: LocateWatch = {},
 ): Promise<LocatedPhoto> {
@@ -59,7 +63,10 @@ export async function locatePhoto(
       'PROMPT_EMPTY',
       'A text is needed: say what to look for, as the region, the source or the prompt of an edit.',
     )
-  const { training } = await readImageInput(photo, null, settings, place.codec)
+  const source = photo ?? below?.photo ?? null
+  if (source === null)
+    throw new Text2LiveError('INPUT_NOT_FOUND', 'A photo is needed to look for words in, and none was given.')
+  const { training } = await readImageInput(source, null, settings, place.codec, below?.layers)
   return await locateTexts(training, asked, settings, place, watch)
 }
 
@@ -72,7 +79,7 @@ export async function locateTexts(
   { photo }: ImageInput['training'],
   asked: RegionTexts,
   settings: ImageSettings,
-  { codec, runtime: open, models }: LocatePlace,
+  place: LocatePlace,
   { notice = () => undefined, signal }: LocateWatch,
 ): Promise<LocatedPhoto> {
   const notes: string[] = []
@@ -80,7 +87,8 @@ export async function locateTexts(
     notes.push(message)
     notice({ type: 'note', message })
   }
-  const runtime = await open(settings)
+  const { codec, models } = place
+  const runtime = await place.runtime(settings)
   const guidance = await openGuidance(
     settings,
     runtime,

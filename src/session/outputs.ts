@@ -7,7 +7,7 @@ import { psdPieces } from '../media/encodePsd.js'
 import type { ImageCodec } from '../media/imageCodec.js'
 import { pixelImage, type PixelImage } from '../media/quantise.js'
 import { refineStrips } from '../media/refineLayer.js'
-import { alphaStrips, colourStrips, stripsOf } from '../media/strips.js'
+import { alphaStrips, stripsOf } from '../media/strips.js'
 import { outputFiles, type OutputName, type RunEvent, type StepEvent } from './events.js'
 import type { ImageInput } from './imageInput.js'
 import type { RunStore } from './store.js'
@@ -22,12 +22,14 @@ type Output = readonly [OutputName, Uint8Array | Iterable<Uint8Array>]
  * All that an artist takes away, at the photo's own size, one after another in the order of `outputFiles`: whoever
  * writes each at once holds none but that at hand.
  * @param layer RGBA at training size, straight alpha
+ * @param name what the layer is called among others, in files of layers
  */
 export async function* makeOutputs(
   input: ImageInput,
   layer: FloatImage,
   steps: readonly StepEvent[],
   { encodePng }: Pick<ImageCodec, 'encodePng'>,
+  name = 'edit layer',
 ): AsyncGenerator<Output, void, undefined> {
   const pictures = composePictures(input, layer)
   const composite = await encodePng(pictures.composite)
@@ -38,9 +40,17 @@ export async function* makeOutputs(
   delete pictures.alpha
   yield ['editOnGreenscreen', await encodePng(pictures.greenscreen!)]
   delete pictures.greenscreen
-  const layers = { photo: input.photo.pixels, edit: pictures.edit, composite: pictures.composite }
+  const layers = {
+    photo: input.photo.pixels,
+    edit: pictures.edit,
+    composite: pictures.composite,
+    // Among others a layer goes by what it shows; alone it is "edit layer".
+    ...(input.below.length === 0
+      ? {}
+      : { name, below: input.below.map(({ title, image }) => ({ name: title, image })) }),
+  }
   yield ['layersPsd', psdPieces(layers)]
-  yield ['layersOra', await encodeOra(layers, encodePng, { edit, composite })]
+  yield ['layersOra', await encodeOra(layers, encodePng, { edit, composite, below: input.below.map(({ png }) => png) })]
   yield ['losses', new TextEncoder().encode(lossesSvg(steps))]
 }
 
@@ -53,11 +63,10 @@ interface Pictures {
 }
 
 /** Strip by strip: only what becomes a file is held at the photo's size, in whole numbers. */
-function composePictures({ photo, bounds, training }: ImageInput, layer: FloatImage): Pictures {
+function composePictures({ photo, ground, bounds, training }: ImageInput, layer: FloatImage): Pictures {
   const { width, height, channels, bitDepth } = photo.pixels
-  const colours = colourStrips(photo.pixels)
   const alphas = channels === 4 ? alphaStrips(photo.pixels) : null
-  const refined = refineStrips(colours, layer, training.photo)
+  const refined = refineStrips(ground, layer, training.photo)
   const empty = (depth: 1 | 3 | 4, bits: 8 | 16) => {
     const count = depth * width * height
     return pixelImage(width, height, depth, bits === 8 ? new Uint8Array(count) : new Uint16Array(count))
@@ -69,9 +78,9 @@ function composePictures({ photo, bounds, training }: ImageInput, layer: FloatIm
     greenscreen: empty(3, 8),
   }
   for (const { y, rows } of stripsOf(height)) {
-    const ground = colours.strip(y, rows)
-    const full = within(bounds?.strip(y, rows) ?? null, refined(y, ground))
-    const strip = composeOutputs(ground, full, bitDepth, alphas?.strip(y, rows))
+    const under = ground.strip(y, rows)
+    const full = within(bounds?.strip(y, rows) ?? null, refined(y, under))
+    const strip = composeOutputs(under, full, bitDepth, alphas?.strip(y, rows))
     for (const name of ['composite', 'edit', 'alpha', 'greenscreen'] as const)
       whole[name].data.set(strip[name].data, y * width * whole[name].channels)
   }

@@ -4,5 +4,7 @@ export const runFiles = {
   events: 'events.ndjson',
   checkpoint: 'checkpoint.safetensors',
   previews: 'previews',
+  /** Which runs the layers below came from. */
+  below: 'below.json',
   contactSheet: 'contact-sheet.png',
 } as const

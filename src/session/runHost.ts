@@ -39,6 +39,8 @@ export interface NewRun {
   readonly options: GivenOptions
   readonly photo: PictureSource
   readonly mask: PictureSource | null
+  /** Runs of this host that it stands on, bottom first: their composite is the photo that it edits. */
+  readonly over: readonly string[]
 }
 
 /** What can be asked of a run. */

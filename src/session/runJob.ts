@@ -4,10 +4,19 @@ import { accessTo } from './guidanceAccess.js'
 import { type Job, jobKinds, jobSchema } from './job.js'
 import { type LocatedPhoto, locatePhoto } from './locatePhoto.js'
 import { trainerIn, type TrainingPlace } from './openTrainer.js'
-import { continueRun, firstFiles, keptSettings, noCheckpoint, pictureIn, renderStored } from './savedRun.js'
+import {
+  continueRun,
+  firstFiles,
+  keptSettings,
+  noCheckpoint,
+  pictureIn,
+  renderStored,
+  type SavedRunAccess,
+} from './savedRun.js'
 import { preparePhoto } from './startPhoto.js'
 import type { RunControl } from './runControl.js'
 import type { RunStore } from './store.js'
+import { type Below, type LookedAt, presentLayers, takeLayers } from './takeLayers.js'
 import type { ImageSettings } from '../options/imageOptions.js'
 import { type Emit, type RunMachine, type TrainedRun, trainRun } from './trainRun.js'
 
@@ -15,6 +24,8 @@ import { type Emit, type RunMachine, type TrainedRun, trainRun } from './trainRu
 export interface Runs {
   make(name: string, contents: Readonly<Record<string, Uint8Array | string>>): Promise<RunStore>
   open(name: string): Promise<RunStore>
+  /** The files of a run as they are now, whoever holds and writes it. @throws RUN_NOT_FOUND */
+  look(name: string): Promise<LookedAt>
 }
 
 /** All that a machine lends to jobs. */
@@ -59,7 +70,7 @@ async function work(
 ): Promise<JobOutcome> {
   switch (job.kind) {
     case 'relevancy':
-      return await locatePhoto(job, machine, { notice: emit, signal })
+      return await locatePhoto({ ...job, ...(await standingOn(job, machine)) }, machine, { notice: emit, signal })
     case 'image':
       return await beginImage(job, machine, signal, emit, control)
     default:
@@ -70,13 +81,18 @@ async function work(
 type JobOf<Kind extends Job['kind']> = Extract<Job, { kind: Kind }>
 
 async function beginImage(
-  { options, photo, mask, run }: JobOf<'image'>,
+  job: JobOf<'image'>,
   machine: JobMachine,
   signal: AbortSignal,
   emit: Emit,
   control: RunControl | undefined,
 ): Promise<TrainedRun> {
-  const { settings, input } = await preparePhoto({ layers: [options], photo, mask }, machine.codec, emit)
+  const { options, photo, mask, run } = job
+  const { settings, input } = await preparePhoto(
+    { layers: [options], photo, mask, ...(await standingOn(job, machine)) },
+    machine.codec,
+    emit,
+  )
   const device = await machine.device(settings.device)
   if (device !== settings.device) emit({ type: 'note', message: `device: ${device}, the fastest that works here` })
   const kept = keptSettings(settings, input, device)
@@ -98,6 +114,19 @@ async function beginImage(
   )
 }
 
+/** The layers of the runs that a job names. @throws OPTION_INVALID where its options name some by path */
+async function standingOn(
+  { options, over = [] }: Pick<JobOf<'image' | 'relevancy'>, 'options' | 'over'>,
+  { runs }: JobMachine,
+): Promise<{ readonly below?: Below }> {
+  if ((options.over ?? []).length > 0)
+    throw new Text2LiveError(
+      'OPTION_INVALID',
+      'Expected the runs that a job stands on by their names, in "over" of the job; its options name some by path.',
+    )
+  return over.length === 0 ? {} : { below: await takeLayers(over, (name) => runs.look(name)) }
+}
+
 /** Goes on with a run that is there, or renders it. */
 async function takeUp(
   job: JobOf<'resume' | 'render'>,
@@ -109,7 +138,12 @@ async function takeUp(
   const open = trainerIn(machine)
   const store = await machine.runs.open(job.run)
   try {
-    const access = { store, machine, find: pictureIn(store) }
+    const access: SavedRunAccess = {
+      store,
+      machine,
+      find: pictureIn(store),
+      present: (own, note) => presentLayers(own, (name) => orNone(machine.runs.look(name)), note),
+    }
     if (job.kind === 'render') {
       const rendered = await renderStored(access, { open, signal }, emit)
       if (rendered === null) throw noCheckpoint(store.path)
@@ -127,3 +161,9 @@ async function takeUp(
     store.release()
   }
 }
+
+const orNone = (found: Promise<LookedAt>): Promise<LookedAt | null> =>
+  found.catch((error: unknown) => {
+    if (error instanceof Text2LiveError && error.code === 'RUN_NOT_FOUND') return null
+    throw error
+  })

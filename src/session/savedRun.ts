@@ -10,13 +10,22 @@ import { checkedEvents, stepEvents } from './eventLog.js'
 import { outputFiles, type OutputName, type RunEvent } from './events.js'
 import { type GuidanceAccess, hereOnly } from './guidanceAccess.js'
 import { readImageInput, type ImageInput } from './imageInput.js'
+import { belowFile, belowFiles, keptLayers, type LayerBelow } from './layersBelow.js'
 import { makeOutputs, writeOutputs } from './outputs.js'
 import { runFiles } from './runFiles.js'
 import type { RunStore } from './store.js'
 import type { RunEnvironment } from './trainerContract.js'
-import { type Emit, fingerprintOf, type RunMachine, type TrainedRun, trainerInput, trainRun } from './trainRun.js'
+import {
+  type Emit,
+  fingerprintOf,
+  type RunMachine,
+  type TrainedRun,
+  titleOf,
+  trainerInput,
+  trainRun,
+} from './trainRun.js'
 
-/** The files a run begins with: the photo and mask as they were given, and the settings. */
+/** The files a run begins with: photo and mask as they were given, the layers that it stands on, and the settings. */
 export function firstFiles(
   settings: ImageSettings,
   input: ImageInput,
@@ -25,6 +34,7 @@ export function firstFiles(
   return {
     ...(settings.photo === null ? {} : { [settings.photo]: input.photo.bytes }),
     ...(input.mask === null || settings.mask === null ? {} : { [settings.mask]: input.mask.bytes }),
+    ...belowFiles(input.below),
     [runFiles.config]: writeConfig(settings, seeds),
   }
 }
@@ -39,6 +49,7 @@ export function keptSettings(
     ...settings,
     photo: `photo.${input.photo.format === 'jpeg' ? 'jpg' : input.photo.format}`,
     mask: input.mask === null ? null : `mask.${input.mask.extension}`,
+    over: input.below.map((_, i) => belowFile(i)),
     device,
   }
 }
@@ -70,17 +81,25 @@ export interface SavedRunAccess {
   readonly store: RunStore
   readonly machine: RunMachine
   readonly find: FindPicture
+  /**
+   * The layers below as the runs that they came from have them now, for rendering. Default: the run's own copies.
+   * @param note is told what was taken
+   */
+  readonly present?: (own: readonly LayerBelow[], note: (message: string) => void) => Promise<readonly LayerBelow[]>
 }
 
-/** The settings, photo and mask of a run. @throws RUN_INVALID, CONFIG_*, INPUT_*, MASK_INVALID */
-export async function readRun({
-  store,
-  machine,
-  find,
-}: Pick<SavedRunAccess, 'find'> & {
+/** A run that is read. */
+type ReadAccess = Pick<SavedRunAccess, 'find'> & {
   readonly store: Pick<RunStore, 'file' | 'read'>
   readonly machine: Pick<RunMachine, 'codec'>
-}): Promise<SavedRun> {
+}
+
+/**
+ * The settings, photo and mask of a run.
+ * @param below in place of the run's own copies of the layers below
+ * @throws RUN_INVALID, CONFIG_*, INPUT_*, MASK_INVALID, LAYER_UNSUPPORTED
+ */
+export async function readRun({ store, machine, find }: ReadAccess, below?: readonly LayerBelow[]): Promise<SavedRun> {
   const { settings, seeds } = await readRunSettings(store)
   if (settings.photo === null) {
     throw new Text2LiveError(
@@ -88,12 +107,10 @@ export async function readRun({
       `${store.file(runFiles.config)} names no photo. The folder cannot be continued; start a new run.`,
     )
   }
+  const photo = await find(settings.photo, 'photo')
   const mask = settings.mask === null ? null : await find(settings.mask, 'mask')
-  return {
-    settings,
-    seeds,
-    input: await readImageInput(await find(settings.photo, 'photo'), mask, settings, machine.codec),
-  }
+  const layers = below ?? (await keptLayers(store, settings.over))
+  return { settings, seeds, input: await readImageInput(photo, mask, settings, machine.codec, layers) }
 }
 
 /** Greatest size of a config.yaml, bytes. */
@@ -193,10 +210,12 @@ export async function renderStored(
   emit: Emit,
 ): Promise<TrainedRun | null> {
   const { store, machine } = access
-  const { settings, input } = await readRun(access)
+  const saved = await readRun(access)
+  const { settings } = saved
   const checkpoint = await readCheckpoint(store)
   if (checkpoint === null) return null
-  assertSameRun(store.file(runFiles.checkpoint), checkpoint.fingerprint, await fingerprintOf(settings, input))
+  assertSameRun(store.file(runFiles.checkpoint), checkpoint.fingerprint, await fingerprintOf(settings, saved.input))
+  const input = await asItIsNow(access, saved, emit)
   const { state } = checkpoint
   const trainer = await open(trainerInput(settings, input, state, hereOnly), emit, signal)
   try {
@@ -206,11 +225,19 @@ export async function renderStored(
     const layer = await trainer.layer()
     // Pictures of the photo's own size need the memory that the guidance model and its graphs hold.
     await trainer.dispose()
-    await writeOutputs(store, makeOutputs(input, layer, steps, machine.codec), emit)
+    await writeOutputs(store, makeOutputs(input, layer, steps, machine.codec, titleOf(settings)), emit)
     return { finished: state.step >= settings.steps, step: state.step, settings, store, files: null }
   } finally {
     await trainer.dispose()
   }
+}
+
+/** The pictures of a run over what its layers below have become. */
+async function asItIsNow(access: SavedRunAccess, { input }: SavedRun, emit: Emit): Promise<ImageInput> {
+  if (access.present === undefined || input.below.length === 0) return input
+  const now = await access.present(input.below, (message) => emit({ type: 'note', message }))
+  const changed = now.some(({ png }, i) => png !== input.below[i]!.png)
+  return changed ? (await readRun(access, now)).input : input
 }
 
 export const noCheckpoint = (path: string): Text2LiveError =>

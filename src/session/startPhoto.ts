@@ -5,6 +5,7 @@ import { regionTexts } from '../options/region.js'
 import { assertRegionMap, resolveSettings } from '../options/resolveSettings.js'
 import { assertNotBlank, readImageInput, type ImageInput } from './imageInput.js'
 import { drawSeed } from './savedRun.js'
+import type { Below } from './takeLayers.js'
 import type { Emit } from './trainRun.js'
 
 /** A photo run that is to begin. */
@@ -16,6 +17,8 @@ export interface PhotoJob {
   /** Where it was given otherwise than by a path in the layers. */
   readonly photo?: PictureSource | null
   readonly mask?: PictureSource | null
+  /** What the run is painted over; the photo may then be left out. */
+  readonly below?: Below
 }
 
 /**
@@ -23,14 +26,21 @@ export interface PhotoJob {
  * @throws OPTION_*, PROMPT_EMPTY, INPUT_*, MASK_INVALID
  */
 export async function preparePhoto(
-  { layers, own = layers, photo, mask }: PhotoJob,
+  { layers, own = layers, photo, mask, below }: PhotoJob,
   codec: ImageCodec,
   emit: Emit,
 ): Promise<{ readonly settings: ImageSettings; readonly input: ImageInput }> {
   const settings = resolveSettings(layers, drawSeed)
   assertRegionMap(own, settings)
   assertPrompt(settings)
-  const input = await readImageInput(photo ?? photoPath(settings), mask ?? settings.mask, settings, codec)
+  const input = await readImageInput(
+    photo ?? settings.photo ?? below?.photo ?? noPhoto(),
+    mask ?? settings.mask,
+    settings,
+    codec,
+    below?.layers,
+  )
+  for (const message of below?.notes ?? []) emit({ type: 'note', message })
   for (const message of input.notes) emit({ type: 'note', message })
   assertNotBlank(input.training.photo)
   announce(settings, layers, emit)
@@ -50,8 +60,7 @@ export function lastGiven(layers: readonly GivenOptions[], name: keyof GivenOpti
   return layers.findLast((layer) => layer[name] !== undefined && layer[name] !== null)?.[name]
 }
 
-function photoPath(settings: ImageSettings): string {
-  if (settings.photo !== null) return settings.photo
+function noPhoto(): never {
   throw new Text2LiveError(
     'INPUT_NOT_FOUND',
     'A photo is needed and none was named. For example: text2live image teapot.jpg "golden teapot"',

@@ -1,3 +1,5 @@
+import type { FileWriter } from '../media/clipCodec.js'
+
 /** An append-only file of lines. */
 export interface RunLog {
   /**
@@ -6,6 +8,14 @@ export interface RunLog {
    */
   append(line: string): void
   close(): void
+}
+
+/** Files that are made aside and do not have their names yet. */
+export interface NewFiles {
+  /** @throws DISK_FULL, OUTPUT_NOT_WRITABLE */
+  write(name: string, data: Uint8Array): Promise<void>
+  /** A file that is written piece by piece; it must be closed. @throws DISK_FULL, OUTPUT_NOT_WRITABLE */
+  create(name: string): Promise<FileWriter>
 }
 
 /**
@@ -22,12 +32,22 @@ export interface RunStore {
   read(name: string): Promise<Uint8Array | null>
   /** Is there such a file? @throws RUN_INVALID for what is no regular file */
   has(name: string): Promise<boolean>
+  /** The names of what lies right in a folder of the run, sorted; none where there is no such folder. */
+  list(folder: string): Promise<string[]>
   /**
    * Writes a file whole or not at all, in place of one that was there.
    * @param data bytes or text; or pieces of bytes, each made when the one before is written
    * @throws DISK_FULL, OUTPUT_NOT_WRITABLE
    */
   write(name: string, data: Uint8Array | string | Iterable<Uint8Array>): Promise<void>
+  /**
+   * Lets `make` fill files aside. Those that it returns, files or folders of files, take their names when all are
+   * written, in place of older ones; a failure leaves what was there.
+   * @throws DISK_FULL, OUTPUT_NOT_WRITABLE; what `make` throws
+   */
+  replace(make: (files: NewFiles) => Promise<readonly string[]>): Promise<void>
+  /** Removes a file, or a folder with all that is in it; nothing where there is none. @throws OUTPUT_NOT_WRITABLE */
+  remove(name: string): Promise<void>
   /** Opens a file of lines for appending, cut to its first `keep` bytes. */
   openLog(name: string, keep: number): Promise<RunLog>
   release(): void

@@ -74,11 +74,15 @@ export const trainerInput = (
   ...(state === null ? {} : { state }),
 })
 
+/** What the layer of a run is called among others. */
+export const titleOf = ({ prompt }: Pick<ImageSettings, 'prompt'>): string => prompt[0] ?? 'edit layer'
+
 /** What a checkpoint of this run is recognised by. */
 export const fingerprintOf = async (settings: ImageSettings, input: ImageInput): Promise<Fingerprint> => ({
   settings,
   photo: await digest(input.photo.bytes),
   mask: await digest(input.mask?.bytes ?? null),
+  below: await Promise.all(input.below.map(({ png }) => digest(png))),
 })
 
 /**
@@ -220,7 +224,7 @@ class RunSession {
     const layer = await trainer.layer()
     // Pictures of the photo's own size need the memory that the guidance model and its graphs hold.
     await trainer.dispose()
-    const outputs = makeOutputs(input, layer, this.#steps, machine.codec)
+    const outputs = makeOutputs(input, layer, this.#steps, machine.codec, titleOf(settings))
     const files = store === null ? await collectOutputs(outputs) : null
     if (store !== null) await writeOutputs(store, outputs, this.emit)
     const ending = {

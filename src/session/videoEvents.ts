@@ -81,8 +81,8 @@ export interface StageDoneEvent {
   readonly layer?: LayerName
   /** Of this process; a stage that was resumed has one such event for each part (`stopped` where it did not end). */
   readonly seconds: number
-  /** Highest resident memory of the process meanwhile, bytes. */
-  readonly peakMemory: number
+  /** Highest resident memory of the process meanwhile, bytes; absent in a browser, which does not tell. */
+  readonly peakMemory?: number
   readonly stopped?: true
 }
 

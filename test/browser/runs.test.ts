@@ -89,7 +89,7 @@ describe.skipIf(!existsSync(executablePath))('runs in Chromium, from a page with
     expect(whole.result).toMatchObject({ finished: true, step: 3, run: 'whole', files: null })
     // Checkpoints come by the clock.
     expect(whole.events).toContain('checkpoint')
-    expect(whole.events.filter((type) => !['compile', 'note', 'checkpoint'].includes(type))).toEqual([
+    expect(whole.events.filter((type) => !['compile', 'note', 'checkpoint', 'phase'].includes(type))).toEqual([
       'model-loading',
       'run-start',
       'preview',

@@ -1,11 +1,13 @@
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { initializeCanvas, readPsd } from 'ag-psd'
+import { strFromU8, unzipSync } from 'fflate'
 import sharp from 'sharp'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import type { GivenOptions } from '../../src/options/imageOptions.js'
 import { nodeMachine } from '../../src/run/nodeMachine.js'
-import { makeRunFolder, openRunFolder } from '../../src/run/runFolder.js'
+import { lookIn, makeRunFolder, openRunFolder } from '../../src/run/runFolder.js'
 import { outputFiles, type RunEvent } from '../../src/session/events.js'
 import { hereOnly } from '../../src/session/guidanceAccess.js'
 import { memoryStore } from '../../src/session/memoryStore.js'
@@ -18,9 +20,11 @@ import {
   pictureIn,
   readRunSettings,
   renderStored,
+  type SavedRunAccess,
 } from '../../src/session/savedRun.js'
 import { preparePhoto } from '../../src/session/startPhoto.js'
 import type { RunStore } from '../../src/session/store.js'
+import { presentLayers, takeLayers } from '../../src/session/takeLayers.js'
 import { trainRun } from '../../src/session/trainRun.js'
 import { toyTrainer } from './toyTrainer.mjs'
 
@@ -40,12 +44,20 @@ beforeEach(async () => {
 })
 afterEach(() => rmSync(home, { recursive: true, force: true }))
 
+initializeCanvas(
+  () => {
+    throw new Error('no canvas is needed')
+  },
+  (width, height) => ({ width, height, data: new Uint8ClampedArray(4 * width * height), colorSpace: 'srgb' }),
+)
+
 /** Ways to keep runs: `make` begins one, `open` takes up one that was left. */
 const stores = {
   'a folder': () => ({
     make: (name: string, contents: Record<string, Uint8Array | string>): Promise<RunStore> =>
       makeRunFolder(join(home, name), 'photo.png', false, contents),
     open: (name: string): Promise<RunStore> => openRunFolder(join(home, name)),
+    look: (name: string) => Promise.resolve(lookIn(join(home, name))),
   }),
   memory: () => {
     const kept = new Map<string, RunStore>()
@@ -57,6 +69,7 @@ const stores = {
         return store
       },
       open: (name: string): Promise<RunStore> => Promise.resolve(kept.get(name)!),
+      look: (name: string) => Promise.resolve(kept.get(name)!),
     }
   },
 } as const
@@ -66,23 +79,29 @@ interface Watch {
   readonly control?: RunControl
   readonly stop?: AbortController
   readonly onStep?: (step: number) => void
+  readonly onPaused?: () => void
 }
 
 describe.each(Object.entries(stores))('a run in %s', (_, openStores) => {
   let runs: ReturnType<typeof openStores>
+  /** Runs that were deleted. */
+  const gone = new Set<string>()
+  const none = Promise.resolve(null)
   beforeEach(() => {
     runs = openStores()
+    gone.clear()
   })
 
   const listener =
-    (events: RunEvent[], { stopAt, onStep }: Watch, stop: AbortController) =>
+    (events: RunEvent[], { stopAt, onStep, onPaused }: Watch, stop: AbortController) =>
     (event: RunEvent): void => {
       events.push(event)
+      if (event.type === 'paused') onPaused?.()
       if (event.type !== 'step') return
       onStep?.(event.step)
       if (event.step === stopAt) stop.abort()
     }
-  async function start(name: string, watch: Watch = {}, options: GivenOptions = {}) {
+  async function start(name: string, watch: Watch = {}, options: GivenOptions = {}, over: readonly string[] = []) {
     const events = new Array<RunEvent>()
     const stop = watch.stop ?? new AbortController()
     const emit = listener(events, watch, stop)
@@ -98,7 +117,12 @@ describe.each(Object.entries(stores))('a run in %s', (_, openStores) => {
       ...options,
     }
     const { settings, input } = await preparePhoto(
-      { layers: [given], photo: { name: 'photo.png', bytes: photo } },
+      {
+        layers: [given],
+        ...(over.length > 0
+          ? { below: await takeLayers(over, runs.look) }
+          : { photo: { name: 'photo.png', bytes: photo } }),
+      },
       nodeMachine.codec,
       emit,
     )
@@ -119,13 +143,15 @@ describe.each(Object.entries(stores))('a run in %s', (_, openStores) => {
     )
     return { events, result }
   }
-  async function withStored<T>(
-    name: string,
-    work: (access: { store: RunStore; machine: typeof nodeMachine; find: ReturnType<typeof pictureIn> }) => Promise<T>,
-  ): Promise<T> {
+  async function withStored<T>(name: string, work: (access: SavedRunAccess) => Promise<T>): Promise<T> {
     const store = await runs.open(name)
     try {
-      return await work({ store, machine: nodeMachine, find: pictureIn(store) })
+      return await work({
+        store,
+        machine: nodeMachine,
+        find: pictureIn(store),
+        present: (own, note) => presentLayers(own, (run) => (gone.has(run) ? none : runs.look(run)), note),
+      })
     } finally {
       store.release()
     }
@@ -217,11 +243,12 @@ describe.each(Object.entries(stores))('a run in %s', (_, openStores) => {
       onStep: (step) => {
         if (step !== 2) return
         control.pause()
+      },
+      onPaused: () =>
         setTimeout(() => {
           held = Date.now()
           control.go()
-        }, 60)
-      },
+        }, 20),
     })
     expect(held).toBeGreaterThan(0)
     const at = types(events).indexOf('paused')
@@ -235,8 +262,8 @@ describe.each(Object.entries(stores))('a run in %s', (_, openStores) => {
       onStep: (step) => {
         if (step !== 2) return
         forever.pause()
-        setTimeout(() => stop.abort(), 30)
       },
+      onPaused: () => setTimeout(() => stop.abort(), 20),
     })
     expect(stopped.result).toMatchObject({ finished: false, step: 2 })
     expect(types(stopped.events)).not.toContain('going-on')
@@ -268,5 +295,142 @@ describe.each(Object.entries(stores))('a run in %s', (_, openStores) => {
       ).result,
     ).toMatchObject({ finished: true, step: 3 })
     expect(() => fewer.continueTo(0)).toThrow(expect.objectContaining({ code: 'OPTION_INVALID' }) as Error)
+  })
+
+  describe('that stands on others', () => {
+    const raw = async (name: string, file: string) =>
+      await withStored(name, async ({ store }) => {
+        const { data, info } = await sharp((await store.read(file))!)
+          .raw()
+          .toBuffer({ resolveWithObject: true })
+        return { data: new Uint8Array(data), ...info }
+      })
+    const bytes = (name: string, file: string) => withStored(name, ({ store }) => store.read(file))
+    const renderAgain = async (name: string) => {
+      const events: RunEvent[] = []
+      await withStored(name, (access) =>
+        renderStored(access, { open: toyTrainer(), signal: new AbortController().signal }, (event) =>
+          events.push(event),
+        ),
+      )
+      return events.flatMap((event) => (event.type === 'note' ? [event.message] : []))
+    }
+    beforeEach(async () => {
+      await start('one', {}, { prompt: 'golden bowl', seed: 3 })
+      await start('two', {}, { prompt: 'snow & "ice"', seed: 4 }, ['one'])
+    })
+
+    test('is painted over their composite, on the photo of the lowest', async () => {
+      const { events } = await start('three', {}, { prompt: 'rust', seed: 5 }, ['one', 'two'])
+      expect(events.filter(({ type }) => type === 'note').join()).not.toContain('itself stands on')
+      expect(await bytes('three', 'photo.png')).toEqual(await bytes('one', 'photo.png'))
+      const [ground, edit, composite] = [
+        await raw('two', outputFiles.composite),
+        await raw('three', outputFiles.edit),
+        await raw('three', outputFiles.composite),
+      ]
+      expect([edit.channels, composite.channels]).toEqual([4, 3])
+      let changed = 0
+      for (let i = 0; i < 72 * 64; i++) {
+        const alpha = edit.data[4 * i + 3]! / 255
+        for (let c = 0; c < 3; c++) {
+          const under = ground.data[3 * i + c]!
+          const expected = Math.round(alpha * edit.data[4 * i + c]! + (1 - alpha) * under)
+          expect(Math.abs(composite.data[3 * i + c]! - expected)).toBeLessThanOrEqual(1)
+          if (composite.data[3 * i + c] !== under) changed++
+        }
+      }
+      expect(changed).toBeGreaterThan(1000)
+      expect(await bytes('three', 'below-1.png')).toEqual(await bytes('one', outputFiles.edit))
+      expect(await bytes('three', 'below-2.png')).toEqual(await bytes('two', outputFiles.edit))
+    })
+
+    test('its layered files hold the photo and every layer by name', async () => {
+      await start('three', {}, { prompt: 'rust', seed: 5 }, ['one', 'two'])
+      const psd = readPsd((await bytes('three', outputFiles.layersPsd))!, { useImageData: true })
+      expect(psd.children!.map(({ name }) => name)).toEqual(['photo', 'golden bowl', 'snow & "ice"', 'rust'])
+      for (const [i, file] of ['photo.png', 'below-1.png', 'below-2.png', outputFiles.edit].entries()) {
+        const { data, channels } = await raw('three', file)
+        const layer = psd.children![i]!
+        expect([layer.left, layer.top, layer.imageData!.width, layer.imageData!.height]).toEqual([0, 0, 72, 64])
+        const off = Array.from({ length: 72 * 64 * channels }, (_, at) => {
+          const [pixel, c] = [Math.floor(at / channels), at % channels]
+          return data[at] === layer.imageData!.data[4 * pixel + c] ? 0 : 1
+        }).reduce<number>((sum, x) => sum + x, 0)
+        expect(off, file).toBe(0)
+      }
+      const ora = unzipSync((await bytes('three', outputFiles.layersOra))!)
+      const names = [...strFromU8(ora['stack.xml']!).matchAll(/name="([^"]*)" src="([^"]*)"/g)]
+      expect(names.map(([, name, src]) => [name, src])).toEqual([
+        ['rust', 'data/edit.png'],
+        ['snow &amp; &quot;ice&quot;', 'data/below-2.png'],
+        ['golden bowl', 'data/below-1.png'],
+        ['photo', 'data/photo.png'],
+      ])
+      for (const file of ['below-1.png', 'below-2.png'])
+        expect(Buffer.from(ora[`data/${file}`]!).equals((await bytes('three', file))!)).toBe(true)
+      // Alone a run has the layers that it always had.
+      const alone = readPsd((await bytes('one', outputFiles.layersPsd))!, { useImageData: true })
+      expect(alone.children!.map(({ name }) => name)).toEqual(['photo', 'edit layer'])
+    })
+
+    test('goes on bit for bit from its own copies, whatever has become of them', async () => {
+      await start('whole', {}, { seed: 5 }, ['one', 'two'])
+      await start('stopped', { stopAt: 3 }, { seed: 5 }, ['one', 'two'])
+      const copy = await bytes('stopped', 'below-1.png')
+      await withStored('one', ({ store }) => store.write(outputFiles.edit, 'gone'))
+      await goOn('stopped')
+      expect(await computed('stopped')).toEqual(await computed('whole'))
+      expect(await bytes('stopped', 'below-1.png')).toEqual(copy)
+      const other = await bytes('two', outputFiles.edit)
+      await start('changed', { stopAt: 3 }, { seed: 5 }, ['two'])
+      await withStored('changed', ({ store }) => store.write('below-1.png', copy!))
+      expect(other).not.toEqual(copy)
+      await expect(goOn('changed')).rejects.toMatchObject({
+        code: 'CHECKPOINT_MISMATCH',
+        message: expect.stringContaining('what is below') as string,
+      })
+      await withStored('changed', ({ store }) =>
+        store.write(runFiles.config, 'configVersion: 1\nphoto: photo.png\nover: [../one/edit.png]\n'),
+      )
+      await expect(goOn('changed')).rejects.toMatchObject({ code: 'RUN_INVALID' })
+    })
+
+    test('rendered again it follows what is beside it, and says what it took', async () => {
+      const before = await computed('two')
+      expect(await renderAgain('two')).toEqual([])
+      expect(await computed('two')).toEqual(before)
+      // The lower run trained on.
+      await goOn('one', { steps: 9 })
+      expect(await renderAgain('two')).toEqual([expect.stringContaining('as one has it now')])
+      const after = await computed('two')
+      expect(after[outputFiles.composite]).not.toBe(before[outputFiles.composite])
+      expect(after[runFiles.checkpoint]).toBe(before[runFiles.checkpoint])
+      const psd = readPsd((await bytes('two', outputFiles.layersPsd))!, { useImageData: true })
+      const { data } = await raw('one', outputFiles.edit)
+      expect(Buffer.from(psd.children![1]!.imageData!.data).equals(Buffer.from(data))).toBe(true)
+      // Without the lower run, or with another of its name, it has its own copy.
+      gone.add('one')
+      expect(await renderAgain('two')).toEqual([expect.stringContaining('own copy of "golden bowl"')])
+      expect(await computed('two')).toEqual(before)
+    })
+
+    test('refuses what is no run to stand on', async () => {
+      await start('small', { stopAt: 1 })
+      await withStored('small', async ({ store }) => {
+        await store.write(
+          outputFiles.edit,
+          new Uint8Array(
+            await sharp({ create: { width: 40, height: 40, channels: 4, background: '#fff8' } })
+              .png()
+              .toBuffer(),
+          ),
+        )
+      })
+      await expect(start('x', {}, {}, ['small'])).rejects.toMatchObject({ code: 'LAYER_UNSUPPORTED' })
+      const config = await bytes('one', runFiles.config)
+      ;(await runs.make('bare', { [runFiles.config]: config!, 'photo.png': photo })).release()
+      await expect(start('x', {}, {}, ['bare'])).rejects.toMatchObject({ code: 'RUN_INVALID' })
+    })
   })
 })

@@ -11,7 +11,7 @@ import { writePsdLayers } from '../../src/media/writePsdLayers.js'
 import { pixelImage } from '../../src/media/quantise.js'
 import type { GivenVideoOptions } from '../../src/options/videoOptions.js'
 import { interrupted } from '../../src/session/interrupted.js'
-import { readVideoEvents } from '../../src/run/video/readVideoEvents.js'
+import { readLog } from '../../src/run/eventLog.js'
 import type { VideoEvent } from '../../src/session/videoEvents.js'
 import { runVideoJob } from '../../src/run/video/runVideoJob.js'
 import { videoJobOf, type VideoJob } from '../../src/run/video/videoJob.js'
@@ -111,7 +111,7 @@ async function computed(folder: string): Promise<Record<string, unknown>> {
       : hash(readFileSync(path))
   }
   const { stages: _, ...metrics } = JSON.parse(readFileSync(join(folder, 'metrics.json'), 'utf8')) as { stages: object }
-  const steps = readVideoEvents(join(folder, 'events.ndjson')).flatMap((event) =>
+  const steps = (readLog(join(folder, 'events.ndjson')) as VideoEvent[]).flatMap((event) =>
     event.type === 'step' ? [[event.layer, event.step, event.losses, event.learningRate]] : [],
   )
   return { ...hashes, ...metrics, steps }
@@ -392,7 +392,7 @@ test('a loss that is not finite ends the run with the step; the folder goes on f
   expect(await failureOf(run(basics(), 'edit', { nanAt: 3 }))).toMatch(
     /^LOSS_NOT_FINITE: At step 3 the total loss of the foreground became NaN/,
   )
-  expect(readVideoEvents(at('run', 'events.ndjson')).at(-1)).toMatchObject({ type: 'error', code: 'LOSS_NOT_FINITE' })
+  expect(readLog(at('run', 'events.ndjson')).at(-1)).toMatchObject({ type: 'error', code: 'LOSS_NOT_FINITE' })
   await run({ resume: at('run') })
   expect(await computed(at('run'))).toEqual(await computed(at('whole')))
 })

@@ -1,3 +1,4 @@
+import { Text2LiveError } from '../../src/errors.js'
 import { nodePlace } from '../../src/run/buildTrainer.js'
 import { nodeMachine } from '../../src/run/nodeMachine.js'
 import { type MemoryStore, memoryStore } from '../../src/session/memoryStore.js'
@@ -19,6 +20,10 @@ export function memoryMachine(): JobMachine & { readonly kept: ReadonlyMap<strin
         return store
       },
       open: (name) => Promise.resolve(kept.get(name)!),
+      look: (name) => {
+        const found = kept.get(name)
+        return found ? Promise.resolve(found) : Promise.reject(new Text2LiveError('RUN_NOT_FOUND', `no run ${name}`))
+      },
     },
   }
 }

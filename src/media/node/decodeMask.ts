@@ -1,4 +1,4 @@
-import type { DecodedMask, PictureSource } from '../imageCodec.js'
+import type { DecodedMask, ImageCodec, PictureSource } from '../imageCodec.js'
 import { assertMaskSize, readMask } from '../maskPicture.js'
 import { maskPicture } from './maskPicture.js'
 import { readHeader } from './readImage.js'
@@ -16,4 +16,11 @@ export async function decodeMask(source: PictureSource, width: number, height: n
   const header = await readHeader(source)
   assertMaskSize(header.name, header, width, height)
   return { ...readMask(await maskPicture(header)), format: header.format, bytes: header.bytes }
+}
+
+/** See `ImageCodec.decodeMaskPicture`. */
+export const decodeMaskPicture: ImageCodec['decodeMaskPicture'] = async (source, assertSize) => {
+  const header = await readHeader(source)
+  assertSize(header.name, header)
+  return await maskPicture(header)
 }

@@ -60,6 +60,15 @@ export async function takeLock(path: string): Promise<ProcessLock | LockHolder |
   }
 }
 
+/** The other process that holds the lock file; null where there is none, or it is gone. Nothing is taken over. */
+export function lockHolder(path: string): LockHolder | null {
+  const found = readLock(path)
+  const holder = found === null ? null : parseHolder(found)
+  const { pid, host } = ownIdentity()
+  if (holder === null || (holder.pid === pid && holder.host === host)) return null
+  return isAlive(holder) ? holder : null
+}
+
 /** "process 12 on host", without this machine's name. */
 export const holderText = ({ pid, host }: LockHolder): string =>
   `process ${pid}${host === hostname() ? '' : ` on ${host}`}`

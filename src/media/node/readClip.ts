@@ -1,11 +1,12 @@
 import { open, stat } from 'node:fs/promises'
 import { basename, dirname } from 'node:path'
-import { ALL_FORMATS, FilePathSource, HLS, Input, MatroskaInputFormat } from 'mediabunny'
+import { FilePathSource, Input, MatroskaInputFormat } from 'mediabunny'
 import { Text2LiveError } from '../../errors.js'
 import { pathHint } from '../../pathHint.js'
 import type { Clip, ReadClipOptions } from '../clip.js'
 import { checkReadOptions } from '../clipSize.js'
 import { missingBytes } from '../containerEnd.js'
+import { containerFormats } from '../containerFormats.js'
 import { collectFrames, damagedVideo, decodeVideo } from '../decodeVideo.js'
 import { checkStructure } from './checkStructure.js'
 import type { LibavContainer } from './libavSource.js'
@@ -13,10 +14,7 @@ import { readGif } from './readGif.js'
 import { readImageFolder } from './readImageFolder.js'
 import { openToRead } from './readRegularFile.js'
 import { registerCodecs } from './registerCodecs.js'
-import { conversion, sniffClip, sniffedBytes, type ClipKind } from './sniffClip.js'
-
-/** Playlists name other files and addresses, which a clip must not make anybody open. */
-export const containerFormats = ALL_FORMATS.filter((format) => format !== HLS)
+import { conversion, sniffClip, sniffedBytes, type ClipKind } from '../sniffClip.js'
 
 /**
  * Reads a clip: a video (MP4, MOV, WebM, MKV, AVI), an animated GIF, or a folder of images. Frame by frame: what is in

@@ -2,9 +2,9 @@ import { stat } from 'node:fs/promises'
 import { FilePathSource, Input } from 'mediabunny'
 import { Text2LiveError } from '../../errors.js'
 import type { ClipTiming } from '../clip.js'
+import { containerFormats } from '../containerFormats.js'
 import { readSound, type Sound } from '../sound.js'
 import { checkStructure } from './checkStructure.js'
-import { containerFormats } from './readClip.js'
 
 /**
  * The sound of a file, see `readSound`; one without sound, or a GIF or folder, gives none.

@@ -6,7 +6,7 @@ import sharp from 'sharp'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { readClip } from './readClip.js'
 import { readClipSound } from './readClipSound.js'
-import { streamFrames } from './streamClip.js'
+import { streamFrames } from '../streamFrames.js'
 import { writeClip } from './writeClip.js'
 
 const fixtures = new URL('../../../test/fixtures/otherClips/', import.meta.url).pathname
@@ -144,7 +144,7 @@ describe('transparency', () => {
       const small = await readClip(path, { size: 32 })
       expect(small.alphas!.map(({ length }) => length)).toEqual(all.map(() => 42 * 32))
       const streamed: (Uint8Array | null)[] = []
-      for await (const { alpha } of streamFrames(path)) streamed.push(alpha)
+      for await (const { alpha } of streamFrames((options) => readClip(path, options))) streamed.push(alpha)
       expect(streamed).toEqual(alphas)
     })
   }

@@ -1,9 +1,10 @@
-import { access, copyFile, constants, link, open, rm, type FileHandle } from 'node:fs/promises'
+import { access, copyFile, constants, link, open, rm } from 'node:fs/promises'
 import { dirname } from 'node:path'
-import { StreamTarget, type StreamTargetChunk } from 'mediabunny'
 import { Text2LiveError } from '../../errors.js'
-import { encodeVideo, type EncodeOptions, type WrittenClip } from '../encodeVideo.js'
+import type { FileWriter } from '../clipCodec.js'
+import type { EncodeOptions, WrittenClip } from '../encodeVideo.js'
 import type { Sound } from '../sound.js'
+import { writeClipTo } from '../writeClipTo.js'
 import { asidePath } from './asidePath.js'
 import { writeError } from './atomicWrite.js'
 import { readClipSound } from './readClipSound.js'
@@ -31,11 +32,10 @@ export async function writeClip(path: string, options: WriteClipOptions): Promis
   const { audioFrom, timing, signal } = options
   try {
     const sound = typeof audioFrom === 'string' ? await readClipSound(audioFrom, timing, signal) : audioFrom
-    const file = await open(temporary, 'wx')
+    const file = await newFile(temporary)
     let written: WrittenClip
     try {
-      written = await encodeVideo(new StreamTarget(writesTo(file), { chunked: true }), options, sound)
-      await file.sync()
+      written = await writeClipTo(file, options, sound)
     } finally {
       await file.close()
     }
@@ -49,14 +49,23 @@ export async function writeClip(path: string, options: WriteClipOptions): Promis
   }
 }
 
-/** mediabunny's own target for files takes a write that was cut short, as on a full disk, for a whole one. */
-function writesTo(file: FileHandle): WritableStream<StreamTargetChunk> {
-  return new WritableStream({
-    async write({ data, position }) {
+/** A file that was not there, on the disk when it is closed. */
+export async function newFile(path: string): Promise<FileWriter> {
+  const file = await open(path, 'wx')
+  return {
+    async write(data, position) {
+      // A write may be cut short, as on a full disk.
       for (let done = 0; done < data.length;)
         done += (await file.write(data, done, data.length - done, position + done)).bytesWritten
     },
-  })
+    async close() {
+      try {
+        await file.sync()
+      } finally {
+        await file.close()
+      }
+    },
+  }
 }
 
 /** @throws Text2LiveError OUTPUT_EXISTS */

@@ -1,6 +1,7 @@
 import { decode as decodePng, encode as encodePng } from 'fast-png'
 import { Text2LiveError } from '../../errors.js'
 import { pictureName, type ImageCodec, type PictureSource } from '../imageCodec.js'
+import { layerOver } from '../layeredStrips.js'
 import { assertMaskSize, labelsOf, maskPictureOf, readMask } from '../maskPicture.js'
 import type { MaskPicture } from '../maskReading.js'
 import { assertNotTooLarge, assertPhotoSize, damagedImage, formatOf, photoOf } from '../photo.js'
@@ -34,15 +35,26 @@ export const browserCodec: ImageCodec = {
   },
   async decodeMask(source, width, height) {
     const file = opened(source)
-    const picture =
-      (file.format === 'png' ? indexed(file) : null) ??
-      maskPictureOf(file.name, (await decodePixels(file)).pixels, file.format === 'png')
+    const picture = await maskPicture(file)
     assertMaskSize(file.name, picture, width, height)
     return { ...readMask(picture), format: file.format, bytes: file.bytes }
+  },
+  async decodeLayer(source, photo) {
+    const file = opened(source)
+    return layerOver(file.name, (await decodePixels(file)).pixels, photo)
+  },
+  async decodeMaskPicture(source, assertSize) {
+    const picture = await maskPicture(opened(source))
+    assertSize(picture.name, picture)
+    return picture
   },
   encodePng: ({ width, height, channels, bitDepth, data }) =>
     Promise.resolve(encodePng({ width, height, channels, depth: bitDepth, data })),
 }
+
+const maskPicture = async (file: PictureFile): Promise<MaskPicture> =>
+  (file.format === 'png' ? indexed(file) : null) ??
+  maskPictureOf(file.name, (await decodePixels(file)).pixels, file.format === 'png')
 
 /** @throws Text2LiveError INPUT_EMPTY, INPUT_NOT_IMAGE */
 function opened(source: PictureSource): PictureFile {

@@ -1,7 +1,7 @@
 import { loadOnnxRuntime } from '../../engine/node/loadOnnxRuntime.js'
 import { registerCodecs } from '../../media/node/registerCodecs.js'
 import { loadSharp } from '../../media/node/sharp.js'
-import type { VideoPlan } from './runVideo.js'
+import type { VideoPlan } from '../../session/video/runVideo.js'
 
 /**
  * Asks at the start of a run over a clip for the native libraries that it needs, since some are needed only at its end:

@@ -2,7 +2,7 @@ import { Text2LiveError } from '../../errors.js'
 import type { GivenVideoOptions } from '../../options/videoOptions.js'
 import { eventStream } from '../eventStream.js'
 import { runInVideoWorker } from './runInVideoWorker.js'
-import type { VideoResult } from './runVideo.js'
+import type { VideoResult } from '../../session/video/runVideo.js'
 import type { VideoEvent } from '../../session/videoEvents.js'
 import { videoJobOf } from './videoJob.js'
 

@@ -9,7 +9,7 @@ import { encodePng } from '../../media/node/encodePng.js'
 import { writeClip } from '../../media/node/writeClip.js'
 import { quantise } from '../../media/quantise.js'
 import type { VideoEvent } from '../../session/videoEvents.js'
-import type { VideoInput } from './videoInput.js'
+import type { VideoInput } from '../../session/video/videoInput.js'
 
 /** What `inspectAtlas` writes. */
 export const inspectFiles = {

@@ -5,11 +5,13 @@ import type { GivenVideoOptions } from '../../options/videoOptions.js'
 import { openRuntime } from '../openRuntime.js'
 import { checkFolder } from '../checkFolder.js'
 import { isRunFolder, lookIn } from '../runFolder.js'
-import { openAtlas } from './atlasStage.js'
-import type { FittedAtlas } from './atlasFile.js'
-import { inFolder, readVideoSettings } from './resumeVideo.js'
-import type { StageReport } from './stageReport.js'
-import { readVideoInput, type VideoInput } from './videoInput.js'
+import { openAtlas } from './openAtlas.js'
+import type { FittedAtlas } from '../../session/video/atlasFile.js'
+import { assertClip, readVideoSettings } from '../../session/video/savedClip.js'
+import { clipMachine } from './clipMachine.js'
+import { atPaths, inFolder } from './clipPaths.js'
+import type { StageReport } from '../../session/video/stageReport.js'
+import { readVideoInput, type VideoInput } from '../../session/video/videoInput.js'
 
 /**
  * Options of the commands that look at an atlas; those besides `atlas` are needed where the folder does not hold the
@@ -43,8 +45,9 @@ export async function openAtlasSource(
     )
   }
   const folder = lookIn(path)
-  const settings = own ? inFolder(folder, await readVideoSettings(folder)) : given
-  const input = await readVideoInput(settings, signal, report)
+  const settings = own ? await readVideoSettings(folder) : given
+  if (own) assertClip(folder, settings)
+  const input = await readVideoInput(settings, own ? inFolder(path) : atPaths, clipMachine, signal, report)
   const { atlas } = await openAtlas({ ...given, atlas: path }, input.frames, await openRuntime(given))
   return { atlas, input }
 }

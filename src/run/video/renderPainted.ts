@@ -4,10 +4,12 @@ import { renderEdit } from '../../atlas/renderEdit.js'
 import { Text2LiveError } from '../../errors.js'
 import type { FloatImage } from '../../media/image.js'
 import { readPaintedLayer } from '../../media/node/readPaintedLayer.js'
-import { editedFrames } from './renderStage.js'
+import { newFilesIn } from '../newFilesIn.js'
+import { clipMachine } from './clipMachine.js'
+import { editedFrames } from '../../session/video/renderStage.js'
 import type { VideoEvent } from '../../session/videoEvents.js'
-import type { VideoInput } from './videoInput.js'
-import { writeEditedClip } from './writeEditedClip.js'
+import type { VideoInput } from '../../session/video/videoInput.js'
+import { writeEditedClip } from '../../session/video/writeEditedClip.js'
 
 /** Painted layers by path: PNG, PSD or ORA at the size of the atlas image. */
 export type PaintedLayers = Readonly<Partial<Record<LayerName, string>>>
@@ -52,10 +54,19 @@ export async function renderPainted(
 ): Promise<void> {
   const report = (done: number, total: number): void =>
     emit({ type: 'progress', stage: 'rendering', done, total, secondsLeft: null })
-  const frames = editedFrames({ input, signal, report }, (t) => renderEdit({ atlas, frames: input.frames, edits }, t))
+  const frames = editedFrames({ input, machine: clipMachine, signal, report }, (t) =>
+    renderEdit({ atlas, frames: input.frames, edits }, t),
+  )
   await writeEditedClip(
-    { frames, clip: input.clip, source: input.path },
-    { file: (name) => join(folder, name) },
+    { frames, clip: input.clip, source: input.source },
+    {
+      async replace(make) {
+        const files = newFilesIn(folder, (name) => join(folder, name))
+        await make(files)
+        await files.flush()
+      },
+    },
+    clipMachine,
     signal,
     (message) => emit({ type: 'note', message }),
   )

@@ -3,7 +3,7 @@ import { silenceTelemetry } from '../../engine/node/silenceTelemetry.js'
 import { Text2LiveError } from '../../errors.js'
 import { reviveFailure, threadError } from '../workerFailure.js'
 import type { VideoJob, VideoJobResult } from './videoJob.js'
-import type { EmitVideo } from './videoSession.js'
+import type { EmitVideo } from '../../session/video/videoSession.js'
 import type { VideoWorkerReply } from './workerProtocol.js'
 
 /**

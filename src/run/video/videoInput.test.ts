@@ -5,7 +5,9 @@ import sharp from 'sharp'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { resolveVideoSettings } from '../../options/resolveVideoSettings.js'
 import type { GivenVideoOptions } from '../../options/videoOptions.js'
-import { copiedInput, readVideoInput } from './videoInput.js'
+import { readVideoInput } from '../../session/video/videoInput.js'
+import { clipMachine } from './clipMachine.js'
+import { atPaths, keptPaths } from './clipPaths.js'
 
 const [width, height, count] = [64, 48, 6]
 const plane = width * height
@@ -47,18 +49,21 @@ async function writeFolder(
 }
 
 const settingsOf = (options: GivenVideoOptions) => resolveVideoSettings([{ seed: 1, size: 0, ...options }], () => 1)
-const read = (options: GivenVideoOptions) => readVideoInput(settingsOf(options), new AbortController().signal)
+const read = (options: GivenVideoOptions) =>
+  readVideoInput(settingsOf(options), atPaths, clipMachine, new AbortController().signal)
 
 /** Reads the copies that a run folder holds. */
 async function readCopies(options: GivenVideoOptions, name: string) {
-  const { contents, settings } = await copiedInput(settingsOf(options), await read(options))
-  for (const [file, from] of Object.entries(contents)) {
+  const { files, settings } = await keptPaths(settingsOf(options), await read(options))
+  for (const [file, from] of Object.entries(files)) {
     await mkdir(dirname(join(home, name, file)), { recursive: true })
-    await copyFile((from as { copy: string }).copy, join(home, name, file))
+    await copyFile(from as string, join(home, name, file))
   }
   const at = (file: string | null) => (file === null ? null : join(home, name, file))
   return await readVideoInput(
     { ...settings, clip: at(settings.clip), object: at(settings.object), mask: at(settings.mask) },
+    atPaths,
+    clipMachine,
     new AbortController().signal,
   )
 }

@@ -4,7 +4,7 @@ import { assertNoForce } from '../assertNoForce.js'
 import type { AtlasSourceOptions } from './openAtlasSource.js'
 import type { PaintedLayers } from './renderPainted.js'
 import type { ResumeVideoOptions } from './resumeVideo.js'
-import type { VideoPlan, VideoResult } from './runVideo.js'
+import type { VideoPlan, VideoResult } from '../../session/video/runVideo.js'
 
 /** What can be asked of a run over a clip; plain data, it crosses to the worker. */
 export type VideoJob =

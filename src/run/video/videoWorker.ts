@@ -2,7 +2,8 @@
 import { parentPort, workerData } from 'node:worker_threads'
 import { Text2LiveError } from '../../errors.js'
 import { interrupted } from '../../session/interrupted.js'
-import { checkTexts, openVideoTrainer } from './openVideoTrainer.js'
+import { textsCheckedIn, videoTrainerIn } from '../../session/video/openVideoTrainer.js'
+import { clipMachine } from './clipMachine.js'
 import { runVideoJob } from './runVideoJob.js'
 import type { VideoJob } from './videoJob.js'
 import type { VideoWorkerReply } from './workerProtocol.js'
@@ -13,8 +14,10 @@ const stop = new AbortController()
 const post = (reply: VideoWorkerReply): void => port.postMessage(reply)
 
 port.on('message', () => stop.abort(interrupted()))
-runVideoJob(workerData as VideoJob, { signal: stop.signal, openTrainer: openVideoTrainer, checkTexts }, (event) =>
-  post({ event }),
+runVideoJob(
+  workerData as VideoJob,
+  { signal: stop.signal, openTrainer: videoTrainerIn(clipMachine), checkTexts: textsCheckedIn(clipMachine) },
+  (event) => post({ event }),
 )
   .then(
     (result) => post({ result }),

@@ -5,7 +5,12 @@ import type { RunStore } from '../store.js'
 import type { Emit } from '../trainRun.js'
 
 /** The files of a run as they are now: looked at while somebody else may hold and write it. */
-export type RunFiles = Pick<RunStore, 'path' | 'file' | 'read' | 'has'>
+export interface RunFiles extends Pick<RunStore, 'path' | 'file' | 'read' | 'has'> {
+  /** When it was made, milliseconds since 1970; absent where a store does not tell. */
+  readonly created?: number
+  /** Who else is at work on it now, outside this queue: "process 12"; absent or null where nobody is. */
+  readonly holder?: string | null
+}
 
 /** The runs that a queue keeps. */
 export interface KeptRuns {

@@ -19,6 +19,13 @@ const longestTitle = 300
 /** Runs that are read at once when a queue is opened. */
 const readAtOnce = 8
 
+interface QueuedRun {
+  stored: StoredRun
+  note: RunNote
+  /** Who else is at work on it. */
+  holder: string | null
+}
+
 /** A run that is being worked on. */
 interface Current {
   readonly name: string
@@ -38,7 +45,7 @@ interface Current {
 export class RunQueue {
   readonly #machine: QueueMachine
   readonly #listeners = new Set<(update: HostUpdate) => void>()
-  readonly #runs = new Map<string, { stored: StoredRun; note: RunNote }>()
+  readonly #runs = new Map<string, QueuedRun>()
   #order: string[] = []
   #current: Current | null = null
   #working: Promise<void> = Promise.resolve()
@@ -124,6 +131,7 @@ export class RunQueue {
     const run = this.#find(name)
     const { state, step } = this.#entry(name)
     const current = this.#current?.name === name ? this.#current : null
+    if (run.holder !== null && request.do !== 'rename') throw heldElsewhere(name, run.holder)
     switch (request.do) {
       case 'go':
         if (state === 'finished')
@@ -176,6 +184,23 @@ export class RunQueue {
   }
 
   /**
+   * Takes in what others did to runs: those that they made, deleted, went on with or are at work on.
+   * @param names of runs that may have changed
+   */
+  async refresh(names: Iterable<string>): Promise<void> {
+    let changed = false
+    for (const name of names) {
+      if (this.#current?.name === name) continue
+      const before = this.#runs.get(name)
+      await this.#add(name, before?.note ?? null)
+      changed ||= JSON.stringify(before) !== JSON.stringify(this.#runs.get(name))
+    }
+    if (!changed || this.#closed) return
+    await this.#changed()
+    this.#work()
+  }
+
+  /**
    * Ends the work: the run at hand finishes its step and writes what it has reached, and keeps its place for the next
    * queue over these runs.
    */
@@ -194,7 +219,7 @@ export class RunQueue {
     const names = [...(await this.#machine.runs.names())]
     const next = names.values()
     const read = async (): Promise<void> => {
-      for (const name of next) await this.#add(name, notes[name] ?? { created: Date.now() })
+      for (const name of next) await this.#add(name, notes[name] ?? null)
     }
     await Promise.all(Array.from({ length: readAtOnce }, read))
     this.#order = [...new Set(order)].filter((name) => {
@@ -205,9 +230,11 @@ export class RunQueue {
   }
 
   /** A folder that is no run, or none that can be read, is left out, and one that is gone. */
-  async #add(name: string, note: RunNote): Promise<void> {
+  async #add(name: string, known: RunNote | null): Promise<void> {
     try {
-      this.#runs.set(name, { stored: await readStoredRun(await this.#machine.runs.look(name)), note })
+      const files = await this.#machine.runs.look(name)
+      const note = known ?? { created: files.created ?? Date.now() }
+      this.#runs.set(name, { stored: await readStoredRun(files), note, holder: files.holder ?? null })
     } catch (error) {
       if (!(error instanceof Text2LiveError)) throw error
       this.#runs.delete(name)
@@ -264,12 +291,19 @@ export class RunQueue {
   }
 
   async #workThrough(): Promise<void> {
-    for (let name = this.#order[0]; name !== undefined && !this.#closed; name = this.#order[0]) await this.#workOn(name)
+    for (let name = this.#next(); name !== undefined && !this.#closed; name = this.#next()) await this.#workOn(name)
     this.#isWorking = false
   }
 
+  /** What another process is at work on keeps its place, and is not taken. */
+  #next(): string | undefined {
+    return this.#order.find((name) => this.#runs.get(name)?.holder === null)
+  }
+
   async #workOn(name: string): Promise<void> {
-    const { note } = this.#runs.get(name)!
+    const run = this.#runs.get(name)!
+    const { note } = run
+    this.#order = [name, ...this.#order.filter((each) => each !== name)]
     let end = (): void => undefined
     const ended = new Promise<void>((resolve) => {
       end = resolve
@@ -282,14 +316,19 @@ export class RunQueue {
       await this.#machine.work(this.#job(name), stop.signal, (event) => this.#follow(name, event), control)
       if (!current.keepsPlace) delete note.steps
     } catch (error) {
-      if (!(stop.signal.aborted && error instanceof Text2LiveError && error.code === 'INTERRUPTED'))
+      if (error instanceof Text2LiveError && error.code === 'RUN_LOCKED') current.keepsPlace = true
+      else if (!(stop.signal.aborted && error instanceof Text2LiveError && error.code === 'INTERRUPTED'))
         this.#fail(name, note, error)
     }
     if (!current.keepsPlace) {
       delete note.held
       this.#leave(name)
     }
+    const wasLocked = current.keepsPlace && !this.#closed
     await this.#add(name, note)
+    // Whoever had it may be gone already: the next look at the runs tells, and it is not tried on and on until then.
+    const again = this.#runs.get(name)
+    if (wasLocked && again !== undefined) again.holder ??= 'another process'
     this.#current = null
     end()
     await this.#changed().catch((error: unknown) => {
@@ -333,7 +372,7 @@ export class RunQueue {
   }
 
   #entry(name: string): RunEntry {
-    const { stored, note } = this.#find(name)
+    const { stored, note, holder } = this.#find(name)
     const { settings, step, thumbnail } = stored
     const state = this.#state(name)
     return {
@@ -344,19 +383,25 @@ export class RunQueue {
       step,
       thumbnail,
       created: note.created,
-      error: state === 'failed' ? (note.error ?? stored.error) : null,
+      error:
+        holder !== null
+          ? { code: 'RUN_LOCKED', message: heldElsewhere(name, holder).message }
+          : state === 'failed'
+            ? (note.error ?? stored.error)
+            : null,
     }
   }
 
   #state(name: string): RunState {
-    const { stored, note } = this.#find(name)
+    const { stored, note, holder } = this.#find(name)
     if (this.#current?.name === name) return this.#current.control.held ? 'paused' : 'running'
+    if (holder !== null) return 'running'
     if (this.#order.includes(name)) return 'waiting'
     if (note.error !== undefined || stored.error !== null) return 'failed'
     return stored.finished ? 'finished' : 'stopped'
   }
 
-  #find(name: string): { stored: StoredRun; note: RunNote } {
+  #find(name: string): QueuedRun {
     const run = this.#runs.get(name)
     if (run !== undefined) return run
     throw new Text2LiveError(
@@ -397,6 +442,12 @@ export class RunQueue {
 }
 
 const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))
+
+const heldElsewhere = (name: string, holder: string): Text2LiveError =>
+  new Text2LiveError(
+    'RUN_LOCKED',
+    `The run "${name}" is in use: ${holder} is at work on it, outside this queue. Wait for it, or stop it there.`,
+  )
 
 const refused = (name: string, what: string, why: string): Text2LiveError =>
   new Text2LiveError('OPTION_INVALID', `The run "${name}" cannot ${what}: ${why}.`)

@@ -54,10 +54,11 @@ export async function* zipRun(run: RunFiles, name: string): AsyncGenerator<Uint8
  * The files of a run's folder by their names in it, from a zip that may come from anybody: of the folder itself, or of
  * what is in it. Nothing is written.
  * @param name what messages call the zip
+ * @param most bytes that it may unfold into
  * @throws RUN_INVALID for what is no zip, holds no run or several, names files outside of itself, or unfolds into more
  *   than a run has
  */
-export function unzipRun(zip: Uint8Array, name: string): Map<string, Uint8Array> {
+export function unzipRun(zip: Uint8Array, name: string, most = mostBytes): Map<string, Uint8Array> {
   const invalid = (what: string, cause?: unknown): Text2LiveError =>
     new Text2LiveError(
       'RUN_INVALID',
@@ -90,7 +91,7 @@ export function unzipRun(zip: Uint8Array, name: string): Map<string, Uint8Array>
   const isWanted = (file: string): boolean =>
     file.startsWith(root) && /^(previews\/)?[\w-][\w.-]*$/.test(file.slice(root.length))
   const bytes = [...sizes].reduce((sum, [file, size]) => sum + (isWanted(file) ? size : 0), 0)
-  if (bytes > mostBytes) throw invalid(`it unfolds into ${bytes} bytes, more than the ${mostBytes} that a run may have`)
+  if (bytes > most) throw invalid(`it unfolds into ${bytes} bytes, more than the ${most} that a run may have`)
   const files = unzip(({ name: file }) => isWanted(file))
   return new Map(Object.entries(files).map(([file, data]) => [file.slice(root.length), data]))
 }

@@ -1,6 +1,6 @@
 import { Text2LiveError } from '../../errors.js'
 import { runFiles } from '../runFiles.js'
-import type { RunStore } from '../store.js'
+import type { NewFiles, RunStore } from '../store.js'
 
 /**
  * Runs in the browser's origin-private file system, each a folder below one; for a worker, where files can be appended
@@ -96,9 +96,12 @@ export class OpfsRuns {
   }
 }
 
+/** Where files are made that have no names yet; what a tab that was closed left there goes when others are made. */
+const aside = '.new'
+
 /**
- * What TypeScript's library lacks: folders can be walked, and files of this file system be written in place by a
- * worker.
+ * What TypeScript's library lacks: folders can be walked, and files of this file system be moved, and written in place
+ * by a worker.
  */
 interface SyncAccessHandle {
   write(bytes: Uint8Array, options: { at: number }): number
@@ -108,6 +111,8 @@ interface SyncAccessHandle {
 }
 const entriesOf = (folder: FileSystemDirectoryHandle): AsyncIterable<[string, FileSystemHandle]> =>
   (folder as unknown as { entries(): AsyncIterable<[string, FileSystemHandle]> }).entries()
+const moveTo = (file: FileSystemFileHandle, folder: FileSystemDirectoryHandle, name: string): Promise<void> =>
+  (file as unknown as { move(folder: FileSystemDirectoryHandle, name: string): Promise<void> }).move(folder, name)
 const openInPlace = (file: FileSystemFileHandle): Promise<SyncAccessHandle> =>
   (file as unknown as { createSyncAccessHandle(): Promise<SyncAccessHandle> }).createSyncAccessHandle()
 
@@ -153,6 +158,66 @@ function storeIn(path: string, root: FileSystemDirectoryHandle, release: () => v
       throw writeError(file(name), cause)
     }
   }
+  const folderAt = async (name: string): Promise<FileSystemDirectoryHandle | null> => {
+    let folder = root
+    try {
+      for (const part of name.split('/')) folder = await folder.getDirectoryHandle(part)
+      return folder
+    } catch (cause) {
+      if (cause instanceof DOMException && ['NotFoundError', 'TypeMismatchError'].includes(cause.name)) return null
+      throw cause
+    }
+  }
+  const remove = async (name: string): Promise<void> => {
+    const cut = name.lastIndexOf('/')
+    const parent = cut < 0 ? root : await folderAt(name.slice(0, cut))
+    await parent?.removeEntry(name.slice(cut + 1), { recursive: true }).catch((cause: unknown) => {
+      if (!(cause instanceof DOMException && cause.name === 'NotFoundError')) throw writeError(file(name), cause)
+    })
+  }
+  /** Gives a file, or all files of a folder, that lie in `from` their place in the run. */
+  const moveAll = async (from: string, name: string): Promise<void> => {
+    const folder = await folderAt(`${from}/${name}`)
+    if (folder !== null) {
+      for await (const [each] of entriesOf(folder)) await moveAll(from, `${name}/${each}`)
+      return
+    }
+    const made = await at(`${from}/${name}`, false)
+    const cut = name.lastIndexOf('/')
+    let target = root
+    try {
+      if (cut >= 0)
+        for (const part of name.slice(0, cut).split('/'))
+          target = await target.getDirectoryHandle(part, { create: true })
+      await moveTo(made!, target, name.slice(cut + 1))
+    } catch (cause) {
+      throw writeError(file(name), cause)
+    }
+  }
+  const create: NewFiles['create'] = async (name) => {
+    const handle = await at(`${aside}/${name}`, true)
+    const coded = async (doing: Promise<void>): Promise<void> => {
+      await doing.catch((cause: unknown) => {
+        throw writeError(file(name), cause)
+      })
+    }
+    const writable = await handle!.createWritable().catch((cause: unknown) => {
+      throw writeError(file(name), cause)
+    })
+    return {
+      write: (data, position) =>
+        coded(writable.write({ type: 'write', position, data: data as Uint8Array<ArrayBuffer> })),
+      close: () => coded(writable.close()),
+    }
+  }
+  const newFiles: NewFiles = {
+    create,
+    async write(name, data) {
+      const writer = await create(name)
+      await writer.write(data, 0)
+      await writer.close()
+    },
+  }
   return {
     path,
     file,
@@ -183,6 +248,24 @@ function storeIn(path: string, root: FileSystemDirectoryHandle, release: () => v
         throw writeError(file(name), cause)
       }
     },
+    async list(folder) {
+      const names: string[] = []
+      const found = await folderAt(folder)
+      if (found !== null) for await (const [name] of entriesOf(found)) names.push(name)
+      return names.sort()
+    },
+    async replace(make) {
+      await remove(aside)
+      try {
+        for (const name of await make(newFiles)) {
+          await remove(name)
+          await moveAll(aside, name)
+        }
+      } finally {
+        await remove(aside)
+      }
+    },
+    remove,
     async openLog(name, keep) {
       const handle = await openInPlace((await at(name, true))!).catch((cause: unknown) => {
         throw writeError(file(name), cause)

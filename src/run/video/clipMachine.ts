@@ -1,0 +1,22 @@
+import { createHash } from 'node:crypto'
+import { libavClips } from '../../media/node/libavClips.js'
+import type { ClipMachine } from '../../session/video/clipMachine.js'
+import { nodeModels } from '../buildTrainer.js'
+import { nodeMachine } from '../nodeMachine.js'
+import { openRuntime } from '../openRuntime.js'
+import { assertDependencies } from './assertDependencies.js'
+
+/** Node, for runs over clips. */
+export const clipMachine: ClipMachine = {
+  ...nodeMachine,
+  runtime: openRuntime,
+  models: nodeModels,
+  clips: libavClips,
+  prepare: assertDependencies,
+  digest(pieces) {
+    const hash = createHash('sha256')
+    for (const piece of pieces) hash.update(piece)
+    return hash.digest('hex')
+  },
+  highestMemory: () => process.resourceUsage().maxRSS * 1024,
+}

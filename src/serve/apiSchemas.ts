@@ -1,0 +1,145 @@
+import { z } from 'zod'
+import { type GivenOptions, optionNames, optionRow, type OptionName } from '../options/imageOptions.js'
+import type { OptionRow } from '../options/optionRow.js'
+import { describeValues } from '../options/parseOption.js'
+import type { HostMachine, RunEntry, RunRequest } from '../session/runHost.js'
+
+/** Options that a request cannot give: pictures come with it, and where runs go is the server's. */
+const withheld: ReadonlySet<OptionName> = new Set(['photo', 'mask', 'seeds', 'config', 'out', 'force', 'json'])
+
+export const requestOptionNames = optionNames.filter((name) => !withheld.has(name))
+
+function optionSchema(row: OptionRow): z.ZodType {
+  switch (row.type) {
+    case 'number':
+      return z.number()
+    case 'integer':
+      return z.int()
+    case 'choice':
+      return z.enum(Object.keys(row.choices))
+    case 'switch':
+      return z.boolean()
+    case 'text':
+    case 'path':
+      return z.string().min(1)
+    case 'texts':
+    case 'paths':
+      return z.union([z.string().min(1), z.array(z.string().min(1))])
+  }
+}
+
+/** The options of a request, for its description; the option table says more of a wrong one than this could. */
+export const describedOptions = z
+  .object(
+    Object.fromEntries(
+      requestOptionNames.map((name) => {
+        const row = optionRow(name)
+        const takes = `${row.help} (${describeValues(row)})`
+        return [name, optionSchema(row).nullable().optional().describe(takes)]
+      }),
+    ),
+  )
+  .strict()
+  .meta({ id: 'Options', description: 'Options as docs/options.md has them; what is left out or null is not set.' })
+
+/** The options as they are read: their names here, their values by the option table. */
+export const readOptions = z
+  .record(z.string(), z.unknown())
+  .refine((given) => !Object.keys(given).some((name) => withheld.has(name as OptionName)), {
+    message: `the options ${[...withheld].join(', ')} cannot be given here: pictures are parts of the request, and each run is one seed in the server's folder`,
+  })
+  .transform((given) => given as GivenOptions)
+
+export const errorSchema = z
+  .object({
+    code: z.string().describe('stable, upper-case: RUN_NOT_FOUND'),
+    message: z.string().describe('what was expected, what came, what to do'),
+  })
+  .meta({ id: 'Error' })
+
+export const entrySchema = z
+  .object({
+    name: z.string().describe('what requests call it; the name of its folder'),
+    state: z.enum(['waiting', 'running', 'paused', 'stopped', 'finished', 'failed']),
+    title: z.string(),
+    settings: z.record(z.string(), z.unknown()).describe('complete: what its config.yaml holds'),
+    step: z.int().describe('steps done; settings.steps are planned'),
+    thumbnail: z.string().nullable().describe('a file of the run'),
+    created: z.number().describe('milliseconds since 1970'),
+    error: z.object({ code: z.string().nullable(), message: z.string() }).nullable(),
+  })
+  .meta({ id: 'Run' }) satisfies z.ZodType<Described<RunEntry>>
+
+export const runsSchema = z.object({
+  runs: z
+    .array(entrySchema)
+    .describe('those that wait or are at work first, in the order of the queue, then the others, the latest first'),
+})
+
+export const submittedSchema = z.object({ run: z.string().describe('the name of the run') })
+
+export const filesSchema = z.object({ files: z.array(z.object({ name: z.string(), bytes: z.int() })) })
+
+export const machineSchema = z
+  .object({
+    device: z.string().nullable().describe('what the device "auto" becomes here'),
+    threads: z.int(),
+    guidance: z.array(z.string()).describe('guidance models that can be used without fetching anything'),
+    free: z.number().nullable().describe('bytes free for runs'),
+  })
+  .meta({ id: 'Machine' }) satisfies z.ZodType<Described<HostMachine>>
+
+export const locatedSchema = z
+  .object({
+    map: z.base64().describe('PNG of the training size, grey: what a run with these options takes for the region'),
+    share: z.number().describe('part of the photo where the map is at least one half'),
+    notes: z.array(z.string()),
+  })
+  .meta({ id: 'LocatedMap' })
+
+const asked = <Word extends string>(word: Word, what: string) => z.strictObject({ do: z.literal(word) }).describe(what)
+
+export const requestSchema = z
+  .discriminatedUnion('do', [
+    asked('go', 'one that is held goes on at once, one that was stopped or failed when its turn comes'),
+    asked('pause', 'holds it after the step at hand, with a checkpoint'),
+    asked(
+      'stop',
+      'finishes the step at hand and writes the outputs of the state reached; one that waits leaves the queue',
+    ),
+    z
+      .strictObject({ do: z.literal('steps'), steps: z.int().min(1).max(1_000_000) })
+      .describe('it ends at another step; a run that is finished already goes back to the queue'),
+    z.strictObject({ do: z.literal('rename'), title: z.string().min(1).max(1000) }),
+    z
+      .strictObject({ do: z.literal('move'), place: z.int().min(0).max(1_000_000) })
+      .describe('another place among those that wait, from 0'),
+    asked('render', 'writes its outputs again'),
+    asked('delete', 'stops it where it is at work, and deletes it with all its files'),
+  ])
+  .meta({ id: 'RunRequest' }) satisfies z.ZodType<RunRequest>
+
+/** What the stream of events tells. */
+export const updateSchema = z
+  .union([
+    z.object({ type: z.literal('runs'), runs: z.array(entrySchema) }),
+    z.object({
+      type: z.literal('event'),
+      run: z.string(),
+      event: z
+        .looseObject({ type: z.string() })
+        .describe('a line of the run\'s events.ndjson; of a preview "file", a file of the run'),
+    }),
+  ])
+  .meta({ id: 'Update' })
+
+/** A type as JSON carries it and a schema gives it: lists can be written to, settings are a record. */
+type Described<T> = {
+  [K in keyof T]: K extends 'settings'
+    ? Record<string, unknown>
+    : K extends 'error'
+      ? { code: string | null; message: string } | null
+      : T[K] extends readonly (infer E)[]
+        ? E[]
+        : T[K]
+}

@@ -1,0 +1,148 @@
+import { z } from 'zod'
+import {
+  describedOptions,
+  entrySchema,
+  filesSchema,
+  locatedSchema,
+  machineSchema,
+  requestSchema,
+  runsSchema,
+  submittedSchema,
+  updateSchema,
+} from './apiSchemas.js'
+
+/** Longest request with pictures, and with the zip of a run, bytes. */
+export const limits = { pictures: 2 ** 27, zip: 2 ** 29, json: 2 ** 16 } as const
+
+/** Where the interface begins. A change that breaks programs gets another number. */
+export const apiBase = '/api/v1'
+
+/** A body by its media type: what JSON there is, `parts` of a form, or bytes. */
+type Content = Readonly<Record<string, z.ZodType | 'bytes' | { readonly parts: Readonly<Record<string, Part>> }>>
+
+interface Part {
+  readonly schema: z.ZodType | 'file'
+  readonly required: boolean
+  readonly about: string
+}
+
+export interface Operation {
+  readonly method: 'get' | 'post'
+  /** Below `apiBase`; `{run}` is a name of a run, `{file}` of one of its files with each slash as %2F or as it is. */
+  readonly path: string
+  readonly summary: string
+  readonly request?: Content
+  readonly status: 200 | 201 | 204
+  readonly answer?: Content
+  /** Statuses of errors that this one has besides those that all have. */
+  readonly errors: readonly number[]
+}
+
+const photo: Part = { schema: 'file', required: true, about: 'JPEG, PNG, WebP, AVIF or TIFF' }
+const options: Part = { schema: describedOptions, required: true, about: 'JSON' }
+
+/** The HTTP interface: routes, their checks' descriptions and docs/openapi.json are made from it. */
+export const operations = {
+  machine: {
+    method: 'get',
+    path: '/machine',
+    summary: 'The machine that runs are made on',
+    status: 200,
+    answer: { 'application/json': machineSchema },
+    errors: [],
+  },
+  listRuns: {
+    method: 'get',
+    path: '/runs',
+    summary: 'All runs',
+    status: 200,
+    answer: { 'application/json': runsSchema },
+    errors: [],
+  },
+  addRun: {
+    method: 'post',
+    path: '/runs',
+    summary: 'Submits a new edit of a photo, or brings the zip of a run; it is put last in the queue, or kept as it is',
+    request: {
+      'multipart/form-data': {
+        parts: {
+          options,
+          photo,
+          mask: { schema: 'file', required: false, about: 'bounds the edit: white may change' },
+        },
+      },
+      'application/zip': 'bytes',
+    },
+    status: 201,
+    answer: { 'application/json': submittedSchema },
+    errors: [400, 413, 422, 507],
+  },
+  getRun: {
+    method: 'get',
+    path: '/runs/{run}',
+    summary: 'One run',
+    status: 200,
+    answer: { 'application/json': entrySchema },
+    errors: [404],
+  },
+  askRun: {
+    method: 'post',
+    path: '/runs/{run}/requests',
+    summary: 'Asks something of a run: to go on, to pause, to stop, ...',
+    request: { 'application/json': requestSchema },
+    status: 204,
+    errors: [400, 404, 409, 413, 422],
+  },
+  listFiles: {
+    method: 'get',
+    path: '/runs/{run}/files',
+    summary: 'The files a run has now',
+    status: 200,
+    answer: { 'application/json': filesSchema },
+    errors: [404],
+  },
+  getFile: {
+    method: 'get',
+    path: '/runs/{run}/files/{file}',
+    summary: 'A file of a run',
+    status: 200,
+    answer: { '*/*': 'bytes' },
+    errors: [404, 422],
+  },
+  getZip: {
+    method: 'get',
+    path: '/runs/{run}/zip',
+    summary: 'The run as a zip, which the command line continues once it is unpacked, and which can be brought again',
+    status: 200,
+    answer: { 'application/zip': 'bytes' },
+    errors: [404],
+  },
+  locate: {
+    method: 'post',
+    path: '/locate',
+    summary: 'Where the words of the region are in a photo, before anything is trained',
+    request: { 'multipart/form-data': { parts: { options, photo } } },
+    status: 200,
+    answer: { 'application/json': locatedSchema },
+    errors: [400, 413, 422],
+  },
+  events: {
+    method: 'get',
+    path: '/events',
+    summary:
+      'What happens to all runs, as server-sent events; after a break, with Last-Event-ID, what was missed, or all runs anew',
+    status: 200,
+    answer: { 'text/event-stream': updateSchema },
+    errors: [],
+  },
+  describe: {
+    method: 'get',
+    path: '/openapi.json',
+    summary: 'This description',
+    status: 200,
+    answer: { 'application/json': z.record(z.string(), z.unknown()) },
+    errors: [],
+  },
+} as const satisfies Readonly<Record<string, Operation>>
+
+export type OperationName = keyof typeof operations

@@ -1,0 +1,38 @@
+import { outputFiles } from '../session/events.js'
+import { runFiles } from '../session/runFiles.js'
+
+const fixed: ReadonlySet<string> = new Set([
+  runFiles.config,
+  runFiles.events,
+  runFiles.checkpoint,
+  ...Object.values(outputFiles),
+])
+const varying = /^[\w-][\w.-]*\.(?:png|jpe?g|webp|avif|tiff?)$|^previews\/step-\d{6,9}\.png$/
+
+/** Is it the name of a file that a photo's run has? Whatever else lies in its folder is not handed out or taken in. */
+export const isRunFileName = (name: string): boolean => fixed.has(name) || varying.test(name)
+
+/**
+ * Can a run be called so? One part of a path on any system, not hidden, and nothing that a terminal or a shell would
+ * take for something else.
+ */
+export const isRunName = (name: string): boolean =>
+  name.length <= 200 && /^[^.\s/\\:*?"<>|\p{C}][^/\\:*?"<>|\p{C}]*$/u.test(name) && !/[. ]$/.test(name)
+
+const types: Readonly<Record<string, string>> = {
+  png: 'image/png',
+  jpg: 'image/jpeg',
+  jpeg: 'image/jpeg',
+  webp: 'image/webp',
+  avif: 'image/avif',
+  tiff: 'image/tiff',
+  svg: 'image/svg+xml',
+  psd: 'image/vnd.adobe.photoshop',
+  ora: 'image/openraster',
+  yaml: 'text/plain; charset=utf-8',
+  ndjson: 'application/x-ndjson',
+}
+
+/** The media type of a run's file. */
+export const runFileType = (name: string): string =>
+  types[name.slice(name.lastIndexOf('.') + 1)] ?? 'application/octet-stream'

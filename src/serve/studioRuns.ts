@@ -1,0 +1,201 @@
+import { lstat, statfs } from 'node:fs/promises'
+import { availableParallelism } from 'node:os'
+import { join } from 'node:path'
+import { Text2LiveError } from '../errors.js'
+import { readHubEnvironment } from '../models/node/hubEnvironment.js'
+import { listModels } from '../models/node/modelCache.js'
+import { readModelName } from '../models/node/openModelSource.js'
+import type { GivenOptions } from '../options/imageOptions.js'
+import { resolveSettings, validateOptions } from '../options/resolveSettings.js'
+import { locateInProcess } from '../run/locateInProcess.js'
+import { nodeMachine } from '../run/nodeMachine.js'
+import { portableGuidance } from '../run/portableGuidance.js'
+import { chooseDevice } from '../run/probeDevice.js'
+import { renderRun } from '../run/renderRun.js'
+import { resumeRun } from '../run/resumeRun.js'
+import { refuseLink } from '../run/runFile.js'
+import type { QueuedJob } from '../session/queue/queueMachine.js'
+import { RunQueue } from '../session/queue/runQueue.js'
+import { runFileNames, unzipRun, zipRun } from '../session/queue/runZip.js'
+import { runFiles } from '../session/runFiles.js'
+import type { HostMachine, HostUpdate, LocatedMap, NewRun, RunEntry, RunRequest } from '../session/runHost.js'
+import { drawSeed, readRunSettings } from '../session/savedRun.js'
+import type { RunControl } from '../session/runControl.js'
+import type { OpenTrainer } from '../session/trainerContract.js'
+import type { Emit } from '../session/trainRun.js'
+import { FolderRuns } from './folderRuns.js'
+import { isRunFileName } from './runFileName.js'
+import { openRunFile } from './runFilePieces.js'
+import type { OpenFile, ServedRuns } from './servedRuns.js'
+
+type Device = Awaited<ReturnType<typeof chooseDevice>>
+
+/** Milliseconds between two looks at what others do in the folder. */
+const lookEvery = 2_000
+/** Bytes that a zip may unfold into: all of it is in memory for a moment. */
+const mostUnzipped = 2 ** 30
+
+/** The runs in a folder, worked on one after another by this process and the trainer's. */
+export class StudioRuns implements ServedRuns {
+  readonly #runs: FolderRuns
+  readonly #queue: RunQueue
+  readonly #device: () => Promise<Device>
+  readonly #timer: NodeJS.Timeout
+  #knownDevice: Device | null = null
+  #stamps: ReadonlyMap<string, string>
+  #looking: Promise<void> = Promise.resolve()
+
+  private constructor(
+    runs: FolderRuns,
+    queue: RunQueue,
+    device: () => Promise<Device>,
+    stamps: ReadonlyMap<string, string>,
+  ) {
+    this.#runs = runs
+    this.#queue = queue
+    this.#device = device
+    this.#stamps = stamps
+    this.#timer = setInterval(() => {
+      this.#looking = this.#looking.then(() => this.#look())
+    }, lookEvery)
+    this.#timer.unref()
+  }
+
+  /**
+   * Takes the folder, and goes on with what waits there.
+   * @param open makes the trainer of a run
+   * @throws RUN_LOCKED, RUN_INVALID, OUTPUT_NOT_WRITABLE
+   */
+  static async open(folder: string, open: OpenTrainer): Promise<StudioRuns> {
+    const runs = await FolderRuns.open(folder)
+    let chosen: Promise<Device> | null = null
+    const device = () => (chosen ??= chooseDevice('auto'))
+    const work = async (job: QueuedJob, signal: AbortSignal, emit: Emit, control: RunControl): Promise<unknown> => {
+      const path = await runs.path(job.run)
+      const environment = { open, signal, control, defaultFolder: true }
+      if (job.kind === 'render') return await renderRun(path, environment, emit)
+      const { settings } = await readRunSettings(await runs.look(job.run))
+      if (settings.device !== 'auto') return await resumeRun(path, job.options, environment, emit)
+      const fastest = await device()
+      emit({ type: 'note', message: `device: ${fastest}, the fastest that works here` })
+      return await resumeRun(path, { ...job.options, device: fastest }, environment, emit)
+    }
+    try {
+      const stamps = await runs.stamps()
+      const queue = await RunQueue.open({ codec: nodeMachine.codec, runs, work })
+      return new StudioRuns(runs, queue, device, stamps)
+    } catch (error) {
+      runs.close()
+      throw error
+    }
+  }
+
+  get entries(): readonly RunEntry[] {
+    return this.#queue.runs
+  }
+
+  watch(listener: (update: HostUpdate) => void): () => void {
+    return this.#queue.watch(listener)
+  }
+
+  async machine(): Promise<HostMachine> {
+    // Trying takes a while, and in the end it is the same: who asks early is told that it is not known yet.
+    void this.#device().then(
+      (device) => {
+        this.#knownDevice = device
+      },
+      () => undefined,
+    )
+    const { cache } = await readHubEnvironment()
+    const models = await listModels(cache)
+    const space = await statfs(this.#runs.folder).catch(() => null)
+    return {
+      device: this.#knownDevice,
+      threads: availableParallelism(),
+      guidance: models.filter(({ state }) => state === 'embedded' || state === 'cached').map(({ name }) => name),
+      free: space === null ? null : space.bavail * space.bsize,
+    }
+  }
+
+  async submit(run: NewRun): Promise<string> {
+    return await this.#queue.submit({ ...run, options: withModels(run.options) })
+  }
+
+  async ask(run: string, request: RunRequest): Promise<void> {
+    await this.#queue.ask(run, request)
+  }
+
+  async locate({ options, photo }: Omit<NewRun, 'mask'>, signal: AbortSignal): Promise<LocatedMap> {
+    const named = withModels(options)
+    const device = resolveSettings([named], drawSeed).device
+    const given = device === 'auto' ? { ...named, device: await this.#device() } : named
+    return await locateInProcess({ options: given, photo }, signal)
+  }
+
+  async files(run: string): Promise<{ readonly name: string; readonly bytes: number }[]> {
+    const path = await this.#runs.path(run)
+    const listed: { name: string; bytes: number }[] = []
+    for (const name of await runFileNames(await this.#runs.look(run))) {
+      const found = await lstat(join(path, name)).catch(() => null)
+      if (found !== null) listed.push({ name, bytes: found.size })
+    }
+    return listed
+  }
+
+  async open(run: string, name: string): Promise<OpenFile | null> {
+    const path = await this.#runs.path(run)
+    if (!isRunFileName(name)) return null
+    if (name.includes('/')) refuseLink(join(path, runFiles.previews))
+    return await openRunFile(join(path, name))
+  }
+
+  async zip(run: string): Promise<AsyncIterable<Uint8Array>> {
+    return zipRun(await this.#runs.look(run), run)
+  }
+
+  async bring(zip: Uint8Array, name: string): Promise<string> {
+    return await this.#queue.bring(unzipRun(zip, name, mostUnzipped), name)
+  }
+
+  /** The step at hand is finished, its state and outputs written; what waits, waits for the next server. */
+  async close(): Promise<void> {
+    clearInterval(this.#timer)
+    await this.#looking
+    await this.#queue.close()
+    this.#runs.close()
+  }
+
+  /** Lets the queue know of runs that others made, changed, took or deleted. */
+  async #look(): Promise<void> {
+    try {
+      const now = await this.#runs.stamps()
+      const names = new Set([...this.#stamps.keys(), ...now.keys()])
+      const changed = [...names].filter((name) => this.#stamps.get(name) !== now.get(name))
+      this.#stamps = now
+      await this.#queue.refresh(changed)
+    } catch (error) {
+      // The folder cannot be read now; it is looked at again.
+      if (!(error instanceof Text2LiveError) && !(error instanceof Error && 'code' in error)) throw error
+    }
+  }
+}
+
+/**
+ * Models by the names that a run keeps. Who sends a request names models, but no paths and no addresses of the server's
+ * machine.
+ * @throws OPTION_*
+ */
+function withModels(options: GivenOptions): GivenOptions {
+  const { guidance } = validateOptions(options)
+  if (guidance === undefined) return options
+  const names = guidance as readonly string[]
+  for (const name of names) {
+    const { kind } = readModelName(name)
+    if (kind === 'starter' || kind === 'repo') continue
+    throw new Text2LiveError(
+      'OPTION_INVALID',
+      `Expected the name of a guidance model here, as "ViT-B/32" or "owner/name"; got ${kind === 'url' ? 'an address' : 'a path'}. Import it under a name first: text2live models import`,
+    )
+  }
+  return { ...options, guidance: names.map(portableGuidance) }
+}

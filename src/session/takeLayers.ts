@@ -1,0 +1,95 @@
+import { Text2LiveError } from '../errors.js'
+import { digest } from './checkpoint.js'
+import { outputFiles } from './events.js'
+import { type LayerBelow, readOrigins } from './layersBelow.js'
+import { readRunSettings } from './savedRun.js'
+import type { RunStore } from './store.js'
+
+/** A run that is looked at. */
+export type LookedAt = Pick<RunStore, 'path' | 'file' | 'read'>
+
+/** What a run stands on. */
+export interface Below {
+  readonly layers: readonly LayerBelow[]
+  /** The photo of the lowest run, for who names no other; null where it stands on nothing. */
+  readonly photo: { readonly name: string; readonly bytes: Uint8Array } | null
+  /** What a person may not expect of how they are taken. */
+  readonly notes: readonly string[]
+}
+
+/**
+ * Takes the present edits of runs as layers.
+ * @param names of the runs, the lowest first
+ * @throws RUN_NOT_FOUND, RUN_INVALID for a run without an edit, CONFIG_*
+ */
+export async function takeLayers(names: readonly string[], look: (name: string) => Promise<LookedAt>): Promise<Below> {
+  const layers: LayerBelow[] = []
+  const notes: string[] = []
+  let photo: Below['photo'] = null
+  for (const name of names) {
+    const run = await look(name)
+    const { settings } = await readRunSettings(run)
+    const own = settings.photo === null ? null : await run.read(settings.photo)
+    const png = await run.read(outputFiles.edit)
+    if (png === null || own === null)
+      throw new Text2LiveError(
+        'RUN_INVALID',
+        `Expected "${run.path}" to hold ${outputFiles.edit}, to stand on it, and its photo; ${png === null ? 'it has no edit yet' : 'the photo is gone'}. Of several seeds take one, as in ${run.path}/seed-1; of a run that was cut off: text2live render ${run.path}`,
+      )
+    photo ??= { name: run.file(settings.photo!), bytes: own }
+    const stoodOn = (await readOrigins(run)).map((origin) => origin.run).filter((each) => !named(names, each))
+    if (stoodOn.length > 0)
+      notes.push(
+        `over: "${run.path}" itself stands on ${stoodOn.join(', ')}, and only what is named is below this run; name them before it to have them there too`,
+      )
+    layers.push({
+      file: run.file(outputFiles.edit),
+      png,
+      title: settings.prompt[0] ?? lastPart(name),
+      run: lastPart(name),
+      photo: await digest(own),
+    })
+  }
+  return { layers, photo, notes }
+}
+
+const named = (names: readonly string[], run: string): boolean => names.some((name) => lastPart(name) === run)
+
+const lastPart = (path: string): string => path.split(/[\\/]/).findLast((part) => part !== '') ?? path
+
+/**
+ * The same layers as the runs beside have them now; the own copy where no such run is there any more.
+ * @param beside looks at a run beside this one; null where there is none
+ * @param note is told what was taken
+ */
+export async function presentLayers(
+  kept: readonly LayerBelow[],
+  beside: (run: string) => Promise<LookedAt | null>,
+  note: (message: string) => void,
+): Promise<readonly LayerBelow[]> {
+  const layers: LayerBelow[] = []
+  for (const layer of kept) {
+    const present = await presentEdit(layer, beside)
+    if (present === null)
+      note(
+        `below: the run's own copy of "${layer.title}", since the run it came from ("${layer.run}") is not beside it`,
+      )
+    else if ((await digest(present)) !== (await digest(layer.png)))
+      note(`below: "${layer.title}" as ${layer.run} has it now, which is not what this run was trained over`)
+    layers.push(present === null ? layer : { ...layer, png: present })
+  }
+  return layers
+}
+
+async function presentEdit(
+  { run, photo }: LayerBelow,
+  beside: (run: string) => Promise<LookedAt | null>,
+): Promise<Uint8Array | null> {
+  if (run === '' || run === '.' || run === '..' || /[\\/\0]/.test(run)) return null
+  const found = await beside(run)
+  if (found === null) return null
+  const { settings } = await readRunSettings(found)
+  const own = settings.photo === null ? null : await found.read(settings.photo)
+  if (own === null || (await digest(own)) !== photo) return null
+  return await found.read(outputFiles.edit)
+}

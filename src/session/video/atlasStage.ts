@@ -1,0 +1,129 @@
+import type { ClipFlow } from '../../atlas/clipFlow.js'
+import { fitFastAtlas, type FastAtlasProgress } from '../../atlas/fast/fitFastAtlas.js'
+import type { LayeredAtlas } from '../../atlas/layeredAtlas.js'
+import { fitNeuralAtlas } from '../../atlas/neural/fitNeuralAtlas.js'
+import { NeuralAtlas } from '../../atlas/neural/neuralAtlas.js'
+import { publishedNeuralSettings } from '../../atlas/neural/neuralSettings.js'
+import type { FloatImage } from '../../media/image.js'
+import { assertAtlasFits, readAtlasFile, writeAtlasFile, type FittedAtlas } from './atlasFile.js'
+import { readStageCheckpoint, writeStageCheckpoint, type StageCheckpoint } from './stageCheckpoint.js'
+import { checkpointFiles, videoFiles } from './videoFiles.js'
+import type { StageTools } from './videoSession.js'
+
+/** Does the setting ask for a fit; else it names an atlas that is there. */
+export const isFit = (atlas: string): atlas is 'fast' | 'neural' => atlas === 'fast' || atlas === 'neural'
+
+/**
+ * The atlas that the run folder holds already, or null.
+ * @throws SAFETENSORS_INVALID, ATLAS_*
+ */
+export async function readFittedAtlas({
+  settings,
+  input,
+  store,
+  machine,
+}: Pick<StageTools, 'settings' | 'input' | 'store' | 'machine'>): Promise<LayeredAtlas | null> {
+  const saved = await readAtlasFile(store, videoFiles.atlas, await machine.runtime(settings))
+  if (saved === null) return null
+  assertAtlasFits(saved.atlas, input.frames, store.file(videoFiles.atlas))
+  return saved.atlas
+}
+
+/**
+ * Fits the layered atlas to the clip, from its last checkpoint where there is one, and writes it to the run folder.
+ * @throws INTERRUPTED, DISK_FULL, CHECKPOINT_*
+ */
+export async function fitAtlas(tools: StageTools, flow: ClipFlow, masks: readonly FloatImage[]): Promise<LayeredAtlas> {
+  const { settings, input, store, machine, fingerprint, signal, emit, report } = tools
+  const name = checkpointFiles.atlas
+  const saved = await readStageCheckpoint(store, name, 'atlas', fingerprint)
+  const tensors = saved?.tensors
+  const step = saved?.step ?? 0
+  const save = async (reached: number, state: StageCheckpoint['tensors']): Promise<void> => {
+    const bytes = await writeStageCheckpoint(store, name, 'atlas', fingerprint, {
+      tensors: state,
+      texts: { step: String(reached) },
+    })
+    emit({ type: 'checkpoint', stage: 'atlas', step: reached, path: store.file(name), bytes })
+  }
+  const common = { frames: input.frames, flow, masks, runtime: await machine.runtime(settings), signal }
+  if (settings.atlas === 'neural') {
+    const neural = {
+      ...publishedNeuralSettings,
+      iterations: settings.atlasIterations,
+      resolution: settings.atlasSize,
+      behaviour: settings.atlasSampling,
+    }
+    return await keep(
+      tools,
+      await fitNeuralAtlas({
+        ...common,
+        settings: neural,
+        seed: settings.seed,
+        ...(tensors === undefined ? {} : { state: { step, tensors } }),
+        onProgress: ({ stage, done, total, losses }) =>
+          report(
+            done + (stage === 'fit' ? pretrainingOf(tools) : 0),
+            total + (stage === 'fit' ? pretrainingOf(tools) : neural.iterations),
+            losses,
+          ),
+        onCheckpoint: (state) => save(state.step, state.tensors),
+      }),
+    )
+  }
+  let detail: Readonly<Record<string, number>> | undefined
+  return await keep(
+    tools,
+    await fitFastAtlas({
+      ...common,
+      ...(tensors === undefined ? {} : { state: { sweep: step, tensors } }),
+      onProgress: (progress) => {
+        if (progress.type === 'sweep') detail = { psnr: progress.psnr }
+        const at = sweepsDone(progress)
+        if (at !== null) report(at.done, at.total, detail)
+      },
+      onCheckpoint: (state) => save(state.sweep, state.tensors),
+    }),
+  )
+}
+
+const pretrainingOf = ({ input }: StageTools): number =>
+  publishedNeuralSettings.pretraining * input.frames.pixels.length
+
+/** Frames visited, of all sweeps. */
+function sweepsDone(progress: FastAtlasProgress): { done: number; total: number } | null {
+  if (progress.type !== 'frame') return null
+  return { done: (progress.sweep - 1) * progress.frames + progress.done, total: progress.sweeps * progress.frames }
+}
+
+/**
+ * Takes the atlas that the settings name (one of ours, or a published checkpoint); a copy lies in the run folder since
+ * its first moment, so that the run needs nothing outside.
+ */
+export function takeAtlas(
+  { settings, input, store, emit }: StageTools,
+  { atlas, clip, bytes }: OpenedAtlas & { readonly bytes: number },
+): LayeredAtlas {
+  if (clip !== null && clip !== input.clipDigest) {
+    emit({
+      type: 'warning',
+      message: `the atlas "${settings.atlas}" was fitted to other frames than these; the edit may not sit where it should`,
+    })
+  }
+  emit({ type: 'checkpoint', stage: 'atlas', path: store.file(videoFiles.atlas), bytes })
+  return atlas
+}
+
+async function keep({ input, store, signal, emit }: StageTools, atlas: FittedAtlas): Promise<LayeredAtlas> {
+  // Its boxes are saved with it, so that no later stage has to map the whole clip for them.
+  if (atlas instanceof NeuralAtlas) await atlas.prepare({ signal })
+  const bytes = await writeAtlasFile(store, videoFiles.atlas, atlas, input.clipDigest)
+  emit({ type: 'checkpoint', stage: 'atlas', path: store.file(videoFiles.atlas), bytes })
+  return atlas
+}
+
+export interface OpenedAtlas {
+  readonly atlas: FittedAtlas
+  /** SHA-256 of the frames it was fitted to; null where nobody says. */
+  readonly clip: string | null
+}

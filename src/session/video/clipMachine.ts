@@ -1,0 +1,17 @@
+import type { ClipCodec } from '../../media/clipCodec.js'
+import type { TrainingPlace } from '../openTrainer.js'
+import type { RunMachine } from '../trainRun.js'
+
+/** What a run over a clip needs of the machine that it is on. */
+export interface ClipMachine extends RunMachine, TrainingPlace {
+  readonly clips: ClipCodec
+  /**
+   * Asks at the start of a run for what it needs, since some is needed only at its end: to write the clips.
+   * @throws DEPENDENCY_MISSING, TELEMETRY_ON, CLIP_CODEC_MISSING
+   */
+  readonly prepare: (goal: 'edit' | 'atlas') => Promise<void>
+  /** SHA-256 in hex over the pieces, one after the other; text as UTF-8. */
+  readonly digest: (pieces: Iterable<Uint8Array | string>) => string
+  /** The highest that `memory` has been in this process, bytes; absent where a machine does not tell. */
+  readonly highestMemory?: () => number
+}

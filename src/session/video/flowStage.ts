@@ -1,0 +1,102 @@
+import { z } from 'zod'
+import { estimateClipFlow, type ClipFlow, type Flow } from '../../atlas/clipFlow.js'
+import type { SafetensorsTensor } from '../../formats/safetensors.js'
+import { readStageCheckpoint, tensorSchema, writeStageCheckpoint } from './stageCheckpoint.js'
+import { checkpointFiles } from './videoFiles.js'
+import type { StageTools } from './videoSession.js'
+
+/** Pairs of frames in one checkpoint file: about 3 s of work and 13 MB at 768x432. */
+const chunk = 8
+/**
+ * Parts of a pixel that a checkpoint tells apart; a flow is rounded to them at once, so that a resumed run works with
+ * the same numbers.
+ */
+const steps = 64
+
+/**
+ * The flow between all neighbouring frames, taken from checkpoints as far as there are some.
+ * @throws INTERRUPTED, DISK_FULL, CHECKPOINT_*
+ */
+export async function flowStage({ input, store, fingerprint, signal, report, emit }: StageTools): Promise<ClipFlow> {
+  const { frames } = input
+  const { width, height, pixels } = frames
+  const pairs = pixels.length - 1
+  const forward: Flow[] = []
+  const backward: Flow[] = []
+  for (let first = 0; first < pairs; first += chunk) {
+    const name = checkpointFiles.flow(first)
+    const path = store.file(name)
+    const count = Math.min(chunk, pairs - first)
+    const saved = await readStageCheckpoint(store, name, 'flow', fingerprint, flowSchema(width, height, count))
+    const part =
+      saved === null
+        ? await estimateClipFlow(
+            { width, height, pixels: pixels.slice(first, first + chunk + 1) },
+            { signal, onProgress: (done) => report(first + done, pairs) },
+          )
+        : unpack(saved.named, { width, height, pairs: count })
+    if (saved === null) {
+      for (const { data } of [...part.forward, ...part.backward]) round(data)
+      emit({
+        type: 'checkpoint',
+        stage: 'flow',
+        path,
+        bytes: await writeStageCheckpoint(store, name, 'flow', fingerprint, { tensors: pack(part), texts: {} }),
+      })
+    }
+    forward.push(...part.forward)
+    backward.push(...part.backward)
+  }
+  return { width, height, forward, backward }
+}
+
+/** Was all the flow of the clip computed before? */
+export const hasFlow = async ({ input, store }: Pick<StageTools, 'input' | 'store'>): Promise<boolean> =>
+  await store.has(flowFiles(input.frames.pixels.length).at(-1)!)
+
+/** The files of the flow of a clip, in order. */
+export const flowFiles = (frames: number): string[] =>
+  Array.from({ length: Math.ceil((frames - 1) / chunk) }, (_, i) => checkpointFiles.flow(i * chunk))
+
+const most = 32767 / steps
+
+/** No negative zeros either: whole numbers have none. */
+function round(data: Float32Array): void {
+  for (let i = 0; i < data.length; i++)
+    data[i] = Math.round(Math.min(Math.max(data[i]!, -most), most) * steps) / steps + 0
+}
+
+function pack({ width, height, forward, backward }: ClipFlow): Map<string, SafetensorsTensor> {
+  const motion = new Int16Array((forward.length + backward.length) * 2 * width * height)
+  const valid = new Uint8Array((forward.length + backward.length) * width * height)
+  const all = [...forward, ...backward]
+  all.forEach((flow, i) => {
+    const at = i * 2 * width * height
+    for (let k = 0; k < flow.data.length; k++) motion[at + k] = Math.round(flow.data[k]! * steps)
+    valid.set(flow.valid, i * width * height)
+  })
+  return new Map([
+    ['motion', { dtype: 'I16', shape: [all.length, 2, height, width], bytes: new Uint8Array(motion.buffer) }],
+    ['valid', { dtype: 'U8', shape: [all.length, height, width], bytes: valid }],
+  ])
+}
+
+const flowSchema = (width: number, height: number, pairs: number) =>
+  z.object({
+    motion: tensorSchema('I16', [2 * pairs, 2, height, width]),
+    valid: tensorSchema('U8', [2 * pairs, height, width]),
+  })
+
+function unpack(
+  { motion, valid }: z.infer<ReturnType<typeof flowSchema>>,
+  { width, height, pairs }: { readonly width: number; readonly height: number; readonly pairs: number },
+): ClipFlow {
+  const count = 2 * pairs
+  const numbers = new Int16Array(new Uint8Array(motion.bytes).buffer)
+  const size = width * height
+  const flows = Array.from({ length: count }, (_, i): Flow => ({
+    data: Float32Array.from(numbers.subarray(i * 2 * size, (i + 1) * 2 * size), (value) => value / steps),
+    valid: new Uint8Array(valid.bytes.subarray(i * size, (i + 1) * size)),
+  }))
+  return { width, height, forward: flows.slice(0, count / 2), backward: flows.slice(count / 2) }
+}

@@ -1,0 +1,106 @@
+import { z } from 'zod'
+import type { ClipFlow } from '../../atlas/clipFlow.js'
+import { foregroundMasks, type ForegroundHint, type ForegroundNotice } from '../../atlas/foregroundMasks.js'
+import type { FloatImage } from '../../media/image.js'
+import { dequantise, pixelImage, quantise } from '../../media/quantise.js'
+import { objectTexts } from '../../method/video/layerTexts.js'
+import { loadOutline } from '../../models/outline.js'
+import { openGuidance } from '../openTrainer.js'
+import { findInFrames, unsaid } from './findInFrames.js'
+import { readStageCheckpoint, tensorSchema, writeStageCheckpoint } from './stageCheckpoint.js'
+import { checkpointFiles, videoFiles } from './videoFiles.js'
+import type { StageTools } from './videoSession.js'
+
+/**
+ * The mask of the object in every frame, found as the settings say: from given masks, a point, a text, or else by its
+ * motion. Written to `masks/` for people to look at, correct and give back with `--object`.
+ * @throws MASK_*, GUIDANCE_*, INTERRUPTED, DISK_FULL, CHECKPOINT_*
+ */
+export async function masksStage(tools: StageTools, flow: ClipFlow): Promise<FloatImage[]> {
+  const { input, store, fingerprint, signal, emit, report } = tools
+  const { frames } = input
+  const { width, height, pixels } = frames
+  const name = checkpointFiles.masks
+  const schema = z.object({ masks: tensorSchema('U8', [pixels.length, height, width]) })
+  const saved = await readStageCheckpoint(store, name, 'masks', fingerprint, schema)
+  if (saved !== null) return unpack(saved.named.masks.bytes, width, height, pixels.length)
+  const hint = await findHint(tools)
+  const onNotice = ({ kind, frames: which }: ForegroundNotice): void =>
+    emit({ type: 'note', message: `${notices[kind]}: ${frameList(which)}` })
+  const found = await foregroundMasks({ frames, flow, hint, signal, onProgress: report, onNotice })
+  const bytes = new Uint8Array(pixels.length * height * width)
+  for (const [t, mask] of found.entries()) bytes.set(quantise(mask, 8).data, t * height * width)
+  const masks = unpack(bytes, width, height, pixels.length)
+  await writePictures(tools, masks)
+  const tensors = new Map([['masks', { dtype: 'U8', shape: [pixels.length, height, width], bytes }] as const])
+  emit({
+    type: 'checkpoint',
+    stage: 'masks',
+    path: store.file(name),
+    bytes: await writeStageCheckpoint(store, name, 'masks', fingerprint, { tensors, texts: {} }),
+  })
+  return masks
+}
+
+const notices: Readonly<Record<ForegroundNotice['kind'], string>> = {
+  'empty-masks': 'empty masks count as not given, for frames',
+  carried: 'the mask of the object was carried to frames',
+  unseen: 'the object is not seen in frames',
+}
+
+/** "3, 7 to 9" */
+function frameList(frames: readonly number[]): string {
+  const runs: [number, number][] = []
+  for (const t of frames) {
+    const last = runs.at(-1)
+    if (last !== undefined && last[1] === t - 1) last[1] = t
+    else runs.push([t, t])
+  }
+  return runs.map(([from, to]) => (from === to ? String(from) : `${from} to ${to}`)).join(', ')
+}
+
+async function findHint({
+  settings,
+  input,
+  machine,
+  access,
+  signal,
+  emit,
+  report,
+}: StageTools): Promise<ForegroundHint> {
+  const { frames } = input
+  if (input.object !== null) return { kind: 'masks', masks: input.object }
+  if (input.point !== null) return { kind: 'point', ...input.point }
+  const region = objectTexts(settings)
+  if (settings.relevancy !== 'object' && region.length === 0) {
+    emit({ type: 'note', message: `the foreground is what moves against the background, ${unsaid}` })
+    return { kind: 'motion' }
+  }
+  const runtime = await machine.runtime(settings)
+  const guidance = region.length > 0 ? await openGuidance(settings, runtime, machine.models, emit, signal, access) : []
+  const outline = settings.relevancy === 'object' ? await loadOutline(await machine.models.bundled('outline')) : null
+  const { hint, note } = await findInFrames(
+    frames,
+    { region, prompts: settings.prompt, truncate: settings.truncate },
+    { guidance, outline, runtime },
+    { signal, onProgress: report },
+  )
+  if (note !== null) emit({ type: 'note', message: note })
+  return hint
+}
+
+function unpack(bytes: Uint8Array, width: number, height: number, count: number): FloatImage[] {
+  const size = width * height
+  return Array.from({ length: count }, (_, t) =>
+    dequantise(pixelImage(width, height, 1, bytes.subarray(t * size, (t + 1) * size))),
+  )
+}
+
+async function writePictures({ store, machine }: StageTools, masks: readonly FloatImage[]): Promise<void> {
+  await store.remove(videoFiles.masks)
+  for (const [t, mask] of masks.entries())
+    await store.write(
+      `${videoFiles.masks}/${String(t).padStart(5, '0')}.png`,
+      await machine.codec.encodePng(quantise(mask, 8)),
+    )
+}

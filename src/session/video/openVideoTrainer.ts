@@ -1,0 +1,80 @@
+import type { LayerName } from '../../atlas/layeredAtlas.js'
+import { embedRegion, embedTexts } from '../../method/textTargets.js'
+import { layerTexts, objectTexts } from '../../method/video/layerTexts.js'
+import { createVideoTrainer, type VideoTrainer, type VideoTrainerOptions } from '../../method/video/videoTrainer.js'
+import { checkTextsAreRead } from '../../models/unreadParts.js'
+import type { GuidanceAccess } from '../guidanceAccess.js'
+import { openGuidance, outlineFor, startFor, type TrainingPlace } from '../openTrainer.js'
+import { givenTexts } from '../../options/region.js'
+import type { VideoSettings } from '../../options/videoOptions.js'
+import type { TrainerNotice } from '../trainerContract.js'
+
+/** What the trainer of one layer needs besides a runtime and a guidance model. */
+export type VideoTrainerInput = Pick<
+  VideoTrainerOptions,
+  'settings' | 'atlas' | 'frames' | 'layer' | 'mask' | 'state'
+> & { readonly access?: GuidanceAccess }
+
+/**
+ * Makes a trainer in the thread that calls it: the real one for the command and the library, a small one for a test.
+ * @throws PROMPT_TOO_LONG, PROMPT_NOT_UNDERSTOOD, GUIDANCE_*, MODEL_*, DEVICE_UNAVAILABLE, ATLAS_*; INTERRUPTED
+ */
+export type OpenVideoTrainer = (
+  input: VideoTrainerInput,
+  notice: (notice: TrainerNotice) => void,
+  signal: AbortSignal,
+) => Promise<VideoTrainer>
+
+/**
+ * @throws PROMPT_TOO_LONG, PROMPT_NOT_UNDERSTOOD, GUIDANCE_*, MODEL_*, DOWNLOAD_FAILED, DEVICE_UNAVAILABLE; INTERRUPTED
+ */
+export type CheckTexts = (
+  settings: VideoSettings,
+  layers: readonly LayerName[],
+  notice: (notice: TrainerNotice) => void,
+  signal: AbortSignal,
+  access: GuidanceAccess,
+) => Promise<void>
+
+/** Reads the texts with the guidance models of a place. */
+export const textsCheckedIn =
+  ({ runtime, models }: TrainingPlace): CheckTexts =>
+  async (settings, layers, notice, signal, access) => {
+    for (const model of await openGuidance(settings, await runtime(settings), models, notice, signal, access)) {
+      const notes = new Set<string>()
+      const onNote = (message: string): void => void notes.add(message)
+      const region = givenTexts(objectTexts(settings))
+      for (const layer of layers) {
+        const texts = layerTexts(settings, layer)
+        await embedTexts(model, { ...texts, region: givenTexts(texts.region) }, settings.truncate, onNote)
+      }
+      if (region.length > 0) {
+        if (layers.length === 0) await embedRegion(model, region, settings.truncate, onNote)
+        // The object is looked for by it, whatever layer is edited.
+        else checkTextsAreRead(model, region, onNote)
+      }
+      for (const message of notes) notice({ type: 'note', message })
+    }
+  }
+
+/** The real one: the engine on the device of the settings, the guidance models, the method. */
+export const videoTrainerIn =
+  ({ runtime: open, models }: TrainingPlace): OpenVideoTrainer =>
+  async (input, notice, signal) => {
+    const { settings, layer } = input
+    const runtime = await open(settings)
+    const guidance = await openGuidance(settings, runtime, models, notice, signal, input.access)
+    const texts = layerTexts(settings, layer)
+    const outline = layer === 'background' ? await outlineFor(settings, texts.region, models) : null
+    const start = await startFor(settings, input.state, models)
+    return await createVideoTrainer({
+      runtime,
+      guidance,
+      texts,
+      outline,
+      start,
+      ...input,
+      notice,
+      onNote: (message) => notice({ type: 'note', message }),
+    })
+  }

@@ -1,0 +1,112 @@
+import type { LayeredAtlas, LayerName } from '../../atlas/layeredAtlas.js'
+import { boundedEdit } from '../../atlas/boundedEdit.js'
+import { renderEdit, type RenderedFrame } from '../../atlas/renderEdit.js'
+import { Text2LiveError } from '../../errors.js'
+import type { ClipFrames } from '../../media/clipFrames.js'
+import type { FloatImage } from '../../media/image.js'
+import { lossesSvg } from '../../media/lossesSvg.js'
+import { clipName } from '../../media/clipCodec.js'
+import { streamFrames } from '../../media/streamFrames.js'
+import { writeAtlasPictures } from './atlasPictures.js'
+import type { ClipMachine } from './clipMachine.js'
+import { fullSizeFrame } from './fullSizeFrame.js'
+import { videoOutputFiles, type VideoOutputName } from './videoFiles.js'
+import type { StageTools } from './videoSession.js'
+import { writeEditedClip, type EditedFrame } from './writeEditedClip.js'
+
+export type LayerEdits = Readonly<Partial<Record<LayerName, FloatImage>>>
+
+/** What the metrics need of the rendered clip, at the size of the atlas's frames. */
+export interface RenderedClip {
+  readonly frames: ClipFrames
+  /** Alpha of the edit layer by frame, 8 bits. */
+  readonly alphas: readonly Uint8Array[]
+}
+
+/**
+ * Maps the edits to all frames (layered neural atlases, Eq. 15 and 16) and writes every output: the edited clip, the
+ * edit layer alone, both side by side, at the size and with the timing of the clip that was given; the pictures of the
+ * atlas; the loss curves.
+ * @throws DISK_FULL, OUTPUT_NOT_WRITABLE, CLIP_*, INTERRUPTED
+ */
+export async function renderStage(tools: StageTools, atlas: LayeredAtlas, edits: LayerEdits): Promise<RenderedClip> {
+  const { store, machine, emit, settings } = tools
+  const tell = (name: VideoOutputName): void => emit({ type: 'output', name, path: store.file(videoOutputFiles[name]) })
+  for (const layer of ['foreground', 'background'] as const) {
+    const names = await writeAtlasPictures(atlas, layer, edits[layer] ?? null, store, machine.codec)
+    for (const name of names) tell(name)
+  }
+  const collected = { pixels: [] as Uint8Array[], alphas: [] as Uint8Array[] }
+  const { clip, source } = tools.input
+  const frames = editedFrames(tools, async (t) => {
+    const small = await renderEdit({ atlas, frames: tools.input.frames, edits, behaviour: settings.atlasSampling }, t)
+    const bounded = boundedEdit(small, tools.input.frames.pixels[t]!, clip.alphas?.[t] ?? null)
+    collected.pixels.push(bounded.frame)
+    collected.alphas.push(bounded.layer.filter((_, i) => i % 4 === 3))
+    return small
+  })
+  const written = await writeEditedClip({ frames, clip, source }, store, machine, tools.signal, (message) =>
+    emit({ type: 'note', message }),
+  )
+  for (const name of written) tell(name)
+  const steps = tools.events().filter((event) => event.type === 'step')
+  const both = settings.layer === 'both'
+  await store.write(
+    videoOutputFiles.losses,
+    lossesSvg(
+      steps.map(({ step, layer, losses }) => ({
+        step,
+        losses: both
+          ? Object.fromEntries(Object.entries(losses).map(([name, value]) => [`${layer} ${name}`, value]))
+          : losses,
+      })),
+    ),
+  )
+  tell('losses')
+  const { width, height } = tools.input.frames
+  return { frames: { width, height, pixels: collected.pixels }, alphas: collected.alphas }
+}
+
+/**
+ * All frames at the clip's own size, the edit where the clip is opaque, with their originals, from what `render` makes
+ * of each at the size of the atlas's frames.
+ */
+export async function* editedFrames(
+  {
+    input,
+    machine,
+    signal,
+    report,
+  }: Pick<StageTools, 'input' | 'signal' | 'report'> & {
+    readonly machine: Pick<ClipMachine, 'clips'>
+  },
+  render: (t: number) => Promise<RenderedFrame>,
+): AsyncGenerator<EditedFrame, void, undefined> {
+  const { clip, frames, source } = input
+  const count = frames.pixels.length
+  const { sourceSize } = clip
+  const sameSize = sourceSize.width === frames.width && sourceSize.height === frames.height
+  const full = streamFrames((options) => machine.clips.read(source, options), { frames: count, signal })
+  try {
+    for (let t = 0; t < count; t++) {
+      signal.throwIfAborted()
+      const small = await render(t)
+      const whole = sameSize
+        ? { pixels: frames.pixels[t]!, alpha: clip.alphas?.[t] ?? null }
+        : (await full.next()).value
+      if (!whole)
+        throw new Text2LiveError(
+          'CLIP_TRUNCATED',
+          `Expected ${count} frames in "${clipName(source)}", as before; it ended after ${t}. Start the run again.`,
+        )
+      const original = whole.pixels
+      const edited = sameSize ? small : fullSizeFrame(small.layer, frames.pixels[t]!, frames, original, sourceSize)
+      yield { ...boundedEdit(edited, original, whole.alpha), original }
+      report(t + 1, count)
+      // Whoever asks to stop is heard between two frames.
+      await new Promise((resolve) => setTimeout(resolve, 0))
+    }
+  } finally {
+    await full.return()
+  }
+}

@@ -1,0 +1,124 @@
+import type { LayeredAtlas, LayerName } from '../../atlas/layeredAtlas.js'
+import { Text2LiveError } from '../../errors.js'
+import type { FloatImage } from '../../media/image.js'
+import type { VideoSettings } from '../../options/videoOptions.js'
+import type { GuidanceAccess } from '../guidanceAccess.js'
+import type { RunStore } from '../store.js'
+import type { ClipMachine } from './clipMachine.js'
+import { fitAtlas, isFit, readFittedAtlas, takeAtlas, type OpenedAtlas } from './atlasStage.js'
+import { flowStage, hasFlow } from './flowStage.js'
+import { masksStage } from './masksStage.js'
+import { metricsStage, type VideoMetrics } from './metricsStage.js'
+import type { OpenVideoTrainer } from './openVideoTrainer.js'
+import { renderStage, type LayerEdits, type RenderedClip } from './renderStage.js'
+import { trainStage } from './trainStage.js'
+import type { VideoEvent } from '../videoEvents.js'
+import { videoFiles } from './videoFiles.js'
+import type { VideoInput } from './videoInput.js'
+import { VideoSession, type EmitVideo } from './videoSession.js'
+import { removeTransientCheckpoints } from './removeTransientCheckpoints.js'
+
+/** Everything that a run over a clip needs, validated; the run releases the store. */
+export interface VideoPlan {
+  readonly settings: VideoSettings
+  readonly input: VideoInput
+  readonly store: RunStore
+  readonly machine: ClipMachine
+  readonly access: GuidanceAccess
+  readonly signal: AbortSignal
+  readonly openTrainer: OpenVideoTrainer
+  /** `atlas`: fit and measure the atlas, train nothing. */
+  readonly goal: 'edit' | 'atlas'
+  /** The atlas that the settings name, where it was opened to see that it fits. */
+  readonly opened?: (OpenedAtlas & { readonly bytes: number }) | null
+  /** Events from before the store was made. */
+  readonly early: readonly VideoEvent[]
+  /** Holds for the first event of the log that is taken back, of a run that goes on. */
+  readonly beyond?: (event: VideoEvent) => boolean
+}
+
+/** What a run leaves. */
+export interface VideoResult {
+  /** All was done; false for a run that was stopped, which `resume` continues. */
+  readonly finished: boolean
+  readonly settings: VideoSettings
+  readonly folder: string
+  readonly metrics: VideoMetrics | null
+}
+
+/** The layers that the settings ask to edit, in order. */
+export const editedLayers = ({ layer }: Pick<VideoSettings, 'layer'>): readonly LayerName[] =>
+  layer === 'both' ? ['foreground', 'background'] : [layer]
+
+/**
+ * Clip, flow, masks, atlas, edits, rendering, metrics: each stage goes on from its last checkpoint. When the signal
+ * aborts, the state reached is kept.
+ * @throws what the stages throw, but for INTERRUPTED, which is a result
+ */
+export async function runVideo(plan: VideoPlan, emit: EmitVideo): Promise<VideoResult> {
+  const { settings, input, store, machine, access, signal } = plan
+  const session = await VideoSession.open(
+    { settings, input, store, machine, access, signal, fingerprint: { settings, pictures: input.digest } },
+    emit,
+    plan.beyond,
+  )
+  const unfinished = { finished: false, settings, folder: store.path, metrics: null }
+  try {
+    session.begin(plan.early)
+    const atlas = await fittedAtlas(session, plan)
+    const edits: LayerEdits = plan.goal === 'atlas' ? {} : await trained(session, plan, atlas)
+    const rendered =
+      plan.goal === 'atlas' ? null : await session.stage('rendering', (tools) => renderStage(tools, atlas, edits))
+    const metrics = await measured(session, atlas, rendered)
+    await removeTransientCheckpoints(store)
+    session.done()
+    return { ...unfinished, finished: true, metrics }
+  } catch (error) {
+    session.fail(error)
+    if (error instanceof Text2LiveError && error.code === 'INTERRUPTED') return unfinished
+    throw error
+  } finally {
+    session.close()
+  }
+}
+
+/** The flow and the masks are let go once the atlas stands: training needs the memory. */
+async function fittedAtlas(session: VideoSession, { settings, opened = null }: VideoPlan): Promise<LayeredAtlas> {
+  if (opened !== null) return await session.stage('atlas', (tools) => Promise.resolve(takeAtlas(tools, opened)))
+  const saved = await readFittedAtlas(session.base)
+  if (saved !== null) return saved
+  if (!isFit(settings.atlas)) {
+    throw new Text2LiveError(
+      'RUN_INVALID',
+      `${session.base.store.path} was made with the atlas "${settings.atlas}" and should hold a copy of it, ${videoFiles.atlas}; there is none, and nothing outside a run ` +
+        'folder is read. Start a new run with --atlas.',
+    )
+  }
+  const flow = await session.stage('flow', flowStage)
+  const masks = await session.stage('masks', (tools) => masksStage(tools, flow))
+  return await session.stage('atlas', (tools) => fitAtlas(tools, flow, masks))
+}
+
+/** With an atlas that was there already, nobody needed the flow so far. */
+export async function measured(
+  session: VideoSession,
+  atlas: LayeredAtlas,
+  rendered: RenderedClip | null,
+): Promise<VideoMetrics> {
+  if (!(await hasFlow(session.base))) await session.stage('flow', flowStage)
+  return await session.stage('metrics', (tools) => metricsStage(tools, atlas, rendered))
+}
+
+async function trained(
+  session: VideoSession,
+  { settings, openTrainer }: VideoPlan,
+  atlas: LayeredAtlas,
+): Promise<LayerEdits> {
+  const edits: { -readonly [Layer in LayerName]?: FloatImage } = {}
+  for (const layer of editedLayers(settings)) {
+    edits[layer] = (
+      await session.stage('training', (tools) => trainStage(tools, atlas, layer, openTrainer), layer)
+    ).edit
+  }
+  return edits
+}

@@ -1,0 +1,149 @@
+import { NeuralAtlas } from '../../atlas/neural/neuralAtlas.js'
+import type { Device, Runtime } from '../../engine/runtime.js'
+import { Text2LiveError } from '../../errors.js'
+import { minGeneratorSide } from '../../options/resolveSettings.js'
+import type { GivenVideoOptions, VideoSettings } from '../../options/videoOptions.js'
+import { videoTable } from '../../options/videoTable.js'
+import { writeTableConfig } from '../../options/writeConfig.js'
+import type { GuidanceAccess } from '../guidanceAccess.js'
+import type { RunStore } from '../store.js'
+import { atlasBytes } from './atlasFile.js'
+import { isFit, type OpenedAtlas } from './atlasStage.js'
+import type { ClipMachine } from './clipMachine.js'
+import { editedLayers, runVideo, type VideoPlan, type VideoResult } from './runVideo.js'
+import { startStageMeter } from './stageMeter.js'
+import { stageReport } from './stageReport.js'
+import type { VideoEnvironment } from './videoEnvironment.js'
+import type { VideoEvent } from '../videoEvents.js'
+import { videoFiles } from './videoFiles.js'
+import { type ClipFinder, type KeptInput, readVideoInput, type VideoInput } from './videoInput.js'
+import type { EmitVideo } from './videoSession.js'
+
+/** A run over a clip that is to begin. */
+export interface ClipStart {
+  readonly settings: VideoSettings
+  /** What was said, each above the one before. */
+  readonly layers: readonly GivenVideoOptions[]
+  readonly goal: VideoPlan['goal']
+  readonly find: ClipFinder
+  readonly access: GuidanceAccess
+  /** The device that the run uses; `auto` becomes the fastest that works. @throws DEVICE_UNAVAILABLE */
+  device(asked: VideoSettings['device']): Promise<Device>
+  /** What a guidance model is called wherever the run is continued. */
+  portable(guidance: string): string
+  /** The atlas that the settings name, where they ask for no fit. @throws INPUT_NOT_FOUND, ATLAS_* */
+  openAtlas(settings: VideoSettings, frames: VideoInput['frames'], runtime: Runtime): Promise<OpenedAtlas>
+  /** What the run keeps of its input, and what its settings call that. */
+  keep(settings: VideoSettings, input: VideoInput): Promise<KeptInput>
+  /** Makes the run's store, with `own` and what is kept of the input in it; `source` is the clip that is read from now on. */
+  make(
+    input: VideoInput,
+    kept: KeptInput,
+    own: Readonly<Record<string, Uint8Array | string>>,
+  ): Promise<{ readonly store: RunStore; readonly source: VideoInput['source'] }>
+  /** Events from before. */
+  readonly early?: readonly VideoEvent[]
+}
+
+/**
+ * Reads the input, tells what was taken for what, checks texts and atlas, makes the run's store and runs all stages.
+ * @throws PROMPT_*, INPUT_*, CLIP_*, MASK_INVALID, DEVICE_*, ATLAS_*, GUIDANCE_*, ... before anything is written
+ */
+export async function startClip(
+  start: ClipStart,
+  machine: ClipMachine,
+  environment: VideoEnvironment,
+  emitOutside: EmitVideo,
+): Promise<VideoResult> {
+  const { settings, goal, access } = start
+  const { signal } = environment
+  const early: VideoEvent[] = [...(start.early ?? [])]
+  const emit: EmitVideo = (event) => {
+    early.push(event)
+    emitOutside(event)
+  }
+  if (goal === 'edit') assertPrompts(settings)
+  const input = await readInput(start, machine, signal, emit)
+  announce(input, start, emit)
+  const device = await start.device(settings.device)
+  if (device !== settings.device) emit({ type: 'note', message: `device: ${device}, the fastest that works here` })
+
+  const resolved = { ...settings, guidance: settings.guidance.map((name) => start.portable(name)), device }
+  await environment.checkTexts(resolved, goal === 'edit' ? editedLayers(settings) : [], emit, signal, access)
+  const opened = isFit(settings.atlas)
+    ? null
+    : await start.openAtlas(settings, input.frames, await machine.runtime(resolved))
+  if (opened?.atlas instanceof NeuralAtlas) await opened.atlas.prepare({ signal })
+  const atlas = opened === null ? null : atlasBytes(opened.atlas, input.clipDigest)
+  const kept = await start.keep(resolved, input)
+  signal.throwIfAborted()
+  const { store, source } = await start.make(input, kept, {
+    ...(atlas === null ? {} : { [videoFiles.atlas]: atlas }),
+    [videoFiles.config]: writeTableConfig(videoTable, kept.settings),
+  })
+  try {
+    return await runVideo(
+      {
+        settings: kept.settings,
+        input: { ...input, source },
+        store,
+        machine,
+        access,
+        goal,
+        early,
+        opened: opened === null || atlas === null ? null : { ...opened, bytes: atlas.byteLength },
+        ...environment,
+      },
+      emitOutside,
+    )
+  } finally {
+    store.release()
+  }
+}
+
+async function readInput(
+  { settings, find }: ClipStart,
+  machine: ClipMachine,
+  signal: AbortSignal,
+  emit: EmitVideo,
+): Promise<VideoInput> {
+  emit({ type: 'stage-start', stage: 'clip' })
+  const meter = startStageMeter(machine)
+  try {
+    const input = await readVideoInput(settings, find, machine, signal, stageReport('clip', emit))
+    emit({ type: 'stage-done', stage: 'clip', ...meter.stop() })
+    return input
+  } finally {
+    meter.stop()
+  }
+}
+
+function announce({ notes, frames }: VideoInput, { settings, layers, goal }: ClipStart, emit: EmitVideo): void {
+  for (const message of notes) emit({ type: 'note', message })
+  const { width, height } = frames
+  if (goal === 'edit' && Math.min(width, height) < minGeneratorSide) {
+    // The fit of the atlas, which comes first, takes any size.
+    emit({
+      type: 'note',
+      message: `frames of ${width}x${height} are too small to train an edit on, which needs ${minGeneratorSide} px on each side; use a larger --size, or enlarge the clip`,
+    })
+  }
+  if ((lastGivenOf(layers, 'seed') ?? -1) === -1) emit({ type: 'note', message: `seed: ${settings.seed}, drawn` })
+}
+
+/** @throws PROMPT_EMPTY */
+export function assertPrompts(settings: VideoSettings): void {
+  for (const layer of editedLayers(settings)) {
+    const own = layer === 'foreground' ? settings.foregroundPrompt : settings.backgroundPrompt
+    if (settings.prompt.length + own.length > 0) continue
+    throw new Text2LiveError(
+      'PROMPT_EMPTY',
+      `A prompt is needed: say what the edited ${settings.layer === 'both' ? `${layer} (--${layer}-prompt)` : 'clip'} shows. ` +
+        'For example: text2live video swan.mp4 "golden swan" --source swan --region swan',
+    )
+  }
+}
+
+/** The value of an option in the highest layer that gives it. */
+export const lastGivenOf = (layers: readonly GivenVideoOptions[], name: keyof GivenVideoOptions): unknown =>
+  layers.findLast((layer) => layer[name] !== undefined && layer[name] !== null)?.[name]

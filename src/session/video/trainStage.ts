@@ -1,0 +1,243 @@
+import { z } from 'zod'
+import type { LayeredAtlas, LayerName } from '../../atlas/layeredAtlas.js'
+import { boundedEdit } from '../../atlas/boundedEdit.js'
+import { renderEdit } from '../../atlas/renderEdit.js'
+import { Text2LiveError } from '../../errors.js'
+import { float32Tensor } from '../../formats/safetensors.js'
+import { toFloat32 } from '../../formats/toFloat32.js'
+import type { FloatImage } from '../../media/image.js'
+import type { VideoTrainer } from '../../method/video/videoTrainer.js'
+import { pixelImage } from '../../media/quantise.js'
+import type { TrainerState } from '../trainerContract.js'
+import type { OpenVideoTrainer, VideoTrainerInput } from './openVideoTrainer.js'
+import { readStageCheckpoint, tensorSchema, writeStageCheckpoint } from './stageCheckpoint.js'
+import { checkpointFiles, videoFiles } from './videoFiles.js'
+import type { StageTools } from './videoSession.js'
+
+/** Milliseconds between two checkpoints. */
+const checkpointInterval = 10_000
+
+/** An edit layer, and the number of steps it was trained for. */
+export interface TrainedEdit {
+  readonly step: number
+  /** RGBA, straight alpha, at the size of the layer's atlas image. */
+  readonly edit: FloatImage
+}
+
+/**
+ * Trains the edit of one layer from its last checkpoint, or takes it as it is when all steps were made. When the signal
+ * aborts, the step at hand is finished and the state kept.
+ * @throws LOSS_NOT_FINITE, DISK_FULL, INTERRUPTED, CHECKPOINT_*, and all that opening the trainer throws
+ */
+export async function trainStage(
+  tools: StageTools,
+  atlas: LayeredAtlas,
+  layer: LayerName,
+  open: OpenVideoTrainer,
+): Promise<TrainedEdit> {
+  const { settings, signal, emit } = tools
+  const { steps } = settings
+  const saved = await readEdit(tools, layer)
+  if (saved !== null && saved.step >= steps) return await fitting(saved, atlas, layer)
+  const state = await readState(tools, layer)
+  const trainer = await open(trainerInput(tools, atlas, layer, state), emit, signal)
+  try {
+    if (state !== null) emit({ type: 'resumed', stage: 'training', layer, done: state.step, total: steps })
+    const loop = new TrainingLoop(tools, atlas, layer, trainer)
+    while (trainer.step < steps && !signal.aborted) await loop.step()
+    await loop.checkpoint()
+    signal.throwIfAborted()
+    return await writeEdit(tools, layer, { step: trainer.step, edit: await trainer.edit() })
+  } finally {
+    await trainer.dispose()
+  }
+}
+
+/** What the trainer of a layer is opened with. */
+export const trainerInput = (
+  { settings, input: { frames, mask }, access }: Pick<StageTools, 'settings' | 'input' | 'access'>,
+  atlas: LayeredAtlas,
+  layer: LayerName,
+  state: TrainerState | null,
+): VideoTrainerInput => ({
+  settings,
+  access,
+  atlas,
+  frames,
+  layer,
+  ...(mask === null ? {} : { mask }),
+  ...(state === null ? {} : { state }),
+})
+
+class TrainingLoop {
+  readonly #seconds: number[] = []
+  #saved = { step: -1, at: performance.now() }
+
+  constructor(
+    private readonly tools: StageTools,
+    private readonly atlas: LayeredAtlas,
+    private readonly layer: LayerName,
+    private readonly trainer: VideoTrainer,
+  ) {}
+
+  async step(): Promise<void> {
+    const {
+      tools: {
+        settings: { steps, previewEvery },
+        machine,
+        emit,
+      },
+      trainer,
+      layer,
+    } = this
+    const before = performance.now()
+    const { step, losses, learningRate } = await trainer.train()
+    const bad = Object.entries(losses).find(([, value]) => !Number.isFinite(value))
+    if (bad !== undefined) {
+      throw new Text2LiveError(
+        'LOSS_NOT_FINITE',
+        `At step ${step} the ${bad[0]} loss of the ${layer} became ${bad[1]}, so training stopped. ` +
+          'The last good checkpoint is kept. Try a lower --learning-rate or another --seed.',
+      )
+    }
+    const seconds = (performance.now() - before) / 1000
+    this.#seconds.push(seconds)
+    const recent = this.#seconds.slice(-10)
+    const secondsLeft = ((steps - step) * recent.reduce((sum, each) => sum + each, 0)) / recent.length
+    const memory = machine.memory?.()
+    emit({
+      type: 'step',
+      layer,
+      step,
+      steps,
+      losses,
+      learningRate,
+      seconds,
+      secondsLeft,
+      ...(memory === undefined ? {} : { memory }),
+      device: trainer.device,
+    })
+    if (previewEvery > 0 && step % previewEvery === 0 && step < steps) await this.#preview()
+    if (performance.now() - this.#saved.at >= checkpointInterval) await this.checkpoint()
+  }
+
+  async checkpoint(): Promise<void> {
+    const {
+      tools: { store, fingerprint, emit },
+      trainer,
+      layer,
+    } = this
+    this.#saved.at = performance.now()
+    if (this.#saved.step === trainer.step) return
+    const name = checkpointFiles.training(layer)
+    const state = await trainer.state()
+    assertFinite(state)
+    const tensors = new Map(
+      Object.entries(state.tensors).map(([name, { shape, data }]) => [name, float32Tensor(shape, data)]),
+    )
+    const bytes = await writeStageCheckpoint(store, name, `training of the ${layer}`, fingerprint, {
+      tensors,
+      texts: { step: String(state.step) },
+    })
+    this.#saved = { step: trainer.step, at: performance.now() }
+    emit({ type: 'checkpoint', stage: 'training', layer, step: trainer.step, path: store.file(name), bytes })
+  }
+
+  /** The middle frame with the edit as it is. */
+  async #preview(): Promise<void> {
+    const {
+      tools: {
+        settings: { atlasSampling },
+        input: { frames, clip },
+        store,
+        machine,
+        emit,
+      },
+      trainer,
+      layer,
+      atlas,
+    } = this
+    const t = frames.pixels.length >> 1
+    const rendered = await renderEdit(
+      { atlas, frames, edits: { [layer]: await trainer.edit() }, behaviour: atlasSampling },
+      t,
+    )
+    const { frame } = boundedEdit(rendered, frames.pixels[t]!, clip.alphas?.[t] ?? null)
+    const png = await machine.codec.encodePng(pixelImage(frames.width, frames.height, 3, frame))
+    const name = `${videoFiles.previews}/${layer}-step-${String(trainer.step).padStart(6, '0')}.png`
+    await store.write(name, png)
+    emit({ type: 'preview', layer, step: trainer.step, path: store.file(name), png })
+  }
+}
+
+/** The state of the last checkpoint of a layer's training, or null. */
+export async function readState(
+  { store, fingerprint }: Pick<StageTools, 'store' | 'fingerprint'>,
+  layer: LayerName,
+): Promise<TrainerState | null> {
+  const saved = await readStageCheckpoint(
+    store,
+    checkpointFiles.training(layer),
+    `training of the ${layer}`,
+    fingerprint,
+  )
+  if (saved === null) return null
+  const tensors = Object.fromEntries(
+    [...saved.tensors].map(([name, tensor]) => [name, { shape: tensor.shape, data: toFloat32(tensor, name) }]),
+  )
+  return { step: saved.step, tensors }
+}
+
+const editSchema = z.object({ edit: tensorSchema('F32', [4, null, null]) })
+
+/** The edit of a layer as it was last drawn, or null. */
+export async function readEdit(
+  { store, fingerprint }: Pick<StageTools, 'store' | 'fingerprint'>,
+  layer: LayerName,
+): Promise<TrainedEdit | null> {
+  const name = checkpointFiles.edit(layer)
+  const saved = await readStageCheckpoint(store, name, `edit of the ${layer}`, fingerprint, editSchema)
+  if (saved === null) return null
+  const { edit } = saved.named
+  const [, height = 0, width = 0] = edit.shape
+  return { step: saved.step, edit: { width, height, channels: 4, data: toFloat32(edit, 'edit') } }
+}
+
+/** @throws CHECKPOINT_INVALID for an edit of another size than the atlas image it lies on */
+export async function fitting(trained: TrainedEdit, atlas: LayeredAtlas, layer: LayerName): Promise<TrainedEdit> {
+  const { width, height } = await atlas.image(layer)
+  if (trained.edit.width === width && trained.edit.height === height) return trained
+  throw new Text2LiveError(
+    'CHECKPOINT_INVALID',
+    `Expected the saved edit of the ${layer} to be ${width}x${height}, as its atlas image is; it is ${trained.edit.width}x${trained.edit.height}. ` +
+      `Delete ${checkpointFiles.edit(layer)} and resume the run.`,
+  )
+}
+
+/** Keeps the drawn edit, so that pictures can be made without the trainer. */
+async function writeEdit(
+  { store, fingerprint, emit }: StageTools,
+  layer: LayerName,
+  trained: TrainedEdit,
+): Promise<TrainedEdit> {
+  const name = checkpointFiles.edit(layer)
+  const { width, height, data } = trained.edit
+  const tensors = new Map([['edit', float32Tensor([4, height, width], data)]])
+  const bytes = await writeStageCheckpoint(store, name, `edit of the ${layer}`, fingerprint, {
+    tensors,
+    texts: { step: String(trained.step) },
+  })
+  emit({ type: 'checkpoint', stage: 'training', layer, step: trained.step, path: store.file(name), bytes })
+  return trained
+}
+
+function assertFinite({ step, tensors }: TrainerState): void {
+  for (const [name, { data }] of Object.entries(tensors)) {
+    if (data.every(Number.isFinite)) continue
+    throw new Text2LiveError(
+      'LOSS_NOT_FINITE',
+      `After step ${step} the values of ${name} are no longer finite numbers. The last good checkpoint is kept. ` +
+        'Try a lower --learning-rate or another --seed.',
+    )
+  }
+}

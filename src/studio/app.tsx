@@ -1,0 +1,162 @@
+import { useEffect } from 'preact/hooks'
+import { type ReadonlySignal, signal } from '@preact/signals'
+import type { HostMachine } from '../session/runHost.js'
+import { BeginScreen } from './panels/beginScreen.js'
+import { LayersPanel } from './panels/layersPanel.js'
+import { LeavePanel } from './panels/leavePanel.js'
+import { ModelsPanel } from './panels/modelsPanel.js'
+import { RunsPanel } from './panels/runsPanel.js'
+import { TrainingPanel } from './panels/trainingPanel.js'
+import { ViewBar } from './panels/viewBar.js'
+import { WherePanel } from './panels/wherePanel.js'
+import { WordsPanel } from './panels/wordsPanel.js'
+import { Stage } from './stage/stage.js'
+import type { PageModels } from './state/pageModels.js'
+import type { Studio } from './state/studio.js'
+import { bytesText, language, text } from './text/strings.js'
+
+/** The whole page. */
+export function App({
+  studio,
+  models,
+  renew,
+}: {
+  readonly studio: Studio
+  readonly models: PageModels | null
+  /** Takes a newer build of the page. */
+  readonly renew: ReadonlySignal<(() => void) | null>
+}) {
+  useEffect(() => takeFiles(studio), [studio])
+  useEffect(() => {
+    document.documentElement.lang = language.value
+    document.title = text('title')
+  }, [language.value])
+  return (
+    <>
+      <TopBar studio={studio} />
+      <ProblemBar studio={studio} />
+      {renew.value !== null && (
+        <div class="notice" role="status">
+          {text('newer')}{' '}
+          <button type="button" onClick={renew.value}>
+            {text('newerTake')}
+          </button>
+        </div>
+      )}
+      <main class={studio.photo.value === null ? 'empty' : 'open'}>
+        <div class="side">
+          {models !== null && <ModelsPanel studio={studio} models={models} />}
+          {studio.photo.value !== null && (
+            <>
+              <WordsPanel studio={studio} />
+              <WherePanel studio={studio} />
+            </>
+          )}
+          {studio.photo.value === null && <RunsPanel studio={studio} />}
+        </div>
+        <div class="middle">
+          {studio.photo.value === null ? (
+            <BeginScreen studio={studio} />
+          ) : (
+            <>
+              <div class="stage-place">
+                <Stage model={studio.stage} label={text('stageLabel')} sliderLabel={text('viewCompare')} />
+              </div>
+              <ViewBar studio={studio} />
+            </>
+          )}
+        </div>
+        {studio.photo.value !== null && (
+          <div class="side">
+            <TrainingPanel studio={studio} />
+            <LayersPanel studio={studio} />
+            <LeavePanel studio={studio} />
+            <RunsPanel studio={studio} />
+          </div>
+        )}
+      </main>
+    </>
+  )
+}
+
+const machine = signal<HostMachine | null>(null)
+
+function TopBar({ studio }: { readonly studio: Studio }) {
+  useEffect(() => {
+    void studio.host.machine().then((known) => (machine.value = known))
+  }, [studio, studio.run.value?.state])
+  const known = machine.value
+  const details =
+    known === null
+      ? []
+      : [
+          known.device === null ? null : text('deviceIs', { device: known.device }),
+          text('threads', { count: known.threads }),
+          known.free === null ? null : text('freeSpace', { size: bytesText(known.free) }),
+        ].filter((detail) => detail !== null)
+  return (
+    <header class="top">
+      <span class="brand">text2live</span>
+      {studio.photo.value !== null && <span class="file">{studio.photo.value.name}</span>}
+      <span class="machine">{details.join(' · ')}</span>
+      {studio.photo.value !== null && (
+        <button type="button" onClick={() => studio.close()}>
+          {text('newEdit')}
+        </button>
+      )}
+      <button
+        type="button"
+        class="quiet"
+        lang={language.value === 'en' ? 'de' : 'en'}
+        onClick={() => (language.value = language.value === 'en' ? 'de' : 'en')}
+      >
+        {text('language')}
+      </button>
+    </header>
+  )
+}
+
+/** What went wrong, until it is put away. */
+function ProblemBar({ studio }: { readonly studio: Studio }) {
+  const problem = studio.problem.value
+  return (
+    <div role="alert" class="problem-place">
+      {problem !== null && (
+        <div class="problem">
+          <p>
+            <strong>{text('problem')}.</strong> {problem.message} {problem.code !== null && <code>{problem.code}</code>}
+          </p>
+          <button type="button" onClick={() => (studio.problem.value = null)}>
+            {text('close')}
+          </button>
+        </div>
+      )}
+    </div>
+  )
+}
+
+/** Photos that are dropped on the page or pasted. @returns ends it */
+function takeFiles(studio: Studio): () => void {
+  const open = (files: FileList | undefined): void => {
+    const file = files?.[0]
+    if (file === undefined) return
+    void studio.attempt(async () => {
+      await (file.name.endsWith('.zip') ? studio.bring(file) : studio.openFile(file))
+      if (files!.length > 1) studio.problem.value = { code: null, message: text('beginBoth', { count: files!.length }) }
+    })
+  }
+  const drop = (event: DragEvent): void => {
+    event.preventDefault()
+    open(event.dataTransfer?.files)
+  }
+  const over = (event: DragEvent): void => event.preventDefault()
+  const paste = (event: ClipboardEvent): void => open(event.clipboardData?.files)
+  addEventListener('drop', drop)
+  addEventListener('dragover', over)
+  addEventListener('paste', paste)
+  return () => {
+    removeEventListener('drop', drop)
+    removeEventListener('dragover', over)
+    removeEventListener('paste', paste)
+  }
+}

@@ -1,0 +1,120 @@
+import { useSignal } from '@preact/signals'
+import type { RunEntry } from '../../session/runHost.js'
+import { Panel } from '../parts/panel.js'
+import { Thumbnail } from '../parts/thumbnail.js'
+import type { EditLayer } from '../state/layers.js'
+import type { Studio } from '../state/studio.js'
+import { text } from '../text/strings.js'
+
+/** The edits over the photo, the top one first. */
+export function LayersPanel({ studio }: { readonly studio: Studio }) {
+  const list = studio.layers.list.value
+  return (
+    <Panel title={text('layers')} class="layers">
+      {list.length === 0 && <p class="help">{text('layersNone')}</p>}
+      <ol>
+        {[...list].reverse().map((layer) => {
+          const run = studio.runs.value.find(({ name }) => name === layer.chosen)
+          return <Layer key={layer.id} studio={studio} layer={layer} run={run} />
+        })}
+        <li class="layer base">
+          <span>{text('photoLayer')}</span>
+        </li>
+      </ol>
+    </Panel>
+  )
+}
+
+function Layer({
+  studio,
+  layer,
+  run,
+}: {
+  readonly studio: Studio
+  readonly layer: EditLayer
+  readonly run: RunEntry | undefined
+}) {
+  const { layers } = studio
+  const renaming = useSignal(false)
+  const name = run?.title ?? layer.chosen
+  const selected = layers.selectedId.value === layer.id
+  const change = (part: Partial<EditLayer>): void => layers.change(layer.id, (one) => ({ ...one, ...part }))
+  return (
+    <li class="layer" aria-current={selected}>
+      <div class="layer-head">
+        <input
+          type="checkbox"
+          checked={layer.visible}
+          aria-label={text('layerShow', { name })}
+          title={text('layerShow', { name })}
+          onChange={(event) => change({ visible: event.currentTarget.checked })}
+        />
+        {run !== undefined && <Thumbnail studio={studio} run={run} />}
+        {renaming.value ? (
+          <input
+            class="name"
+            value={name}
+            aria-label={text('layerName')}
+            ref={(input) => input?.focus()}
+            onBlur={() => (renaming.value = false)}
+            onKeyDown={(event) => {
+              if (event.key === 'Escape') renaming.value = false
+              const title = event.currentTarget.value.trim()
+              if (event.key !== 'Enter' || title === '') return
+              renaming.value = false
+              void studio.ask(layer.chosen, { do: 'rename', title })
+            }}
+          />
+        ) : (
+          <button
+            type="button"
+            class="name"
+            aria-pressed={selected}
+            onClick={() => (layers.selectedId.value = layer.id)}
+          >
+            {name}
+          </button>
+        )}
+      </div>
+      {selected && (
+        <>
+          <input
+            type="range"
+            min={0}
+            max={1}
+            step={0.01}
+            value={layer.opacity}
+            aria-label={text('layerOpacity', { name })}
+            onInput={(event) => change({ opacity: event.currentTarget.valueAsNumber })}
+          />
+          {run !== undefined && layers.isMoved(layer, run.settings) && <p class="help">{text('layersMoved')}</p>}
+          <div class="buttons">
+            <button type="button" onClick={() => layers.move(layer.id, 1)}>
+              {text('layerUp')}
+            </button>
+            <button type="button" onClick={() => layers.move(layer.id, -1)}>
+              {text('layerDown')}
+            </button>
+            {run !== undefined && (
+              <button
+                type="button"
+                onClick={() => {
+                  studio.draft.recall(run.settings)
+                  studio.editing.value = layer.id
+                }}
+              >
+                {text('layerEdit')}
+              </button>
+            )}
+            <button type="button" onClick={() => (renaming.value = true)}>
+              {text('layerRename')}
+            </button>
+            <button type="button" onClick={() => layers.remove(layer.id)}>
+              {text('layerRemove')}
+            </button>
+          </div>
+        </>
+      )}
+    </li>
+  )
+}

@@ -1,0 +1,115 @@
+import { useEffect, useRef } from 'preact/hooks'
+import type { StepEvent } from '../../session/events.js'
+import type { RunWatch } from '../state/runWatch.js'
+import { number, text } from '../text/strings.js'
+
+/** Rows of the table: so many steps are shown of a long run. */
+const tableRows = 60
+
+/** The losses as curves, and as a table for who cannot see them. */
+export function Losses({ watch }: { readonly watch: RunWatch }) {
+  const steps = watch.steps.value
+  return (
+    <details class="losses">
+      <summary>{text('losses')}</summary>
+      {steps.length === 0 ? (
+        <p class="help">{text('lossesNone')}</p>
+      ) : (
+        <>
+          <Curves steps={steps} />
+          <details>
+            <summary>{text('lossesTable')}</summary>
+            <Table steps={steps} />
+          </details>
+        </>
+      )}
+    </details>
+  )
+}
+
+const namesOf = (steps: readonly StepEvent[]): string[] => [
+  ...new Set(steps.flatMap(({ losses }) => Object.keys(losses))),
+]
+
+function Table({ steps }: { readonly steps: readonly StepEvent[] }) {
+  const names = namesOf(steps)
+  const every = Math.ceil(steps.length / tableRows)
+  const shown = steps.filter((_, i) => i % every === 0 || i === steps.length - 1)
+  return (
+    <div class="table" tabIndex={0} role="region" aria-label={text('losses')}>
+      <table>
+        <thead>
+          <tr>
+            <th scope="col">{text('step')}</th>
+            {names.map((name) => (
+              <th key={name} scope="col">
+                {name}
+              </th>
+            ))}
+          </tr>
+        </thead>
+        <tbody>
+          {shown.map(({ step, losses }) => (
+            <tr key={step}>
+              <th scope="row">{step}</th>
+              {names.map((name) => (
+                <td key={name}>{losses[name] === undefined ? '' : number(losses[name], 3)}</td>
+              ))}
+            </tr>
+          ))}
+        </tbody>
+      </table>
+    </div>
+  )
+}
+
+/** Colours that differ in lightness too. */
+const colours = ['#0072b2', '#d55e00', '#009e73', '#cc79a7', '#b58900', '#56b4e9', '#777777', '#8a2be2']
+
+function Curves({ steps }: { readonly steps: readonly StepEvent[] }) {
+  const place = useRef<HTMLDivElement>(null)
+  const chart = useRef<{ readonly names: string; readonly plot: import('uplot') } | null>(null)
+  const names = namesOf(steps)
+  const key = names.join()
+  useEffect(() => {
+    let gone = false
+    const data = [
+      steps.map(({ step }) => step),
+      ...names.map((name) => steps.map(({ losses }) => losses[name] ?? null)),
+    ] as import('uplot').AlignedData
+    if (chart.current?.names === key) {
+      chart.current.plot.setData(data)
+      return
+    }
+    void Promise.all([import('uplot'), import('uplot/dist/uPlot.min.css')]).then(([{ default: UPlot }]) => {
+      if (gone || place.current === null) return
+      chart.current?.plot.destroy()
+      const ink = getComputedStyle(place.current).color
+      const axis = { stroke: ink, grid: { stroke: `color-mix(in srgb, ${ink} 15%, transparent)` } }
+      const plot = new UPlot(
+        {
+          width: place.current.clientWidth,
+          height: 180,
+          scales: { x: { time: false } },
+          axes: [axis, { ...axis, size: 44 }],
+          series: [
+            { label: text('step') },
+            ...names.map((label, i) => ({
+              label,
+              stroke: colours[i % colours.length]!,
+              width: label === 'total' ? 2 : 1,
+            })),
+          ],
+        },
+        data,
+        place.current,
+      )
+      chart.current = { names: key, plot }
+    })
+    return () => {
+      gone = true
+    }
+  }, [steps, key])
+  useEffect(() => () => chart.current?.plot.destroy(), [])
+  return <div class="curves" ref={place} aria-hidden="true" />
+}

@@ -1,0 +1,92 @@
+import { useSignal } from '@preact/signals'
+import type { RunEntry } from '../../session/runHost.js'
+import { Panel } from '../parts/panel.js'
+import { pickFile } from '../parts/pickFile.js'
+import { Thumbnail } from '../parts/thumbnail.js'
+import type { Studio } from '../state/studio.js'
+import { text } from '../text/strings.js'
+import { stateTexts } from './trainingPanel.js'
+
+/** Everything that was made and that waits: the queue first, in its order. */
+export function RunsPanel({ studio }: { readonly studio: Studio }) {
+  const runs = studio.runs.value
+  const waiting = runs.filter(({ state }) => state === 'waiting')
+  return (
+    <Panel title={text('runs')} class="runs">
+      {runs.length === 0 && <p class="help">{text('runsNone')}</p>}
+      <ul>
+        {runs.map((run) => (
+          <Run key={run.name} studio={studio} run={run} place={waiting.indexOf(run)} />
+        ))}
+      </ul>
+      <button
+        type="button"
+        onClick={() =>
+          void studio.attempt(async () => {
+            const file = await pickFile('.zip,application/zip')
+            if (file !== null) await studio.bring(file)
+          })
+        }
+      >
+        {text('runsBring')}
+      </button>
+    </Panel>
+  )
+}
+
+function Run({ studio, run, place }: { readonly studio: Studio; readonly run: RunEntry; readonly place: number }) {
+  const deleting = useSignal(false)
+  return (
+    <li class="run" data-state={run.state}>
+      <button
+        type="button"
+        class="run-open"
+        title={text('runsOpen')}
+        onClick={() => void studio.attempt(() => studio.openRun(run))}
+      >
+        <Thumbnail studio={studio} run={run} />
+        <span class="run-title">{run.title}</span>
+        <small>
+          {text(stateTexts[run.state])} {run.step}/{run.settings.steps}
+        </small>
+      </button>
+      {deleting.value ? (
+        <div role="alertdialog" aria-label={text('runsDelete', { name: run.title })} class="ask">
+          <p>{text('runsDelete', { name: run.title })}</p>
+          <div class="buttons">
+            <button type="button" class="danger" onClick={() => void studio.ask(run.name, { do: 'delete' })}>
+              {text('remove')}
+            </button>
+            <button type="button" onClick={() => (deleting.value = false)}>
+              {text('cancel')}
+            </button>
+          </div>
+        </div>
+      ) : (
+        <div class="buttons">
+          {place > 0 && (
+            <button type="button" onClick={() => void studio.ask(run.name, { do: 'move', place: place - 1 })}>
+              {text('runsUp')}
+            </button>
+          )}
+          {place >= 0 && (
+            <>
+              <button type="button" onClick={() => void studio.ask(run.name, { do: 'move', place: place + 1 })}>
+                {text('runsDown')}
+              </button>
+              <button type="button" onClick={() => void studio.ask(run.name, { do: 'stop' })}>
+                {text('cancel')}
+              </button>
+            </>
+          )}
+          <button type="button" onClick={() => studio.draft.recall(run.settings)}>
+            {text('runsRecall')}
+          </button>
+          <button type="button" onClick={() => (deleting.value = true)}>
+            {text('remove')}
+          </button>
+        </div>
+      )}
+    </li>
+  )
+}

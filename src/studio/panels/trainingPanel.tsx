@@ -1,0 +1,144 @@
+import { useEffect } from 'preact/hooks'
+import type { RunEntry } from '../../session/runHost.js'
+import { Panel } from '../parts/panel.js'
+import { Thumbnail } from '../parts/thumbnail.js'
+import type { Phase } from '../state/runWatch.js'
+import type { Studio } from '../state/studio.js'
+import { bytesText, number, text, timeText } from '../text/strings.js'
+import { Losses } from './losses.js'
+
+export const stateTexts = {
+  waiting: 'stateWaiting',
+  running: 'stateRunning',
+  paused: 'statePaused',
+  stopped: 'stateStopped',
+  finished: 'stateFinished',
+  failed: 'stateFailed',
+} as const
+
+/** The run of the selected edit: how far it is, what it costs, the hand on it. */
+export function TrainingPanel({ studio }: { readonly studio: Studio }) {
+  const run = studio.run.value
+  useEffect(() => {
+    if (run !== null && studio.watch(run.name).steps.value.length === 0)
+      void studio.attempt(() => studio.readEvents(run.name))
+  }, [run?.name])
+  if (run === null) return null
+  return (
+    <Panel title={text('training')} class="training">
+      <Progress studio={studio} run={run} />
+      <Controls studio={studio} run={run} />
+      <Variations studio={studio} />
+      <Notes notes={studio.watch(run.name).notes.value} />
+      <Losses key={run.name} watch={studio.watch(run.name)} />
+    </Panel>
+  )
+}
+
+function phaseText(phase: Phase): string {
+  if (phase.kind === 'model') return text('phaseModel', { name: phase.name })
+  if (phase.kind === 'compile') return text('phaseCompile', { width: phase.width, height: phase.height })
+  return text('phaseWriting')
+}
+
+function Progress({ studio, run }: { readonly studio: Studio; readonly run: RunEntry }) {
+  const watch = studio.watch(run.name)
+  const latest = watch.steps.value.at(-1)
+  const working = run.state === 'running'
+  const phase = watch.phase.value
+  const { steps } = run.settings
+  const details = [
+    working && latest !== undefined ? text('timeLeft', { time: timeText(latest.secondsLeft) }) : null,
+    working && latest !== undefined ? text('secondsEach', { seconds: number(latest.seconds, 1) }) : null,
+    latest === undefined ? null : text('onDevice', { device: latest.device }),
+    working && latest?.memory !== undefined ? text('memory', { size: bytesText(latest.memory) }) : null,
+    text('seedIs', { seed: run.settings.seed }),
+  ].filter((detail) => detail !== null)
+  return (
+    <div class="progress" data-state={run.state}>
+      <p>
+        <strong>{text(stateTexts[run.state])}</strong> {text('stepOf', { step: run.step, steps })}
+        {working && phase !== null && <span class="phase"> ({phaseText(phase)})</span>}
+      </p>
+      <progress value={run.step} max={steps} aria-label={text('training')} />
+      <p class="help">{details.join(' · ')}</p>
+      {run.error !== null && (
+        <p class="error" role="alert">
+          {run.error.message} {run.error.code !== null && <code>{run.error.code}</code>}
+        </p>
+      )}
+    </div>
+  )
+}
+
+function Controls({ studio, run }: { readonly studio: Studio; readonly run: RunEntry }) {
+  const { name, state, step, settings } = run
+  return (
+    <div class="buttons">
+      {state === 'running' && (
+        <button type="button" onClick={() => void studio.ask(name, { do: 'pause' })}>
+          {text('pause')}
+        </button>
+      )}
+      {(state === 'paused' || state === 'stopped' || state === 'failed') && (
+        <button type="button" onClick={() => void studio.ask(name, { do: 'go' })}>
+          {text('go')}
+        </button>
+      )}
+      {(state === 'running' || state === 'paused' || state === 'waiting') && (
+        <button type="button" onClick={() => void studio.ask(name, { do: 'stop' })}>
+          {text('stop')}
+        </button>
+      )}
+      {state !== 'failed' && (
+        <button
+          type="button"
+          onClick={() =>
+            void studio.ask(name, { do: 'steps', steps: 50 + (state === 'finished' ? step : settings.steps) })
+          }
+        >
+          {text('more')}
+        </button>
+      )}
+    </div>
+  )
+}
+
+/** The runs of one edit beside each other, to pick one. */
+function Variations({ studio }: { readonly studio: Studio }) {
+  const layer = studio.layers.selected.value
+  if (layer === null || layer.runs.length < 2) return null
+  const entries = layer.runs.flatMap((name) => studio.runs.value.find((run) => run.name === name) ?? [])
+  return (
+    <div class="variations" role="radiogroup" aria-label={text('variationsPick')}>
+      {entries.map((run) => (
+        <button
+          key={run.name}
+          type="button"
+          role="radio"
+          aria-checked={run.name === layer.chosen}
+          onClick={() => studio.layers.change(layer.id, (one) => ({ ...one, chosen: run.name }))}
+        >
+          <Thumbnail studio={studio} run={run} />
+          <span>{text('seedIs', { seed: run.settings.seed })}</span>
+        </button>
+      ))}
+    </div>
+  )
+}
+
+function Notes({ notes }: { readonly notes: readonly string[] }) {
+  if (notes.length === 0) return null
+  return (
+    <details class="notes">
+      <summary>
+        {text('notes')} <span class="badge">{notes.length}</span>
+      </summary>
+      <ul>
+        {notes.map((note) => (
+          <li key={note}>{note}</li>
+        ))}
+      </ul>
+    </details>
+  )
+}

@@ -1,0 +1,194 @@
+import { useSignal } from '@preact/signals'
+import { Panel } from '../parts/panel.js'
+import { pickFile } from '../parts/pickFile.js'
+import { saveFile } from '../parts/saveFile.js'
+import { Slider } from '../parts/slider.js'
+import type { Studio } from '../state/studio.js'
+import { number, text } from '../text/strings.js'
+
+const tools = ['pan', 'brush', 'eraser'] as const
+const toolTexts = { pan: 'toolPan', brush: 'toolBrush', eraser: 'toolEraser' } as const
+const toolKeys = { pan: 'H', brush: 'B', eraser: 'E' } as const
+
+/** Where the edit goes: what the words mean in the photo, and the mask that is painted by hand. */
+export function WherePanel({ studio }: { readonly studio: Studio }) {
+  const { stage } = studio
+  return (
+    <Panel title={text('where')} class="where">
+      <WordsMap studio={studio} />
+      <div role="group" aria-label={text('mask')} class="tools">
+        {tools.map((tool) => (
+          <button
+            key={tool}
+            type="button"
+            aria-pressed={stage.tool.value === tool}
+            title={toolKeys[tool]}
+            onClick={() => (stage.tool.value = tool)}
+          >
+            {text(toolTexts[tool])}
+          </button>
+        ))}
+      </div>
+      {stage.tool.value !== 'pan' && <Brush studio={studio} />}
+      <MaskTools studio={studio} />
+    </Panel>
+  )
+}
+
+function WordsMap({ studio }: { readonly studio: Studio }) {
+  const located = studio.located.value
+  return (
+    <div class="words-map" aria-live="polite">
+      {located === null ? (
+        <button type="button" disabled={studio.locating.value} onClick={() => void studio.locate()}>
+          {text(studio.locating.value ? 'whereLooking' : 'whereShow')}
+        </button>
+      ) : (
+        <>
+          <p>{text('whereShare', { share: number(100 * located.share) })}</p>
+          {located.notes.map((note) => (
+            <p key={note} class="help">
+              {note}
+            </p>
+          ))}
+          <div class="row">
+            <button type="button" onClick={() => void studio.attempt(() => studio.mapToMask())}>
+              {text('whereToMask')}
+            </button>
+            <button type="button" onClick={() => studio.hideMap()}>
+              {text('whereHide')}
+            </button>
+          </div>
+        </>
+      )}
+    </div>
+  )
+}
+
+function Brush({ studio }: { readonly studio: Studio }) {
+  const { brush, photo } = studio.stage
+  const largest =
+    photo.value === null ? 400 : Math.max(100, Math.round(Math.max(photo.value.width, photo.value.height) / 3))
+  const { size, hardness, opacity } = brush.value
+  const set = (change: Partial<typeof brush.value>): void => {
+    brush.value = { ...brush.value, ...change }
+  }
+  return (
+    <div class="brush">
+      <Slider
+        label={text('brushSize')}
+        value={Math.round(size)}
+        min={1}
+        max={largest}
+        shown={`${Math.round(size)} px`}
+        onInput={(value) => set({ size: value })}
+      />
+      <Slider
+        label={text('brushHardness')}
+        value={hardness}
+        min={0}
+        max={1}
+        step={0.05}
+        shown={`${number(100 * hardness)} %`}
+        onInput={(value) => set({ hardness: value })}
+      />
+      <Slider
+        label={text('brushOpacity')}
+        value={opacity}
+        min={0.05}
+        max={1}
+        step={0.05}
+        shown={`${number(100 * opacity)} %`}
+        onInput={(value) => set({ opacity: value })}
+      />
+    </div>
+  )
+}
+
+function MaskTools({ studio }: { readonly studio: Studio }) {
+  const { stage } = studio
+  const amount = useSignal(8)
+  const mask = stage.mask.value
+  if (mask === null) return null
+  // Read so that this is drawn again with each stroke.
+  const painted = mask.version.value >= 0 && !mask.isEmpty
+  const busy = mask.working.value
+  const edges = [
+    ['grow', () => mask.grow(amount.value)],
+    ['shrink', () => mask.shrink(amount.value)],
+    ['feather', () => mask.feather(amount.value)],
+  ] as const
+  return (
+    <div class="mask-tools" aria-busy={busy}>
+      <p class="help">{text(painted ? 'maskOn' : 'maskNone')}</p>
+      {studio.maskIsBack.value && painted && <p class="help">{text('maskBack')}</p>}
+      <div class="buttons">
+        <button type="button" disabled={!mask.canUndo.value || busy} onClick={() => void mask.undo()}>
+          {text('undo')}
+        </button>
+        <button type="button" disabled={!mask.canRedo.value || busy} onClick={() => void mask.redo()}>
+          {text('redo')}
+        </button>
+        <button type="button" disabled={busy} onClick={() => void mask.invert()}>
+          {text('invert')}
+        </button>
+        <button type="button" disabled={!painted || busy} onClick={() => void mask.clear()}>
+          {text('clear')}
+        </button>
+      </div>
+      <div class="buttons">
+        {edges.map(([name, act]) => (
+          <button key={name} type="button" disabled={!painted || busy} onClick={() => void act()}>
+            {text(name)}
+          </button>
+        ))}
+        <label class="inline">
+          {text('amount')}{' '}
+          <input
+            type="number"
+            min={1}
+            max={200}
+            value={amount.value}
+            onChange={({ currentTarget: { valueAsNumber } }) => {
+              if (valueAsNumber >= 1) amount.value = Math.min(200, Math.round(valueAsNumber))
+            }}
+          />
+        </label>
+      </div>
+      <div class="buttons">
+        <button
+          type="button"
+          disabled={busy}
+          onClick={() =>
+            void studio.attempt(async () => {
+              const file = await pickFile('image/*')
+              if (file !== null) await studio.loadMask(file.name, new Uint8Array(await file.arrayBuffer()))
+            })
+          }
+        >
+          {text('maskLoad')}
+        </button>
+        <button
+          type="button"
+          disabled={!painted}
+          onClick={() =>
+            void studio.attempt(async () => {
+              const png = await studio.maskFile()
+              if (png !== null) saveFile('mask.png', new Blob([png as Uint8Array<ArrayBuffer>], { type: 'image/png' }))
+            })
+          }
+        >
+          {text('maskSave')}
+        </button>
+        <label class="inline">
+          <input
+            type="checkbox"
+            checked={stage.maskShown.value}
+            onChange={(event) => (stage.maskShown.value = event.currentTarget.checked)}
+          />{' '}
+          {text('maskShown')}
+        </label>
+      </div>
+    </div>
+  )
+}

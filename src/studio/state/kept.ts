@@ -1,0 +1,74 @@
+import { del, get, set } from 'idb-keyval'
+import type { GivenOptions } from '../../options/imageOptions.js'
+import type { EditLayer } from './layers.js'
+
+/** The photo that was open. */
+export interface KeptPhoto {
+  readonly name: string
+  readonly bytes: Uint8Array
+}
+
+/** What else is on the page. */
+export interface KeptPage {
+  readonly layers: readonly EditLayer[]
+  readonly selected: string | null
+  readonly options: GivenOptions
+}
+
+/** How many photos' masks are kept. */
+const keptMasks = 12
+
+/**
+ * What the page keeps in this browser between visits. A browser that keeps nothing (a private window) is no fault: the
+ * page begins empty then. Writes are done one after another, so that the last one counts.
+ */
+export class Kept {
+  #last: Promise<unknown> = Promise.resolve()
+  readonly #prefix: string
+
+  /** @param prefix of the names, one for each host */
+  constructor(prefix: string) {
+    this.#prefix = `text2live ${prefix} `
+  }
+
+  async photo(): Promise<KeptPhoto | null> {
+    return await this.#get<KeptPhoto>('photo')
+  }
+
+  keepPhoto(photo: KeptPhoto | null): Promise<void> {
+    return this.#set('photo', photo)
+  }
+
+  async page(): Promise<KeptPage | null> {
+    return await this.#get<KeptPage>('page')
+  }
+
+  keepPage(page: KeptPage): Promise<void> {
+    return this.#set('page', page)
+  }
+
+  /** The mask that was last painted on a photo, as a PNG. @param photo its hash */
+  async mask(photo: string): Promise<Uint8Array | null> {
+    return await this.#get<Uint8Array>(`mask ${photo}`)
+  }
+
+  /** Keeps it; the masks of photos that were not opened for longest go. */
+  async keepMask(photo: string, png: Uint8Array | null): Promise<void> {
+    const order = ((await this.#get<readonly string[]>('masks')) ?? []).filter((one) => one !== photo)
+    const kept = png === null ? order : [photo, ...order]
+    for (const old of kept.slice(keptMasks)) await this.#set(`mask ${old}`, null)
+    await this.#set(`mask ${photo}`, png)
+    await this.#set('masks', kept.slice(0, keptMasks))
+  }
+
+  async #get<T>(name: string): Promise<T | null> {
+    return (await get<T>(this.#prefix + name).catch(() => undefined)) ?? null
+  }
+
+  async #set(name: string, value: unknown): Promise<void> {
+    const key = this.#prefix + name
+    const write = this.#last.then(() => (value === null ? del(key) : set(key, value))).catch(() => undefined)
+    this.#last = write
+    await write
+  }
+}

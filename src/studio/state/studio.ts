@@ -1,0 +1,444 @@
+import { batch, computed, effect, signal, type Signal } from '@preact/signals'
+import { Text2LiveError } from '../../errors.js'
+import type { RunEvent } from '../../session/events.js'
+import type { RunEntry, RunHost, RunRequest } from '../../session/runHost.js'
+import { decodeLayer, decodePhoto } from '../stage/decodePhoto.js'
+import { MaskPainting } from '../stage/maskPainting.js'
+import { StageModel } from '../stage/stageModel.js'
+import { text } from '../text/strings.js'
+import { Draft } from './draft.js'
+import { Layers } from './layers.js'
+import { Kept, type KeptPage, type KeptPhoto } from './kept.js'
+import { RunWatch } from './runWatch.js'
+import { composeStack, type StackFile, stackFiles } from './stackFile.js'
+
+/** The photo that is being edited. */
+export interface OpenPhoto {
+  readonly name: string
+  readonly bytes: Uint8Array
+  /** px, upright */
+  readonly width: number
+  readonly height: number
+  /** SHA-256 of the file, hexadecimal. */
+  readonly hash: string
+}
+
+/** What went wrong, for a person. */
+export interface Problem {
+  readonly code: string | null
+  readonly message: string
+}
+
+/** Files of a run that the page reads. */
+const runFile = { edit: 'edit.png', events: 'events.ndjson' } as const
+
+/** All that the page shows: the photo, the edit that is described, the edits that are there, the host's runs. */
+export class Studio {
+  readonly host: RunHost
+  readonly stage = new StageModel()
+  readonly draft = new Draft()
+  readonly layers = new Layers()
+  readonly photo: Signal<OpenPhoto | null> = signal(null)
+  readonly runs: Signal<readonly RunEntry[]> = signal([])
+  readonly problem: Signal<Problem | null> = signal(null)
+  /** The edit that is made again; null when the next one goes on top. */
+  readonly editing: Signal<string | null> = signal(null)
+  /** The mask of the last visit was taken up. */
+  readonly maskIsBack = signal(false)
+  /** The map of the words is being made. */
+  readonly locating = signal(false)
+  readonly located: Signal<{ readonly share: number; readonly notes: readonly string[] } | null> = signal(null)
+  /** The run that the panels speak of. */
+  readonly run = computed((): RunEntry | null => {
+    const chosen = this.layers.selected.value?.chosen
+    return this.runs.value.find(({ name }) => name === chosen) ?? null
+  })
+  readonly #watches = new Map<string, RunWatch>()
+  /** Edit layers as pictures, by run; the number counts the outputs that were written since. */
+  readonly #pictures = new Map<string, { readonly version: string; readonly picture: Promise<ImageBitmap | null> }>()
+  readonly #kept: Kept
+  #maskTimer: ReturnType<typeof setTimeout> | undefined
+  #locator: AbortController | null = null
+  #layersShown: Promise<void> = Promise.resolve()
+  /** Counts the previews, so that an older one that is decoded late is not shown. */
+  #previews = 0
+  readonly #ends: (() => void)[] = []
+
+  constructor(host: RunHost) {
+    this.host = host
+    this.#kept = new Kept(host.kind)
+    this.#ends.push(
+      host.watch((update) => {
+        if (update.type === 'runs') this.#takeRuns(update.runs)
+        else this.watch(update.run).take(update.event)
+      }),
+      effect(() => {
+        this.#layersShown = this.#showLayers()
+      }),
+      effect(() => void this.#showPreview()),
+      effect(() => void this.#kept.keepPhoto(this.#keptPhoto())),
+      effect(() => void this.#kept.keepPage(this.#keptPage())),
+      effect(() => this.#keepMask()),
+    )
+  }
+
+  end(): void {
+    for (const end of this.#ends) end()
+  }
+
+  /** What is known of a run's course. */
+  watch(run: string): RunWatch {
+    const known = this.#watches.get(run)
+    if (known !== undefined) return known
+    const watch = new RunWatch()
+    this.#watches.set(run, watch)
+    return watch
+  }
+
+  /** Does something; what it throws is shown. */
+  async attempt(work: () => Promise<void>): Promise<void> {
+    try {
+      await work()
+    } catch (error) {
+      this.#show(error)
+    }
+  }
+
+  /** Opens a file that was dropped, pasted or chosen. */
+  async openFile(file: File): Promise<void> {
+    if (file.type.startsWith('video/')) {
+      this.problem.value = { code: 'INPUT_NOT_IMAGE', message: text('beginClip') }
+      return
+    }
+    await this.open(file.name, new Uint8Array(await file.arrayBuffer()))
+  }
+
+  /** Takes a run's zip and opens it. */
+  async bring(zip: Blob): Promise<void> {
+    const name = await this.host.bring(zip)
+    const run = this.runs.value.find((one) => one.name === name)
+    if (run !== undefined) await this.openRun(run)
+  }
+
+  /** Opens a photo; the stack begins anew. */
+  async open(name: string, bytes: Uint8Array): Promise<void> {
+    const shown = await decodePhoto(new File([bytes as Uint8Array<ArrayBuffer>], name)).catch((error: unknown) => {
+      if (error instanceof Text2LiveError && error.code === 'INPUT_TOO_LARGE') throw error
+      return null
+    })
+    if (shown === null) {
+      this.problem.value = { code: 'INPUT_NOT_IMAGE', message: text('photoUnread', { name }) }
+      return
+    }
+    const { width, height } = shown.size
+    const hash = await digestText(bytes)
+    const kept = await this.#kept.mask(hash)
+    const mask = new MaskPainting(width, height)
+    batch(() => {
+      this.#forgetMap()
+      this.problem.value = null
+      this.photo.value = { name, bytes, width, height, hash }
+      this.layers.list.value = []
+      this.layers.selectedId.value = null
+      this.editing.value = null
+      this.stage.show(shown.picture, shown.size)
+      this.stage.mask.value = mask
+      this.maskIsBack.value = kept !== null
+    })
+    if (kept !== null) await this.loadMask('mask.png', kept)
+  }
+
+  close(): void {
+    batch(() => {
+      this.#forgetMap()
+      this.photo.value = null
+      this.stage.show(null)
+      this.layers.list.value = []
+      this.layers.selectedId.value = null
+      this.editing.value = null
+      this.draft.clear()
+    })
+  }
+
+  /** Opens what a run was made of, and what it stands on. */
+  async openRun(run: RunEntry): Promise<void> {
+    const file = run.settings.photo
+    const photo = file === null ? null : await this.host.file(run.name, file)
+    if (photo === null) return
+    const there = new Set(this.runs.value.map(({ name }) => name))
+    const { over } = run.settings
+    await this.open(file!, new Uint8Array(await photo.arrayBuffer()))
+    if (this.photo.value === null) return
+    batch(() => {
+      for (const below of over) if (there.has(below)) this.layers.add([below])
+      this.layers.add([run.name])
+      this.draft.recall(run.settings)
+    })
+  }
+
+  /** Gives the edit that is described to the host, once for each variation. */
+  async submit(): Promise<void> {
+    const photo = this.photo.value
+    if (photo === null) return
+    const options = this.draft.options.value
+    const mask = await this.maskFile()
+    const editing = this.editing.value
+    const over = this.layers.below(editing)
+    const { variations } = this.draft
+    const first = options.seed ?? (variations.value > 1 ? drawSeed() : undefined)
+    const runs: string[] = []
+    for (let i = 0; i < variations.value; i++) {
+      const seed = typeof first === 'number' ? { seed: (first + i) % 2 ** 32 } : {}
+      runs.push(
+        await this.host.submit({
+          options: { ...options, ...seed },
+          photo: { name: photo.name, bytes: photo.bytes },
+          mask: mask === null ? null : { name: 'mask.png', bytes: mask },
+          over,
+        }),
+      )
+    }
+    batch(() => {
+      if (editing === null) this.layers.add(runs)
+      else this.layers.addRuns(editing, runs)
+      this.editing.value = null
+      this.#forgetMap()
+    })
+  }
+
+  async ask(run: string, request: RunRequest): Promise<void> {
+    await this.attempt(async () => {
+      await this.host.ask(run, request)
+      if (request.do === 'delete') this.layers.forget(run)
+    })
+  }
+
+  /** Shows where the words of the draft are in the photo. */
+  async locate(): Promise<void> {
+    const photo = this.photo.value
+    if (photo === null) return
+    this.#locator?.abort()
+    const locator = new AbortController()
+    this.#locator = locator
+    this.locating.value = true
+    try {
+      const { map, share, notes } = await this.host.locate(
+        {
+          options: this.draft.options.value,
+          photo: { name: photo.name, bytes: photo.bytes },
+          over: this.layers.below(this.editing.value),
+        },
+        locator.signal,
+      )
+      const picture = await decodeLayer(new Blob([map as Uint8Array<ArrayBuffer>]))
+      if (locator.signal.aborted) return
+      this.stage.map.value = picture
+      this.located.value = { share, notes }
+    } catch (error) {
+      if (!locator.signal.aborted) this.#show(error)
+    } finally {
+      if (this.#locator === locator) this.locating.value = false
+    }
+  }
+
+  hideMap(): void {
+    this.#forgetMap()
+  }
+
+  /** The painted mask as a PNG; null where nothing was painted. */
+  async maskFile(): Promise<Uint8Array | null> {
+    const mask = this.stage.mask.value
+    if (mask === null || mask.isEmpty) return null
+    const { browserCodec } = await import('../../media/web/browserCodec.js')
+    const { width, height, data } = mask.read()
+    return await browserCodec.encodePng({ width, height, channels: 1, bitDepth: 8, data })
+  }
+
+  /** Takes a picture as the mask. */
+  async loadMask(name: string, bytes: Uint8Array): Promise<void> {
+    const mask = this.stage.mask.value
+    if (mask === null) return
+    const { browserCodec } = await import('../../media/web/browserCodec.js')
+    const { image } = await browserCodec.decodeMask({ name, bytes }, mask.width, mask.height)
+    await mask.load({
+      width: mask.width,
+      height: mask.height,
+      data: Uint8Array.from(image.data, (value) => Math.round(255 * value)),
+    })
+  }
+
+  /** Makes the map of the words the mask. */
+  async mapToMask(): Promise<void> {
+    const [map, mask] = [this.stage.map.value, this.stage.mask.value]
+    if (map === null || mask === null) return
+    await mask.load(map)
+    this.#forgetMap()
+    this.stage.maskShown.value = true
+  }
+
+  /** A file of the whole stack as it is seen. */
+  async stackFile(file: StackFile): Promise<Blob> {
+    const seen = this.layers.list.value.filter(({ visible }) => visible)
+    const top = seen.at(-1)
+    const run = this.runs.value.find(({ name }) => name === top?.chosen)
+    if (top === undefined || run === undefined) throw noFile()
+    const asTrained = seen.every(({ opacity }) => opacity === 1) && !this.layers.isMoved(top, run.settings)
+    if (asTrained) {
+      const made = await this.host.file(run.name, stackFiles[file])
+      if (made === null) throw noFile()
+      return made
+    }
+    const layers = await Promise.all(
+      seen.map(async ({ chosen, opacity }) => {
+        const edit = await this.host.file(chosen, runFile.edit)
+        if (edit === null) throw noFile()
+        const title = this.runs.value.find(({ name }) => name === chosen)?.title ?? chosen
+        return { name: title, opacity, png: new Uint8Array(await edit.arrayBuffer()) }
+      }),
+    )
+    return await composeStack(file, this.photo.value!, layers)
+  }
+
+  readonly #show = (error: unknown): void => {
+    const code = error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : null
+    this.problem.value = { code, message: error instanceof Error ? error.message : String(error) }
+  }
+
+  #takeRuns(runs: readonly RunEntry[]): void {
+    this.runs.value = runs
+    const names = new Set(runs.map(({ name }) => name))
+    for (const name of this.#watches.keys()) if (!names.has(name)) this.#watches.delete(name)
+  }
+
+  #forgetMap(): void {
+    this.#locator?.abort()
+    this.#locator = null
+    this.locating.value = false
+    this.stage.map.value = null
+    this.located.value = null
+  }
+
+  /** Gives the stage the edit layers that are there. */
+  async #showLayers(): Promise<void> {
+    const list = this.layers.list.value
+    const runs = this.runs.value
+    const shown = list.map((layer) => {
+      const entry = runs.find(({ name }) => name === layer.chosen)
+      const written = this.watch(layer.chosen).written.value
+      const isWritten = entry?.state === 'finished' || (entry?.state === 'stopped' && entry.step > 0)
+      return { layer, version: isWritten ? `${entry.step} ${written}` : null }
+    })
+    const pictures = await Promise.all(
+      shown.map(async ({ layer, version }) => ({
+        picture: version === null ? null : await this.#picture(layer.chosen, version),
+        opacity: layer.opacity,
+        visible: layer.visible,
+      })),
+    )
+    if (this.layers.list.peek() !== list) return
+    this.stage.layers.value = pictures.flatMap(({ picture, ...rest }) =>
+      picture === null ? [] : [{ picture, ...rest }],
+    )
+  }
+
+  #picture(run: string, version: string): Promise<ImageBitmap | null> {
+    const known = this.#pictures.get(run)
+    if (known?.version === version) return known.picture
+    const picture = this.host
+      .file(run, runFile.edit)
+      .then((file) => (file === null ? null : decodeLayer(file)))
+      .catch(() => null)
+    this.#pictures.set(run, { version, picture })
+    return picture
+  }
+
+  /** While the run of the selected layer works, the stage shows its latest preview; then the layers, once they are there. */
+  async #showPreview(): Promise<void> {
+    const run = this.run.value
+    const turn = ++this.#previews
+    if (run === null || (run.state !== 'running' && run.state !== 'paused')) {
+      await this.#layersShown
+      if (turn === this.#previews) this.stage.preview.value = null
+      return
+    }
+    const bytes = this.watch(run.name).preview.value?.png ?? null
+    const file =
+      bytes !== null
+        ? new Blob([bytes as Uint8Array<ArrayBuffer>])
+        : run.thumbnail === null
+          ? null
+          : await this.host.file(run.name, run.thumbnail).catch(() => null)
+    const picture = file === null ? null : await decodeLayer(file).catch(() => null)
+    if (turn === this.#previews) this.stage.preview.value = picture
+  }
+
+  #keptPhoto(): KeptPhoto | null {
+    const photo = this.photo.value
+    return photo === null ? null : { name: photo.name, bytes: photo.bytes }
+  }
+
+  #keptPage(): KeptPage {
+    return {
+      layers: this.layers.list.value,
+      selected: this.layers.selectedId.value,
+      options: this.draft.options.value,
+    }
+  }
+
+  /** Once nobody has painted for a second. */
+  #keepMask(): void {
+    const [photo, mask] = [this.photo.value, this.stage.mask.value]
+    clearTimeout(this.#maskTimer)
+    if (photo === null || mask === null || mask.version.value === 0) return
+    this.#maskTimer = setTimeout(() => {
+      void this.maskFile().then((png) => this.#kept.keepMask(photo.hash, png))
+    }, 1000)
+  }
+
+  /** Takes up what was on the page when it was left. */
+  async restore(): Promise<void> {
+    const [photo, page] = [await this.#kept.photo(), await this.#kept.page()]
+    if (photo === null) return
+    await this.open(photo.name, photo.bytes)
+    if (page === null || this.photo.value === null) return
+    batch(() => {
+      this.layers.list.value = page.layers
+      this.layers.selectedId.value = page.selected
+      this.draft.restore(page.options)
+    })
+  }
+
+  /** The losses of a run from before the page began to watch it. */
+  async readEvents(run: string): Promise<void> {
+    const file = await this.host.file(run, runFile.events)
+    if (file === null) return
+    const watch = this.watch(run)
+    for (const line of (await file.text()).split('\n')) {
+      const event = eventOf(line)
+      if (event !== null) watch.take(event)
+    }
+  }
+}
+
+/** A line of a run's own log; null for one that is half written. */
+function eventOf(line: string): RunEvent | null {
+  try {
+    const event: unknown = JSON.parse(line)
+    return typeof event === 'object' && event !== null && 'type' in event ? (event as RunEvent) : null
+  } catch {
+    return null
+  }
+}
+
+const noFile = (): Text2LiveError =>
+  new Text2LiveError(
+    'RUN_INVALID',
+    'The file of an edit that is shown should be there, but it is not written yet. Wait until it is done.',
+  )
+
+const drawSeed = (): number => crypto.getRandomValues(new Uint32Array(1))[0]!
+
+async function digestText(bytes: Uint8Array): Promise<string> {
+  const hash = await crypto.subtle.digest('SHA-256', bytes as Uint8Array<ArrayBuffer>)
+  return Array.from(new Uint8Array(hash), (byte) => byte.toString(16).padStart(2, '0')).join('')
+}

@@ -1,0 +1,268 @@
+import { createServer, connect, type Server, type Socket } from 'node:net'
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { afterEach, expect, test } from 'vitest'
+import type { Text2LiveError } from '../../src/errors.js'
+import { outputFiles } from '../../src/session/events.js'
+import type { HostUpdate, RunEntry } from '../../src/session/runHost.js'
+import {
+  entrySchema,
+  errorSchema,
+  filesSchema,
+  machineSchema,
+  runsSchema,
+  updateSchema,
+} from '../../src/serve/apiSchemas.js'
+import { openApi } from '../../src/serve/openApi.js'
+import { eventMessages } from '../../src/studio/hosts/eventMessages.js'
+import { ServedHost } from '../../src/studio/hosts/servedHost.js'
+import { bearer, startToyStudio, token, toyOptions, toyPhoto, type ToyStudio, until } from './toyStudio.js'
+
+// The page's client against the real server: the contract of RunHost, kept over HTTP.
+
+const ends: (() => unknown)[] = []
+afterEach(async () => {
+  for (const end of ends.splice(0).reverse()) await end()
+})
+
+async function studioWith(options: Parameters<typeof startToyStudio>[0] = {}): Promise<ToyStudio> {
+  const studio = await startToyStudio(options)
+  ends.push(async () => {
+    await studio.close()
+    expect(studio.faults).toEqual([])
+  })
+  return studio
+}
+
+interface Watched {
+  readonly host: ServedHost
+  readonly updates: HostUpdate[]
+  readonly problems: (Text2LiveError | null)[]
+  readonly run: (name: string) => RunEntry | undefined
+}
+
+function watched(base: string): Watched {
+  const updates: HostUpdate[] = []
+  const problems: (Text2LiveError | null)[] = []
+  const host = new ServedHost({ base, token, onConnection: (problem) => problems.push(problem) })
+  ends.push(host.watch((update) => updates.push(update)))
+  const latest = (): readonly RunEntry[] => updates.findLast((update) => update.type === 'runs')?.runs ?? []
+  return { host, updates, problems, run: (name) => latest().find((entry) => entry.name === name) }
+}
+
+const eventsOf = (updates: readonly HostUpdate[], run: string) =>
+  updates.flatMap((update) => (update.type === 'event' && update.run === run ? [update.event] : []))
+
+test('a photo is submitted, followed to its end, and its files are fetched', async () => {
+  const { base, runs } = await studioWith()
+  const { host, updates, run } = watched(base)
+  const photo = await toyPhoto()
+  const name = await host.submit({ options: toyOptions, photo, mask: null })
+  expect(name).toBe('bowl-1')
+  await until(() => run(name)?.state === 'finished', 'the run is finished')
+  expect(run(name)).toMatchObject({
+    title: 'golden bowl',
+    step: 4,
+    error: null,
+    settings: { steps: 4, photo: 'photo.png' },
+  })
+  const events = eventsOf(updates, name)
+  expect(events.filter(({ type }) => type === 'step')).toHaveLength(4)
+  expect(events.at(-1)?.type).toBe('done')
+  const previews = events.filter((event) => event.type === 'preview')
+  expect(previews.map(({ step }) => step)).toEqual([1, 2, 3])
+  for (const { png, path } of previews) expect(Buffer.from(png)).toEqual(readFileSync(join(runs, name, path!)))
+  for (const file of Object.values(outputFiles))
+    expect(Buffer.from(await (await host.file(name, file))!.arrayBuffer())).toEqual(
+      readFileSync(join(runs, name, file)),
+    )
+  expect(Buffer.from(await (await host.file(name, 'photo.png'))!.arrayBuffer())).toEqual(Buffer.from(photo.bytes))
+  expect(await host.file(name, 'mask.png')).toBeNull()
+  expect(await host.machine()).toMatchObject({
+    threads: expect.any(Number) as number,
+    guidance: expect.arrayContaining(['starter']) as string[],
+  })
+})
+
+test('what is answered is what the description says', async () => {
+  const { base } = await studioWith()
+  const { host, run, updates } = watched(base)
+  const name = await host.submit({ options: toyOptions, photo: await toyPhoto(), mask: null })
+  await until(() => run(name)?.state === 'finished', 'the run is finished')
+  const get = async (path: string): Promise<unknown> => await (await fetch(base + path, { headers: bearer })).json()
+  expect(runsSchema.parse(await get('/runs')).runs).toHaveLength(1)
+  expect(entrySchema.parse(await get(`/runs/${name}`))).toMatchObject({ name, state: 'finished' })
+  const { files } = filesSchema.parse(await get(`/runs/${name}/files`))
+  expect(files.map((file) => file.name)).toEqual(
+    expect.arrayContaining(['config.yaml', 'photo.png', 'composite.png', 'previews/step-000001.png']),
+  )
+  for (const file of files) expect((await host.file(name, file.name))!.size).toBe(file.bytes)
+  machineSchema.parse(await get('/machine'))
+  errorSchema.parse(await get('/runs/nobody'))
+  for (const update of updates) updateSchema.parse(JSON.parse(JSON.stringify(update)))
+  expect(await get('/openapi.json')).toEqual(openApi())
+})
+
+test('every refusal comes with its code', async () => {
+  const { base } = await studioWith()
+  const host = new ServedHost({ base, token })
+  const photo = await toyPhoto()
+  const code = async (work: Promise<unknown>): Promise<string | null> =>
+    await work.then(
+      () => null,
+      (error: unknown) => (error as Text2LiveError).code,
+    )
+  const submitted = (options: object, given = photo): Promise<string> =>
+    host.submit({ options: { ...toyOptions, ...options }, photo: given, mask: null })
+  expect(await code(submitted({ prompt: null }))).toBe('PROMPT_EMPTY')
+  expect(await code(submitted({ size: 10 }))).toBe('OPTION_INVALID')
+  expect(await code(submitted({}, { name: 'x.png', bytes: new Uint8Array(100) }))).toBe('INPUT_NOT_IMAGE')
+  expect(
+    await code(host.submit({ options: toyOptions, photo, mask: { name: 'm.png', bytes: new Uint8Array(9) } })),
+  ).toMatch(/^(INPUT|MASK)_/)
+  expect(await code(host.ask('nobody-1', { do: 'go' }))).toBe('RUN_NOT_FOUND')
+  expect(await code(host.file('nobody-1', 'config.yaml'))).toBe('RUN_NOT_FOUND')
+  expect(await code(host.zip('../x'))).toBe('RUN_NOT_FOUND')
+  expect(await code(host.bring(new Blob(['no zip'])))).toBe('RUN_INVALID')
+  expect(await code(host.submit({ options: toyOptions, photo: '/etc/passwd', mask: null }))).toBe('OPTION_INVALID')
+  expect(await code(new ServedHost({ base, token: 'wrong' }).machine())).toBe('TOKEN_INVALID')
+  expect(await code(new ServedHost({ base: 'http://127.0.0.1:9/api/v1', token }).machine())).toBe('SERVER_UNREACHABLE')
+})
+
+test('two who watch see the same, and what one asks the other sees', async () => {
+  const { base } = await studioWith({ delay: 60 })
+  const [one, other] = [watched(base), watched(base)]
+  await until(() => one.updates.length > 0 && other.updates.length > 0, 'both watch')
+  const photo = await toyPhoto()
+  const long = { ...toyOptions, steps: 100, previewEvery: 0 }
+  const first = await one.host.submit({ options: long, photo, mask: null })
+  const second = await other.host.submit({ options: toyOptions, photo, mask: photo })
+  await until(
+    () =>
+      other.run(first)?.state === 'running' &&
+      (other.run(first)?.step ?? 0) >= 0 &&
+      one.run(second)?.state === 'waiting',
+    'one runs, one waits',
+  )
+  await other.host.ask(first, { do: 'pause' })
+  await until(() => one.run(first)?.state === 'paused', 'it is held')
+  await one.host.ask(first, { do: 'go' })
+  await other.host.ask(second, { do: 'rename', title: 'the second' })
+  await other.host.ask(first, { do: 'stop' })
+  await until(
+    () => one.run(second)?.state === 'finished' && other.run(second)?.state === 'finished',
+    'the second is finished',
+  )
+  expect(one.run(first)).toMatchObject({ state: 'stopped' })
+  expect(one.run(second)?.title).toBe('the second')
+  await one.host.ask(first, { do: 'delete' })
+  await until(() => other.run(first) === undefined, 'it is deleted')
+  await until(() => one.updates.length === other.updates.length, 'both were told as much')
+  expect(one.updates).toEqual(other.updates)
+})
+
+test('a zip of a run is brought again, and goes on', async () => {
+  const { base } = await studioWith()
+  const { host, run } = watched(base)
+  const name = await host.submit({ options: toyOptions, photo: await toyPhoto(), mask: null })
+  await until(() => run(name)?.state === 'finished', 'the run is finished')
+  const brought = await host.bring(new File([await host.zip(name)], 'from elsewhere.zip'))
+  await until(() => run(brought)?.state === 'finished', 'it is there, finished as it was')
+  const bytes = async (of: string): Promise<Buffer> =>
+    Buffer.from(await (await host.file(of, 'composite.png'))!.arrayBuffer())
+  expect(await bytes(brought)).toEqual(await bytes(name))
+  await host.ask(brought, { do: 'steps', steps: 6 })
+  await until(() => run(brought)?.state === 'finished' && run(brought)?.step === 6, 'it made two more steps')
+  expect(await bytes(brought)).not.toEqual(await bytes(name))
+})
+
+/** Stands between a client and the server at another address of this machine, and can be cut. */
+async function proxyTo(port: number): Promise<{ cut: () => void; server: Server }> {
+  const open = new Set<Socket>()
+  const server = createServer((client) => {
+    const behind = connect(port, '127.0.0.2')
+    for (const [socket, to] of [
+      [client, behind],
+      [behind, client],
+    ] as const) {
+      open.add(socket)
+      socket.on('error', () => undefined)
+      socket.on('close', () => {
+        open.delete(socket)
+        to.destroy()
+      })
+      socket.pipe(to)
+    }
+  })
+  await new Promise<void>((resolve, reject) => {
+    server.on('error', reject)
+    server.listen(port, '127.0.0.1', resolve)
+  })
+  const cut = (): void => {
+    for (const socket of open) socket.destroy()
+  }
+  ends.push(() => {
+    cut()
+    server.close()
+  })
+  return { cut, server }
+}
+
+test.skipIf(process.platform !== 'linux')(
+  'after breaks the client has missed nothing, and is told nothing twice',
+  async () => {
+    const { port } = await studioWith({ delay: 40, listen: '127.0.0.2' })
+    const proxy = await proxyTo(port)
+    const straight = watched(`http://127.0.0.2:${port}/api/v1`)
+    const broken = watched(`http://127.0.0.1:${port}/api/v1`)
+    await until(() => straight.updates.length > 0 && broken.updates.length > 0, 'both watch')
+    const name = await straight.host.submit({
+      options: { ...toyOptions, steps: 60, previewEvery: 10 },
+      photo: await toyPhoto(),
+      mask: null,
+    })
+    for (const step of [5, 30]) {
+      await until(
+        () => eventsOf(broken.updates, name).some((event) => event.type === 'step' && event.step >= step),
+        `step ${step}`,
+      )
+      proxy.cut()
+    }
+    await until(
+      () => broken.run(name)?.state === 'finished' && straight.run(name)?.state === 'finished',
+      'the run is finished',
+    )
+    expect(eventsOf(broken.updates, name)).toEqual(eventsOf(straight.updates, name))
+    expect(broken.problems.filter((problem) => problem !== null).map(({ code }) => code)).toEqual([
+      'SERVER_UNREACHABLE',
+      'SERVER_UNREACHABLE',
+    ])
+    expect(broken.problems.at(-1)).toBeNull()
+  },
+)
+
+test('who comes back with the last id gets what he missed; with one of another server, all runs anew', async () => {
+  const { base } = await studioWith()
+  const { host, run } = watched(base)
+  const name = await host.submit({ options: toyOptions, photo: await toyPhoto(), mask: null })
+  await until(() => run(name)?.state === 'finished', 'the run is finished')
+  const read = async (lastId: string, count: number) => {
+    const stop = new AbortController()
+    const headers = { ...bearer, ...(lastId === '' ? {} : { 'Last-Event-ID': lastId }) }
+    const { body } = await fetch(`${base}/events`, { headers, signal: stop.signal })
+    const messages = []
+    for await (const message of eventMessages(body!)) {
+      messages.push(message)
+      if (messages.length === count) break
+    }
+    stop.abort()
+    return messages
+  }
+  const [now] = await read('', 1)
+  expect(now).toMatchObject({ type: 'runs' })
+  const [epoch, number] = now!.id.split('-')
+  const missed = await read(`${epoch}-${Number(number) - 3}`, 3)
+  expect(missed.map(({ id }) => id)).toEqual([2, 1, 0].map((back) => `${epoch}-${Number(number) - back}`))
+  for (const id of ['other-3', `${epoch}-${Number(number) + 5}`, 'nonsense', '-', '1e9'])
+    expect([id, (await read(id, 1))[0]]).toEqual([id, now])
+})

@@ -1,0 +1,18 @@
+// A studio with the toy trainer in a process of its own, to be stopped and killed: node toyStudioProcess.mjs <folder>
+// <port> <token> <milliseconds per step>
+import { startStudio } from '../../dist/serve/startStudio.js'
+import { toyTrainer } from '../run/toyTrainer.mjs'
+
+const [folder, port, token, delay] = process.argv.slice(2)
+const studio = await startStudio({
+  folder,
+  listen: '127.0.0.1',
+  port: Number(port),
+  token,
+  open: toyTrainer({ delay: Number(delay) }),
+  onFault: (error) => process.stderr.write(`${String(error)}\n`),
+})
+process.stdout.write(`${studio.address}\n`)
+process.once('SIGINT', () => {
+  void studio.close().then(() => process.stdout.write('closed\n'))
+})

@@ -1,0 +1,161 @@
+import { existsSync, readFileSync } from 'node:fs'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { gzipSync } from 'node:zlib'
+import { readPsd } from 'ag-psd'
+import axe from 'axe-core'
+import { unzipSync } from 'fflate'
+import { type Browser, type BrowserContext, chromium } from 'playwright-core'
+import sharp from 'sharp'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { command } from '../support/command.js'
+import { serveSite, type Site } from './serveSite.js'
+import { StudioPage, tinyRun } from './studioPage.js'
+
+const executablePath = process.env['CHROMIUM'] ?? '/usr/bin/chromium'
+const teapot = fileURLToPath(new URL('../../examples/teapot.jpg', import.meta.url))
+const [width, height] = [256, 192]
+
+/** What axe-core calls serious or critical. */
+async function seriousFaults({ tab }: StudioPage): Promise<string[]> {
+  await tab.evaluate(axe.source)
+  const { violations } = await tab.evaluate(() => (globalThis as unknown as { axe: typeof axe }).axe.run())
+  return violations
+    .filter(({ impact }) => impact === 'serious' || impact === 'critical')
+    .map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(' | ')}`)
+}
+
+describe.skipIf(!existsSync(executablePath))('the studio in a tab, as a person uses it', () => {
+  let site: Site
+  let browser: Browser
+  let context: BrowserContext
+  let page: StudioPage
+  let work: string
+  let photo: string
+
+  beforeAll(async () => {
+    work = await mkdtemp(join(tmpdir(), 'text2live-studio-'))
+    photo = join(work, 'pot.png')
+    await sharp(teapot).resize(width, height).png().toFile(photo)
+    site = await serveSite()
+    browser = await chromium.launch({ executablePath, args: ['--no-sandbox'] })
+    context = await browser.newContext({ acceptDownloads: true, viewport: { width: 1280, height: 800 }, locale: 'en' })
+    page = new StudioPage(await context.newPage())
+    page.tab.on('pageerror', (error) => process.stderr.write(`page: ${error.message}\n`))
+    await page.tab.goto(site.address)
+  }, 300_000)
+
+  afterAll(async () => {
+    await browser.close()
+    await site.close()
+    await rm(work, { recursive: true, force: true })
+  })
+
+  it('draws its first screen from less than 100 kB of script', async () => {
+    await page.tab.getByRole('button', { name: 'choose a file' }).waitFor()
+    const html = readFileSync(join(site.folder, 'index.html'), 'utf8')
+    const scripts = [...html.matchAll(/(?:src|href)="\.\/([^"]+\.js)"/g)].map((match) => match[1]!)
+    expect(scripts.length).toBeGreaterThan(0)
+    const bytes = scripts.reduce((sum, name) => sum + gzipSync(readFileSync(join(site.folder, name))).length, 0)
+    expect(bytes).toBeLessThan(100_000)
+    expect(await page.tab.locator('.examples img').count()).toBe(4)
+  })
+
+  it('has nothing serious that hinders anybody, light and dark, in both languages', async () => {
+    for (const colorScheme of ['light', 'dark'] as const) {
+      await page.tab.emulateMedia({ colorScheme })
+      expect(await seriousFaults(page)).toEqual([])
+    }
+    await page.tab.getByRole('button', { name: 'Deutsch' }).click()
+    await page.tab.getByRole('heading', { name: 'Ein Foto mit einem Satz bearbeiten' }).waitFor()
+    expect(await page.tab.evaluate(() => document.documentElement.lang)).toBe('de')
+    await page.tab.getByRole('button', { name: 'English' }).click()
+  })
+
+  it('takes a photo to a PSD with a brushed mask, through a reload in the middle', async () => {
+    await page.fetchModels()
+    await page.openPhoto(photo)
+    await page.say({ Prompt: 'golden teapot', Source: 'teapot' })
+    await page.set({ ...tinyRun, steps: 6 })
+    await page.brush([0.5, 0.4], [0.6, 0.4])
+    await page.tab.getByText('The edit stays inside the mask.').waitFor()
+    for (const colorScheme of ['light', 'dark'] as const) {
+      await page.tab.emulateMedia({ colorScheme })
+      expect(await seriousFaults(page)).toEqual([])
+    }
+    await page.start()
+    await page.state('running')
+    await page.tab.waitForFunction(() => document.querySelector<HTMLProgressElement>('.progress progress')!.value >= 2)
+    await page.tab.reload()
+    await page.tab.getByLabel('Prompt', { exact: true }).waitFor()
+    expect(await page.tab.getByLabel('Prompt', { exact: true }).inputValue()).toBe('golden teapot')
+    await page.tab.getByText('The edit stays inside the mask.').waitFor()
+    await page.state('finished')
+
+    const { name, path } = await page.download('Layers (PSD)')
+    expect(name).toBe('pot-layers.psd')
+    const psd = readPsd(readFileSync(path), { useImageData: true, skipThumbnail: true })
+    expect([psd.width, psd.height]).toEqual([width, height])
+    expect(psd.children!.map((layer) => layer.name)).toEqual(['photo', 'golden teapot'])
+    const { data } = psd.children![1]!.imageData!
+    const alphas = Array.from({ length: width * height }, (_, i) => data[4 * i + 3]!)
+    expect(alphas.some((alpha) => alpha > 0)).toBe(true)
+    // Far from what was brushed there is nothing.
+    expect(alphas.slice(0, 20 * width).every((alpha) => alpha === 0)).toBe(true)
+    expect(alphas.slice(-20 * width).every((alpha) => alpha === 0)).toBe(true)
+  }, 300_000)
+
+  it('trains a second edit over the first, and its PSD has both; another opacity is composed in the page', async () => {
+    await page.say({ Prompt: 'blue teapot' })
+    await page.tab.getByRole('button', { name: 'Clear', exact: true }).click()
+    await page.start('Start on top')
+    await page.tab.getByRole('button', { name: 'blue teapot', exact: true, pressed: true }).waitFor()
+    await page.state('finished')
+    const trained = readPsd(readFileSync((await page.download('Layers (PSD)')).path), { useImageData: true })
+    expect(trained.children!.map((layer) => layer.name)).toEqual(['photo', 'golden teapot', 'blue teapot'])
+
+    await page.tab.getByLabel('Opacity of blue teapot').fill('0.5')
+    const faded = readPsd(readFileSync((await page.download('Layers (PSD)')).path), { useImageData: true })
+    expect(faded.children!.map((layer) => layer.name)).toEqual(['photo', 'golden teapot', 'blue teapot'])
+    const [whole, half] = [trained, faded].map((psd) => psd.children![2]!.imageData!.data)
+    for (let i = 3; i < whole!.length; i += 4) expect(Math.abs(half![i]! - whole![i]! / 2)).toBeLessThanOrEqual(1)
+    const [opaque, composed] = [trained, faded].map((psd) => psd.imageData!.data)
+    expect(composed!.some((value, i) => value !== opaque![i])).toBe(true)
+  }, 300_000)
+
+  it('gives a zip that the command line goes on with', async () => {
+    const { path } = await page.download('Run folder (ZIP)')
+    const folder = join(work, 'brought')
+    for (const [name, bytes] of Object.entries(unzipSync(readFileSync(path)))) {
+      const file = join(folder, ...name.split('/').slice(1))
+      await import('node:fs/promises').then(({ mkdir }) => mkdir(join(file, '..'), { recursive: true }))
+      await writeFile(file, bytes)
+    }
+    const { status, out } = await command('image', '--resume', folder, '--steps', '7')
+    expect(out).toContain('step 7/7')
+    expect(status).toBe(0)
+  }, 120_000)
+
+  it('keeps what was made: a list to open, recall and delete', async () => {
+    await page.tab.getByRole('button', { name: 'New photo' }).click()
+    expect(await page.tab.locator('.run').count()).toBe(2)
+    await page.tab.locator('.run-open', { hasText: 'golden teapot' }).click()
+    await page.state('finished')
+    expect(await page.tab.getByLabel('Prompt', { exact: true }).inputValue()).toBe('golden teapot')
+    await page.tab.locator('.run', { hasText: 'blue teapot' }).getByRole('button', { name: 'Delete' }).click()
+    await page.tab.getByRole('alertdialog').getByRole('button', { name: 'Delete' }).click()
+    await page.tab.locator('.run', { hasText: 'blue teapot' }).waitFor({ state: 'detached' })
+  }, 60_000)
+
+  it('says what it cannot read', async () => {
+    await page.tab.getByRole('button', { name: 'New photo' }).click()
+    const bad = join(work, 'photo.tiff')
+    await sharp(teapot).resize(64).tiff().toFile(bad)
+    const chooser = page.tab.waitForEvent('filechooser')
+    await page.tab.getByRole('button', { name: 'choose a file' }).click()
+    await (await chooser).setFiles(bad)
+    await page.tab.getByRole('alert').getByText('text2live studio').waitFor()
+  })
+})
