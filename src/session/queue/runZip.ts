@@ -17,7 +17,9 @@ export async function runFileNames(run: RunFiles): Promise<string[]> {
   const events = checkedEvents(await run.read(runFiles.events), run.file(runFiles.events)) as RunEvent[]
   const previews = new Set(events.flatMap((event) => (event.type === 'preview' ? [previewFile(event.step)] : [])))
   const pictures = [settings.photo, settings.mask].filter((file) => file !== null)
-  const possible = [runFiles.config, ...pictures, runFiles.events, runFiles.checkpoint, ...Object.values(outputFiles)]
+  const below = settings.over.length === 0 ? [] : [...settings.over, runFiles.below]
+  const trained = [runFiles.events, runFiles.checkpoint, ...Object.values(outputFiles)]
+  const possible = [runFiles.config, ...pictures, ...below, ...trained]
   const names: string[] = []
   for (const name of [...possible, ...previews]) if (await run.has(name)) names.push(name)
   return names

@@ -61,7 +61,11 @@ function serve(ort: Ort, runtime: Runtime, files: FileCache): void {
           `Expected the guidance "starter", which this page carries, got "${name}". Other models are for the command line and for "text2live studio".`,
         ),
       ),
-    runs: { make: (...made) => runs.make(...made), open: (name) => runs.open(name, patience) },
+    runs: {
+      make: (...made) => runs.make(...made),
+      open: (name) => runs.open(name, patience),
+      look: (name) => runs.look(name),
+    },
   })
   serveJobs(self, {
     ...machine,

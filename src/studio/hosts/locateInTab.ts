@@ -27,11 +27,11 @@ export class LocateInTab {
     return found
   }
 
-  async #locate({ options, photo }: Omit<NewRun, 'mask'>, signal: AbortSignal): Promise<LocatedMap> {
+  async #locate({ options, photo, over }: Omit<NewRun, 'mask'>, signal: AbortSignal): Promise<LocatedMap> {
     clearTimeout(this.#timer)
     const engine = (this.#engine ??= await this.#engines.open('cpu', signal))
     try {
-      const job = { kind: 'relevancy', options, photo: pictureBytes(photo) } as const
+      const job = { kind: 'relevancy' as const, options, photo: pictureBytes(photo), over: [...over] }
       const run = runInWebWorker(engine.worker, job)
       const stop = (): void => run.stop()
       signal.addEventListener('abort', stop, { once: true })

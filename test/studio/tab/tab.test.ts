@@ -7,19 +7,19 @@ import { unzipSync } from 'fflate'
 import { type Browser, type BrowserContext, chromium, type Page as Tab } from 'playwright-core'
 import sharp from 'sharp'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { siteFileList } from '../../scripts/site/siteFileList.js'
-import type { GivenOptions } from '../../src/options/imageOptions.js'
-import { buildTrainer } from '../../src/run/buildTrainer.js'
-import { runImage } from '../../src/run/editImage.js'
-import { lookIn } from '../../src/run/runFolder.js'
-import { outputFiles, type RunEvent } from '../../src/session/events.js'
-import { zipRun } from '../../src/session/queue/runZip.js'
-import { runFiles } from '../../src/session/runFiles.js'
+import { siteFileList } from '../../../scripts/site/siteFileList.js'
+import type { GivenOptions } from '../../../src/options/imageOptions.js'
+import { buildTrainer } from '../../../src/run/buildTrainer.js'
+import { runImage } from '../../../src/run/editImage.js'
+import { lookIn } from '../../../src/run/runFolder.js'
+import { outputFiles, type RunEvent } from '../../../src/session/events.js'
+import { zipRun } from '../../../src/session/queue/runZip.js'
+import { runFiles } from '../../../src/session/runFiles.js'
 import type { Answer } from './page.js'
-import { asIs, buildSite, serveSite, type SiteServer } from './serveSite.js'
+import { asIs, buildSite, serveSite, type SiteServer } from './servePlain.js'
 
 const executablePath = process.env['CHROMIUM'] ?? '/usr/bin/chromium'
-const teapot = fileURLToPath(new URL('../../examples/teapot.jpg', import.meta.url))
+const teapot = fileURLToPath(new URL('../../../examples/teapot.jpg', import.meta.url))
 const [width, height] = [256, 192]
 const options: GivenOptions = {
   prompt: ['golden teapot'],
