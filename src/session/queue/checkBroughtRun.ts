@@ -46,6 +46,8 @@ export async function checkBroughtRun(
     runFiles.config,
     runFiles.checkpoint,
     runFiles.events,
+    runFiles.below,
+    ...settings.over,
     ...pictures,
     runFiles.below,
     ...Object.values(outputFiles),

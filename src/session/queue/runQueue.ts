@@ -7,7 +7,7 @@ import { assertSteps, RunControl } from '../runControl.js'
 import type { HostUpdate, NewRun, RunEntry, RunRequest, RunState } from '../runHost.js'
 import { firstFiles, keptSettings } from '../savedRun.js'
 import { preparePhoto } from '../startPhoto.js'
-import { takeLayers } from '../takeLayers.js'
+import { type Below, takeLayers } from '../takeLayers.js'
 import { checkBroughtRun } from './checkBroughtRun.js'
 import type { QueuedJob, QueueMachine } from './queueMachine.js'
 import { type QueueNotes, readQueueNotes, type RunNote } from './queueNotes.js'
@@ -84,9 +84,9 @@ export class RunQueue {
   /**
    * Checks everything that a person can get wrong, keeps the run and puts it last.
    * @returns its name
-   * @throws OPTION_*, PROMPT_*, INPUT_*, MASK_INVALID, DISK_FULL; RUN_NOT_FOUND, RUN_INVALID of what it stands on
+   * @throws OPTION_*, PROMPT_*, INPUT_*, MASK_INVALID, DISK_FULL; RUN_NOT_FOUND, RUN_INVALID for what it stands on
    */
-  async submit({ options, photo, mask, over = [] }: NewRun): Promise<string> {
+  async submit({ options, photo, mask, over }: NewRun): Promise<string> {
     this.#assertRoom()
     if ((options.seeds ?? 1) !== 1)
       throw new Text2LiveError(
@@ -95,13 +95,8 @@ export class RunQueue {
       )
     const early: RunEvent[] = []
     const { settings, input } = await preparePhoto(
-      // Paths are of the machine of whoever asks: pictures come as they are.
-      {
-        layers: [{ ...options, photo: null, mask: null, over: null }],
-        photo,
-        mask,
-        ...(over.length === 0 ? {} : { below: await takeLayers(over, (name) => this.#machine.runs.look(name)) }),
-      },
+      // Paths are of the machine of whoever asks: pictures come as they are, and runs by their names here.
+      { layers: [{ ...options, photo: null, mask: null, over: null }], photo, mask, ...(await this.#standingOn(over)) },
       this.#machine.codec,
       (event) => early.push(event),
     )
@@ -246,6 +241,11 @@ export class RunQueue {
       this.#runs.delete(name)
       this.#leave(name)
     }
+  }
+
+  async #standingOn(over: readonly string[] = []): Promise<{ readonly below?: Below }> {
+    for (const name of over) this.#find(name)
+    return over.length === 0 ? {} : { below: await takeLayers(over, (name) => this.#machine.runs.look(name)) }
   }
 
   /** One after another, so that no two take the same name. */
