@@ -4,7 +4,7 @@ import { digest } from '../../session/checkpoint.js'
 import type { SiteFile } from './siteFile.js'
 
 /** Milliseconds before each attempt. */
-const waits = [0, 500, 2_000, 5_000]
+const waits = [0, 300, 1_000, 3_000]
 /** Milliseconds without a byte after which a download counts as broken off. */
 const patience = 60_000
 
