@@ -1,5 +1,5 @@
 import { Text2LiveError } from '../errors.js'
-import { digest } from './checkpoint.js'
+import { digest } from './digest.js'
 import { outputFiles } from './events.js'
 import { type LayerBelow, readOrigins } from './layersBelow.js'
 import { readRunSettings } from './savedRun.js'

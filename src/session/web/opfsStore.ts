@@ -134,7 +134,7 @@ async function hold(parent: string, name: string, folder: FileSystemDirectoryHan
       })
       .catch((cause: unknown) => {
         if (cause instanceof DOMException && cause.name === 'TimeoutError') resolve(false)
-        else reject(cause as Error)
+        else reject(cause instanceof Error ? cause : new Error(String(cause)))
       })
   })
   if (!isHeld)

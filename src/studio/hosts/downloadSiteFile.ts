@@ -1,6 +1,6 @@
 import { interrupted } from '../../engine/stoppable.js'
 import { Text2LiveError } from '../../errors.js'
-import { digest } from '../../session/checkpoint.js'
+import { digest } from '../../session/digest.js'
 import type { SiteFile } from './siteFile.js'
 
 /** Milliseconds before each attempt. */

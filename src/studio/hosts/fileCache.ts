@@ -1,6 +1,6 @@
 import { Text2LiveError } from '../../errors.js'
 import { interrupted } from '../../engine/stoppable.js'
-import { digest } from '../../session/checkpoint.js'
+import { digest } from '../../session/digest.js'
 import { downloadSiteFile } from './downloadSiteFile.js'
 import type { SiteFile } from './siteFile.js'
 
