@@ -4,12 +4,11 @@ import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
 import { getRequestListener } from '@hono/node-server'
 import { Text2LiveError } from '../errors.js'
-import type { WorkOnRun } from '../run/workOnRun.js'
 import { Access } from './access.js'
 import { createApp, feedMessage } from './createApp.js'
 import { EventFeed } from './eventFeed.js'
 import { readPage } from './pageFiles.js'
-import { StudioRuns } from './studioRuns.js'
+import { StudioRuns, type StudioWorkers } from './studioRuns.js'
 
 export interface StudioOptions {
   /** Of the runs; made where there is none. */
@@ -20,8 +19,7 @@ export interface StudioOptions {
   readonly port: number | null
   /** What the address that is printed shows; at least `shortestToken` characters. */
   readonly token: string
-  /** Does the jobs of the queue. */
-  readonly work: WorkOnRun
+  readonly workers: StudioWorkers
   /** Where the built page is; default: that of the package. */
   readonly page?: string
   /** Told of what should not have happened, while the server goes on. */
@@ -57,20 +55,25 @@ const builtPage = fileURLToPath(new URL('../studio', import.meta.url))
  * @throws ADDRESS_UNAVAILABLE, TOKEN_NEEDED, RUN_LOCKED, RUN_INVALID, OUTPUT_NOT_WRITABLE
  */
 export async function startStudio(options: StudioOptions): Promise<Studio> {
-  const { folder, listen, token, work, onFault } = options
+  const { folder, listen, token, workers, onFault } = options
   if (token.length < shortestToken)
     throw new Text2LiveError(
       'TOKEN_NEEDED',
       `Expected a token of at least ${shortestToken} characters; got ${token.length}. Take one that nobody can guess, for example from: openssl rand -hex 32`,
     )
   const page = await readPage(options.page ?? builtPage)
-  const server = createServer({ maxHeaderSize: 16_384, headersTimeout: 20_000, requestTimeout: 600_000, keepAliveTimeout: 65_000 })
+  const server = createServer({
+    maxHeaderSize: 16_384,
+    headersTimeout: 20_000,
+    requestTimeout: 600_000,
+    keepAliveTimeout: 65_000,
+  })
   server.maxConnections = 256
   const moved = await listenOn(server, listen, options.port)
   const { port } = server.address() as { port: number }
   let runs: StudioRuns
   try {
-    runs = await StudioRuns.open(folder, work)
+    runs = await StudioRuns.open(folder, workers)
   } catch (error) {
     server.close()
     throw error
