@@ -1,7 +1,7 @@
 import { interrupted } from '../session/interrupted.js'
 import type { QueueChecks } from '../session/queue/queueMachine.js'
 import { endedByItself, forkProcess } from './forkProcess.js'
-import type { TaskName, TaskReply, TaskRequest, Tasks } from './taskProcess.js'
+import type { TaskName, TaskReply, Tasks } from './taskProcess.js'
 import { reviveFailure } from './workerFailure.js'
 
 /**
@@ -21,14 +21,14 @@ export async function taskInProcess<Name extends TaskName>(
     return await new Promise((resolve, reject) => {
       worker.on('message', (reply: TaskReply) => {
         // The answer is that of what was asked.
-        if ('answer' in reply) resolve(reply.answer as Tasks[Name]['answer'])
+        if ('answer' in reply) resolve(reply.answer)
         else reject(reviveFailure(reply.failure))
       })
       worker.on('error', reject)
       worker.on('exit', (code, by) => {
         reject(signal?.aborted === true ? interrupted() : endedByItself('that looked at the photo', code, by))
       })
-      worker.send({ task, argument } as TaskRequest, () => undefined)
+      worker.send({ task, argument }, () => undefined)
     })
   } finally {
     signal?.removeEventListener('abort', abandon)
