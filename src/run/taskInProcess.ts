@@ -20,7 +20,6 @@ export async function taskInProcess<Name extends TaskName>(
   try {
     return await new Promise((resolve, reject) => {
       worker.on('message', (reply: TaskReply) => {
-        // The answer is that of what was asked.
         if ('answer' in reply) resolve(reply.answer)
         else reject(reviveFailure(reply.failure))
       })

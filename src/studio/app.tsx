@@ -96,7 +96,7 @@ function TopBar({ studio }: { readonly studio: Studio }) {
       ? []
       : [
           known.device === null ? null : text('deviceIs', { device: known.device }),
-          text('threads', { count: known.threads }),
+          known.threads === 1 ? text('thread') : text('threads', { count: known.threads }),
           known.free === null ? null : text('freeSpace', { size: bytesText(known.free) }),
         ].filter((detail) => detail !== null)
   return (

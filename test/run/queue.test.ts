@@ -134,7 +134,8 @@ describe('a queue of runs', () => {
       entry,
       events,
       until,
-      submit: (more: GivenOptions = {}) => queue.submit({ options: { ...options, ...more }, photo, mask: null }),
+      submit: (more: GivenOptions = {}) =>
+        queue.submit({ options: { ...options, ...more }, photo, mask: null, over: [] }),
       states: () => queue.runs.map(({ name, state }) => `${name} ${state}`),
       is: (name: string, state: RunEntry['state']) => until(() => entry(name).state === state),
       step: (name: string, step: number) =>
@@ -353,6 +354,27 @@ describe('a queue of runs', () => {
     expect(await refusal(b, { do: 'render' })).toBe('OPTION_INVALID')
   })
 
+  test('a run stands on others of the queue, and takes its layers along when it leaves', async () => {
+    const { queue, submit, is } = await openQueue()
+    const [a, c] = [await submit(), await submit()]
+    await queue.ask(c, { do: 'stop' })
+    await is(a, 'finished')
+    const stand = (over: string[]) => queue.submit({ options: { ...options, over: ['/etc'] }, photo, mask: null, over })
+    const b = await stand([a])
+    await is(b, 'finished')
+    const files = runs.stores.get(b)!.files
+    expect(files.get('below-1.png')).toEqual(runs.stores.get(a)!.files.get(outputFiles.edit))
+    const pieces: Uint8Array[] = []
+    for await (const piece of zipRun(runs.stores.get(b)!, b)) pieces.push(piece)
+    const brought = await queue.bring(unzipRun(Buffer.concat(pieces), 'x.zip'), `${b}.zip`)
+    expect([...runs.stores.get(brought)!.files.keys()].sort()).toEqual([...files.keys()].sort())
+    for (const [over, code] of [
+      [['nowhere'], 'RUN_NOT_FOUND'],
+      [[c], 'RUN_INVALID'],
+    ] as const)
+      await expect(stand([...over])).rejects.toMatchObject({ code })
+  })
+
   test('refuses what a person gets wrong, and keeps nothing of it', async () => {
     const { queue, submit, refusal } = await openQueue()
     const code = (work: Promise<unknown>) =>
@@ -363,9 +385,9 @@ describe('a queue of runs', () => {
     expect(await code(submit({ prompt: [] }))).toBe('PROMPT_EMPTY')
     expect(await code(submit({ steps: -1 }))).toBe('OPTION_INVALID')
     expect(await code(submit({ seeds: 2 }))).toBe('OPTION_INVALID')
-    expect(await code(queue.submit({ options, photo: { name: 'x', bytes: new Uint8Array(9) }, mask: null }))).toBe(
-      'INPUT_NOT_IMAGE',
-    )
+    expect(
+      await code(queue.submit({ options, photo: { name: 'x', bytes: new Uint8Array(9) }, mask: null, over: [] })),
+    ).toBe('INPUT_NOT_IMAGE')
     expect(runs.stores.size).toBe(0)
     // A path in the options is of the machine of whoever asks, and is not read here.
     const a = await submit({ mask: '/etc/hostname', steps: 1 })

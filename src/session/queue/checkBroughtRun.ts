@@ -46,8 +46,8 @@ export async function checkBroughtRun(
     runFiles.config,
     runFiles.checkpoint,
     runFiles.events,
-    ...pictures,
     runFiles.below,
+    ...pictures,
     ...Object.values(outputFiles),
   ])
   return Object.fromEntries(

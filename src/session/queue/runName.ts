@@ -29,5 +29,5 @@ function stem(text: string): string {
     .normalize('NFC')
     .replace(/[^\p{L}\p{N}_-]+/gu, '-')
     .replace(/^-+/, '')
-  return [...words].slice(0, longest).join('').replace(/-+$/, '') || 'photo'
+  return Array.from(words).slice(0, longest).join('').replace(/-+$/, '') || 'photo'
 }

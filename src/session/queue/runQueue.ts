@@ -5,7 +5,7 @@ import { eventLine, type RunEvent } from '../events.js'
 import { runFiles } from '../runFiles.js'
 import { assertSteps, RunControl } from '../runControl.js'
 import type { HostUpdate, NewRun, RunEntry, RunRequest, RunState } from '../runHost.js'
-import { takeLayers } from '../takeLayers.js'
+import { type Below, takeLayers } from '../takeLayers.js'
 import { checksHere } from './checksHere.js'
 import type { QueueChecks, QueuedJob, QueueMachine } from './queueMachine.js'
 import { type QueueNotes, readQueueNotes, type RunNote } from './queueNotes.js'
@@ -84,9 +84,9 @@ export class RunQueue {
   /**
    * Checks everything that a person can get wrong, keeps the run and puts it last.
    * @returns its name
-   * @throws OPTION_*, PROMPT_*, INPUT_*, MASK_INVALID, DISK_FULL; RUN_NOT_FOUND, RUN_INVALID of what it stands on
+   * @throws OPTION_*, PROMPT_*, INPUT_*, MASK_INVALID, DISK_FULL; RUN_NOT_FOUND, RUN_INVALID for what it stands on
    */
-  async submit({ options, photo, mask, over = [] }: NewRun): Promise<string> {
+  async submit({ options, photo, mask, over }: NewRun): Promise<string> {
     this.#assertRoom()
     if ((options.seeds ?? 1) !== 1)
       throw new Text2LiveError(
@@ -94,11 +94,11 @@ export class RunQueue {
         `Expected one seed for a run of the queue, got ${options.seeds} seeds. Submit one run for each seed.`,
       )
     const { files, told } = await this.#checks.prepare({
-      // Paths are of the machine of whoever asks: pictures come as they are.
+      // Paths are of the machine of whoever asks: pictures come as they are, and runs by their names here.
       layers: [{ ...options, photo: null, mask: null, over: null }],
       photo,
       mask,
-      ...(over.length === 0 ? {} : { below: await takeLayers(over, (name) => this.#machine.runs.look(name)) }),
+      ...(await this.#standingOn(over)),
     })
     const name = await this.#make(stemOf(photo), { ...files, [runFiles.events]: told.map(eventLine).join('') })
     await this.#add(name, { created: Date.now(), submitted: true })
@@ -241,6 +241,11 @@ export class RunQueue {
       this.#runs.delete(name)
       this.#leave(name)
     }
+  }
+
+  async #standingOn(over: readonly string[] = []): Promise<{ readonly below?: Below }> {
+    for (const name of over) this.#find(name)
+    return over.length === 0 ? {} : { below: await takeLayers(over, (name) => this.#machine.runs.look(name)) }
   }
 
   /** One after another, so that no two take the same name. */

@@ -16,15 +16,10 @@ export async function runFileNames(run: RunFiles): Promise<string[]> {
   const { settings } = await readRunSettings(run)
   const events = checkedEvents(await run.read(runFiles.events), run.file(runFiles.events)) as RunEvent[]
   const previews = new Set(events.flatMap((event) => (event.type === 'preview' ? [previewFile(event.step)] : [])))
-  const pictures = [settings.photo, settings.mask, ...settings.over].filter((file) => file !== null)
-  const possible = [
-    runFiles.config,
-    ...pictures,
-    runFiles.below,
-    runFiles.events,
-    runFiles.checkpoint,
-    ...Object.values(outputFiles),
-  ]
+  const pictures = [settings.photo, settings.mask].filter((file) => file !== null)
+  const below = settings.over.length === 0 ? [] : [...settings.over, runFiles.below]
+  const trained = [runFiles.events, runFiles.checkpoint, ...Object.values(outputFiles)]
+  const possible = [runFiles.config, ...pictures, ...below, ...trained]
   const names: string[] = []
   for (const name of [...possible, ...previews]) if (await run.has(name)) names.push(name)
   return names

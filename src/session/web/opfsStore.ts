@@ -59,8 +59,7 @@ export class OpfsRuns {
    * @throws RUN_NOT_FOUND
    */
   async look(name: string): Promise<Pick<RunStore, 'path' | 'file' | 'read' | 'has'>> {
-    const { path, file, read, has } = storeIn(name, await this.#run(name), () => undefined)
-    return { path, file, read, has }
+    return storeIn(name, await this.#run(name), () => undefined)
   }
 
   /** A file that lies beside the runs; null where there is none. */

@@ -46,11 +46,6 @@ async function loadEngine({ site, device, threads }: EngineStart, files: FileCac
     wasmPaths: { mjs: new URL(`ort/${name}.mjs`, site).href },
     numThreads: threads,
   })
-  if (device === 'webgpu') {
-    const adapter = await (navigator as { gpu?: Gpu }).gpu?.requestAdapter()
-    if (adapter === null || adapter === undefined)
-      throw new Text2LiveError('DEVICE_UNAVAILABLE', 'This browser lends no graphics card to pages.')
-  }
   return ort
 }
 
@@ -84,9 +79,6 @@ function serve(ort: Ort, runtime: Runtime, files: FileCache): void {
 }
 
 /** What TypeScript's library lacks of WebGPU. */
-interface Gpu {
-  requestAdapter(): Promise<object | null>
-}
 interface GpuDevice {
   readonly lost: Promise<{ readonly message: string }>
 }

@@ -28,8 +28,12 @@ export class Engines {
     this.#site = site
   }
 
-  /** Opens the engine on a device, tried there. @throws DEVICE_UNAVAILABLE, MODEL_NOT_CACHED; INTERRUPTED */
-  async open(device: Device, signal: AbortSignal): Promise<Engine> {
+  /**
+   * Opens the engine on a device, tried there.
+   * @param threads 0: as many as this tab should take
+   * @throws DEVICE_UNAVAILABLE, MODEL_NOT_CACHED, MODEL_DAMAGED; INTERRUPTED
+   */
+  async open(device: Device, signal: AbortSignal, threads = 0): Promise<Engine> {
     const worker = new Worker(new URL('./engineWorker.ts', import.meta.url), { type: 'module' })
     const abort = (): void => worker.terminate()
     const stopped = new Promise<never>((_, reject) => {
@@ -54,7 +58,8 @@ export class Engines {
             reject(new Text2LiveError(data.code ?? 'DEVICE_UNAVAILABLE', data.message))
         })
       })
-      worker.postMessage({ site: this.#site, device, threads: this.threads } satisfies EngineStart)
+      const count = threads > 0 && crossOriginIsolated ? threads : this.threads
+      worker.postMessage({ site: this.#site, device, threads: count } satisfies EngineStart)
       await Promise.race([ready, broken, stopped])
       return { device, worker, broken, end: abort }
     } catch (error) {
@@ -64,29 +69,36 @@ export class Engines {
   }
 
   /**
-   * Opens the engine on the device that was asked for, or on the CPU where that one does not work.
-   * @param note told why it is another one
+   * Opens the engine on the device that the settings name, or on the CPU where that one does not work.
+   * @param note told which it is, and why it is another one
    * @throws MODEL_NOT_CACHED, MODEL_DAMAGED; INTERRUPTED
    */
-  async openFor(asked: ImageSettings['device'], note: (message: string) => void, signal: AbortSignal): Promise<Engine> {
-    const wantsWebgpu = asked === 'webgpu' || (asked === 'auto' && this.#refusal === null && (await hasAdapter()))
-    if (wantsWebgpu) {
+  async openFor(
+    { device: asked, threads }: Pick<ImageSettings, 'device' | 'threads'>,
+    note: (message: string) => void,
+    signal: AbortSignal,
+  ): Promise<Engine> {
+    if (threads > 0 && threads !== this.threads && !crossOriginIsolated)
+      note(`threads: 1, since this page is not isolated; ${threads} were asked for`)
+    const refusal = asked === 'auto' ? (this.#refusal ?? (await lacksAdapter())) : await lacksAdapter()
+    if ((asked === 'webgpu' || asked === 'auto') && refusal === null) {
       try {
-        const engine = await this.open('webgpu', signal)
-        if (asked === 'auto') {
-          this.tried = 'webgpu'
-          note('device: webgpu, the fastest that works here')
-        }
+        const engine = await this.open('webgpu', signal, threads)
+        if (asked === 'auto') note('device: webgpu, the fastest that works here')
+        this.tried = 'webgpu'
         return engine
       } catch (error) {
-        if (!isOfDevice(error)) throw error
+        // Where a graphics card has come since the models were fetched, its engine may be fetched or done without.
+        const isMissing = error instanceof Text2LiveError && error.code === 'MODEL_NOT_CACHED' && asked === 'auto'
+        if (!isOfDevice(error) && !isMissing) throw error
         const reason = (error as Error).message
-        if (asked === 'auto') this.#refusal = reason
+        if (asked === 'auto' && !isMissing) this.#refusal = reason
         note(`device: cpu, since webgpu does not work here: ${reason}`)
       }
-    } else if (asked === 'cuda') note('device: cpu, since a browser has no cuda')
+    } else if (asked === 'webgpu') note(`device: cpu, since webgpu does not work here: ${refusal}`)
+    else if (asked === 'cuda') note('device: cpu, since a browser has no cuda')
     else if (asked === 'auto') note('device: cpu, the fastest that works here')
-    const engine = await this.open('cpu', signal)
+    const engine = await this.open('cpu', signal, threads)
     if (asked === 'auto') this.tried = 'cpu'
     return engine
   }
@@ -99,13 +111,16 @@ export const isOfDevice = (error: unknown): boolean =>
 const deviceFailed = (device: Device, why: string): Text2LiveError =>
   new Text2LiveError('DEVICE_FAILED', `The work on ${device} broke off: ${why}. Let the run go on from its checkpoint.`)
 
-/** Is there a graphics card that this browser lends? Asking costs nothing. */
-async function hasAdapter(): Promise<boolean> {
+/** Why there is no graphics card to try; null where there is one. Asking costs nothing. */
+async function lacksAdapter(): Promise<string | null> {
   const { gpu } = navigator as { gpu?: { requestAdapter(): Promise<object | null> } }
-  return gpu !== undefined && (await gpu.requestAdapter().catch(() => null)) !== null
+  if (gpu === undefined) return 'this browser has none.'
+  return (await gpu.requestAdapter().catch(() => null)) === null
+    ? 'the browser lends this page no graphics card.'
+    : null
 }
 
-/** Threads need memory that threads share, which a browser gives to isolated pages only. */
+/** Threads need memory that threads share, which a browser gives to isolated pages only; one core is left to the page. */
 function threadCount(): number {
-  return crossOriginIsolated ? Math.min(8, navigator.hardwareConcurrency) : 1
+  return crossOriginIsolated ? Math.max(1, Math.min(8, navigator.hardwareConcurrency - 1)) : 1
 }

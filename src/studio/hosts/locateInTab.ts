@@ -31,7 +31,7 @@ export class LocateInTab {
     clearTimeout(this.#timer)
     const engine = (this.#engine ??= await this.#engines.open('cpu', signal))
     try {
-      const job = { kind: 'relevancy', options, photo: pictureBytes(photo), over } as const
+      const job = { kind: 'relevancy' as const, options, photo: pictureBytes(photo), over: [...over] }
       const run = runInWebWorker(engine.worker, job)
       const stop = (): void => run.stop()
       signal.addEventListener('abort', stop, { once: true })

@@ -8,8 +8,8 @@ export const opfsKeptRuns = (runs: OpfsRuns): KeptRuns => ({
   names: () => runs.names(),
   look: (name) => runs.look(name),
   async make(name, contents) {
-    const { path, release } = await runs.make(name, contents)
-    return { name: path, release }
+    const store = await runs.make(name, contents)
+    return { name: store.path, release: () => store.release() }
   },
   delete: (name) => runs.delete(name),
   async readQueue() {

@@ -70,8 +70,8 @@ function begin(site: string): (call: CallMessage) => void {
 }
 
 const answersOf = (queue: RunQueue, engines: Engines): Handlers<QueueCalls> => ({
-  submit: ({ photo, mask, ...rest }) =>
-    queue.submit({ ...rest, photo: pictureBytes(photo), mask: mask === null ? null : pictureBytes(mask) }),
+  submit: ({ photo, mask, ...run }) =>
+    queue.submit({ ...run, photo: pictureBytes(photo), mask: mask === null ? null : pictureBytes(mask) }),
   async ask({ run, request }) {
     await queue.ask(run, request)
     return null

@@ -25,7 +25,7 @@ export const trainInTab =
     const tellNotes = async (): Promise<void> => {
       for (const message of notes.splice(0)) await tellRun(runs, job.run, { type: 'note', message }, emit)
     }
-    let engine = await engines.openFor(settings.device, (message) => notes.push(message), signal)
+    let engine = await engines.openFor(settings, (message) => notes.push(message), signal)
     for (;;) {
       try {
         await tellNotes()
@@ -37,7 +37,7 @@ export const trainInTab =
         if (device === 'cpu' || !isOfDevice(error)) throw withAdvice(error)
         const reason = error instanceof Error ? error.message : String(error)
         notes.push(`device: cpu, on from the checkpoint, since ${device} failed: ${reason}`)
-        engine = await engines.open('cpu', signal)
+        engine = await engines.open('cpu', signal, settings.threads)
       } finally {
         engine.end()
       }
@@ -56,7 +56,8 @@ async function workOn(
   let passed = { held: false, steps: null as number | null }
   const pass = (): void => {
     const { held, steps } = control
-    if (held !== passed.held) (held ? run.pause : run.go)()
+    if (held && !passed.held) run.pause()
+    else if (!held && passed.held) run.go()
     if (steps !== null && steps !== passed.steps) run.continueTo(steps)
     passed = { held, steps }
   }

@@ -6,6 +6,8 @@ import { type Area, around } from './viewMatrix.js'
 /** Where the mask lies in a pane, device px. */
 export interface Placed {
   readonly zoom: number
+  /** Device px for each CSS px: a tint is as fine as CSS px, which is all that is seen of it. */
+  readonly density: number
   /** Are px filtered where they are made smaller? */
   readonly smooth: boolean
   readonly x: number
@@ -47,10 +49,10 @@ export class MaskOverlay {
    * Draws what of the mask lies in an area of the canvas.
    * @returns the px of the mask that are coarse still, to be drawn again; null for none
    */
-  draw(context: Context, { zoom, smooth, x, y }: Placed, area: Area): Area | null {
+  draw(context: Context, { zoom, density, smooth, x, y }: Placed, area: Area): Area | null {
     const tiles = this.#tiles
-    tiles.become(Math.min(this.#coarse.level, Math.max(0, Math.floor(Math.log2(1 / zoom)))))
-    context.imageSmoothingEnabled = smooth && zoom < 2
+    tiles.become(Math.min(this.#coarse.level, Math.max(0, Math.floor(Math.log2(density / zoom)))))
+    context.imageSmoothingEnabled = smooth && zoom < 2 * density
     context.imageSmoothingQuality = 'low'
     const { side } = tiles
     const along = (start: number, length: number, origin: number, whole: number): [number, number] => [

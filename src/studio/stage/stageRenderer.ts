@@ -5,10 +5,10 @@ import type { MaskPainting } from './maskPainting.js'
 import { SmallerPictures } from './smallerPictures.js'
 import type { StageModel } from './stageModel.js'
 import { tintOf } from './tintOf.js'
-import { type Area, around, common, type Size } from './viewMatrix.js'
+import { type Area, around, common, type Point, type Size } from './viewMatrix.js'
 
 /** A scene that takes longer, milliseconds, is drawn by single samples while it is zoomed. */
-const quick = 12
+const quick = 16
 /** How long after the last of a zoom's steps it is drawn as it should be, milliseconds. */
 const settling = 120
 
@@ -104,18 +104,23 @@ export class StageRenderer {
       this.#drawn = null
       return
     }
+    const start = performance.now()
+    const zoomed = scene.zoom !== this.#drawn?.zoom
     const changed = this.#drawUnder(scene)
+    const density = this.#model.density.value
     let unfinished: Area | null = null
     for (const pane of panesOf(scene.view, size.width, size.height, scene.slider)) {
       const origin = { x: scene.x + (scene.view === 'side' ? pane.x : 0), y: scene.y }
-      const stained = areaOf(this.#stained, scene.zoom, origin)
-      for (const area of [...changed, ...stained]) {
+      const stained = areaOf(this.#stained, scene.zoom, origin, 2 + Math.ceil(2 * density))
+      for (const area of changed[0]?.width === size.width ? changed : [...changed, ...stained]) {
         const part = common(pane, area)
         if (part.width <= 0 || part.height <= 0) continue
-        const left = this.#drawArea(part, { ...origin, zoom: scene.zoom, smooth: scene.smooth })
+        const left = this.#drawArea(part, { ...origin, zoom: scene.zoom, density, smooth: scene.smooth })
         if (left !== null) unfinished = unfinished === null ? left : around(unfinished, left)
       }
     }
+    // What is drawn under the mask is drawn in truth when it is taken from there, so all of it counts.
+    if (zoomed && scene.smooth) this.#slow = performance.now() - start > quick
     this.#stained = unfinished
     if (unfinished !== null) this.#ask()
   }
@@ -155,9 +160,7 @@ export class StageRenderer {
         return [whole]
       }
     }
-    const start = performance.now()
     this.#drawScene(scene, whole)
-    if (scene.smooth) this.#slow = performance.now() - start > quick
     return [whole]
   }
 
@@ -234,11 +237,11 @@ export class StageRenderer {
   }
 }
 
-/** The device px that px of the mask lie under, and some more to each side for what is filtered. */
-function areaOf(stained: Area | null, zoom: number, { x, y }: { x: number; y: number }): Area[] {
+/** The device px that px of the mask lie under, and `margin` more to each side for what is filtered. */
+function areaOf(stained: Area | null, zoom: number, { x, y }: Point, margin: number): Area[] {
   if (stained === null) return []
-  const [left, top] = [Math.floor(x + stained.x * zoom) - 2, Math.floor(y + stained.y * zoom) - 2]
-  const right = Math.ceil(x + (stained.x + stained.width) * zoom) + 2
-  const bottom = Math.ceil(y + (stained.y + stained.height) * zoom) + 2
+  const [left, top] = [Math.floor(x + stained.x * zoom) - margin, Math.floor(y + stained.y * zoom) - margin]
+  const right = Math.ceil(x + (stained.x + stained.width) * zoom) + margin
+  const bottom = Math.ceil(y + (stained.y + stained.height) * zoom) + margin
   return [{ x: left, y: top, width: right - left, height: bottom - top }]
 }

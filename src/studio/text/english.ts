@@ -156,6 +156,7 @@ export const english = {
   newer: 'There is a newer version of this page.',
   newerTake: 'Load it',
   deviceIs: 'Device: {device}',
+  thread: '1 thread',
   threads: '{count} threads',
   freeSpace: '{size} free',
 

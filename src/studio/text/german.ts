@@ -159,6 +159,7 @@ export const german: Readonly<Record<StringName, string>> = {
   newer: 'Es gibt eine neuere Fassung dieser Seite.',
   newerTake: 'Laden',
   deviceIs: 'Gerät: {device}',
+  thread: '1 Thread',
   threads: '{count} Threads',
   freeSpace: '{size} frei',
 

@@ -1,8 +1,8 @@
-import type { GivenOptions } from '../../src/options/imageOptions.js'
-import type { HostUpdate, RunEntry, RunRequest } from '../../src/session/runHost.js'
-import { Text2LiveError } from '../../src/errors.js'
-import { registerShell } from '../../src/studio/hosts/registerShell.js'
-import { TabHost } from '../../src/studio/hosts/tabHost.js'
+import type { GivenOptions } from '../../../src/options/imageOptions.js'
+import type { HostUpdate, RunEntry, RunRequest } from '../../../src/session/runHost.js'
+import { Text2LiveError } from '../../../src/errors.js'
+import { registerShell } from '../../../src/studio/hosts/registerShell.js'
+import { TabHost } from '../../../src/studio/hosts/tabHost.js'
 
 /** An answer of the host, or the code that it refused with. */
 export type Answer<T> = { readonly done: T } | { readonly code: string; readonly message: string }
@@ -77,7 +77,7 @@ globalThis.studio = {
     return answer(host.fetchModels(progress, stop.signal).then(() => told))
   },
   submit: (options, photo, name) =>
-    answer(host.submit({ options, photo: { name, bytes: fromBase64(photo) }, mask: null })),
+    answer(host.submit({ options, photo: { name, bytes: fromBase64(photo) }, mask: null, over: [] })),
   ask: (run, request) => answer(host.ask(run, request).then(() => null)),
   runs: () => updates.findLast((update) => update.type === 'runs')?.runs ?? [],
   events: (run) => eventsOf(run).map((event) => (event.type === 'note' ? event.message : event.type)),
@@ -92,7 +92,10 @@ globalThis.studio = {
   locate: (options, photo) =>
     answer(
       host
-        .locate({ options, photo: { name: 'photo.png', bytes: fromBase64(photo) } }, new AbortController().signal)
+        .locate(
+          { options, photo: { name: 'photo.png', bytes: fromBase64(photo) }, over: [] },
+          new AbortController().signal,
+        )
         .then(async ({ map, ...rest }) => ({
           map: await toBase64(new Blob([map as Uint8Array<ArrayBuffer>])),
           ...rest,

@@ -7,19 +7,19 @@ import { unzipSync } from 'fflate'
 import { type Browser, type BrowserContext, chromium, type Page as Tab } from 'playwright-core'
 import sharp from 'sharp'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { siteFileList } from '../../scripts/site/siteFileList.js'
-import type { GivenOptions } from '../../src/options/imageOptions.js'
-import { buildTrainer } from '../../src/run/buildTrainer.js'
-import { runImage } from '../../src/run/editImage.js'
-import { lookIn } from '../../src/run/runFolder.js'
-import { outputFiles, type RunEvent } from '../../src/session/events.js'
-import { zipRun } from '../../src/session/queue/runZip.js'
-import { runFiles } from '../../src/session/runFiles.js'
+import { siteFileList } from '../../../scripts/site/siteFileList.js'
+import type { GivenOptions } from '../../../src/options/imageOptions.js'
+import { buildTrainer } from '../../../src/run/buildTrainer.js'
+import { runImage } from '../../../src/run/editImage.js'
+import { lookIn } from '../../../src/run/runFolder.js'
+import { outputFiles, type RunEvent } from '../../../src/session/events.js'
+import { zipRun } from '../../../src/session/queue/runZip.js'
+import { runFiles } from '../../../src/session/runFiles.js'
 import type { Answer } from './page.js'
-import { asIs, buildSite, serveSite, type SiteServer } from './serveSite.js'
+import { asIs, buildSite, serveSite, type SiteServer } from './servePlain.js'
 
 const executablePath = process.env['CHROMIUM'] ?? '/usr/bin/chromium'
-const teapot = fileURLToPath(new URL('../../examples/teapot.jpg', import.meta.url))
+const teapot = fileURLToPath(new URL('../../../examples/teapot.jpg', import.meta.url))
 const [width, height] = [256, 192]
 const options: GivenOptions = {
   prompt: ['golden teapot'],
@@ -47,23 +47,28 @@ describe.skipIf(!existsSync(executablePath))('the studio in a tab, from a static
   async function openTab(query = '', at = server, within = context): Promise<Tab> {
     const tab = await within.newPage()
     tab.on('console', (message) => {
-      if (message.type() === 'error') strange.push(message.text())
+      // The test breaks some downloads off.
+      if (message.type() === 'error' && !message.text().includes('ERR_CONTENT_LENGTH_MISMATCH'))
+        strange.push(message.text())
     })
     await tab.goto(at.address + query)
     await tab.waitForFunction('globalThis.studio')
     return tab
   }
-  const is = (tab: Tab, run: string, state: string) =>
-    tab.waitForFunction(
-      ([name, wanted]) => studio.runs().some((entry) => entry.name === name && entry.state === wanted),
+  async function is(tab: Tab, run: string, state: string): Promise<void> {
+    await tab.waitForFunction(
+      ([name, wanted]) =>
+        studio.runs().some((entry) => entry.name === name && [wanted, 'failed'].includes(entry.state)),
       [run, state] as const,
-      { timeout: 240_000 },
+      { timeout: 200_000 },
     )
+    expect(await entry(tab, run)).toMatchObject({ state, error: null })
+  }
   const heard = (tab: Tab, run: string, type: string) =>
-    tab.waitForFunction(([name, one]) => studio.events(name).includes(one), [run, type] as const, { timeout: 240_000 })
+    tab.waitForFunction(([name, one]) => studio.events(name).includes(one), [run, type] as const, { timeout: 200_000 })
   const stepped = (tab: Tab, run: string, step: number) =>
     tab.waitForFunction(([name, least]) => studio.steps(name).some((made) => made >= least), [run, step] as const, {
-      timeout: 240_000,
+      timeout: 200_000,
     })
   const states = (tab: Tab) => tab.evaluate(() => studio.runs().map(({ name, state }) => `${name} ${state}`))
   const entry = async (tab: Tab, run: string) =>
@@ -248,9 +253,10 @@ describe.skipIf(!existsSync(executablePath))('the studio in a tab, from a static
     await context.setOffline(true)
     const tab = await openTab()
     expect(await tab.evaluate(() => studio.isolated)).toBe(true)
-    expect((await tab.evaluate(() => studio.machine())).threads).toBeGreaterThanOrEqual(2)
     await is(tab, 'teapot-2', 'finished')
-    const run = await submit(tab, { steps: 1, device: 'webgpu', previewEvery: 0 })
+    const run = await submit(tab, { steps: 1, device: 'webgpu', previewEvery: 0, threads: 2 })
+    await heard(tab, run, 'run-start')
+    expect(tab.workers().filter((worker) => worker.url().endsWith('ort-wasm-simd-threaded.mjs'))).toHaveLength(1)
     await is(tab, run, 'finished')
     const told = await tab.evaluate((name) => studio.events(name), run)
     expect(told.filter((words) => words.startsWith('device: cpu, since webgpu does not work here'))).toHaveLength(1)
@@ -259,11 +265,11 @@ describe.skipIf(!existsSync(executablePath))('the studio in a tab, from a static
     expect(log).toContain('"device":"cpu"')
     expect((await file(tab, run, runFiles.config))!.toString()).toContain('device: cpu')
 
-    const found = await tab.evaluate(([asked, bytes]) => studio.locate(asked, bytes), [
-      { ...options, prompt: [] },
-      photo,
-    ] as const)
-    expect(code(found)).toBe('PROMPT_EMPTY')
+    // Nothing to look for: the map is everywhere.
+    const found = await tab.evaluate(([asked, bytes]) => studio.locate(asked, bytes), [options, photo] as const)
+    if ('code' in found) throw new Error(found.message)
+    expect(found.done.share).toBe(1)
+    expect((await sharp(Buffer.from(found.done.map, 'base64')).metadata()).width).toBe(width)
     await tab.close()
   }, 240_000)
 
@@ -278,7 +284,6 @@ describe.skipIf(!existsSync(executablePath))('the studio in a tab, from a static
     try {
       const tab = await openTab('', sending, other)
       expect(await tab.evaluate(() => studio.isolated)).toBe(true)
-      expect((await tab.evaluate(() => studio.machine())).threads).toBeGreaterThanOrEqual(2)
     } finally {
       await other.close()
       await sending.close()

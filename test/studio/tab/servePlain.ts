@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os'
 import { extname, join, normalize } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { build } from 'vite'
-import { sitePlugin } from '../../scripts/site/sitePlugin.js'
+import { sitePlugin } from '../../../scripts/site/sitePlugin.js'
 
 const types: Readonly<Record<string, string>> = {
   '.html': 'text/html',
