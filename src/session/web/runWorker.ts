@@ -5,6 +5,7 @@ import type { Job } from '../job.js'
 import type { OutputFiles } from '../outputs.js'
 import { assertSteps, RunControl } from '../runControl.js'
 import { type JobMachine, runJob } from '../runJob.js'
+import type { VideoEvent } from '../videoEvents.js'
 
 /** What a job leaves, as it crosses to the page: a run's files are in its store. */
 export interface JobResult {
@@ -24,6 +25,7 @@ type Request =
 /** From the worker to the page. */
 type Reply =
   | { readonly id: number; readonly event: RunEvent }
+  | { readonly id: number; readonly clipEvent: VideoEvent }
   | { readonly id: number; readonly result: JobResult }
   | { readonly id: number; readonly failure: { readonly code: ErrorCode | null; readonly message: string } }
 
@@ -56,6 +58,7 @@ export function serveJobs(scope: Wire, machine: JobMachine): void {
         signal,
         (event) => post({ id, event }),
         control,
+        (clipEvent) => post({ id, clipEvent }),
       )
       post({ id, result: { finished, step, run: store?.path ?? null, files } })
     } catch (error) {
@@ -99,11 +102,13 @@ export interface WorkerRun {
 /**
  * Has a worker that serves jobs do one.
  * @param worker that called `serveJobs`
+ * @param onEvent hears the events of a photo's run, `onClipEvent` those of a clip's
  */
 export function runInWebWorker(
   worker: Wire,
   job: Job,
   onEvent: (event: RunEvent) => void = () => undefined,
+  onClipEvent: (event: VideoEvent) => void = () => undefined,
 ): WorkerRun {
   const id = nextId++
   const ask = (what: Extract<Request, { ask: unknown }>['ask']): void =>
@@ -114,6 +119,10 @@ export function runInWebWorker(
       if (reply.id !== id) return
       if ('event' in reply) {
         onEvent(reply.event)
+        return
+      }
+      if ('clipEvent' in reply) {
+        onClipEvent(reply.clipEvent)
         return
       }
       worker.removeEventListener('message', listen)
