@@ -9,7 +9,7 @@ import { createNodeRuntime } from '../dist/engine/node/createNodeRuntime.js'
 import { resolveSettings } from '../dist/options/resolveSettings.js'
 import { openGuidance } from '../dist/run/buildTrainer.js'
 import { openOutlineModel } from '../dist/models/node/bundled.js'
-import { findInFrames } from '../dist/run/video/findInFrames.js'
+import { findInFrames } from '../dist/session/video/findInFrames.js'
 import { mean } from './measure.mjs'
 
 const { folder, region, frames: count, width, height, hints } = JSON.parse(process.argv[2])

@@ -79,6 +79,7 @@ const browserPackages = [
   'entities',
   'ftfy-js',
   'mediabunny',
+  '@noble/hashes',
   'fast-png',
   'preact',
   '@preact/signals',

@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import type { GivenOptions } from '../options/imageOptions.js'
+import type { GivenVideoOptions } from '../options/videoOptions.js'
 
 const picture = z.strictObject({ name: z.string().min(1).max(1000), bytes: z.instanceof(Uint8Array) })
 /** Checked with the option table when the job is resolved, which names the option. */
@@ -12,7 +13,9 @@ const over = z.array(run).max(1000).readonly().optional()
  * runs by the name that their store has.
  * - `image`: a new edit of a photo; `run` is the name that it gets in the store, null keeps nothing. `over` names runs
  *   that it is painted over, the lowest first; a photo of null is that of the lowest.
- * - `resume`: goes on with a run. - `render`: writes its outputs again.
+ * - `video`: a new run over a clip; `object` are masks of the object, each named as its frame, `mask` bounds the edit.
+ *   With the goal `atlas` (default `edit`) it fits the layered atlas alone.
+ * - `resume`: goes on with a run, of a photo or a clip. - `render`: writes its outputs again.
  * - `relevancy`: where a run with these options would edit the photo, before anything is trained; it keeps nothing.
  */
 export const jobSchema = z.discriminatedUnion('kind', [
@@ -23,6 +26,15 @@ export const jobSchema = z.discriminatedUnion('kind', [
     mask: picture.nullable(),
     run: run.nullable(),
     over,
+  }),
+  z.strictObject({
+    kind: z.literal('video'),
+    options: z.record(z.string(), z.unknown()).transform((given) => given as GivenVideoOptions),
+    clip: picture,
+    object: z.array(picture).min(1).max(100_000).nullable(),
+    mask: picture.nullable(),
+    goal: z.enum(['edit', 'atlas']).optional(),
+    run,
   }),
   z.strictObject({ kind: z.literal('resume'), run, options }),
   z.strictObject({ kind: z.literal('render'), run }),

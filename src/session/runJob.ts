@@ -3,6 +3,10 @@ import { Text2LiveError } from '../errors.js'
 import { accessTo } from './guidanceAccess.js'
 import { type Job, jobKinds, jobSchema } from './job.js'
 import { type LocatedPhoto, locatePhoto } from './locatePhoto.js'
+import { beginClip, type ClipHost, takeUpClip } from './video/clipJob.js'
+import type { ClipTools } from './video/clipMachine.js'
+import { isClipRun } from './video/savedClip.js'
+import type { EmitVideo } from './video/videoSession.js'
 import { trainerIn, type TrainingPlace } from './openTrainer.js'
 import {
   continueRun,
@@ -18,6 +22,7 @@ import type { RunControl } from './runControl.js'
 import type { RunStore } from './store.js'
 import { type Below, type LookedAt, presentLayers, takeLayers } from './takeLayers.js'
 import type { ImageSettings } from '../options/imageOptions.js'
+import type { VideoSettings } from '../options/videoOptions.js'
 import { type Emit, type RunMachine, type TrainedRun, trainRun } from './trainRun.js'
 
 /** The runs of a machine. */
@@ -26,20 +31,32 @@ export interface Runs {
   open(name: string): Promise<RunStore>
   /** The files of a run as they are now, whoever holds and writes it. @throws RUN_NOT_FOUND */
   look(name: string): Promise<LookedAt>
+  /** Deletes a run that nobody holds. */
+  delete?(name: string): Promise<void>
 }
 
 /** All that a machine lends to jobs. */
 export interface JobMachine extends RunMachine, TrainingPlace {
   readonly runs: Runs
+  /** What it has for clips; a machine without takes photos only. */
+  readonly forClips?: ClipTools
   /** The device that a run uses; `auto` becomes the fastest that works. @throws DEVICE_UNAVAILABLE */
   device(asked: ImageSettings['device']): Promise<Device>
 }
 
+/** What a job leaves, of a photo or a clip. */
+export type JobRun = Omit<TrainedRun, 'settings'> & { readonly settings: ImageSettings | VideoSettings }
+
 /** What a job leaves, by its kind. */
-export type JobOutcome<Kind extends Job['kind'] = Job['kind']> = Kind extends 'relevancy' ? LocatedPhoto : TrainedRun
+export type JobOutcome<Kind extends Job['kind'] = Job['kind']> = Kind extends 'relevancy'
+  ? LocatedPhoto
+  : Kind extends 'image'
+    ? TrainedRun
+    : JobRun
 
 /**
  * Does a job on this machine, in this thread.
+ * @param emit hears the events of a photo's run, `emitClip` those of a clip's
  * @throws OPTION_INVALID for what is no job; and all that the run throws
  */
 export async function runJob<Asked extends Job>(
@@ -48,6 +65,7 @@ export async function runJob<Asked extends Job>(
   signal: AbortSignal,
   emit: Emit,
   control?: RunControl,
+  emitClip: EmitVideo = () => undefined,
 ): Promise<JobOutcome<Asked['kind']>> {
   const parsed = jobSchema.safeParse(job)
   if (!parsed.success) {
@@ -59,7 +77,7 @@ export async function runJob<Asked extends Job>(
   }
   try {
     // The kind of what is parsed is that of what was asked.
-    return (await work(parsed.data, machine, signal, emit, control)) as JobOutcome<Asked['kind']>
+    return (await work(parsed.data, machine, signal, emit, control, emitClip)) as JobOutcome<Asked['kind']>
   } catch (error) {
     machine.warm?.releaseAfter(error)
     throw error
@@ -72,14 +90,17 @@ async function work(
   signal: AbortSignal,
   emit: Emit,
   control: RunControl | undefined,
+  emitClip: EmitVideo,
 ): Promise<JobOutcome> {
   switch (job.kind) {
     case 'relevancy':
       return await locatePhoto({ ...job, ...(await standingOn(job, machine)) }, machine, { notice: emit, signal })
     case 'image':
       return await beginImage(job, machine, signal, emit, control)
+    case 'video':
+      return await beginClip(job, clipHost(machine), signal, emitClip)
     default:
-      return await takeUp(job, machine, signal, emit, control)
+      return await takeUp(job, machine, signal, emit, control, emitClip)
   }
 }
 
@@ -139,10 +160,12 @@ async function takeUp(
   signal: AbortSignal,
   emit: Emit,
   control: RunControl | undefined,
-): Promise<TrainedRun> {
+  emitClip: EmitVideo,
+): Promise<JobRun> {
   const open = trainerIn(machine)
   const store = await machine.runs.open(job.run)
   try {
+    if (await isClipRun(store)) return await takeUpClip(job, store, clipHost(machine), signal, emitClip)
     const access: SavedRunAccess = {
       store,
       machine,
@@ -172,3 +195,22 @@ const orNone = (found: Promise<LookedAt>): Promise<LookedAt | null> =>
     if (error instanceof Text2LiveError && error.code === 'RUN_NOT_FOUND') return null
     throw error
   })
+
+/** @throws CLIP_CODEC_MISSING for a machine that takes photos only */
+function clipHost(machine: JobMachine): ClipHost {
+  const { forClips, codec, memory, models, runs } = machine
+  if (forClips === undefined)
+    throw new Text2LiveError(
+      'CLIP_CODEC_MISSING',
+      'This machine edits photos only: it was given nothing to read and write clips with (forClips). Edit the clip with the command line.',
+    )
+  return {
+    ...forClips,
+    codec,
+    ...(memory === undefined ? {} : { memory }),
+    models,
+    runs,
+    runtime: (settings) => machine.runtime(settings),
+    device: (asked) => machine.device(asked),
+  }
+}

@@ -21,13 +21,16 @@ import {
 } from '../../src/core.js'
 import { readOpFixture } from '../ops/opFixture.js'
 import { runOpCase } from '../ops/runOpCase.js'
+import './clipPage.js'
 import { type Losses, tinyClip, twoSteps } from '../support/twoSteps.js'
 
 /** A job whose pictures are base64. */
 export type PageJob = {
-  [K in Job['kind']]: Omit<Extract<Job, { kind: K }>, 'photo' | 'mask'> &
+  [K in PhotoJobKind]: Omit<Extract<Job, { kind: K }>, 'photo' | 'mask'> &
     (K extends 'image' ? { photo: string; mask: string | null } : K extends 'relevancy' ? { photo: string } : object)
-}[Job['kind']]
+}[PhotoJobKind]
+
+type PhotoJobKind = Exclude<Job['kind'], 'video'>
 
 /** What the test asks of the page. */
 export interface Page {

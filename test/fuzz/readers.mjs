@@ -3,7 +3,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:http'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { basename, dirname, join } from 'node:path'
 import { FastAtlas } from '../../dist/atlas/fast/fastAtlas.js'
 import { NeuralAtlas } from '../../dist/atlas/neural/neuralAtlas.js'
 import { openPublishedAtlas } from '../../dist/atlas/neural/openPublishedAtlas.js'
@@ -37,8 +37,8 @@ import { readConfigs } from '../../dist/run/readConfigs.js'
 import { accessIn } from '../../dist/run/resumeRun.js'
 import { lookIn } from '../../dist/run/runFolder.js'
 import { readRun } from '../../dist/session/savedRun.js'
-import { readAtlasFile } from '../../dist/run/video/atlasFile.js'
-import { readStageCheckpoint } from '../../dist/run/video/stageCheckpoint.js'
+import { readAtlasFile } from '../../dist/session/video/atlasFile.js'
+import { readStageCheckpoint } from '../../dist/session/video/stageCheckpoint.js'
 import { bytesOf, clipsOf, fixture, ora, photos, psd, repairPng } from './seeds.mjs'
 
 export const home = mkdtempSync(join(tmpdir(), 'text2live-fuzz-'))
@@ -354,7 +354,8 @@ export const readers = [
     isText: true,
     repair: headerLength,
     file: 'flow.safetensors',
-    read: (bytes, path) => readStageCheckpoint(path, 'flow', { settings: videoSettings, pictures: 'x' }),
+    read: (bytes, path) =>
+      readStageCheckpoint(lookIn(dirname(path)), basename(path), 'flow', { settings: videoSettings, pictures: 'x' }),
   },
   {
     name: 'fast atlas',
@@ -363,7 +364,7 @@ export const readers = [
     repair: headerLength,
     file: 'atlas.safetensors',
     read: async (bytes, path) => {
-      const { atlas } = await readAtlasFile(path, runtime)
+      const { atlas } = await readAtlasFile(lookIn(dirname(path)), basename(path), runtime)
       for (const layer of ['foreground', 'background']) await atlas.image(layer)
       await atlas.opacity(0)
     },

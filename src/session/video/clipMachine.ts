@@ -2,8 +2,8 @@ import type { ClipCodec } from '../../media/clipCodec.js'
 import type { TrainingPlace } from '../openTrainer.js'
 import type { RunMachine } from '../trainRun.js'
 
-/** What a run over a clip needs of the machine that it is on. */
-export interface ClipMachine extends RunMachine, TrainingPlace {
+/** What a machine has for clips, besides what photos need. */
+export interface ClipTools {
   readonly clips: ClipCodec
   /**
    * Asks at the start of a run for what it needs, since some is needed only at its end: to write the clips.
@@ -15,3 +15,6 @@ export interface ClipMachine extends RunMachine, TrainingPlace {
   /** The highest that `memory` has been in this process, bytes; absent where a machine does not tell. */
   readonly highestMemory?: () => number
 }
+
+/** What a run over a clip needs of the machine that it is on. */
+export interface ClipMachine extends RunMachine, TrainingPlace, ClipTools {}

@@ -5,6 +5,7 @@ import { browserCodec } from '../../media/web/browserCodec.js'
 import { fetchSource, type FileSource } from '../../models/fileSource.js'
 import type { ModelOpener } from '../openTrainer.js'
 import type { JobMachine, Runs } from '../runJob.js'
+import { browserClips } from './browserClips.js'
 import { OpfsRuns } from './opfsStore.js'
 
 export interface BrowserMachineOptions {
@@ -50,6 +51,7 @@ export function browserMachine({
   const runtimeOn = (device: Device): Runtime => createRuntime(ort, { device })
   return {
     codec: browserCodec,
+    forClips: browserClips,
     models,
     runs,
     runtime: async ({ device }) => runtimeOn(device === 'auto' ? await chosen() : device),

@@ -5,8 +5,8 @@ import type { Job } from '../job.js'
 import type { LocatedPhoto } from '../locatePhoto.js'
 import type { OutputFiles } from '../outputs.js'
 import { assertSteps, RunControl } from '../runControl.js'
-import { type JobMachine, runJob } from '../runJob.js'
-import type { TrainedRun } from '../trainRun.js'
+import { type JobMachine, type JobRun, runJob } from '../runJob.js'
+import type { VideoEvent } from '../videoEvents.js'
 import { WarmModels } from '../warmModels.js'
 
 /** What a run leaves, as it crosses to the page: its files are in its store. */
@@ -37,6 +37,7 @@ type Request = { readonly start: number; readonly job: Job } | { readonly id: nu
 /** From the worker to the page. */
 type Reply =
   | { readonly id: number; readonly event: RunEvent }
+  | { readonly id: number; readonly clipEvent: VideoEvent }
   | { readonly id: number; readonly result: JobResult }
   | { readonly id: number; readonly failure: { readonly code: ErrorCode | null; readonly message: string } }
 
@@ -72,7 +73,14 @@ export function serveJobs(scope: Wire, served: JobMachine): void {
   const work = async (id: number, job: Job, { stop: { signal }, control }: Steered): Promise<void> => {
     try {
       if (signal.aborted) throw interrupted()
-      const outcome = await runJob(job, machine, signal, (event) => post({ id, event }), control)
+      const outcome = await runJob(
+        job,
+        machine,
+        signal,
+        (event) => post({ id, event }),
+        control,
+        (clipEvent) => post({ id, clipEvent }),
+      )
       post({ id, result: 'store' in outcome ? crossing(outcome) : outcome })
     } catch (error) {
       const message = error instanceof Error ? error.message : String(error)
@@ -94,7 +102,7 @@ export function serveJobs(scope: Wire, served: JobMachine): void {
   })
 }
 
-const crossing = ({ finished, step, store, files }: TrainedRun): RunResult => ({
+const crossing = ({ finished, step, store, files }: JobRun): RunResult => ({
   finished,
   step,
   run: store?.path ?? null,
@@ -126,11 +134,13 @@ export interface WorkerRun<Kind extends Job['kind'] = Job['kind']> {
 /**
  * Has a worker that serves jobs do one.
  * @param worker that called `serveJobs`
+ * @param onEvent hears the events of a photo's run, `onClipEvent` those of a clip's
  */
 export function runInWebWorker<Asked extends Job>(
   worker: Wire,
   job: Asked,
   onEvent: (event: RunEvent) => void = () => undefined,
+  onClipEvent: (event: VideoEvent) => void = () => undefined,
 ): WorkerRun<Asked['kind']> {
   const id = nextId++
   const ask = (what: Ask): void => worker.postMessage({ id, ask: what } satisfies Request)
@@ -140,6 +150,10 @@ export function runInWebWorker<Asked extends Job>(
       if (reply.id !== id) return
       if ('event' in reply) {
         onEvent(reply.event)
+        return
+      }
+      if ('clipEvent' in reply) {
+        onClipEvent(reply.clipEvent)
         return
       }
       worker.removeEventListener('message', listen)

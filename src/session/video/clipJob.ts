@@ -1,0 +1,214 @@
+import { bytesOf } from '../../media/imageCodec.js'
+import type { Device } from '../../engine/runtime.js'
+import { Text2LiveError } from '../../errors.js'
+import { withoutSecrets } from '../../models/withoutSecrets.js'
+import { assertRegionMap, validateLayer } from '../../options/resolveSettings.js'
+import { resolveVideoSettings } from '../../options/resolveVideoSettings.js'
+import type { GivenVideoOptions, VideoSettings } from '../../options/videoOptions.js'
+import { videoTable } from '../../options/videoTable.js'
+import { accessTo } from '../guidanceAccess.js'
+import { interrupted } from '../interrupted.js'
+import { drawSeed } from '../savedRun.js'
+import type { RunStore } from '../store.js'
+import { assertAtlasFits, readAtlasFile } from './atlasFile.js'
+import type { OpenedAtlas } from './atlasStage.js'
+import type { ClipMachine } from './clipMachine.js'
+import { textsCheckedIn, videoTrainerIn } from './openVideoTrainer.js'
+import { inOrder } from './readFrameMasks.js'
+import type { VideoResult } from './runVideo.js'
+import { continueClip, filesIn, renderClip } from './savedClip.js'
+import { startClip } from './startClip.js'
+import type { VideoEnvironment } from './videoEnvironment.js'
+import { videoFiles } from './videoFiles.js'
+import { type ClipFinder, keptInput, type VideoInput } from './videoInput.js'
+import type { EmitVideo } from './videoSession.js'
+
+/** A machine that keeps runs of clips. */
+export interface ClipHost extends ClipMachine {
+  readonly runs: {
+    make(name: string, contents: Readonly<Record<string, Uint8Array | string>>): Promise<RunStore>
+    open(name: string): Promise<RunStore>
+    delete?(name: string): Promise<void>
+  }
+  /** The device that a run uses; `auto` becomes the fastest that works. @throws DEVICE_UNAVAILABLE */
+  device(asked: VideoSettings['device']): Promise<Device>
+}
+
+interface NamedBytes {
+  readonly name: string
+  readonly bytes: Uint8Array
+}
+
+/** A new run over a clip. */
+interface ClipJob {
+  readonly options: GivenVideoOptions
+  readonly clip: NamedBytes
+  /** Masks of the object: of one, its name may say its frame; of more, they are paired by their names. */
+  readonly object: readonly NamedBytes[] | null
+  readonly mask: NamedBytes | null
+  readonly goal?: 'edit' | 'atlas' | undefined
+  readonly run: string
+}
+
+/** What the job of a clip leaves. */
+export interface ClipRun {
+  readonly finished: boolean
+  /** Steps of the layer that was trained last. */
+  readonly step: number
+  readonly settings: VideoSettings
+  readonly store: RunStore
+  readonly files: null
+}
+
+/**
+ * Begins a run over a clip whose files are bytes, and keeps it in the machine's runs.
+ * @throws OPTION_*, PROMPT_*, INPUT_*, CLIP_*, MASK_INVALID, ATLAS_*, DEVICE_*, GUIDANCE_*, ... before anything is
+ *   kept; and all that the stages throw
+ */
+export async function beginClip(
+  { options, clip, object, mask, goal = 'edit', run }: ClipJob,
+  machine: ClipHost,
+  signal: AbortSignal,
+  emit: EmitVideo,
+): Promise<ClipRun> {
+  const given: GivenVideoOptions = {
+    ...options,
+    clip: clip.name,
+    object: object === null ? undefined : object.length === 1 ? object[0]!.name : 'object',
+    mask: mask?.name,
+  }
+  const settings = resolveVideoSettings([given], drawSeed)
+  assertRegionMap([validateLayer(videoTable, given)], settings)
+  await machine.prepare(goal)
+  const find = finderOf({ clip, object, mask })
+  const made: { store: RunStore | null } = { store: null }
+  const steps = stepCounter(emit)
+  try {
+    const result = await startClip(
+      {
+        settings,
+        layers: [given],
+        goal,
+        find,
+        access: accessTo(settings.guidance),
+        device: (asked) => machine.device(asked),
+        portable: withoutSecrets,
+        openAtlas: (asked, frames, runtime) => atlasOf(machine, asked, frames, runtime),
+        keep: (own, input) => keptInput(own, input, find),
+        async make(_, { files, settings: kept }, own) {
+          const contents = Object.entries(files).map(([name, file]) => [name, inBytes(file)] as const)
+          const store = await machine.runs.make(run, { ...Object.fromEntries(contents), ...own })
+          made.store = store
+          return { store, source: { name: store.file(kept.clip!), bytes: clip.bytes } }
+        },
+      },
+      machine,
+      environmentIn(machine, signal),
+      steps.emit,
+    )
+    return clipRun(result, made.store!, steps)
+  } catch (error) {
+    // An object that cannot be found, for instance, is bad input too: nothing is left of a run that cannot go on.
+    const isInput = error instanceof Text2LiveError && error.exitStatus === 2
+    if (isInput && made.store !== null && !(await made.store.has(videoFiles.atlas)))
+      await machine.runs.delete?.(made.store.path)
+    throw error
+  }
+}
+
+/**
+ * Goes on with a run over a clip, or writes its outputs again.
+ * @param store of the run, which the caller holds
+ * @throws RUN_INVALID, CHECKPOINT_*, SAFETENSORS_INVALID, and what a new run throws
+ */
+export async function takeUpClip(
+  job: { readonly kind: 'resume'; readonly options: object } | { readonly kind: 'render' },
+  store: RunStore,
+  machine: ClipHost,
+  signal: AbortSignal,
+  emit: EmitVideo,
+): Promise<ClipRun> {
+  const saved = { store, machine, find: filesIn(store) }
+  const steps = stepCounter(emit)
+  const environment = environmentIn(machine, signal)
+  if (job.kind === 'render') return clipRun(await renderClip(saved, environment, steps.emit), store, steps)
+  const given = job.options as GivenVideoOptions
+  const named = (validateLayer(videoTable, given)['guidance'] ?? []) as readonly string[]
+  const access = named.length === 0 ? undefined : accessTo(named)
+  return clipRun(await continueClip(saved, given, environment, steps.emit, access), store, steps)
+}
+
+function finderOf({ clip, object, mask }: Pick<ClipJob, 'clip' | 'object' | 'mask'>): ClipFinder {
+  return {
+    clip: () => clip,
+    masks(name) {
+      const files = new Map((object ?? []).map((file) => [file.name, { name: file.name, source: file }]))
+      return {
+        name,
+        isFolder: files.size > 1,
+        files: inOrder([...files.keys()]).map((each) => files.get(each)!),
+      }
+    },
+    mask: () => mask!,
+  }
+}
+
+/** Here an atlas that is there already is that of another run, by its name. @throws RUN_NOT_FOUND, ATLAS_* */
+async function atlasOf(
+  { runs }: ClipHost,
+  { atlas: name }: VideoSettings,
+  frames: VideoInput['frames'],
+  runtime: Parameters<typeof readAtlasFile>[2],
+): Promise<OpenedAtlas> {
+  const store = await runs.open(name)
+  try {
+    const found = await readAtlasFile(store, videoFiles.atlas, runtime)
+    if (found === null)
+      throw new Text2LiveError(
+        'INPUT_NOT_FOUND',
+        `The atlas of the run "${name}" is asked for, and that run has none (yet). Finish it, or choose the atlas fast or neural.`,
+      )
+    assertAtlasFits(found.atlas, frames, name)
+    return found
+  } finally {
+    store.release()
+  }
+}
+
+const inBytes = (file: Parameters<typeof bytesOf>[0] | string): Uint8Array => {
+  if (typeof file !== 'string') return bytesOf(file)
+  throw new Text2LiveError('INTERNAL', `The files of a job are bytes, and "${file}" is a path.`)
+}
+
+/** The stages stop with the reason of their signal. */
+function environmentIn(machine: ClipMachine, signal: AbortSignal): VideoEnvironment {
+  const stop = new AbortController()
+  const abort = (): void => stop.abort(interrupted())
+  if (signal.aborted) abort()
+  else signal.addEventListener('abort', abort, { once: true })
+  return { signal: stop.signal, openTrainer: videoTrainerIn(machine), checkTexts: textsCheckedIn(machine) }
+}
+
+interface StepCounter {
+  readonly emit: EmitVideo
+  readonly last: () => number
+}
+
+function stepCounter(emit: EmitVideo): StepCounter {
+  let last = 0
+  return {
+    emit(event) {
+      if (event.type === 'step') last = event.step
+      emit(event)
+    },
+    last: () => last,
+  }
+}
+
+const clipRun = ({ finished, settings }: VideoResult, store: RunStore, steps: StepCounter): ClipRun => ({
+  finished,
+  step: finished ? settings.steps : steps.last(),
+  settings,
+  store,
+  files: null,
+})
