@@ -138,6 +138,8 @@ function startedFiles(code) {
 }
 
 function resolveImport(file, name) {
+  // Styles and pictures are no part of any layer.
+  if (/\.(css|jpg)$/.test(name)) return null
   const target = posix.join(dirname(file), name)
   const source = [target.replace(/\.js$/, '.ts'), target.replace(/\.js$/, '.tsx'), target].find((path) =>
     present.has(path),
@@ -156,6 +158,7 @@ function check(file, name) {
       problems.push(`${file} imports ${name}: the core must run in a browser`)
     return
   }
+  if (/\.(css|jpg)$/.test(name)) return
   const target = posix.join(dirname(file), name).replace(/\.js$/, '.ts')
   const to = layerOf(target)
   const allowed = layers[from] ?? entries[from]
@@ -168,7 +171,7 @@ function check(file, name) {
 }
 
 function layerOf(file) {
-  return file.split('/')[0].replace(/\.[tj]s$/, '')
+  return file.split('/')[0].replace(/\.[tj]sx?$/, '')
 }
 
 function inNodeFolder(file) {

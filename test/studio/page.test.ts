@@ -1,8 +1,10 @@
+import { execFile } from 'node:child_process'
 import { existsSync, readFileSync } from 'node:fs'
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
 import { gzipSync } from 'node:zlib'
 import { readPsd } from 'ag-psd'
 import axe from 'axe-core'
@@ -11,7 +13,6 @@ import { type Browser, type BrowserContext, chromium } from 'playwright-core'
 import sharp from 'sharp'
 import { build } from 'vite'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { command } from '../support/command.js'
 import { serveSite, type SiteServer } from './tab/servePlain.js'
 import { StudioPage, tinyRun } from './studioPage.js'
 
@@ -96,7 +97,11 @@ describe.skipIf(!existsSync(executablePath))('the studio in a tab, as a person u
     }
     await page.start()
     await page.state('running')
-    await page.tab.waitForFunction(() => document.querySelector<HTMLProgressElement>('.progress progress')!.value >= 2)
+    await page.tab.waitForFunction(
+      () => document.querySelector<HTMLProgressElement>('.progress progress')!.value >= 2,
+      null,
+      { timeout: 120_000 },
+    )
     await page.tab.reload()
     await page.tab.getByLabel('Prompt', { exact: true }).waitFor()
     expect(await page.tab.getByLabel('Prompt', { exact: true }).inputValue()).toBe('golden teapot')
@@ -142,9 +147,22 @@ describe.skipIf(!existsSync(executablePath))('the studio in a tab, as a person u
       await mkdir(join(file, '..'), { recursive: true })
       await writeFile(file, bytes)
     }
-    const { status, out } = await command('image', '--resume', folder, '--steps', '7')
-    expect(out).toContain('step 7/7')
-    expect(status).toBe(0)
+    const main = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url))
+    const { stdout } = await promisify(execFile)(process.execPath, [
+      main,
+      'image',
+      '--resume',
+      folder,
+      '--steps',
+      '7',
+      '--json',
+    ])
+    const steps = stdout
+      .split('\n')
+      .flatMap((line) => (line === '' ? [] : [JSON.parse(line) as { type: string; step?: number }]))
+    // The second edit had made six.
+    expect(steps.flatMap(({ type, step }) => (type === 'step' ? [step] : []))).toEqual([7])
+    expect(steps.at(-1)).toMatchObject({ type: 'done', step: 7 })
   }, 120_000)
 
   it('keeps what was made: a list to open, recall and delete', async () => {

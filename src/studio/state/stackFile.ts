@@ -1,5 +1,5 @@
 import { type ErrorCode, Text2LiveError } from '../../errors.js'
-import type { OpenPhoto } from './studio.js'
+import type { OpenPhoto } from './openPhoto.js'
 
 /** Files of a stack, by what they are; a run's own file has the same name. */
 export const stackFiles = {

@@ -9,19 +9,9 @@ import { text } from '../text/strings.js'
 import { Draft } from './draft.js'
 import { Layers } from './layers.js'
 import { Kept, type KeptPage, type KeptPhoto } from './kept.js'
+import type { OpenPhoto } from './openPhoto.js'
 import { RunWatch } from './runWatch.js'
 import { composeStack, type StackFile, stackFiles } from './stackFile.js'
-
-/** The photo that is being edited. */
-export interface OpenPhoto {
-  readonly name: string
-  readonly bytes: Uint8Array
-  /** px, upright */
-  readonly width: number
-  readonly height: number
-  /** SHA-256 of the file, hexadecimal. */
-  readonly hash: string
-}
 
 /** What went wrong, for a person. */
 export interface Problem {
