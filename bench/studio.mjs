@@ -97,7 +97,6 @@ async function measured(name, tab, act) {
     globalThis.nextFrame = requestAnimationFrame(frame)
   })
   await browser.startTracing(tab, { categories: ['toplevel', 'devtools.timeline', '__metadata'] })
-  if (process.env.SHOW) console.log(name)
   const start = performance.now()
   await act()
   const seconds = (performance.now() - start) / 1000
@@ -119,7 +118,7 @@ async function measured(name, tab, act) {
   }
 }
 
-/** The longest task of the renderer that had the most to do, milliseconds. */
+/** The longest task of a page's main thread, by the clock and by the time that the processor had for it; milliseconds. */
 function longestTask(events) {
   const threads = events
     .filter(({ name, args }) => name === 'thread_name' && args?.name === 'CrRendererMain')
@@ -128,30 +127,6 @@ function longestTask(events) {
     ({ ph, name, pid, tid }) => ph === 'X' && /RunTask$/.test(name) && threads.includes(`${pid}/${tid}`),
   )
   if (tasks.length === 0) throw new Error('The trace has no task of a page: its categories or names have changed.')
-  if (process.env.SHOW) {
-    for (const t of tasks.toSorted((a, b) => (b.tdur ?? b.dur) - (a.tdur ?? a.dur)).slice(0, 4)) {
-      const inner = events.filter(
-        (e) =>
-          e !== t &&
-          e.ph === 'X' &&
-          e.pid === t.pid &&
-          e.tid === t.tid &&
-          e.ts >= t.ts &&
-          e.ts < t.ts + t.dur &&
-          e.dur > 2000,
-      )
-      console.log(
-        ' ',
-        t.dur / 1000,
-        t.tdur / 1000,
-        inner
-          .map(
-            (e) => `${e.name}:${e.args?.data?.functionName ?? ''}${e.args?.data?.type ?? ''} ${(e.tdur ?? 0) / 1000}`,
-          )
-          .join(' | '),
-      )
-    }
-  }
   return {
     longestTask: Math.max(...tasks.map(({ dur }) => dur)) / 1000,
     // Where others use the processors too, a task's own time says what an idle machine would.

@@ -55,6 +55,7 @@ export { runFiles } from './session/runFiles.js'
 export { type JobMachine, type JobOutcome, runJob, type Runs } from './session/runJob.js'
 export type { RunLog, RunStore } from './session/store.js'
 export type { TrainedRun } from './session/trainRun.js'
+export { WarmModels } from './session/warmModels.js'
 export { browserMachine, type BrowserMachineOptions } from './session/web/browserMachine.js'
 export { OpfsRuns } from './session/web/opfsStore.js'
 export {

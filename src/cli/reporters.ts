@@ -69,6 +69,8 @@ function describeEvent(event: RunEvent): string | null {
       return `going on after step ${event.step}`
     case 'steps':
       return `the run now ends at step ${event.steps}`
+    case 'mask':
+      return `${event.masked ? 'another mask' : 'no mask'} bounds the edit after step ${event.step}`
     case 'preview':
       return event.path === undefined ? null : `preview: ${event.path}`
     case 'output':

@@ -45,7 +45,7 @@ Programs use it as the page does: docs/http.md.`,
     )
     .action(async (folder: string, flags: StudioFlags) => {
       const { startStudio, isLoopback } = await import('../serve/startStudio.js')
-      const { openInWorker } = await import('../run/openInWorker.js')
+      const { workInProcess } = await import('../run/workInProcess.js')
       const given = await givenToken(flags.tokenFile)
       if (given === null && !isLoopback(flags.listen))
         throw new Text2LiveError(
@@ -66,7 +66,7 @@ Programs use it as the page does: docs/http.md.`,
             listen: flags.listen,
             port: flags.port ?? null,
             token,
-            open: openInWorker,
+            work: workInProcess,
             onFault: (error) => terminal.stderr.write(errorText(error, terminal.width, terminal.debug)),
           })
           try {

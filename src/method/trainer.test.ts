@@ -104,7 +104,9 @@ type Compiled = Extract<TrainerNotice, { type: 'compile' }>
 describe('a trainer', () => {
   it.each(Object.keys(presets) as PresetName[])('takes two steps of preset %s', async (preset) => {
     const compiled: Compiled[] = []
-    const notice = (told: TrainerNotice) => void (told.type === 'compile' && compiled.push(told))
+    const notice = (told: TrainerNotice): void => {
+      if (told.type === 'compile') compiled.push(told)
+    }
     await withTrainer({ preset }, { notice }, async (trainer, settings) => {
       const { tensors: before } = await trainer.state()
       expect([trainer.step, trainer.steps, trainer.device]).toEqual([0, 2, 'cpu'])
@@ -136,6 +138,59 @@ describe('a trainer', () => {
         notices.filter(({ width, height }) => width === photo.width && height === photo.height).length
       expect([sizes(compiled.slice(0, 1)), inFirstStep]).toEqual(settings.sizes === 'exact' ? [1, 2] : [1, 1])
       expect(compiled.every(({ seconds }) => seconds > 0)).toBe(true)
+    })
+  })
+
+  it('does in order what is asked of it at once, and nothing once it is gone', async () => {
+    await withTrainer(
+      { ...oneSize, preset: 'fast', relevancy: 'model', sizes: 'exact', scaleMin: 0.9 },
+      {},
+      async (trainer) => {
+        const asked = [trainer.train(), trainer.layer(), trainer.train(), trainer.layer(), trainer.state()] as const
+        const [, first, , second, state] = await Promise.all(asked)
+        expect(state.step).toBe(2)
+        await withTrainer(
+          { ...oneSize, preset: 'fast', relevancy: 'model', sizes: 'exact', scaleMin: 0.9 },
+          {},
+          async (alone) => {
+            await alone.train()
+            expect((await alone.layer()).data).toEqual(first.data)
+            await alone.train()
+            expect((await alone.layer()).data).toEqual(second.data)
+          },
+        )
+        const [step, gone, layer] = [trainer.train(), trainer.dispose(), trainer.layer()]
+        await expect(layer).rejects.toMatchObject({ code: 'INTERNAL' })
+        expect((await step).step).toBe(3)
+        await gone
+      },
+    )
+  })
+
+  it.each(['none', 'another'])('given a mask where it had %s, goes on as one that has it', async (had) => {
+    const given = { ...oneSize, preset: 'fast', relevancy: 'model' } as const
+    const left = {
+      ...everywhere(1),
+      data: everywhere(1).data.map((_, i) => (i % photo.width < photo.width / 2 ? 1 : 0)),
+    }
+    const before = had === 'none' ? {} : { mask: everywhere(0.5) }
+    await withTrainer(given, before, async (trainer) => {
+      await trainer.train()
+      const state = await trainer.state()
+      await trainer.setMask(left)
+      const report = await trainer.train()
+      const layer = await trainer.layer()
+      expect(layer.data.subarray(3 * photo.width * photo.height).some((x, i) => left.data[i] === 0 && x !== 0)).toBe(
+        false,
+      )
+      await withTrainer(given, { mask: left, state }, async (other) => {
+        expect(await other.train()).toEqual(report)
+        expect((await other.layer()).data).toEqual(layer.data)
+      })
+      await trainer.setMask(null)
+      const free = (await trainer.layer()).data.subarray(3 * photo.width * photo.height)
+      expect(free.some((x, i) => left.data[i] === 0 && x !== 0)).toBe(true)
+      await expect(trainer.setMask({ ...left, width: 1 })).rejects.toMatchObject({ code: 'SHAPE_MISMATCH' })
     })
   })
 

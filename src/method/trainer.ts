@@ -1,3 +1,4 @@
+import { inOrder } from '../engine/inOrder.js'
 import { randomStream } from '../engine/random.js'
 import type { Runtime } from '../engine/runtime.js'
 import { Text2LiveError } from '../errors.js'
@@ -69,7 +70,10 @@ export type TrainerNotice =
   /** What the making of a trainer has come to: texts are read, or the region is looked for in the photo. */
   | { readonly type: 'phase'; readonly phase: 'texts' | 'locating' }
 
-/** Trains one edit layer for one photo. */
+/**
+ * Trains one edit layer for one photo. What is asked while it is at work waits its turn: a layer asked for during a step
+ * is that after the step.
+ */
 export interface Trainer {
   /** Steps done. */
   readonly step: number
@@ -83,6 +87,12 @@ export interface Trainer {
   /** The edit layer of the whole photo at training size: RGBA, straight alpha. */
   layer(): Promise<FloatImage>
   state(): Promise<TrainerState>
+  /**
+   * Where the edit may go from the next step on: one channel at training size, which alpha is multiplied by; null for
+   * the whole photo. What bounds the edit besides, the region, goes on to.
+   * @throws SHAPE_MISMATCH
+   */
+  setMask(mask: FloatImage | null): Promise<void>
   /** Frees what it holds; a second call does nothing. */
   dispose(): Promise<void>
 }
@@ -107,7 +117,7 @@ export async function createTrainer(options: TrainerOptions): Promise<Trainer> {
   // With the published target the map is made in each step, of what the step sees.
   const located = settings.relevancy === 'model' ? null : region.map
   const emphasis = located && settings.sparsityMap > 0 ? emphasisOf(located, settings.sparsityMap) : null
-  const mask = boundOf(options.mask, located, settings.regionBound)
+  let mask = boundOf(options.mask, located, settings.regionBound)
   const learned = state ? undefined : learnedVectors(options, generator, guidance, targets)
   const runner = new StepRunner({
     runtime,
@@ -128,6 +138,15 @@ export async function createTrainer(options: TrainerOptions): Promise<Trainer> {
     ...(emphasis ? { emphasis: place(emphasis) } : {}),
   })
 
+  const turn = inOrder()
+  let disposed = false
+  /** Work on the runner, which must not be gone when its turn comes. */
+  const asked = <T>(work: () => Promise<T>): Promise<T> =>
+    turn(async () => {
+      if (!disposed) return await work()
+      throw new Text2LiveError('INTERNAL', 'The trainer was asked for something after it was disposed of.')
+    })
+
   return {
     get step() {
       return done
@@ -135,43 +154,65 @@ export async function createTrainer(options: TrainerOptions): Promise<Trainer> {
     steps: settings.steps,
     device: runtime.device,
     learned: learned !== undefined,
-    async train() {
-      const draw = drawExample(randomStream(settings.seed, 'example', done), photo, settings)
-      const example = () => item(internalExample(photo, draw), 'example', (map) => placeLike(map, draw))
-      const whole =
-        settings.wholeImageEvery > 0 && done % settings.wholeImageEvery === 0
-          ? item(photo, 'whole', (map) => map)
-          : null
-      // With few sizes the whole photo takes the example's place, so that no second kind of graph has to be compiled.
-      const items = whole && settings.sizes === 'buckets' ? [whole] : [example(), ...(whole ? [whole] : [])]
-      const learningRate = learningRateAt(done, settings)
-      const { losses } = await runner.step({
-        items,
-        learningRate,
-        k: done,
-        bootstrapWeight: region.texts.length > 0 ? bootstrapWeightAt(done, settings) : 0,
-        shares: drawStepShares(settings, done, targets[0]!),
-      })
-      done += 1
-      return { step: done, losses, learningRate }
-    },
-    async layer() {
-      const layer = await runner.layer(photo)
-      const n = layer.width * layer.height
-      if (mask) for (let i = 0; i < n; i++) layer.data[3 * n + i] = layer.data[3 * n + i]! * mask.data[i]!
-      return layer
-    },
-    async state() {
-      const vectors = await runner.vectors()
-      return {
-        step: done,
-        tensors: Object.fromEntries(
-          vectorNames.map((name) => [name, { shape: [vectors[name].length], data: vectors[name] }]),
-        ),
-      }
-    },
-    dispose: () => runner.dispose(),
+    train: () =>
+      asked(async () => {
+        const draw = drawExample(randomStream(settings.seed, 'example', done), photo, settings)
+        const example = () => item(internalExample(photo, draw), 'example', (map) => placeLike(map, draw))
+        const whole =
+          settings.wholeImageEvery > 0 && done % settings.wholeImageEvery === 0
+            ? item(photo, 'whole', (map) => map)
+            : null
+        // With few sizes the whole photo takes the example's place, so that no second kind of graph has to be compiled.
+        const items = whole && settings.sizes === 'buckets' ? [whole] : [example(), ...(whole ? [whole] : [])]
+        const learningRate = learningRateAt(done, settings)
+        const { losses } = await runner.step({
+          items,
+          learningRate,
+          k: done,
+          bootstrapWeight: region.texts.length > 0 ? bootstrapWeightAt(done, settings) : 0,
+          shares: drawStepShares(settings, done, targets[0]!),
+        })
+        done += 1
+        return { step: done, losses, learningRate }
+      }),
+    layer: () =>
+      asked(async () => {
+        const layer = await runner.layer(photo)
+        const n = layer.width * layer.height
+        if (mask) for (let i = 0; i < n; i++) layer.data[3 * n + i] = layer.data[3 * n + i]! * mask.data[i]!
+        return layer
+      }),
+    state: () =>
+      asked(async () => {
+        const vectors = await runner.vectors()
+        return {
+          step: done,
+          tensors: Object.fromEntries(
+            vectorNames.map((name) => [name, { shape: [vectors[name].length], data: vectors[name] }]),
+          ),
+        }
+      }),
+    setMask: (given) =>
+      asked(() => {
+        if (given !== null) assertMaskFits(given, photo)
+        mask = boundOf(given ?? undefined, located, settings.regionBound)
+        return Promise.resolve()
+      }),
+    dispose: () =>
+      turn(async () => {
+        disposed = true
+        await runner.dispose()
+      }),
   }
+}
+
+/** @throws SHAPE_MISMATCH */
+function assertMaskFits(mask: FloatImage, photo: FloatImage): void {
+  if (mask.channels === 1 && mask.width === photo.width && mask.height === photo.height) return
+  throw new Text2LiveError(
+    'SHAPE_MISMATCH',
+    `Expected a mask of one channel at training size, ${photo.width}x${photo.height}, came ${mask.channels} of ${mask.width}x${mask.height}.`,
+  )
 }
 
 /**

@@ -1,11 +1,7 @@
-import { fork } from 'node:child_process'
-import { fileURLToPath } from 'node:url'
-import { silenceTelemetry } from '../engine/node/silenceTelemetry.js'
-import { Text2LiveError } from '../errors.js'
 import { interrupted } from '../session/interrupted.js'
 import type { LocateRequest } from '../session/locatePhoto.js'
 import type { LocatedMap } from '../session/runHost.js'
-import { inheritedFlags } from './inheritedFlags.js'
+import { endedByItself, forkProcess } from './forkProcess.js'
 import type { LocateReply } from './locateProcess.js'
 import { reviveFailure } from './workerFailure.js'
 
@@ -15,13 +11,7 @@ import { reviveFailure } from './workerFailure.js'
  */
 export async function locateInProcess(asked: LocateRequest, signal: AbortSignal): Promise<LocatedMap> {
   if (signal.aborted) throw interrupted()
-  silenceTelemetry()
-  const worker = fork(fileURLToPath(new URL('./locateProcess.js', import.meta.url)), [], {
-    serialization: 'advanced',
-    detached: true,
-    stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
-    execArgv: inheritedFlags(process.execArgv),
-  })
+  const worker = forkProcess(new URL('./locateProcess.js', import.meta.url))
   const abandon = (): void => void worker.kill('SIGKILL')
   signal.addEventListener('abort', abandon)
   try {
@@ -32,14 +22,7 @@ export async function locateInProcess(asked: LocateRequest, signal: AbortSignal)
       })
       worker.on('error', reject)
       worker.on('exit', (code, by) => {
-        if (signal.aborted) reject(interrupted())
-        else
-          reject(
-            new Text2LiveError(
-              'DEVICE_FAILED',
-              `The process that looked for the words ended by itself (${by ?? `exit code ${code}`}). Try again, or with another --device.`,
-            ),
-          )
+        reject(signal.aborted ? interrupted() : endedByItself('that looked for the words', code, by))
       })
       worker.send(asked, () => undefined)
     })

@@ -75,6 +75,10 @@ class WorkerTrainer implements Trainer {
     return this.#worker.call('state', null)
   }
 
+  async setMask(mask: WorkerCalls['setMask']['argument']): Promise<void> {
+    await this.#worker.call('setMask', mask)
+  }
+
   dispose(): Promise<void> {
     return this.#worker.close()
   }

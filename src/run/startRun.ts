@@ -8,8 +8,10 @@ import { portableGuidance } from './portableGuidance.js'
 import { chooseDevice } from './probeDevice.js'
 import { fromRun, ownLayers, readConfigs } from './readConfigs.js'
 import { assertFree, makeRunFolder, type RunFolder } from './runFolder.js'
+import type { ImageInput } from '../session/imageInput.js'
 import { firstFiles, keptSettings } from '../session/savedRun.js'
 import { lastGiven, preparePhoto } from '../session/startPhoto.js'
+import type { Below } from '../session/takeLayers.js'
 import { trainRun, type Emit } from '../session/trainRun.js'
 import type { RunEnvironment } from '../session/trainerContract.js'
 import { trainVariations } from './variations.js'
@@ -57,7 +59,7 @@ export async function startRun(options: StartOptions, environment: RunEnvironmen
   const makeFolder = (saved: ImageSettings, seedCount: number) => async (): Promise<RunFolder | null> =>
     out === null && !environment.defaultFolder
       ? null
-      : await makeRunFolder(out, input.name, force, firstFiles(saved, input, seedCount))
+      : await makeRunFolder(out, nameFor(input, settings, below), force, firstFiles(saved, input, seedCount))
   if (seeds > 1)
     return await trainVariations(
       { settings: resolved, input, access, seeds, makeFolder: makeFolder(resolved, seeds) },
@@ -81,4 +83,12 @@ export async function startRun(options: StartOptions, environment: RunEnvironmen
       emit,
     ),
   )
+}
+
+/** What the default folder is called after: the photo that was given, or the run whose photo it is. */
+function nameFor(input: ImageInput, { photo }: ImageSettings, below: Below | null): string {
+  const lowest = below?.layers[0]?.run
+  return photo === null && below?.photo?.bytes === input.photo.bytes && lowest !== undefined
+    ? lowest.replace(/-\d+$/, '')
+    : input.name
 }

@@ -30,6 +30,10 @@ async function answer(request: WorkerRequest): Promise<WorkerCalls[CallName]['an
   if (trainer === null)
     throw new Text2LiveError('INTERNAL', `The training worker was asked to ${request.call} before it had a trainer.`)
   if (request.call === 'train') return { ...(await trainer.train()), memory: process.memoryUsage.rss() }
+  if (request.call === 'setMask') {
+    await trainer.setMask(request.argument as WorkerCalls['setMask']['argument'])
+    return null
+  }
   return await trainer[request.call]()
 }
 

@@ -9,6 +9,7 @@ export interface WorkerCalls {
   train: { argument: null; answer: StepReport & { readonly memory: number } }
   layer: { argument: null; answer: FloatImage }
   state: { argument: null; answer: TrainerState }
+  setMask: { argument: FloatImage | null; answer: null }
   dispose: { argument: null; answer: null }
 }
 

@@ -5,7 +5,7 @@ import { describeValues } from '../options/parseOption.js'
 import type { HostMachine, RunEntry, RunRequest } from '../session/runHost.js'
 
 /** Options that a request cannot give: pictures come with it, and where runs go is the server's. */
-const withheld: ReadonlySet<OptionName> = new Set(['photo', 'mask', 'seeds', 'config', 'out', 'force', 'json'])
+const withheld: ReadonlySet<OptionName> = new Set(['photo', 'mask', 'over', 'seeds', 'config', 'out', 'force', 'json'])
 
 export const requestOptionNames = optionNames.filter((name) => !withheld.has(name))
 
@@ -50,6 +50,9 @@ export const readOptions = z
   })
   .transform((given) => given as GivenOptions)
 
+/** Names of runs, the lowest first. */
+export const overSchema = z.array(z.string().min(1).max(1000)).max(1000)
+
 export const errorSchema = z
   .object({
     code: z.string().describe('stable, upper-case: RUN_NOT_FOUND'),
@@ -64,6 +67,7 @@ export const entrySchema = z
     title: z.string(),
     settings: z.record(z.string(), z.unknown()).describe('complete: what its config.yaml holds'),
     step: z.int().describe('steps done; settings.steps are planned'),
+    over: z.array(z.string()).describe('the runs that it stands on, the lowest first'),
     thumbnail: z.string().nullable().describe('a file of the run'),
     created: z.number().describe('milliseconds since 1970'),
     error: z.object({ code: z.string().nullable(), message: z.string() }).nullable(),

@@ -109,8 +109,8 @@ export function createApp({ access, runs, entries, feed, page, onFault }: AppPar
       })
     },
     locate: async (c) => {
-      const { options, photo } = await uploading(() => readForm(c.req.raw))
-      const { map, ...located } = await runs.locate({ options, photo }, c.req.raw.signal)
+      const { options, photo, over } = await uploading(() => readForm(c.req.raw))
+      const { map, ...located } = await runs.locate({ options, photo, over }, c.req.raw.signal)
       return c.json({ map: Buffer.from(map).toString('base64'), ...located })
     },
     events: (c) => {

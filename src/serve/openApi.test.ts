@@ -31,6 +31,7 @@ test('every option is described but those that a request cannot give', () => {
   expect(optionNames.filter((name) => !requestOptionNames.includes(name))).toEqual([
     'photo',
     'mask',
+    'over',
     'seeds',
     'config',
     'out',

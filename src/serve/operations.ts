@@ -5,6 +5,7 @@ import {
   filesSchema,
   locatedSchema,
   machineSchema,
+  overSchema,
   requestSchema,
   runsSchema,
   submittedSchema,
@@ -39,6 +40,11 @@ export interface Operation {
 }
 
 const photo: Part = { schema: 'file', required: true, about: 'JPEG, PNG, WebP, AVIF or TIFF' }
+const over: Part = {
+  schema: overSchema,
+  required: false,
+  about: 'names of runs that it stands on, the lowest first: their composite is the photo that it edits; JSON',
+}
 const options: Part = { schema: describedOptions, required: true, about: 'JSON' }
 
 /** The HTTP interface: routes, their checks' descriptions and docs/openapi.json are made from it. */
@@ -68,6 +74,7 @@ export const operations = {
         parts: {
           options,
           photo,
+          over,
           mask: { schema: 'file', required: false, about: 'bounds the edit: white may change' },
         },
       },
@@ -121,7 +128,7 @@ export const operations = {
     method: 'post',
     path: '/locate',
     summary: 'Where the words of the region are in a photo, before anything is trained',
-    request: { 'multipart/form-data': { parts: { options, photo } } },
+    request: { 'multipart/form-data': { parts: { options, photo, over } } },
     status: 200,
     answer: { 'application/json': locatedSchema },
     errors: [400, 413, 422],

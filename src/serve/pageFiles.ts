@@ -22,6 +22,8 @@ const types: Readonly<Record<string, string>> = {
   webp: 'image/webp',
   woff2: 'font/woff2',
   wasm: 'application/wasm',
+  md: 'text/plain; charset=utf-8',
+  txt: 'text/plain; charset=utf-8',
 }
 
 /**

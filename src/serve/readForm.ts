@@ -1,6 +1,6 @@
 import { Text2LiveError } from '../errors.js'
 import type { GivenOptions } from '../options/imageOptions.js'
-import { readOptions } from './apiSchemas.js'
+import { overSchema, readOptions } from './apiSchemas.js'
 import { limits } from './operations.js'
 import { readBody } from './readBody.js'
 
@@ -15,6 +15,7 @@ export interface SentForm {
   readonly options: GivenOptions
   readonly photo: SentPicture
   readonly mask: SentPicture | null
+  readonly over: readonly string[]
 }
 
 /** @throws REQUEST_TOO_LARGE, REQUEST_INVALID for a form that is damaged, or lacks a part */
@@ -31,7 +32,12 @@ export async function readForm(request: Request): Promise<SentForm> {
   const photo = await picture(form, 'photo')
   if (photo === null)
     throw new Text2LiveError('REQUEST_INVALID', 'Expected a file in the part "photo" of the form; there is none.')
-  return { options: await readGiven(form.get('options')), photo, mask: await picture(form, 'mask') }
+  return {
+    options: await readGiven(form.get('options')),
+    photo,
+    mask: await picture(form, 'mask'),
+    over: await readOver(form.get('over')),
+  }
 }
 
 async function picture(form: FormData, part: string): Promise<SentPicture | null> {
@@ -45,9 +51,19 @@ async function picture(form: FormData, part: string): Promise<SentPicture | null
   return { name: value.name || part, bytes: new Uint8Array(await value.arrayBuffer()) }
 }
 
-/** A program may send the part with a media type, which makes it a file. */
+async function readOver(part: FormDataEntryValue | null): Promise<readonly string[]> {
+  if (part === null) return []
+  const parsed = overSchema.safeParse(parseJson(await textOf(part), 'the part "over" of the form'))
+  if (parsed.success) return parsed.data
+  throw new Text2LiveError('REQUEST_INVALID', 'Expected names of runs as JSON in the part "over", as ["teapot-1"].')
+}
+
+/** A program may send a part with a media type, which makes it a file. */
+const textOf = async (part: FormDataEntryValue | null): Promise<string> =>
+  part === null ? '' : typeof part === 'string' ? part : await part.text()
+
 async function readGiven(part: FormDataEntryValue | null): Promise<GivenOptions> {
-  const text = part === null ? '' : typeof part === 'string' ? part : await part.text()
+  const text = await textOf(part)
   const parsed = readOptions.safeParse(parseJson(text, 'the part "options" of the form'))
   if (parsed.success) return parsed.data
   throw new Text2LiveError(

@@ -5,6 +5,7 @@ const fixed: ReadonlySet<string> = new Set([
   runFiles.config,
   runFiles.events,
   runFiles.checkpoint,
+  runFiles.below,
   ...Object.values(outputFiles),
 ])
 const varying = /^[\w-][\w.-]*\.(?:png|jpe?g|webp|avif|tiff?)$|^previews\/step-\d{6,9}\.png$/
@@ -31,6 +32,7 @@ const types: Readonly<Record<string, string>> = {
   ora: 'image/openraster',
   yaml: 'text/plain; charset=utf-8',
   ndjson: 'application/x-ndjson',
+  json: 'application/json',
 }
 
 /** The media type of a run's file. */

@@ -4,7 +4,7 @@ import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
 import { getRequestListener } from '@hono/node-server'
 import { Text2LiveError } from '../errors.js'
-import type { OpenTrainer } from '../session/trainerContract.js'
+import type { WorkOnRun } from '../run/workOnRun.js'
 import { Access } from './access.js'
 import { createApp, feedMessage } from './createApp.js'
 import { EventFeed } from './eventFeed.js'
@@ -20,8 +20,8 @@ export interface StudioOptions {
   readonly port: number | null
   /** What the address that is printed shows; at least `shortestToken` characters. */
   readonly token: string
-  /** Makes the trainer of a run. */
-  readonly open: OpenTrainer
+  /** Does the jobs of the queue. */
+  readonly work: WorkOnRun
   /** Where the built page is; default: that of the package. */
   readonly page?: string
   /** Told of what should not have happened, while the server goes on. */
@@ -42,9 +42,9 @@ export interface Studio {
 }
 
 /** "LIVE" on the keys of a telephone. */
-export const defaultPort = 5483
+const defaultPort = 5483
 /** Characters: what can be guessed is no token. */
-export const shortestToken = 16
+const shortestToken = 16
 
 /** Milliseconds that connections have to end by themselves. */
 const patience = 1_000
@@ -57,20 +57,20 @@ const builtPage = fileURLToPath(new URL('../studio', import.meta.url))
  * @throws ADDRESS_UNAVAILABLE, TOKEN_NEEDED, RUN_LOCKED, RUN_INVALID, OUTPUT_NOT_WRITABLE
  */
 export async function startStudio(options: StudioOptions): Promise<Studio> {
-  const { folder, listen, token, open, onFault } = options
+  const { folder, listen, token, work, onFault } = options
   if (token.length < shortestToken)
     throw new Text2LiveError(
       'TOKEN_NEEDED',
       `Expected a token of at least ${shortestToken} characters; got ${token.length}. Take one that nobody can guess, for example from: openssl rand -hex 32`,
     )
   const page = await readPage(options.page ?? builtPage)
-  const server = createServer({ maxHeaderSize: 16_384, headersTimeout: 20_000, requestTimeout: 600_000 })
+  const server = createServer({ maxHeaderSize: 16_384, headersTimeout: 20_000, requestTimeout: 600_000, keepAliveTimeout: 65_000 })
   server.maxConnections = 256
   const moved = await listenOn(server, listen, options.port)
   const { port } = server.address() as { port: number }
   let runs: StudioRuns
   try {
-    runs = await StudioRuns.open(folder, open)
+    runs = await StudioRuns.open(folder, work)
   } catch (error) {
     server.close()
     throw error

@@ -11,9 +11,8 @@ import { locateInProcess } from '../run/locateInProcess.js'
 import { nodeMachine } from '../run/nodeMachine.js'
 import { portableGuidance } from '../run/portableGuidance.js'
 import { chooseDevice } from '../run/probeDevice.js'
-import { renderRun } from '../run/renderRun.js'
-import { resumeRun } from '../run/resumeRun.js'
 import { refuseLink } from '../run/runFile.js'
+import type { WorkOnRun } from '../run/workOnRun.js'
 import type { QueuedJob } from '../session/queue/queueMachine.js'
 import { RunQueue } from '../session/queue/runQueue.js'
 import { runFileNames, unzipRun, zipRun } from '../session/queue/runZip.js'
@@ -21,7 +20,7 @@ import { runFiles } from '../session/runFiles.js'
 import type { HostMachine, HostUpdate, LocatedMap, NewRun, RunEntry, RunRequest } from '../session/runHost.js'
 import { drawSeed, readRunSettings } from '../session/savedRun.js'
 import type { RunControl } from '../session/runControl.js'
-import type { OpenTrainer } from '../session/trainerContract.js'
+import { takeLayers } from '../session/takeLayers.js'
 import type { Emit } from '../session/trainRun.js'
 import { FolderRuns } from './folderRuns.js'
 import { isRunFileName } from './runFileName.js'
@@ -35,7 +34,7 @@ const lookEvery = 2_000
 /** Bytes that a zip may unfold into: all of it is in memory for a moment. */
 const mostUnzipped = 2 ** 30
 
-/** The runs in a folder, worked on one after another by this process and the trainer's. */
+/** The runs in a folder, worked on one after another. */
 export class StudioRuns implements ServedRuns {
   readonly #runs: FolderRuns
   readonly #queue: RunQueue
@@ -63,26 +62,25 @@ export class StudioRuns implements ServedRuns {
 
   /**
    * Takes the folder, and goes on with what waits there.
-   * @param open makes the trainer of a run
+   * @param work does the jobs
    * @throws RUN_LOCKED, RUN_INVALID, OUTPUT_NOT_WRITABLE
    */
-  static async open(folder: string, open: OpenTrainer): Promise<StudioRuns> {
+  static async open(folder: string, work: WorkOnRun): Promise<StudioRuns> {
     const runs = await FolderRuns.open(folder)
     let chosen: Promise<Device> | null = null
     const device = () => (chosen ??= chooseDevice('auto'))
-    const work = async (job: QueuedJob, signal: AbortSignal, emit: Emit, control: RunControl): Promise<unknown> => {
+    const workOn = async (job: QueuedJob, signal: AbortSignal, emit: Emit, control: RunControl): Promise<unknown> => {
       const path = await runs.path(job.run)
-      const environment = { open, signal, control, defaultFolder: true }
-      if (job.kind === 'render') return await renderRun(path, environment, emit)
+      if (job.kind === 'render') return await work(path, job, signal, emit, control)
       const { settings } = await readRunSettings(await runs.look(job.run))
-      if (settings.device !== 'auto') return await resumeRun(path, job.options, environment, emit)
+      if (settings.device !== 'auto') return await work(path, job, signal, emit, control)
       const fastest = await device()
       emit({ type: 'note', message: `device: ${fastest}, the fastest that works here` })
-      return await resumeRun(path, { ...job.options, device: fastest }, environment, emit)
+      return await work(path, { ...job, options: { ...job.options, device: fastest } }, signal, emit, control)
     }
     try {
       const stamps = await runs.stamps()
-      const queue = await RunQueue.open({ codec: nodeMachine.codec, runs, work })
+      const queue = await RunQueue.open({ codec: nodeMachine.codec, runs, work: workOn })
       return new StudioRuns(runs, queue, device, stamps)
     } catch (error) {
       runs.close()
@@ -125,11 +123,12 @@ export class StudioRuns implements ServedRuns {
     await this.#queue.ask(run, request)
   }
 
-  async locate({ options, photo }: Omit<NewRun, 'mask'>, signal: AbortSignal): Promise<LocatedMap> {
+  async locate({ options, photo, over = [] }: Omit<NewRun, 'mask'>, signal: AbortSignal): Promise<LocatedMap> {
     const named = withModels(options)
     const device = resolveSettings([named], drawSeed).device
     const given = device === 'auto' ? { ...named, device: await this.#device() } : named
-    return await locateInProcess({ options: given, photo }, signal)
+    const below = over.length === 0 ? {} : { below: await takeLayers(over, (name) => this.#runs.look(name)) }
+    return await locateInProcess({ options: given, photo, ...below }, signal)
   }
 
   async files(run: string): Promise<{ readonly name: string; readonly bytes: number }[]> {
@@ -170,7 +169,8 @@ export class StudioRuns implements ServedRuns {
     try {
       const now = await this.#runs.stamps()
       const names = new Set([...this.#stamps.keys(), ...now.keys()])
-      const changed = [...names].filter((name) => this.#stamps.get(name) !== now.get(name))
+      const held = new Set(this.entries.filter(({ error }) => error?.code === 'RUN_LOCKED').map(({ name }) => name))
+      const changed = [...names].filter((name) => this.#stamps.get(name) !== now.get(name) || held.has(name))
       this.#stamps = now
       await this.#queue.refresh(changed)
     } catch (error) {

@@ -13,7 +13,7 @@ import type { TrainerState } from './trainerContract.js'
 export interface Fingerprint {
   readonly settings: ImageSettings
   readonly photo: string
-  /** Empty without a mask. */
+  /** Empty without a mask; in a checkpoint, while the mask is changed, that before and that after, a space between. */
   readonly mask: string
   /** Of each layer below, the lowest first. */
   readonly below: readonly string[]
@@ -103,6 +103,12 @@ function decodeCheckpoint(bytes: Uint8Array, path: string): Checkpoint {
   }
 }
 
+/** What a checkpoint says that belongs to a run under either of two masks. */
+export const eitherMask = (before: Fingerprint, after: Fingerprint): Fingerprint => ({
+  ...before,
+  mask: `${before.mask} ${after.mask}`,
+})
+
 /**
  * A checkpoint continues only the run that it was made by.
  * @throws CHECKPOINT_MISMATCH naming each key that differs
@@ -121,7 +127,7 @@ export function assertSameRun(path: string, saved: Fingerprint, now: Fingerprint
         `${name} (checkpoint ${JSON.stringify(saved.settings[name] ?? null)}, now ${JSON.stringify(now.settings[name])})`,
     )
   const pictures = (['photo', 'mask'] as const)
-    .filter((name) => saved[name] !== now[name])
+    .filter((name) => !(name === 'mask' ? saved.mask.split(' ') : [saved[name]]).includes(now[name]))
     .map((name) => `the ${name} (another picture)`)
   if (saved.below.join() !== now.below.join()) pictures.push('what is below (other layers)')
   if (differing.length + pictures.length === 0) return

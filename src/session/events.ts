@@ -38,6 +38,8 @@ export type RunEvent =
   | { readonly type: 'paused' | 'going-on'; readonly step: number }
   /** The run ends at another step than was planned. */
   | { readonly type: 'steps'; readonly steps: number }
+  /** From the next step on another mask bounds the edit, or none where it is not `masked`. */
+  | { readonly type: 'mask'; readonly step: number; readonly masked: boolean }
   | { readonly type: 'preview'; readonly step: number; readonly path?: string; readonly png: Uint8Array }
   | { readonly type: 'checkpoint'; readonly step: number; readonly path: string; readonly bytes: number }
   | { readonly type: 'output'; readonly name: string; readonly path?: string; readonly bytes: number }

@@ -1,6 +1,6 @@
 import { Text2LiveError } from '../errors.js'
 import type { FloatImage } from '../media/image.js'
-import type { ImageCodec, PictureSource } from '../media/imageCodec.js'
+import type { DecodedMask, ImageCodec, PictureSource } from '../media/imageCodec.js'
 import { layeredStrips } from '../media/layeredStrips.js'
 import type { Photo } from '../media/photo.js'
 import { resizeStrips } from '../media/resample.js'
@@ -44,35 +44,43 @@ export async function readImageInput(
   const decoded = await codec.decodePhoto(photo)
   const { width, height } = decoded.pixels
   if (settings.size === 0) assertTrainable(Math.min(width, height), settings.scaleMin, settings.cropsMinCover)
-  const given = mask === null ? null : await codec.decodeMask(mask, width, height)
   const layers: DecodedLayer[] = []
   for (const layer of below)
-    layers.push({
-      ...layer,
-      image: await codec.decodeLayer({ name: layer.file, bytes: layer.png }, decoded.pixels),
-    })
+    layers.push({ ...layer, image: await codec.decodeLayer({ name: layer.file, bytes: layer.png }, decoded.pixels) })
   const ground = layeredStrips(
     decoded.pixels,
     layers.map(({ image }) => image),
   )
-  const bounds = intersect(
-    given && planeStrips(given.image),
-    decoded.pixels.channels === 4 ? alphaStrips(decoded.pixels) : null,
-  )
   const size = trainingSize(width, height, settings.size)
   assertShape(size, width, height)
-  return {
+  const unbounded = {
     name: nameOf(photo) ?? `photo.${decoded.format}`,
     photo: decoded,
-    bounds,
     below: layers,
     ground,
+    notes: decoded.notes ?? [],
+    training: { photo: toSize(ground, size) },
+  }
+  return boundBy(unbounded, mask === null ? null : await codec.decodeMask(mask, width, height))
+}
+
+/** The same pictures within another mask; `null` for none. */
+export async function withMask(input: ImageInput, mask: PictureSource | null, codec: ImageCodec): Promise<ImageInput> {
+  const { width, height } = input.photo.pixels
+  const notes = input.photo.notes ?? []
+  return boundBy({ ...input, notes }, mask === null ? null : await codec.decodeMask(mask, width, height))
+}
+
+function boundBy(input: Omit<ImageInput, 'bounds' | 'mask'>, given: DecodedMask | null): ImageInput {
+  const { pixels } = input.photo
+  const bounds = intersect(given && planeStrips(given.image), pixels.channels === 4 ? alphaStrips(pixels) : null)
+  const { photo } = input.training
+  return {
+    ...input,
+    bounds,
     mask: given && { bytes: given.bytes, extension: given.format },
-    notes: [...(decoded.notes ?? []), ...(given?.notes.map((message) => `mask: ${message}`) ?? [])],
-    training: {
-      photo: toSize(ground, size),
-      ...(bounds === null ? {} : { mask: toSize(bounds, size) }),
-    },
+    notes: [...input.notes, ...(given?.notes.map((message) => `mask: ${message}`) ?? [])],
+    training: { photo, ...(bounds === null ? {} : { mask: toSize(bounds, photo) }) },
   }
 }
 

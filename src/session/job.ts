@@ -5,7 +5,7 @@ const picture = z.strictObject({ name: z.string().min(1).max(1000), bytes: z.ins
 /** Checked with the option table when the job is resolved, which names the option. */
 const options = z.record(z.string(), z.unknown()).transform((given) => given as GivenOptions)
 const run = z.string().min(1).max(1000)
-const over = z.array(run).max(1000).optional()
+const over = z.array(run).max(1000).readonly().optional()
 
 /**
  * What a machine can be asked to do. It names nothing of the machine that asks: pictures come as bytes with a name,

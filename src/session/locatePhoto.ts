@@ -12,7 +12,7 @@ import type { GivenOptions, ImageSettings } from '../options/imageOptions.js'
 import { regionTexts, type RegionTexts } from '../options/region.js'
 import { resolveSettings } from '../options/resolveSettings.js'
 import { readImageInput, type ImageInput } from './imageInput.js'
-import { openGuidance, outlineFor, type TrainingPlace } from './openTrainer.js'
+import { openGuidance, outlineFor, runtimeOf, type TrainingPlace } from './openTrainer.js'
 import type { LocatedMap } from './runHost.js'
 import { drawSeed } from './savedRun.js'
 import type { Below } from './takeLayers.js'
@@ -87,16 +87,18 @@ export async function locateTexts(
     notes.push(message)
     notice({ type: 'note', message })
   }
-  const { codec, models } = place
-  const runtime = await place.runtime(settings)
+  const { codec, models, warm } = place
+  const runtime = await runtimeOf(place, settings)
   const guidance = await openGuidance(
     settings,
     runtime,
     models,
     (told) => (told.type === 'note' ? onNote(told.message) : notice(told)),
     signal,
+    undefined,
+    warm,
   )
-  const outline = await outlineFor(settings, asked, models)
+  const outline = await outlineFor(settings, asked, models, warm)
   const { texts, map } = await lookFor({ asked, settings, photo, guidance, outline, runtime, notice, onNote, signal })
   if (map === null && asked !== 'agreed') onNote('region: none, so the edit may go anywhere in the photo')
   const planes = map ?? { ...photo, channels: 1, data: new Float32Array(photo.width * photo.height).fill(1) }

@@ -10,6 +10,7 @@ import { withoutSecrets } from '../models/withoutSecrets.js'
 import type { ImageSettings } from '../options/imageOptions.js'
 import type { RegionTexts } from '../options/region.js'
 import { accessTo, type GuidanceAccess } from './guidanceAccess.js'
+import type { WarmModels } from './warmModels.js'
 import type { OpenTrainer, TrainerNotice, TrainerState } from './trainerContract.js'
 
 /** Where the models of a run come from. */
@@ -34,6 +35,17 @@ export interface TrainingPlace {
   /** The engine on the device that the settings name. @throws DEVICE_UNAVAILABLE */
   runtime(settings: Pick<ImageSettings, 'device' | 'threads'>): Promise<Runtime>
   readonly models: ModelOpener
+  /** What is kept open for the next job; absent: nothing is. */
+  readonly warm?: WarmModels | undefined
+}
+
+/** The engine of a place, the one that is kept where one is. @throws DEVICE_UNAVAILABLE */
+export const runtimeOf = (
+  place: TrainingPlace,
+  { device, threads }: Pick<ImageSettings, 'device' | 'threads'>,
+): Promise<Runtime> => {
+  const open = (): Promise<Runtime> => place.runtime({ device, threads })
+  return place.warm?.runtime(`${device} ${threads}`, open) ?? open()
 }
 
 /**
@@ -43,13 +55,13 @@ export const trainerIn =
   (place: TrainingPlace): OpenTrainer =>
   async (input, notice, signal) => {
     const { settings } = input
-    const { models } = place
-    const runtime = await place.runtime(settings)
+    const { models, warm } = place
+    const runtime = await runtimeOf(place, settings)
     await breathe(signal)
-    const guidance = await openGuidance(settings, runtime, models, notice, signal, input.access)
+    const guidance = await openGuidance(settings, runtime, models, notice, signal, input.access, warm)
     const [outline, start] = [
-      await outlineFor(settings, input.texts.region, models),
-      await startFor(settings, input.state, models),
+      await outlineFor(settings, input.texts.region, models, warm),
+      await startFor(settings, input.state, models, warm),
     ]
     return await createTrainer({
       runtime,
@@ -68,19 +80,28 @@ export const outlineFor = async (
   { relevancy }: Pick<ImageSettings, 'relevancy'>,
   region: RegionTexts,
   models: ModelOpener,
-): Promise<OutlineModel | null> =>
-  relevancy === 'object' && region.length > 0 ? await loadOutline(await models.bundled('outline')) : null
+  warm?: WarmModels,
+): Promise<OutlineModel | null> => {
+  if (relevancy !== 'object' || region.length === 0) return null
+  const open = async (): Promise<OutlineModel> => await loadOutline(await models.bundled('outline'))
+  return await (warm?.outline(open) ?? open())
+}
 
 /** The learned first weights for a run that begins and asks for them. @throws GUIDANCE_INVALID, SAFETENSORS_INVALID */
 export const startFor = async (
   { start }: Pick<ImageSettings, 'start'>,
   state: TrainerState | undefined,
   models: ModelOpener,
-): Promise<LearnedStart | null> =>
-  start === 'learned' && state === undefined ? await loadStart(await models.bundled('start')) : null
+  warm?: WarmModels,
+): Promise<LearnedStart | null> => {
+  if (start !== 'learned' || state !== undefined) return null
+  const open = async (): Promise<LearnedStart> => await loadStart(await models.bundled('start'))
+  return await (warm?.start(open) ?? open())
+}
 
 /**
- * Each of the models that the settings name, fetched where it must be and may be.
+ * Each of the models that the settings name, fetched where it must be and may be; one that is warm is not loaded, and
+ * nothing is told of it.
  * @throws GUIDANCE_*, SAFETENSORS_INVALID, INTERRUPTED, and as `ModelOpener.guidance`
  */
 export async function openGuidance(
@@ -90,16 +111,18 @@ export async function openGuidance(
   notice: (notice: TrainerNotice) => void = () => undefined,
   signal?: AbortSignal,
   access: GuidanceAccess = accessTo([]),
+  warm?: WarmModels,
 ): Promise<GuidanceModel[]> {
   const models: GuidanceModel[] = []
   for (const name of settings.guidance) {
     await breathe(signal)
-    notice({ type: 'model-loading', guidance: withoutSecrets(name) })
-    models.push(
-      await loadGuidance(await opener.guidance(name, access, notice, signal), runtime, {
-        positions: settings.positionEmbedding,
-      }),
-    )
+    const positions = settings.positionEmbedding
+    const open = async (): Promise<GuidanceModel> => {
+      notice({ type: 'model-loading', guidance: withoutSecrets(name) })
+      return await loadGuidance(await opener.guidance(name, access, notice, signal), runtime, { positions })
+    }
+    const key = JSON.stringify([access.addresses[name] ?? name, positions])
+    models.push(await (warm?.guidance(runtime, key, open) ?? open()))
   }
   return models
 }

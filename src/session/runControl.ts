@@ -1,28 +1,25 @@
 import { Text2LiveError } from '../errors.js'
+import type { PictureSource } from '../media/imageCodec.js'
 
 /**
- * The hand on a run while it lasts: it can be held, let go on, and given more or fewer steps. Stopping is the
- * `signal`'s.
+ * The hand on a run while it lasts: it can be held, let go on, given more or fewer steps and another mask, and
+ * asked for a preview. Stopping is the `signal`'s.
  */
 export class RunControl {
   #steps: number | null = null
-  #held: { readonly until: Promise<void>; readonly go: () => void } | null = null
+  #held = false
+  #preview = false
+  #mask: { readonly picture: PictureSource | null } | null = null
   readonly #listeners = new Set<() => void>()
 
   /** Holds the run after the step at hand, until `go`. Its memory stays taken; a checkpoint is written first. */
   pause(): void {
-    if (this.#held !== null) return
-    let go = (): void => undefined
-    const until = new Promise<void>((resolve) => {
-      go = resolve
-    })
-    this.#held = { until, go }
+    this.#held = true
     this.#changed()
   }
 
   go(): void {
-    this.#held?.go()
-    this.#held = null
+    this.#held = false
     this.#changed()
   }
 
@@ -52,22 +49,51 @@ export class RunControl {
   }
 
   get held(): boolean {
-    return this.#held !== null
+    return this.#held
   }
 
-  /** Resolves when the run may go on: at once, at `go`, or when `signal` aborts. */
-  async ready(signal: AbortSignal): Promise<void> {
-    while (this.#held !== null && !signal.aborted) {
-      const { until } = this.#held
-      await new Promise<void>((resolve) => {
-        const done = (): void => {
-          signal.removeEventListener('abort', done)
-          resolve()
-        }
-        signal.addEventListener('abort', done)
-        void until.then(done)
-      })
-    }
+  /** Asks for a preview after the step at hand; of a run that is held at once. */
+  preview(): void {
+    this.#preview = true
+    this.#changed()
+  }
+
+  /** Whether a preview was asked for, which whoever takes it makes. */
+  takePreview(): boolean {
+    const asked = this.#preview
+    this.#preview = false
+    return asked
+  }
+
+  /**
+   * Changes where the edit may go from the next step on; the run keeps the new mask. One that does not fit the photo is
+   * told as a warning, and the run goes on with the mask that it has.
+   * @param mask null for none
+   */
+  setMask(mask: PictureSource | null): void {
+    this.#mask = { picture: mask }
+    this.#changed()
+  }
+
+  /** The mask that was asked for, which whoever takes it sets; null where none was. */
+  takeMask(): { readonly picture: PictureSource | null } | null {
+    const asked = this.#mask
+    this.#mask = null
+    return asked
+  }
+
+  /** Resolves when something is asked, at once where it has been, and when `signal` aborts. */
+  async asked(signal: AbortSignal): Promise<void> {
+    if (signal.aborted || this.#preview || this.#mask !== null) return
+    await new Promise<void>((resolve) => {
+      const done = (): void => {
+        signal.removeEventListener('abort', done)
+        unfollow()
+        resolve()
+      }
+      const unfollow = this.follow(done)
+      signal.addEventListener('abort', done)
+    })
   }
 }
 

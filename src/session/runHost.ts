@@ -20,6 +20,8 @@ export interface RunEntry {
   readonly settings: ImageSettings
   /** Steps done; `settings.steps` are planned. */
   readonly step: number
+  /** The runs that it stands on, the lowest first. */
+  readonly over: readonly string[]
   /** The latest preview, or the composite at training size: a file of the run; null where there is none yet. */
   readonly thumbnail: string | null
   /** Milliseconds since 1970: when it was submitted. */
@@ -40,7 +42,7 @@ export interface NewRun {
   readonly photo: PictureSource
   readonly mask: PictureSource | null
   /** Runs of this host that it stands on, bottom first: their composite is the photo that it edits. */
-  readonly over: readonly string[]
+  readonly over?: readonly string[]
 }
 
 /** What can be asked of a run. */

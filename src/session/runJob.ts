@@ -57,8 +57,13 @@ export async function runJob<Asked extends Job>(
       .join('; ')
     throw new Text2LiveError('OPTION_INVALID', `Expected a job of kind ${jobKinds.join(', ')}: ${problems}.`)
   }
-  // The kind of what is parsed is that of what was asked.
-  return (await work(parsed.data, machine, signal, emit, control)) as JobOutcome<Asked['kind']>
+  try {
+    // The kind of what is parsed is that of what was asked.
+    return (await work(parsed.data, machine, signal, emit, control)) as JobOutcome<Asked['kind']>
+  } catch (error) {
+    machine.warm?.releaseAfter(error)
+    throw error
+  }
 }
 
 async function work(

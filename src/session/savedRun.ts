@@ -20,6 +20,7 @@ import {
   fingerprintOf,
   type RunMachine,
   type TrainedRun,
+  keptMask,
   titleOf,
   trainerInput,
   trainRun,
@@ -48,7 +49,7 @@ export function keptSettings(
   return {
     ...settings,
     photo: `photo.${input.photo.format === 'jpeg' ? 'jpg' : input.photo.format}`,
-    mask: input.mask === null ? null : `mask.${input.mask.extension}`,
+    mask: input.mask && keptMask(input.mask.extension),
     over: input.below.map((_, i) => belowFile(i)),
     device,
   }
@@ -166,7 +167,7 @@ export async function continueRun(
   const checkpoint = await readCheckpoint(store)
   const now = await fingerprintOf(settings, saved.input)
   if (checkpoint !== null) assertSameRun(store.file(runFiles.checkpoint), checkpoint.fingerprint, now)
-  else assertSameRun(store.file(runFiles.config), await fingerprintOf(saved.settings, saved.input), now)
+  else assertSameRun(store.file(runFiles.config), { ...now, settings: saved.settings }, now)
   const start = checkpoint?.state ?? null
   const step = start?.step ?? 0
   if (step >= settings.steps && (await isFinished(store))) {
@@ -179,6 +180,7 @@ export async function continueRun(
     {
       settings,
       input: saved.input,
+      fingerprint: now,
       access: guidance,
       open,
       signal,

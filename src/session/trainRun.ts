@@ -1,16 +1,16 @@
 import { Text2LiveError } from '../errors.js'
 import { compositeOver } from '../media/compositeOver.js'
-import type { ImageCodec } from '../media/imageCodec.js'
+import type { ImageCodec, PictureSource } from '../media/imageCodec.js'
 import { quantise } from '../media/quantise.js'
 import type { ImageSettings } from '../options/imageOptions.js'
 import { regionTexts } from '../options/region.js'
 import { writeConfig } from '../options/writeConfig.js'
-import { writeCheckpoint, type Fingerprint } from './checkpoint.js'
+import { eitherMask, writeCheckpoint, type Fingerprint } from './checkpoint.js'
 import { digest } from './digest.js'
 import { afterStep, keptBytes, stepEvents } from './eventLog.js'
 import { eventLine, type RunEvent, type StepEvent } from './events.js'
 import type { GuidanceAccess } from './guidanceAccess.js'
-import type { ImageInput } from './imageInput.js'
+import { type ImageInput, withMask } from './imageInput.js'
 import { interrupted } from './interrupted.js'
 import type { RunControl } from './runControl.js'
 import { runFiles } from './runFiles.js'
@@ -27,6 +27,8 @@ export interface RunPlan {
   readonly access: GuidanceAccess
   readonly open: OpenTrainer
   readonly signal: AbortSignal
+  /** Of settings and input, where it is known. */
+  readonly fingerprint?: Fingerprint
   /** The state of the checkpoint, when the run is continued. */
   readonly start: TrainerState | null
   /**
@@ -75,6 +77,9 @@ export const trainerInput = (
   ...(state === null ? {} : { state }),
 })
 
+/** What a run calls its copy of the mask. */
+export const keptMask = (extension: string): string => `mask.${extension}`
+
 /** What the layer of a run is called among others. */
 export const titleOf = ({ prompt }: Pick<ImageSettings, 'prompt'>): string => prompt[0] ?? 'edit layer'
 
@@ -93,7 +98,7 @@ export const fingerprintOf = async (settings: ImageSettings, input: ImageInput):
  */
 export async function trainRun(plan: RunPlan, emit: Emit): Promise<TrainedRun> {
   const { settings, input, start, signal } = plan
-  const session = new RunSession(plan, await fingerprintOf(settings, input), emit)
+  const session = new RunSession(plan, plan.fingerprint ?? (await fingerprintOf(settings, input)), emit)
   const stopped = (): boolean => signal.aborted
   let trainer: Trainer | null = null
   try {
@@ -105,7 +110,7 @@ export async function trainRun(plan: RunPlan, emit: Emit): Promise<TrainedRun> {
     else if (trainer.learned === true && settings.previewEvery > 0) await session.preview(trainer)
     while (!stopped()) {
       if (plan.control?.held === true) await session.pause(trainer, plan.control)
-      await session.followControl()
+      await session.followControl(trainer)
       if (stopped() || trainer.step >= session.steps) break
       await session.step(trainer)
     }
@@ -123,7 +128,8 @@ class RunSession {
   readonly #plan: RunPlan
   readonly #emitOutside: Emit
   readonly #started = performance.now()
-  readonly #fingerprint: Fingerprint
+  #fingerprint: Fingerprint
+  #input: ImageInput
   /** Events from before the store was made. */
   #early: RunEvent[] = []
   #store: RunStore | null = null
@@ -137,6 +143,7 @@ class RunSession {
     this.#emitOutside = emit
     this.#fingerprint = fingerprint
     this.#settings = plan.settings
+    this.#input = plan.input
   }
 
   /** At which step the run ends. */
@@ -144,11 +151,16 @@ class RunSession {
     return this.#settings.steps
   }
 
-  /**
-   * Takes what was asked of the control into the settings, the kept ones too: the run goes on to that step when it is
-   * resumed.
-   */
-  async followControl(): Promise<void> {
+  /** Does what was asked of the control: another mask, other steps, a preview. */
+  async followControl(trainer: Trainer): Promise<void> {
+    const mask = this.#plan.control?.takeMask() ?? null
+    if (mask !== null) await this.#changeMask(trainer, mask.picture)
+    await this.#followSteps()
+    if (this.#plan.control?.takePreview() === true) await this.preview(trainer)
+  }
+
+  /** Other steps go into the settings, the kept ones too: the run goes on to that step when it is resumed. */
+  async #followSteps(): Promise<void> {
     const steps = this.#plan.control?.steps ?? null
     if (steps === null || steps === this.steps) return
     this.#settings = { ...this.#settings, steps }
@@ -159,8 +171,44 @@ class RunSession {
   async pause(trainer: Trainer, control: RunControl): Promise<void> {
     await this.#checkpoint(trainer)
     this.emit({ type: 'paused', step: trainer.step })
-    await control.ready(this.#plan.signal)
+    while (control.held && !this.#plan.signal.aborted) {
+      await control.asked(this.#plan.signal)
+      await this.followControl(trainer)
+    }
     if (!this.#plan.signal.aborted) this.emit({ type: 'going-on', step: trainer.step })
+  }
+
+  /**
+   * Trains on within another mask. Whenever this process dies, the run can go on: what lies in it is of the mask before
+   * or of the new one, and until the new one is in place the checkpoint belongs to either.
+   */
+  async #changeMask(trainer: Trainer, picture: PictureSource | null): Promise<void> {
+    const { machine } = this.#plan
+    let input: ImageInput
+    try {
+      input = await withMask(this.#input, picture, machine.codec)
+    } catch (error) {
+      if (!(error instanceof Text2LiveError)) throw error
+      this.emit({ type: 'warning', message: `The mask stays as it is: ${error.message}` })
+      return
+    }
+    const settings = { ...this.#settings, mask: input.mask && keptMask(input.mask.extension) }
+    const fingerprint = { ...this.#fingerprint, settings, mask: await digest(input.mask?.bytes ?? null) }
+    const state = await trainer.state()
+    if (this.#store !== null) {
+      const before = this.#fingerprint
+      await writeCheckpoint(this.#store, { state, fingerprint: eitherMask(before, fingerprint) })
+      if (input.mask !== null) await this.#store.write(settings.mask!, input.mask.bytes)
+      await this.#store.write(runFiles.config, writeConfig(settings))
+    }
+    await trainer.setMask(input.training.mask ?? null)
+    this.#settings = settings
+    this.#fingerprint = fingerprint
+    this.#input = input
+    this.#saved.step = -1
+    await this.#checkpoint(trainer)
+    for (const message of input.notes) if (message.startsWith('mask: ')) this.emit({ type: 'note', message })
+    this.emit({ type: 'mask', step: trainer.step, masked: input.mask !== null })
   }
 
   readonly emit: Emit = (event) => {
@@ -170,7 +218,7 @@ class RunSession {
   }
 
   async begin(store: RunStore | null): Promise<void> {
-    const { settings, input, start } = this.#plan
+    const { settings, start } = this.#plan
     this.#store = store
     if (store !== null) {
       const before = await store.read(runFiles.events)
@@ -181,8 +229,8 @@ class RunSession {
       for (const event of this.#early) this.#log.append(eventLine(event))
     }
     this.#early = []
-    const { width, height } = input.training.photo
-    const { width: fullWidth, height: fullHeight } = input.photo.pixels
+    const { width, height } = this.#input.training.photo
+    const { width: fullWidth, height: fullHeight } = this.#input.photo.pixels
     this.emit({
       type: 'run-start',
       settings,
@@ -212,12 +260,15 @@ class RunSession {
     this.#steps.push(event)
     this.emit(event)
     const { previewEvery } = this.#settings
-    if (previewEvery > 0 && step % previewEvery === 0 && step < this.steps) await this.preview(trainer)
+    if (previewEvery > 0 && step % previewEvery === 0 && step < this.steps) {
+      this.#plan.control?.takePreview()
+      await this.preview(trainer)
+    }
     if (performance.now() - this.#saved.at >= checkpointInterval) await this.#checkpoint(trainer)
   }
 
   async finish(trainer: Trainer): Promise<TrainedRun> {
-    const { input, signal, machine } = this.#plan
+    const { signal, machine } = this.#plan
     const settings = this.#settings
     const store = this.#store
     const finished = trainer.step >= settings.steps
@@ -225,7 +276,7 @@ class RunSession {
     const layer = await trainer.layer()
     // Pictures of the photo's own size need the memory that the guidance model and its graphs hold.
     await trainer.dispose()
-    const outputs = makeOutputs(input, layer, this.#steps, machine.codec, titleOf(settings))
+    const outputs = makeOutputs(this.#input, layer, this.#steps, machine.codec, titleOf(settings))
     const files = store === null ? await collectOutputs(outputs) : null
     if (store !== null) await writeOutputs(store, outputs, this.emit)
     const ending = {
@@ -257,9 +308,7 @@ class RunSession {
 
   async preview(trainer: Trainer): Promise<void> {
     const layer = await trainer.layer()
-    const png = await this.#plan.machine.codec.encodePng(
-      quantise(compositeOver(layer, this.#plan.input.training.photo), 8),
-    )
+    const png = await this.#plan.machine.codec.encodePng(quantise(compositeOver(layer, this.#input.training.photo), 8))
     const name = `${runFiles.previews}/step-${String(trainer.step).padStart(6, '0')}.png`
     await this.#store?.write(name, png)
     this.emit({

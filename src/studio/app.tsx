@@ -60,7 +60,12 @@ export function App({
           ) : (
             <>
               <div class="stage-place">
-                <Stage model={studio.stage} label={text('stageLabel')} sliderLabel={text('viewCompare')} />
+                <Stage
+                  model={studio.stage}
+                  label={text('stageLabel')}
+                  sliderLabel={text('viewCompare')}
+                  workingLabel={text('maskWorking')}
+                />
               </div>
               <ViewBar studio={studio} />
             </>
@@ -91,7 +96,7 @@ function TopBar({ studio }: { readonly studio: Studio }) {
       ? []
       : [
           known.device === null ? null : text('deviceIs', { device: known.device }),
-          text('threads', { count: known.threads }),
+          known.threads === 1 ? text('thread') : text('threads', { count: known.threads }),
           known.free === null ? null : text('freeSpace', { size: bytesText(known.free) }),
         ].filter((detail) => detail !== null)
   return (

@@ -6,6 +6,7 @@ import { App } from './app.js'
 import type { PageModels } from './state/pageModels.js'
 import { Studio } from './state/studio.js'
 import { text } from './text/strings.js'
+import './stage/stage.css'
 import './style.css'
 
 const place = document.getElementById('app')!

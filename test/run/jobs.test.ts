@@ -1,12 +1,16 @@
 import { readFile } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
-import { MessageChannel } from 'node:worker_threads'
+import { MessageChannel, type MessagePort } from 'node:worker_threads'
 import sharp from 'sharp'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { GivenOptions } from '../../src/options/imageOptions.js'
 import type { RunEvent } from '../../src/session/events.js'
+import { outputFiles } from '../../src/session/events.js'
 import type { Job } from '../../src/session/job.js'
-import { runInWebWorker, serveJobs, type Wire } from '../../src/session/web/runWorker.js'
+import { runFiles } from '../../src/session/runFiles.js'
+import type { JobMachine } from '../../src/session/runJob.js'
+import { runInWebWorker, serveJobs, type Wire, type WorkerRun } from '../../src/session/web/runWorker.js'
+import { WarmModels } from '../../src/session/warmModels.js'
 import { memoryMachine } from '../support/memoryMachine.js'
 
 // Jobs over the wire, on the real engine at toy size: `serveJobs` at one port, as in a browser's worker, and whoever
@@ -17,7 +21,7 @@ const options: GivenOptions = { prompt: ['golden teapot'], preset: 'preview', si
 let photo: { name: string; bytes: Uint8Array<ArrayBuffer> }
 let machine: ReturnType<typeof memoryMachine>
 let page: Wire
-let close = (): void => undefined
+const ports: MessagePort[] = []
 
 beforeAll(async () => {
   photo = {
@@ -30,19 +34,30 @@ beforeAll(async () => {
     ),
   }
   machine = memoryMachine()
-  const { port1, port2 } = new MessageChannel()
-  serveJobs(port1 as unknown as Wire, machine)
-  page = port2 as unknown as Wire
-  for (const port of [port1, port2]) port.start()
-  close = () => port1.close()
+  page = serve(machine)
 })
-afterAll(() => close())
+afterAll(() => {
+  for (const port of ports) port.close()
+})
 
-async function done<Asked extends Job>(job: Asked, onEvent: (event: RunEvent) => void = () => undefined) {
+/** The page's end of a wire to a worker of this machine. */
+function serve(served: JobMachine): Wire {
+  const { port1, port2 } = new MessageChannel()
+  ports.push(port1, port2)
+  serveJobs(port1 as unknown as Wire, served)
+  for (const port of [port1, port2]) port.start()
+  return port2 as unknown as Wire
+}
+
+async function done<Asked extends Job>(
+  job: Asked,
+  onEvent: (event: RunEvent, run: WorkerRun) => void = () => undefined,
+  worker = page,
+) {
   const events: RunEvent[] = []
-  const run = runInWebWorker(page, job, (event) => {
+  const run = runInWebWorker(worker, job, (event) => {
     events.push(event)
-    onEvent(event)
+    onEvent(event, run)
   })
   return { result: await run.result, events }
 }
@@ -102,14 +117,163 @@ describe('a job of kind relevancy', () => {
 describe('the making of a trainer', () => {
   test.each(['model-loading', 'texts', 'locating'] as const)('is given up at its %s, and leaves no run', async (at) => {
     const seen: string[] = []
-    const run = runInWebWorker(page, { kind: 'image', options, photo, mask: null, run: 'given-up' }, (event) => {
-      const name = event.type === 'phase' ? event.phase : event.type
-      seen.push(name)
-      if (name === at) run.stop()
-    })
+    // A worker of its own: it has no model open yet.
+    const run = runInWebWorker(
+      serve(machine),
+      { kind: 'image', options, photo, mask: null, run: 'given-up' },
+      (event) => {
+        const name = event.type === 'phase' ? event.phase : event.type
+        seen.push(name)
+        if (name === at) run.stop()
+      },
+    )
     await expect(run.result).rejects.toMatchObject({ code: 'INTERRUPTED' })
     expect(seen).toContain(at)
     expect(seen).not.toContain('run-start')
     expect(machine.kept.has('given-up')).toBe(false)
   })
+})
+
+describe('two jobs after each other', () => {
+  /** A machine that counts what is opened. */
+  function counting(bound?: number) {
+    const opened: string[] = []
+    const own = memoryMachine()
+    const counted: JobMachine = {
+      ...own,
+      ...(bound === undefined ? {} : { warm: new WarmModels(bound) }),
+      runtime: (settings) => {
+        opened.push('runtime')
+        return own.runtime(settings)
+      },
+      models: {
+        guidance: (name, ...rest) => {
+          opened.push(name)
+          return own.models.guidance(name, ...rest)
+        },
+        bundled: (name) => {
+          opened.push(name)
+          return own.models.bundled(name)
+        },
+      },
+    }
+    return { opened, kept: own.kept, machine: counted, worker: serve(counted) }
+  }
+  const image = (run: string, given: GivenOptions = {}): Job => ({
+    kind: 'image',
+    options: { ...options, source: ['teapot'], steps: 2, views: 2, previewEvery: 0, ...given },
+    photo,
+    mask: null,
+    run,
+  })
+
+  test('open engine and models once, and leave the bits that each leaves alone', async () => {
+    const { opened, kept, machine: own, worker } = counting()
+    const first = await done(image('first'), undefined, worker)
+    const all = ['outline', 'runtime', 'start', 'starter']
+    expect([...opened].sort()).toEqual(all)
+    const second = await done(image('second'), undefined, worker)
+    const told = (events: readonly RunEvent[]) => events.filter(({ type }) => type === 'model-loading').length
+    expect([told(first.events), told(second.events)]).toEqual([1, 0])
+    const same = (file: string) => {
+      const [one, two] = [kept.get('first')!.files.get(file)!, kept.get('second')!.files.get(file)!]
+      expect(Buffer.from(one).equals(two), file).toBe(true)
+    }
+    const files = [runFiles.checkpoint, outputFiles.composite, outputFiles.edit]
+    files.forEach(same)
+    await done({ kind: 'resume', run: 'second', options: { steps: 3 } }, undefined, worker)
+    expect([...opened].sort()).toEqual(all)
+    // The other goes on in a worker of its own, where nothing is open.
+    await done({ kind: 'resume', run: 'first', options: { steps: 3 } }, undefined, serve(own))
+    expect(opened.filter((name) => name === 'starter').length).toBe(2)
+    files.forEach(same)
+  }, 400_000)
+
+  test('open again what the bound does not hold, and everything after the machine failed', async () => {
+    const { opened, worker } = counting(1000)
+    await done({ kind: 'relevancy', options, photo }, undefined, worker)
+    await done({ kind: 'relevancy', options, photo }, undefined, worker)
+    expect([...opened].sort()).toEqual(['outline', 'runtime', 'starter', 'starter'])
+    const warm = new WarmModels()
+    let failures = 0
+    const own = memoryMachine()
+    const machineThatFails: JobMachine = {
+      ...own,
+      warm,
+      models: {
+        ...own.models,
+        bundled: (name) => (failures++ === 0 ? Promise.reject(new Error('gone')) : own.models.bundled(name)),
+      },
+      runtime: (settings) => {
+        opened.push('again')
+        return own.runtime(settings)
+      },
+    }
+    const failing = serve(machineThatFails)
+    await expect(done({ kind: 'relevancy', options, photo }, undefined, failing)).rejects.toThrow('gone')
+    await done({ kind: 'relevancy', options, photo }, undefined, failing)
+    await expect(
+      done({ kind: 'relevancy', options: { ...options, prompt: [] }, photo }, undefined, failing),
+    ).rejects.toThrow()
+    await done({ kind: 'relevancy', options, photo }, undefined, failing)
+    expect(opened.filter((name) => name === 'again').length).toBe(2)
+  }, 400_000)
+})
+
+describe('a run in a worker', () => {
+  test('takes another mask and gives a preview when it is asked', async () => {
+    const { width = 0, height = 0 } = await sharp(photo.bytes).metadata()
+    const left = new Uint8Array(
+      await sharp(
+        Uint8Array.from({ length: width * height }, (_, i) => (i % width < width / 2 ? 255 : 0)),
+        { raw: { width, height, channels: 1 } },
+      )
+        .toColourspace('b-w')
+        .png()
+        .toBuffer(),
+    )
+    const { events, result } = await done(
+      {
+        kind: 'image',
+        options: { ...options, region: ['none'], steps: 3, views: 2, previewEvery: 0 },
+        photo,
+        mask: null,
+        run: 'masked',
+      },
+      (event, run) => {
+        if (event.type !== 'step' || event.step !== 1) return
+        run.setMask({ name: 'left.png', bytes: left })
+        run.preview()
+      },
+    )
+    expect(result.finished).toBe(true)
+    const at = (type: RunEvent['type']) =>
+      events.flatMap((event) => (event.type === type && 'step' in event ? [event.step] : []))
+    expect(at('mask').length).toBe(1)
+    expect(at('preview')).toEqual(at('mask'))
+    const alpha = await sharp(machine.kept.get('masked')!.files.get(outputFiles.alpha)!)
+      .extractChannel(0)
+      .raw()
+      .toBuffer()
+    expect(alpha.some((x, i) => i % width >= width / 2 + 1 && x > 0)).toBe(false)
+    expect(alpha.some((x) => x > 0)).toBe(true)
+  })
+
+  test('stands on runs of the same store', async () => {
+    const job: Job = {
+      kind: 'image',
+      options: { ...options, prompt: ['teapot with snow'], source: ['teapot'], steps: 2, views: 2, previewEvery: 0 },
+      photo: null,
+      mask: null,
+      run: 'upper',
+      over: ['masked'],
+    }
+    await done(job)
+    const [lower, upper] = [machine.kept.get('masked')!.files, machine.kept.get('upper')!.files]
+    expect(upper.get('below-1.png')).toEqual(lower.get(outputFiles.edit))
+    expect(upper.get('photo.png')).toEqual(lower.get('photo.png'))
+    await done({ kind: 'render', run: 'upper' })
+    await expect(done({ ...job, over: ['nowhere'] })).rejects.toMatchObject({ code: 'RUN_NOT_FOUND' })
+    await expect(done({ ...job, over: [], photo: null })).rejects.toMatchObject({ code: 'INPUT_NOT_FOUND' })
+  }, 400_000)
 })

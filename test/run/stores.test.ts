@@ -6,6 +6,7 @@ import { strFromU8, unzipSync } from 'fflate'
 import sharp from 'sharp'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import type { GivenOptions } from '../../src/options/imageOptions.js'
+import { Text2LiveError } from '../../src/errors.js'
 import { nodeMachine } from '../../src/run/nodeMachine.js'
 import { lookIn, makeRunFolder, openRunFolder } from '../../src/run/runFolder.js'
 import { outputFiles, type RunEvent } from '../../src/session/events.js'
@@ -101,7 +102,14 @@ describe.each(Object.entries(stores))('a run in %s', (_, openStores) => {
       onStep?.(event.step)
       if (event.step === stopAt) stop.abort()
     }
-  async function start(name: string, watch: Watch = {}, options: GivenOptions = {}, over: readonly string[] = []) {
+  async function start(
+    name: string,
+    watch: Watch = {},
+    options: GivenOptions = {},
+    over: readonly string[] = [],
+    mask: Uint8Array | null = null,
+    wrap = (store: RunStore): RunStore => store,
+  ) {
     const events = new Array<RunEvent>()
     const stop = watch.stop ?? new AbortController()
     const emit = listener(events, watch, stop)
@@ -119,6 +127,7 @@ describe.each(Object.entries(stores))('a run in %s', (_, openStores) => {
     const { settings, input } = await preparePhoto(
       {
         layers: [given],
+        mask: mask && { name: 'mask.png', bytes: mask },
         ...(over.length > 0
           ? { below: await takeLayers(over, runs.look) }
           : { photo: { name: 'photo.png', bytes: photo } }),
@@ -135,7 +144,7 @@ describe.each(Object.entries(stores))('a run in %s', (_, openStores) => {
         open: toyTrainer(),
         signal: stop.signal,
         start: null,
-        store: () => runs.make(name, firstFiles(kept, input, 1)),
+        store: async () => wrap(await runs.make(name, firstFiles(kept, input, 1))),
         machine: nodeMachine,
         control: watch.control,
       },
@@ -297,6 +306,143 @@ describe.each(Object.entries(stores))('a run in %s', (_, openStores) => {
     expect(() => fewer.continueTo(0)).toThrow(expect.objectContaining({ code: 'OPTION_INVALID' }) as Error)
   })
 
+  describe('whose mask is changed while it trains', () => {
+    const half = async (from: number): Promise<Uint8Array<ArrayBuffer>> =>
+      new Uint8Array(
+        await sharp(
+          Uint8Array.from({ length: 72 * 64 }, (_, i) => (i % 72 >= from && i % 72 < from + 36 ? 255 : 0)),
+          { raw: { width: 72, height: 64, channels: 1 } },
+        )
+          .toColourspace('b-w')
+          .png()
+          .toBuffer(),
+      )
+    /** Changes the mask after step 3. */
+    const changing = (picture: Uint8Array | null) => {
+      const control = new RunControl()
+      const onStep = (step: number): void => {
+        if (step === 3) control.setMask(picture && { name: 'new.png', bytes: picture })
+      }
+      return { control, onStep }
+    }
+    const alphaOf = (name: string) =>
+      withStored(name, async ({ store }) => {
+        const alpha = await sharp((await store.read(outputFiles.alpha))!)
+          .extractChannel(0)
+          .raw()
+          .toBuffer()
+        const side = (left: boolean) => alpha.filter((x, i) => i % 72 < 36 === left && x > 0).length
+        return { left: side(true) > 0, right: side(false) > 0 }
+      })
+
+    test.each([
+      ['where it had none', null],
+      ['in place of another', 36],
+    ])('%s: the new one bounds the edit, is kept, and it goes on from there bit for bit', async (_, from) => {
+      const mask = from === null ? null : await half(from)
+      const left = await half(0)
+      const whole = await start('whole', changing(left), {}, [], mask)
+      expect(whole.events.filter(({ type }) => type === 'mask')).toEqual([{ type: 'mask', step: 3, masked: true }])
+      expect(await alphaOf('whole')).toEqual({ left: true, right: false })
+      await withStored('whole', async ({ store }) => {
+        expect((await readRunSettings(store)).settings.mask).toBe('mask.png')
+        expect(Buffer.from((await store.read('mask.png'))!).equals(left)).toBe(true)
+      })
+      await start('stopped', { ...changing(left), stopAt: 4 }, {}, [], mask)
+      await goOn('stopped')
+      expect(await computed('stopped')).toEqual(await computed('whole'))
+      await start('other', {}, {}, [], mask)
+      expect((await computed('other'))[runFiles.checkpoint]).not.toBe((await computed('whole'))[runFiles.checkpoint])
+    })
+
+    test('can be taken away', async () => {
+      const { events } = await start('run', changing(null), {}, [], await half(0))
+      expect(events.filter(({ type }) => type === 'mask')).toEqual([{ type: 'mask', step: 3, masked: false }])
+      expect(await alphaOf('run')).toEqual({ left: true, right: true })
+      await goOn('run', { steps: 8 })
+      await withStored('run', async ({ store }) => expect((await readRunSettings(store)).settings.mask).toBeNull())
+    })
+
+    test('goes on whenever it dies while the mask is changed', async () => {
+      const left = await half(0)
+      await start('whole', changing(left))
+      // The disk is full after so many of the writes that the change makes.
+      for (let writes = 0; writes <= 4; writes++) {
+        const name = `dies-${writes}`
+        const dying = new RunControl()
+        let changed = false
+        let count = 0
+        await start(
+          name,
+          {
+            control: dying,
+            onStep: (step) => {
+              if (step !== 3) return
+              changed = true
+              dying.setMask({ name: 'new.png', bytes: left })
+            },
+          },
+          {},
+          [],
+          null,
+          (store) => ({
+            ...store,
+            write: async (file, data) => {
+              if (changed && count++ >= writes) throw new Text2LiveError('DISK_FULL', 'no more')
+              await store.write(file, data)
+            },
+          }),
+        ).catch((error: unknown) => expect(error).toMatchObject({ code: 'DISK_FULL' }))
+        const again = await goOn(name)
+        expect(again.result, `after ${writes} writes`).toMatchObject({ finished: true, step: 6 })
+        const { left: inside, right } = await alphaOf(name)
+        const took = !right
+        expect(inside).toBe(true)
+        if (took) expect(await computed(name), `after ${writes} writes`).toEqual(await computed('whole'))
+        expect(took, `after ${writes} writes`).toBe(writes >= 3)
+      }
+    })
+
+    test('keeps the one it has where the new one does not fit', async () => {
+      const wrong = new Uint8Array(
+        await sharp({ create: { width: 20, height: 20, channels: 3, background: 'white' } })
+          .png()
+          .toBuffer(),
+      )
+      const { events, result } = await start('run', changing(wrong), {}, [], await half(0))
+      expect(result).toMatchObject({ finished: true, step: 6 })
+      expect(events.flatMap((event) => (event.type === 'warning' ? [event.message] : []))).toEqual([
+        expect.stringContaining('The mask stays as it is'),
+      ])
+      expect(await alphaOf('run')).toEqual({ left: true, right: false })
+    })
+  })
+
+  test('makes a preview when it is asked for one, also while it is held', async () => {
+    const control = new RunControl()
+    const { events } = await start(
+      'run',
+      {
+        control,
+        onStep: (step) => {
+          if (step === 3) control.preview()
+          if (step === 5) control.pause()
+        },
+        onPaused: () => {
+          control.preview()
+          setTimeout(() => control.go(), 300)
+        },
+      },
+      { previewEvery: 0 },
+    )
+    expect(
+      events
+        .flatMap((event) => (/^(preview|paused|going-on)$/.test(event.type) ? [event] : []))
+        .map(({ type, ...rest }) => (type === 'preview' && 'step' in rest ? rest.step : type)),
+    ).toEqual([3, 'paused', 5, 'going-on'])
+    await withStored('run', async ({ store }) => expect(await store.has('previews/step-000003.png')).toBe(true))
+  })
+
   describe('that stands on others', () => {
     const raw = async (name: string, file: string) =>
       await withStored(name, async ({ store }) => {
@@ -322,7 +468,7 @@ describe.each(Object.entries(stores))('a run in %s', (_, openStores) => {
 
     test('is painted over their composite, on the photo of the lowest', async () => {
       const { events } = await start('three', {}, { prompt: 'rust', seed: 5 }, ['one', 'two'])
-      expect(events.filter(({ type }) => type === 'note').join()).not.toContain('itself stands on')
+      expect(events.flatMap((event) => (event.type === 'note' ? [event.message] : [])).join()).not.toContain('itself')
       expect(await bytes('three', 'photo.png')).toEqual(await bytes('one', 'photo.png'))
       const [ground, edit, composite] = [
         await raw('two', outputFiles.composite),

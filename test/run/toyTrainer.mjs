@@ -12,7 +12,10 @@ function draw(seed, step, i) {
 
 export const toyTrainer =
   ({ delay = 0, nanAt = 0, onStep = () => undefined, onDispose = () => undefined } = {}) =>
-  async ({ photo, settings, state }, notice) => {
+  async ({ photo, mask: given, settings, state }, notice) => {
+    let mask = given ?? null
+    /** What a step sees of the mask: a run under another one has other numbers. */
+    const share = () => (mask === null ? 1 : mask.data.reduce((sum, x) => sum + x, 0) / mask.data.length)
     notice({ type: 'model-loading', guidance: settings.guidance[0] })
     let step = state?.step ?? 0
     const numbers = state
@@ -26,7 +29,8 @@ export const toyTrainer =
       device: 'cpu',
       async train() {
         if (delay > 0) await sleep(delay)
-        for (let i = 0; i < count; i++) numbers[i] = Math.fround(numbers[i] * 0.9 + 0.1 * draw(settings.seed, step, i))
+        for (let i = 0; i < count; i++)
+          numbers[i] = Math.fround(numbers[i] * 0.9 + 0.1 * share() * draw(settings.seed, step, i))
         step++
         onStep(step)
         const total = step === nanAt ? Number.NaN : numbers.reduce((sum, value) => sum + value, 0) / count
@@ -43,6 +47,9 @@ export const toyTrainer =
       },
       async state() {
         return { step, tensors: { numbers: { shape: [count], data: numbers.slice() } } }
+      },
+      async setMask(next) {
+        mask = next
       },
       async dispose() {
         onDispose()

@@ -130,7 +130,7 @@ test('Ctrl-C ends it in order: the step at hand is kept, and the next server goe
 }, 120_000)
 
 test('runs of the command line are listed; one that another process holds is shown so, and not taken', async () => {
-  await toyStudio(0)
+  await toyStudio(20)
   const { host, run } = watching()
   const photo = join(home, 'pot.png')
   writeFileSync(photo, (await toyPhoto()).bytes)
@@ -151,6 +151,18 @@ test('runs of the command line are listed; one that another process holds is sho
   await host.ask('pot-1', { do: 'steps', steps: (run('pot-1')?.step ?? 0) + 2 })
   await host.ask('pot-1', { do: 'go' })
   await until(() => run('pot-1')?.state === 'finished', 'we went on with it', 30)
+  const busy = await host.submit({ options: { ...long, steps: 30_000 }, photo: await toyPhoto(), mask: null })
+  const [taken, after] = [
+    await host.submit({ options: long, photo: await toyPhoto(), mask: null }),
+    await host.submit({ options: toyOptions, photo: await toyPhoto(), mask: null }),
+  ]
+  const taker = start(here('../run/toyRun.mjs'), JSON.stringify({ resume: join(runs, taken) }), '50')
+  await until(() => taker.said().includes('step 3'), 'another process is at work on what waits here', 30)
+  await host.ask(busy, { do: 'stop' })
+  await until(() => run(after)?.state === 'finished', 'the one behind it has its turn', 30)
+  expect(run(taken)).toMatchObject({ state: 'running', error: { code: 'RUN_LOCKED' } })
+  taker.child.kill('SIGKILL')
+  await until(() => run(taken)?.state === 'finished', 'it has its turn when the other process is gone', 30)
   rmSync(join(runs, own), { recursive: true })
   await until(() => run(own) === undefined, 'what was deleted by hand is gone from the list')
 }, 120_000)

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import sharp from 'sharp'
 import type { GivenOptions } from '../../src/options/imageOptions.js'
+import { workOnRun } from '../../src/run/workOnRun.js'
 import { startStudio, type Studio } from '../../src/serve/startStudio.js'
 import { toyTrainer } from '../run/toyTrainer.mjs'
 
@@ -53,7 +54,15 @@ export async function startToyStudio({
   const folder = runs ?? join(home, 'runs')
   const faults: unknown[] = []
   const onFault = (error: unknown): void => void faults.push(error)
-  const studio = await startStudio({ folder, listen, port: 0, token, open: toyTrainer({ delay }), page, onFault })
+  const studio = await startStudio({
+    folder,
+    listen,
+    port: 0,
+    token,
+    work: workOnRun(toyTrainer({ delay })),
+    page,
+    onFault,
+  })
   return {
     ...studio,
     runs: folder,

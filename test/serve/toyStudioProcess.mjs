@@ -1,5 +1,6 @@
 // A studio with the toy trainer in a process of its own, to be stopped and killed: node toyStudioProcess.mjs <folder>
 // <port> <token> <milliseconds per step>
+import { workOnRun } from '../../dist/run/workOnRun.js'
 import { startStudio } from '../../dist/serve/startStudio.js'
 import { toyTrainer } from '../run/toyTrainer.mjs'
 
@@ -9,7 +10,7 @@ const studio = await startStudio({
   listen: '127.0.0.1',
   port: Number(port),
   token,
-  open: toyTrainer({ delay: Number(delay) }),
+  work: workOnRun(toyTrainer({ delay: Number(delay) })),
   onFault: (error) => process.stderr.write(`${String(error)}\n`),
 })
 process.stdout.write(`${studio.address}\n`)

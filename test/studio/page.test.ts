@@ -1,5 +1,5 @@
 import { existsSync, readFileSync } from 'node:fs'
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -9,9 +9,10 @@ import axe from 'axe-core'
 import { unzipSync } from 'fflate'
 import { type Browser, type BrowserContext, chromium } from 'playwright-core'
 import sharp from 'sharp'
+import { build } from 'vite'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { command } from '../support/command.js'
-import { serveSite, type Site } from './serveSite.js'
+import { serveSite, type SiteServer } from './serveSite.js'
 import { StudioPage, tinyRun } from './studioPage.js'
 
 const executablePath = process.env['CHROMIUM'] ?? '/usr/bin/chromium'
@@ -28,7 +29,8 @@ async function seriousFaults({ tab }: StudioPage): Promise<string[]> {
 }
 
 describe.skipIf(!existsSync(executablePath))('the studio in a tab, as a person uses it', () => {
-  let site: Site
+  let site: SiteServer
+  let built: string
   let browser: Browser
   let context: BrowserContext
   let page: StudioPage
@@ -39,7 +41,14 @@ describe.skipIf(!existsSync(executablePath))('the studio in a tab, as a person u
     work = await mkdtemp(join(tmpdir(), 'text2live-studio-'))
     photo = join(work, 'pot.png')
     await sharp(teapot).resize(width, height).png().toFile(photo)
-    site = await serveSite()
+    built = join(work, 'site')
+    await build({
+      configFile: fileURLToPath(new URL('../../vite.studio.ts', import.meta.url)),
+      mode: 'tab',
+      logLevel: 'error',
+      build: { outDir: built, emptyOutDir: true },
+    })
+    site = await serveSite(built)
     browser = await chromium.launch({ executablePath, args: ['--no-sandbox'] })
     context = await browser.newContext({ acceptDownloads: true, viewport: { width: 1280, height: 800 }, locale: 'en' })
     page = new StudioPage(await context.newPage())
@@ -55,10 +64,10 @@ describe.skipIf(!existsSync(executablePath))('the studio in a tab, as a person u
 
   it('draws its first screen from less than 100 kB of script', async () => {
     await page.tab.getByRole('button', { name: 'choose a file' }).waitFor()
-    const html = readFileSync(join(site.folder, 'index.html'), 'utf8')
+    const html = readFileSync(join(built, 'index.html'), 'utf8')
     const scripts = [...html.matchAll(/(?:src|href)="\.\/([^"]+\.js)"/g)].map((match) => match[1]!)
     expect(scripts.length).toBeGreaterThan(0)
-    const bytes = scripts.reduce((sum, name) => sum + gzipSync(readFileSync(join(site.folder, name))).length, 0)
+    const bytes = scripts.reduce((sum, name) => sum + gzipSync(readFileSync(join(built, name))).length, 0)
     expect(bytes).toBeLessThan(100_000)
     expect(await page.tab.locator('.examples img').count()).toBe(4)
   })
@@ -130,7 +139,7 @@ describe.skipIf(!existsSync(executablePath))('the studio in a tab, as a person u
     const folder = join(work, 'brought')
     for (const [name, bytes] of Object.entries(unzipSync(readFileSync(path)))) {
       const file = join(folder, ...name.split('/').slice(1))
-      await import('node:fs/promises').then(({ mkdir }) => mkdir(join(file, '..'), { recursive: true }))
+      await mkdir(join(file, '..'), { recursive: true })
       await writeFile(file, bytes)
     }
     const { status, out } = await command('image', '--resume', folder, '--steps', '7')

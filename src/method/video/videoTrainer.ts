@@ -56,7 +56,7 @@ export interface VideoTrainerOptions {
 }
 
 /** Trains the edit layer of one layer of a clip. */
-export interface VideoTrainer extends Omit<Trainer, 'layer'> {
+export interface VideoTrainer extends Omit<Trainer, 'layer' | 'setMask'> {
   /** The edit of the layer's atlas image, at its size: RGBA, straight alpha. What `renderEdit` takes. */
   edit(): Promise<FloatImage>
 }

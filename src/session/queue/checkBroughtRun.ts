@@ -30,7 +30,7 @@ export async function checkBroughtRun(
       'RUN_INVALID',
       `Expected a run of one seed, and "${name}" has ${seeds} variations. Bring the folder of one of them (seed-...).`,
     )
-  const pictures = [settings.photo, settings.mask].filter((file) => file !== null)
+  const pictures = [settings.photo, settings.mask, ...settings.over].filter((file) => file !== null)
   for (const file of pictures) {
     if (/^[\w-][\w.-]*$/.test(file) && file !== runFiles.config) continue
     throw new Text2LiveError(
@@ -49,6 +49,7 @@ export async function checkBroughtRun(
     runFiles.below,
     ...settings.over,
     ...pictures,
+    runFiles.below,
     ...Object.values(outputFiles),
   ])
   return Object.fromEntries(

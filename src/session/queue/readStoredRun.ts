@@ -3,6 +3,7 @@ import type { ImageSettings } from '../../options/imageOptions.js'
 import { readCheckpoint } from '../checkpoint.js'
 import { checkedEvents } from '../eventLog.js'
 import { outputFiles, type RunEvent } from '../events.js'
+import { readOrigins } from '../layersBelow.js'
 import { runFiles } from '../runFiles.js'
 import type { RunEntry } from '../runHost.js'
 import { readRunSettings } from '../savedRun.js'
@@ -15,6 +16,7 @@ export interface StoredRun {
   readonly step: number
   /** Its last step was the last one planned, and its outputs were written. */
   readonly finished: boolean
+  readonly over: readonly string[]
   readonly thumbnail: string | null
   readonly error: RunEntry['error']
 }
@@ -33,19 +35,21 @@ export async function readStoredRun(run: RunFiles): Promise<StoredRun> {
   try {
     const events = checkedEvents(await run.read(runFiles.events), run.file(runFiles.events)) as RunEvent[]
     const step = await keptStep(run, events)
+    const over = settings.over.length === 0 ? [] : (await readOrigins(run)).map((origin) => origin.run)
     const last = events.at(-1)
     return {
       settings,
       step,
       finished:
         step >= settings.steps && events.findLast(({ type }) => type === 'done' || type === 'step')?.type === 'done',
+      over,
       thumbnail: thumbnailOf(events),
       error: last?.type === 'error' ? { code: last.code, message: last.message } : null,
     }
   } catch (error) {
     if (!(error instanceof Text2LiveError)) throw error
     const { code, message } = error
-    return { settings, step: 0, finished: false, thumbnail: null, error: { code, message } }
+    return { settings, step: 0, finished: false, over: [], thumbnail: null, error: { code, message } }
   }
 }
 

@@ -243,7 +243,7 @@ export class RunQueue {
     }
   }
 
-  async #standingOn(over: readonly string[]): Promise<{ readonly below?: Below }> {
+  async #standingOn(over: readonly string[] = []): Promise<{ readonly below?: Below }> {
     for (const name of over) this.#find(name)
     return over.length === 0 ? {} : { below: await takeLayers(over, (name) => this.#machine.runs.look(name)) }
   }
@@ -379,7 +379,7 @@ export class RunQueue {
 
   #entry(name: string): RunEntry {
     const { stored, note, holder } = this.#find(name)
-    const { settings, step, thumbnail } = stored
+    const { settings, step, over, thumbnail } = stored
     const state = this.#state(name)
     return {
       name,
@@ -387,6 +387,7 @@ export class RunQueue {
       title: note.title ?? settings.prompt.join(', '),
       settings: note.steps === undefined ? settings : { ...settings, steps: note.steps },
       step,
+      over,
       thumbnail,
       created: note.created,
       error:

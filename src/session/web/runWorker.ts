@@ -7,6 +7,7 @@ import type { OutputFiles } from '../outputs.js'
 import { assertSteps, RunControl } from '../runControl.js'
 import { type JobMachine, runJob } from '../runJob.js'
 import type { TrainedRun } from '../trainRun.js'
+import { WarmModels } from '../warmModels.js'
 
 /** What a run leaves, as it crosses to the page: its files are in its store. */
 export interface RunResult {
@@ -21,16 +22,29 @@ export interface RunResult {
 /** What a job leaves, by its kind, as it crosses to the page. */
 export type JobResult<Kind extends Job['kind'] = Job['kind']> = Kind extends 'relevancy' ? LocatedPhoto : RunResult
 
+/** What can be asked of a job that is under way. */
+type Ask =
+  | 'stop'
+  | 'pause'
+  | 'go'
+  | 'preview'
+  | { readonly steps: number }
+  | { readonly mask: { readonly name: string; readonly bytes: Uint8Array } | null }
+
 /** From the page to the worker. */
-type Request =
-  | { readonly start: number; readonly job: Job }
-  | { readonly id: number; readonly ask: 'stop' | 'pause' | 'go' | { readonly steps: number } }
+type Request = { readonly start: number; readonly job: Job } | { readonly id: number; readonly ask: Ask }
 
 /** From the worker to the page. */
 type Reply =
   | { readonly id: number; readonly event: RunEvent }
   | { readonly id: number; readonly result: JobResult }
   | { readonly id: number; readonly failure: { readonly code: ErrorCode | null; readonly message: string } }
+
+/** The hand on a job. */
+interface Steered {
+  readonly stop: AbortController
+  readonly control: RunControl
+}
 
 /** The two ends of the wire: a `Worker` and the `self` in it, or two ports. */
 export interface Wire {
@@ -41,18 +55,21 @@ export interface Wire {
 
 /**
  * Does the jobs that come over the wire, one after another, in this worker: the whole run is here, outputs are encoded
- * here, and the page stays free.
+ * here, and the page stays free. Engine and models stay open from job to job.
  * @param scope `self` of the worker
  */
-export function serveJobs(scope: Wire, machine: JobMachine): void {
-  const runs = new Map<number, { readonly stop: AbortController; readonly control: RunControl }>()
+export function serveJobs(scope: Wire, served: JobMachine): void {
+  const machine: JobMachine = { ...served, warm: served.warm ?? new WarmModels() }
+  const runs = new Map<number, Steered>()
   let last: Promise<void> = Promise.resolve()
   const post = (reply: Reply): void => scope.postMessage(reply)
-  const work = async (
-    id: number,
-    job: Job,
-    { stop: { signal }, control }: { readonly stop: AbortController; readonly control: RunControl },
-  ): Promise<void> => {
+  const follow = ({ stop, control }: Steered, ask: Ask): void => {
+    if (ask === 'stop') stop.abort()
+    else if (typeof ask === 'string') control[ask]()
+    else if ('steps' in ask) control.continueTo(ask.steps)
+    else control.setMask(ask.mask)
+  }
+  const work = async (id: number, job: Job, { stop: { signal }, control }: Steered): Promise<void> => {
     try {
       if (signal.aborted) throw interrupted()
       const outcome = await runJob(job, machine, signal, (event) => post({ id, event }), control)
@@ -68,10 +85,7 @@ export function serveJobs(scope: Wire, machine: JobMachine): void {
     const request = data as Request
     if ('ask' in request) {
       const run = runs.get(request.id)
-      if (request.ask === 'stop') run?.stop.abort()
-      else if (request.ask === 'pause') run?.control.pause()
-      else if (request.ask === 'go') run?.control.go()
-      else run?.control.continueTo(request.ask.steps)
+      if (run !== undefined) follow(run, request.ask)
       return
     }
     const run = { stop: new AbortController(), control: new RunControl() }
@@ -98,6 +112,13 @@ export interface WorkerRun<Kind extends Job['kind'] = Job['kind']> {
   /** Holds the run after the step at hand, with a checkpoint, until `go`. */
   pause(): void
   go(): void
+  /** Asks for a preview after the step at hand, as an event; of a run that is held at once. */
+  preview(): void
+  /**
+   * Changes where the edit may go from the next step on, and tells by an event `mask`; a mask that does not fit is told
+   * by a `warning`, and the run goes on with the one it has.
+   */
+  setMask(mask: { readonly name: string; readonly bytes: Uint8Array } | null): void
   /** Lets it end at another step than planned; a run that has ended is continued by a job. @throws OPTION_INVALID */
   continueTo(steps: number): void
 }
@@ -112,8 +133,7 @@ export function runInWebWorker<Asked extends Job>(
   onEvent: (event: RunEvent) => void = () => undefined,
 ): WorkerRun<Asked['kind']> {
   const id = nextId++
-  const ask = (what: Extract<Request, { ask: unknown }>['ask']): void =>
-    worker.postMessage({ id, ask: what } satisfies Request)
+  const ask = (what: Ask): void => worker.postMessage({ id, ask: what } satisfies Request)
   const result = new Promise<JobResult<Asked['kind']>>((resolve, reject) => {
     const listen = ({ data }: MessageEvent): void => {
       const reply = data as Reply
@@ -140,6 +160,8 @@ export function runInWebWorker<Asked extends Job>(
     stop: () => ask('stop'),
     pause: () => ask('pause'),
     go: () => ask('go'),
+    preview: () => ask('preview'),
+    setMask: (mask) => ask({ mask }),
     continueTo(steps) {
       assertSteps(steps)
       ask({ steps })

@@ -27,7 +27,7 @@ export class LocateInTab {
     return found
   }
 
-  async #locate({ options, photo, over }: Omit<NewRun, 'mask'>, signal: AbortSignal): Promise<LocatedMap> {
+  async #locate({ options, photo, over = [] }: Omit<NewRun, 'mask'>, signal: AbortSignal): Promise<LocatedMap> {
     clearTimeout(this.#timer)
     const engine = (this.#engine ??= await this.#engines.open('cpu', signal))
     try {

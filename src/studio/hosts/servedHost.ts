@@ -67,8 +67,8 @@ export class ServedHost implements RunHost {
     }
   }
 
-  async submit({ options, photo, mask }: NewRun): Promise<string> {
-    const form = formOf(options, photo)
+  async submit({ options, photo, mask, over }: NewRun): Promise<string> {
+    const form = formOf(options, photo, over)
     if (mask !== null) form.set('mask', ...fileOf(mask, 'mask'))
     const answer = await this.#ask('/runs', { method: 'POST', body: form })
     return ((await answer.json()) as { run: string }).run
@@ -103,8 +103,8 @@ export class ServedHost implements RunHost {
     return ((await answer.json()) as { run: string }).run
   }
 
-  async locate({ options, photo }: Omit<NewRun, 'mask'>, signal: AbortSignal): Promise<LocatedMap> {
-    const answer = await this.#ask('/locate', { method: 'POST', body: formOf(options, photo), signal })
+  async locate({ options, photo, over }: Omit<NewRun, 'mask'>, signal: AbortSignal): Promise<LocatedMap> {
+    const answer = await this.#ask('/locate', { method: 'POST', body: formOf(options, photo, over), signal })
     const { map, ...located } = (await answer.json()) as Omit<LocatedMap, 'map'> & { map: string }
     return { ...located, map: Uint8Array.from(atob(map), (letter) => letter.charCodeAt(0)) }
   }
@@ -200,10 +200,11 @@ const whole = async (body: Promise<Blob>): Promise<Blob> =>
     throw unreachable(cause)
   })
 
-function formOf(options: NewRun['options'], photo: PictureSource): FormData {
+function formOf(options: NewRun['options'], photo: PictureSource, over: readonly string[] = []): FormData {
   const form = new FormData()
   form.set('options', JSON.stringify(options))
   form.set('photo', ...fileOf(photo, 'photo'))
+  if (over.length > 0) form.set('over', JSON.stringify(over))
   return form
 }
 

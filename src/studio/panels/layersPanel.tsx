@@ -87,7 +87,7 @@ function Layer({
             aria-label={text('layerOpacity', { name })}
             onInput={(event) => change({ opacity: event.currentTarget.valueAsNumber })}
           />
-          {run !== undefined && layers.isMoved(layer, run.settings) && <p class="help">{text('layersMoved')}</p>}
+          {run !== undefined && layers.isMoved(layer, run) && <p class="help">{text('layersMoved')}</p>}
           <div class="buttons">
             <button type="button" onClick={() => layers.move(layer.id, 1)}>
               {text('layerUp')}

@@ -1,6 +1,6 @@
 import type { SmallerPictures } from './smallerPictures.js'
 import type { StageLayer, StageView } from './stageModel.js'
-import type { Area, Size } from './viewMatrix.js'
+import { type Area, common, type Size } from './viewMatrix.js'
 
 export type Context = OffscreenCanvasRenderingContext2D | CanvasRenderingContext2D
 
@@ -15,6 +15,8 @@ export interface Scene {
   /** Where the words are, as a tint that is laid over the photo. */
   readonly tint: OffscreenCanvas | null
   readonly slider: number
+  /** Are pictures filtered where they are made smaller or larger? Else single samples are taken, in a third of the time. */
+  readonly smooth: boolean
   /** Device px for each px of `extent`. */
   readonly zoom: number
   /** The photo's corner in the pane. */
@@ -45,16 +47,22 @@ export function panesOf(view: StageView, width: number, height: number, slider: 
   return [pane(view, 0, width)]
 }
 
-/** Draws everything but the mask. `scratch` is as large as the scene. */
-export function drawScene(context: Context, scene: Scene, pictures: SmallerPictures, scratch: OffscreenCanvas): void {
+/** Draws everything but the mask in an area of the canvas. `scratch` is as large as the scene. */
+export function drawScene(
+  context: Context,
+  scene: Scene,
+  area: Area,
+  pictures: SmallerPictures,
+  scratch: OffscreenCanvas,
+): void {
   const { width, height, view } = scene
-  context.setTransform(1, 0, 0, 1, 0, 0)
-  context.clearRect(0, 0, width, height)
+  context.clearRect(area.x, area.y, area.width, area.height)
   for (const pane of panesOf(view, width, height, scene.slider)) {
-    if (pane.width <= 0) continue
+    const part = common(pane, area)
+    if (part.width <= 0 || part.height <= 0) continue
     context.save()
     context.beginPath()
-    context.rect(pane.x, pane.y, pane.width, pane.height)
+    context.rect(part.x, part.y, part.width, part.height)
     context.clip()
     const x = scene.x + (view === 'side' ? pane.x : 0)
     const place = { x, y: scene.y, width: scene.extent.width * scene.zoom, height: scene.extent.height * scene.zoom }
@@ -72,7 +80,7 @@ function drawPane(
   scratch: OffscreenCanvas,
 ): void {
   const picture = (on: Context, bitmap: ImageBitmap, opacity = 1): void =>
-    drawPicture(on, bitmap, place, pictures, opacity)
+    drawPicture(on, bitmap, place, pictures, opacity, scene.smooth)
   const layers = (on: Context): void => {
     for (const layer of scene.layers) if (layer.visible) picture(on, layer.picture, layer.opacity)
   }
@@ -83,7 +91,10 @@ function drawPane(
   } else if (shown === 'alpha') drawAlpha(context, place, scratch, layers)
   else {
     context.fillStyle = shown === 'green' ? '#00ff00' : checkerboard(context)
-    context.fillRect(place.x, place.y, place.width, place.height)
+    // The squares move with the photo.
+    context.translate(place.x, place.y)
+    context.fillRect(0, 0, place.width, place.height)
+    context.translate(-place.x, -place.y)
     layers(context)
   }
   if (scene.tint !== null && (shown === 'photo' || shown === 'result')) {
@@ -115,12 +126,13 @@ function drawPicture(
   place: Area,
   pictures: SmallerPictures,
   opacity: number,
+  smooth: boolean,
 ): void {
   if (bitmap.width === 0 || opacity <= 0) return
   const [across, down] = [place.width / bitmap.width, place.height / bitmap.height]
   const { source, step } = pictures.levelFor(bitmap, Math.max(across, down))
   context.globalAlpha = opacity
-  context.imageSmoothingEnabled = across * step < 2 && !(step === 1 && across === 1)
+  context.imageSmoothingEnabled = smooth && across * step < 2 && !(step === 1 && across === 1)
   context.imageSmoothingQuality = 'low'
   context.drawImage(source, place.x, place.y, source.width * step * across, source.height * step * down)
   context.globalAlpha = 1

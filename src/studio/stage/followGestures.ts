@@ -2,6 +2,9 @@ import type { StageModel } from './stageModel.js'
 import type { StrokePoint } from './maskStroke.js'
 import { type Point, toPhoto } from './viewMatrix.js'
 
+/** The button that the other end of a pen is, which rubs out whatever the tool. */
+const penRubber = 5
+
 /** What a pointer that is down does. */
 type Deed = 'pan' | 'paint' | null
 
@@ -44,7 +47,8 @@ export function followGestures(element: HTMLElement, model: StageModel): () => v
   }
 
   const press = (event: PointerEvent): void => {
-    if (event.button > 1) return
+    const rubber = event.button === penRubber
+    if (event.button > 1 && !rubber) return
     element.setPointerCapture(event.pointerId)
     const at = placeOf(event)
     down.set(event.pointerId, at)
@@ -56,9 +60,10 @@ export function followGestures(element: HTMLElement, model: StageModel): () => v
     }
     if (event.button === 1) event.preventDefault()
     deed = 'pan'
-    if (event.button === 1 || model.panHeld.value || model.tool.value === 'pan') return
+    if (event.button === 1 || model.panHeld.value || (model.tool.value === 'pan' && !rubber)) return
     paneStart = paneAt(at)
-    const painted = model.paintable()?.begin(strokePoint(event), model.brush.value, model.tool.value === 'eraser')
+    const erase = rubber || model.tool.value === 'eraser'
+    const painted = model.paintable()?.begin(strokePoint(event), model.brush.value, erase)
     deed = painted === true ? 'paint' : null
   }
 

@@ -1,4 +1,4 @@
-import { useEffect, useRef } from 'preact/hooks'
+import { useLayoutEffect, useRef } from 'preact/hooks'
 import type { JSX } from 'preact'
 import { Text2LiveError } from '../../errors.js'
 import { BrushRing } from './brushRing.js'
@@ -29,7 +29,8 @@ const whole = { position: 'absolute', inset: 0 } as const
 export function Stage({ model, label, sliderLabel, sliderText, workingLabel }: StageProps): JSX.Element {
   const host = useRef<HTMLDivElement>(null)
   const canvas = useRef<HTMLCanvasElement>(null)
-  useEffect(() => {
+  // Before the next frame: whoever is quick finds the stage at work.
+  useLayoutEffect(() => {
     const [element, surface] = [host.current, canvas.current]
     if (element === null || surface === null) return
     const context = surface.getContext('2d')

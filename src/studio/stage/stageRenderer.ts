@@ -1,11 +1,16 @@
 import { effect } from '@preact/signals'
 import { drawScene, panesOf, type Scene } from './drawScene.js'
-import { around, MaskOverlay } from './maskOverlay.js'
+import { MaskOverlay, type Placed } from './maskOverlay.js'
 import type { MaskPainting } from './maskPainting.js'
 import { SmallerPictures } from './smallerPictures.js'
 import type { StageModel } from './stageModel.js'
 import { tintOf } from './tintOf.js'
-import type { Area, Size } from './viewMatrix.js'
+import { type Area, around, common, type Point, type Size } from './viewMatrix.js'
+
+/** A scene that takes longer, milliseconds, is drawn by single samples while it is zoomed. */
+const quick = 16
+/** How long after the last of a zoom's steps it is drawn as it should be, milliseconds. */
+const settling = 120
 
 /**
  * Keeps a canvas at what the model says: draws once before the next frame after something changed, and never
@@ -16,13 +21,22 @@ export class StageRenderer {
   readonly #context: CanvasRenderingContext2D
   readonly #model: StageModel
   readonly #pictures: SmallerPictures
-  readonly #under = new OffscreenCanvas(1, 1)
+  /** All but the mask as it is shown; and another canvas to draw it to when it is moved. */
+  #under = new OffscreenCanvas(1, 1)
+  #spare = new OffscreenCanvas(1, 1)
   readonly #scratch = new OffscreenCanvas(1, 1)
   readonly #endings: (() => void)[] = []
   #mask: { readonly painting: MaskPainting; readonly overlay: MaskOverlay } | null = null
   #frame: number | null = null
-  /** Whether all must be drawn, or else which px of the mask. */
-  #all = true
+  /** What the canvas shows; null for nothing. */
+  #drawn: Scene | null = null
+  /** Must all be drawn, whatever the scene says? */
+  #other = true
+  /** Does it take long to draw all? */
+  #slow = false
+  /** Runs from a zoom's step until it is drawn as it should be. */
+  #settling: ReturnType<typeof setTimeout> | null = null
+  /** The px of the mask that must be drawn. */
   #stained: Area | null = null
 
   constructor(canvas: HTMLCanvasElement, context: CanvasRenderingContext2D, model: StageModel) {
@@ -34,7 +48,7 @@ export class StageRenderer {
       effect(() => {
         this.#scene()
         this.#follow(model.maskShown.value ? model.mask.value : null)
-        this.#invalidate()
+        this.#ask()
       }),
     )
   }
@@ -43,22 +57,28 @@ export class StageRenderer {
     for (const end of this.#endings) end()
     this.#follow(null)
     if (this.#frame !== null) cancelAnimationFrame(this.#frame)
+    if (this.#settling !== null) clearTimeout(this.#settling)
   }
 
   #follow(painting: MaskPainting | null): void {
-    if (painting === (this.#mask?.painting ?? null)) return
+    const before = this.#mask?.painting ?? null
+    if (painting === before) return
+    for (const mask of [before, painting])
+      if (mask !== null) this.#stain({ x: 0, y: 0, width: mask.width, height: mask.height })
     this.#mask?.overlay.close()
     this.#mask = painting && {
       painting,
-      overlay: new MaskOverlay(painting, (area) => {
-        this.#stained = this.#stained === null ? area : around(this.#stained, area)
-        this.#ask()
-      }),
+      overlay: new MaskOverlay(painting, (area) => this.#stain(area)),
     }
   }
 
+  #stain(area: Area): void {
+    this.#stained = this.#stained === null ? area : around(this.#stained, area)
+    this.#ask()
+  }
+
   #invalidate(): void {
-    this.#all = true
+    this.#other = true
     this.#ask()
   }
 
@@ -71,35 +91,98 @@ export class StageRenderer {
 
   #draw(): void {
     const size = this.#deviceSize()
-    const scene = this.#scene()
-    const under = this.#under.getContext('2d')
-    if (under === null) return
+    const scene = this.#hurried(this.#scene())
     if (this.#canvas.width !== size.width || this.#canvas.height !== size.height) {
-      for (const canvas of [this.#canvas, this.#under, this.#scratch]) {
+      for (const canvas of [this.#canvas, this.#under, this.#spare, this.#scratch]) {
         canvas.width = size.width
         canvas.height = size.height
       }
-      this.#all = true
+      this.#drawn = null
     }
     if (scene === null) {
       this.#context.clearRect(0, 0, size.width, size.height)
+      this.#drawn = null
       return
     }
-    if (this.#all) drawScene(under, scene, this.#pictures, this.#scratch)
-    this.#context.setTransform(1, 0, 0, 1, 0, 0)
-    let finished = true
+    const start = performance.now()
+    const zoomed = scene.zoom !== this.#drawn?.zoom
+    const changed = this.#drawUnder(scene)
+    const density = this.#model.density.value
+    let unfinished: Area | null = null
     for (const pane of panesOf(scene.view, size.width, size.height, scene.slider)) {
       const origin = { x: scene.x + (scene.view === 'side' ? pane.x : 0), y: scene.y }
-      const area = this.#all ? pane : placedIn(pane, this.#stained, scene.zoom, origin)
-      if (area !== null && area.width > 0 && area.height > 0)
-        finished = this.#drawArea(area, scene.zoom, origin) && finished
+      const stained = areaOf(this.#stained, scene.zoom, origin, 2 + Math.ceil(2 * density))
+      for (const area of [...changed, ...stained]) {
+        const part = common(pane, area)
+        if (part.width <= 0 || part.height <= 0) continue
+        const left = this.#drawArea(part, { ...origin, zoom: scene.zoom, density, smooth: scene.smooth })
+        if (left !== null) unfinished = unfinished === null ? left : around(unfinished, left)
+      }
     }
-    this.#all = false
-    this.#stained = finished ? null : { x: 0, y: 0, ...scene.extent }
-    if (!finished) this.#ask()
+    // What is drawn under the mask is drawn in truth when it is taken from there, so all of it counts.
+    if (zoomed && scene.smooth) this.#slow = performance.now() - start > quick
+    this.#stained = unfinished
+    if (unfinished !== null) this.#ask()
   }
 
-  #drawArea(area: Area, zoom: number, origin: { x: number; y: number }): boolean {
+  /**
+   * Brings what lies under the mask to the scene: what is only moved, by whole px, is not drawn again, but for what
+   * comes into sight.
+   * @returns the areas of the canvas that look otherwise
+   */
+  #drawUnder(scene: Scene): Area[] {
+    const { width, height } = scene
+    const whole = { x: 0, y: 0, width, height }
+    const drawn = this.#drawn
+    this.#drawn = scene
+    const differs =
+      drawn === null || this.#other
+        ? null
+        : (Object.keys(scene) as (keyof Scene)[]).filter((key) => scene[key] !== drawn[key])
+    this.#other = false
+    if (differs?.length === 0) return []
+    if (drawn !== null && differs !== null) {
+      const only = (...keys: (keyof Scene)[]): boolean => differs.every((key) => keys.includes(key))
+      if (scene.view === 'compare' && only('slider')) {
+        const [from, to] = [drawn.slider, scene.slider]
+          .sort((a, b) => a - b)
+          .map((part) => Math.round(part * width)) as [number, number]
+        const strip = { x: from, y: 0, width: to - from, height }
+        this.#drawScene(scene, strip)
+        return [strip]
+      }
+      const [dx, dy] = [scene.x - drawn.x, scene.y - drawn.y]
+      const single = scene.view !== 'compare' && scene.view !== 'side'
+      if (single && only('x', 'y') && Math.abs(dx) < width && Math.abs(dy) < height) {
+        this.#moveUnder(dx, dy)
+        if (dx !== 0) this.#drawScene(scene, { x: dx > 0 ? 0 : width + dx, y: 0, width: Math.abs(dx), height })
+        if (dy !== 0) this.#drawScene(scene, { x: 0, y: dy > 0 ? 0 : height + dy, width, height: Math.abs(dy) })
+        return [whole]
+      }
+    }
+    this.#drawScene(scene, whole)
+    return [whole]
+  }
+
+  #drawScene(scene: Scene, area: Area): void {
+    const context = this.#under.getContext('2d')
+    if (context !== null) drawScene(context, scene, area, this.#pictures, this.#scratch)
+  }
+
+  /** To the other canvas: one that is drawn to itself is copied first, which takes longer than to draw all anew. */
+  #moveUnder(dx: number, dy: number): void {
+    const context = this.#spare.getContext('2d')
+    if (context === null) return
+    context.globalCompositeOperation = 'copy'
+    context.drawImage(this.#under, dx, dy)
+    context.globalCompositeOperation = 'source-over'
+    const moved = this.#spare
+    this.#spare = this.#under
+    this.#under = moved
+  }
+
+  /** @returns the px of the mask that are to be drawn again */
+  #drawArea(area: Area, placed: Placed): Area | null {
     const context = this.#context
     const { x, y, width, height } = area
     context.save()
@@ -109,9 +192,22 @@ export class StageRenderer {
     context.globalCompositeOperation = 'copy'
     context.drawImage(this.#under, x, y, width, height, x, y, width, height)
     context.globalCompositeOperation = 'source-over'
-    const finished = this.#mask?.overlay.draw(context, { zoom, ...origin }, area) ?? true
+    const unfinished = this.#mask?.overlay.draw(context, placed, area) ?? null
     context.restore()
-    return finished
+    return unfinished
+  }
+
+  /** The scene by single samples, where it is being zoomed and is not drawn in time otherwise. */
+  #hurried(scene: Scene | null): Scene | null {
+    if (scene === null || this.#drawn === null || !this.#slow) return scene
+    if (scene.zoom !== this.#drawn.zoom) {
+      if (this.#settling !== null) clearTimeout(this.#settling)
+      this.#settling = setTimeout(() => {
+        this.#settling = null
+        this.#ask()
+      }, settling)
+    }
+    return this.#settling === null ? scene : { ...scene, smooth: false }
   }
 
   #deviceSize(): Size {
@@ -129,6 +225,7 @@ export class StageRenderer {
       preview: preview.value,
       tint: map.value && tintOf(map.value),
       slider: slider.value,
+      smooth: true,
       zoom: scale * density.value,
       // At whole device px a photo that is moved does not shimmer.
       x: Math.round(x * density.value),
@@ -140,12 +237,11 @@ export class StageRenderer {
   }
 }
 
-/** The device px of a pane that px of the mask lie under, and one more to each side for what is filtered. */
-function placedIn(pane: Area, stained: Area | null, zoom: number, { x, y }: { x: number; y: number }): Area | null {
-  if (stained === null) return null
-  const left = Math.max(pane.x, Math.floor(x + stained.x * zoom) - 2)
-  const top = Math.max(pane.y, Math.floor(y + stained.y * zoom) - 2)
-  const right = Math.min(pane.x + pane.width, Math.ceil(x + (stained.x + stained.width) * zoom) + 2)
-  const bottom = Math.min(pane.y + pane.height, Math.ceil(y + (stained.y + stained.height) * zoom) + 2)
-  return { x: left, y: top, width: right - left, height: bottom - top }
+/** The device px that px of the mask lie under, and `margin` more to each side for what is filtered. */
+function areaOf(stained: Area | null, zoom: number, { x, y }: Point, margin: number): Area[] {
+  if (stained === null) return []
+  const [left, top] = [Math.floor(x + stained.x * zoom) - margin, Math.floor(y + stained.y * zoom) - margin]
+  const right = Math.ceil(x + (stained.x + stained.width) * zoom) + margin
+  const bottom = Math.ceil(y + (stained.y + stained.height) * zoom) + margin
+  return [{ x: left, y: top, width: right - left, height: bottom - top }]
 }

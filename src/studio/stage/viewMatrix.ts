@@ -62,3 +62,25 @@ export function keptInSight(matrix: ViewMatrix, photo: Size, pane: Size, keep = 
     y: along(matrix.y, photo.height * matrix.scale, pane.height),
   }
 }
+
+/** The area that two areas share; of a size below 0 where they share none. */
+export function common(a: Area, b: Area): Area {
+  const [x, y] = [Math.max(a.x, b.x), Math.max(a.y, b.y)]
+  return {
+    x,
+    y,
+    width: Math.min(a.x + a.width, b.x + b.width) - x,
+    height: Math.min(a.y + a.height, b.y + b.height) - y,
+  }
+}
+
+/** The least area that holds both. */
+export function around(a: Area, b: Area): Area {
+  const [x, y] = [Math.min(a.x, b.x), Math.min(a.y, b.y)]
+  return {
+    x,
+    y,
+    width: Math.max(a.x + a.width, b.x + b.width) - x,
+    height: Math.max(a.y + a.height, b.y + b.height) - y,
+  }
+}

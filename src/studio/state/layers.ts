@@ -1,5 +1,5 @@
 import { computed, signal } from '@preact/signals'
-import type { ImageSettings } from '../../options/imageOptions.js'
+import type { RunEntry } from '../../session/runHost.js'
 
 /** One edit of a stack. Its runs are variations and repetitions of one description; one of them is shown. */
 export interface EditLayer {
@@ -71,8 +71,7 @@ export class Layers {
   }
 
   /** Does a layer stand on others than its run was trained over? */
-  isMoved(layer: EditLayer, settings: Pick<ImageSettings, 'over'> | undefined): boolean {
-    const trainedOver = settings?.over ?? []
-    return JSON.stringify(this.below(layer.id)) !== JSON.stringify(trainedOver)
+  isMoved(layer: EditLayer, { over }: Pick<RunEntry, 'over'>): boolean {
+    return JSON.stringify(this.below(layer.id)) !== JSON.stringify(over)
   }
 }

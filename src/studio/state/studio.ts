@@ -166,7 +166,7 @@ export class Studio {
     const photo = file === null ? null : await this.host.file(run.name, file)
     if (photo === null) return
     const there = new Set(this.runs.value.map(({ name }) => name))
-    const { over } = run.settings
+    const { over } = run
     await this.open(file!, new Uint8Array(await photo.arrayBuffer()))
     if (this.photo.value === null) return
     batch(() => {
@@ -282,7 +282,7 @@ export class Studio {
     const top = seen.at(-1)
     const run = this.runs.value.find(({ name }) => name === top?.chosen)
     if (top === undefined || run === undefined) throw noFile()
-    const asTrained = seen.every(({ opacity }) => opacity === 1) && !this.layers.isMoved(top, run.settings)
+    const asTrained = seen.every(({ opacity }) => opacity === 1) && !this.layers.isMoved(top, run)
     if (asTrained) {
       const made = await this.host.file(run.name, stackFiles[file])
       if (made === null) throw noFile()

@@ -57,6 +57,7 @@ export const english = {
   mask: 'Mask',
   maskNone: 'Without a mask the edit may go anywhere in its region. Paint, and it stays where you painted.',
   maskOn: 'The edit stays inside the mask.',
+  maskWorking: 'The mask is being changed ...',
   maskShown: 'Show the mask',
   toolPan: 'Move',
   toolBrush: 'Brush',
@@ -155,6 +156,7 @@ export const english = {
   newer: 'There is a newer version of this page.',
   newerTake: 'Load it',
   deviceIs: 'Device: {device}',
+  thread: '1 thread',
   threads: '{count} threads',
   freeSpace: '{size} free',
 

@@ -59,6 +59,7 @@ export const german: Readonly<Record<StringName, string>> = {
   mask: 'Maske',
   maskNone: 'Ohne Maske darf die Bearbeitung überall in ihrem Ort sein. Wer malt, hält sie dort, wo gemalt ist.',
   maskOn: 'Die Bearbeitung bleibt in der Maske.',
+  maskWorking: 'Die Maske wird geändert ...',
   maskShown: 'Maske zeigen',
   toolPan: 'Bewegen',
   toolBrush: 'Pinsel',
@@ -158,6 +159,7 @@ export const german: Readonly<Record<StringName, string>> = {
   newer: 'Es gibt eine neuere Fassung dieser Seite.',
   newerTake: 'Laden',
   deviceIs: 'Gerät: {device}',
+  thread: '1 Thread',
   threads: '{count} Threads',
   freeSpace: '{size} frei',
 

@@ -124,6 +124,20 @@ describe.skipIf(!existsSync(executablePath)).each([1, 2])('the stage, %i device 
       `${colour.join()} for ${expected.join()}`,
     ).toBe(true)
 
+  /** Counts what is drawn on the stage from now on. */
+  const countDraws = async (): Promise<() => Promise<number>> => {
+    await tab.evaluate(() => {
+      const counted = globalThis as unknown as { draws: number }
+      counted.draws = 0
+      const draw = Reflect.get(CanvasRenderingContext2D.prototype, 'drawImage') as (...args: unknown[]) => void
+      CanvasRenderingContext2D.prototype.drawImage = function (...args: unknown[]): void {
+        counted.draws++
+        draw.apply(this, args)
+      }
+    })
+    return () => tab.evaluate(() => (globalThis as unknown as { draws: number }).draws)
+  }
+
   it('shows each view of the same photo px at the same place', async () => {
     const [corner, middle, right] = [await place(20, 20), await place(110, 70), await place(190, 70)]
     const expected: readonly (readonly [StageView, readonly number[], readonly number[]])[] = [
@@ -241,7 +255,7 @@ describe.skipIf(!existsSync(executablePath)).each([1, 2])('the stage, %i device 
     await take('brush', { size: 80, hardness: 1, opacity: 1 })
     const at = await place(150, 100)
     await tab.evaluate(({ x, y }) => {
-      const send = (type: string, pressure: number): boolean =>
+      const send = (type: string, pressure: number, button = 0): boolean =>
         document.querySelector('[role=application]')!.dispatchEvent(
           new PointerEvent(type, {
             pointerId: 1,
@@ -249,6 +263,7 @@ describe.skipIf(!existsSync(executablePath)).each([1, 2])('the stage, %i device 
             clientX: x,
             clientY: y,
             pressure,
+            button,
             bubbles: true,
           }),
         )
@@ -256,8 +271,11 @@ describe.skipIf(!existsSync(executablePath)).each([1, 2])('the stage, %i device 
       HTMLElement.prototype.setPointerCapture = () => undefined
       send('pointerdown', 0.2)
       send('pointerup', 0)
+      // The other end of the pen rubs out.
+      send('pointerdown', 0.01, 5)
+      send('pointerup', 0, 5)
     }, at)
-    expect([await mask(150, 100), await mask(150, 110), await mask(150, 116)]).toEqual([255, 255, 0])
+    expect([await mask(150, 100), await mask(150, 110), await mask(150, 116)]).toEqual([0, 255, 0])
   })
 
   it('zooms by wheel about the pointer, pans by drag, space and keys', async () => {
@@ -310,6 +328,53 @@ describe.skipIf(!existsSync(executablePath)).each([1, 2])('the stage, %i device 
     expect(await tab.evaluate(() => page.model.mask.value?.canUndo.value)).toBe(false)
   })
 
+  it('looks the same however it came about: moved, slid, painted', async () => {
+    const pixels = async (): Promise<Buffer> => {
+      await shot()
+      return await sharp(await tab.screenshot())
+        .raw()
+        .toBuffer()
+    }
+    const anew = async (): Promise<Buffer> => {
+      await tab.evaluate(() => {
+        page.model.layers.value = [...page.model.layers.value]
+      })
+      return await pixels()
+    }
+    await take('brush', { size: 50, hardness: 0.3, opacity: 0.7 })
+    await tab.evaluate(() => page.model.zoomTo(3.7))
+    await drag([100, 60], [190, 140])
+    await tab.mouse.move(1, 1)
+    for (const view of ['result', 'layer', 'side', 'compare'] as const) {
+      await look(view)
+      await pixels()
+      for (const [dx, dy] of [
+        [31, 0],
+        [-12.4, 55.3],
+        [0, -70],
+      ] as const) {
+        await tab.evaluate(([x, y]) => page.model.panBy(x, y), [dx, dy] as const)
+        const moved = await pixels()
+        expect(moved.equals(await anew()), `${view} by ${dx},${dy}`).toBe(true)
+      }
+    }
+    for (const part of [0.8, 0.21]) {
+      await tab.evaluate((value) => page.model.slideTo(value), part)
+      const slid = await pixels()
+      expect(slid.equals(await anew()), `slid to ${part}`).toBe(true)
+    }
+    await drag([150, 70], [170, 120])
+    await tab.mouse.move(1, 1)
+    const painted = await pixels()
+    expect(painted.equals(await anew())).toBe(true)
+    await tab.evaluate(() => {
+      page.model.maskShown.value = false
+    })
+    const hidden = await pixels()
+    expect(hidden.equals(painted)).toBe(false)
+    expect(hidden.equals(await anew())).toBe(true)
+  })
+
   it('shows px crisp at a high zoom', async () => {
     await tab.evaluate(() => {
       page.model.layers.value = []
@@ -349,17 +414,8 @@ describe.skipIf(!existsSync(executablePath)).each([1, 2])('the stage, %i device 
   })
 
   it('draws only when something changed', async () => {
-    const draws = (): Promise<number> => tab.evaluate(() => (globalThis as unknown as { draws: number }).draws)
     await shot()
-    await tab.evaluate(() => {
-      const counted = globalThis as unknown as { draws: number }
-      counted.draws = 0
-      const draw = Reflect.get(CanvasRenderingContext2D.prototype, 'drawImage') as (...args: unknown[]) => void
-      CanvasRenderingContext2D.prototype.drawImage = function (...args: unknown[]): void {
-        counted.draws++
-        draw.apply(this, args)
-      }
-    })
+    const draws = await countDraws()
     await tab.waitForTimeout(200)
     await tab.mouse.move(100, 100)
     await tab.mouse.move(200, 200)
@@ -385,6 +441,15 @@ describe.skipIf(!existsSync(executablePath)).each([1, 2])('the stage, %i device 
     await expect.poll(() => status.textContent(), { timeout: 20_000 }).toBe('')
     expect(await mask(500 - 150 - 50, 500)).toBeGreaterThan(200)
     expect(await mask(500 - 150 - 70, 500)).toBe(0)
+    // What is drawn in shares comes to an end, and is the mask.
+    await tab.waitForTimeout(500)
+    const draws = await countDraws()
+    const at = await shot()
+    const [inside, outside] = [await place(3000, 2000), await place(3000, 500)]
+    near(at(inside.x, inside.y), at(inside.x - 10, inside.y))
+    expect(at(inside.x, inside.y)).not.toEqual(at(outside.x, outside.y))
+    await tab.waitForTimeout(300)
+    expect(await draws()).toBe(0)
   })
 
   once('takes the mask from a picture of another size, brightness and opacity together', async () => {

@@ -1,0 +1,33 @@
+import { type ChildProcess, fork } from 'node:child_process'
+import { fileURLToPath } from 'node:url'
+import { silenceTelemetry } from '../engine/node/silenceTelemetry.js'
+import { Text2LiveError } from '../errors.js'
+import { inheritedFlags } from './inheritedFlags.js'
+
+/**
+ * A process of this program beside this one, to talk with by messages.
+ * @param script its file, as a URL
+ */
+export function forkProcess(script: URL): ChildProcess {
+  silenceTelemetry()
+  return fork(fileURLToPath(script), [], {
+    serialization: 'advanced',
+    // A group of its own: Ctrl-C reaches this process alone, which lets the step at hand end.
+    detached: true,
+    stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
+    execArgv: inheritedFlags(process.execArgv),
+  })
+}
+
+/** @param what it did: "that looked for the words" */
+export function endedByItself(what: string, code: number | null, signal: NodeJS.Signals | null): Text2LiveError {
+  if (signal === 'SIGKILL')
+    return new Text2LiveError(
+      'OUT_OF_MEMORY',
+      `The process ${what} was killed (SIGKILL), as the system does where memory runs out. Use a smaller --size or a smaller photo.`,
+    )
+  return new Text2LiveError(
+    'DEVICE_FAILED',
+    `The process ${what} ended by itself (${signal ?? `exit code ${code}`}). Try again, or with another --device.`,
+  )
+}
