@@ -64,7 +64,12 @@ export async function startStudio(options: StudioOptions): Promise<Studio> {
       `Expected a token of at least ${shortestToken} characters; got ${token.length}. Take one that nobody can guess, for example from: openssl rand -hex 32`,
     )
   const page = await readPage(options.page ?? builtPage)
-  const server = createServer({ maxHeaderSize: 16_384, headersTimeout: 20_000, requestTimeout: 600_000, keepAliveTimeout: 65_000 })
+  const server = createServer({
+    maxHeaderSize: 16_384,
+    headersTimeout: 20_000,
+    requestTimeout: 600_000,
+    keepAliveTimeout: 65_000,
+  })
   server.maxConnections = 256
   const moved = await listenOn(server, listen, options.port)
   const { port } = server.address() as { port: number }

@@ -12,7 +12,7 @@ import sharp from 'sharp'
 import { build } from 'vite'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { command } from '../support/command.js'
-import { serveSite, type SiteServer } from './serveSite.js'
+import { serveSite, type SiteServer } from './tab/servePlain.js'
 import { StudioPage, tinyRun } from './studioPage.js'
 
 const executablePath = process.env['CHROMIUM'] ?? '/usr/bin/chromium'

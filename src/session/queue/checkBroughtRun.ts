@@ -47,9 +47,7 @@ export async function checkBroughtRun(
     runFiles.checkpoint,
     runFiles.events,
     runFiles.below,
-    ...settings.over,
     ...pictures,
-    runFiles.below,
     ...Object.values(outputFiles),
   ])
   return Object.fromEntries(

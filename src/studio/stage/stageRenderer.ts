@@ -112,7 +112,7 @@ export class StageRenderer {
     for (const pane of panesOf(scene.view, size.width, size.height, scene.slider)) {
       const origin = { x: scene.x + (scene.view === 'side' ? pane.x : 0), y: scene.y }
       const stained = areaOf(this.#stained, scene.zoom, origin, 2 + Math.ceil(2 * density))
-      for (const area of [...changed, ...stained]) {
+      for (const area of changed[0]?.width === size.width ? changed : [...changed, ...stained]) {
         const part = common(pane, area)
         if (part.width <= 0 || part.height <= 0) continue
         const left = this.#drawArea(part, { ...origin, zoom: scene.zoom, density, smooth: scene.smooth })

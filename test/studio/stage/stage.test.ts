@@ -343,6 +343,8 @@ describe.skipIf(!existsSync(executablePath)).each([1, 2])('the stage, %i device 
     }
     await take('brush', { size: 50, hardness: 0.3, opacity: 0.7 })
     await tab.evaluate(() => page.model.zoomTo(3.7))
+    // On a slow machine a zoom is drawn by single samples until it rests.
+    await tab.waitForTimeout(300)
     await drag([100, 60], [190, 140])
     await tab.mouse.move(1, 1)
     for (const view of ['result', 'layer', 'side', 'compare'] as const) {
