@@ -46,6 +46,7 @@ Programs use it as the page does: docs/http.md.`,
     .action(async (folder: string, flags: StudioFlags) => {
       const { startStudio, isLoopback } = await import('../serve/startStudio.js')
       const { workInProcess } = await import('../run/workInProcess.js')
+      const { checksInProcess } = await import('../run/taskInProcess.js')
       const given = await givenToken(flags.tokenFile)
       if (given === null && !isLoopback(flags.listen))
         throw new Text2LiveError(
@@ -66,7 +67,7 @@ Programs use it as the page does: docs/http.md.`,
             listen: flags.listen,
             port: flags.port ?? null,
             token,
-            work: workInProcess,
+            workers: { work: workInProcess, checks: checksInProcess },
             onFault: (error) => terminal.stderr.write(errorText(error, terminal.width, terminal.debug)),
           })
           try {

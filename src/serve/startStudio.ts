@@ -4,12 +4,11 @@ import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
 import { getRequestListener } from '@hono/node-server'
 import { Text2LiveError } from '../errors.js'
-import type { WorkOnRun } from '../run/workOnRun.js'
 import { Access } from './access.js'
 import { createApp, feedMessage } from './createApp.js'
 import { EventFeed } from './eventFeed.js'
 import { readPage } from './pageFiles.js'
-import { StudioRuns } from './studioRuns.js'
+import { StudioRuns, type StudioWorkers } from './studioRuns.js'
 
 export interface StudioOptions {
   /** Of the runs; made where there is none. */
@@ -20,8 +19,7 @@ export interface StudioOptions {
   readonly port: number | null
   /** What the address that is printed shows; at least `shortestToken` characters. */
   readonly token: string
-  /** Does the jobs of the queue. */
-  readonly work: WorkOnRun
+  readonly workers: StudioWorkers
   /** Where the built page is; default: that of the package. */
   readonly page?: string
   /** Told of what should not have happened, while the server goes on. */
@@ -57,7 +55,7 @@ const builtPage = fileURLToPath(new URL('../studio', import.meta.url))
  * @throws ADDRESS_UNAVAILABLE, TOKEN_NEEDED, RUN_LOCKED, RUN_INVALID, OUTPUT_NOT_WRITABLE
  */
 export async function startStudio(options: StudioOptions): Promise<Studio> {
-  const { folder, listen, token, work, onFault } = options
+  const { folder, listen, token, workers, onFault } = options
   if (token.length < shortestToken)
     throw new Text2LiveError(
       'TOKEN_NEEDED',
@@ -75,7 +73,7 @@ export async function startStudio(options: StudioOptions): Promise<Studio> {
   const { port } = server.address() as { port: number }
   let runs: StudioRuns
   try {
-    runs = await StudioRuns.open(folder, work)
+    runs = await StudioRuns.open(folder, workers)
   } catch (error) {
     server.close()
     throw error

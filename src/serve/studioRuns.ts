@@ -7,13 +7,13 @@ import { listModels } from '../models/node/modelCache.js'
 import { readModelName } from '../models/node/openModelSource.js'
 import type { GivenOptions } from '../options/imageOptions.js'
 import { resolveSettings, validateOptions } from '../options/resolveSettings.js'
-import { locateInProcess } from '../run/locateInProcess.js'
+import { taskInProcess } from '../run/taskInProcess.js'
 import { nodeMachine } from '../run/nodeMachine.js'
 import { portableGuidance } from '../run/portableGuidance.js'
 import { chooseDevice } from '../run/probeDevice.js'
 import { refuseLink } from '../run/runFile.js'
 import type { WorkOnRun } from '../run/workOnRun.js'
-import type { QueuedJob } from '../session/queue/queueMachine.js'
+import type { QueueChecks, QueuedJob } from '../session/queue/queueMachine.js'
 import { RunQueue } from '../session/queue/runQueue.js'
 import { runFileNames, unzipRun, zipRun } from '../session/queue/runZip.js'
 import { runFiles } from '../session/runFiles.js'
@@ -33,6 +33,14 @@ type Device = Awaited<ReturnType<typeof chooseDevice>>
 const lookEvery = 2_000
 /** Bytes that a zip may unfold into: all of it is in memory for a moment. */
 const mostUnzipped = 2 ** 30
+
+/** Who does what takes long. */
+export interface StudioWorkers {
+  /** Does the jobs of the queue. */
+  readonly work: WorkOnRun
+  /** Checks what is submitted and brought; absent: this thread does. */
+  readonly checks?: QueueChecks
+}
 
 /** The runs in a folder, worked on one after another. */
 export class StudioRuns implements ServedRuns {
@@ -62,10 +70,9 @@ export class StudioRuns implements ServedRuns {
 
   /**
    * Takes the folder, and goes on with what waits there.
-   * @param work does the jobs
    * @throws RUN_LOCKED, RUN_INVALID, OUTPUT_NOT_WRITABLE
    */
-  static async open(folder: string, work: WorkOnRun): Promise<StudioRuns> {
+  static async open(folder: string, { work, checks }: StudioWorkers): Promise<StudioRuns> {
     const runs = await FolderRuns.open(folder)
     let chosen: Promise<Device> | null = null
     const device = () => (chosen ??= chooseDevice('auto'))
@@ -80,7 +87,12 @@ export class StudioRuns implements ServedRuns {
     }
     try {
       const stamps = await runs.stamps()
-      const queue = await RunQueue.open({ codec: nodeMachine.codec, runs, work: workOn })
+      const queue = await RunQueue.open({
+        codec: nodeMachine.codec,
+        runs,
+        work: workOn,
+        ...(checks === undefined ? {} : { checks }),
+      })
       return new StudioRuns(runs, queue, device, stamps)
     } catch (error) {
       runs.close()
@@ -128,7 +140,7 @@ export class StudioRuns implements ServedRuns {
     const device = resolveSettings([named], drawSeed).device
     const given = device === 'auto' ? { ...named, device: await this.#device() } : named
     const below = over.length === 0 ? {} : { below: await takeLayers(over, (name) => this.#runs.look(name)) }
-    return await locateInProcess({ options: given, photo, ...below }, signal)
+    return await taskInProcess('locate', { options: given, photo, ...below }, signal)
   }
 
   async files(run: string): Promise<{ readonly name: string; readonly bytes: number }[]> {

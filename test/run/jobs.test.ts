@@ -222,7 +222,7 @@ describe('two jobs after each other', () => {
 
 describe('a run in a worker', () => {
   test('takes another mask and gives a preview when it is asked', async () => {
-    const { width = 0, height = 0 } = await sharp(photo.bytes).metadata()
+    const { width, height } = await sharp(photo.bytes).metadata()
     const left = new Uint8Array(
       await sharp(
         Uint8Array.from({ length: width * height }, (_, i) => (i % width < width / 2 ? 255 : 0)),
@@ -251,7 +251,7 @@ describe('a run in a worker', () => {
       events.flatMap((event) => (event.type === type && 'step' in event ? [event.step] : []))
     expect(at('mask').length).toBe(1)
     expect(at('preview')).toEqual(at('mask'))
-    const alpha = await sharp(machine.kept.get('masked')!.files.get(outputFiles.alpha)!)
+    const alpha = await sharp(machine.kept.get('masked')!.files.get(outputFiles.alpha))
       .extractChannel(0)
       .raw()
       .toBuffer()

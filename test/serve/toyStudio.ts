@@ -59,7 +59,7 @@ export async function startToyStudio({
     listen,
     port: 0,
     token,
-    work: workOnRun(toyTrainer({ delay })),
+    workers: { work: workOnRun(toyTrainer({ delay })) },
     page,
     onFault,
   })

@@ -10,7 +10,7 @@ const studio = await startStudio({
   listen: '127.0.0.1',
   port: Number(port),
   token,
-  work: workOnRun(toyTrainer({ delay: Number(delay) })),
+  workers: { work: workOnRun(toyTrainer({ delay: Number(delay) })) },
   onFault: (error) => process.stderr.write(`${String(error)}\n`),
 })
 process.stdout.write(`${studio.address}\n`)

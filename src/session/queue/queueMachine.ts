@@ -1,6 +1,8 @@
 import type { ImageCodec } from '../../media/imageCodec.js'
+import type { RunEvent } from '../events.js'
 import type { Job } from '../job.js'
 import type { RunControl } from '../runControl.js'
+import type { PhotoJob } from '../startPhoto.js'
 import type { RunStore } from '../store.js'
 import type { Emit } from '../trainRun.js'
 
@@ -38,10 +40,30 @@ export interface KeptRuns {
 /** What the queue has done of a run that is in its store: trained on, or rendered again. */
 export type QueuedJob = Extract<Job, { readonly kind: 'resume' | 'render' }>
 
+/** What a run begins with, once everything that a person can get wrong was checked. */
+export interface PreparedRun {
+  readonly files: Readonly<Record<string, Uint8Array | string>>
+  /** What was told of how it is taken. */
+  readonly told: readonly RunEvent[]
+}
+
+/** Checks of what comes from people: they decode the photo, which takes long where it is large. */
+export interface QueueChecks {
+  /** @throws OPTION_*, PROMPT_*, INPUT_*, MASK_INVALID */
+  prepare(job: PhotoJob): Promise<PreparedRun>
+  /**
+   * @returns names of those of the files that a run has, each of them checked
+   * @throws as `checkBroughtRun`
+   */
+  brought(files: ReadonlyMap<string, Uint8Array>, name: string): Promise<readonly string[]>
+}
+
 /** What a queue needs of the machine that it is on. */
 export interface QueueMachine {
   readonly codec: ImageCodec
   readonly runs: KeptRuns
+  /** Where this thread is to stay free; absent: they are done in it, with the codec. */
+  readonly checks?: QueueChecks
   /**
    * Does a job to its end, as `runJob` does: opens the run by its name, and releases it. Settings that may change (the
    * device) are the machine's to choose. Rejects with INTERRUPTED where `signal` ends it before anything is written.

@@ -5,11 +5,9 @@ import { eventLine, type RunEvent } from '../events.js'
 import { runFiles } from '../runFiles.js'
 import { assertSteps, RunControl } from '../runControl.js'
 import type { HostUpdate, NewRun, RunEntry, RunRequest, RunState } from '../runHost.js'
-import { firstFiles, keptSettings } from '../savedRun.js'
-import { preparePhoto } from '../startPhoto.js'
 import { type Below, takeLayers } from '../takeLayers.js'
-import { checkBroughtRun } from './checkBroughtRun.js'
-import type { QueuedJob, QueueMachine } from './queueMachine.js'
+import { checksHere } from './checksHere.js'
+import type { QueueChecks, QueuedJob, QueueMachine } from './queueMachine.js'
 import { type QueueNotes, readQueueNotes, type RunNote } from './queueNotes.js'
 import { previewFile, readStoredRun, type StoredRun } from './readStoredRun.js'
 import { freeName, runStem, stemOf } from './runName.js'
@@ -45,6 +43,7 @@ interface Current {
  */
 export class RunQueue {
   readonly #machine: QueueMachine
+  readonly #checks: QueueChecks
   readonly #listeners = new Set<(update: HostUpdate) => void>()
   readonly #runs = new Map<string, QueuedRun>()
   #order: string[] = []
@@ -57,6 +56,7 @@ export class RunQueue {
 
   private constructor(machine: QueueMachine) {
     this.#machine = machine
+    this.#checks = machine.checks ?? checksHere(machine.codec)
   }
 
   /** Takes up what is there, and begins to work. */
@@ -93,21 +93,18 @@ export class RunQueue {
         'OPTION_INVALID',
         `Expected one seed for a run of the queue, got ${options.seeds} seeds. Submit one run for each seed.`,
       )
-    const early: RunEvent[] = []
-    const { settings, input } = await preparePhoto(
+    const { files, told } = await this.#checks.prepare({
       // Paths are of the machine of whoever asks: pictures come as they are, and runs by their names here.
-      { layers: [{ ...options, photo: null, mask: null, over: null }], photo, mask, ...(await this.#standingOn(over)) },
-      this.#machine.codec,
-      (event) => early.push(event),
-    )
-    const name = await this.#make(stemOf(photo), {
-      ...firstFiles(keptSettings(settings, input, settings.device), input, 1),
-      [runFiles.events]: early.map(eventLine).join(''),
+      layers: [{ ...options, photo: null, mask: null, over: null }],
+      photo,
+      mask,
+      ...(await this.#standingOn(over)),
     })
+    const name = await this.#make(stemOf(photo), { ...files, [runFiles.events]: told.map(eventLine).join('') })
     await this.#add(name, { created: Date.now(), submitted: true })
     this.#order.push(name)
     await this.#changed()
-    for (const event of early) this.#tell({ type: 'event', run: name, event })
+    for (const event of told) this.#tell({ type: 'event', run: name, event })
     this.#work()
     return name
   }
@@ -120,8 +117,11 @@ export class RunQueue {
    * @throws RUN_INVALID, CONFIG_*, INPUT_*, MASK_INVALID, CHECKPOINT_*, DISK_FULL
    */
   async bring(files: ReadonlyMap<string, Uint8Array>, name: string): Promise<string> {
-    const checked = await checkBroughtRun(files, name, this.#machine.codec)
-    const kept = await this.#make(runStem(name.replace(/-\d+(\.[^.]*)?$/, '')), checked)
+    const checked = await this.#checks.brought(files, name)
+    const kept = await this.#make(
+      runStem(name.replace(/-\d+(\.[^.]*)?$/, '')),
+      Object.fromEntries(checked.map((file) => [file, files.get(file)!])),
+    )
     await this.#add(kept, { created: Date.now() })
     await this.#changed()
     return kept

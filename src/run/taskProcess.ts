@@ -1,0 +1,51 @@
+// A process that does one task, and ends: decoding a large photo, looking at it and packing it block the thread that does
+// it, and who asked may not want to know any more.
+import { Text2LiveError } from '../errors.js'
+import { checksHere } from '../session/queue/checksHere.js'
+import type { QueueChecks } from '../session/queue/queueMachine.js'
+import type { LocateRequest } from '../session/locatePhoto.js'
+import type { LocatedMap } from '../session/runHost.js'
+import { nodeMachine } from './nodeMachine.js'
+import type { WorkerFailure } from './workerMessages.js'
+
+/** What it can be asked, and the answers. */
+export interface Tasks {
+  locate: { argument: LocateRequest; answer: LocatedMap }
+  prepare: { argument: Parameters<QueueChecks['prepare']>; answer: Awaited<ReturnType<QueueChecks['prepare']>> }
+  brought: { argument: Parameters<QueueChecks['brought']>; answer: Awaited<ReturnType<QueueChecks['brought']>> }
+}
+
+export type TaskName = keyof Tasks
+export type TaskRequest = {
+  [Name in TaskName]: { readonly task: Name; readonly argument: Tasks[Name]['argument'] }
+}[TaskName]
+export type TaskReply = { readonly answer: Tasks[TaskName]['answer'] } | { readonly failure: WorkerFailure }
+
+if (process.send === undefined)
+  throw new Text2LiveError('INTERNAL', 'taskProcess runs in a process of its own; use taskInProcess.')
+
+const reply = (message: TaskReply): void =>
+  void process.send?.(message, undefined, undefined, () => process.disconnect())
+
+process.once('message', (request: TaskRequest) => {
+  answer(request).then(
+    (given) => reply({ answer: given }),
+    (error: unknown) => {
+      const { message, stack = '' } = error instanceof Error ? error : new Error(String(error))
+      reply({ failure: { code: error instanceof Text2LiveError ? error.code : null, message, stack } })
+    },
+  )
+})
+process.on('disconnect', () => process.exit())
+
+async function answer(request: TaskRequest): Promise<Tasks[TaskName]['answer']> {
+  const { codec } = nodeMachine
+  if (request.task === 'prepare') return await checksHere(codec).prepare(...request.argument)
+  if (request.task === 'brought') return await checksHere(codec).brought(...request.argument)
+  const [{ locatePhoto }, { nodePlace }] = await Promise.all([
+    import('../session/locatePhoto.js'),
+    import('./buildTrainer.js'),
+  ])
+  const { map, share, notes } = await locatePhoto(request.argument, { ...nodePlace, codec })
+  return { map, share, notes }
+}

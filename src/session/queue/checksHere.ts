@@ -1,0 +1,16 @@
+import type { ImageCodec } from '../../media/imageCodec.js'
+import type { RunEvent } from '../events.js'
+import { firstFiles, keptSettings } from '../savedRun.js'
+import { preparePhoto } from '../startPhoto.js'
+import { checkBroughtRun } from './checkBroughtRun.js'
+import type { QueueChecks } from './queueMachine.js'
+
+/** The checks of a queue, in the thread that calls them. */
+export const checksHere = (codec: ImageCodec): QueueChecks => ({
+  async prepare(job) {
+    const told: RunEvent[] = []
+    const { settings, input } = await preparePhoto(job, codec, (event) => told.push(event))
+    return { files: firstFiles(keptSettings(settings, input, settings.device), input, 1), told }
+  },
+  brought: async (files, name) => Object.keys(await checkBroughtRun(files, name, codec)),
+})
