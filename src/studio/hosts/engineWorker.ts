@@ -15,7 +15,7 @@ import { siteFiles } from './siteFile.js'
 /** Milliseconds for the worker of a tab that was closed to end its step and let a run go. */
 const patience = 60_000
 
-type Ort = OrtModule & { readonly env: { readonly webgpu: { readonly device: Promise<unknown> } } }
+type Ort = OrtModule & { readonly env: { readonly webgpu: { readonly device: unknown } } }
 
 const tell = (news: EngineNews): void => postMessage(news)
 
@@ -73,7 +73,8 @@ function serve(ort: Ort, runtime: Runtime, files: FileCache): void {
     device: () => Promise.resolve(runtime.device),
   })
   if (runtime.device !== 'webgpu') return
-  void ort.env.webgpu.device.then((device) =>
+  // Once a session is there the engine gives the device itself, whatever its types say.
+  void Promise.resolve(ort.env.webgpu.device).then((device) =>
     (device as GpuDevice).lost.then(({ message }) => tell({ engine: 'lost', message })),
   )
 }

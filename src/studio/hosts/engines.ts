@@ -80,7 +80,7 @@ export class Engines {
   ): Promise<Engine> {
     if (threads > 0 && threads !== this.threads && !crossOriginIsolated)
       note(`threads: 1, since this page is not isolated; ${threads} were asked for`)
-    const refusal = asked === 'auto' ? (this.#refusal ?? (await lacksAdapter())) : await lacksAdapter()
+    const refusal = asked === 'auto' ? (this.#refusal ?? (await lacksAdapter(true))) : await lacksAdapter(false)
     if ((asked === 'webgpu' || asked === 'auto') && refusal === null) {
       try {
         const engine = await this.open('webgpu', signal, threads)
@@ -111,13 +111,21 @@ export const isOfDevice = (error: unknown): boolean =>
 const deviceFailed = (device: Device, why: string): Text2LiveError =>
   new Text2LiveError('DEVICE_FAILED', `The work on ${device} broke off: ${why}. Let the run go on from its checkpoint.`)
 
-/** Why there is no graphics card to try; null where there is one. Asking costs nothing. */
-async function lacksAdapter(): Promise<string | null> {
-  const { gpu } = navigator as { gpu?: { requestAdapter(): Promise<object | null> } }
+/**
+ * Why there is no graphics card to try; null where there is one. Asking costs nothing.
+ * @param real one that the processor plays is slower than the engine for processors
+ */
+async function lacksAdapter(real: boolean): Promise<string | null> {
+  const { gpu } = navigator as { gpu?: { requestAdapter(): Promise<Adapter | null> } }
   if (gpu === undefined) return 'this browser has none.'
-  return (await gpu.requestAdapter().catch(() => null)) === null
-    ? 'the browser lends this page no graphics card.'
-    : null
+  const adapter = await gpu.requestAdapter().catch(() => null)
+  if (adapter === null) return 'the browser lends this page no graphics card.'
+  return real && adapter.info?.isFallbackAdapter === true ? 'the browser has no real graphics card.' : null
+}
+
+/** What TypeScript's library lacks of WebGPU. */
+interface Adapter {
+  readonly info?: { readonly isFallbackAdapter?: boolean }
 }
 
 /** Threads need memory that threads share, which a browser gives to isolated pages only; one core is left to the page. */

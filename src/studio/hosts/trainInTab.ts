@@ -9,6 +9,7 @@ import type { Emit } from '../../session/trainRun.js'
 import type { OpfsRuns } from '../../session/web/opfsStore.js'
 import { runInWebWorker } from '../../session/web/runWorker.js'
 import { type Engine, type Engines, isOfDevice } from './engines.js'
+import { pictureBytes } from './pictureBytes.js'
 
 /** Milliseconds for a worker that was ended to let a run go. */
 const patience = 60_000
@@ -60,6 +61,9 @@ async function workOn(
     else if (!held && passed.held) run.go()
     if (steps !== null && steps !== passed.steps) run.continueTo(steps)
     passed = { held, steps }
+    if (control.takePreview()) run.preview()
+    const mask = control.takeMask()
+    if (mask !== null) run.setMask(mask.picture === null ? null : pictureBytes(mask.picture))
   }
   const unfollow = control.follow(pass)
   const stop = (): void => run.stop()
