@@ -66,9 +66,6 @@ export class Studio {
         this.#layersShown = this.#showLayers()
       }),
       effect(() => void this.#showPreview()),
-      effect(() => void this.#kept.keepPhoto(this.#keptPhoto())),
-      effect(() => void this.#kept.keepPage(this.#keptPage())),
-      effect(() => this.#keepMask()),
     )
   }
 
@@ -385,8 +382,20 @@ export class Studio {
     }, 1000)
   }
 
-  /** Takes up what was on the page when it was left. */
+  /** Takes up what was on the page when it was left; from then on, what is on it is kept. */
   async restore(): Promise<void> {
+    try {
+      await this.#takeUp()
+    } finally {
+      this.#ends.push(
+        effect(() => void this.#kept.keepPhoto(this.#keptPhoto())),
+        effect(() => void this.#kept.keepPage(this.#keptPage())),
+        effect(() => this.#keepMask()),
+      )
+    }
+  }
+
+  async #takeUp(): Promise<void> {
     const [photo, page] = [await this.#kept.photo(), await this.#kept.page()]
     if (photo === null) return
     await this.open(photo.name, photo.bytes)
