@@ -1,6 +1,5 @@
 import type { Runtime } from '../engine/runtime.js'
 import type { GuidanceModel } from '../models/guidance.js'
-import type { LearnedStart } from '../models/learnedStart.js'
 import { bundledSource } from '../models/node/bundled.js'
 import { openModelSource } from '../models/node/openModelSource.js'
 import type { OutlineModel } from '../models/outline.js'
@@ -10,12 +9,11 @@ import type { GuidanceAccess } from '../session/guidanceAccess.js'
 import {
   openGuidance as openGuidanceOf,
   outlineFor as outlineOf,
-  startFor as startOf,
   trainerIn,
   type ModelOpener,
   type TrainingPlace,
 } from '../session/openTrainer.js'
-import type { TrainerNotice, TrainerState } from '../session/trainerContract.js'
+import type { TrainerNotice } from '../session/trainerContract.js'
 import { openRuntime } from './openRuntime.js'
 
 /** Models of Node: folders, the cache, the hub; what the package carries. */
@@ -36,16 +34,11 @@ export const nodePlace: TrainingPlace = { runtime: openRuntime, models: nodeMode
 /** Makes the real trainer in the thread that calls it. */
 export const buildTrainer = trainerIn(nodePlace)
 
-/** `outlineFor`, `startFor` and `openGuidance` of session/openTrainer.ts, with the models of Node. */
+/** `outlineFor` and `openGuidance` of session/openTrainer.ts, with the models of Node. */
 export const outlineFor = (
   settings: Pick<ImageSettings, 'relevancy'>,
   region: RegionTexts,
 ): Promise<OutlineModel | null> => outlineOf(settings, region, nodeModels)
-
-export const startFor = (
-  settings: Pick<ImageSettings, 'start'>,
-  state: TrainerState | undefined,
-): Promise<LearnedStart | null> => startOf(settings, state, nodeModels)
 
 export const openGuidance = (
   settings: Pick<ImageSettings, 'guidance' | 'positionEmbedding'>,

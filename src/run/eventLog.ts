@@ -1,6 +1,6 @@
 import { closeSync, constants, fstatSync, ftruncateSync, writeSync } from 'node:fs'
-import { eventLine, type RunEvent } from '../session/events.js'
-import { checkedEvents, keptBytes } from '../session/eventLog.js'
+import type { RunEvent } from '../session/events.js'
+import { checkedEvents } from '../session/eventLog.js'
 import type { RunLog } from '../session/store.js'
 import { isMissing, writeError } from './fileErrors.js'
 import { openRegular, readRunFileSync } from './runFile.js'
@@ -36,23 +36,6 @@ export class FileLog implements RunLog {
   }
 }
 
-/** events.ndjson, open for appending. */
-export class EventLog {
-  readonly #log: FileLog
-
-  constructor(path: string) {
-    this.#log = new FileLog(path)
-  }
-
-  append(event: object): void {
-    this.#log.append(eventLine(event))
-  }
-
-  close(): void {
-    this.#log.close()
-  }
-}
-
 /**
  * The events of a log; none where there is no log. @throws RUN_INVALID for an event whose numbers or names none of ours
  * has
@@ -61,11 +44,6 @@ export const readEvents = (path: string): RunEvent[] => readLog(path) as RunEven
 
 /** The same for events of any kind. @throws RUN_INVALID */
 export const readLog = (path: string): object[] => checkedEvents(readRunFileSync(path), path)
-
-/** Cuts the log before the first event that `beyond` holds for, and before a half-written last line. */
-export function cutEvents(path: string, beyond: (event: object) => boolean): void {
-  cutFile(path, keptBytes(readRunFileSync(path), beyond))
-}
 
 /** Cuts a file to its first `keep` bytes; none where there is no file. */
 export function cutFile(path: string, keep: number): void {

@@ -1,5 +1,5 @@
 import type { LayerName } from '../../src/atlas/layeredAtlas.js'
-import type { OpenVideoTrainer } from '../../src/run/video/openVideoTrainer.js'
+import type { OpenVideoTrainer } from '../../src/session/video/openVideoTrainer.js'
 
 export const toySize: { readonly width: number; readonly height: number }
 export function writeToyClip(folder: string, frames?: number): Promise<void>

@@ -55,7 +55,7 @@ export const hasFlow = async ({ input, store }: Pick<StageTools, 'input' | 'stor
   await store.has(flowFiles(input.frames.pixels.length).at(-1)!)
 
 /** The files of the flow of a clip, in order. */
-export const flowFiles = (frames: number): string[] =>
+const flowFiles = (frames: number): string[] =>
   Array.from({ length: Math.ceil((frames - 1) / chunk) }, (_, i) => checkpointFiles.flow(i * chunk))
 
 const most = 32767 / steps

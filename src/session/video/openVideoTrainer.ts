@@ -38,9 +38,16 @@ export type CheckTexts = (
 
 /** Reads the texts with the guidance models of a place. */
 export const textsCheckedIn =
-  ({ runtime, models }: TrainingPlace): CheckTexts =>
+  (place: TrainingPlace): CheckTexts =>
   async (settings, layers, notice, signal, access) => {
-    for (const model of await openGuidance(settings, await runtime(settings), models, notice, signal, access)) {
+    for (const model of await openGuidance(
+      settings,
+      await place.runtime(settings),
+      place.models,
+      notice,
+      signal,
+      access,
+    )) {
       const notes = new Set<string>()
       const onNote = (message: string): void => void notes.add(message)
       const region = givenTexts(objectTexts(settings))
@@ -59,10 +66,11 @@ export const textsCheckedIn =
 
 /** The real one: the engine on the device of the settings, the guidance models, the method. */
 export const videoTrainerIn =
-  ({ runtime: open, models }: TrainingPlace): OpenVideoTrainer =>
+  (place: TrainingPlace): OpenVideoTrainer =>
   async (input, notice, signal) => {
     const { settings, layer } = input
-    const runtime = await open(settings)
+    const { models } = place
+    const runtime = await place.runtime(settings)
     const guidance = await openGuidance(settings, runtime, models, notice, signal, input.access)
     const texts = layerTexts(settings, layer)
     const outline = layer === 'background' ? await outlineFor(settings, texts.region, models) : null
