@@ -34,6 +34,9 @@ const options: GivenVideoOptions = {
   views: 2,
   steps: 2,
   previewEvery: 1,
+  start: 'random',
+  generatorWidth: 16,
+  generatorLevels: 4,
   seed: 7,
   device: 'cpu',
 }

@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { gzipSync } from 'node:zlib'
-import { readPsd } from 'ag-psd'
+import { initializeCanvas, readPsd } from 'ag-psd'
 import axe from 'axe-core'
 import { unzipSync } from 'fflate'
 import { type Browser, type BrowserContext, chromium } from 'playwright-core'
@@ -19,6 +19,14 @@ import { StudioPage, tinyRun } from './studioPage.js'
 const executablePath = process.env['CHROMIUM'] ?? '/usr/bin/chromium'
 const teapot = fileURLToPath(new URL('../../examples/teapot.jpg', import.meta.url))
 const [width, height] = [256, 192]
+
+// Pixels alone are read: nothing is drawn.
+initializeCanvas(
+  () => {
+    throw new Error('no canvas is needed')
+  },
+  (w, h) => ({ width: w, height: h, data: new Uint8ClampedArray(4 * w * h) }) as ImageData,
+)
 
 /** What axe-core calls serious or critical. */
 async function seriousFaults({ tab }: StudioPage): Promise<string[]> {

@@ -107,8 +107,12 @@ export class Studio {
     if (run !== undefined) await this.openRun(run)
   }
 
-  /** Opens a photo; the stack begins anew. */
-  async open(name: string, bytes: Uint8Array): Promise<void> {
+  /** Opens a photo; the stack begins anew, or as it was left. */
+  async open(
+    name: string,
+    bytes: Uint8Array,
+    { layers, selected }: Pick<KeptPage, 'layers' | 'selected'> = { layers: [], selected: null },
+  ): Promise<void> {
     const shown = await decodePhoto(new File([bytes as Uint8Array<ArrayBuffer>], name)).catch((error: unknown) => {
       if (error instanceof Text2LiveError && error.code === 'INPUT_TOO_LARGE') throw error
       return null
@@ -125,8 +129,8 @@ export class Studio {
       this.#forgetMap()
       this.problem.value = null
       this.photo.value = { name, bytes, width, height, hash }
-      this.layers.list.value = []
-      this.layers.selectedId.value = null
+      this.layers.list.value = layers
+      this.layers.selectedId.value = selected
       this.editing.value = null
       this.stage.show(shown.picture, shown.size)
       this.stage.mask.value = mask
@@ -397,14 +401,8 @@ export class Studio {
 
   async #takeUp(): Promise<void> {
     const [photo, page] = [await this.#kept.photo(), await this.#kept.page()]
-    if (photo === null) return
-    await this.open(photo.name, photo.bytes)
-    if (page === null || this.photo.value === null) return
-    batch(() => {
-      this.layers.list.value = page.layers
-      this.layers.selectedId.value = page.selected
-      this.draft.restore(page.options)
-    })
+    if (page !== null) this.draft.restore(page.options)
+    if (photo !== null) await this.open(photo.name, photo.bytes, page ?? undefined)
   }
 
   /** The losses of a run from before the page began to watch it. */
