@@ -12,7 +12,7 @@ if (out === undefined) throw new Error('expected the folder to write: node scrip
 await mkdir(out, { recursive: true })
 const runs = await mkdtemp(join(tmpdir(), 'text2live-screens-'))
 const main = fileURLToPath(new URL('../dist/cli/main.js', import.meta.url))
-const server = spawn(process.execPath, [main, 'studio', '--no-open', '--port', '0', runs], {
+const server = spawn(process.execPath, [main, 'studio', '--no-open', runs], {
   stdio: ['ignore', 'pipe', 'inherit'],
 })
 const address = await new Promise((done, fail) => {
@@ -37,7 +37,7 @@ try {
       await tab.emulateMedia({ colorScheme })
       // The stage is drawn in the frame after.
       await tab.waitForTimeout(400)
-      await tab.screenshot({ path: resolve(out, `${name}-${colorScheme}.png`) })
+      await tab.screenshot({ path: resolve(out, `${name}-${colorScheme}.jpg`), type: 'jpeg', quality: 82 })
     }
     console.log(name)
   }

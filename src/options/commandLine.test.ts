@@ -45,7 +45,7 @@ describe('commandLine', () => {
     addOptionFlags(command)
     command.parseOptions(words.slice(1))
     const [photo, prompt] = words.slice(1)
-    const read = { ...(command.opts() as GivenOptions) }
+    const read = command.opts<GivenOptions>()
     const prompts = [prompt!, ...((read.prompt ?? []) as readonly string[])]
     expect(resolveSettings([{ ...read, photo: photo!, prompt: prompts }], () => 0)).toEqual(settings)
   })

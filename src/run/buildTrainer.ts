@@ -2,13 +2,10 @@ import type { Runtime } from '../engine/runtime.js'
 import type { GuidanceModel } from '../models/guidance.js'
 import { bundledSource } from '../models/node/bundled.js'
 import { openModelSource } from '../models/node/openModelSource.js'
-import type { OutlineModel } from '../models/outline.js'
 import type { ImageSettings } from '../options/imageOptions.js'
-import type { RegionTexts } from '../options/region.js'
 import type { GuidanceAccess } from '../session/guidanceAccess.js'
 import {
   openGuidance as openGuidanceOf,
-  outlineFor as outlineOf,
   trainerIn,
   type ModelOpener,
   type TrainingPlace,
@@ -34,12 +31,7 @@ export const nodePlace: TrainingPlace = { runtime: openRuntime, models: nodeMode
 /** Makes the real trainer in the thread that calls it. */
 export const buildTrainer = trainerIn(nodePlace)
 
-/** `outlineFor` and `openGuidance` of session/openTrainer.ts, with the models of Node. */
-export const outlineFor = (
-  settings: Pick<ImageSettings, 'relevancy'>,
-  region: RegionTexts,
-): Promise<OutlineModel | null> => outlineOf(settings, region, nodeModels)
-
+/** `openGuidance` of session/openTrainer.ts, with the models of Node. */
 export const openGuidance = (
   settings: Pick<ImageSettings, 'guidance' | 'positionEmbedding'>,
   runtime: Runtime,

@@ -8,5 +8,3 @@ declare module '*.jpg' {
 }
 
 declare module '*.css' {}
-/** What is fetched when a person says so; empty where the page has a server. */
-declare const STUDIO_FILES: readonly import('./hosts/siteFile.js').SiteFile[]

@@ -120,7 +120,7 @@ describe.skipIf(!existsSync(executablePath))('the studio in a tab, as a person u
     expect(name).toBe('pot-layers.psd')
     const psd = readPsd(readFileSync(path), { useImageData: true, skipThumbnail: true })
     expect([psd.width, psd.height]).toEqual([width, height])
-    expect(psd.children!.map((layer) => layer.name)).toEqual(['photo', 'golden teapot'])
+    expect(psd.children!.map((layer) => layer.name)).toEqual(['photo', 'edit layer'])
     const { data } = psd.children![1]!.imageData!
     const alphas = Array.from({ length: width * height }, (_, i) => data[4 * i + 3]!)
     expect(alphas.some((alpha) => alpha > 0)).toBe(true)

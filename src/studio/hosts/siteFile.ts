@@ -9,5 +9,8 @@ export interface SiteFile {
   readonly part: 'models' | 'engine' | 'webgpu'
 }
 
+/** The build puts it in; none where the page has a server. */
+declare const STUDIO_FILES: readonly SiteFile[]
+
 /** All of them. */
 export const siteFiles: readonly SiteFile[] = STUDIO_FILES

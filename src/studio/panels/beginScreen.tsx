@@ -4,7 +4,7 @@ import { text } from '../text/strings.js'
 import { examples } from '../examples/examples.js'
 
 /** What a file picker offers. */
-export const photoTypes = 'image/jpeg,image/png,image/webp,image/avif,image/tiff'
+const photoTypes = 'image/jpeg,image/png,image/webp,image/avif,image/tiff'
 
 /** The first screen: where a photo comes in, and what came of four others. */
 export function BeginScreen({ studio }: { readonly studio: Studio }) {

@@ -1,4 +1,6 @@
 import { useEffect, useRef } from 'preact/hooks'
+import type UPlot from 'uplot'
+import type { AlignedData } from 'uplot'
 import type { StepEvent } from '../../session/events.js'
 import type { RunWatch } from '../state/runWatch.js'
 import { number, text } from '../text/strings.js'
@@ -68,7 +70,7 @@ const colours = ['#0072b2', '#d55e00', '#009e73', '#cc79a7', '#b58900', '#56b4e9
 
 function Curves({ steps }: { readonly steps: readonly StepEvent[] }) {
   const place = useRef<HTMLDivElement>(null)
-  const chart = useRef<{ readonly names: string; readonly plot: import('uplot') } | null>(null)
+  const chart = useRef<{ readonly names: string; readonly plot: UPlot } | null>(null)
   const names = namesOf(steps)
   const key = names.join()
   useEffect(() => {
@@ -76,17 +78,17 @@ function Curves({ steps }: { readonly steps: readonly StepEvent[] }) {
     const data = [
       steps.map(({ step }) => step),
       ...names.map((name) => steps.map(({ losses }) => losses[name] ?? null)),
-    ] as import('uplot').AlignedData
+    ] as AlignedData
     if (chart.current?.names === key) {
       chart.current.plot.setData(data)
       return
     }
-    void Promise.all([import('uplot'), import('uplot/dist/uPlot.min.css')]).then(([{ default: UPlot }]) => {
+    void Promise.all([import('uplot'), import('uplot/dist/uPlot.min.css')]).then(([{ default: Plot }]) => {
       if (gone || place.current === null) return
       chart.current?.plot.destroy()
       const ink = getComputedStyle(place.current).color
       const axis = { stroke: ink, grid: { stroke: `color-mix(in srgb, ${ink} 15%, transparent)` } }
-      const plot = new UPlot(
+      const plot = new Plot(
         {
           width: place.current.clientWidth,
           height: 180,

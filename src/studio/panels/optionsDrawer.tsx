@@ -59,7 +59,7 @@ function control(
         {...ids}
         value={said === undefined ? '' : String(said)}
         onChange={({ currentTarget: { value } }) =>
-          say(value === '' ? undefined : row.type === 'switch' ? value === 'true' : (value as OptionValue))
+          say(value === '' ? undefined : row.type === 'switch' ? value === 'true' : value)
         }
       >
         <option value="">{usual}</option>

@@ -55,7 +55,7 @@ export class Draft {
   /** What an option is when nobody says anything: the preset's value, or the table's. */
   defaultOf(name: string): OptionValue {
     const chosen: Readonly<Record<string, OptionValue>> = presets[this.preset.value]
-    return chosen[name] ?? (optionRows[name]!.default as OptionValue)
+    return chosen[name] ?? optionRows[name]!.default
   }
 
   /** Takes the settings of a run: says what its preset does not. */

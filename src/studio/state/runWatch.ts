@@ -40,8 +40,8 @@ export class RunWatch {
         if (!this.notes.value.includes(event.message)) this.notes.value = [...this.notes.value, event.message]
         return
       case 'preview':
-        // Bytes do not cross to a page that is served: there the file is read.
-        this.preview.value = { step: event.step, png: (event.png as Uint8Array | undefined) ?? null }
+        // A log keeps no bytes: there the file is read.
+        this.preview.value = { step: event.step, png: 'png' in event ? event.png : null }
         return
       case 'output':
         this.phase.value = { kind: 'writing' }
