@@ -1,4 +1,4 @@
-import { useEffect, useRef } from 'preact/hooks'
+import { useEffect, useRef, useState } from 'preact/hooks'
 import type UPlot from 'uplot'
 import type { AlignedData } from 'uplot'
 import type { StepEvent } from '../../session/events.js'
@@ -65,6 +65,18 @@ function Table({ steps }: { readonly steps: readonly StepEvent[] }) {
   )
 }
 
+/** Does the page stand on dark? The curves' axes are drawn anew when that changes. */
+function useDark(): boolean {
+  const [dark, setDark] = useState(() => matchMedia('(prefers-color-scheme: dark)').matches)
+  useEffect(() => {
+    const query = matchMedia('(prefers-color-scheme: dark)')
+    const look = (): void => setDark(query.matches)
+    query.addEventListener('change', look)
+    return () => query.removeEventListener('change', look)
+  }, [])
+  return dark
+}
+
 /** Colours that differ in lightness too. */
 const colours = ['#0072b2', '#d55e00', '#009e73', '#cc79a7', '#b58900', '#56b4e9', '#777777', '#8a2be2']
 
@@ -72,7 +84,8 @@ function Curves({ steps }: { readonly steps: readonly StepEvent[] }) {
   const place = useRef<HTMLDivElement>(null)
   const chart = useRef<{ readonly names: string; readonly plot: UPlot } | null>(null)
   const names = namesOf(steps)
-  const key = names.join()
+  const dark = useDark()
+  const key = `${names.join()} ${dark}`
   useEffect(() => {
     let gone = false
     const data = [

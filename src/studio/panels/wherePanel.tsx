@@ -23,7 +23,10 @@ export function WherePanel({ studio }: { readonly studio: Studio }) {
             type="button"
             aria-pressed={stage.tool.value === tool}
             title={toolKeys[tool]}
-            onClick={() => (stage.tool.value = tool)}
+            onClick={() => {
+              stage.tool.value = tool
+              if (tool !== 'pan') stage.maskShown.value = true
+            }}
           >
             {text(toolTexts[tool])}
           </button>

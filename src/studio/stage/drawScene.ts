@@ -80,7 +80,7 @@ function drawPane(
   scratch: OffscreenCanvas,
 ): void {
   const picture = (on: Context, bitmap: ImageBitmap, opacity = 1): void =>
-    drawPicture(on, bitmap, place, pictures, opacity, scene.smooth)
+    drawPicture(on, bitmap, place, pictures, opacity, scene.smooth, bitmap.width < scene.extent.width)
   const layers = (on: Context): void => {
     for (const layer of scene.layers) if (layer.visible) picture(on, layer.picture, layer.opacity)
   }
@@ -119,7 +119,10 @@ function drawAlpha(context: Context, place: Area, scratch: OffscreenCanvas, laye
   context.drawImage(scratch, 0, 0)
 }
 
-/** Over the whole of the photo, whatever its own resolution; px stay crisp from two device px on. */
+/**
+ * Over the whole of the photo, whatever its own resolution; px stay crisp from two device px on, but for those of a
+ * picture that is coarser than the photo (a preview): they are none of the photo's.
+ */
 function drawPicture(
   context: Context,
   bitmap: ImageBitmap,
@@ -127,12 +130,13 @@ function drawPicture(
   pictures: SmallerPictures,
   opacity: number,
   smooth: boolean,
+  coarse: boolean,
 ): void {
   if (bitmap.width === 0 || opacity <= 0) return
   const [across, down] = [place.width / bitmap.width, place.height / bitmap.height]
   const { source, step } = pictures.levelFor(bitmap, Math.max(across, down))
   context.globalAlpha = opacity
-  context.imageSmoothingEnabled = smooth && across * step < 2 && !(step === 1 && across === 1)
+  context.imageSmoothingEnabled = smooth && (coarse || across * step < 2) && !(step === 1 && across === 1)
   context.imageSmoothingQuality = 'low'
   context.drawImage(source, place.x, place.y, source.width * step * across, source.height * step * down)
   context.globalAlpha = 1

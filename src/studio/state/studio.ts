@@ -193,6 +193,9 @@ export class Studio {
       if (editing === null) this.layers.add(runs)
       else this.layers.addRuns(editing, runs)
       this.editing.value = null
+      // What grows is looked at now, not the mask.
+      this.stage.tool.value = 'pan'
+      this.stage.maskShown.value = false
       this.#forgetMap()
     })
   }
