@@ -15,9 +15,15 @@ describe('commandLine', () => {
     )
   })
 
+  it('names what the run stands on', () => {
+    expect(commandLine(settingsOf({ prompt: ['snow'] }), 'a.jpg', { over: ['runs/a-1', 'runs/b 2'] })).toBe(
+      "npx text2live image a.jpg snow --over runs/a-1 --over 'runs/b 2' --seed 7",
+    )
+  })
+
   it('is taken by a shell word by word, whatever is in it', () => {
     const prompt = `it's "$HOME" \`pwd\` \\ !x`
-    const line = commandLine(settingsOf({ prompt: [prompt, 'b'], mask: 'm' }), 'p.jpg', 'my mask.png')
+    const line = commandLine(settingsOf({ prompt: [prompt, 'b'], mask: 'm' }), 'p.jpg', { mask: 'my mask.png' })
     const { stdout } = spawnSync('sh', ['-c', line.replace('npx', 'printf "%s\\n"')], { encoding: 'utf8' })
     expect(stdout.split('\n').slice(0, 8)).toEqual([
       'text2live',

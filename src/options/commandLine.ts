@@ -11,13 +11,19 @@ const ofTheRun: ReadonlySet<string> = new Set(['photo', 'prompt', 'preset', 'mas
  * @param settings complete, of a run
  * @param photo path of the photo
  * @param mask path of the mask, where there is one
+ * @param over paths of the runs that it stands on, the lowest first
  */
-export function commandLine(settings: ImageSettings, photo: string, mask: string | null = null): string {
+export function commandLine(
+  settings: ImageSettings,
+  photo: string,
+  { mask = null, over = [] }: { readonly mask?: string | null; readonly over?: readonly string[] } = {},
+): string {
   const [first, ...others] = settings.prompt
   const words = ['npx', 'text2live', 'image', photo, ...(first === undefined ? [] : [first])]
   for (const other of others) words.push('--prompt', other)
   if (settings.preset !== imageOptions.preset.default) words.push('--preset', settings.preset)
   if (mask !== null) words.push('--mask', mask)
+  for (const run of over) words.push('--over', run)
   const base: Readonly<Record<string, unknown>> = { ...presets[settings.preset] }
   for (const [name, value] of Object.entries(settings)) {
     const row = (imageOptions as Readonly<Record<string, OptionRow>>)[name]

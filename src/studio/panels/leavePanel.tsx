@@ -59,7 +59,10 @@ export function LeavePanel({ studio }: { readonly studio: Studio }) {
             void studio.attempt(async () => {
               const photo = studio.photo.value?.name ?? run.settings.photo ?? 'photo.jpg'
               await navigator.clipboard.writeText(
-                commandLine(run.settings, photo, run.settings.mask === null ? null : 'mask.png'),
+                commandLine(run.settings, photo, {
+                  mask: run.settings.mask === null ? null : 'mask.png',
+                  over: run.over.map((name) => `runs/${name}`),
+                }),
               )
               copied.value = true
             })
