@@ -1,0 +1,145 @@
+// How soon the studio shows something: bytes and seconds to first paint, and to the first preview of an edit, in a tab and served, beside the command line. See bench/README.md.
+import { spawn } from 'node:child_process'
+import { createReadStream, existsSync, statSync } from 'node:fs'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { createServer } from 'node:http'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import { gzipSync } from 'node:zlib'
+import { chromium } from 'playwright-core'
+import { build } from 'vite'
+import { digits, printTable, root } from './measure.mjs'
+
+const photo = path.join(root, 'examples/teapot.jpg')
+const main = path.join(root, 'dist/cli/main.js')
+const words = { prompt: 'golden teapot', source: 'teapot' }
+const work = await mkdtemp(path.join(tmpdir(), 'text2live-bench-'))
+const browser = await chromium.launch({
+  executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
+  args: ['--no-sandbox'],
+})
+
+try {
+  printTable([
+    ['', 'kB of script', 'first paint, s', 'models, MB', 'fetched in, s', 'first preview, s', 'whole edit, s'],
+    await inTab(),
+    await served(),
+    await commandLine(),
+  ])
+} finally {
+  await browser.close()
+  await rm(work, { recursive: true, force: true })
+}
+
+/** Everything in the tab, isolated, on the CPU: the static site from a server on this machine. */
+async function inTab() {
+  const site = path.join(work, 'site')
+  await build({
+    configFile: path.join(root, 'vite.studio.ts'),
+    mode: 'tab',
+    logLevel: 'error',
+    build: { outDir: site, emptyOutDir: true },
+  })
+  const server = await serveFolder(site)
+  const tab = await (await browser.newContext({ viewport: { width: 1280, height: 800 } })).newPage()
+  try {
+    const [script, paint] = await openPage(tab, server.address)
+    const button = tab.getByRole('button', { name: /^Fetch the models/ })
+    const megabytes = Number(/\(([\d.]+) MB/.exec(await button.innerText())?.[1])
+    const before = performance.now()
+    await button.click()
+    await tab.getByRole('heading', { name: 'Models' }).waitFor({ state: 'detached', timeout: 300_000 })
+    const fetched = (performance.now() - before) / 1000
+    return ['in the tab (WebAssembly)', script, paint, digits(megabytes, 0), digits(fetched, 1), ...(await edit(tab))]
+  } finally {
+    server.close()
+  }
+}
+
+/** The page of `text2live studio`, trained by the Node engine. */
+async function served() {
+  const studio = spawn(process.execPath, [main, 'studio', '--no-open', path.join(work, 'runs')], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
+  try {
+    const address = await new Promise((done, fail) => {
+      studio.stdout.on('data', (data) => {
+        const found = /http:\/\/\S+/.exec(String(data))
+        if (found !== null) done(found[0])
+      })
+      studio.once('exit', (code) => fail(new Error(`the studio ended with ${code}`)))
+    })
+    const tab = await (await browser.newContext({ viewport: { width: 1280, height: 800 } })).newPage()
+    const opened = await openPage(tab, address)
+    return ['served (Node)', ...opened, '', '', ...(await edit(tab))]
+  } finally {
+    studio.kill('SIGINT')
+    await new Promise((done) => studio.once('exit', done))
+  }
+}
+
+/** The same edit by `text2live image`, with its events. */
+async function commandLine() {
+  const args = ['image', photo, words.prompt, '--source', words.source, '--preset', 'preview', '--device', 'cpu']
+  const before = performance.now()
+  const seconds = () => digits((performance.now() - before) / 1000, 1)
+  const command = spawn(process.execPath, [main, ...args, '--json', '--out', path.join(work, 'run')], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
+  let first = null
+  command.stdout.on('data', (data) => {
+    if (first === null && String(data).includes('"type":"preview"')) first = seconds()
+  })
+  await new Promise((done, fail) => command.once('exit', (code) => (code === 0 ? done() : fail(new Error(`${code}`)))))
+  return ['command line', '', '', '', '', first, seconds()]
+}
+
+/** @returns kB of script, gzipped, that were there at the first paint, and when that was, seconds */
+async function openPage(tab, address) {
+  const scripts = []
+  tab.on('response', (response) => {
+    if (response.request().resourceType() === 'script') scripts.push(response)
+  })
+  await tab.goto(address)
+  await tab.getByRole('button', { name: 'choose a file' }).waitFor()
+  const loaded = scripts.splice(0)
+  const paint = await tab.evaluate(() => performance.getEntriesByName('first-contentful-paint')[0].startTime)
+  let bytes = 0
+  for (const response of loaded) bytes += gzipSync(await response.body()).length
+  return [digits(bytes / 1000, 0), digits(paint / 1000, 2)]
+}
+
+/** @returns seconds from the press of the button to the first preview and to the end */
+async function edit(tab) {
+  const chooser = tab.waitForEvent('filechooser')
+  await tab.getByRole('button', { name: 'choose a file' }).click()
+  await (await chooser).setFiles(photo)
+  await tab.getByLabel('Prompt', { exact: true }).fill(words.prompt)
+  await tab.getByLabel('Source', { exact: true }).fill(words.source)
+  await tab.getByLabel('Preset').selectOption('preview')
+  const before = performance.now()
+  await tab.getByRole('button', { name: 'Start', exact: true }).click()
+  await tab.locator('.layer .thumbnail img').waitFor({ timeout: 600_000 })
+  const first = performance.now()
+  await tab.locator('.progress[data-state=finished]').waitFor({ timeout: 1_200_000 })
+  return [digits((first - before) / 1000, 1), digits((performance.now() - before) / 1000, 1)]
+}
+
+/** A static server whose pages may use threads. */
+async function serveFolder(folder) {
+  const types = { '.html': 'text/html', '.js': 'text/javascript', '.mjs': 'text/javascript', '.css': 'text/css' }
+  const server = createServer((request, response) => {
+    const { pathname } = new URL(request.url ?? '/', 'http://localhost')
+    const file = path.join(folder, path.normalize(pathname), pathname.endsWith('/') ? 'index.html' : '')
+    const headers = { 'Cross-Origin-Opener-Policy': 'same-origin', 'Cross-Origin-Embedder-Policy': 'require-corp' }
+    if (!existsSync(file) || !statSync(file).isFile()) {
+      response.writeHead(404, headers).end()
+      return
+    }
+    const type = types[path.extname(file)] ?? (file.endsWith('.wasm') ? 'application/wasm' : 'application/octet-stream')
+    response.writeHead(200, { ...headers, 'Content-Type': type })
+    createReadStream(file).pipe(response)
+  })
+  await new Promise((done) => server.listen(0, '127.0.0.1', done))
+  return { address: `http://127.0.0.1:${server.address().port}/`, close: () => server.close() }
+}
