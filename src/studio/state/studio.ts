@@ -125,6 +125,7 @@ export class Studio {
     const hash = await digestText(bytes)
     const kept = await this.#kept.mask(hash)
     const mask = new MaskPainting(width, height)
+    const before = this.stage.photo.peek()
     batch(() => {
       this.#forgetMap()
       this.problem.value = null
@@ -136,6 +137,7 @@ export class Studio {
       this.stage.mask.value = mask
       this.maskIsBack.value = kept !== null
     })
+    before?.close()
     if (kept !== null) await this.loadMask('mask.png', kept)
   }
 
@@ -165,6 +167,10 @@ export class Studio {
       this.layers.add([run.name])
       this.draft.recall(run.settings)
     })
+    const mask = run.settings.mask === null ? null : await this.host.file(run.name, run.settings.mask)
+    if (mask === null) this.stage.mask.value?.clear()
+    else await this.loadMask(run.settings.mask!, new Uint8Array(await mask.arrayBuffer()))
+    this.maskIsBack.value = false
   }
 
   /** Gives the edit that is described to the host, once for each variation. */
@@ -333,6 +339,16 @@ export class Studio {
     this.stage.layers.value = pictures.flatMap(({ picture, ...rest }) =>
       picture === null ? [] : [{ picture, ...rest }],
     )
+    this.#forgetPictures(new Set(list.flatMap((layer) => layer.runs)))
+  }
+
+  /** A picture of a large photo takes a hundred megabytes: those of runs that are not in the stack go. */
+  #forgetPictures(stacked: ReadonlySet<string>): void {
+    for (const [run, { picture }] of this.#pictures) {
+      if (stacked.has(run)) continue
+      this.#pictures.delete(run)
+      void picture.then((bitmap) => bitmap?.close())
+    }
   }
 
   #picture(run: string, version: string): Promise<ImageBitmap | null> {
