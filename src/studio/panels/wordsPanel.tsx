@@ -113,6 +113,10 @@ function Word({ studio, name }: { readonly studio: Studio; readonly name: WordNa
           placeholder={text(help)}
           title={`${text(help)}. ${text('moreWordings')}`}
           onInput={(event) => (word.value = event.currentTarget.value)}
+          onChange={() => {
+            // Where a region is, is shown as soon as it is said.
+            if (name === 'region' && word.value?.trim() !== '') void studio.locate(false)
+          }}
           onKeyDown={(event) => {
             if (event.key !== 'Enter' || event.shiftKey || event.isComposing) return
             event.preventDefault()

@@ -213,8 +213,11 @@ export class Studio {
     })
   }
 
-  /** Shows where the words of the draft are in the photo. */
-  async locate(): Promise<void> {
+  /**
+   * Shows where the words of the draft are in the photo.
+   * @param asked false where nobody asked for it: then no failure is told
+   */
+  async locate(asked = true): Promise<void> {
     const photo = this.photo.value
     if (photo === null) return
     this.#locator?.abort()
@@ -235,7 +238,7 @@ export class Studio {
       this.stage.map.value = picture
       this.located.value = { share, notes }
     } catch (error) {
-      if (!locator.signal.aborted) this.#show(error)
+      if (asked && !locator.signal.aborted) this.#show(error)
     } finally {
       if (this.#locator === locator) this.locating.value = false
     }
