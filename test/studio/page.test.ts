@@ -97,7 +97,7 @@ describe.skipIf(!existsSync(executablePath))('the studio in a tab, as a person u
     await page.openPhoto(photo)
     await page.say({ Prompt: 'golden teapot', Source: 'teapot' })
     await page.set({ ...tinyRun, steps: 6 })
-    await page.brush([0.5, 0.4], [0.6, 0.4])
+    await page.brush([0.48, 0.5], [0.55, 0.5])
     await page.tab.getByText('The edit stays inside the mask.').waitFor()
     for (const colorScheme of ['light', 'dark'] as const) {
       await page.tab.emulateMedia({ colorScheme })
