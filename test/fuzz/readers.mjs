@@ -345,7 +345,7 @@ export const readers = [
     file: 'checkpoint.safetensors',
     read: async (bytes, path) => {
       const found = await readCheckpoint(runFolder)
-      assertSameRun(path, found.fingerprint, { settings, photo: 'x', mask: '' })
+      assertSameRun(path, found.fingerprint, { settings, photo: 'x', mask: '', below: [] })
     },
   },
   {
