@@ -1,5 +1,5 @@
 // Makes the pictures of the studio's first screen: four photos, and beside each what an edit with default settings makes of it.
-// Usage: npm run build && node scripts/studioExamples.mjs <folder with teapot.jpg, dog.jpg, chalet.jpg, backpack.jpg> [name of one]
+// Usage: npm run build && node scripts/studioExamples.mjs <folder with teapot.jpg, dog.jpg, chalet.jpg, cat-face.jpg> [name of one]
 import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
 import { join } from 'node:path'
@@ -20,7 +20,7 @@ for (const [name, file, prompt, source] of [
   ['teapot', 'teapot.jpg', 'golden teapot', 'teapot'],
   ['dog', 'dog.jpg', 'blue dog', 'dog'],
   ['house', 'chalet.jpg', 'house covered in snow', 'house'],
-  ['backpack', 'backpack.jpg', 'leather backpack', 'backpack'],
+  ['cat', 'cat-face.jpg', 'blue cat', 'cat'],
 ]) {
   if (only !== undefined && only !== name) continue
   const photo = await sharp(await readFile(join(folder, file)))

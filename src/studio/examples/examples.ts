@@ -1,5 +1,5 @@
-import backpack from './backpack.jpg'
-import backpackPair from './backpack-pair.jpg'
+import cat from './cat.jpg'
+import catPair from './cat-pair.jpg'
 import dog from './dog.jpg'
 import dogPair from './dog-pair.jpg'
 import house from './house.jpg'
@@ -45,11 +45,11 @@ export const examples: readonly Example[] = [
     credit: 'Kodak PhotoCD PCD0992',
   },
   {
-    name: 'backpack',
-    photo: backpack,
-    pair: backpackPair,
-    prompt: 'leather backpack',
-    source: 'backpack',
-    credit: 'DreamBooth dataset, CC BY 4.0',
+    name: 'cat',
+    photo: cat,
+    pair: catPair,
+    prompt: 'blue cat',
+    source: 'cat',
+    credit: 'Stéfan van der Walt, scikit-image, CC0',
   },
 ]
