@@ -138,7 +138,8 @@ export function assertSameRun(path: string, saved: Fingerprint, now: Fingerprint
   )
 }
 
-function assertFinite({ step, tensors }: TrainerState): void {
+/** @throws LOSS_NOT_FINITE for a state that must not replace the last good one */
+export function assertFinite({ step, tensors }: TrainerState): void {
   for (const [name, { data }] of Object.entries(tensors)) {
     if (data.every(Number.isFinite)) continue
     throw new Text2LiveError(

@@ -8,6 +8,7 @@ import { toFloat32 } from '../../formats/toFloat32.js'
 import type { FloatImage } from '../../media/image.js'
 import type { VideoTrainer } from '../../method/video/videoTrainer.js'
 import { pixelImage } from '../../media/quantise.js'
+import { assertFinite } from '../checkpoint.js'
 import type { TrainerState } from '../trainerContract.js'
 import type { OpenVideoTrainer, VideoTrainerInput } from './openVideoTrainer.js'
 import { readStageCheckpoint, tensorSchema, writeStageCheckpoint } from './stageCheckpoint.js'
@@ -229,15 +230,4 @@ async function writeEdit(
   })
   emit({ type: 'checkpoint', stage: 'training', layer, step: trained.step, path: store.file(name), bytes })
   return trained
-}
-
-function assertFinite({ step, tensors }: TrainerState): void {
-  for (const [name, { data }] of Object.entries(tensors)) {
-    if (data.every(Number.isFinite)) continue
-    throw new Text2LiveError(
-      'LOSS_NOT_FINITE',
-      `After step ${step} the values of ${name} are no longer finite numbers. The last good checkpoint is kept. ` +
-        'Try a lower --learning-rate or another --seed.',
-    )
-  }
 }

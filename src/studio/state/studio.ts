@@ -1,5 +1,6 @@
 import { batch, computed, effect, signal, type Signal } from '@preact/signals'
 import { Text2LiveError } from '../../errors.js'
+import { digest } from '../../session/digest.js'
 import type { RunEvent } from '../../session/events.js'
 import type { RunEntry, RunHost, RunRequest } from '../../session/runHost.js'
 import { decodeLayer, decodePhoto } from '../stage/decodePhoto.js'
@@ -52,25 +53,19 @@ export class Studio {
   #layersShown: Promise<void> = Promise.resolve()
   /** Counts the previews, so that an older one that is decoded late is not shown. */
   #previews = 0
-  readonly #ends: (() => void)[] = []
 
   constructor(host: RunHost) {
     this.host = host
     this.#kept = new Kept(host.kind)
-    this.#ends.push(
-      host.watch((update) => {
-        if (update.type === 'runs') this.#takeRuns(update.runs)
-        else this.watch(update.run).take(update.event)
-      }),
-      effect(() => {
-        this.#layersShown = this.#showLayers()
-      }),
-      effect(() => void this.#showPreview()),
-    )
-  }
-
-  end(): void {
-    for (const end of this.#ends) end()
+    // As long as the page is open.
+    host.watch((update) => {
+      if (update.type === 'runs') this.#takeRuns(update.runs)
+      else this.watch(update.run).take(update.event)
+    })
+    effect(() => {
+      this.#layersShown = this.#showLayers()
+    })
+    effect(() => void this.#showPreview())
   }
 
   /** What is known of a run's course. */
@@ -122,12 +117,12 @@ export class Studio {
       return
     }
     const { width, height } = shown.size
-    const hash = await digestText(bytes)
+    const hash = await digest(bytes)
     const kept = await this.#kept.mask(hash)
     const mask = new MaskPainting(width, height)
     const before = this.stage.photo.peek()
     batch(() => {
-      this.#forgetMap()
+      this.hideMap()
       this.problem.value = null
       this.photo.value = { name, bytes, width, height, hash }
       this.layers.list.value = layers
@@ -143,7 +138,7 @@ export class Studio {
 
   close(): void {
     batch(() => {
-      this.#forgetMap()
+      this.hideMap()
       this.photo.value = null
       this.stage.show(null)
       this.layers.list.value = []
@@ -202,7 +197,7 @@ export class Studio {
       // What grows is looked at now, not the mask.
       this.stage.tool.value = 'pan'
       this.stage.maskShown.value = false
-      this.#forgetMap()
+      this.hideMap()
     })
   }
 
@@ -244,10 +239,6 @@ export class Studio {
     }
   }
 
-  hideMap(): void {
-    this.#forgetMap()
-  }
-
   /** The painted mask as a PNG; null where nothing was painted. */
   async maskFile(): Promise<Uint8Array | null> {
     const mask = this.stage.mask.value
@@ -275,7 +266,7 @@ export class Studio {
     const [map, mask] = [this.stage.map.value, this.stage.mask.value]
     if (map === null || mask === null) return
     await mask.load(map)
-    this.#forgetMap()
+    this.hideMap()
     this.stage.maskShown.value = true
   }
 
@@ -313,7 +304,8 @@ export class Studio {
     for (const name of this.#watches.keys()) if (!names.has(name)) this.#watches.delete(name)
   }
 
-  #forgetMap(): void {
+  /** Takes the map of the words off, and gives up the one that is being made. */
+  hideMap(): void {
     this.#locator?.abort()
     this.#locator = null
     this.locating.value = false
@@ -413,11 +405,9 @@ export class Studio {
     try {
       await this.#takeUp()
     } finally {
-      this.#ends.push(
-        effect(() => void this.#kept.keepPhoto(this.#keptPhoto())),
-        effect(() => void this.#kept.keepPage(this.#keptPage())),
-        effect(() => this.#keepMask()),
-      )
+      effect(() => void this.#kept.keepPhoto(this.#keptPhoto()))
+      effect(() => void this.#kept.keepPage(this.#keptPage()))
+      effect(() => this.#keepMask())
     }
   }
 
@@ -456,8 +446,3 @@ const noFile = (): Text2LiveError =>
   )
 
 const drawSeed = (): number => crypto.getRandomValues(new Uint32Array(1))[0]!
-
-async function digestText(bytes: Uint8Array): Promise<string> {
-  const hash = await crypto.subtle.digest('SHA-256', bytes as Uint8Array<ArrayBuffer>)
-  return Array.from(new Uint8Array(hash), (byte) => byte.toString(16).padStart(2, '0')).join('')
-}
