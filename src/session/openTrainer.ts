@@ -82,9 +82,13 @@ export const outlineFor = async (
   models: ModelOpener,
   warm?: WarmModels,
 ): Promise<OutlineModel | null> => {
-  if (relevancy !== 'object' || region.length === 0) return null
+  return relevancy !== 'object' || region.length === 0 ? null : await openOutline(models, warm)
+}
+
+/** The outline network. @throws GUIDANCE_INVALID, SAFETENSORS_INVALID */
+export const openOutline = (models: ModelOpener, warm?: WarmModels): Promise<OutlineModel> => {
   const open = async (): Promise<OutlineModel> => await loadOutline(await models.bundled('outline'))
-  return await (warm?.outline(open) ?? open())
+  return warm?.outline(open) ?? open()
 }
 
 /** The learned first weights for a run that begins and asks for them. @throws GUIDANCE_INVALID, SAFETENSORS_INVALID */

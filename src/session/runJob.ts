@@ -198,7 +198,7 @@ const orNone = (found: Promise<LookedAt>): Promise<LookedAt | null> =>
 
 /** @throws CLIP_CODEC_MISSING for a machine that takes photos only */
 function clipHost(machine: JobMachine): ClipHost {
-  const { forClips, codec, memory, models, runs } = machine
+  const { forClips, codec, memory, models, runs, warm } = machine
   if (forClips === undefined)
     throw new Text2LiveError(
       'CLIP_CODEC_MISSING',
@@ -209,6 +209,7 @@ function clipHost(machine: JobMachine): ClipHost {
     codec,
     ...(memory === undefined ? {} : { memory }),
     models,
+    ...(warm === undefined ? {} : { warm }),
     runs,
     runtime: (settings) => machine.runtime(settings),
     device: (asked) => machine.device(asked),

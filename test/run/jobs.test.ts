@@ -11,6 +11,7 @@ import { runFiles } from '../../src/session/runFiles.js'
 import type { JobMachine } from '../../src/session/runJob.js'
 import { runInWebWorker, serveJobs, type Wire, type WorkerRun } from '../../src/session/web/runWorker.js'
 import { WarmModels } from '../../src/session/warmModels.js'
+import { countOpenings } from '../support/countOpenings.js'
 import { memoryMachine } from '../support/memoryMachine.js'
 
 // Jobs over the wire, on the real engine at toy size: `serveJobs` at one port, as in a browser's worker, and whoever
@@ -137,26 +138,11 @@ describe('the making of a trainer', () => {
 describe('two jobs after each other', () => {
   /** A machine that counts what is opened. */
   function counting(bound?: number) {
-    const opened: string[] = []
     const own = memoryMachine()
-    const counted: JobMachine = {
+    const { opened, place: counted } = countOpenings({
       ...own,
       ...(bound === undefined ? {} : { warm: new WarmModels(bound) }),
-      runtime: (settings) => {
-        opened.push('runtime')
-        return own.runtime(settings)
-      },
-      models: {
-        guidance: (name, ...rest) => {
-          opened.push(name)
-          return own.models.guidance(name, ...rest)
-        },
-        bundled: (name) => {
-          opened.push(name)
-          return own.models.bundled(name)
-        },
-      },
-    }
+    })
     return { opened, kept: own.kept, machine: counted, worker: serve(counted) }
   }
   const image = (run: string, given: GivenOptions = {}): Job => ({

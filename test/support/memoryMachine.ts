@@ -1,15 +1,18 @@
 import { Text2LiveError } from '../../src/errors.js'
 import { nodePlace } from '../../src/run/buildTrainer.js'
 import { nodeMachine } from '../../src/run/nodeMachine.js'
+import { clipMachine } from '../../src/run/video/clipMachine.js'
 import { type MemoryStore, memoryStore } from '../../src/session/memoryStore.js'
 import type { JobMachine } from '../../src/session/runJob.js'
 
 /** Node as a machine for jobs, its runs in memory. */
 export function memoryMachine(): JobMachine & { readonly kept: ReadonlyMap<string, MemoryStore> } {
   const kept = new Map<string, MemoryStore>()
+  const { clips, prepare, digest } = clipMachine
   return {
     ...nodeMachine,
     ...nodePlace,
+    forClips: { clips, prepare, digest },
     device: (asked) => Promise.resolve(asked === 'auto' ? 'cpu' : asked),
     kept,
     runs: {

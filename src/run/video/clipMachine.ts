@@ -1,16 +1,20 @@
 import { createHash } from 'node:crypto'
 import { libavClips } from '../../media/node/libavClips.js'
 import type { ClipMachine } from '../../session/video/clipMachine.js'
+import { WarmModels } from '../../session/warmModels.js'
 import { nodeModels } from '../buildTrainer.js'
 import { nodeMachine } from '../nodeMachine.js'
 import { openRuntime } from '../openRuntime.js'
 import { assertDependencies } from './assertDependencies.js'
 
-/** Node, for runs over clips. */
+/**
+ * Node, for runs over clips. The stages and layers of a run share its engine and models, which end with its thread.
+ */
 export const clipMachine: ClipMachine = {
   ...nodeMachine,
   runtime: openRuntime,
   models: nodeModels,
+  warm: new WarmModels(),
   clips: libavClips,
   prepare: assertDependencies,
   digest(pieces) {

@@ -5,6 +5,7 @@ import { fitNeuralAtlas } from '../../atlas/neural/fitNeuralAtlas.js'
 import { NeuralAtlas } from '../../atlas/neural/neuralAtlas.js'
 import { publishedNeuralSettings } from '../../atlas/neural/neuralSettings.js'
 import type { FloatImage } from '../../media/image.js'
+import { runtimeOf } from '../openTrainer.js'
 import { assertAtlasFits, readAtlasFile, writeAtlasFile, type FittedAtlas } from './atlasFile.js'
 import { readStageCheckpoint, writeStageCheckpoint, type StageCheckpoint } from './stageCheckpoint.js'
 import { checkpointFiles, videoFiles } from './videoFiles.js'
@@ -23,7 +24,7 @@ export async function readFittedAtlas({
   store,
   machine,
 }: Pick<StageTools, 'settings' | 'input' | 'store' | 'machine'>): Promise<LayeredAtlas | null> {
-  const saved = await readAtlasFile(store, videoFiles.atlas, await machine.runtime(settings))
+  const saved = await readAtlasFile(store, videoFiles.atlas, await runtimeOf(machine, settings))
   if (saved === null) return null
   assertAtlasFits(saved.atlas, input.frames, store.file(videoFiles.atlas))
   return saved.atlas
@@ -46,7 +47,7 @@ export async function fitAtlas(tools: StageTools, flow: ClipFlow, masks: readonl
     })
     emit({ type: 'checkpoint', stage: 'atlas', step: reached, path: store.file(name), bytes })
   }
-  const common = { frames: input.frames, flow, masks, runtime: await machine.runtime(settings), signal }
+  const common = { frames: input.frames, flow, masks, runtime: await runtimeOf(machine, settings), signal }
   if (settings.atlas === 'neural') {
     const neural = {
       ...publishedNeuralSettings,

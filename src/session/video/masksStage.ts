@@ -4,8 +4,7 @@ import { foregroundMasks, type ForegroundHint, type ForegroundNotice } from '../
 import type { FloatImage } from '../../media/image.js'
 import { dequantise, pixelImage, quantise } from '../../media/quantise.js'
 import { objectTexts } from '../../method/video/layerTexts.js'
-import { loadOutline } from '../../models/outline.js'
-import { openGuidance } from '../openTrainer.js'
+import { openGuidance, openOutline, runtimeOf } from '../openTrainer.js'
 import { findInFrames, unsaid } from './findInFrames.js'
 import { readStageCheckpoint, tensorSchema, writeStageCheckpoint } from './stageCheckpoint.js'
 import { checkpointFiles, videoFiles } from './videoFiles.js'
@@ -76,9 +75,10 @@ async function findHint({
     emit({ type: 'note', message: `the foreground is what moves against the background, ${unsaid}` })
     return { kind: 'motion' }
   }
-  const runtime = await machine.runtime(settings)
-  const guidance = region.length > 0 ? await openGuidance(settings, runtime, machine.models, emit, signal, access) : []
-  const outline = settings.relevancy === 'object' ? await loadOutline(await machine.models.bundled('outline')) : null
+  const { models, warm } = machine
+  const runtime = await runtimeOf(machine, settings)
+  const guidance = region.length > 0 ? await openGuidance(settings, runtime, models, emit, signal, access, warm) : []
+  const outline = settings.relevancy === 'object' ? await openOutline(models, warm) : null
   const { hint, note } = await findInFrames(
     frames,
     { region, prompts: settings.prompt, truncate: settings.truncate },

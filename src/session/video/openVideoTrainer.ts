@@ -4,7 +4,7 @@ import { layerTexts, objectTexts } from '../../method/video/layerTexts.js'
 import { createVideoTrainer, type VideoTrainer, type VideoTrainerOptions } from '../../method/video/videoTrainer.js'
 import { checkTextsAreRead } from '../../models/unreadParts.js'
 import type { GuidanceAccess } from '../guidanceAccess.js'
-import { openGuidance, outlineFor, startFor, type TrainingPlace } from '../openTrainer.js'
+import { openGuidance, outlineFor, runtimeOf, startFor, type TrainingPlace } from '../openTrainer.js'
 import { givenTexts } from '../../options/region.js'
 import type { VideoSettings } from '../../options/videoOptions.js'
 import type { TrainerNotice } from '../trainerContract.js'
@@ -40,14 +40,8 @@ export type CheckTexts = (
 export const textsCheckedIn =
   (place: TrainingPlace): CheckTexts =>
   async (settings, layers, notice, signal, access) => {
-    for (const model of await openGuidance(
-      settings,
-      await place.runtime(settings),
-      place.models,
-      notice,
-      signal,
-      access,
-    )) {
+    const runtime = await runtimeOf(place, settings)
+    for (const model of await openGuidance(settings, runtime, place.models, notice, signal, access, place.warm)) {
       const notes = new Set<string>()
       const onNote = (message: string): void => void notes.add(message)
       const region = givenTexts(objectTexts(settings))
@@ -69,12 +63,12 @@ export const videoTrainerIn =
   (place: TrainingPlace): OpenVideoTrainer =>
   async (input, notice, signal) => {
     const { settings, layer } = input
-    const { models } = place
-    const runtime = await place.runtime(settings)
-    const guidance = await openGuidance(settings, runtime, models, notice, signal, input.access)
+    const { models, warm } = place
+    const runtime = await runtimeOf(place, settings)
+    const guidance = await openGuidance(settings, runtime, models, notice, signal, input.access, warm)
     const texts = layerTexts(settings, layer)
-    const outline = layer === 'background' ? await outlineFor(settings, texts.region, models) : null
-    const start = await startFor(settings, input.state, models)
+    const outline = layer === 'background' ? await outlineFor(settings, texts.region, models, warm) : null
+    const start = await startFor(settings, input.state, models, warm)
     return await createVideoTrainer({
       runtime,
       guidance,

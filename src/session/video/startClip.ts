@@ -6,6 +6,7 @@ import type { GivenVideoOptions, VideoSettings } from '../../options/videoOption
 import { videoTable } from '../../options/videoTable.js'
 import { writeTableConfig } from '../../options/writeConfig.js'
 import type { GuidanceAccess } from '../guidanceAccess.js'
+import { runtimeOf } from '../openTrainer.js'
 import type { RunStore } from '../store.js'
 import { atlasBytes } from './atlasFile.js'
 import { isFit, type OpenedAtlas } from './atlasStage.js'
@@ -72,7 +73,7 @@ export async function startClip(
   await environment.checkTexts(resolved, goal === 'edit' ? editedLayers(settings) : [], emit, signal, access)
   const opened = isFit(settings.atlas)
     ? null
-    : await start.openAtlas(settings, input.frames, await machine.runtime(resolved))
+    : await start.openAtlas(settings, input.frames, await runtimeOf(machine, resolved))
   if (opened?.atlas instanceof NeuralAtlas) await opened.atlas.prepare({ signal })
   const atlas = opened === null ? null : atlasBytes(opened.atlas, input.clipDigest)
   const kept = await start.keep(resolved, input)
