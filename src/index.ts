@@ -19,6 +19,7 @@ export { scoreRun, type ScoreOptions, type ScoreReport } from './run/scoreRun.js
 export { outputFiles, type OutputName, type RunEvent, type StepEvent } from './session/events.js'
 export type { EditResult } from './run/editResult.js'
 export { editVideo, type EditVideoOptions, type EditVideoRun } from './run/video/editVideo.js'
+export { RunControl } from './session/runControl.js'
 export type { VideoMetrics } from './session/video/metricsStage.js'
 export type { VideoResult } from './session/video/runVideo.js'
 export { stageNames, type StageName, type VideoEvent } from './session/videoEvents.js'

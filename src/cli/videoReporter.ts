@@ -60,6 +60,12 @@ function describeEvent(event: VideoEvent): string | null {
         : `${stages[event.stage].title}: ${duration(event.seconds)}${event.peakMemory === undefined ? '' : `, at most ${Math.round(event.peakMemory / 1e6)} MB`}`
     case 'resumed':
       return `resumed after ${stages[event.stage].unit} ${event.done} of ${event.total}`
+    case 'paused':
+      return `held${event.step === undefined ? '' : ` after step ${event.step}`} (${stages[event.stage].title})`
+    case 'going-on':
+      return `going on${event.step === undefined ? '' : ` after step ${event.step}`} (${stages[event.stage].title})`
+    case 'steps':
+      return `each layer now ends at step ${event.steps}`
     case 'preview':
       return `preview: ${event.path}`
     case 'output':
@@ -70,6 +76,8 @@ function describeEvent(event: VideoEvent): string | null {
         : `done in ${duration(event.seconds)}: ${event.folder}`
     case 'interrupted':
       return `stopped (${stages[event.stage].title}); what was reached is kept.\nTo go on: text2live video --resume ${shellWord(event.folder)}`
+    case 'phase':
+      return event.phase === 'locating' ? 'looking for the region in the background' : null
     case 'progress':
     case 'step':
     case 'checkpoint':

@@ -30,13 +30,8 @@ const end = (reply: JobReply): void => tell(reply, () => process.disconnect())
 
 process.on('message', (request: JobRequest) => {
   if ('stop' in request) stop.abort()
-  else if ('held' in request) {
-    if (request.held !== control.held) {
-      if (request.held) control.pause()
-      else control.go()
-    }
-    if (request.steps !== null && request.steps !== control.steps) control.continueTo(request.steps)
-  } else {
+  else if ('held' in request) control.take(request)
+  else {
     const { path, job } = request
     workOnRun(openInWorker)(path, job, stop.signal, (event) => tell({ event }), control).then(
       () => end({ done: true }),

@@ -3,7 +3,7 @@ import type { PictureSource } from '../media/imageCodec.js'
 
 /**
  * The hand on a run while it lasts: it can be held, let go on, given more or fewer steps and another mask, and
- * asked for a preview. Stopping is the `signal`'s.
+ * asked for a preview. Stopping is the `signal`'s. The run of a clip keeps its mask; its steps are those of each layer.
  */
 export class RunControl {
   #steps: number | null = null
@@ -31,6 +31,15 @@ export class RunControl {
     assertSteps(steps)
     this.#steps = steps
     this.#changed()
+  }
+
+  /** Takes over what a control elsewhere says, in another thread or process. */
+  take({ held, steps }: Pick<RunControl, 'held' | 'steps'>): void {
+    if (held !== this.#held) {
+      if (held) this.pause()
+      else this.go()
+    }
+    if (steps !== null && steps !== this.#steps) this.continueTo(steps)
   }
 
   /** Calls back whenever something is asked: for who passes it on to a run elsewhere. @returns ends it */

@@ -98,7 +98,7 @@ async function work(
     case 'image':
       return await beginImage(job, machine, signal, emit, control)
     case 'video':
-      return await beginClip(job, clipHost(machine), signal, emitClip)
+      return await beginClip(job, clipHost(machine), signal, emitClip, control)
     default:
       return await takeUp(job, machine, signal, emit, control, emitClip)
   }
@@ -165,7 +165,7 @@ async function takeUp(
   const open = trainerIn(machine)
   const store = await machine.runs.open(job.run)
   try {
-    if (await isClipRun(store)) return await takeUpClip(job, store, clipHost(machine), signal, emitClip)
+    if (await isClipRun(store)) return await takeUpClip(job, store, clipHost(machine), signal, emitClip, control)
     const access: SavedRunAccess = {
       store,
       machine,

@@ -11,7 +11,8 @@ export type StageName = (typeof stageNames)[number]
 
 /**
  * What a run over a clip tells while it lasts, in this order: the stage `clip`, notes, `run-start`, then the other
- * stages, each with `stage-start`, its `progress` (or `step`, `preview`, `checkpoint`, `output`) and `stage-done`; one
+ * stages, each with `stage-start`, its `progress` (or `step`, `preview`, `checkpoint`, `output`) and `stage-done`, and
+ * `paused`, `going-on` and `steps` as somebody asks for them; one
  * of `done`, `interrupted`, `error` last. A run that goes on, or is rendered again, tells of the clip its `progress`
  * alone. Plain JSON but for the bytes of a preview.
  */
@@ -29,6 +30,18 @@ export type VideoEvent =
       readonly done: number
       readonly total: number
     }
+  /**
+   * Somebody holds the run, after this step of a layer's training or where else `stage` can wait, or before it;
+   * `going-on` when he lets it go.
+   */
+  | {
+      readonly type: 'paused' | 'going-on'
+      readonly stage: StageName
+      readonly layer?: LayerName
+      readonly step?: number
+    }
+  /** The training of each layer ends at another step than was planned. */
+  | { readonly type: 'steps'; readonly steps: number }
   | {
       readonly type: 'preview'
       readonly layer: LayerName

@@ -1,15 +1,16 @@
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { MessageChannel } from 'node:worker_threads'
 import { beforeAll, expect, test } from 'vitest'
 import { writeClip } from '../../src/media/node/writeClip.js'
 import type { GivenVideoOptions } from '../../src/options/videoOptions.js'
 import type { Job } from '../../src/session/job.js'
-import { type JobMachine, runJob } from '../../src/session/runJob.js'
+import type { JobMachine } from '../../src/session/runJob.js'
 import { atlasBytes } from '../../src/session/video/atlasFile.js'
 import { videoFiles } from '../../src/session/video/videoFiles.js'
 import type { VideoEvent } from '../../src/session/videoEvents.js'
-import { WarmModels } from '../../src/session/warmModels.js'
+import { runInWebWorker, serveJobs, type Wire, type WorkerRun } from '../../src/session/web/runWorker.js'
 import { countOpenings } from '../support/countOpenings.js'
 import { memoryMachine } from '../support/memoryMachine.js'
 import { slidingAtlas } from '../support/slidingAtlas.js'
@@ -64,25 +65,43 @@ const video = (run: string, given: GivenVideoOptions = {}): Job => ({
   run,
 })
 
-async function done(job: Job, machine: JobMachine) {
+/** Does a job in a worker's way, over a wire. */
+async function done(
+  job: Job,
+  machine: JobMachine,
+  onEvent: (event: VideoEvent, run: WorkerRun) => void = () => undefined,
+) {
+  const { port1, port2 } = new MessageChannel()
+  serveJobs(port1 as unknown as Wire, machine)
+  for (const port of [port1, port2]) port.start()
   const events: VideoEvent[] = []
-  const outcome = await runJob(
-    job,
-    machine,
-    new AbortController().signal,
-    () => undefined,
-    undefined,
-    (event) => {
-      events.push(event)
-    },
-  )
-  return { events, outcome }
+  const run = runInWebWorker(port2 as unknown as Wire, job, undefined, (event) => {
+    events.push(event)
+    onEvent(event, run)
+  })
+  try {
+    return { result: await run.result, events }
+  } finally {
+    for (const port of [port1, port2]) port.close()
+  }
 }
 
-test('what checks the texts and what trains the layers of a run open engine and models once', async () => {
-  const { opened, place: machine } = countOpenings({ ...(await clipMachine()), warm: new WarmModels() })
-  const { outcome, events } = await done(video('both', { layer: 'both', backgroundPrompt: 'red stripes' }), machine)
-  expect(outcome).toMatchObject({ finished: true, step: 1 })
+test('a run opens engine and models once for its texts and layers; it is held, let go and given another step', async () => {
+  const { opened, place: machine } = countOpenings(await clipMachine())
+  const asked = video('both', { layer: 'both', backgroundPrompt: 'red stripes' })
+  const { result, events } = await done(asked, machine, (event, run) => {
+    if (event.type === 'step' && event.layer === 'foreground' && event.step === 1) run.pause()
+    if (event.type !== 'paused') return
+    run.preview()
+    run.continueTo(2)
+    run.go()
+  })
+  expect(result).toMatchObject({ finished: true, step: 2, run: 'both' })
   expect(opened).toEqual(['runtime', 'starter'])
-  expect(events.filter(({ type }) => type === 'model-loading').length).toBe(1)
+  const told = (...types: VideoEvent['type'][]) =>
+    events.flatMap((event) => (types.includes(event.type) ? [event.type] : []))
+  expect(told('paused', 'steps', 'going-on')).toEqual(['paused', 'steps', 'going-on'])
+  expect(told('model-loading', 'preview')).toEqual(['model-loading', 'preview'])
+  const steps = events.flatMap((event) => (event.type === 'step' ? [`${event.layer} ${event.step}`] : []))
+  expect(steps.sort()).toEqual(['background 1', 'background 2', 'foreground 1', 'foreground 2'])
 }, 300_000)

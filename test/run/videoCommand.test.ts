@@ -7,7 +7,9 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import type * as Text2Live from '../../src/index.js'
 import { writeToyClip, writeToyMask } from './toyVideo.mjs'
 
-const { editVideo } = (await import(new URL('../../dist/index.js', import.meta.url).href)) as typeof Text2Live
+const { editVideo, RunControl } = (await import(
+  new URL('../../dist/index.js', import.meta.url).href
+)) as typeof Text2Live
 
 let home: string
 beforeAll(async () => {
@@ -110,8 +112,16 @@ test('the library: events of a run in its own thread; leaving the loop stops it 
     prompt: 'gold',
     out: join(home, 'left'),
   } as const
-  const run = editVideo(options)
-  for await (const event of run) if (event.type === 'stage-start' && event.stage === 'flow') break
+  const control = new RunControl()
+  control.pause()
+  const run = editVideo({ ...options, control })
+  const held: string[] = []
+  for await (const event of run) {
+    if (event.type === 'paused' || event.type === 'going-on') held.push(`${event.type} ${event.stage}`)
+    if (event.type === 'paused') control.go()
+    if (event.type === 'stage-start' && event.stage === 'flow') break
+  }
+  expect(held).toEqual(['paused flow', 'going-on flow'])
   expect(await run.result).toMatchObject({ finished: false, folder: options.out })
   expect(readdirSync(options.out)).toContain('config.yaml')
   await expect(editVideo({ ...options, steps: 0 }).result).rejects.toMatchObject({ code: 'OPTION_INVALID' })

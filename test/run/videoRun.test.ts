@@ -1,5 +1,4 @@
 import { spawn } from 'node:child_process'
-import { createHash } from 'node:crypto'
 import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -10,12 +9,11 @@ import { readClip } from '../../src/media/node/readClip.js'
 import { writePsdLayers } from '../../src/media/writePsdLayers.js'
 import { pixelImage } from '../../src/media/quantise.js'
 import type { GivenVideoOptions } from '../../src/options/videoOptions.js'
-import { interrupted } from '../../src/session/interrupted.js'
 import { readLog } from '../../src/run/eventLog.js'
 import type { VideoEvent } from '../../src/session/videoEvents.js'
-import { runVideoJob } from '../../src/run/video/runVideoJob.js'
-import { videoJobOf, type VideoJob } from '../../src/run/video/videoJob.js'
-import { toySize, toyVideoTrainer, writeToyClip, writeToyMask } from './toyVideo.mjs'
+import { videoJobOf } from '../../src/run/video/videoJob.js'
+import { computed, heldAt, job, moment, run } from './toyVideoRuns.js'
+import { toySize, writeToyClip, writeToyMask } from './toyVideo.mjs'
 
 /** Made once: the clip, its mask, and an atlas fitted to it. */
 let home: string
@@ -55,31 +53,6 @@ beforeEach(() => {
   work = mkdtempSync(join(home, 'work-'))
 })
 
-type Toy = Parameters<typeof toyVideoTrainer>[0]
-
-async function run(
-  options: Parameters<typeof videoJobOf>[0],
-  goal: 'edit' | 'atlas' = 'edit',
-  toy: Toy = {},
-  stopAt: (event: VideoEvent) => boolean = () => false,
-) {
-  return await job(videoJobOf(options, goal), toy, stopAt)
-}
-
-async function job(asked: VideoJob, toy: Toy = {}, stopAt: (event: VideoEvent) => boolean = () => false) {
-  const stop = new AbortController()
-  const events: VideoEvent[] = []
-  const result = await runVideoJob(
-    asked,
-    { openTrainer: toyVideoTrainer(toy), checkTexts: () => Promise.resolve(), signal: stop.signal },
-    (event) => {
-      events.push(event)
-      if (stopAt(event)) stop.abort(interrupted())
-    },
-  )
-  return { events, result, types: events.map(({ type }) => type) }
-}
-
 const failureOf = async (doing: Promise<unknown>): Promise<string> => {
   try {
     await doing
@@ -87,34 +60,6 @@ const failureOf = async (doing: Promise<unknown>): Promise<string> => {
     return `${(error as { code: string }).code}: ${(error as Error).message.replaceAll(home, '~')}`
   }
   return 'no error'
-}
-
-const hash = (...parts: Uint8Array[]): string =>
-  parts
-    .reduce((sum, part) => sum.update(part), createHash('sha256'))
-    .digest('hex')
-    .slice(0, 12)
-
-/**
- * What a run computes: its files by their hash (of clips, which say when they were made, the hash of their frames), and
- * its losses.
- */
-async function computed(folder: string): Promise<Record<string, unknown>> {
-  const names = (readdirSync(folder, { recursive: true }) as string[])
-    .filter((name) => /\.(mp4|webm|mov|png|psd|svg|safetensors)$/.test(name))
-    .sort()
-  const hashes: Record<string, string> = {}
-  for (const name of names) {
-    const path = join(folder, name)
-    hashes[name] = /\.(mp4|webm|mov)$/.test(name)
-      ? hash(...(await readClip(path)).frames.pixels)
-      : hash(readFileSync(path))
-  }
-  const { stages: _, ...metrics } = JSON.parse(readFileSync(join(folder, 'metrics.json'), 'utf8')) as { stages: object }
-  const steps = (readLog(join(folder, 'events.ndjson')) as VideoEvent[]).flatMap((event) =>
-    event.type === 'step' ? [[event.layer, event.step, event.losses, event.learningRate]] : [],
-  )
-  return { ...hashes, ...metrics, steps }
 }
 
 test('a run leaves every file that it promises, and tells each stage', async () => {
@@ -215,6 +160,12 @@ test.each([
     expect(await computed(at('run'))).toEqual(await computed(join(home, 'atlas')))
   },
 )
+
+test('a fit that is held at its checkpoints goes on bit for bit', async () => {
+  const events = await heldAt(['checkpoint flow', 'checkpoint atlas'], fit(at('run')), 'atlas')
+  expect(events.filter(({ type }) => type === 'paused').map(moment)).toEqual(['paused flow', 'paused atlas'])
+  expect(await computed(at('run'))).toEqual(await computed(join(home, 'atlas')))
+})
 
 test('a run that is stopped keeps what it has and goes on bit for bit, in training, rendering and measuring', async () => {
   await run({ ...basics(), layer: 'both', out: at('whole') })

@@ -71,6 +71,7 @@ export async function createVideoTrainer(options: VideoTrainerOptions): Promise<
   const generator = options.generator ?? generatorOf(settings)
   const layer = await trainingLayer(options.atlas, options.frames, options.layer, settings)
   const region = givenTexts(texts.region)
+  options.notice?.({ type: 'phase', phase: 'texts' })
   const targets: EmbeddedTexts[] = []
   for (const model of guidance)
     targets.push(
@@ -140,13 +141,14 @@ export async function createVideoTrainer(options: VideoTrainerOptions): Promise<
 /** Where the region is in the atlas, and what follows from it and from the given mask. */
 async function layerMaps(
   layer: TrainingLayer,
-  { runtime, settings, texts, mask, outline = null }: VideoTrainerOptions,
+  { runtime, settings, texts, mask, outline = null, notice }: VideoTrainerOptions,
   guidance: readonly GuidanceModel[],
   embedded: readonly EmbeddedTexts[],
 ): Promise<LayerMaps> {
   const given = mask ? await projectedMask(layer, mask) : undefined
   if (texts.region.length === 0 || settings.relevancy === 'model')
     return { relevancy: null, emphasis: null, mask: given }
+  if (layer.name === 'background') notice?.({ type: 'phase', phase: 'locating' })
   const relevancy =
     layer.name === 'foreground'
       ? await projectToAtlas(layer.image, opacities(layer), await gap(layer))

@@ -1,5 +1,6 @@
 import { Text2LiveError } from '../../errors.js'
 import type { GivenVideoOptions } from '../../options/videoOptions.js'
+import type { RunControl } from '../../session/runControl.js'
 import { eventStream } from '../eventStream.js'
 import { runInVideoWorker } from './runInVideoWorker.js'
 import type { VideoResult } from '../../session/video/runVideo.js'
@@ -15,6 +16,8 @@ export interface EditVideoOptions extends Omit<GivenVideoOptions, 'json'> {
   readonly resume?: string | null | undefined
   /** Aborting finishes the work at hand, keeps the state reached in the folder and ends with an `interrupted` event. */
   readonly signal?: AbortSignal | undefined
+  /** The hand on the run while it lasts: holds it, gives its layers other steps, asks for a preview. */
+  readonly control?: RunControl | undefined
 }
 
 /** A run under way: its events as they come, and its result. */
@@ -36,9 +39,9 @@ export interface EditVideoRun extends AsyncIterable<VideoEvent> {
  * Everything is written to the run folder (`out`, else runs/<clip>-<n>): a clip is too large for memory. Leaving the
  * loop early stops the run as `signal` does. Never prints, never exits.
  */
-export function editVideo({ signal, ...options }: EditVideoOptions): EditVideoRun {
+export function editVideo({ signal, control, ...options }: EditVideoOptions): EditVideoRun {
   return eventStream(signal ?? null, async (stop, emit) => {
-    const result = await runInVideoWorker(videoJobOf(options, 'edit'), stop, emit)
+    const result = await runInVideoWorker(videoJobOf(options, 'edit'), stop, emit, control)
     if ('metrics' in result) return result
     throw new Text2LiveError('INTERNAL', 'A run over a clip ended without its result.')
   })

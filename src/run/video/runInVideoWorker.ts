@@ -3,18 +3,33 @@ import { silenceTelemetry } from '../../engine/node/silenceTelemetry.js'
 import { Text2LiveError } from '../../errors.js'
 import { reviveFailure, threadError } from '../workerFailure.js'
 import type { VideoJob, VideoJobResult } from './videoJob.js'
+import type { RunControl } from '../../session/runControl.js'
 import type { EmitVideo } from '../../session/video/videoSession.js'
-import type { VideoWorkerReply } from './workerProtocol.js'
+import type { VideoWorkerReply, VideoWorkerRequest } from './workerProtocol.js'
 
 /**
  * Does a job in a thread of its own, since its sessions block the thread that runs them. When `signal` aborts, the work
  * at hand is finished (a step, a pair of frames, a frame), the state kept, and the result says that it is not finished.
+ * @param control is passed on to the run
  * @throws what the job throws
  */
-export async function runInVideoWorker(job: VideoJob, signal: AbortSignal, emit: EmitVideo): Promise<VideoJobResult> {
+export async function runInVideoWorker(
+  job: VideoJob,
+  signal: AbortSignal,
+  emit: EmitVideo,
+  control?: RunControl,
+): Promise<VideoJobResult> {
   silenceTelemetry()
   const worker = new Worker(new URL('./videoWorker.js', import.meta.url), { workerData: job })
-  const stop = (): void => worker.postMessage('stop')
+  const ask = (request: VideoWorkerRequest): void => worker.postMessage(request)
+  const stop = (): void => ask('stop')
+  const steer = (asked: RunControl): void => {
+    ask({ held: asked.held, steps: asked.steps })
+    if (asked.takePreview()) ask('preview')
+    if (asked.takeMask() !== null) ask('mask')
+  }
+  const unfollow = control?.follow(() => steer(control))
+  if (control !== undefined) steer(control)
   if (signal.aborted) stop()
   signal.addEventListener('abort', stop, { once: true })
   try {
@@ -40,5 +55,6 @@ export async function runInVideoWorker(job: VideoJob, signal: AbortSignal, emit:
     })
   } finally {
     signal.removeEventListener('abort', stop)
+    unfollow?.()
   }
 }

@@ -2,21 +2,28 @@
 import { parentPort, workerData } from 'node:worker_threads'
 import { Text2LiveError } from '../../errors.js'
 import { interrupted } from '../../session/interrupted.js'
+import { RunControl } from '../../session/runControl.js'
 import { textsCheckedIn, videoTrainerIn } from '../../session/video/openVideoTrainer.js'
 import { clipMachine } from './clipMachine.js'
 import { runVideoJob } from './runVideoJob.js'
 import type { VideoJob } from './videoJob.js'
-import type { VideoWorkerReply } from './workerProtocol.js'
+import type { VideoWorkerReply, VideoWorkerRequest } from './workerProtocol.js'
 
 if (parentPort === null) throw new Text2LiveError('INTERNAL', 'videoWorker runs in a worker thread; use editVideo.')
 const port = parentPort
 const stop = new AbortController()
+const control = new RunControl()
 const post = (reply: VideoWorkerReply): void => port.postMessage(reply)
 
-port.on('message', () => stop.abort(interrupted()))
+port.on('message', (request: VideoWorkerRequest) => {
+  if (request === 'stop') stop.abort(interrupted())
+  else if (request === 'preview') control.preview()
+  else if (request === 'mask') control.setMask(null)
+  else control.take(request)
+})
 runVideoJob(
   workerData as VideoJob,
-  { signal: stop.signal, openTrainer: videoTrainerIn(clipMachine), checkTexts: textsCheckedIn(clipMachine) },
+  { signal: stop.signal, control, openTrainer: videoTrainerIn(clipMachine), checkTexts: textsCheckedIn(clipMachine) },
   (event) => post({ event }),
 )
   .then(

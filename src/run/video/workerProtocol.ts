@@ -2,6 +2,9 @@ import type { WorkerFailure } from '../workerMessages.js'
 import type { VideoJobResult } from './videoJob.js'
 import type { VideoEvent } from '../../session/videoEvents.js'
 
-/** What the thread of a run over a clip tells; any message to it asks it to stop. */
+/** What the thread of a run over a clip is asked: to stop, or what its control says; another mask it can only refuse. */
+export type VideoWorkerRequest = 'stop' | 'preview' | 'mask' | { readonly held: boolean; readonly steps: number | null }
+
+/** What it tells. */
 export type VideoWorkerReply =
   { readonly event: VideoEvent } | { readonly result: VideoJobResult } | { readonly failure: WorkerFailure }

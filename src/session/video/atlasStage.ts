@@ -35,7 +35,7 @@ export async function readFittedAtlas({
  * @throws INTERRUPTED, DISK_FULL, CHECKPOINT_*
  */
 export async function fitAtlas(tools: StageTools, flow: ClipFlow, masks: readonly FloatImage[]): Promise<LayeredAtlas> {
-  const { settings, input, store, machine, fingerprint, signal, emit, report } = tools
+  const { settings, input, store, machine, fingerprint, signal, emit, report, followControl } = tools
   const name = checkpointFiles.atlas
   const saved = await readStageCheckpoint(store, name, 'atlas', fingerprint)
   const tensors = saved?.tensors
@@ -46,6 +46,7 @@ export async function fitAtlas(tools: StageTools, flow: ClipFlow, masks: readonl
       texts: { step: String(reached) },
     })
     emit({ type: 'checkpoint', stage: 'atlas', step: reached, path: store.file(name), bytes })
+    await followControl()
   }
   const common = { frames: input.frames, flow, masks, runtime: await runtimeOf(machine, settings), signal }
   if (settings.atlas === 'neural') {

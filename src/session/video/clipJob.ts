@@ -9,6 +9,7 @@ import { videoTable } from '../../options/videoTable.js'
 import { accessTo } from '../guidanceAccess.js'
 import { interrupted } from '../interrupted.js'
 import { drawSeed } from '../savedRun.js'
+import type { RunControl } from '../runControl.js'
 import type { RunStore } from '../store.js'
 import { assertAtlasFits, readAtlasFile } from './atlasFile.js'
 import type { OpenedAtlas } from './atlasStage.js'
@@ -70,6 +71,7 @@ export async function beginClip(
   machine: ClipHost,
   signal: AbortSignal,
   emit: EmitVideo,
+  control?: RunControl,
 ): Promise<ClipRun> {
   const given: GivenVideoOptions = {
     ...options,
@@ -103,7 +105,7 @@ export async function beginClip(
         },
       },
       machine,
-      environmentIn(machine, signal),
+      environmentIn(machine, signal, control),
       steps.emit,
     )
     return clipRun(result, made.store!, steps)
@@ -127,10 +129,11 @@ export async function takeUpClip(
   machine: ClipHost,
   signal: AbortSignal,
   emit: EmitVideo,
+  control?: RunControl,
 ): Promise<ClipRun> {
   const saved = { store, machine, find: filesIn(store) }
   const steps = stepCounter(emit)
-  const environment = environmentIn(machine, signal)
+  const environment = environmentIn(machine, signal, control)
   if (job.kind === 'render') return clipRun(await renderClip(saved, environment, steps.emit), store, steps)
   const given = job.options as GivenVideoOptions
   const named = (validateLayer(videoTable, given)['guidance'] ?? []) as readonly string[]
@@ -181,12 +184,12 @@ const inBytes = (file: Parameters<typeof bytesOf>[0] | string): Uint8Array => {
 }
 
 /** The stages stop with the reason of their signal. */
-function environmentIn(machine: ClipMachine, signal: AbortSignal): VideoEnvironment {
+function environmentIn(machine: ClipMachine, signal: AbortSignal, control: RunControl | undefined): VideoEnvironment {
   const stop = new AbortController()
   const abort = (): void => stop.abort(interrupted())
   if (signal.aborted) abort()
   else signal.addEventListener('abort', abort, { once: true })
-  return { signal: stop.signal, openTrainer: videoTrainerIn(machine), checkTexts: textsCheckedIn(machine) }
+  return { signal: stop.signal, openTrainer: videoTrainerIn(machine), checkTexts: textsCheckedIn(machine), control }
 }
 
 interface StepCounter {

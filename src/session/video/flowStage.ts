@@ -17,7 +17,15 @@ const steps = 64
  * The flow between all neighbouring frames, taken from checkpoints as far as there are some.
  * @throws INTERRUPTED, DISK_FULL, CHECKPOINT_*
  */
-export async function flowStage({ input, store, fingerprint, signal, report, emit }: StageTools): Promise<ClipFlow> {
+export async function flowStage({
+  input,
+  store,
+  fingerprint,
+  signal,
+  report,
+  emit,
+  followControl,
+}: StageTools): Promise<ClipFlow> {
   const { frames } = input
   const { width, height, pixels } = frames
   const pairs = pixels.length - 1
@@ -43,6 +51,7 @@ export async function flowStage({ input, store, fingerprint, signal, report, emi
         path,
         bytes: await writeStageCheckpoint(store, name, 'flow', fingerprint, { tensors: pack(part), texts: {} }),
       })
+      await followControl()
     }
     forward.push(...part.forward)
     backward.push(...part.backward)

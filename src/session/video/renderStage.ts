@@ -39,6 +39,7 @@ export async function renderStage(tools: StageTools, atlas: LayeredAtlas, edits:
   const collected = { pixels: [] as Uint8Array[], alphas: [] as Uint8Array[] }
   const { clip, source } = tools.input
   const frames = editedFrames(tools, async (t) => {
+    await tools.followControl()
     const small = await renderEdit({ atlas, frames: tools.input.frames, edits, behaviour: settings.atlasSampling }, t)
     const bounded = boundedEdit(small, tools.input.frames.pixels[t]!, clip.alphas?.[t] ?? null)
     collected.pixels.push(bounded.frame)

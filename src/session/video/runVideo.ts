@@ -1,8 +1,8 @@
 import type { LayeredAtlas, LayerName } from '../../atlas/layeredAtlas.js'
 import { Text2LiveError } from '../../errors.js'
-import type { FloatImage } from '../../media/image.js'
 import type { VideoSettings } from '../../options/videoOptions.js'
 import type { GuidanceAccess } from '../guidanceAccess.js'
+import type { RunControl } from '../runControl.js'
 import type { RunStore } from '../store.js'
 import type { ClipMachine } from './clipMachine.js'
 import { fitAtlas, isFit, readFittedAtlas, takeAtlas, type OpenedAtlas } from './atlasStage.js'
@@ -11,7 +11,7 @@ import { masksStage } from './masksStage.js'
 import { metricsStage, type VideoMetrics } from './metricsStage.js'
 import type { OpenVideoTrainer } from './openVideoTrainer.js'
 import { renderStage, type LayerEdits, type RenderedClip } from './renderStage.js'
-import { trainStage } from './trainStage.js'
+import { trainStage, type TrainedEdit } from './trainStage.js'
 import type { VideoEvent } from '../videoEvents.js'
 import { videoFiles } from './videoFiles.js'
 import type { VideoInput } from './videoInput.js'
@@ -27,6 +27,7 @@ export interface VideoPlan {
   readonly access: GuidanceAccess
   readonly signal: AbortSignal
   readonly openTrainer: OpenVideoTrainer
+  readonly control?: RunControl | undefined
   /** `atlas`: fit and measure the atlas, train nothing. */
   readonly goal: 'edit' | 'atlas'
   /** The atlas that the settings name, where it was opened to see that it fits. */
@@ -56,26 +57,23 @@ export const editedLayers = ({ layer }: Pick<VideoSettings, 'layer'>): readonly 
  * @throws what the stages throw, but for INTERRUPTED, which is a result
  */
 export async function runVideo(plan: VideoPlan, emit: EmitVideo): Promise<VideoResult> {
-  const { settings, input, store, machine, access, signal } = plan
+  const { settings, input, store, machine, access, signal, control } = plan
   const session = await VideoSession.open(
-    { settings, input, store, machine, access, signal, fingerprint: { settings, pictures: input.digest } },
+    { settings, input, store, machine, access, signal, control, fingerprint: { settings, pictures: input.digest } },
     emit,
     plan.beyond,
   )
-  const unfinished = { finished: false, settings, folder: store.path, metrics: null }
   try {
     session.begin(plan.early)
     const atlas = await fittedAtlas(session, plan)
-    const edits: LayerEdits = plan.goal === 'atlas' ? {} : await trained(session, plan, atlas)
-    const rendered =
-      plan.goal === 'atlas' ? null : await session.stage('rendering', (tools) => renderStage(tools, atlas, edits))
-    const metrics = await measured(session, atlas, rendered)
+    const metrics = plan.goal === 'atlas' ? await measured(session, atlas, null) : await edited(session, plan, atlas)
     await removeTransientCheckpoints(store)
     session.done()
-    return { ...unfinished, finished: true, metrics }
+    return { finished: true, settings: session.base.settings, folder: store.path, metrics }
   } catch (error) {
     session.fail(error)
-    if (error instanceof Text2LiveError && error.code === 'INTERRUPTED') return unfinished
+    if (error instanceof Text2LiveError && error.code === 'INTERRUPTED')
+      return { finished: false, settings: session.base.settings, folder: store.path, metrics: null }
     throw error
   } finally {
     session.close()
@@ -109,16 +107,32 @@ export async function measured(
   return await session.stage('metrics', (tools) => metricsStage(tools, atlas, rendered))
 }
 
+/** Training, rendering and metrics; again where more steps were asked for meanwhile. */
+async function edited(session: VideoSession, plan: VideoPlan, atlas: LayeredAtlas): Promise<VideoMetrics> {
+  for (;;) {
+    const { edits, step } = await trained(session, plan, atlas)
+    const rendered = await session.stage('rendering', (tools) => renderStage(tools, atlas, edits))
+    const metrics = await measured(session, atlas, rendered)
+    await session.followControl()
+    if (step >= session.base.settings.steps) return metrics
+  }
+}
+
+/** Trains each layer, also on when more steps are asked for while a later layer is trained. */
 async function trained(
   session: VideoSession,
-  { settings, openTrainer }: VideoPlan,
+  { openTrainer }: VideoPlan,
   atlas: LayeredAtlas,
-): Promise<LayerEdits> {
-  const edits: { -readonly [Layer in LayerName]?: FloatImage } = {}
-  for (const layer of editedLayers(settings)) {
-    edits[layer] = (
-      await session.stage('training', (tools) => trainStage(tools, atlas, layer, openTrainer), layer)
-    ).edit
+): Promise<{ readonly edits: LayerEdits; readonly step: number }> {
+  const layers = editedLayers(session.base.settings)
+  const reached = new Map<LayerName, TrainedEdit>()
+  for (;;) {
+    const layer = layers.find((each) => (reached.get(each)?.step ?? -1) < session.base.settings.steps)
+    if (layer === undefined) break
+    reached.set(layer, await session.stage('training', (tools) => trainStage(tools, atlas, layer, openTrainer), layer))
   }
-  return edits
+  return {
+    edits: Object.fromEntries([...reached].map(([layer, { edit }]) => [layer, edit])),
+    step: Math.min(...[...reached.values()].map(({ step }) => step)),
+  }
 }

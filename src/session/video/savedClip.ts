@@ -103,7 +103,8 @@ export async function continueClip(
   access: GuidanceAccess = hereOnly,
 ): Promise<VideoResult> {
   const saved = await readVideoSettings(store)
-  const settings = resolveVideoSettings([saved, given], drawSeed)
+  const asked = environment.control?.steps ?? null
+  const settings = resolveVideoSettings([saved, given, asked === null ? {} : { steps: asked }], drawSeed)
   const differing = differingSettings(saved, settings)
   if (differing.length > 0) {
     throw new Text2LiveError(

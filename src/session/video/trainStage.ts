@@ -13,7 +13,7 @@ import type { TrainerState } from '../trainerContract.js'
 import type { OpenVideoTrainer, VideoTrainerInput } from './openVideoTrainer.js'
 import { readStageCheckpoint, tensorSchema, writeStageCheckpoint } from './stageCheckpoint.js'
 import { checkpointFiles, videoFiles } from './videoFiles.js'
-import type { StageTools } from './videoSession.js'
+import type { StageTools, SteeredTraining } from './videoSession.js'
 
 /** Milliseconds between two checkpoints. */
 const checkpointInterval = 10_000
@@ -36,16 +36,22 @@ export async function trainStage(
   layer: LayerName,
   open: OpenVideoTrainer,
 ): Promise<TrainedEdit> {
-  const { settings, signal, emit } = tools
-  const { steps } = settings
+  const { signal, emit } = tools
   const saved = await readEdit(tools, layer)
-  if (saved !== null && saved.step >= steps) return await fitting(saved, atlas, layer)
+  if (saved !== null && saved.step >= tools.settings.steps) return await fitting(saved, atlas, layer)
   const state = await readState(tools, layer)
   const trainer = await open(trainerInput(tools, atlas, layer, state), emit, signal)
   try {
-    if (state !== null) emit({ type: 'resumed', stage: 'training', layer, done: state.step, total: steps })
+    if (state !== null)
+      emit({ type: 'resumed', stage: 'training', layer, done: state.step, total: tools.settings.steps })
     const loop = new TrainingLoop(tools, atlas, layer, trainer)
-    while (trainer.step < steps && !signal.aborted) await loop.step()
+    for (;;) {
+      // Whoever asks for something is heard between two steps.
+      await new Promise((resolve) => setTimeout(resolve, 0))
+      await tools.followControl(loop)
+      if (signal.aborted || trainer.step >= tools.settings.steps) break
+      await loop.train()
+    }
     await loop.checkpoint()
     signal.throwIfAborted()
     return await writeEdit(tools, layer, { step: trainer.step, edit: await trainer.edit() })
@@ -70,7 +76,7 @@ export const trainerInput = (
   ...(state === null ? {} : { state }),
 })
 
-class TrainingLoop {
+class TrainingLoop implements SteeredTraining {
   readonly #seconds: number[] = []
   #saved = { step: -1, at: performance.now() }
 
@@ -81,11 +87,16 @@ class TrainingLoop {
     private readonly trainer: VideoTrainer,
   ) {}
 
-  async step(): Promise<void> {
+  get step(): number {
+    return this.trainer.step
+  }
+
+  async train(): Promise<void> {
     const {
       tools: {
         settings: { steps, previewEvery },
         machine,
+        control,
         emit,
       },
       trainer,
@@ -118,7 +129,10 @@ class TrainingLoop {
       ...(memory === undefined ? {} : { memory }),
       device: trainer.device,
     })
-    if (previewEvery > 0 && step % previewEvery === 0 && step < steps) await this.#preview()
+    if (previewEvery > 0 && step % previewEvery === 0 && step < steps) {
+      control?.takePreview()
+      await this.preview()
+    }
     if (performance.now() - this.#saved.at >= checkpointInterval) await this.checkpoint()
   }
 
@@ -145,7 +159,7 @@ class TrainingLoop {
   }
 
   /** The middle frame with the edit as it is. */
-  async #preview(): Promise<void> {
+  async preview(): Promise<void> {
     const {
       tools: {
         settings: { atlasSampling },

@@ -1,3 +1,4 @@
+import type { RunControl } from '../runControl.js'
 import type { CheckTexts, OpenVideoTrainer } from './openVideoTrainer.js'
 
 /** What a run over a clip needs from outside. */
@@ -7,4 +8,6 @@ export interface VideoEnvironment {
   readonly openTrainer: OpenVideoTrainer
   /** Loads the guidance and reads the texts with it, so that what is wrong with them is said before the work begins. */
   readonly checkTexts: CheckTexts
+  /** The hand of somebody who watches. */
+  readonly control?: RunControl | undefined
 }

@@ -4,6 +4,9 @@ import type { VideoSettings } from '../../options/videoOptions.js'
 import { checkedEvents, keptBytes } from '../eventLog.js'
 import { eventLine } from '../events.js'
 import type { GuidanceAccess } from '../guidanceAccess.js'
+import { writeTableConfig } from '../../options/writeConfig.js'
+import { videoTable } from '../../options/videoTable.js'
+import type { RunControl } from '../runControl.js'
 import type { RunLog, RunStore } from '../store.js'
 import type { ClipMachine } from './clipMachine.js'
 import type { VideoFingerprint } from './stageCheckpoint.js'
@@ -15,7 +18,7 @@ import type { VideoInput } from './videoInput.js'
 
 export type EmitVideo = (event: VideoEvent) => void
 
-/** What every stage works with. */
+/** What every stage works with; settings and fingerprint are as they are now, since the steps may change. */
 export interface StageTools {
   readonly settings: VideoSettings
   readonly input: VideoInput
@@ -26,13 +29,24 @@ export interface StageTools {
   /** Aborts with an INTERRUPTED error as its reason. */
   readonly signal: AbortSignal
   readonly emit: EmitVideo
+  /** The hand of somebody who watches. */
+  readonly control?: RunControl | undefined
+  /** Does what was asked of the control, and holds the run here as long as it is to be held. */
+  readonly followControl: (training?: SteeredTraining) => Promise<void>
   /** How far the stage is; told to the outside about twice a second. */
   readonly report: StageReport
   /** All events of the run's log so far, those of earlier processes first. */
   readonly events: () => readonly VideoEvent[]
 }
 
-type SessionBase = Omit<StageTools, 'emit' | 'report' | 'events'>
+/** The training of a layer, as somebody can steer it. */
+export interface SteeredTraining {
+  readonly step: number
+  checkpoint(): Promise<void>
+  preview(): Promise<void>
+}
+
+type SessionBase = Omit<StageTools, 'emit' | 'report' | 'events' | 'followControl'>
 
 /**
  * One run over a clip in this process: its event log, and the stages one after the other with their time and memory.
@@ -42,14 +56,11 @@ export class VideoSession {
   readonly #log: RunLog
   readonly #events: VideoEvent[]
   readonly #emitOutside: EmitVideo
-  #stage: StageName = 'clip'
+  #at: { readonly stage: StageName; readonly layer?: LayerName } = { stage: 'clip' }
+  #base: SessionBase
 
-  private constructor(
-    readonly base: SessionBase,
-    emitOutside: EmitVideo,
-    log: RunLog,
-    before: readonly VideoEvent[],
-  ) {
+  private constructor(base: SessionBase, emitOutside: EmitVideo, log: RunLog, before: readonly VideoEvent[]) {
+    this.#base = base
     this.#emitOutside = emitOutside
     this.#log = log
     this.#events = [...before]
@@ -71,6 +82,10 @@ export class VideoSession {
     const keep = keptBytes(bytes, (event) => beyond(event as VideoEvent))
     const before = checkedEvents(bytes?.subarray(0, keep) ?? null, store.file(videoFiles.events)) as VideoEvent[]
     return new VideoSession(base, emitOutside, await store.openLog(videoFiles.events, keep), before)
+  }
+
+  get base(): SessionBase {
+    return this.#base
   }
 
   readonly emit: EmitVideo = (event) => {
@@ -98,19 +113,83 @@ export class VideoSession {
   /** Runs one stage and says when it begins, how far it is, and what it took, also where it fails. */
   async stage<T>(stage: StageName, work: (tools: StageTools) => Promise<T>, layer?: LayerName): Promise<T> {
     const of = { stage, ...(layer === undefined ? {} : { layer }) }
-    this.#stage = stage
+    this.#at = of
+    await this.followControl()
     this.emit({ type: 'stage-start', ...of })
     const meter = startStageMeter(this.base.machine)
     const report = stageReport(stage, this.emit)
     try {
       this.base.signal.throwIfAborted()
-      const result = await work({ ...this.base, emit: this.emit, report, events: () => this.#events })
+      const result = await work(this.#tools(report))
       this.emit({ type: 'stage-done', ...of, ...meter.stop() })
       return result
     } catch (error) {
       this.#append({ type: 'stage-done', ...of, ...meter.stop(), stopped: true })
       throw error
     }
+  }
+
+  #tools(report: StageReport): StageTools {
+    const now = (): SessionBase => this.base
+    return {
+      ...this.base,
+      get settings() {
+        return now().settings
+      },
+      get fingerprint() {
+        return now().fingerprint
+      },
+      emit: this.emit,
+      report,
+      events: () => this.#events,
+      followControl: (training) => this.followControl(training),
+    }
+  }
+
+  /**
+   * Does what was asked of the control, and holds the run here as long as it is to be held.
+   * @param training what is being trained; without, a preview that is asked for waits until something is
+   */
+  async followControl(training?: SteeredTraining): Promise<void> {
+    const { control, signal } = this.base
+    if (control === undefined) return
+    if (control.held && !signal.aborted) await this.#hold(control, training)
+    await this.#answer(control, training)
+  }
+
+  async #hold(control: RunControl, training: SteeredTraining | undefined): Promise<void> {
+    const { signal } = this.base
+    const at = { ...this.#at, ...(training === undefined ? {} : { step: training.step }) }
+    await training?.checkpoint()
+    this.emit({ type: 'paused', ...at })
+    let previewLater = false
+    while (control.held && !signal.aborted) {
+      await this.#answer(control, training)
+      if (training === undefined && control.takePreview()) previewLater = true
+      await control.asked(signal)
+    }
+    if (previewLater) control.preview()
+    if (!signal.aborted) this.emit({ type: 'going-on', ...at })
+  }
+
+  async #answer(control: RunControl, training: SteeredTraining | undefined): Promise<void> {
+    if (control.takeMask() !== null)
+      this.emit({
+        type: 'warning',
+        message:
+          'The mask stays as it is: a run over a clip keeps the one that it began with. Start a new run with --mask.',
+      })
+    await this.#followSteps(control)
+    if (training !== undefined && control.takePreview()) await training.preview()
+  }
+
+  /** Other steps go into the settings, the kept ones too: the run goes on to that step when it is resumed. */
+  async #followSteps({ steps }: RunControl): Promise<void> {
+    if (steps === null || steps === this.base.settings.steps) return
+    const settings = { ...this.base.settings, steps }
+    await this.base.store.write(videoFiles.config, writeTableConfig(videoTable, settings))
+    this.#base = { ...this.base, settings, fingerprint: { ...this.base.fingerprint, settings } }
+    this.emit({ type: 'steps', steps })
   }
 
   done(): void {
@@ -126,7 +205,7 @@ export class VideoSession {
     }
     const event = {
       type: 'interrupted',
-      stage: this.#stage,
+      stage: this.#at.stage,
       seconds: this.#seconds(),
       folder: this.base.store.path,
     } as const
