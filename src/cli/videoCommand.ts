@@ -33,6 +33,8 @@ Examples:
       an edit for each
   $ text2live video swan.mp4 "swan made of crochet" --atlas runs/swan-1
       another edit with the atlas that was fitted before: no second fit
+  $ text2live video swan.mp4 "frozen lake" --layer background --source lake --over runs/swan-1
+      a second edit over the first, on its atlas
   $ text2live video --resume runs/swan-1
       go on where Ctrl-C or a crash ended it, whatever the stage`,
     )

@@ -8,6 +8,7 @@ const {
   region,
   truncate,
   mask,
+  over,
   preset,
   steps,
   size,
@@ -161,6 +162,12 @@ export const videoOptions = {
     help: 'a pixel on the foreground object: x,y in the first frame, or x,y,frame',
   },
   mask: { ...mask, group: 'clip', help: "a picture of the first frame's size; the edit stays on what is white there" },
+  over: {
+    ...over,
+    group: 'clip',
+    example: 'runs/swan-1',
+    help: 'a run over the same clip whose edit this one is painted over; repeat for several, the lowest first. The atlas is theirs',
+  },
   frames: {
     type: 'integer',
     group: 'clip',

@@ -12,7 +12,7 @@ import { videoFiles } from '../session/video/videoFiles.js'
  * out, as they are replaced whole.
  */
 const fixed = ['.lock', runFiles.checkpoint, ...Object.values(videoFiles)]
-const varying = /^(?:(?:photo|mask|clip|object)(?:\..*)?|below(?:-\d+)?\..*|seed-\d+)$/is
+const varying = /^(?:(?:photo|mask|clip|object|below-\d+)(?:\..*)?|below\..*|seed-\d+)$/is
 
 /**
  * A run folder that somebody sent is data: no link that stands at a file or folder of ours, or in such a folder, may

@@ -1,8 +1,12 @@
 import { basename, dirname, join, resolve } from 'node:path'
 import { Text2LiveError } from '../errors.js'
-import { keptLayers } from '../session/layersBelow.js'
+import { belowFile, keptLayers } from '../session/layersBelow.js'
 import { readRunSettings } from '../session/savedRun.js'
 import { type Below, type LookedAt, takeLayers } from '../session/takeLayers.js'
+import type { ClipMachine } from '../session/video/clipMachine.js'
+import { belowFolder, keptClips } from '../session/video/clipsBelow.js'
+import { readVideoSettings } from '../session/video/savedClip.js'
+import { type ClipsBelow, takeClips } from '../session/video/takeClips.js'
 import { checkFolder } from './checkFolder.js'
 import { isRunFolder, lookIn } from './runFolder.js'
 
@@ -14,10 +18,29 @@ import { isRunFolder, lookIn } from './runFolder.js'
  */
 export async function layersUnder(paths: readonly string[]): Promise<Below | null> {
   if (paths.length === 0) return null
+  const own = folderOfCopies(paths, belowFile)
+  return own === null ? await takeLayers(paths, lookAt) : await copiesIn(own)
+}
+
+/**
+ * The same for a run over a clip.
+ * @throws RUN_NOT_FOUND, RUN_INVALID, CONFIG_*
+ */
+export async function clipsUnder(
+  paths: readonly string[],
+  machine: Pick<ClipMachine, 'digest'>,
+): Promise<ClipsBelow | undefined> {
+  if (paths.length === 0) return undefined
+  const own = folderOfCopies(paths, belowFolder)
+  if (own === null) return await takeClips(paths, lookAt, machine)
+  const run = lookIn(own)
+  return { layers: await keptClips(run, (await readVideoSettings(run)).over), notes: [] }
+}
+
+/** The run folder whose own copies of what it stands on are named; null for other paths. */
+function folderOfCopies(paths: readonly string[], nameOf: (i: number) => string): string | null {
   const own = dirname(resolve(paths[0]!))
-  const copies = paths.map((path, i) => resolve(path) === join(own, `below-${i + 1}.png`))
-  if (!copies.includes(false) && isRunFolder(own)) return await copiesIn(own)
-  return await takeLayers(paths, lookAt)
+  return paths.every((path, i) => resolve(path) === join(own, nameOf(i))) && isRunFolder(own) ? own : null
 }
 
 async function copiesIn(folder: string): Promise<Below> {
@@ -33,7 +56,7 @@ function lookAt(path: string): Promise<LookedAt> {
   return Promise.reject(
     new Text2LiveError(
       'RUN_NOT_FOUND',
-      `Expected a run folder to stand on at "${path}", but it is none. Give one that text2live image wrote, as in --over runs/horse-1.`,
+      `Expected a run folder to stand on at "${path}", but it is none. Give one that text2live image or video wrote, as in --over runs/horse-1.`,
     ),
   )
 }

@@ -14,7 +14,8 @@ const over = z.array(run).max(1000).readonly().optional()
  * - `image`: a new edit of a photo; `run` is the name that it gets in the store, null keeps nothing. `over` names runs
  *   that it is painted over, the lowest first; a photo of null is that of the lowest.
  * - `video`: a new run over a clip; `object` are masks of the object, each named as its frame, `mask` bounds the edit.
- *   With the goal `atlas` (default `edit`) it fits the layered atlas alone.
+ *   With the goal `atlas` (default `edit`) it fits the layered atlas alone. `over` names runs over the same clip that it
+ *   is painted over, whose atlas it shares.
  * - `resume`: goes on with a run, of a photo or a clip. - `render`: writes its outputs again.
  * - `relevancy`: where a run with these options would edit the photo, before anything is trained; it keeps nothing.
  */
@@ -35,6 +36,7 @@ export const jobSchema = z.discriminatedUnion('kind', [
     mask: picture.nullable(),
     goal: z.enum(['edit', 'atlas']).optional(),
     run,
+    over,
   }),
   z.strictObject({ kind: z.literal('resume'), run, options }),
   z.strictObject({ kind: z.literal('render'), run }),

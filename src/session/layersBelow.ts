@@ -25,25 +25,38 @@ export interface DecodedLayer extends LayerBelow {
 /** What a run's copy of a layer below is called; `i` counts from 0. */
 export const belowFile = (i: number): string => `below-${i + 1}.png`
 
-const originsSchema = z
-  .array(
-    z.object({
-      run: z.string().max(1000),
-      title: z.string().max(10_000),
-      photo: z.string().regex(/^[0-9a-f]{64}$/),
-    }),
-  )
-  .max(1000)
+/** Where a layer below came from; `Of` names what its run is recognised by, as SHA-256. */
+type Origin<Of extends 'photo' | 'atlas'> = { readonly run: string; readonly title: string } & Readonly<
+  Record<Of, string>
+>
 
-/** Where the layers below came from, one for each. @throws RUN_INVALID */
-export async function readOrigins(run: Pick<RunStore, 'file' | 'read'>): Promise<z.infer<typeof originsSchema>> {
+const originsSchema = <Of extends 'photo' | 'atlas'>(of: Of) =>
+  z
+    .array(
+      z.object({
+        run: z.string().max(1000),
+        title: z.string().max(10_000),
+        [of]: z.string().regex(/^[0-9a-f]{64}$/),
+      }),
+    )
+    .max(1000) as unknown as z.ZodType<Origin<Of>[]>
+
+/**
+ * Where the layers below came from, one for each.
+ * @param of what a run is recognised by: of a photo that (default), of a clip its atlas
+ * @throws RUN_INVALID
+ */
+export async function readOrigins<Of extends 'photo' | 'atlas' = 'photo'>(
+  run: Pick<RunStore, 'file' | 'read'>,
+  of = 'photo' as Of,
+): Promise<readonly Origin<Of>[]> {
   const bytes = await run.read(runFiles.below)
   if (bytes === null) return []
-  const parsed = originsSchema.safeParse(parse(new TextDecoder().decode(bytes)))
+  const parsed = originsSchema(of).safeParse(parse(new TextDecoder().decode(bytes)))
   if (parsed.success) return parsed.data
   throw new Text2LiveError(
     'RUN_INVALID',
-    `Expected ${run.file(runFiles.below)} to say where the layers below come from: a list of run, title and photo. Take another copy of the run.`,
+    `Expected ${run.file(runFiles.below)} to say where the layers below come from: a list of run, title and ${of}. Take another copy of the run.`,
   )
 }
 
@@ -58,12 +71,15 @@ function parse(json: string): unknown {
 /** The files that keep what a run stands on; none where it stands on nothing. */
 export function belowFiles(layers: readonly LayerBelow[]): Record<string, Uint8Array | string> {
   if (layers.length === 0) return {}
-  const origins = layers.map(({ run, title, photo }) => ({ run, title, photo }))
   return {
     ...Object.fromEntries(layers.map(({ png }, i) => [belowFile(i), png])),
-    [runFiles.below]: `${JSON.stringify(origins, null, 2)}\n`,
+    ...originsFile(layers.map(({ run, title, photo }) => ({ run, title, photo }))),
   }
 }
+
+/** The file that says where layers below came from; none where there are no layers. */
+export const originsFile = (origins: readonly (Origin<'photo'> | Origin<'atlas'>)[]): Record<string, string> =>
+  origins.length === 0 ? {} : { [runFiles.below]: `${JSON.stringify(origins, null, 2)}\n` }
 
 /**
  * A run's own copies of what it stands on.
@@ -75,7 +91,7 @@ export async function keptLayers(
   files: readonly string[],
 ): Promise<LayerBelow[]> {
   if (files.length === 0) return []
-  const origins = await readOrigins(run)
+  const origins = await readOrigins(run, 'photo')
   const layers: LayerBelow[] = []
   for (const [i, file] of files.entries()) {
     const png = file === belowFile(i) ? await run.read(file) : null

@@ -20,7 +20,7 @@ import {
 import { preparePhoto } from './startPhoto.js'
 import type { RunControl } from './runControl.js'
 import type { RunStore } from './store.js'
-import { type Below, type LookedAt, presentLayers, takeLayers } from './takeLayers.js'
+import { assertOverByName, type Below, type LookedAt, orNone, presentLayers, takeLayers } from './takeLayers.js'
 import type { ImageSettings } from '../options/imageOptions.js'
 import type { VideoSettings } from '../options/videoOptions.js'
 import { type Emit, type RunMachine, type TrainedRun, trainRun } from './trainRun.js'
@@ -145,11 +145,7 @@ async function standingOn(
   { options, over = [] }: Pick<JobOf<'image' | 'relevancy'>, 'options' | 'over'>,
   { runs }: JobMachine,
 ): Promise<{ readonly below?: Below }> {
-  if ((options.over ?? []).length > 0)
-    throw new Text2LiveError(
-      'OPTION_INVALID',
-      'Expected the runs that a job stands on by their names, in "over" of the job; its options name some by path.',
-    )
+  assertOverByName(options)
   return over.length === 0 ? {} : { below: await takeLayers(over, (name) => runs.look(name)) }
 }
 
@@ -189,12 +185,6 @@ async function takeUp(
     store.release()
   }
 }
-
-const orNone = (found: Promise<LookedAt>): Promise<LookedAt | null> =>
-  found.catch((error: unknown) => {
-    if (error instanceof Text2LiveError && error.code === 'RUN_NOT_FOUND') return null
-    throw error
-  })
 
 /** @throws CLIP_CODEC_MISSING for a machine that takes photos only */
 function clipHost(machine: JobMachine): ClipHost {

@@ -5,6 +5,22 @@ import { type LayerBelow, readOrigins } from './layersBelow.js'
 import { readRunSettings } from './savedRun.js'
 import type { RunStore } from './store.js'
 
+/** What is there, null where there is no such run. */
+export const orNone = (found: Promise<LookedAt>): Promise<LookedAt | null> =>
+  found.catch((error: unknown) => {
+    if (error instanceof Text2LiveError && error.code === 'RUN_NOT_FOUND') return null
+    throw error
+  })
+
+/** @throws OPTION_INVALID where the options of a job name the runs that it stands on by path */
+export function assertOverByName({ over }: { readonly over?: string | readonly string[] | null | undefined }): void {
+  if ((over ?? []).length > 0)
+    throw new Text2LiveError(
+      'OPTION_INVALID',
+      'Expected the runs that a job stands on by their names, in "over" of the job; its options name some by path.',
+    )
+}
+
 /** A run that is looked at. */
 export type LookedAt = Pick<RunStore, 'path' | 'file' | 'read'>
 
@@ -37,11 +53,8 @@ export async function takeLayers(names: readonly string[], look: (name: string) 
         `Expected "${run.path}" to hold ${outputFiles.edit}, to stand on it, and its photo; ${png === null ? 'it has no edit yet' : 'the photo is gone'}. Of several seeds take one, as in ${run.path}/seed-1; of a run that was cut off: text2live render ${run.path}`,
       )
     photo ??= { name: run.file(settings.photo!), bytes: own }
-    const stoodOn = (await readOrigins(run)).map((origin) => origin.run).filter((each) => !named(names, each))
-    if (stoodOn.length > 0)
-      notes.push(
-        `over: "${run.path}" itself stands on ${stoodOn.join(', ')}, and only what is named is below this run; name them before it to have them there too`,
-      )
+    const note = unnamedNote(run.path, await readOrigins(run, 'photo'), names)
+    if (note !== null) notes.push(note)
     layers.push({
       file: run.file(outputFiles.edit),
       png,
@@ -53,9 +66,20 @@ export async function takeLayers(names: readonly string[], look: (name: string) 
   return { layers, photo, notes }
 }
 
-const named = (names: readonly string[], run: string): boolean => names.some((name) => lastPart(name) === run)
+/** What to tell of a run to stand on that stands itself on runs which are not named; null where there is nothing. */
+export function unnamedNote(
+  path: string,
+  origins: readonly { readonly run: string }[],
+  names: readonly string[],
+): string | null {
+  const stoodOn = origins.map(({ run }) => run).filter((run) => !names.some((name) => lastPart(name) === run))
+  return stoodOn.length === 0
+    ? null
+    : `over: "${path}" itself stands on ${stoodOn.join(', ')}, and only what is named is below this run; name them before it to have them there too`
+}
 
-const lastPart = (path: string): string => path.split(/[\\/]/).findLast((part) => part !== '') ?? path
+/** The last part of a path that may end with a slash. */
+export const lastPart = (path: string): string => path.split(/[\\/]/).findLast((part) => part !== '') ?? path
 
 /**
  * The same layers as the runs beside have them now; the own copy where no such run is there any more.
@@ -70,16 +94,20 @@ export async function presentLayers(
   const layers: LayerBelow[] = []
   for (const layer of kept) {
     const present = await presentEdit(layer, beside)
-    if (present === null)
-      note(
-        `below: the run's own copy of "${layer.title}", since the run it came from ("${layer.run}") is not beside it`,
-      )
-    else if ((await digest(present)) !== (await digest(layer.png)))
-      note(`below: "${layer.title}" as ${layer.run} has it now, which is not what this run was trained over`)
+    if (present === null) note(ownCopyNote(layer))
+    else if ((await digest(present)) !== (await digest(layer.png))) note(changedNote(layer))
     layers.push(present === null ? layer : { ...layer, png: present })
   }
   return layers
 }
+
+type Named = Pick<LayerBelow, 'run' | 'title'>
+
+export const ownCopyNote = ({ run, title }: Named): string =>
+  `below: the run's own copy of "${title}", since the run it came from ("${run}") is not beside it`
+
+export const changedNote = ({ run, title }: Named): string =>
+  `below: "${title}" as ${run} has it now, which is not what this run was trained over`
 
 async function presentEdit(
   { run, photo }: LayerBelow,

@@ -8,7 +8,7 @@ import type { GivenVideoOptions } from '../../src/options/videoOptions.js'
 import type { Job } from '../../src/session/job.js'
 import type { JobMachine } from '../../src/session/runJob.js'
 import { atlasBytes } from '../../src/session/video/atlasFile.js'
-import { videoFiles } from '../../src/session/video/videoFiles.js'
+import { videoFiles, videoOutputFiles } from '../../src/session/video/videoFiles.js'
 import type { VideoEvent } from '../../src/session/videoEvents.js'
 import { runInWebWorker, serveJobs, type Wire, type WorkerRun } from '../../src/session/web/runWorker.js'
 import { countOpenings } from '../support/countOpenings.js'
@@ -37,7 +37,7 @@ const options: GivenVideoOptions = {
   atlas: 'fitted',
 }
 let clip: { name: string; bytes: Uint8Array<ArrayBuffer> }
-let atlas: Uint8Array
+let machine: ReturnType<typeof memoryMachine>
 
 beforeAll(async () => {
   const folder = mkdtempSync(join(tmpdir(), 'text2live-clip-jobs-'))
@@ -46,15 +46,10 @@ beforeAll(async () => {
   const timing = { timestamps: times, durations: times.map(() => 1 / 25) }
   await writeClip(path, { format: 'mp4', width, height, timing, frames: sliding.frames.pixels })
   clip = { name: 'disc.mp4', bytes: new Uint8Array(readFileSync(path)) }
-  atlas = atlasBytes(await slidingAtlas(sliding), '')
   rmSync(folder, { recursive: true })
+  machine = memoryMachine()
+  await machine.runs.make('fitted', { [videoFiles.atlas]: atlasBytes(await slidingAtlas(sliding), '') })
 })
-
-async function clipMachine() {
-  const machine = memoryMachine()
-  await machine.runs.make('fitted', { [videoFiles.atlas]: atlas })
-  return machine
-}
 
 const video = (run: string, given: GivenVideoOptions = {}): Job => ({
   kind: 'video',
@@ -68,11 +63,11 @@ const video = (run: string, given: GivenVideoOptions = {}): Job => ({
 /** Does a job in a worker's way, over a wire. */
 async function done(
   job: Job,
-  machine: JobMachine,
+  served: JobMachine,
   onEvent: (event: VideoEvent, run: WorkerRun) => void = () => undefined,
 ) {
   const { port1, port2 } = new MessageChannel()
-  serveJobs(port1 as unknown as Wire, machine)
+  serveJobs(port1 as unknown as Wire, served)
   for (const port of [port1, port2]) port.start()
   const events: VideoEvent[] = []
   const run = runInWebWorker(port2 as unknown as Wire, job, undefined, (event) => {
@@ -87,9 +82,9 @@ async function done(
 }
 
 test('a run opens engine and models once for its texts and layers; it is held, let go and given another step', async () => {
-  const { opened, place: machine } = countOpenings(await clipMachine())
+  const { opened, place } = countOpenings(machine)
   const asked = video('both', { layer: 'both', backgroundPrompt: 'red stripes' })
-  const { result, events } = await done(asked, machine, (event, run) => {
+  const { result, events } = await done(asked, place, (event, run) => {
     if (event.type === 'step' && event.layer === 'foreground' && event.step === 1) run.pause()
     if (event.type !== 'paused') return
     run.preview()
@@ -104,4 +99,19 @@ test('a run opens engine and models once for its texts and layers; it is held, l
   expect(told('model-loading', 'preview')).toEqual(['model-loading', 'preview'])
   const steps = events.flatMap((event) => (event.type === 'step' ? [`${event.layer} ${event.step}`] : []))
   expect(steps.sort()).toEqual(['background 1', 'background 2', 'foreground 1', 'foreground 2'])
+}, 300_000)
+
+test('a run stands on another of the same store, on its atlas', async () => {
+  const { atlas: _, ...given } = options
+  const job = { ...video('upper'), options: { ...given, prompt: ['snow'] }, over: ['both'] } as Job
+  expect((await done(job, machine)).result).toMatchObject({ finished: true, run: 'upper' })
+  const [lower, upper] = [machine.kept.get('both')!.files, machine.kept.get('upper')!.files]
+  for (const layer of ['foreground', 'background'] as const)
+    expect(upper.get(`below-1/${layer}.png`)).toEqual(lower.get(videoOutputFiles[`${layer}Edit`]))
+  expect(upper.get(videoFiles.atlas)).toEqual(lower.get(videoFiles.atlas))
+  const { events } = await done({ kind: 'render', run: 'upper' }, machine)
+  expect(events.at(-1)?.type).toBe('done')
+  await expect(done({ ...job, options: { ...given, over: ['both'] } } as Job, machine)).rejects.toMatchObject({
+    code: 'OPTION_INVALID',
+  })
 }, 300_000)

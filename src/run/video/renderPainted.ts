@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 import type { LayeredAtlas, LayerName } from '../../atlas/layeredAtlas.js'
-import { renderEdit } from '../../atlas/renderEdit.js'
+import { renderStack } from '../../atlas/renderStack.js'
 import { Text2LiveError } from '../../errors.js'
 import type { FloatImage } from '../../media/image.js'
 import { readPaintedLayer } from '../../media/node/readPaintedLayer.js'
@@ -55,7 +55,7 @@ export async function renderPainted(
   const report = (done: number, total: number): void =>
     emit({ type: 'progress', stage: 'rendering', done, total, secondsLeft: null })
   const frames = editedFrames({ input, machine: clipMachine, signal, report }, (t) =>
-    renderEdit({ atlas, frames: input.frames, edits }, t),
+    renderStack({ atlas, frames: input.frames, alphas: input.clip.alphas, stack: [edits] }, t),
   )
   await writeEditedClip(
     { frames, clip: input.clip, source: input.source },

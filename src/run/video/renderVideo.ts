@@ -1,7 +1,9 @@
 import type { VideoResult } from '../../session/video/runVideo.js'
-import { renderClip } from '../../session/video/savedClip.js'
+import { renderClip, type SavedClipAccess } from '../../session/video/savedClip.js'
+import { presentClips } from '../../session/video/takeClips.js'
 import type { VideoEnvironment } from '../../session/video/videoEnvironment.js'
 import type { EmitVideo } from '../../session/video/videoSession.js'
+import { runBeside } from '../layersUnder.js'
 import { openRunFolder } from '../runFolder.js'
 import { clipMachine } from './clipMachine.js'
 import { inFolder } from './clipPaths.js'
@@ -13,7 +15,13 @@ import { inFolder } from './clipPaths.js'
 export async function renderVideo(path: string, environment: VideoEnvironment, emit: EmitVideo): Promise<VideoResult> {
   const store = await openRunFolder(path)
   try {
-    return await renderClip({ store, machine: clipMachine, find: inFolder(path) }, environment, emit)
+    const saved: SavedClipAccess = {
+      store,
+      machine: clipMachine,
+      find: inFolder(path),
+      present: (own, note) => presentClips(own, runBeside(path), clipMachine, note),
+    }
+    return await renderClip(saved, environment, emit)
   } finally {
     store.release()
   }

@@ -13,11 +13,12 @@ import { drawSeed } from '../../session/savedRun.js'
 import type { RunStore } from '../../session/store.js'
 import { isFit } from '../../session/video/atlasStage.js'
 import type { VideoPlan, VideoResult } from '../../session/video/runVideo.js'
-import { assertPrompts, lastGivenOf, startClip } from '../../session/video/startClip.js'
+import { assertPrompts, lastGivenOf, startClip, withAtlasBelow } from '../../session/video/startClip.js'
 import type { VideoEnvironment } from '../../session/video/videoEnvironment.js'
 import { videoFiles } from '../../session/video/videoFiles.js'
 import type { EmitVideo } from '../../session/video/videoSession.js'
 import type { VideoEvent } from '../../session/videoEvents.js'
+import { clipsUnder } from '../layersUnder.js'
 import { portableGuidance } from '../portableGuidance.js'
 import { chooseDevice } from '../probeDevice.js'
 import { fromRun, ownLayers, readConfigs } from '../readConfigs.js'
@@ -51,12 +52,15 @@ export async function startVideo(
     table: videoTable,
   })
   const layers = [...read.layers, options]
-  const settings = resolveVideoSettings(layers, drawSeed)
+  const named = (lastGivenOf(layers, 'over') ?? []) as string | readonly string[]
+  const over = typeof named === 'string' ? [named] : named
+  const settings = withAtlasBelow(resolveVideoSettings(layers, drawSeed), layers, over, goal)
   const out = (lastGivenOf(layers, 'out') ?? null) as string | null
   const force = flags['force'] === true
   assertRegionMap([...ownLayers(read), flags], settings)
   if (goal === 'edit') assertPrompts(settings)
   await assertFree(out, force)
+  const below = await clipsUnder(over, clipMachine)
   await clipMachine.prepare(goal)
 
   const isNew = out === null || !existsSync(out)
@@ -68,6 +72,7 @@ export async function startVideo(
         layers,
         goal,
         early,
+        below,
         find: atPaths,
         access: fromRun(read, flags) ? hereOnly : accessTo(settings.guidance),
         device: chooseDevice,

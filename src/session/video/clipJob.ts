@@ -11,14 +11,16 @@ import { interrupted } from '../interrupted.js'
 import { drawSeed } from '../savedRun.js'
 import type { RunControl } from '../runControl.js'
 import type { RunStore } from '../store.js'
+import { assertOverByName, type LookedAt, orNone } from '../takeLayers.js'
 import { assertAtlasFits, readAtlasFile } from './atlasFile.js'
 import type { OpenedAtlas } from './atlasStage.js'
 import type { ClipMachine } from './clipMachine.js'
 import { textsCheckedIn, videoTrainerIn } from './openVideoTrainer.js'
 import { inOrder } from './readFrameMasks.js'
 import type { VideoResult } from './runVideo.js'
-import { continueClip, filesIn, renderClip } from './savedClip.js'
-import { startClip } from './startClip.js'
+import { continueClip, filesIn, renderClip, type SavedClipAccess } from './savedClip.js'
+import { startClip, withAtlasBelow } from './startClip.js'
+import { presentClips, takeClips } from './takeClips.js'
 import type { VideoEnvironment } from './videoEnvironment.js'
 import { videoFiles } from './videoFiles.js'
 import { type ClipFinder, keptInput, type VideoInput } from './videoInput.js'
@@ -29,6 +31,7 @@ export interface ClipHost extends ClipMachine {
   readonly runs: {
     make(name: string, contents: Readonly<Record<string, Uint8Array | string>>): Promise<RunStore>
     open(name: string): Promise<RunStore>
+    look(name: string): Promise<LookedAt>
     delete?(name: string): Promise<void>
   }
   /** The device that a run uses; `auto` becomes the fastest that works. @throws DEVICE_UNAVAILABLE */
@@ -48,6 +51,8 @@ interface ClipJob {
   readonly object: readonly NamedBytes[] | null
   readonly mask: NamedBytes | null
   readonly goal?: 'edit' | 'atlas' | undefined
+  /** Runs over the same clip that it is painted over, the lowest first. */
+  readonly over?: readonly string[] | undefined
   readonly run: string
 }
 
@@ -67,7 +72,7 @@ export interface ClipRun {
  *   kept; and all that the stages throw
  */
 export async function beginClip(
-  { options, clip, object, mask, goal = 'edit', run }: ClipJob,
+  { options, clip, object, mask, goal = 'edit', over = [], run }: ClipJob,
   machine: ClipHost,
   signal: AbortSignal,
   emit: EmitVideo,
@@ -79,7 +84,10 @@ export async function beginClip(
     object: object === null ? undefined : object.length === 1 ? object[0]!.name : 'object',
     mask: mask?.name,
   }
-  const settings = resolveVideoSettings([given], drawSeed)
+  assertOverByName(options)
+  const layers = [given]
+  const settings = withAtlasBelow(resolveVideoSettings(layers, drawSeed), layers, over, goal)
+  const below = over.length === 0 ? undefined : await takeClips(over, (name) => machine.runs.look(name), machine)
   assertRegionMap([validateLayer(videoTable, given)], settings)
   await machine.prepare(goal)
   const find = finderOf({ clip, object, mask })
@@ -89,8 +97,9 @@ export async function beginClip(
     const result = await startClip(
       {
         settings,
-        layers: [given],
+        layers,
         goal,
+        below,
         find,
         access: accessTo(settings.guidance),
         device: (asked) => machine.device(asked),
@@ -131,7 +140,13 @@ export async function takeUpClip(
   emit: EmitVideo,
   control?: RunControl,
 ): Promise<ClipRun> {
-  const saved = { store, machine, find: filesIn(store) }
+  const beside = (name: string): Promise<LookedAt | null> => orNone(machine.runs.look(name))
+  const saved: SavedClipAccess = {
+    store,
+    machine,
+    find: filesIn(store),
+    present: (own, note) => presentClips(own, beside, machine, note),
+  }
   const steps = stepCounter(emit)
   const environment = environmentIn(machine, signal, control)
   if (job.kind === 'render') return clipRun(await renderClip(saved, environment, steps.emit), store, steps)
@@ -163,19 +178,14 @@ async function atlasOf(
   frames: VideoInput['frames'],
   runtime: Parameters<typeof readAtlasFile>[2],
 ): Promise<OpenedAtlas> {
-  const store = await runs.open(name)
-  try {
-    const found = await readAtlasFile(store, videoFiles.atlas, runtime)
-    if (found === null)
-      throw new Text2LiveError(
-        'INPUT_NOT_FOUND',
-        `The atlas of the run "${name}" is asked for, and that run has none (yet). Finish it, or choose the atlas fast or neural.`,
-      )
-    assertAtlasFits(found.atlas, frames, name)
-    return found
-  } finally {
-    store.release()
-  }
+  const found = await readAtlasFile(await runs.look(name), videoFiles.atlas, runtime)
+  if (found === null)
+    throw new Text2LiveError(
+      'INPUT_NOT_FOUND',
+      `The atlas of the run "${name}" is asked for, and that run has none (yet). Finish it, or choose the atlas fast or neural.`,
+    )
+  assertAtlasFits(found.atlas, frames, name)
+  return found
 }
 
 const inBytes = (file: Parameters<typeof bytesOf>[0] | string): Uint8Array => {

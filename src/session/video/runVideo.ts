@@ -4,13 +4,14 @@ import type { VideoSettings } from '../../options/videoOptions.js'
 import type { GuidanceAccess } from '../guidanceAccess.js'
 import type { RunControl } from '../runControl.js'
 import type { RunStore } from '../store.js'
+import { clipGround, type ClipGround, type LayerEdits } from './clipGround.js'
 import type { ClipMachine } from './clipMachine.js'
 import { fitAtlas, isFit, readFittedAtlas, takeAtlas, type OpenedAtlas } from './atlasStage.js'
 import { flowStage, hasFlow } from './flowStage.js'
 import { masksStage } from './masksStage.js'
 import { metricsStage, type VideoMetrics } from './metricsStage.js'
 import type { OpenVideoTrainer } from './openVideoTrainer.js'
-import { renderStage, type LayerEdits, type RenderedClip } from './renderStage.js'
+import { renderStage, type RenderedClip } from './renderStage.js'
 import { trainStage, type TrainedEdit } from './trainStage.js'
 import type { VideoEvent } from '../videoEvents.js'
 import { videoFiles } from './videoFiles.js'
@@ -109,9 +110,10 @@ export async function measured(
 
 /** Training, rendering and metrics; again where more steps were asked for meanwhile. */
 async function edited(session: VideoSession, plan: VideoPlan, atlas: LayeredAtlas): Promise<VideoMetrics> {
+  const ground = await clipGround(session.base, atlas)
   for (;;) {
-    const { edits, step } = await trained(session, plan, atlas)
-    const rendered = await session.stage('rendering', (tools) => renderStage(tools, atlas, edits))
+    const { edits, step } = await trained(session, plan, ground)
+    const rendered = await session.stage('rendering', (tools) => renderStage(tools, atlas, ground, edits))
     const metrics = await measured(session, atlas, rendered)
     await session.followControl()
     if (step >= session.base.settings.steps) return metrics
@@ -122,14 +124,14 @@ async function edited(session: VideoSession, plan: VideoPlan, atlas: LayeredAtla
 async function trained(
   session: VideoSession,
   { openTrainer }: VideoPlan,
-  atlas: LayeredAtlas,
+  ground: ClipGround,
 ): Promise<{ readonly edits: LayerEdits; readonly step: number }> {
   const layers = editedLayers(session.base.settings)
   const reached = new Map<LayerName, TrainedEdit>()
   for (;;) {
     const layer = layers.find((each) => (reached.get(each)?.step ?? -1) < session.base.settings.steps)
     if (layer === undefined) break
-    reached.set(layer, await session.stage('training', (tools) => trainStage(tools, atlas, layer, openTrainer), layer))
+    reached.set(layer, await session.stage('training', (tools) => trainStage(tools, ground, layer, openTrainer), layer))
   }
   return {
     edits: Object.fromEntries([...reached].map(([layer, { edit }]) => [layer, edit])),

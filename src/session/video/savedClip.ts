@@ -13,7 +13,9 @@ import { drawSeed, readRunConfig } from '../savedRun.js'
 import type { RunStore } from '../store.js'
 import type { VideoEvent } from '../videoEvents.js'
 import { readFittedAtlas } from './atlasStage.js'
+import { clipGround } from './clipGround.js'
 import type { ClipMachine } from './clipMachine.js'
+import { type ClipBelow, keptClips } from './clipsBelow.js'
 import { differingSettings } from './differingSettings.js'
 import { lastPart } from './fileNames.js'
 import { readMetrics } from './metricsStage.js'
@@ -25,7 +27,7 @@ import { stageReport } from './stageReport.js'
 import { fitting, readEdit, readState, trainerInput } from './trainStage.js'
 import type { VideoEnvironment } from './videoEnvironment.js'
 import { videoFiles, videoOutputFiles } from './videoFiles.js'
-import { type ClipFinder, readVideoInput } from './videoInput.js'
+import { type ClipFinder, readVideoInput, standingOn, type VideoInput } from './videoInput.js'
 import { VideoSession, type EmitVideo } from './videoSession.js'
 
 /** What continuing or rendering a run over a clip needs besides its store. */
@@ -33,6 +35,11 @@ export interface SavedClipAccess {
   readonly store: RunStore
   readonly machine: ClipMachine
   readonly find: ClipFinder
+  /**
+   * What the run stands on as the runs that it came from have it now, for rendering. Default: the run's own copies.
+   * @param note is told what was taken
+   */
+  readonly present?: (own: readonly ClipBelow[], note: (message: string) => void) => Promise<readonly ClipBelow[]>
 }
 
 /** Is it the run of a clip, by its config.yaml? @throws RUN_INVALID */
@@ -96,12 +103,13 @@ const goalOf = ({ prompt, foregroundPrompt, backgroundPrompt }: VideoSettings): 
  * @throws RUN_INVALID, CHECKPOINT_*, SAFETENSORS_INVALID, and what a new run throws
  */
 export async function continueClip(
-  { store, machine, find }: SavedClipAccess,
+  run: SavedClipAccess,
   given: GivenVideoOptions,
   environment: VideoEnvironment,
   emit: EmitVideo,
   access: GuidanceAccess = hereOnly,
 ): Promise<VideoResult> {
+  const { store, machine } = run
   const saved = await readVideoSettings(store)
   const asked = environment.control?.steps ?? null
   const settings = resolveVideoSettings([saved, given, asked === null ? {} : { steps: asked }], drawSeed)
@@ -122,8 +130,7 @@ export async function continueClip(
   if (JSON.stringify(settings) !== JSON.stringify(saved))
     await store.write(videoFiles.config, writeTableConfig(videoTable, settings))
   await machine.prepare(goal)
-  assertClip(store, settings)
-  const input = await readVideoInput(settings, find, machine, environment.signal, stageReport('clip', emit))
+  const input = await readSavedInput(run, settings, environment.signal, emit)
   const fingerprint = { settings, pictures: input.digest }
   // Steps beyond the last checkpoint of a layer are taken back, with all that followed them.
   const steps = new Map<string, number>()
@@ -143,6 +150,18 @@ export async function continueClip(
     },
     emit,
   )
+}
+
+/** What a run keeps of its input. @throws RUN_INVALID, and as `readVideoInput` */
+async function readSavedInput(
+  { store, machine, find }: SavedClipAccess,
+  settings: VideoSettings,
+  signal: AbortSignal,
+  emit: EmitVideo,
+): Promise<VideoInput> {
+  assertClip(store, settings)
+  const below = await keptClips(store, settings.over)
+  return standingOn(await readVideoInput(settings, find, machine, signal, stageReport('clip', emit)), below, machine)
 }
 
 async function finishedBefore(
@@ -174,20 +193,25 @@ async function finishedBefore(
  * @throws RUN_INVALID; CHECKPOINT_INVALID where nothing was trained yet
  */
 export async function renderClip(
-  { store, machine, find }: SavedClipAccess,
+  run: SavedClipAccess,
   { signal, openTrainer }: Pick<VideoEnvironment, 'signal' | 'openTrainer'>,
   emit: EmitVideo,
 ): Promise<VideoResult> {
+  const { store, machine, present } = run
   let session: VideoSession | null = null
   try {
     const settings = await readVideoSettings(store)
-    assertClip(store, settings)
-    const input = await readVideoInput(settings, find, machine, signal, stageReport('clip', emit))
+    const input = await readSavedInput(run, settings, signal, emit)
     const fingerprint = { settings, pictures: input.digest }
-    const base = { settings, input, store, machine, access: hereOnly, signal, fingerprint }
+    const own = { settings, input, store, machine, access: hereOnly, signal, fingerprint }
+    const note = (message: string): void => emit({ type: 'note', message })
+    const below = input.below.length === 0 ? input.below : ((await present?.(input.below, note)) ?? input.below)
+    // The state is that of the run's own copies; what it is laid over may have become another.
+    const base = { ...own, input: { ...input, below } }
     const atlas = await readFittedAtlas(base)
     if (atlas === null) throw nothingYet(store.path)
     session = await VideoSession.open(base, emit)
+    const ground = await clipGround(base, atlas)
     const edits: { -readonly [Layer in LayerName]?: FloatImage } = {}
     let steps = 0
     for (const layer of editedLayers(settings)) {
@@ -201,7 +225,7 @@ export async function renderClip(
       edits[layer] = await session.stage(
         'training',
         async () => {
-          const trainer = await openTrainer(trainerInput(base, atlas, layer, state), emit, signal)
+          const trainer = await openTrainer(trainerInput(base, ground, layer, state), emit, signal)
           try {
             return await trainer.edit()
           } finally {
@@ -212,7 +236,7 @@ export async function renderClip(
       )
     }
     if (Object.keys(edits).length === 0) throw nothingYet(store.path)
-    const rendered = await session.stage('rendering', (tools) => renderStage(tools, atlas, edits))
+    const rendered = await session.stage('rendering', (tools) => renderStage(tools, atlas, ground, edits))
     const metrics = await measured(session, atlas, rendered)
     const finished = steps >= settings.steps * editedLayers(settings).length
     if (finished) await removeTransientCheckpoints(store)

@@ -11,13 +11,15 @@ import type { RunStore } from '../store.js'
 import { atlasBytes } from './atlasFile.js'
 import { isFit, type OpenedAtlas } from './atlasStage.js'
 import type { ClipMachine } from './clipMachine.js'
+import { assertSameAtlas, atlasDigest, clipBelowFiles } from './clipsBelow.js'
 import { editedLayers, runVideo, type VideoPlan, type VideoResult } from './runVideo.js'
 import { startStageMeter } from './stageMeter.js'
 import { stageReport } from './stageReport.js'
+import type { ClipsBelow } from './takeClips.js'
 import type { VideoEnvironment } from './videoEnvironment.js'
 import type { VideoEvent } from '../videoEvents.js'
 import { videoFiles } from './videoFiles.js'
-import { type ClipFinder, type KeptInput, readVideoInput, type VideoInput } from './videoInput.js'
+import { type ClipFinder, type KeptInput, readVideoInput, standingOn, type VideoInput } from './videoInput.js'
 import type { EmitVideo } from './videoSession.js'
 
 /** A run over a clip that is to begin. */
@@ -28,6 +30,8 @@ export interface ClipStart {
   readonly goal: VideoPlan['goal']
   readonly find: ClipFinder
   readonly access: GuidanceAccess
+  /** What the run is painted over. */
+  readonly below?: ClipsBelow | undefined
   /** The device that the run uses; `auto` becomes the fastest that works. @throws DEVICE_UNAVAILABLE */
   device(asked: VideoSettings['device']): Promise<Device>
   /** What a guidance model is called wherever the run is continued. */
@@ -64,7 +68,9 @@ export async function startClip(
     emitOutside(event)
   }
   if (goal === 'edit') assertPrompts(settings)
-  const input = await readInput(start, machine, signal, emit)
+  const below = start.below?.layers ?? []
+  for (const message of start.below?.notes ?? []) emit({ type: 'note', message })
+  const input = standingOn(await readInput(start, machine, signal, emit), below, machine)
   announce(input, start, emit)
   const device = await start.device(settings.device)
   if (device !== settings.device) emit({ type: 'note', message: `device: ${device}, the fastest that works here` })
@@ -76,10 +82,12 @@ export async function startClip(
     : await start.openAtlas(settings, input.frames, await runtimeOf(machine, resolved))
   if (opened?.atlas instanceof NeuralAtlas) await opened.atlas.prepare({ signal })
   const atlas = opened === null ? null : atlasBytes(opened.atlas, input.clipDigest)
+  if (atlas !== null && below.length > 0) assertSameAtlas(atlasDigest(atlas, settings.atlas, machine), below)
   const kept = await start.keep(resolved, input)
   signal.throwIfAborted()
   const { store, source } = await start.make(input, kept, {
     ...(atlas === null ? {} : { [videoFiles.atlas]: atlas }),
+    ...clipBelowFiles(below),
     [videoFiles.config]: writeTableConfig(videoTable, kept.settings),
   })
   try {
@@ -143,6 +151,25 @@ export function assertPrompts(settings: VideoSettings): void {
         'For example: text2live video swan.mp4 "golden swan" --source swan --region swan',
     )
   }
+}
+
+/**
+ * The settings of a run that is painted over others: the atlas is theirs, unless one is named.
+ * @throws OPTION_INVALID where an atlas is to be fitted, or nothing is painted
+ */
+export function withAtlasBelow(
+  settings: VideoSettings,
+  layers: readonly GivenVideoOptions[],
+  over: readonly string[],
+  goal: VideoPlan['goal'],
+): VideoSettings {
+  if (over.length === 0) return settings
+  const named = lastGivenOf(layers, 'atlas') !== undefined
+  if (goal === 'edit' && (!named || !isFit(settings.atlas))) return named ? settings : { ...settings, atlas: over[0]! }
+  throw new Text2LiveError(
+    'OPTION_INVALID',
+    `A run that is painted over others (--over) shares their atlas; ${goal === 'edit' ? `with --atlas ${settings.atlas} it would have one of its own. Leave --atlas out` : 'an atlas alone is painted over nothing. Leave --over out'}.`,
+  )
 }
 
 /** The value of an option in the highest layer that gives it. */

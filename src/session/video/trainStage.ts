@@ -10,6 +10,7 @@ import type { VideoTrainer } from '../../method/video/videoTrainer.js'
 import { pixelImage } from '../../media/quantise.js'
 import { assertFinite } from '../checkpoint.js'
 import type { TrainerState } from '../trainerContract.js'
+import type { ClipGround } from './clipGround.js'
 import type { OpenVideoTrainer, VideoTrainerInput } from './openVideoTrainer.js'
 import { readStageCheckpoint, tensorSchema, writeStageCheckpoint } from './stageCheckpoint.js'
 import { checkpointFiles, videoFiles } from './videoFiles.js'
@@ -32,19 +33,19 @@ export interface TrainedEdit {
  */
 export async function trainStage(
   tools: StageTools,
-  atlas: LayeredAtlas,
+  ground: ClipGround,
   layer: LayerName,
   open: OpenVideoTrainer,
 ): Promise<TrainedEdit> {
   const { signal, emit } = tools
   const saved = await readEdit(tools, layer)
-  if (saved !== null && saved.step >= tools.settings.steps) return await fitting(saved, atlas, layer)
+  if (saved !== null && saved.step >= tools.settings.steps) return await fitting(saved, ground.atlas, layer)
   const state = await readState(tools, layer)
-  const trainer = await open(trainerInput(tools, atlas, layer, state), emit, signal)
+  const trainer = await open(trainerInput(tools, ground, layer, state), emit, signal)
   try {
     if (state !== null)
       emit({ type: 'resumed', stage: 'training', layer, done: state.step, total: tools.settings.steps })
-    const loop = new TrainingLoop(tools, atlas, layer, trainer)
+    const loop = new TrainingLoop(tools, ground, layer, trainer)
     for (;;) {
       // Whoever asks for something is heard between two steps.
       await new Promise((resolve) => setTimeout(resolve, 0))
@@ -62,8 +63,8 @@ export async function trainStage(
 
 /** What the trainer of a layer is opened with. */
 export const trainerInput = (
-  { settings, input: { frames, mask }, access }: Pick<StageTools, 'settings' | 'input' | 'access'>,
-  atlas: LayeredAtlas,
+  { settings, input: { mask }, access }: Pick<StageTools, 'settings' | 'input' | 'access'>,
+  { atlas, frames }: Pick<ClipGround, 'atlas' | 'frames'>,
   layer: LayerName,
   state: TrainerState | null,
 ): VideoTrainerInput => ({
@@ -82,7 +83,7 @@ class TrainingLoop implements SteeredTraining {
 
   constructor(
     private readonly tools: StageTools,
-    private readonly atlas: LayeredAtlas,
+    private readonly ground: ClipGround,
     private readonly layer: LayerName,
     private readonly trainer: VideoTrainer,
   ) {}
@@ -163,14 +164,14 @@ class TrainingLoop implements SteeredTraining {
     const {
       tools: {
         settings: { atlasSampling },
-        input: { frames, clip },
+        input: { clip },
         store,
         machine,
         emit,
       },
       trainer,
       layer,
-      atlas,
+      ground: { atlas, frames },
     } = this
     const t = frames.pixels.length >> 1
     const rendered = await renderEdit(

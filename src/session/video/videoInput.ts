@@ -9,6 +9,7 @@ import { assertMaskSize, readMask as readMaskOf } from '../../media/maskPicture.
 import { resize } from '../../media/resample.js'
 import type { VideoSettings } from '../../options/videoOptions.js'
 import type { ClipMachine } from './clipMachine.js'
+import { belowFolder, type ClipBelow, editsDigest } from './clipsBelow.js'
 import { endingOf } from './fileNames.js'
 import { readFrameMasks, type MaskFiles, type NamedPicture } from './readFrameMasks.js'
 import type { StageReport } from './stageReport.js'
@@ -28,10 +29,12 @@ export interface VideoInput {
   readonly point: { readonly x: number; readonly y: number; readonly frame: number } | null
   /** Of the first frame, at the frames' size: the edit stays on what is white there. */
   readonly mask: FloatImage | null
-  /** SHA-256 over the frames, and over the masks too. */
+  /** SHA-256 over the frames, and over the masks and what is below too. */
   readonly clipDigest: string
   readonly digest: string
   readonly notes: readonly string[]
+  /** The edits of other runs over the clip that this one is painted over, the lowest first. */
+  readonly below: readonly ClipBelow[]
 }
 
 /** Finds what the settings name, where the machine keeps it. */
@@ -104,8 +107,17 @@ export async function readVideoInput(
     clipDigest: machine.digest(digested(clip, null, null)),
     digest: machine.digest(digested(clip, masks, mask)),
     notes,
+    below: [],
   }
 }
+
+/** The same input over the edits of other runs, which its digest then covers. */
+export const standingOn = (
+  input: VideoInput,
+  below: readonly ClipBelow[],
+  machine: Pick<ClipMachine, 'digest'>,
+): VideoInput =>
+  below.length === 0 ? input : { ...input, below, digest: machine.digest([input.digest, editsDigest(below, machine)]) }
 
 /** Of all pixels of the clip; less is an edge or a rounded corner rather than the ground behind an object. */
 const leastCutOut = 0.05
@@ -198,7 +210,7 @@ export interface KeptInput {
 /** What a run keeps of its input; the clip is a file. */
 export async function keptInput(
   settings: VideoSettings,
-  { clip, source, objectFiles, objectInFolder }: VideoInput,
+  { clip, source, objectFiles, objectInFolder, below }: VideoInput,
   find: Pick<ClipFinder, 'mask'>,
 ): Promise<KeptInput> {
   const files: Record<string, PictureSource> = {}
@@ -218,5 +230,5 @@ export async function keptInput(
     const names = [...objectFiles].map(([frame, { name, source: from }]) => keep(nameOf(frame), name, from))
     kept.object = objectInFolder ? 'object' : names[0]!
   }
-  return { files, settings: { ...settings, ...kept } }
+  return { files, settings: { ...settings, ...kept, over: below.map((_, i) => belowFolder(i)) } }
 }
