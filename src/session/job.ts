@@ -17,6 +17,8 @@ const over = z.array(run).max(1000).readonly().optional()
  *   With the goal `atlas` (default `edit`) it fits the layered atlas alone. `over` names runs over the same clip that it
  *   is painted over, whose atlas it shares.
  * - `resume`: goes on with a run, of a photo or a clip. - `render`: writes its outputs again.
+ * - `score`: measures the edit of a photo's run, by the models of the options `guidance`, else by its own; `mask` is where
+ *   the edit should be. It keeps nothing.
  * - `relevancy`: where a run with these options would edit the photo, before anything is trained; it keeps nothing.
  */
 export const jobSchema = z.discriminatedUnion('kind', [
@@ -40,6 +42,7 @@ export const jobSchema = z.discriminatedUnion('kind', [
   }),
   z.strictObject({ kind: z.literal('resume'), run, options }),
   z.strictObject({ kind: z.literal('render'), run }),
+  z.strictObject({ kind: z.literal('score'), run, options, mask: picture.nullable().optional() }),
   z.strictObject({ kind: z.literal('relevancy'), options, photo: picture.nullable(), over }),
 ])
 

@@ -1,5 +1,6 @@
 import type { Device } from '../engine/runtime.js'
 import { Text2LiveError } from '../errors.js'
+import { withoutSecrets } from '../models/withoutSecrets.js'
 import { accessTo } from './guidanceAccess.js'
 import { type Job, jobKinds, jobSchema } from './job.js'
 import { type LocatedPhoto, locatePhoto } from './locatePhoto.js'
@@ -14,9 +15,11 @@ import {
   keptSettings,
   noCheckpoint,
   pictureIn,
+  readRunSettings,
   renderStored,
   type SavedRunAccess,
 } from './savedRun.js'
+import { openJudge, refuseClip, scorePhoto, type ScoreReport } from './scorePhoto.js'
 import { preparePhoto } from './startPhoto.js'
 import type { RunControl } from './runControl.js'
 import type { RunStore } from './store.js'
@@ -50,9 +53,11 @@ export type JobRun = Omit<TrainedRun, 'settings'> & { readonly settings: ImageSe
 /** What a job leaves, by its kind. */
 export type JobOutcome<Kind extends Job['kind'] = Job['kind']> = Kind extends 'relevancy'
   ? LocatedPhoto
-  : Kind extends 'image'
-    ? TrainedRun
-    : JobRun
+  : Kind extends 'score'
+    ? ScoreReport
+    : Kind extends 'image'
+      ? TrainedRun
+      : JobRun
 
 /**
  * Does a job on this machine, in this thread.
@@ -99,6 +104,8 @@ async function work(
       return await beginImage(job, machine, signal, emit, control)
     case 'video':
       return await beginClip(job, clipHost(machine), signal, emitClip, control)
+    case 'score':
+      return await score(job, machine, signal)
     default:
       return await takeUp(job, machine, signal, emit, control, emitClip)
   }
@@ -147,6 +154,32 @@ async function standingOn(
 ): Promise<{ readonly below?: Below }> {
   assertOverByName(options)
   return over.length === 0 ? {} : { below: await takeLayers(over, (name) => runs.look(name)) }
+}
+
+/** Scores a run as it is now, whoever holds it. */
+async function score(
+  { run, options, mask = null }: JobOf<'score'>,
+  machine: JobMachine,
+  signal: AbortSignal,
+): Promise<ScoreReport> {
+  const { guidance, device, threads, truncate, ...others } = options
+  const [other] = Object.keys(others)
+  if (other !== undefined)
+    throw new Text2LiveError(
+      'OPTION_INVALID',
+      `Expected the options of a score to be guidance, device, threads and truncate; got ${other}. Leave it out.`,
+    )
+  const store = await machine.runs.look(run)
+  if (await isClipRun(store)) refuseClip(store.path)
+  const { settings } = await readRunSettings(store)
+  const judge = await openJudge(
+    { ...settings, device: await machine.device(device ?? settings.device) },
+    { guidance, threads, truncate },
+    machine,
+    withoutSecrets,
+    { signal },
+  )
+  return await scorePhoto({ store, machine, find: pictureIn(store) }, mask, judge)
 }
 
 /** Goes on with a run that is there, or renders it. */

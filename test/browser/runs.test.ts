@@ -10,6 +10,7 @@ import sharp from 'sharp'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { runImage } from '../../src/run/editImage.js'
 import { buildTrainer, nodePlace } from '../../src/run/buildTrainer.js'
+import { scoreRun } from '../../src/run/scoreRun.js'
 import { nodeMachine } from '../../src/run/nodeMachine.js'
 import { locatePhoto } from '../../src/session/locatePhoto.js'
 import { outputFiles } from '../../src/session/events.js'
@@ -152,12 +153,32 @@ describe.skipIf(!existsSync(executablePath))('runs in Chromium, from a page with
     expect((await sharp((await read('whole', outputFiles.edit))!).metadata()).channels).toBe(4)
   })
 
-  it('a run of the browser goes on in Node, from its files', async () => {
+  it('a run of the browser has the scores that Node gives it, and goes on there, from its files', async () => {
     const folder = join(work, 'run')
-    for (const name of [runFiles.config, runFiles.checkpoint, runFiles.events, 'photo.png', 'mask.png']) {
+    for (const name of [
+      runFiles.config,
+      runFiles.checkpoint,
+      runFiles.events,
+      outputFiles.composite,
+      outputFiles.alpha,
+      'photo.png',
+      'mask.png',
+    ]) {
       await mkdir(dirname(join(folder, name)), { recursive: true })
       await writeFile(join(folder, name), (await read('stopped', name))!)
     }
+    const scored = (await done({ kind: 'score', run: 'stopped', options: {} })).result
+    if (!('similarity' in scored)) throw new Error('expected scores')
+    const [here] = await scoreRun(folder)
+    expect({ ...scored, folder }).toMatchObject({ folder, seed: here!.seed, guidance: ['starter'] })
+    for (const name of [
+      'similarity',
+      'directional',
+      'structure_distance',
+      'alpha_mean',
+      'change_outside_alpha',
+    ] as const)
+      expect(scored[name], name).toBeCloseTo(here![name], 4)
     const result = await runImage(
       { resume: folder, steps: 4 },
       { open: buildTrainer, signal: new AbortController().signal, defaultFolder: false },

@@ -263,3 +263,51 @@ describe('a run in a worker', () => {
     await expect(done({ ...job, over: [], photo: null })).rejects.toMatchObject({ code: 'INPUT_NOT_FOUND' })
   }, 400_000)
 })
+
+describe('a job of kind score', () => {
+  test('measures a run of the store as the pictures say, and keeps nothing', async () => {
+    const before = machine.kept.size
+    const files = [...machine.kept.get('masked')!.files.keys()]
+    const { width, height } = await sharp(photo.bytes).metadata()
+    const half = Uint8Array.from({ length: width * height }, (_, i) => (i % width < width / 2 ? 255 : 0))
+    const mask = {
+      name: 'left.png',
+      bytes: new Uint8Array(
+        await sharp(half, { raw: { width, height, channels: 1 } })
+          .toColourspace('b-w')
+          .png()
+          .toBuffer(),
+      ),
+    }
+    const { result, events } = await done({ kind: 'score', run: 'masked', options: {}, mask })
+    expect(events).toEqual([])
+    expect(result).toMatchObject({ folder: 'masked', seed: 7, guidance: ['starter'], optimised: ['starter'] })
+    const alpha = await sharp(machine.kept.get('masked')!.files.get(outputFiles.alpha)).stats()
+    expect(result.alpha_mean).toBeCloseTo(alpha.channels[0]!.mean / 255, 3)
+    // The edit was bounded by the same mask: outside of it the photo is as it was.
+    expect(result.change_outside_mask).toBeLessThan(0.002)
+    expect(Math.abs(result.similarity)).toBeLessThanOrEqual(1)
+    expect(result.similarity).not.toBe(0)
+    expect(result.localisation_iou).toBeGreaterThan(0)
+    expect(machine.kept.size).toBe(before)
+    expect([...machine.kept.get('masked')!.files.keys()]).toEqual(files)
+  })
+
+  test('refuses by code what cannot be scored', async () => {
+    const score = async (run: string, given: GivenOptions = {}) =>
+      await done({ kind: 'score', run, options: given }).then(
+        () => 'scored',
+        (error: unknown) => (error as { code: string }).code,
+      )
+    expect(await score('nowhere')).toBe('RUN_NOT_FOUND')
+    expect(await score('masked', { steps: 3 })).toBe('OPTION_INVALID')
+    expect(await score('masked', { guidance: ['no/such-model-folder/here'] })).toMatch(/^(GUIDANCE|MODEL)_/)
+    await machine.runs.make('clip', { [runFiles.config]: 'configVersion: 1\nclip: clip.mp4\n' })
+    expect(await score('clip')).toBe('RUN_INVALID')
+    const bare = Object.fromEntries(
+      [...machine.kept.get('masked')!.files].filter(([name]) => name !== outputFiles.composite),
+    )
+    await machine.runs.make('bare', bare)
+    expect(await score('bare')).toBe('RUN_INVALID')
+  })
+})

@@ -5,6 +5,7 @@ import type { Job } from '../job.js'
 import type { LocatedPhoto } from '../locatePhoto.js'
 import type { OutputFiles } from '../outputs.js'
 import { assertSteps, RunControl } from '../runControl.js'
+import type { ScoreReport } from '../scorePhoto.js'
 import { type JobMachine, type JobRun, runJob } from '../runJob.js'
 import type { VideoEvent } from '../videoEvents.js'
 import { WarmModels } from '../warmModels.js'
@@ -20,7 +21,11 @@ export interface RunResult {
 }
 
 /** What a job leaves, by its kind, as it crosses to the page. */
-export type JobResult<Kind extends Job['kind'] = Job['kind']> = Kind extends 'relevancy' ? LocatedPhoto : RunResult
+export type JobResult<Kind extends Job['kind'] = Job['kind']> = Kind extends 'relevancy'
+  ? LocatedPhoto
+  : Kind extends 'score'
+    ? ScoreReport
+    : RunResult
 
 /** What can be asked of a job that is under way. */
 type Ask =
