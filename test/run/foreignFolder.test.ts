@@ -180,6 +180,7 @@ test.each([
   'clip/00002.png',
   'object',
   'object/00000.png',
+  'below-1',
   '.lock',
 ])("a link at %s of a clip's run is named and neither read nor written through", async (name) => {
   send('video')
