@@ -15,7 +15,8 @@ const over = z.array(run).max(1000).readonly().optional()
  *   that it is painted over, the lowest first; a photo of null is that of the lowest.
  * - `video`: a new run over a clip; `object` are masks of the object, each named as its frame, `mask` bounds the edit.
  *   With the goal `atlas` (default `edit`) it fits the layered atlas alone.
- * - `resume`: goes on with a run, of a photo or a clip. - `render`: writes its outputs again.
+ * - `resume`: goes on with a run, of a photo or a clip. - `render`: writes its outputs again. - `paint`: maps the layers
+ *   that somebody painted on the atlas of a clip's run to its frames.
  * - `relevancy`: where a run with these options would edit the photo, before anything is trained; it keeps nothing.
  */
 export const jobSchema = z.discriminatedUnion('kind', [
@@ -38,6 +39,7 @@ export const jobSchema = z.discriminatedUnion('kind', [
   }),
   z.strictObject({ kind: z.literal('resume'), run, options }),
   z.strictObject({ kind: z.literal('render'), run }),
+  z.strictObject({ kind: z.literal('paint'), run }),
   z.strictObject({ kind: z.literal('relevancy'), options, photo: picture.nullable(), over }),
 ])
 

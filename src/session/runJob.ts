@@ -153,9 +153,9 @@ async function standingOn(
   return over.length === 0 ? {} : { below: await takeLayers(over, (name) => runs.look(name)) }
 }
 
-/** Goes on with a run that is there, or renders it. */
+/** Goes on with a run that is there, or renders it. @throws OPTION_INVALID for a layer painted on a photo's atlas */
 async function takeUp(
-  job: JobOf<'resume' | 'render'>,
+  job: JobOf<'resume' | 'render' | 'paint'>,
   machine: JobMachine,
   signal: AbortSignal,
   emit: Emit,
@@ -166,6 +166,7 @@ async function takeUp(
   const store = await machine.runs.open(job.run)
   try {
     if (await isClipRun(store)) return await takeUpClip(job, store, clipHost(machine), signal, emitClip)
+    if (job.kind === 'paint') throw noAtlas(store.path)
     const access: SavedRunAccess = {
       store,
       machine,
@@ -189,6 +190,12 @@ async function takeUp(
     store.release()
   }
 }
+
+const noAtlas = (path: string): Text2LiveError =>
+  new Text2LiveError(
+    'OPTION_INVALID',
+    `Expected the run of a clip, which has an atlas to be painted on, but ${path} is that of a photo. Take the run of a clip.`,
+  )
 
 const orNone = (found: Promise<LookedAt>): Promise<LookedAt | null> =>
   found.catch((error: unknown) => {
