@@ -62,6 +62,11 @@ export function followGestures(element: HTMLElement, model: StageModel): () => v
     deed = 'pan'
     if (event.button === 1 || model.panHeld.value || (model.tool.value === 'pan' && !rubber)) return
     paneStart = paneAt(at)
+    if (model.tool.value === 'point' && !rubber) {
+      deed = null
+      model.pointed.value?.(toPhoto(model.matrix.value, inPane(at, paneStart)))
+      return
+    }
     const erase = rubber || model.tool.value === 'eraser'
     const painted = model.paintable()?.begin(strokePoint(event), model.brush.value, erase)
     deed = painted === true ? 'paint' : null

@@ -23,10 +23,17 @@ const keys: Readonly<Record<string, (model: StageModel) => void>> = {
   b: (model) => (model.tool.value = 'brush'),
   e: (model) => (model.tool.value = 'eraser'),
   h: (model) => (model.tool.value = 'pan'),
+  c: (model) => {
+    if (model.pointed.value !== null) model.tool.value = 'point'
+  },
+  Enter: (model) => {
+    if (model.tool.value === 'point') model.pointAtMiddle()
+  },
 }
 
 /**
- * Does what a key means on the stage: zoom (`+ - 0 1`), pan (arrows), tools (B, E, H), the brush's size (`[ ]`) and
+ * Does what a key means on the stage: zoom (`+ - 0 1`), pan (arrows), tools (B, E, H, C; Enter points at the
+ * middle), the brush's size (`[ ]`) and
  * hardness (Shift+`[ ]`), undo and redo (Ctrl+Z, Ctrl+Shift+Z, Ctrl+Y). A page may call it for keys that were pressed
  * outside its fields.
  * @returns whether the key means anything here

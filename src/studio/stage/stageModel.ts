@@ -7,6 +7,7 @@ import {
   type Point,
   scaleLimits,
   type Size,
+  toPhoto,
   type ViewMatrix,
   zoomMatrix,
 } from './viewMatrix.js'
@@ -17,7 +18,8 @@ import {
  */
 export type StageView = 'result' | 'compare' | 'side' | 'photo' | 'alpha' | 'layer' | 'green'
 
-export type StageTool = 'pan' | 'brush' | 'eraser'
+/** With `point` a place in the photo is pointed at, which is told to `pointed`. */
+export type StageTool = 'pan' | 'brush' | 'eraser' | 'point'
 
 /** An edit layer of the photo's aspect, at any resolution. */
 export interface StageLayer {
@@ -47,6 +49,10 @@ export class StageModel {
   readonly mask: Signal<MaskPainting | null> = signal(null)
   readonly maskShown: Signal<boolean> = signal(true)
   readonly tool: Signal<StageTool> = signal('pan')
+  /** A place that was pointed at and is marked, px of the photo; null for none. */
+  readonly mark: Signal<Point | null> = signal(null)
+  /** Is told what the tool `point` points at. */
+  readonly pointed: Signal<((at: Point) => void) | null> = signal(null)
   readonly brush: Signal<Brush> = signal({ size: 80, hardness: 0.8, opacity: 1 })
 
   /** Is the view moved whatever the tool, as long as the space bar is held? */
@@ -126,6 +132,11 @@ export class StageModel {
     this.#change({ hardness: Math.round(Math.min(1, Math.max(0, hardness + by)) * 100) / 100 })
   }
 
+  /** Points at the px in the middle of the pane: for who has no pointer. */
+  pointAtMiddle(): void {
+    this.pointed.value?.(toPhoto(this.matrix.value, this.#middle()))
+  }
+
   /** The mask, an empty one made where there is none, shown; null without a photo. */
   paintable(): MaskPainting | null {
     const photo = this.extent.value
@@ -147,6 +158,8 @@ export class StageModel {
       this.preview.value = null
       this.map.value = null
       this.mask.value = null
+      this.mark.value = null
+      this.pointed.value = null
       this.fit()
     })
   }

@@ -1,9 +1,12 @@
 import { del, get, set } from 'idb-keyval'
 import type { GivenOptions } from '../../options/imageOptions.js'
+import type { GivenVideoOptions } from '../../options/videoOptions.js'
 import type { EditLayer } from './layers.js'
 
-/** The photo that was open. */
+/** The photo or clip that was open. */
 export interface KeptPhoto {
+  /** A photo unless it says so. */
+  readonly kind?: 'clip'
   readonly name: string
   readonly bytes: Uint8Array
 }
@@ -12,7 +15,7 @@ export interface KeptPhoto {
 export interface KeptPage {
   readonly layers: readonly EditLayer[]
   readonly selected: string | null
-  readonly options: GivenOptions
+  readonly options: GivenOptions | GivenVideoOptions
 }
 
 /** How many photos' masks are kept. */
