@@ -25,7 +25,8 @@ export type WorkOnRun = (
 export const workOnRun =
   (open: OpenTrainer, clips?: ClipTraining): WorkOnRun =>
   async (path, job, signal, emit, control) => {
-    if (job.kind === 'paint' || (await runKind(path)) === 'video') return await workOnClip(path, job, signal, emit, clips)
+    if (job.kind === 'paint' || (await runKind(path)) === 'video')
+      return await workOnClip(path, job, signal, emit, clips)
     const environment = { open, signal, control, defaultFolder: true }
     return job.kind === 'render'
       ? await renderRun(path, environment, emit)

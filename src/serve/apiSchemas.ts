@@ -85,17 +85,17 @@ export const errorSchema = z
   .meta({ id: 'Error' })
 
 const entryShape = {
-    name: z.string().describe('what requests call it; the name of its folder'),
-    state: z.enum(['waiting', 'running', 'paused', 'stopped', 'finished', 'failed']),
-    title: z.string(),
-    settings: z.record(z.string(), z.unknown()).describe('complete: what its config.yaml holds'),
-    step: z
-      .int()
-      .describe('steps done; settings.steps are planned. Of a clip those of the layer that is trained, or was last'),
-    over: z.array(z.string()).describe('the runs that it stands on, the lowest first'),
-    thumbnail: z.string().nullable().describe('a file of the run'),
-    created: z.number().describe('milliseconds since 1970'),
-    error: z.object({ code: z.string().nullable(), message: z.string() }).nullable(),
+  name: z.string().describe('what requests call it; the name of its folder'),
+  state: z.enum(['waiting', 'running', 'paused', 'stopped', 'finished', 'failed']),
+  title: z.string(),
+  settings: z.record(z.string(), z.unknown()).describe('complete: what its config.yaml holds'),
+  step: z
+    .int()
+    .describe('steps done; settings.steps are planned. Of a clip those of the layer that is trained, or was last'),
+  over: z.array(z.string()).describe('the runs that it stands on, the lowest first'),
+  thumbnail: z.string().nullable().describe('a file of the run'),
+  created: z.number().describe('milliseconds since 1970'),
+  error: z.object({ code: z.string().nullable(), message: z.string() }).nullable(),
 }
 
 const photoEntry = z.object({ kind: z.literal('photo'), ...entryShape }) satisfies z.ZodType<Described<PhotoEntry>>

@@ -161,8 +161,9 @@ export function createApp({ access, runs, entries, feed, page, onFault }: AppPar
     c.res.headers.set('Cache-Control', 'no-store')
   })
   for (const [name, { method, path }] of Object.entries(operations))
-    app[method](apiBase + path.replace('{run}', ':run').replace('{file}', ':file{.+}').replace('{layer}', ':layer'), (c) =>
-      handlers[name as OperationName](c),
+    app[method](
+      apiBase + path.replace('{run}', ':run').replace('{file}', ':file{.+}').replace('{layer}', ':layer'),
+      (c) => handlers[name as OperationName](c),
     )
   app.all('/api/*', (c) => {
     throw new Text2LiveError(

@@ -29,7 +29,8 @@ test('each operation is described once, and each reference leads somewhere', () 
 
 test('every option is described but those that a request cannot give', () => {
   type Described = { readonly properties: object }
-  const { schemas } = (openApi() as { components: { schemas: { Options: Described; ClipOptions: Described } } }).components
+  const { schemas } = (openApi() as { components: { schemas: { Options: Described; ClipOptions: Described } } })
+    .components
   const withheld = (table: OptionTable, { properties }: Described): string[] => {
     expect(Object.keys(properties)).toEqual(requestOptionNames(table))
     return Object.keys(table.rows).filter((name) => !Object.hasOwn(properties, name))

@@ -93,7 +93,11 @@ export const operations = {
           over,
           clip,
           object,
-          mask: { schema: 'file', required: false, about: 'bounds the edit: white may change; of a clip its first frame' },
+          mask: {
+            schema: 'file',
+            required: false,
+            about: 'bounds the edit: white may change; of a clip its first frame',
+          },
         },
       },
       'application/zip': 'bytes',

@@ -88,7 +88,12 @@ export class StudioRuns implements ServedRuns {
     const runs = await FolderRuns.open(folder)
     let chosen: Promise<Device> | null = null
     const device = () => (chosen ??= chooseDevice('auto'))
-    const workOn = async (job: QueuedJob, signal: AbortSignal, emit: EmitAny, control: RunControl): Promise<unknown> => {
+    const workOn = async (
+      job: QueuedJob,
+      signal: AbortSignal,
+      emit: EmitAny,
+      control: RunControl,
+    ): Promise<unknown> => {
       const path = await runs.path(job.run)
       if (job.kind !== 'resume') return await work(path, job, signal, emit, control)
       const { settings } = await readStoredRun(await runs.look(job.run))

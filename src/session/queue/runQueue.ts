@@ -449,7 +449,10 @@ export class RunQueue {
     const of =
       stored.kind === 'clip'
         ? { kind: stored.kind, settings: stored.settings, stage: stored.stage }
-        : { kind: stored.kind, settings: note.steps === undefined ? stored.settings : { ...stored.settings, steps: note.steps } }
+        : {
+            kind: stored.kind,
+            settings: note.steps === undefined ? stored.settings : { ...stored.settings, steps: note.steps },
+          }
     return {
       ...of,
       name,

@@ -122,10 +122,7 @@ export async function beginClip(
  * @throws RUN_INVALID, CHECKPOINT_*, SAFETENSORS_INVALID, and what a new run throws
  */
 export async function takeUpClip(
-  job:
-    | { readonly kind: 'resume'; readonly options: object }
-    | { readonly kind: 'render' }
-    | { readonly kind: 'paint' },
+  job: { readonly kind: 'resume'; readonly options: object } | { readonly kind: 'render' } | { readonly kind: 'paint' },
   store: RunStore,
   machine: ClipHost,
   signal: AbortSignal,

@@ -83,5 +83,7 @@ export function isClipFileName(name: string): boolean {
   const cut = name.lastIndexOf('/')
   const file = name.slice(cut + 1)
   if (!/^[\w-][\w.-]*$/.test(file)) return false
-  return cut < 0 ? videoFileNames.includes(file) || /^(clip|mask)\.\w+$/.test(file) : clipFolders.includes(name.slice(0, cut))
+  return cut < 0
+    ? videoFileNames.includes(file) || /^(clip|mask)\.\w+$/.test(file)
+    : clipFolders.includes(name.slice(0, cut))
 }
