@@ -1,10 +1,11 @@
 import { useEffect } from 'preact/hooks'
 import { type ReadonlySignal, signal } from '@preact/signals'
 import type { HostMachine } from '../session/runHost.js'
+import { AtlasPanel } from './clip/atlasPanel.js'
+import { ClipBar } from './clip/clipBar.js'
 import { ClipLeavePanel } from './clip/clipLeavePanel.js'
 import { ObjectPanel } from './clip/objectPanel.js'
 import type { OpenClip } from './clip/openClip.js'
-import { Scrubber } from './clip/scrubber.js'
 import { BeginScreen } from './panels/beginScreen.js'
 import { LayersPanel } from './panels/layersPanel.js'
 import { LeavePanel } from './panels/leavePanel.js'
@@ -55,7 +56,7 @@ export function App({
           {isOpen ? (
             <>
               <WordsPanel studio={studio} />
-              {clip === null ? <WherePanel studio={studio} /> : <ObjectPanel studio={studio} clip={clip} />}
+              <PlacePanel studio={studio} />
             </>
           ) : (
             <RunsPanel studio={studio} />
@@ -74,7 +75,7 @@ export function App({
                   workingLabel={text('maskWorking')}
                 />
               </div>
-              {clip !== null && <Scrubber clip={clip} />}
+              {clip !== null && <ClipBar studio={studio} clip={clip} />}
               <ViewBar studio={studio} />
             </>
           )}
@@ -152,8 +153,17 @@ function ProblemBar({ studio }: { readonly studio: Studio }) {
   )
 }
 
+/** Where the edit goes, of what is on the stage. */
+function PlacePanel({ studio }: { readonly studio: Studio }) {
+  const clip = studio.clip.value
+  if (clip === null) return <WherePanel studio={studio} />
+  const atlas = clip.atlas.value
+  return atlas === null ? <ObjectPanel studio={studio} clip={clip} /> : <AtlasPanel studio={studio} atlas={atlas} />
+}
+
 /** A frame on and back by `.` and `,`. */
 function scrubByKey(clip: OpenClip, event: KeyboardEvent): void {
+  if (clip.atlas.value !== null) return
   const by = event.key === '.' ? 1 : event.key === ',' ? -1 : 0
   if (by === 0 || event.ctrlKey || event.metaKey || event.altKey) return
   event.preventDefault()

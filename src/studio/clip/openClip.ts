@@ -1,7 +1,9 @@
-import { batch, computed, effect, type ReadonlySignal, type Signal, signal } from '@preact/signals'
+import { batch, computed, effect, type ReadonlySignal, type Signal, signal, untracked } from '@preact/signals'
+import type { LayerName } from '../../atlas/layeredAtlas.js'
 import { MaskPainting } from '../stage/maskPainting.js'
 import type { StageModel } from '../stage/stageModel.js'
 import type { Point, Size } from '../stage/viewMatrix.js'
+import type { AtlasView } from './atlasView.js'
 import type { FrameReader, ScrubbedClip } from './frameReader.js'
 
 /** A file of the clip, as it was given. */
@@ -11,6 +13,9 @@ export interface ClipFile {
   /** SHA-256 of the file, hexadecimal. */
   readonly hash: string
 }
+
+/** What of the clip is on the stage: its frames with the edit, or with the layer that was painted; or an atlas. */
+export type ClipPlace = 'frames' | 'painted' | LayerName
 
 /** The edit layer of a frame, of the run that is shown; null where there is none. */
 export type LayerOf = (frame: number) => Promise<ImageBitmap | null>
@@ -33,6 +38,9 @@ export class OpenClip {
   /** A pixel on the object, and the frame that it was pointed at in; the mask of a frame counts more. */
   readonly point: Signal<(Point & { readonly frame: number }) | null> = signal(null)
   readonly layerOf: Signal<LayerOf> = signal(() => Promise.resolve(null))
+  readonly place: Signal<ClipPlace> = signal('frames')
+  /** The atlas that is shown in place of the frames. */
+  readonly atlas: Signal<AtlasView | null> = signal(null)
   /** Which layers `layerOf` gives, for whoever sets it. */
   shownLayers: string | null = null
   /** The point as the option of that name takes it. */
@@ -44,6 +52,9 @@ export class OpenClip {
   readonly #reader: FrameReader
   readonly #masks: Signal<ReadonlyMap<number, MaskPainting>> = signal(new Map())
   readonly #endings: (() => void)[] = []
+  /** The frame and its layer, as they are on the stage. */
+  #shown: readonly ImageBitmap[] = []
+  #endAtlas: (() => void) | null = null
   #showing: Promise<void> | null = null
   #again = false
   #closed = false
@@ -78,11 +89,11 @@ export class OpenClip {
   /** Shows the frame that is wanted, and from now on whenever another is, or its layer has changed. */
   async show(): Promise<void> {
     await this.#show(0)
-    this.#stage.pointed.value = (at) => this.pointAt(at)
     this.#endings.push(
+      effect(() => this.#showAtlas()),
       effect(() => {
         const point = this.point.value
-        this.#stage.mark.value = point?.frame === this.frame.value ? point : null
+        this.#stage.mark.value = point?.frame === this.frame.value && this.atlas.value === null ? point : null
       }),
       effect(() => {
         void this.wanted.value
@@ -96,6 +107,7 @@ export class OpenClip {
     this.#closed = true
     this.playing.value = false
     for (const end of this.#endings) end()
+    this.#endAtlas?.()
     this.#reader.close()
   }
 
@@ -174,17 +186,33 @@ export class OpenClip {
     }
   }
 
+  /** The atlas on the stage, or the frame again. */
+  #showAtlas(): void {
+    const atlas = this.atlas.value
+    this.#endAtlas?.()
+    this.#endAtlas = null
+    if (atlas !== null) {
+      this.playing.value = false
+      this.#endAtlas = untracked(() => atlas.show(this.#stage))
+    } else if (this.#stage.photo.peek() !== this.#shown[0]) {
+      this.#stage.fit()
+      this.#ask()
+    }
+  }
+
   async #show(frame: number): Promise<void> {
     const [picture, layer] = await Promise.all([this.#reader.frame(frame), this.layerOf.peek()(frame)])
-    if (this.#closed) return
-    const before = [this.#stage.photo.peek(), ...this.#stage.layers.peek().map((one) => one.picture)]
+    if (this.#closed || this.atlas.peek() !== null) return
+    const before = this.#shown
+    this.#shown = layer === null ? [picture] : [picture, layer]
     const mask = this.maskOf(frame)
     batch(() => {
       this.frame.value = frame
+      this.#stage.pointed.value = (at) => this.pointAt(at)
       this.#stage.photo.value = picture
       this.#stage.layers.value = layer === null ? [] : [{ picture: layer, opacity: 1, visible: true }]
       this.#stage.mask.value = mask
     })
-    for (const old of before) old?.close()
+    for (const old of before) old.close()
   }
 }

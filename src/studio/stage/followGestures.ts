@@ -54,7 +54,7 @@ export function followGestures(element: HTMLElement, model: StageModel): () => v
     down.set(event.pointerId, at)
     if (down.size > 1) {
       // What began as a stroke was the first finger of a pinch.
-      if (deed === 'paint') model.mask.value?.cancel()
+      if (deed === 'paint') model.stroked?.cancel()
       deed = null
       return
     }
@@ -68,7 +68,7 @@ export function followGestures(element: HTMLElement, model: StageModel): () => v
       return
     }
     const erase = rubber || model.tool.value === 'eraser'
-    const painted = model.paintable()?.begin(strokePoint(event), model.brush.value, erase)
+    const painted = (model.painting.value ?? model.paintable())?.begin(strokePoint(event), model.brush.value, erase)
     deed = painted === true ? 'paint' : null
   }
 
@@ -82,7 +82,7 @@ export function followGestures(element: HTMLElement, model: StageModel): () => v
     else if (deed === 'pan') model.panBy(at.x - before.x, at.y - before.y)
     else if (deed === 'paint') {
       const events = event.getCoalescedEvents()
-      model.mask.value?.extend((events.length > 0 ? events : [event]).map(strokePoint))
+      model.stroked?.extend((events.length > 0 ? events : [event]).map(strokePoint))
     }
   }
 
@@ -97,7 +97,7 @@ export function followGestures(element: HTMLElement, model: StageModel): () => v
 
   const lift = (event: PointerEvent): void => {
     if (!down.delete(event.pointerId)) return
-    if (deed === 'paint') model.mask.value?.end()
+    if (deed === 'paint') model.stroked?.end()
     // A finger that is left of a pinch does nothing until it is put down again.
     deed = null
   }

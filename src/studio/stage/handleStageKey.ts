@@ -41,10 +41,10 @@ const keys: Readonly<Record<string, (model: StageModel) => void>> = {
 export function handleStageKey(model: StageModel, { key, code, ctrlKey, metaKey, shiftKey, altKey }: Key): boolean {
   const letter = key.toLowerCase()
   if (ctrlKey || metaKey) {
-    const mask = model.mask.value
-    if (altKey || mask === null || (letter !== 'z' && letter !== 'y')) return false
-    if (letter === 'y' || shiftKey) mask.redo()
-    else mask.undo()
+    const { stroked } = model
+    if (altKey || stroked === null || (letter !== 'z' && letter !== 'y')) return false
+    if (letter === 'y' || shiftKey) stroked.redo()
+    else stroked.undo()
     return true
   }
   // Where brackets need AltGr the keys in their places serve as well.

@@ -1,6 +1,6 @@
 import { batch, computed, type ReadonlySignal, type Signal, signal } from '@preact/signals'
 import { MaskPainting } from './maskPainting.js'
-import type { Brush } from './maskStroke.js'
+import type { Brush, StrokePoint } from './maskStroke.js'
 import {
   fitMatrix,
   keptInSight,
@@ -23,10 +23,23 @@ export type StageTool = 'pan' | 'brush' | 'eraser' | 'point'
 
 /** An edit layer of the photo's aspect, at any resolution. */
 export interface StageLayer {
-  readonly picture: ImageBitmap
+  /** A canvas that changes in place is shown anew with each new list of layers. */
+  readonly picture: ImageBitmap | OffscreenCanvas
   /** [0, 1] */
   readonly opacity: number
   readonly visible: boolean
+}
+
+/** What strokes paint on. */
+export interface Painting {
+  /** @returns whether a stroke has begun */
+  begin(point: StrokePoint, brush: Brush, erase?: boolean): boolean
+  extend(points: Iterable<StrokePoint>): void
+  end(): void
+  /** Takes the stroke at hand back. */
+  cancel(): void
+  undo(): boolean
+  redo(): boolean
 }
 
 const brushSizes = { least: 1, most: 4000 }
@@ -47,6 +60,8 @@ export class StageModel {
   /** [0, 1]: the part of the stage's width that shows the photo as it was, in view `compare`. */
   readonly slider: Signal<number> = signal(0.5)
   readonly mask: Signal<MaskPainting | null> = signal(null)
+  /** What strokes paint on in place of the mask. */
+  readonly painting: Signal<Painting | null> = signal(null)
   readonly maskShown: Signal<boolean> = signal(true)
   readonly tool: Signal<StageTool> = signal('pan')
   /** A place that was pointed at and is marked, px of the photo; null for none. */
@@ -137,6 +152,11 @@ export class StageModel {
     this.pointed.value?.(toPhoto(this.matrix.value, this.#middle()))
   }
 
+  /** What a stroke that has begun is on. */
+  get stroked(): Painting | null {
+    return this.painting.value ?? this.mask.value
+  }
+
   /** The mask, an empty one made where there is none, shown; null without a photo. */
   paintable(): MaskPainting | null {
     const photo = this.extent.value
@@ -158,6 +178,7 @@ export class StageModel {
       this.preview.value = null
       this.map.value = null
       this.mask.value = null
+      this.painting.value = null
       this.mark.value = null
       this.pointed.value = null
       this.fit()

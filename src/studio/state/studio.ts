@@ -14,7 +14,8 @@ import type {
   RunRequest,
 } from '../../session/runHost.js'
 import { clipMasks, frameLayers, loadClipMasks } from '../clip/clipFiles.js'
-import { OpenClip } from '../clip/openClip.js'
+import { AtlasView } from '../clip/atlasView.js'
+import { type ClipPlace, OpenClip } from '../clip/openClip.js'
 import { decodeLayer, decodePhoto } from '../stage/decodePhoto.js'
 import { MaskPainting } from '../stage/maskPainting.js'
 import { maskPng } from '../stage/maskPng.js'
@@ -260,7 +261,10 @@ export class Studio {
       if (editing === null) this.layers.add(runs)
       else this.layers.addRuns(editing, runs)
       this.editing.value = null
-      if (asked.kind === 'clip') this.clip.value?.seek(this.clip.value.previewed(asked.options))
+      if (asked.kind === 'clip' && this.clip.value !== null) {
+        this.clip.value.seek(this.clip.value.previewed(asked.options))
+        void this.showPlace(this.clip.value, 'frames')
+      }
       // What grows is looked at now, not the mask.
       this.stage.tool.value = 'pan'
       this.stage.maskShown.value = false
@@ -409,15 +413,35 @@ export class Studio {
     this.located.value = null
   }
 
+  /** Shows something else of the clip. */
+  async showPlace(clip: OpenClip, place: ClipPlace): Promise<void> {
+    const run = this.run.value
+    clip.place.value = place
+    const isAtlas = place === 'foreground' || place === 'background'
+    const known = clip.atlas.value
+    if (isAtlas && run !== null && known?.run === run.name && known.layer === place) return
+    const atlas = isAtlas && run !== null ? await AtlasView.open(this.host, run.name, place) : null
+    if (clip.place.value === place) clip.atlas.value = atlas
+  }
+
+  /** Maps what was painted on an atlas to the frames of the clip. */
+  async paintAtlas(atlas: AtlasView): Promise<void> {
+    await this.host.paint(atlas.run, atlas.layer, await atlas.file())
+    if (this.clip.value !== null) await this.showPlace(this.clip.value, 'painted')
+  }
+
   /** Gives the clip the edit layers of the run that is selected, once they are written. */
   #showClipLayers(clip: OpenClip): void {
     const run = this.run.value
+    const folder = clip.place.value === 'painted' ? 'painted/edit-layer' : 'edit-layer'
+    const of = run === null ? '' : `${run.name} ${folder} `
     const isWritten = run !== null && run.kind === 'clip' && run.state === 'finished'
-    const written = run === null ? 0 : this.watch(run.name).written.value
-    const shown = isWritten ? `${run.name} ${written}` : null
-    if (shown === clip.shownLayers) return
+    const shown = isWritten ? `${of}${this.watch(run.name).written.value}` : null
+    // While a run that was finished works again, what it had stays.
+    const isKept = !isWritten && clip.shownLayers?.startsWith(of) === true && of !== ''
+    if (shown === clip.shownLayers || isKept) return
     clip.shownLayers = shown
-    clip.layerOf.value = isWritten ? frameLayers(this.host, run.name) : noLayer
+    clip.layerOf.value = isWritten ? frameLayers(this.host, run.name, folder) : noLayer
   }
 
   /** Gives the stage the edit layers that are there. */
@@ -468,10 +492,11 @@ export class Studio {
   async #showPreview(): Promise<void> {
     const run = this.run.value
     const turn = ++this.#previews
+    const clip = this.clip.value
     const hidden =
-      this.clip.value !== null &&
+      clip !== null &&
       run?.kind === 'clip' &&
-      this.clip.value.frame.value !== this.clip.value.previewed(run.settings)
+      (clip.atlas.value !== null || clip.frame.value !== clip.previewed(run.settings))
     if (run === null || hidden || (run.state !== 'running' && run.state !== 'paused')) {
       await this.#layersShown
       if (turn === this.#previews) this.stage.preview.value = null
