@@ -118,13 +118,17 @@ test('every refusal comes with its code', async () => {
   expect(await code(submitted({ size: 10 }))).toBe('OPTION_INVALID')
   expect(await code(submitted({}, { name: 'x.png', bytes: new Uint8Array(100) }))).toBe('INPUT_NOT_IMAGE')
   expect(
-    await code(host.submit({ kind: 'photo', options: toyOptions, photo, mask: { name: 'm.png', bytes: new Uint8Array(9) } })),
+    await code(
+      host.submit({ kind: 'photo', options: toyOptions, photo, mask: { name: 'm.png', bytes: new Uint8Array(9) } }),
+    ),
   ).toMatch(/^(INPUT|MASK)_/)
   expect(await code(host.ask('nobody-1', { do: 'go' }))).toBe('RUN_NOT_FOUND')
   expect(await code(host.file('nobody-1', 'config.yaml'))).toBe('RUN_NOT_FOUND')
   expect(await code(host.zip('../x'))).toBe('RUN_NOT_FOUND')
   expect(await code(host.bring(new Blob(['no zip'])))).toBe('RUN_INVALID')
-  expect(await code(host.submit({ kind: 'photo', options: toyOptions, photo: '/etc/passwd', mask: null }))).toBe('OPTION_INVALID')
+  expect(await code(host.submit({ kind: 'photo', options: toyOptions, photo: '/etc/passwd', mask: null }))).toBe(
+    'OPTION_INVALID',
+  )
   expect(await code(new ServedHost({ base, token: 'wrong' }).machine())).toBe('TOKEN_INVALID')
   expect(await code(new ServedHost({ base: 'http://127.0.0.1:9/api/v1', token }).machine())).toBe('SERVER_UNREACHABLE')
 })

@@ -151,7 +151,12 @@ test('runs of the command line are listed; one that another process holds is sho
   await host.ask('pot-1', { do: 'steps', steps: (run('pot-1')?.step ?? 0) + 2 })
   await host.ask('pot-1', { do: 'go' })
   await until(() => run('pot-1')?.state === 'finished', 'we went on with it', 30)
-  const busy = await host.submit({ kind: 'photo', options: { ...long, steps: 30_000 }, photo: await toyPhoto(), mask: null })
+  const busy = await host.submit({
+    kind: 'photo',
+    options: { ...long, steps: 30_000 },
+    photo: await toyPhoto(),
+    mask: null,
+  })
   const [taken, after] = [
     await host.submit({ kind: 'photo', options: long, photo: await toyPhoto(), mask: null }),
     await host.submit({ kind: 'photo', options: toyOptions, photo: await toyPhoto(), mask: null }),

@@ -82,7 +82,8 @@ export const videoFileNames: readonly string[] = [
 export function isClipFileName(name: string): boolean {
   const cut = name.lastIndexOf('/')
   const file = name.slice(cut + 1)
-  if (!/^[\w-][\w.-]*$/.test(file)) return false
+  // A name without an ending is a folder's.
+  if (!/^[\w-][\w.-]*\.\w+$/.test(file)) return false
   return cut < 0
     ? videoFileNames.includes(file) || /^(clip|mask)\.\w+$/.test(file)
     : clipFolders.includes(name.slice(0, cut))
