@@ -119,7 +119,7 @@ function TopBar({ studio }: { readonly studio: Studio }) {
       <span class="machine">{details.join(' · ')}</span>
       {studio.openName !== null && (
         <button type="button" onClick={() => studio.close()}>
-          {text('newEdit')}
+          {text(studio.clip.value === null ? 'newEdit' : 'newOther')}
         </button>
       )}
       <button

@@ -140,7 +140,8 @@ test('a clip is submitted, followed through its stages, fetched, painted on, tak
   await until(
     () =>
       updates.some(
-        (update) => update.type === 'event' && update.event.type === 'output' && update.event.path.endsWith(painted),
+        (update) =>
+          update.type === 'event' && update.event.type === 'output' && update.event.path?.endsWith(painted) === true,
       ),
     'the painted clip is written',
     60,

@@ -6,28 +6,43 @@ import type { LayerOf, OpenClip } from './openClip.js'
 /** Runs number the frames of a clip from 0, with five digits. */
 const numbered = (frame: number): string => `${String(frame).padStart(5, '0')}.png`
 
+/** The painted masks of the object, as PNGs by frame. */
+export async function masksByFrame(clip: OpenClip): Promise<ReadonlyMap<number, Uint8Array>> {
+  const masks = new Map<number, Uint8Array>()
+  for (const frame of clip.masked.value) masks.set(frame, await maskPng(clip.maskOf(frame)))
+  return masks
+}
+
 /** The painted masks of the object, named as a run pairs them with their frames. */
 export const clipMasks = async (clip: OpenClip): Promise<NamedFile[]> =>
-  await Promise.all(
-    clip.masked.value.map(async (frame) => ({ name: numbered(frame), bytes: await maskPng(clip.maskOf(frame)) })),
-  )
+  [...(await masksByFrame(clip))].map(([frame, bytes]) => ({ name: numbered(frame), bytes }))
 
-/** Takes up the masks that a run was made with. */
-export async function loadClipMasks(clip: OpenClip, run: string, host: RunHost): Promise<void> {
+/** Takes up masks of frames. */
+export async function loadMasksByFrame(clip: OpenClip, masks: ReadonlyMap<number, Uint8Array>): Promise<void> {
+  if (masks.size === 0) return
   const { browserCodec } = await import('../../media/web/browserCodec.js')
-  for (const name of await host.files(run)) {
-    const frame = /^object\/(\d+)\.\w+$/.exec(name)?.[1]
-    const file = frame === undefined || Number(frame) >= clip.count ? null : await host.file(run, name)
-    if (file === null) continue
-    const { width, height } = clip.size
-    const source = { name, bytes: new Uint8Array(await file.arrayBuffer()) }
-    const { image } = await browserCodec.decodeMask(source, width, height)
-    await clip.maskOf(Number(frame)).load({
+  const { width, height } = clip.size
+  for (const [frame, bytes] of masks) {
+    if (frame >= clip.count) continue
+    const { image } = await browserCodec.decodeMask({ name: numbered(frame), bytes }, width, height)
+    await clip.maskOf(frame).load({
       width,
       height,
       data: Uint8Array.from(image.data, (value) => Math.round(255 * value)),
     })
   }
+}
+
+/** Takes up the masks that a run was made with, in place of those that are there. */
+export async function loadClipMasks(clip: OpenClip, run: string, host: RunHost): Promise<void> {
+  for (const frame of clip.masked.value) clip.maskOf(frame).clear()
+  const masks = new Map<number, Uint8Array>()
+  for (const name of await host.files(run)) {
+    const frame = /^object\/(\d+)\.\w+$/.exec(name)?.[1]
+    const file = frame === undefined ? null : await host.file(run, name)
+    if (file !== null) masks.set(Number(frame), new Uint8Array(await file.arrayBuffer()))
+  }
+  await loadMasksByFrame(clip, masks)
 }
 
 /** The edit layers of a run that has written them, frame by frame. */

@@ -13,7 +13,7 @@ import type {
   RunHost,
   RunRequest,
 } from '../../session/runHost.js'
-import { clipMasks, frameLayers, loadClipMasks } from '../clip/clipFiles.js'
+import { clipMasks, frameLayers, loadClipMasks, loadMasksByFrame, masksByFrame } from '../clip/clipFiles.js'
 import { AtlasView } from '../clip/atlasView.js'
 import { type ClipPlace, OpenClip } from '../clip/openClip.js'
 import { decodeLayer, decodePhoto } from '../stage/decodePhoto.js'
@@ -133,6 +133,7 @@ export class Studio {
     const open = new OpenClip({ name, bytes, hash: await digest(bytes) }, clip, reader, this.stage)
     this.close()
     await open.show()
+    await loadMasksByFrame(open, await this.#kept.clipMasks(open.hash))
     batch(() => {
       this.problem.value = null
       this.layers.list.value = layers
@@ -529,11 +530,12 @@ export class Studio {
 
   /** Once nobody has painted for a second. */
   #keepMask(): void {
-    const [photo, mask] = [this.photo.value, this.stage.mask.value]
+    const [photo, clip, mask] = [this.photo.value, this.clip.value, this.stage.mask.value]
     clearTimeout(this.#maskTimer)
-    if (photo === null || mask === null || mask.version.value === 0) return
+    if ((photo === null && clip === null) || mask === null || mask.version.value === 0) return
     this.#maskTimer = setTimeout(() => {
-      void this.maskFile().then((png) => this.#kept.keepMask(photo.hash, png))
+      if (clip !== null) void masksByFrame(clip).then((pngs) => this.#kept.keepMask(clip.hash, pngs))
+      else if (photo !== null) void this.maskFile().then((png) => this.#kept.keepMask(photo.hash, png))
     }, 1000)
   }
 

@@ -6,6 +6,7 @@ export const english = {
   cancel: 'Cancel',
   remove: 'Delete',
   newEdit: 'New photo',
+  newOther: 'Another file',
 
   beginHeading: 'Edit a photo with a sentence',
   beginDrop: 'Drop a photo or a clip here, paste a photo, or',
@@ -28,6 +29,9 @@ export const english = {
   sourceHelp: 'what the photo shows now, e.g. teapot',
   region: 'Region',
   regionHelp: 'where the edit goes; empty: what the source names; none: the whole photo',
+  promptHelpClip: 'what the edited clip shows, e.g. golden swan',
+  sourceHelpClip: 'what the clip shows now, e.g. swan',
+  regionHelpClip: 'what the object is called; empty: what the source names',
   screen: 'Screen',
   screenHelp: 'what the edit layer alone shows; empty: the prompt',
   moreWordings: 'One wording on each line.',
@@ -46,7 +50,7 @@ export const english = {
   start: 'Start',
   startOver: 'Start on top',
   startAgain: 'Start again',
-  promptMissing: 'Say what the edited photo shows first.',
+  promptMissing: 'Say what the edit shows first.',
 
   where: 'Where',
   whereShow: 'Show where the words are',

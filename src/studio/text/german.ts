@@ -8,6 +8,7 @@ export const german: Readonly<Record<StringName, string>> = {
   cancel: 'Abbrechen',
   remove: 'Löschen',
   newEdit: 'Neues Foto',
+  newOther: 'Andere Datei',
 
   beginHeading: 'Ein Foto mit einem Satz bearbeiten',
   beginDrop: 'Ein Foto oder einen Clip hierher ziehen, ein Foto einfügen oder',
@@ -30,6 +31,9 @@ export const german: Readonly<Record<StringName, string>> = {
   sourceHelp: 'was das Foto jetzt zeigt, z. B. teapot',
   region: 'Ort',
   regionHelp: 'wo bearbeitet wird; leer: was der Ausgang nennt; none: das ganze Foto',
+  promptHelpClip: 'was der bearbeitete Clip zeigt, auf Englisch, z. B. golden swan',
+  sourceHelpClip: 'was der Clip jetzt zeigt, z. B. swan',
+  regionHelpClip: 'wie der Gegenstand heißt; leer: was der Ausgang nennt',
   screen: 'Ebene allein',
   screenHelp: 'was die Ebene für sich zeigt; leer: der Prompt',
   moreWordings: 'Eine Fassung je Zeile.',
@@ -48,7 +52,7 @@ export const german: Readonly<Record<StringName, string>> = {
   start: 'Start',
   startOver: 'Darüber beginnen',
   startAgain: 'Neu beginnen',
-  promptMissing: 'Zuerst sagen, was das bearbeitete Foto zeigt.',
+  promptMissing: 'Zuerst sagen, was die Bearbeitung zeigt.',
 
   where: 'Wo',
   whereShow: 'Zeigen, wo die Worte sind',
