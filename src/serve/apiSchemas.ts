@@ -142,7 +142,7 @@ export const requestSchema = z
     asked('pause', 'holds it after the step at hand, with a checkpoint; a photo only'),
     asked(
       'stop',
-      'finishes the step at hand and writes the outputs of the state reached; one that waits leaves the queue',
+      'finishes the step at hand and writes the outputs of the state reached (of a clip it is kept, and render writes them); one that waits leaves the queue',
     ),
     z
       .strictObject({ do: z.literal('steps'), steps: z.int().min(1).max(1_000_000) })

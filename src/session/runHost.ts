@@ -93,7 +93,10 @@ export type RunRequest =
   | { readonly do: 'go' }
   /** Holds it after the step at hand, with a checkpoint. */
   | { readonly do: 'pause' }
-  /** Finishes the step at hand and writes the outputs of the state reached; one that waits leaves the queue. */
+  /**
+   * Finishes the step at hand and writes the outputs of the state reached (of a clip it is kept, and `render` writes
+   * them); one that waits leaves the queue.
+   */
   | { readonly do: 'stop' }
   /** It ends at another step; a run that is finished already goes back to the queue. */
   | { readonly do: 'steps'; readonly steps: number }

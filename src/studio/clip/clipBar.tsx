@@ -1,4 +1,5 @@
 import { number, text } from '../text/strings.js'
+import { videoFiles, videoOutputFiles } from '../../session/video/videoFiles.js'
 import type { Studio } from '../state/studio.js'
 import type { ClipPlace, OpenClip } from './openClip.js'
 
@@ -9,12 +10,20 @@ const places = {
   background: 'placeBackground',
 } as const satisfies Record<ClipPlace, string>
 
+/** A file that is there once what is shown is. */
+const needed = {
+  painted: `${videoFiles.painted}/${videoOutputFiles.editLayerFrames}/00000.png`,
+  foreground: videoOutputFiles.foregroundAtlas,
+  background: videoOutputFiles.backgroundAtlas,
+} as const
+
 /** The frames of the clip: a slider, one frame on and back, and play; or an atlas in their place. */
 export function ClipBar({ studio, clip }: { readonly studio: Studio; readonly clip: OpenClip }) {
-  const isWritten = studio.run.value?.kind === 'clip' && studio.run.value.stage !== null
+  const files = studio.clipFiles.value
+  const there = (Object.keys(places) as ClipPlace[]).filter((place) => place === 'frames' || files.has(needed[place]))
   return (
     <div class="scrubber">
-      {isWritten && (
+      {studio.run.value !== null && there.length > 1 && (
         <select
           aria-label={text('place')}
           value={clip.place.value}
@@ -22,7 +31,7 @@ export function ClipBar({ studio, clip }: { readonly studio: Studio; readonly cl
             void studio.attempt(() => studio.showPlace(clip, value as ClipPlace))
           }
         >
-          {(Object.keys(places) as ClipPlace[]).map((place) => (
+          {there.map((place) => (
             <option key={place} value={place}>
               {text(places[place])}
             </option>

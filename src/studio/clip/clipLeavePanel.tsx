@@ -1,5 +1,4 @@
 import { useSignal } from '@preact/signals'
-import { useEffect } from 'preact/hooks'
 import { clipCommandLine } from '../../options/commandLine.js'
 import type { ClipEntry } from '../../session/runHost.js'
 import { videoFiles, videoOutputFiles, type VideoOutputName } from '../../session/video/videoFiles.js'
@@ -36,14 +35,6 @@ export function ClipLeavePanel({
 }) {
   const making = useSignal<string | null>(null)
   const copied = useSignal(false)
-  const files = useSignal<ReadonlySet<string>>(new Set())
-  const written = studio.watch(run.name).written.value
-  useEffect(() => {
-    void studio.host
-      .files(run.name)
-      .catch(() => [])
-      .then((names) => (files.value = new Set(names)))
-  }, [run.name, run.state, written])
   const save = (name: string, make: () => Promise<Blob | null>): void =>
     void studio.attempt(async () => {
       making.value = name
@@ -60,7 +51,7 @@ export function ClipLeavePanel({
     ...labels.map(([name, label]) => [videoOutputFiles[name], text(label)] as const),
     [painted[0]!, text('leavePaintedMp4')] as const,
     [painted[1]!, text('leavePaintedWebm')] as const,
-  ].filter(([file]) => files.value.has(file))
+  ].filter(([file]) => studio.clipFiles.value.has(file))
   return (
     <Panel title={text('leave')} class="leave">
       {offered.length === 0 && <p class="help">{text('leaveNotYet')}</p>}

@@ -87,6 +87,11 @@ function Controls({ studio, run }: { readonly studio: Studio; readonly run: RunE
           {text('stop')}
         </button>
       )}
+      {state === 'stopped' && kind === 'clip' && step > 0 && (
+        <button type="button" onClick={() => void studio.ask(name, { do: 'render' })}>
+          {text('writeClips')}
+        </button>
+      )}
       {state !== 'failed' && kind === 'photo' && (
         <button
           type="button"

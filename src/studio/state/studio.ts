@@ -1,4 +1,4 @@
-import { batch, computed, effect, signal, type Signal } from '@preact/signals'
+import { batch, computed, effect, signal, type Signal, untracked } from '@preact/signals'
 import { Text2LiveError } from '../../errors.js'
 import type { GivenOptions } from '../../options/imageOptions.js'
 import type { GivenVideoOptions } from '../../options/videoOptions.js'
@@ -61,6 +61,8 @@ export class Studio {
     const chosen = this.layers.selected.value?.chosen
     return this.runs.value.find(({ name }) => name === chosen) ?? null
   })
+  /** The names of the files that the clip's run has. */
+  readonly clipFiles: Signal<ReadonlySet<string>> = signal(new Set())
   readonly #watches = new Map<string, RunWatch>()
   /** Edit layers as pictures, by run; the number counts the outputs that were written since. */
   readonly #pictures = new Map<string, { readonly version: string; readonly picture: Promise<ImageBitmap | null> }>()
@@ -84,6 +86,12 @@ export class Studio {
       else this.#showClipLayers(this.clip.value)
     })
     effect(() => void this.#showPreview())
+    effect(() => void this.#listClipFiles())
+    effect(() => {
+      // The map of the words is of one frame.
+      void this.clip.value?.frame.value
+      untracked(() => this.hideMap())
+    })
   }
 
   /** Of what is open. */
@@ -417,12 +425,24 @@ export class Studio {
   /** Shows something else of the clip. */
   async showPlace(clip: OpenClip, place: ClipPlace): Promise<void> {
     const run = this.run.value
+    this.hideMap()
     clip.place.value = place
     const isAtlas = place === 'foreground' || place === 'background'
     const known = clip.atlas.value
     if (isAtlas && run !== null && known?.run === run.name && known.layer === place) return
     const atlas = isAtlas && run !== null ? await AtlasView.open(this.host, run.name, place) : null
     if (clip.place.value === place) clip.atlas.value = atlas
+  }
+
+  async #listClipFiles(): Promise<void> {
+    const run = this.run.value
+    if (run?.kind !== 'clip') {
+      this.clipFiles.value = new Set()
+      return
+    }
+    void this.watch(run.name).written.value
+    const files = await this.host.files(run.name).catch(() => [])
+    if (this.run.peek()?.name === run.name) this.clipFiles.value = new Set(files)
   }
 
   /** Maps what was painted on an atlas to the frames of the clip. */
@@ -436,7 +456,7 @@ export class Studio {
     const run = this.run.value
     const folder = clip.place.value === 'painted' ? 'painted/edit-layer' : 'edit-layer'
     const of = run === null ? '' : `${run.name} ${folder} `
-    const isWritten = run !== null && run.kind === 'clip' && run.state === 'finished'
+    const isWritten = run?.kind === 'clip' && (run.state === 'finished' || (run.state === 'stopped' && run.step > 0))
     const shown = isWritten ? `${of}${this.watch(run.name).written.value}` : null
     // While a run that was finished works again, what it had stays.
     const isKept = !isWritten && clip.shownLayers?.startsWith(of) === true && of !== ''

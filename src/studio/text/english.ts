@@ -136,6 +136,7 @@ export const english = {
   go: 'Go on',
   stop: 'Stop and keep',
   more: '50 steps more',
+  writeClips: 'Write the clips',
   losses: 'Losses',
   lossesTable: 'As a table',
   lossesNone: 'The curves come with the first step.',

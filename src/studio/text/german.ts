@@ -138,6 +138,7 @@ export const german: Readonly<Record<StringName, string>> = {
   go: 'Weiter',
   stop: 'Beenden und behalten',
   more: '50 Schritte mehr',
+  writeClips: 'Die Clips schreiben',
   losses: 'Verluste',
   lossesTable: 'Als Tabelle',
   lossesNone: 'Die Kurven kommen mit dem ersten Schritt.',
