@@ -552,11 +552,16 @@ export class Studio {
   #keepMask(): void {
     const [photo, clip, mask] = [this.photo.value, this.clip.value, this.stage.mask.value]
     clearTimeout(this.#maskTimer)
-    if ((photo === null && clip === null) || mask === null || mask.version.value === 0) return
-    this.#maskTimer = setTimeout(() => {
-      if (clip !== null) void masksByFrame(clip).then((pngs) => this.#kept.keepMask(clip.hash, pngs))
-      else if (photo !== null) void this.maskFile().then((png) => this.#kept.keepMask(photo.hash, png))
-    }, 1000)
+    const keep = (hash: string, pngs: () => ReturnType<typeof this.maskFile | typeof masksByFrame>): void => {
+      this.#maskTimer = setTimeout(() => {
+        void pngs().then((made) => this.#kept.keepMask(hash, made))
+      }, 1000)
+    }
+    if (clip !== null) {
+      // Read, so that this is done again with each stroke on any frame.
+      void clip.masked.value
+      keep(clip.hash, () => masksByFrame(clip))
+    } else if (photo !== null && mask !== null && mask.version.value > 0) keep(photo.hash, () => this.maskFile())
   }
 
   /** Takes up what was on the page when it was left; from then on, what is on it is kept. */
