@@ -11,7 +11,8 @@ const serviceWorker = fileURLToPath(new URL('../../src/studio/hosts/serviceWorke
 const policy = [
   "default-src 'none'",
   "script-src 'self' 'wasm-unsafe-eval'",
-  "worker-src 'self'",
+  // mediabunny splits the colours and the alpha of a frame in a worker that it makes of its own source.
+  "worker-src 'self' blob:",
   "style-src 'self'",
   "img-src 'self' blob: data:",
   "media-src 'self' blob:",

@@ -158,7 +158,8 @@ export async function collectFrames(source: VideoSource, name: string, options: 
   }
 }
 
-async function openTrack(input: Input, name: string): Promise<InputVideoTrack> {
+/** @throws CLIP_NOT_VIDEO, CLIP_TRUNCATED, CLIP_CODEC_MISSING */
+export async function openTrack(input: Input, name: string): Promise<InputVideoTrack> {
   let track: InputVideoTrack | null
   try {
     track = await input.getPrimaryVideoTrack()

@@ -1,9 +1,24 @@
-import { imageOptions, type ImageSettings } from './imageOptions.js'
-import { kebabCase, type OptionRow } from './optionRow.js'
-import { presets } from './presets.js'
+import type { ImageSettings } from './imageOptions.js'
+import { imageTable } from './imageTable.js'
+import { kebabCase } from './optionRow.js'
+import { type OptionTable, rowOf } from './optionTable.js'
+import type { VideoSettings } from './videoOptions.js'
+import { videoTable } from './videoTable.js'
 
 /** What names the machine or the files of a run; a person says these anew. */
-const ofTheRun: ReadonlySet<string> = new Set(['photo', 'prompt', 'preset', 'mask', 'device', 'threads', 'over'])
+const ofTheRun: ReadonlySet<string> = new Set([
+  'photo',
+  'clip',
+  'prompt',
+  'preset',
+  'mask',
+  'object',
+  'device',
+  'threads',
+  'over',
+])
+
+type Flag = readonly [name: string, value: string | null]
 
 /**
  * The command that makes the same edit, for a POSIX shell: what the preset does not say itself, each word quoted where
@@ -13,22 +28,44 @@ const ofTheRun: ReadonlySet<string> = new Set(['photo', 'prompt', 'preset', 'mas
  * @param mask path of the mask, where there is one
  * @param over paths of the runs that it stands on, the lowest first
  */
-export function commandLine(
+export const commandLine = (
   settings: ImageSettings,
   photo: string,
   { mask = null, over = [] }: { readonly mask?: string | null; readonly over?: readonly string[] } = {},
+): string => lineOf(imageTable, settings, photo, [['mask', mask], ...over.map((run): Flag => ['over', run])])
+
+/**
+ * The same for a clip.
+ * @param object path of the mask of the object, or of the folder of them, where there is one
+ * @param mask path of the mask that bounds the edit, where there is one
+ */
+export const clipCommandLine = (
+  settings: VideoSettings,
+  clip: string,
+  { object = null, mask = null }: { readonly object?: string | null; readonly mask?: string | null } = {},
+): string =>
+  lineOf(videoTable, settings, clip, [
+    ['object', object],
+    ['mask', mask],
+  ])
+
+function lineOf(
+  table: OptionTable,
+  settings: ImageSettings | VideoSettings,
+  input: string,
+  files: readonly Flag[],
 ): string {
   const [first, ...others] = settings.prompt
-  const words = ['npx', 'text2live', 'image', photo, ...(first === undefined ? [] : [first])]
+  const words = ['npx', 'text2live', table.command, input, ...(first === undefined ? [] : [first])]
   for (const other of others) words.push('--prompt', other)
-  if (settings.preset !== imageOptions.preset.default) words.push('--preset', settings.preset)
-  if (mask !== null) words.push('--mask', mask)
-  for (const run of over) words.push('--over', run)
-  const base: Readonly<Record<string, unknown>> = { ...presets[settings.preset] }
-  for (const [name, value] of Object.entries(settings)) {
-    const row = (imageOptions as Readonly<Record<string, OptionRow>>)[name]
+  if (settings.preset !== rowOf(table, 'preset').default) words.push('--preset', settings.preset)
+  for (const [name, value] of files) if (value !== null) words.push(`--${name}`, value)
+  const base: Readonly<Record<string, unknown>> = { ...table.presets[settings.preset] }
+  const values = settings as unknown as Readonly<Record<string, unknown>>
+  for (const [name, value] of Object.entries(values)) {
+    const row = table.rows[name]
     if (row === undefined || ofTheRun.has(name) || value === null) continue
-    const sameAs = row.sameAs === undefined ? undefined : settings[row.sameAs as keyof ImageSettings]
+    const sameAs = row.sameAs === undefined ? undefined : values[row.sameAs]
     if ([base[name] ?? row.default, sameAs].some((other) => other !== undefined && equal(other, value))) continue
     const flag = `--${kebabCase(name)}`
     if (typeof value === 'boolean') words.push(value ? flag : `--no-${kebabCase(name)}`)

@@ -1,9 +1,9 @@
 // A process that does one job of a queue, and ends: reading the photo and writing the outputs block the thread that does
 // it as training does, and only the end of a process gives all its memory back.
 import { Text2LiveError } from '../errors.js'
-import type { RunEvent } from '../session/events.js'
 import type { QueuedJob } from '../session/queue/queueMachine.js'
 import { RunControl } from '../session/runControl.js'
+import type { AnyRunEvent } from '../session/runHost.js'
 import { openInWorker } from './openInWorker.js'
 import type { WorkerFailure } from './workerMessages.js'
 import { workOnRun } from './workOnRun.js'
@@ -15,7 +15,7 @@ export type JobRequest =
   | { readonly held: boolean; readonly steps: number | null }
 
 /** What it tells. */
-export type JobReply = { readonly event: RunEvent } | { readonly done: true } | { readonly failure: WorkerFailure }
+export type JobReply = { readonly event: AnyRunEvent } | { readonly done: true } | { readonly failure: WorkerFailure }
 
 if (process.send === undefined)
   throw new Text2LiveError('INTERNAL', 'jobProcess runs in a process of its own; use workInProcess.')

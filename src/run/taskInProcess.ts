@@ -37,5 +37,6 @@ export async function taskInProcess<Name extends TaskName>(
 /** The checks of a queue, done in processes of their own: this one stays free to answer. */
 export const checksInProcess: QueueChecks = {
   prepare: async (...asked) => await taskInProcess('prepare', asked),
+  prepareClip: async (...asked) => await taskInProcess('prepareClip', asked),
   brought: async (...asked) => await taskInProcess('brought', asked),
 }

@@ -6,12 +6,17 @@ import type { QueueChecks } from '../session/queue/queueMachine.js'
 import type { LocateRequest } from '../session/locatePhoto.js'
 import type { LocatedMap } from '../session/runHost.js'
 import { nodeMachine } from './nodeMachine.js'
+import { clipMachine } from './video/clipMachine.js'
 import type { WorkerFailure } from './workerMessages.js'
 
 /** What it can be asked, and the answers. */
 export interface Tasks {
   locate: { argument: LocateRequest; answer: LocatedMap }
   prepare: { argument: Parameters<QueueChecks['prepare']>; answer: Awaited<ReturnType<QueueChecks['prepare']>> }
+  prepareClip: {
+    argument: Parameters<QueueChecks['prepareClip']>
+    answer: Awaited<ReturnType<QueueChecks['prepareClip']>>
+  }
   brought: { argument: Parameters<QueueChecks['brought']>; answer: Awaited<ReturnType<QueueChecks['brought']>> }
 }
 
@@ -40,8 +45,10 @@ process.on('disconnect', () => process.exit())
 
 async function answer(request: TaskRequest): Promise<Tasks[TaskName]['answer']> {
   const { codec } = nodeMachine
-  if (request.task === 'prepare') return await checksHere(codec).prepare(...request.argument)
-  if (request.task === 'brought') return await checksHere(codec).brought(...request.argument)
+  const checks = checksHere({ codec, clips: clipMachine })
+  if (request.task === 'prepare') return await checks.prepare(...request.argument)
+  if (request.task === 'prepareClip') return await checks.prepareClip(...request.argument)
+  if (request.task === 'brought') return await checks.brought(...request.argument)
   const [{ locatePhoto }, { nodePlace }] = await Promise.all([
     import('../session/locatePhoto.js'),
     import('./buildTrainer.js'),

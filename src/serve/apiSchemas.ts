@@ -1,13 +1,30 @@
 import { z } from 'zod'
-import { type GivenOptions, optionNames, optionRow, type OptionName } from '../options/imageOptions.js'
+import type { GivenOptions } from '../options/imageOptions.js'
+import { imageTable } from '../options/imageTable.js'
 import type { OptionRow } from '../options/optionRow.js'
+import { type OptionTable, rowOf } from '../options/optionTable.js'
 import { describeValues } from '../options/parseOption.js'
-import type { HostMachine, RunEntry, RunRequest } from '../session/runHost.js'
+import type { GivenVideoOptions } from '../options/videoOptions.js'
+import { videoTable } from '../options/videoTable.js'
+import type { ClipEntry, HostMachine, PhotoEntry, RunRequest } from '../session/runHost.js'
+import { stageNames } from '../session/videoEvents.js'
 
-/** Options that a request cannot give: pictures come with it, and where runs go is the server's. */
-const withheld: ReadonlySet<OptionName> = new Set(['photo', 'mask', 'over', 'seeds', 'config', 'out', 'force', 'json'])
+/** Options that a request cannot give: pictures and clips come with it, and where runs go is the server's. */
+const withheld: ReadonlySet<string> = new Set([
+  'photo',
+  'clip',
+  'object',
+  'mask',
+  'over',
+  'seeds',
+  'config',
+  'out',
+  'force',
+  'json',
+])
 
-export const requestOptionNames = optionNames.filter((name) => !withheld.has(name))
+export const requestOptionNames = (table: OptionTable): string[] =>
+  Object.keys(table.rows).filter((name) => !withheld.has(name))
 
 function optionSchema(row: OptionRow): z.ZodType {
   switch (row.type) {
@@ -29,26 +46,33 @@ function optionSchema(row: OptionRow): z.ZodType {
 }
 
 /** The options of a request, for its description; the option table says more of a wrong one than this could. */
-export const describedOptions = z
-  .object(
-    Object.fromEntries(
-      requestOptionNames.map((name) => {
-        const row = optionRow(name)
-        const takes = `${row.help} (${describeValues(row)})`
-        return [name, optionSchema(row).nullable().optional().describe(takes)]
-      }),
-    ),
-  )
-  .strict()
-  .meta({ id: 'Options', description: 'Options as docs/options.md has them; what is left out or null is not set.' })
+const describedBy = (table: OptionTable, id: string, of: string) =>
+  z
+    .object(
+      Object.fromEntries(
+        requestOptionNames(table).map((name) => {
+          const row = rowOf(table, name)
+          const takes = `${row.help} (${describeValues(row)})`
+          return [name, optionSchema(row).nullable().optional().describe(takes)]
+        }),
+      ),
+    )
+    .strict()
+    .meta({
+      id,
+      description: `Options of ${of} as docs/options.md has them; what is left out or null is not set.`,
+    })
+
+export const describedOptions = describedBy(imageTable, 'Options', 'a photo')
+export const describedClipOptions = describedBy(videoTable, 'ClipOptions', 'a clip')
 
 /** The options as they are read: their names here, their values by the option table. */
 export const readOptions = z
   .record(z.string(), z.unknown())
-  .refine((given) => !Object.keys(given).some((name) => withheld.has(name as OptionName)), {
-    message: `the options ${[...withheld].join(', ')} cannot be given here: pictures are parts of the request, and each run is one seed in the server's folder`,
+  .refine((given) => !Object.keys(given).some((name) => withheld.has(name)), {
+    message: `the options ${[...withheld].join(', ')} cannot be given here: pictures and clips are parts of the request, and each run is one seed in the server's folder`,
   })
-  .transform((given) => given as GivenOptions)
+  .transform((given) => given as GivenOptions & GivenVideoOptions)
 
 /** Names of runs, the lowest first. */
 export const overSchema = z.array(z.string().min(1).max(1000)).max(1000)
@@ -60,19 +84,28 @@ export const errorSchema = z
   })
   .meta({ id: 'Error' })
 
-export const entrySchema = z
-  .object({
-    name: z.string().describe('what requests call it; the name of its folder'),
-    state: z.enum(['waiting', 'running', 'paused', 'stopped', 'finished', 'failed']),
-    title: z.string(),
-    settings: z.record(z.string(), z.unknown()).describe('complete: what its config.yaml holds'),
-    step: z.int().describe('steps done; settings.steps are planned'),
-    over: z.array(z.string()).describe('the runs that it stands on, the lowest first'),
-    thumbnail: z.string().nullable().describe('a file of the run'),
-    created: z.number().describe('milliseconds since 1970'),
-    error: z.object({ code: z.string().nullable(), message: z.string() }).nullable(),
-  })
-  .meta({ id: 'Run' }) satisfies z.ZodType<Described<RunEntry>>
+const entryShape = {
+  name: z.string().describe('what requests call it; the name of its folder'),
+  state: z.enum(['waiting', 'running', 'paused', 'stopped', 'finished', 'failed']),
+  title: z.string(),
+  settings: z.record(z.string(), z.unknown()).describe('complete: what its config.yaml holds'),
+  step: z
+    .int()
+    .describe('steps done; settings.steps are planned. Of a clip those of the layer that is trained, or was last'),
+  over: z.array(z.string()).describe('the runs that it stands on, the lowest first'),
+  thumbnail: z.string().nullable().describe('a file of the run'),
+  created: z.number().describe('milliseconds since 1970'),
+  error: z.object({ code: z.string().nullable(), message: z.string() }).nullable(),
+}
+
+const photoEntry = z.object({ kind: z.literal('photo'), ...entryShape }) satisfies z.ZodType<Described<PhotoEntry>>
+const clipEntry = z.object({
+  kind: z.literal('clip'),
+  ...entryShape,
+  stage: z.enum(stageNames).nullable().describe('the stage that it is in, or was in when it ended'),
+}) satisfies z.ZodType<Described<ClipEntry>>
+
+export const entrySchema = z.discriminatedUnion('kind', [photoEntry, clipEntry]).meta({ id: 'Run' })
 
 export const runsSchema = z.object({
   runs: z
@@ -106,14 +139,14 @@ const asked = <Word extends string>(word: Word, what: string) => z.strictObject(
 export const requestSchema = z
   .discriminatedUnion('do', [
     asked('go', 'one that is held goes on at once, one that was stopped or failed when its turn comes'),
-    asked('pause', 'holds it after the step at hand, with a checkpoint'),
+    asked('pause', 'holds it after the step at hand, with a checkpoint; a photo only'),
     asked(
       'stop',
-      'finishes the step at hand and writes the outputs of the state reached; one that waits leaves the queue',
+      'finishes the step at hand and writes the outputs of the state reached (of a clip it is kept, and render writes them); one that waits leaves the queue',
     ),
     z
       .strictObject({ do: z.literal('steps'), steps: z.int().min(1).max(1_000_000) })
-      .describe('it ends at another step; a run that is finished already goes back to the queue'),
+      .describe('it ends at another step; a run that is finished already goes back to the queue. A photo only'),
     z.strictObject({ do: z.literal('rename'), title: z.string().min(1).max(1000) }),
     z
       .strictObject({ do: z.literal('move'), place: z.int().min(0).max(1_000_000) })

@@ -11,7 +11,7 @@ import { openApi } from './openApi.js'
 import { apiBase, limits, type OperationName, operations } from './operations.js'
 import type { PageFile } from './pageFiles.js'
 import { readBody } from './readBody.js'
-import { parseJson, readForm } from './readForm.js'
+import { parseJson, readForm, readQuestion } from './readForm.js'
 import { runFileType } from './runFileName.js'
 import type { ServedRuns } from './servedRuns.js'
 
@@ -72,7 +72,7 @@ export function createApp({ access, runs, entries, feed, page, onFault }: AppPar
       const name = await uploading(async () =>
         mediaType(c) === 'application/zip'
           ? await runs.bring(await readBody(c.req.raw, limits.zip), c.req.query('name') ?? 'run.zip')
-          : await runs.submit(await readForm(c.req.raw)),
+          : await runs.submit(await readForm(c.req.raw, limits.clip)),
       )
       return c.json({ run: name }, 201, { Location: `${apiBase}/runs/${encodeURIComponent(name)}` })
     },
@@ -108,9 +108,21 @@ export function createApp({ access, runs, entries, feed, page, onFault }: AppPar
         'Cache-Control': 'no-store',
       })
     },
+    paint: async (c) => {
+      const layer = c.req.param('layer') ?? ''
+      if (layer !== 'foreground' && layer !== 'background')
+        throw new Text2LiveError(
+          'REQUEST_INVALID',
+          `Expected the layer foreground or background in the address, got "${layer}".`,
+        )
+      await runs.paint(run(c), layer, await uploading(() => readBody(c.req.raw, limits.pictures)))
+      return c.body(null, 204)
+    },
     locate: async (c) => {
-      const { options, photo, over } = await uploading(() => readForm(c.req.raw))
-      const { map, ...located } = await runs.locate({ options, photo, over }, c.req.raw.signal)
+      const { map, ...located } = await runs.locate(
+        await uploading(() => readQuestion(c.req.raw, limits.pictures)),
+        c.req.raw.signal,
+      )
       return c.json({ map: Buffer.from(map).toString('base64'), ...located })
     },
     events: (c) => {
@@ -149,8 +161,9 @@ export function createApp({ access, runs, entries, feed, page, onFault }: AppPar
     c.res.headers.set('Cache-Control', 'no-store')
   })
   for (const [name, { method, path }] of Object.entries(operations))
-    app[method](apiBase + path.replace('{run}', ':run').replace('{file}', ':file{.+}'), (c) =>
-      handlers[name as OperationName](c),
+    app[method](
+      apiBase + path.replace('{run}', ':run').replace('{file}', ':file{.+}').replace('{layer}', ':layer'),
+      (c) => handlers[name as OperationName](c),
     )
   app.all('/api/*', (c) => {
     throw new Text2LiveError(

@@ -18,7 +18,7 @@ const queueFile = '.studio.json'
 const lockFile = '.studio.lock'
 const maxQueueBytes = 2 ** 24
 
-/** The runs of photos in a folder, those of the command line among them; of one server at a time. */
+/** The runs in a folder, those of the command line among them; of one server at a time. */
 export class FolderRuns implements KeptRuns {
   readonly folder: string
   readonly #lock: ProcessLock
@@ -56,7 +56,7 @@ export class FolderRuns implements KeptRuns {
   async names(): Promise<readonly string[]> {
     const entries = await readdir(this.folder, { withFileTypes: true })
     const names = entries.filter((entry) => entry.isDirectory() && isRunName(entry.name)).map(({ name }) => name)
-    const kept = await Promise.all(names.map((name) => this.#isPhotoRun(name)))
+    const kept = await Promise.all(names.map((name) => this.#isRun(name)))
     return names.filter((_, i) => kept[i])
   }
 
@@ -98,7 +98,7 @@ export class FolderRuns implements KeptRuns {
   async make(name: string, contents: Readonly<Record<string, Uint8Array | string>>) {
     const [, stem = name, number = '1'] = /^(.*)-(\d{1,9})$/.exec(name) ?? []
     for (let n = Number(number); ; n++) {
-      // The first name is free among the runs of photos; something else may stand there.
+      // The first name is free among the runs; something else may stand there.
       const free = `${stem}-${n}`
       try {
         const run = await makeRunFolder(join(this.folder, free), free, false, contents)
@@ -106,6 +106,15 @@ export class FolderRuns implements KeptRuns {
       } catch (error) {
         if (!(error instanceof Text2LiveError && error.code === 'OUTPUT_EXISTS')) throw error
       }
+    }
+  }
+
+  async write(name: string, file: string, bytes: Uint8Array): Promise<void> {
+    const run = await openRunFolder(await this.path(name))
+    try {
+      await run.write(file, bytes)
+    } finally {
+      run.release()
     }
   }
 
@@ -130,10 +139,9 @@ export class FolderRuns implements KeptRuns {
     await atomicWrite(join(this.folder, queueFile), text)
   }
 
-  async #isPhotoRun(name: string): Promise<boolean> {
+  async #isRun(name: string): Promise<boolean> {
     const config = await readRunFile(join(this.folder, name, runFiles.config), maxConfigBytes).catch(() => null)
-    const text = config?.toString('utf8') ?? ''
-    return /^configVersion:/m.test(text) && !/^clip:/m.test(text)
+    return /^configVersion:/m.test(config?.toString('utf8') ?? '')
   }
 }
 

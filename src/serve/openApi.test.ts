@@ -1,6 +1,8 @@
 import { readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
-import { optionNames } from '../options/imageOptions.js'
+import { imageTable } from '../options/imageTable.js'
+import type { OptionTable } from '../options/optionTable.js'
+import { videoTable } from '../options/videoTable.js'
 import { requestOptionNames } from './apiSchemas.js'
 import { openApi, openApiText } from './openApi.js'
 import { operations } from './operations.js'
@@ -26,16 +28,14 @@ test('each operation is described once, and each reference leads somewhere', () 
 })
 
 test('every option is described but those that a request cannot give', () => {
-  const { components } = openApi() as { components: { schemas: { Options: { properties: object } } } }
-  expect(Object.keys(components.schemas.Options.properties)).toEqual(requestOptionNames)
-  expect(optionNames.filter((name) => !requestOptionNames.includes(name))).toEqual([
-    'photo',
-    'mask',
-    'over',
-    'seeds',
-    'config',
-    'out',
-    'force',
-    'json',
-  ])
+  type Described = { readonly properties: object }
+  const { schemas } = (openApi() as { components: { schemas: { Options: Described; ClipOptions: Described } } })
+    .components
+  const withheld = (table: OptionTable, { properties }: Described): string[] => {
+    expect(Object.keys(properties)).toEqual(requestOptionNames(table))
+    return Object.keys(table.rows).filter((name) => !Object.hasOwn(properties, name))
+  }
+  const common = ['config', 'out', 'force', 'json']
+  expect(withheld(imageTable, schemas.Options)).toEqual(['photo', 'mask', 'over', 'seeds', ...common])
+  expect(withheld(videoTable, schemas.ClipOptions)).toEqual(['clip', 'object', 'mask', ...common])
 })

@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import {
+  describedClipOptions,
   describedOptions,
   entrySchema,
   filesSchema,
@@ -12,8 +13,8 @@ import {
   updateSchema,
 } from './apiSchemas.js'
 
-/** Longest request with pictures, and with the zip of a run, bytes. */
-export const limits = { pictures: 2 ** 27, zip: 2 ** 29, json: 2 ** 16 } as const
+/** Longest request with pictures, with a clip, and with the zip of a run, bytes. */
+export const limits = { pictures: 2 ** 27, clip: 2 ** 29, zip: 2 ** 29, json: 2 ** 16 } as const
 
 /** Where the interface begins. A change that breaks programs gets another number. */
 export const apiBase = '/api/v1'
@@ -29,7 +30,10 @@ interface Part {
 
 export interface Operation {
   readonly method: 'get' | 'post'
-  /** Below `apiBase`; `{run}` is a name of a run, `{file}` of one of its files with each slash as %2F or as it is. */
+  /**
+   * Below `apiBase`; `{run}` is a name of a run, `{file}` of one of its files with each slash as %2F or as it is, `{layer}` foreground or
+   * background.
+   */
   readonly path: string
   readonly summary: string
   readonly request?: Content
@@ -40,6 +44,17 @@ export interface Operation {
 }
 
 const photo: Part = { schema: 'file', required: true, about: 'JPEG, PNG, WebP, AVIF or TIFF' }
+const clip: Part = {
+  schema: 'file',
+  required: false,
+  about: 'in place of a photo: MP4, MOV, WebM, MKV, AVI or GIF; the options are those of a clip then',
+}
+const object: Part = {
+  schema: 'file',
+  required: false,
+  about:
+    'of a clip: the mask of the object in one frame, named by the number of the frame, from 0 ("00012.png"); the part may come several times',
+}
 const over: Part = {
   schema: overSchema,
   required: false,
@@ -68,14 +83,21 @@ export const operations = {
   addRun: {
     method: 'post',
     path: '/runs',
-    summary: 'Submits a new edit of a photo, or brings the zip of a run; it is put last in the queue, or kept as it is',
+    summary:
+      'Submits a new edit of a photo or a clip, or brings the zip of a run; it is put last in the queue, or kept as it is',
     request: {
       'multipart/form-data': {
         parts: {
-          options,
-          photo,
+          options: { ...options, schema: z.union([describedOptions, describedClipOptions]) },
+          photo: { ...photo, required: false },
           over,
-          mask: { schema: 'file', required: false, about: 'bounds the edit: white may change' },
+          clip,
+          object,
+          mask: {
+            schema: 'file',
+            required: false,
+            about: 'bounds the edit: white may change; of a clip its first frame',
+          },
         },
       },
       'application/zip': 'bytes',
@@ -123,6 +145,15 @@ export const operations = {
     status: 200,
     answer: { 'application/zip': 'bytes' },
     errors: [404],
+  },
+  paint: {
+    method: 'post',
+    path: '/runs/{run}/painted/{layer}',
+    summary:
+      "Maps a layer that was painted on the atlas of a clip's run to all frames, when its turn comes: a PNG of the size of foreground-atlas.png or background-atlas.png; the clips are files of the run, painted/edited.mp4 among them",
+    request: { 'image/png': 'bytes' },
+    status: 204,
+    errors: [400, 404, 409, 413, 422, 507],
   },
   locate: {
     method: 'post',

@@ -1,48 +1,59 @@
 import { Text2LiveError } from '../errors.js'
 import type { GivenOptions } from '../options/imageOptions.js'
+import type { GivenVideoOptions } from '../options/videoOptions.js'
+import type { LocateQuestion, NamedFile, NewRun } from '../session/runHost.js'
 import { overSchema, readOptions } from './apiSchemas.js'
-import { limits } from './operations.js'
 import { readBody } from './readBody.js'
 
-/** A picture of a request. */
-export interface SentPicture {
-  readonly name: string
-  readonly bytes: Uint8Array
+/**
+ * A new edit, of a photo or a clip.
+ * @param most bytes of the request
+ * @throws REQUEST_TOO_LARGE, REQUEST_INVALID for a form that is damaged, or lacks a part
+ */
+export async function readForm(request: Request, most: number): Promise<NewRun> {
+  const form = await formOf(request, most)
+  const mask = await fileIn(form, 'mask')
+  const clip = await fileIn(form, 'clip')
+  if (clip === null) return { kind: 'photo', ...(await questionIn(form)), mask }
+  if (form.has('photo'))
+    throw new Text2LiveError(
+      'REQUEST_INVALID',
+      'Expected a file in the part "photo" of the form or in the part "clip"; both came. Send one of them.',
+    )
+  const object: NamedFile[] = []
+  for (const part of form.getAll('object')) object.push(await fileOf(part, 'object'))
+  return { kind: 'clip', options: await readGiven(form.get('options')), clip, object, mask }
 }
 
-/** What a form for a new edit holds. */
-export interface SentForm {
-  readonly options: GivenOptions
-  readonly photo: SentPicture
-  readonly mask: SentPicture | null
-  readonly over: readonly string[]
-}
+/** What words are looked for in a photo with. @throws as `readForm` */
+export const readQuestion = async (request: Request, most: number): Promise<LocateQuestion> =>
+  await questionIn(await formOf(request, most))
 
-/** @throws REQUEST_TOO_LARGE, REQUEST_INVALID for a form that is damaged, or lacks a part */
-export async function readForm(request: Request): Promise<SentForm> {
-  const bytes = await readBody(request, limits.pictures)
+async function formOf(request: Request, most: number): Promise<FormData> {
+  const bytes = await readBody(request, most)
   const headers = { 'content-type': request.headers.get('content-type') ?? '' }
-  const form = await new Response(bytes as Uint8Array<ArrayBuffer>, { headers }).formData().catch((cause: unknown) => {
+  return await new Response(bytes as Uint8Array<ArrayBuffer>, { headers }).formData().catch((cause: unknown) => {
     throw new Text2LiveError(
       'REQUEST_INVALID',
       'Expected a form (multipart/form-data) with the parts "options" and "photo"; what came cannot be read as one. Send it as docs/http.md shows.',
       { cause },
     )
   })
-  const photo = await picture(form, 'photo')
-  if (photo === null)
-    throw new Text2LiveError('REQUEST_INVALID', 'Expected a file in the part "photo" of the form; there is none.')
-  return {
-    options: await readGiven(form.get('options')),
-    photo,
-    mask: await picture(form, 'mask'),
-    over: await readOver(form.get('over')),
-  }
 }
 
-async function picture(form: FormData, part: string): Promise<SentPicture | null> {
+async function questionIn(form: FormData): Promise<LocateQuestion> {
+  const photo = await fileIn(form, 'photo')
+  if (photo === null)
+    throw new Text2LiveError('REQUEST_INVALID', 'Expected a file in the part "photo" of the form; there is none.')
+  return { options: await readGiven(form.get('options')), photo, over: await readOver(form.get('over')) }
+}
+
+async function fileIn(form: FormData, part: string): Promise<NamedFile | null> {
   const value = form.get(part)
-  if (value === null) return null
+  return value === null ? null : await fileOf(value, part)
+}
+
+async function fileOf(value: FormDataEntryValue, part: string): Promise<NamedFile> {
   if (typeof value === 'string')
     throw new Text2LiveError(
       'REQUEST_INVALID',
@@ -62,7 +73,7 @@ async function readOver(part: FormDataEntryValue | null): Promise<readonly strin
 const textOf = async (part: FormDataEntryValue | null): Promise<string> =>
   part === null ? '' : typeof part === 'string' ? part : await part.text()
 
-async function readGiven(part: FormDataEntryValue | null): Promise<GivenOptions> {
+async function readGiven(part: FormDataEntryValue | null): Promise<GivenOptions & GivenVideoOptions> {
   const text = await textOf(part)
   const parsed = readOptions.safeParse(parseJson(text, 'the part "options" of the form'))
   if (parsed.success) return parsed.data

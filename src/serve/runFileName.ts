@@ -1,5 +1,6 @@
 import { outputFiles } from '../session/events.js'
 import { runFiles } from '../session/runFiles.js'
+import { isClipFileName } from '../session/video/videoFiles.js'
 
 const fixed: ReadonlySet<string> = new Set([
   runFiles.config,
@@ -10,8 +11,8 @@ const fixed: ReadonlySet<string> = new Set([
 ])
 const varying = /^[\w-][\w.-]*\.(?:png|jpe?g|webp|avif|tiff?)$|^previews\/step-\d{6,9}\.png$/
 
-/** Is it the name of a file that a photo's run has? Whatever else lies in its folder is not handed out or taken in. */
-export const isRunFileName = (name: string): boolean => fixed.has(name) || varying.test(name)
+/** Is it the name of a file that a run has? Whatever else lies in its folder is not handed out or taken in. */
+export const isRunFileName = (name: string): boolean => fixed.has(name) || varying.test(name) || isClipFileName(name)
 
 /**
  * Can a run be called so? One part of a path on any system, not hidden, and nothing that a terminal or a shell would
@@ -28,6 +29,9 @@ const types: Readonly<Record<string, string>> = {
   avif: 'image/avif',
   tiff: 'image/tiff',
   svg: 'image/svg+xml',
+  mp4: 'video/mp4',
+  webm: 'video/webm',
+  mov: 'video/quicktime',
   psd: 'image/vnd.adobe.photoshop',
   ora: 'image/openraster',
   yaml: 'text/plain; charset=utf-8',

@@ -8,7 +8,7 @@ export interface OpenFile {
 }
 
 /** The runs of the studio's server, as its HTTP interface asks for them. */
-export interface ServedRuns extends Pick<RunHost, 'machine' | 'watch' | 'submit' | 'ask' | 'locate'> {
+export interface ServedRuns extends Pick<RunHost, 'machine' | 'watch' | 'submit' | 'ask' | 'locate' | 'paint'> {
   /** The files a run has now. @throws RUN_NOT_FOUND */
   files(run: string): Promise<readonly { readonly name: string; readonly bytes: number }[]>
   /** Null where there is none of that name. @throws RUN_NOT_FOUND, RUN_INVALID for a link or no regular file */

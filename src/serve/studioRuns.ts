@@ -5,23 +5,35 @@ import { Text2LiveError } from '../errors.js'
 import { readHubEnvironment } from '../models/node/hubEnvironment.js'
 import { listModels } from '../models/node/modelCache.js'
 import { readModelName } from '../models/node/openModelSource.js'
+import type { LayerName } from '../atlas/layeredAtlas.js'
 import type { GivenOptions } from '../options/imageOptions.js'
-import { resolveSettings, validateOptions } from '../options/resolveSettings.js'
+import { imageTable } from '../options/imageTable.js'
+import type { OptionTable } from '../options/optionTable.js'
+import { resolveSettings, validateLayer } from '../options/resolveSettings.js'
+import { videoTable } from '../options/videoTable.js'
 import { taskInProcess } from '../run/taskInProcess.js'
 import { nodeMachine } from '../run/nodeMachine.js'
 import { portableGuidance } from '../run/portableGuidance.js'
 import { chooseDevice } from '../run/probeDevice.js'
 import { refuseLink } from '../run/runFile.js'
+import { clipMachine } from '../run/video/clipMachine.js'
 import type { WorkOnRun } from '../run/workOnRun.js'
-import type { QueueChecks, QueuedJob } from '../session/queue/queueMachine.js'
+import type { EmitAny, QueueChecks, QueuedJob } from '../session/queue/queueMachine.js'
+import { readStoredRun } from '../session/queue/readStoredRun.js'
 import { RunQueue } from '../session/queue/runQueue.js'
 import { runFileNames, unzipRun, zipRun } from '../session/queue/runZip.js'
-import { runFiles } from '../session/runFiles.js'
-import type { HostMachine, HostUpdate, LocatedMap, NewRun, RunEntry, RunRequest } from '../session/runHost.js'
-import { drawSeed, readRunSettings } from '../session/savedRun.js'
+import type {
+  HostMachine,
+  HostUpdate,
+  LocatedMap,
+  LocateQuestion,
+  NewRun,
+  RunEntry,
+  RunRequest,
+} from '../session/runHost.js'
+import { drawSeed } from '../session/savedRun.js'
 import type { RunControl } from '../session/runControl.js'
 import { takeLayers } from '../session/takeLayers.js'
-import type { Emit } from '../session/trainRun.js'
 import { FolderRuns } from './folderRuns.js'
 import { isRunFileName } from './runFileName.js'
 import { openRunFile } from './runFilePieces.js'
@@ -76,10 +88,15 @@ export class StudioRuns implements ServedRuns {
     const runs = await FolderRuns.open(folder)
     let chosen: Promise<Device> | null = null
     const device = () => (chosen ??= chooseDevice('auto'))
-    const workOn = async (job: QueuedJob, signal: AbortSignal, emit: Emit, control: RunControl): Promise<unknown> => {
+    const workOn = async (
+      job: QueuedJob,
+      signal: AbortSignal,
+      emit: EmitAny,
+      control: RunControl,
+    ): Promise<unknown> => {
       const path = await runs.path(job.run)
-      if (job.kind === 'render') return await work(path, job, signal, emit, control)
-      const { settings } = await readRunSettings(await runs.look(job.run))
+      if (job.kind !== 'resume') return await work(path, job, signal, emit, control)
+      const { settings } = await readStoredRun(await runs.look(job.run))
       if (settings.device !== 'auto') return await work(path, job, signal, emit, control)
       const fastest = await device()
       emit({ type: 'note', message: `device: ${fastest}, the fastest that works here` })
@@ -89,6 +106,7 @@ export class StudioRuns implements ServedRuns {
       const stamps = await runs.stamps()
       const queue = await RunQueue.open({
         codec: nodeMachine.codec,
+        clips: clipMachine,
         runs,
         work: workOn,
         ...(checks === undefined ? {} : { checks }),
@@ -128,15 +146,20 @@ export class StudioRuns implements ServedRuns {
   }
 
   async submit(run: NewRun): Promise<string> {
-    return await this.#queue.submit({ ...run, options: withModels(run.options) })
+    if (run.kind === 'photo') return await this.#queue.submit({ ...run, options: withModels(run.options, imageTable) })
+    return await this.#queue.submit({ ...run, options: withModels(run.options, videoTable) })
+  }
+
+  async paint(run: string, layer: LayerName, picture: Uint8Array): Promise<void> {
+    await this.#queue.paint(run, layer, picture)
   }
 
   async ask(run: string, request: RunRequest): Promise<void> {
     await this.#queue.ask(run, request)
   }
 
-  async locate({ options, photo, over = [] }: Omit<NewRun, 'mask'>, signal: AbortSignal): Promise<LocatedMap> {
-    const named = withModels(options)
+  async locate({ options, photo, over = [] }: LocateQuestion, signal: AbortSignal): Promise<LocatedMap> {
+    const named = withModels(options, imageTable)
     const device = resolveSettings([named], drawSeed).device
     const given = device === 'auto' ? { ...named, device: await this.#device() } : named
     const below = over.length === 0 ? {} : { below: await takeLayers(over, (name) => this.#runs.look(name)) }
@@ -156,7 +179,7 @@ export class StudioRuns implements ServedRuns {
   async open(run: string, name: string): Promise<OpenFile | null> {
     const path = await this.#runs.path(run)
     if (!isRunFileName(name)) return null
-    if (name.includes('/')) refuseLink(join(path, runFiles.previews))
+    for (let at = name.indexOf('/'); at >= 0; at = name.indexOf('/', at + 1)) refuseLink(join(path, name.slice(0, at)))
     return await openRunFile(join(path, name))
   }
 
@@ -197,8 +220,8 @@ export class StudioRuns implements ServedRuns {
  * machine.
  * @throws OPTION_*
  */
-function withModels(options: GivenOptions): GivenOptions {
-  const { guidance } = validateOptions(options)
+function withModels<Options extends Pick<GivenOptions, 'guidance'>>(options: Options, table: OptionTable): Options {
+  const { guidance } = validateLayer(table, options)
   if (guidance === undefined) return options
   const names = guidance as readonly string[]
   for (const name of names) {

@@ -1,7 +1,10 @@
 import type { ErrorCode } from '../errors.js'
-import type { GivenOptions, ImageSettings } from '../options/imageOptions.js'
-import type { RunEvent } from './events.js'
+import type { LayerName } from '../atlas/layeredAtlas.js'
 import type { PictureSource } from '../media/imageCodec.js'
+import type { GivenOptions, ImageSettings } from '../options/imageOptions.js'
+import type { GivenVideoOptions, VideoSettings } from '../options/videoOptions.js'
+import type { RunEvent } from './events.js'
+import type { StageName, VideoEvent } from './videoEvents.js'
 
 /**
  * How a run of a host stands. `waiting` has a place in the queue; `stopped` has none and can be let go on; `failed`
@@ -10,17 +13,17 @@ import type { PictureSource } from '../media/imageCodec.js'
 export type RunState = 'waiting' | 'running' | 'paused' | 'stopped' | 'finished' | 'failed'
 
 /** A run as a list shows it. All of it is read from the run's own files, so a host that dies forgets nothing. */
-export interface RunEntry {
+export type RunEntry = PhotoEntry | ClipEntry
+
+interface EntryBase {
   /** What the host calls it; the name of its folder. */
   readonly name: string
   readonly state: RunState
   /** What a person calls it; the prompt until it is renamed. */
   readonly title: string
-  /** Complete: what its config.yaml holds. */
-  readonly settings: ImageSettings
-  /** Steps done; `settings.steps` are planned. */
+  /** Steps done; `settings.steps` are planned. Of a clip those of the layer that is trained, or was last. */
   readonly step: number
-  /** The runs that it stands on, the lowest first. */
+  /** The runs that it stands on, the lowest first; a clip's run stands on none. */
   readonly over: readonly string[]
   /** The latest preview, or the composite at training size: a file of the run; null where there is none yet. */
   readonly thumbnail: string | null
@@ -29,15 +32,36 @@ export interface RunEntry {
   readonly error: { readonly code: ErrorCode | null; readonly message: string } | null
 }
 
+export interface PhotoEntry extends EntryBase {
+  readonly kind: 'photo'
+  /** Complete: what its config.yaml holds. */
+  readonly settings: ImageSettings
+}
+
+export interface ClipEntry extends EntryBase {
+  readonly kind: 'clip'
+  /** Complete: what its config.yaml holds. */
+  readonly settings: VideoSettings
+  /** The stage that it is in, or was in when it ended; null before the first. How far it is, its events tell. */
+  readonly stage: StageName | null
+}
+
+/** An event of a photo's run, or of a clip's. */
+export type AnyRunEvent = RunEvent | VideoEvent
+
 /** What a host tells those who watch it. */
 export type HostUpdate =
   /** All runs: those that wait or are at work first, in the order of the queue, then the others, the latest first. */
   | { readonly type: 'runs'; readonly runs: readonly RunEntry[] }
   /** Something of one run, as it happens. */
-  | { readonly type: 'event'; readonly run: string; readonly event: RunEvent }
+  | { readonly type: 'event'; readonly run: string; readonly event: AnyRunEvent }
+
+/** A new edit, of a photo or a clip. */
+export type NewRun = NewPhotoRun | NewClipRun
 
 /** A new edit of a photo. */
-export interface NewRun {
+export interface NewPhotoRun {
+  readonly kind: 'photo'
   readonly options: GivenOptions
   readonly photo: PictureSource
   readonly mask: PictureSource | null
@@ -45,13 +69,34 @@ export interface NewRun {
   readonly over?: readonly string[]
 }
 
-/** What can be asked of a run. */
+/** A file by its bytes; messages call it by its name. */
+export interface NamedFile {
+  readonly name: string
+  readonly bytes: Uint8Array
+}
+
+/** A new edit of a clip. */
+export interface NewClipRun {
+  readonly kind: 'clip'
+  /** `atlas` may name a run of this host over the same clip, whose atlas is taken. */
+  readonly options: GivenVideoOptions
+  readonly clip: NamedFile
+  /** Masks of the object, each named by the number of its frame, from 0: "00012.png"; none where options say it. */
+  readonly object: readonly NamedFile[]
+  /** Of the first frame: bounds the edit. */
+  readonly mask: NamedFile | null
+}
+
+/** What can be asked of a run. A clip's run is not held, and its steps are those it began with. */
 export type RunRequest =
   /** Goes on: one that is held at once, one that was stopped or failed when its turn comes. */
   | { readonly do: 'go' }
   /** Holds it after the step at hand, with a checkpoint. */
   | { readonly do: 'pause' }
-  /** Finishes the step at hand and writes the outputs of the state reached; one that waits leaves the queue. */
+  /**
+   * Finishes the step at hand and writes the outputs of the state reached (of a clip it is kept, and `render` writes
+   * them); one that waits leaves the queue.
+   */
   | { readonly do: 'stop' }
   /** It ends at another step; a run that is finished already goes back to the queue. */
   | { readonly do: 'steps'; readonly steps: number }
@@ -104,6 +149,8 @@ export interface RunHost {
   submit(run: NewRun): Promise<string>
   /** @throws RUN_NOT_FOUND, OPTION_INVALID for what makes no sense in the run's state */
   ask(run: string, request: RunRequest): Promise<void>
+  /** The names of all files that a run has now; each slash is a folder's. @throws RUN_NOT_FOUND */
+  files(run: string): Promise<readonly string[]>
   /** A file of a run; null where there is none. @throws RUN_NOT_FOUND */
   file(run: string, name: string): Promise<Blob | null>
   /** The run as a zip that the command line continues. @throws RUN_NOT_FOUND */
@@ -111,5 +158,15 @@ export interface RunHost {
   /** Takes a zip of a run, of this host or another. @returns its name @throws RUN_INVALID, CONFIG_*, INPUT_* */
   bring(zip: Blob): Promise<string>
   /** @throws PROMPT_*, INPUT_*, INTERRUPTED */
-  locate(asked: Omit<NewRun, 'mask'>, signal: AbortSignal): Promise<LocatedMap>
+  locate(asked: LocateQuestion, signal: AbortSignal): Promise<LocatedMap>
+  /**
+   * Maps a layer that was painted on the atlas of a clip's run to all frames, when its turn comes: the clips are
+   * written to the run's folder `painted`, its other outputs stay.
+   * @param picture PNG of the atlas picture's size, straight alpha
+   * @throws RUN_NOT_FOUND, INPUT_*, LAYER_UNSUPPORTED, OPTION_INVALID for a run that has no atlas yet
+   */
+  paint(run: string, layer: LayerName, picture: Uint8Array): Promise<void>
 }
+
+/** What words are looked for in a photo with. */
+export type LocateQuestion = Omit<NewPhotoRun, 'kind' | 'mask'>

@@ -182,9 +182,9 @@ async function score(
   return await scorePhoto({ store, machine, find: pictureIn(store) }, mask, judge)
 }
 
-/** Goes on with a run that is there, or renders it. */
+/** Goes on with a run that is there, or renders it. @throws OPTION_INVALID for a layer painted on a photo's atlas */
 async function takeUp(
-  job: JobOf<'resume' | 'render'>,
+  job: JobOf<'resume' | 'render' | 'paint'>,
   machine: JobMachine,
   signal: AbortSignal,
   emit: Emit,
@@ -195,6 +195,7 @@ async function takeUp(
   const store = await machine.runs.open(job.run)
   try {
     if (await isClipRun(store)) return await takeUpClip(job, store, clipHost(machine), signal, emitClip, control)
+    if (job.kind === 'paint') throw noAtlas(store.path)
     const access: SavedRunAccess = {
       store,
       machine,
@@ -218,6 +219,12 @@ async function takeUp(
     store.release()
   }
 }
+
+const noAtlas = (path: string): Text2LiveError =>
+  new Text2LiveError(
+    'OPTION_INVALID',
+    `Expected the run of a clip, which has an atlas to be painted on, but ${path} is that of a photo. Take the run of a clip.`,
+  )
 
 /** @throws CLIP_CODEC_MISSING for a machine that takes photos only */
 function clipHost(machine: JobMachine): ClipHost {

@@ -1,6 +1,11 @@
 import { useEffect } from 'preact/hooks'
 import { type ReadonlySignal, signal } from '@preact/signals'
 import type { HostMachine } from '../session/runHost.js'
+import { AtlasPanel } from './clip/atlasPanel.js'
+import { ClipBar } from './clip/clipBar.js'
+import { ClipLeavePanel } from './clip/clipLeavePanel.js'
+import { ObjectPanel } from './clip/objectPanel.js'
+import type { OpenClip } from './clip/openClip.js'
 import { BeginScreen } from './panels/beginScreen.js'
 import { LayersPanel } from './panels/layersPanel.js'
 import { LeavePanel } from './panels/leavePanel.js'
@@ -27,6 +32,8 @@ export function App({
   readonly renew: ReadonlySignal<(() => void) | null>
 }) {
   useEffect(() => takeFiles(studio), [studio])
+  const [photo, clip, run] = [studio.photo.value, studio.clip.value, studio.run.value]
+  const isOpen = photo !== null || clip !== null
   useEffect(() => {
     document.documentElement.lang = language.value
     document.title = text('title')
@@ -43,39 +50,45 @@ export function App({
           </button>
         </div>
       )}
-      <main class={studio.photo.value === null ? 'empty' : 'open'}>
+      <main class={isOpen ? 'open' : 'empty'}>
         <div class="side">
           {models !== null && <ModelsPanel studio={studio} models={models} />}
-          {studio.photo.value !== null && (
+          {isOpen ? (
             <>
               <WordsPanel studio={studio} />
-              <WherePanel studio={studio} />
+              <PlacePanel studio={studio} />
             </>
+          ) : (
+            <RunsPanel studio={studio} />
           )}
-          {studio.photo.value === null && <RunsPanel studio={studio} />}
         </div>
         <div class="middle">
-          {studio.photo.value === null ? (
+          {!isOpen ? (
             <BeginScreen studio={studio} />
           ) : (
             <>
-              <div class="stage-place">
+              <div class="stage-place" onKeyDown={(event) => clip !== null && scrubByKey(clip, event)}>
                 <Stage
                   model={studio.stage}
-                  label={text('stageLabel')}
+                  label={text(clip === null ? 'stageLabel' : 'stageLabelClip')}
                   sliderLabel={text('viewCompare')}
                   workingLabel={text('maskWorking')}
                 />
               </div>
+              {clip !== null && <ClipBar studio={studio} clip={clip} />}
               <ViewBar studio={studio} />
             </>
           )}
         </div>
-        {studio.photo.value !== null && (
+        {isOpen && (
           <div class="side">
             <TrainingPanel studio={studio} />
-            <LayersPanel studio={studio} />
-            <LeavePanel studio={studio} />
+            {clip === null && <LayersPanel studio={studio} />}
+            {clip !== null && run?.kind === 'clip' ? (
+              <ClipLeavePanel studio={studio} clip={clip} run={run} />
+            ) : (
+              <LeavePanel studio={studio} />
+            )}
             <RunsPanel studio={studio} />
           </div>
         )}
@@ -102,11 +115,11 @@ function TopBar({ studio }: { readonly studio: Studio }) {
   return (
     <header class="top">
       <span class="brand">text2live</span>
-      {studio.photo.value !== null && <span class="file">{studio.photo.value.name}</span>}
+      {studio.openName !== null && <span class="file">{studio.openName}</span>}
       <span class="machine">{details.join(' · ')}</span>
-      {studio.photo.value !== null && (
+      {studio.openName !== null && (
         <button type="button" onClick={() => studio.close()}>
-          {text('newEdit')}
+          {text(studio.clip.value === null ? 'newEdit' : 'newOther')}
         </button>
       )}
       <button
@@ -140,7 +153,24 @@ function ProblemBar({ studio }: { readonly studio: Studio }) {
   )
 }
 
-/** Photos that are dropped on the page or pasted. @returns ends it */
+/** Where the edit goes, of what is on the stage. */
+function PlacePanel({ studio }: { readonly studio: Studio }) {
+  const clip = studio.clip.value
+  if (clip === null) return <WherePanel studio={studio} />
+  const atlas = clip.atlas.value
+  return atlas === null ? <ObjectPanel studio={studio} clip={clip} /> : <AtlasPanel studio={studio} atlas={atlas} />
+}
+
+/** A frame on and back by `.` and `,`. */
+function scrubByKey(clip: OpenClip, event: KeyboardEvent): void {
+  if (clip.atlas.value !== null) return
+  const by = event.key === '.' ? 1 : event.key === ',' ? -1 : 0
+  if (by === 0 || event.ctrlKey || event.metaKey || event.altKey) return
+  event.preventDefault()
+  clip.step(by)
+}
+
+/** Photos and clips that are dropped on the page or pasted. @returns ends it */
 function takeFiles(studio: Studio): () => void {
   const open = (files: FileList | undefined): void => {
     const file = files?.[0]

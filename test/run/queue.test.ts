@@ -3,6 +3,7 @@ import sharp from 'sharp'
 import { beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import type { GivenOptions } from '../../src/options/imageOptions.js'
 import { nodeMachine } from '../../src/run/nodeMachine.js'
+import { clipMachine } from '../../src/run/video/clipMachine.js'
 import { Text2LiveError } from '../../src/errors.js'
 import { outputFiles, type RunEvent } from '../../src/session/events.js'
 import { memoryStore, type MemoryStore } from '../../src/session/memoryStore.js'
@@ -10,7 +11,7 @@ import type { KeptRuns, QueueMachine } from '../../src/session/queue/queueMachin
 import { RunQueue } from '../../src/session/queue/runQueue.js'
 import { unzipRun, zipRun } from '../../src/session/queue/runZip.js'
 import { runFiles } from '../../src/session/runFiles.js'
-import type { HostUpdate, RunEntry, RunRequest } from '../../src/session/runHost.js'
+import type { AnyRunEvent, HostUpdate, RunEntry, RunRequest } from '../../src/session/runHost.js'
 import { continueRun, noCheckpoint, pictureIn, renderStored } from '../../src/session/savedRun.js'
 import { toyTrainer } from './toyTrainer.mjs'
 
@@ -46,6 +47,9 @@ class MemoryRuns implements KeptRuns {
     for (const [file, data] of Object.entries(contents)) await store.write(file, data)
     this.stores.set(name, store)
     return { name, release: () => undefined }
+  }
+  async write(name: string, file: string, bytes: Uint8Array) {
+    await this.stores.get(name)!.write(file, bytes)
   }
   delete(name: string) {
     this.stores.delete(name)
@@ -95,6 +99,7 @@ describe('a queue of runs', () => {
 
   const machineOver = (kept: MemoryRuns, nanAt = 0): QueueMachine => ({
     codec: nodeMachine.codec,
+    clips: clipMachine,
     runs: kept,
     async work(job, signal, emit, control) {
       worked.push(`${job.kind} ${job.run}`)
@@ -127,7 +132,7 @@ describe('a queue of runs', () => {
         check()
       })
     const entry = (name: string): RunEntry => queue.runs.find((run) => run.name === name)!
-    const events = (name: string): RunEvent[] =>
+    const events = (name: string): AnyRunEvent[] =>
       updates.flatMap((update) => (update.type === 'event' && update.run === name ? [update.event] : []))
     return {
       queue,
@@ -135,7 +140,7 @@ describe('a queue of runs', () => {
       events,
       until,
       submit: (more: GivenOptions = {}) =>
-        queue.submit({ options: { ...options, ...more }, photo, mask: null, over: [] }),
+        queue.submit({ kind: 'photo', options: { ...options, ...more }, photo, mask: null, over: [] }),
       states: () => queue.runs.map(({ name, state }) => `${name} ${state}`),
       is: (name: string, state: RunEntry['state']) => until(() => entry(name).state === state),
       step: (name: string, step: number) =>
@@ -359,7 +364,7 @@ describe('a queue of runs', () => {
     const [a, c] = [await submit(), await submit()]
     await queue.ask(c, { do: 'stop' })
     await is(a, 'finished')
-    const stand = (over: string[]) => queue.submit({ options: { ...options, over: ['/etc'] }, photo, mask: null, over })
+    const stand = (over: string[]) => queue.submit({ kind: 'photo', options: { ...options, over: ['/etc'] }, photo, mask: null, over })
     const b = await stand([a])
     await is(b, 'finished')
     const files = runs.stores.get(b)!.files
@@ -386,7 +391,7 @@ describe('a queue of runs', () => {
     expect(await code(submit({ steps: -1 }))).toBe('OPTION_INVALID')
     expect(await code(submit({ seeds: 2 }))).toBe('OPTION_INVALID')
     expect(
-      await code(queue.submit({ options, photo: { name: 'x', bytes: new Uint8Array(9) }, mask: null, over: [] })),
+      await code(queue.submit({ kind: 'photo', options, photo: { name: 'x', bytes: new Uint8Array(9) }, mask: null, over: [] })),
     ).toBe('INPUT_NOT_IMAGE')
     expect(runs.stores.size).toBe(0)
     // A path in the options is of the machine of whoever asks, and is not read here.

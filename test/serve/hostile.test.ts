@@ -25,7 +25,7 @@ let cookie: string
 beforeAll(async () => {
   studio = await startToyStudio()
   const host = new ServedHost({ base: studio.base, token })
-  run = await host.submit({ options: toyOptions, photo: await toyPhoto(), mask: null })
+  run = await host.submit({ kind: 'photo', options: toyOptions, photo: await toyPhoto(), mask: null })
   cookie = (await ask(studio, `/?token=${token}`)).headers['set-cookie']![0]!.split(';')[0]!
 })
 afterAll(async () => {

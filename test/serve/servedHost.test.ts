@@ -57,7 +57,7 @@ test('a photo is submitted, followed to its end, and its files are fetched', asy
   const { base, runs } = await studioWith()
   const { host, updates, run } = watched(base)
   const photo = await toyPhoto()
-  const name = await host.submit({ options: toyOptions, photo, mask: null })
+  const name = await host.submit({ kind: 'photo', options: toyOptions, photo, mask: null })
   expect(name).toBe('bowl-1')
   await until(() => run(name)?.state === 'finished', 'the run is finished')
   expect(run(name)).toMatchObject({
@@ -87,7 +87,7 @@ test('a photo is submitted, followed to its end, and its files are fetched', asy
 test('what is answered is what the description says', async () => {
   const { base } = await studioWith()
   const { host, run, updates } = watched(base)
-  const name = await host.submit({ options: toyOptions, photo: await toyPhoto(), mask: null })
+  const name = await host.submit({ kind: 'photo', options: toyOptions, photo: await toyPhoto(), mask: null })
   await until(() => run(name)?.state === 'finished', 'the run is finished')
   const get = async (path: string): Promise<unknown> => await (await fetch(base + path, { headers: bearer })).json()
   expect(runsSchema.parse(await get('/runs')).runs).toHaveLength(1)
@@ -113,18 +113,22 @@ test('every refusal comes with its code', async () => {
       (error: unknown) => (error as Text2LiveError).code,
     )
   const submitted = (options: object, given = photo): Promise<string> =>
-    host.submit({ options: { ...toyOptions, ...options }, photo: given, mask: null })
+    host.submit({ kind: 'photo', options: { ...toyOptions, ...options }, photo: given, mask: null })
   expect(await code(submitted({ prompt: null }))).toBe('PROMPT_EMPTY')
   expect(await code(submitted({ size: 10 }))).toBe('OPTION_INVALID')
   expect(await code(submitted({}, { name: 'x.png', bytes: new Uint8Array(100) }))).toBe('INPUT_NOT_IMAGE')
   expect(
-    await code(host.submit({ options: toyOptions, photo, mask: { name: 'm.png', bytes: new Uint8Array(9) } })),
+    await code(
+      host.submit({ kind: 'photo', options: toyOptions, photo, mask: { name: 'm.png', bytes: new Uint8Array(9) } }),
+    ),
   ).toMatch(/^(INPUT|MASK)_/)
   expect(await code(host.ask('nobody-1', { do: 'go' }))).toBe('RUN_NOT_FOUND')
   expect(await code(host.file('nobody-1', 'config.yaml'))).toBe('RUN_NOT_FOUND')
   expect(await code(host.zip('../x'))).toBe('RUN_NOT_FOUND')
   expect(await code(host.bring(new Blob(['no zip'])))).toBe('RUN_INVALID')
-  expect(await code(host.submit({ options: toyOptions, photo: '/etc/passwd', mask: null }))).toBe('OPTION_INVALID')
+  expect(await code(host.submit({ kind: 'photo', options: toyOptions, photo: '/etc/passwd', mask: null }))).toBe(
+    'OPTION_INVALID',
+  )
   expect(await code(new ServedHost({ base, token: 'wrong' }).machine())).toBe('TOKEN_INVALID')
   expect(await code(new ServedHost({ base: 'http://127.0.0.1:9/api/v1', token }).machine())).toBe('SERVER_UNREACHABLE')
 })
@@ -135,8 +139,8 @@ test('two who watch see the same, and what one asks the other sees', async () =>
   await until(() => one.updates.length > 0 && other.updates.length > 0, 'both watch')
   const photo = await toyPhoto()
   const long = { ...toyOptions, steps: 100, previewEvery: 0 }
-  const first = await one.host.submit({ options: long, photo, mask: null })
-  const second = await other.host.submit({ options: toyOptions, photo, mask: photo })
+  const first = await one.host.submit({ kind: 'photo', options: long, photo, mask: null })
+  const second = await other.host.submit({ kind: 'photo', options: toyOptions, photo, mask: photo })
   await until(
     () =>
       other.run(first)?.state === 'running' &&
@@ -164,7 +168,7 @@ test('two who watch see the same, and what one asks the other sees', async () =>
 test('a zip of a run is brought again, and goes on', async () => {
   const { base } = await studioWith()
   const { host, run } = watched(base)
-  const name = await host.submit({ options: toyOptions, photo: await toyPhoto(), mask: null })
+  const name = await host.submit({ kind: 'photo', options: toyOptions, photo: await toyPhoto(), mask: null })
   await until(() => run(name)?.state === 'finished', 'the run is finished')
   const brought = await host.bring(new File([await host.zip(name)], 'from elsewhere.zip'))
   await until(() => run(brought)?.state === 'finished', 'it is there, finished as it was')
@@ -217,6 +221,7 @@ test.skipIf(process.platform !== 'linux')(
     const broken = watched(`http://127.0.0.1:${port}/api/v1`)
     await until(() => straight.updates.length > 0 && broken.updates.length > 0, 'both watch')
     const name = await straight.host.submit({
+      kind: 'photo',
       options: { ...toyOptions, steps: 60, previewEvery: 10 },
       photo: await toyPhoto(),
       mask: null,
@@ -244,7 +249,7 @@ test.skipIf(process.platform !== 'linux')(
 test('who comes back with the last id gets what he missed; with one of another server, all runs anew', async () => {
   const { base } = await studioWith()
   const { host, run } = watched(base)
-  const name = await host.submit({ options: toyOptions, photo: await toyPhoto(), mask: null })
+  const name = await host.submit({ kind: 'photo', options: toyOptions, photo: await toyPhoto(), mask: null })
   await until(() => run(name)?.state === 'finished', 'the run is finished')
   const read = async (lastId: string, count: number) => {
     const stop = new AbortController()

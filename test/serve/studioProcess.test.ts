@@ -83,9 +83,9 @@ test('after kill -9 a new server finds the jobs and goes on, and a page that was
   const first = await toyStudio(20)
   const { host, run } = watching()
   const photo = await toyPhoto()
-  const one = await host.submit({ options: { ...long, steps: 60 }, photo, mask: null })
-  const other = await host.submit({ options: toyOptions, photo, mask: null })
-  const third = await host.submit({ options: toyOptions, photo, mask: null })
+  const one = await host.submit({ kind: 'photo', options: { ...long, steps: 60 }, photo, mask: null })
+  const other = await host.submit({ kind: 'photo', options: toyOptions, photo, mask: null })
+  const third = await host.submit({ kind: 'photo', options: toyOptions, photo, mask: null })
   await host.ask(third, { do: 'move', place: 0 })
   await host.ask(other, { do: 'stop' })
   await until(
@@ -103,7 +103,7 @@ test('after kill -9 a new server finds the jobs and goes on, and a page that was
 test('Ctrl-C ends it in order: the step at hand is kept, and the next server goes on from there', async () => {
   const first = await toyStudio(20)
   const { host, updates, run } = watching()
-  const name = await host.submit({ options: long, photo: await toyPhoto(), mask: null })
+  const name = await host.submit({ kind: 'photo', options: long, photo: await toyPhoto(), mask: null })
   await until(
     () => updates.some((update) => update.type === 'event' && update.event.type === 'step' && update.event.step >= 10),
     'ten steps',
@@ -142,7 +142,7 @@ test('runs of the command line are listed; one that another process holds is sho
   })
   for (const request of [{ do: 'go' }, { do: 'stop' }, { do: 'delete' }, { do: 'steps', steps: 500 }] as const)
     await expect(host.ask('pot-1', request)).rejects.toMatchObject({ code: 'RUN_LOCKED' })
-  const own = await host.submit({ options: toyOptions, photo: await toyPhoto('pot.png'), mask: null })
+  const own = await host.submit({ kind: 'photo', options: toyOptions, photo: await toyPhoto('pot.png'), mask: null })
   expect(own).toBe('pot-2')
   await until(() => run(own)?.state === 'finished', 'our own run goes on beside it')
   elsewhere.child.kill('SIGINT')
@@ -151,10 +151,15 @@ test('runs of the command line are listed; one that another process holds is sho
   await host.ask('pot-1', { do: 'steps', steps: (run('pot-1')?.step ?? 0) + 2 })
   await host.ask('pot-1', { do: 'go' })
   await until(() => run('pot-1')?.state === 'finished', 'we went on with it', 30)
-  const busy = await host.submit({ options: { ...long, steps: 30_000 }, photo: await toyPhoto(), mask: null })
+  const busy = await host.submit({
+    kind: 'photo',
+    options: { ...long, steps: 30_000 },
+    photo: await toyPhoto(),
+    mask: null,
+  })
   const [taken, after] = [
-    await host.submit({ options: long, photo: await toyPhoto(), mask: null }),
-    await host.submit({ options: toyOptions, photo: await toyPhoto(), mask: null }),
+    await host.submit({ kind: 'photo', options: long, photo: await toyPhoto(), mask: null }),
+    await host.submit({ kind: 'photo', options: toyOptions, photo: await toyPhoto(), mask: null }),
   ]
   const taker = start(here('../run/toyRun.mjs'), JSON.stringify({ resume: join(runs, taken) }), '50')
   await until(() => taker.said().includes('step 3'), 'another process is at work on what waits here', 30)
@@ -210,7 +215,7 @@ test('the command trains a real run, which the command line continues', async ()
     seed: 1,
     device: 'cpu',
   }
-  const name = await host.submit({ options, photo, mask: null })
+  const name = await host.submit({ kind: 'photo', options, photo, mask: null })
   await until(() => run(name)?.state === 'finished' || run(name)?.state === 'failed', 'the run is finished', 120)
   expect([run(name), studio.said()]).toMatchObject([{ state: 'finished', step: 2, error: null }, {}])
   const located = await host.locate({ options: { ...options, region: 'teapot' }, photo }, AbortSignal.timeout(60_000))

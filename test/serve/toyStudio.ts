@@ -7,6 +7,7 @@ import type { GivenOptions } from '../../src/options/imageOptions.js'
 import { workOnRun } from '../../src/run/workOnRun.js'
 import { startStudio, type Studio } from '../../src/serve/startStudio.js'
 import { toyTrainer } from '../run/toyTrainer.mjs'
+import { toyVideoTrainer } from '../run/toyVideo.mjs'
 
 export const token = 'a-token-of-the-tests-0123456789'
 
@@ -39,6 +40,11 @@ export interface ToyStudio extends Studio {
   readonly faults: unknown[]
 }
 
+const toyClips = (delay: number) => ({
+  openTrainer: toyVideoTrainer({ delay }),
+  checkTexts: () => Promise.resolve(),
+})
+
 /** A server in this process over a folder of its own, with a trainer that needs no models. */
 export async function startToyStudio({
   delay = 0,
@@ -59,7 +65,7 @@ export async function startToyStudio({
     listen,
     port: 0,
     token,
-    workers: { work: workOnRun(toyTrainer({ delay })) },
+    workers: { work: workOnRun(toyTrainer({ delay }), toyClips(delay)) },
     page,
     onFault,
   })

@@ -7,14 +7,13 @@ import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { gzipSync } from 'node:zlib'
 import { initializeCanvas, readPsd } from 'ag-psd'
-import axe from 'axe-core'
 import { unzipSync } from 'fflate'
 import { type Browser, type BrowserContext, chromium } from 'playwright-core'
 import sharp from 'sharp'
 import { build } from 'vite'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { serveSite, type SiteServer } from './tab/servePlain.js'
-import { StudioPage, tinyRun } from './studioPage.js'
+import { seriousFaults, StudioPage, tinyRun } from './studioPage.js'
 
 const executablePath = process.env['CHROMIUM'] ?? '/usr/bin/chromium'
 const teapot = fileURLToPath(new URL('../../examples/teapot.jpg', import.meta.url))
@@ -27,15 +26,6 @@ initializeCanvas(
   },
   (w, h) => ({ width: w, height: h, data: new Uint8ClampedArray(4 * w * h) }) as ImageData,
 )
-
-/** What axe-core calls serious or critical. */
-async function seriousFaults({ tab }: StudioPage): Promise<string[]> {
-  await tab.evaluate(axe.source)
-  const { violations } = await tab.evaluate(() => (globalThis as unknown as { axe: typeof axe }).axe.run())
-  return violations
-    .filter(({ impact }) => impact === 'serious' || impact === 'critical')
-    .map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(' | ')}`)
-}
 
 describe.skipIf(!existsSync(executablePath))('the studio in a tab, as a person uses it', () => {
   let site: SiteServer

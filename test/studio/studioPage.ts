@@ -1,3 +1,4 @@
+import axe from 'axe-core'
 import type { Page } from 'playwright-core'
 
 /** Settings that make a run of a few seconds, by their names in the drawer. */
@@ -72,4 +73,13 @@ export class StudioPage {
     const file = await download
     return { name: file.suggestedFilename(), path: await file.path() }
   }
+}
+
+/** What axe-core calls serious or critical. */
+export async function seriousFaults({ tab }: StudioPage): Promise<string[]> {
+  await tab.evaluate(axe.source)
+  const { violations } = await tab.evaluate(() => (globalThis as unknown as { axe: typeof axe }).axe.run())
+  return violations
+    .filter(({ impact }) => impact === 'serious' || impact === 'critical')
+    .map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(' | ')}`)
 }

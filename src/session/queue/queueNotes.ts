@@ -16,7 +16,7 @@ const note = z.object({
   /** Steps asked for and not yet in its config.yaml. */
   steps: z.int().positive().optional(),
   /** What it waits for, where that is not training. */
-  task: z.literal('render').optional(),
+  task: z.enum(['render', 'paint']).optional(),
   /** Somebody holds it. */
   held: z.boolean().optional(),
   /** How its last job failed. */

@@ -1,5 +1,6 @@
 import { Text2LiveError } from '../../errors.js'
 import type { ImageSettings } from '../../options/imageOptions.js'
+import type { VideoSettings } from '../../options/videoOptions.js'
 import { readCheckpoint } from '../checkpoint.js'
 import { checkedEvents } from '../eventLog.js'
 import { outputFiles, type RunEvent } from '../events.js'
@@ -7,12 +8,27 @@ import { readOrigins } from '../layersBelow.js'
 import { runFiles } from '../runFiles.js'
 import type { RunEntry } from '../runHost.js'
 import { readRunSettings } from '../savedRun.js'
+import { isClipRun } from '../video/savedClip.js'
+import type { StageName } from '../videoEvents.js'
 import type { RunFiles } from './queueMachine.js'
+import { readStoredClip } from './readStoredClip.js'
 
 /** How a run stands, as its own files tell. */
-export interface StoredRun {
+export type StoredRun = StoredPhotoRun | StoredClipRun
+
+export interface StoredPhotoRun extends StoredBase {
+  readonly kind: 'photo'
   readonly settings: ImageSettings
-  /** Of the checkpoint: where it would go on. */
+}
+
+export interface StoredClipRun extends StoredBase {
+  readonly kind: 'clip'
+  readonly settings: VideoSettings
+  readonly stage: StageName | null
+}
+
+interface StoredBase {
+  /** Of the checkpoint: where it would go on. Of a clip that of the layer that was trained last. */
   readonly step: number
   /** Its last step was the last one planned, and its outputs were written. */
   readonly finished: boolean
@@ -31,6 +47,11 @@ export const previewFile = (step: number): string => `${runFiles.previews}/step-
  * @throws RUN_INVALID, CONFIG_* where its settings cannot be read; anything else that is damaged is its `error`
  */
 export async function readStoredRun(run: RunFiles): Promise<StoredRun> {
+  return (await isClipRun(run)) ? await readStoredClip(run) : await readStoredPhoto(run)
+}
+
+async function readStoredPhoto(run: RunFiles): Promise<StoredPhotoRun> {
+  const kind = 'photo'
   const { settings } = await readRunSettings(run)
   try {
     const events = checkedEvents(await run.read(runFiles.events), run.file(runFiles.events)) as RunEvent[]
@@ -38,6 +59,7 @@ export async function readStoredRun(run: RunFiles): Promise<StoredRun> {
     const over = settings.over.length === 0 ? [] : (await readOrigins(run)).map((origin) => origin.run)
     const last = events.at(-1)
     return {
+      kind,
       settings,
       step,
       finished:
@@ -49,7 +71,7 @@ export async function readStoredRun(run: RunFiles): Promise<StoredRun> {
   } catch (error) {
     if (!(error instanceof Text2LiveError)) throw error
     const { code, message } = error
-    return { settings, step: 0, finished: false, over: [], thumbnail: null, error: { code, message } }
+    return { kind, settings, step: 0, finished: false, over: [], thumbnail: null, error: { code, message } }
   }
 }
 

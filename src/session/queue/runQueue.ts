@@ -1,13 +1,25 @@
 import { Text2LiveError } from '../../errors.js'
+import type { LayerName } from '../../atlas/layeredAtlas.js'
 import { validateOptions } from '../../options/resolveSettings.js'
 import { isPrintable } from '../../printable.js'
-import { eventLine, type RunEvent } from '../events.js'
+import { eventLine } from '../events.js'
 import { runFiles } from '../runFiles.js'
 import { assertSteps, RunControl } from '../runControl.js'
-import type { HostUpdate, NewRun, RunEntry, RunRequest, RunState } from '../runHost.js'
+import type {
+  AnyRunEvent,
+  HostUpdate,
+  NewClipRun,
+  NewPhotoRun,
+  NewRun,
+  RunEntry,
+  RunRequest,
+  RunState,
+} from '../runHost.js'
 import { type Below, takeLayers } from '../takeLayers.js'
 import { checksHere } from './checksHere.js'
-import type { QueueChecks, QueuedJob, QueueMachine } from './queueMachine.js'
+import { isFit } from '../video/atlasStage.js'
+import { clipPreviewFile, paintedFile, videoFiles, videoOutputFiles } from '../video/videoFiles.js'
+import type { PreparedRun, QueueChecks, QueuedJob, QueueMachine } from './queueMachine.js'
 import { type QueueNotes, readQueueNotes, type RunNote } from './queueNotes.js'
 import { previewFile, readStoredRun, type StoredRun } from './readStoredRun.js'
 import { freeName, runStem, stemOf } from './runName.js'
@@ -56,7 +68,7 @@ export class RunQueue {
 
   private constructor(machine: QueueMachine) {
     this.#machine = machine
-    this.#checks = machine.checks ?? checksHere(machine.codec)
+    this.#checks = machine.checks ?? checksHere(machine)
   }
 
   /** Takes up what is there, and begins to work. */
@@ -84,29 +96,56 @@ export class RunQueue {
   /**
    * Checks everything that a person can get wrong, keeps the run and puts it last.
    * @returns its name
-   * @throws OPTION_*, PROMPT_*, INPUT_*, MASK_INVALID, DISK_FULL; RUN_NOT_FOUND, RUN_INVALID for what it stands on
+   * @throws OPTION_*, PROMPT_*, INPUT_*, CLIP_*, MASK_INVALID, DISK_FULL; RUN_NOT_FOUND, RUN_INVALID for what it stands
+   *   on, or takes the atlas of
    */
-  async submit({ options, photo, mask, over }: NewRun): Promise<string> {
+  async submit(run: NewRun): Promise<string> {
     this.#assertRoom()
-    if ((options.seeds ?? 1) !== 1)
-      throw new Text2LiveError(
-        'OPTION_INVALID',
-        `Expected one seed for a run of the queue, got ${options.seeds} seeds. Submit one run for each seed.`,
-      )
-    const { files, told } = await this.#checks.prepare({
-      // Paths are of the machine of whoever asks: pictures come as they are, and runs by their names here.
-      layers: [{ ...options, photo: null, mask: null, over: null }],
-      photo,
-      mask,
-      ...(await this.#standingOn(over)),
-    })
-    const name = await this.#make(stemOf(photo), { ...files, [runFiles.events]: told.map(eventLine).join('') })
+    const { files, told } = run.kind === 'clip' ? await this.#preparedClip(run) : await this.#preparedPhoto(run)
+    const stem = run.kind === 'clip' ? runStem(run.clip.name) : stemOf(run.photo)
+    const name = await this.#make(stem, { ...files, [runFiles.events]: told.map(eventLine).join('') })
     await this.#add(name, { created: Date.now(), submitted: true })
     this.#order.push(name)
     await this.#changed()
     for (const event of told) this.#tell({ type: 'event', run: name, event })
     this.#work()
     return name
+  }
+
+  async #preparedPhoto({ options, photo, mask, over }: NewPhotoRun): Promise<PreparedRun> {
+    if ((options.seeds ?? 1) !== 1)
+      throw new Text2LiveError(
+        'OPTION_INVALID',
+        `Expected one seed for a run of the queue, got ${options.seeds} seeds. Submit one run for each seed.`,
+      )
+    return await this.#checks.prepare({
+      // Paths are of the machine of whoever asks: pictures come as they are, and runs by their names here.
+      layers: [{ ...options, photo: null, mask: null, over: null }],
+      photo,
+      mask,
+      ...(await this.#standingOn(over)),
+    })
+  }
+
+  async #preparedClip({ options, clip, object, mask }: NewClipRun): Promise<PreparedRun> {
+    const { atlas = null } = options
+    return await this.#checks.prepareClip({
+      options,
+      clip,
+      object: object.length === 0 ? null : object,
+      mask,
+      atlas: atlas === null || isFit(atlas) ? null : await this.#atlasOf(atlas),
+    })
+  }
+
+  async #atlasOf(name: string): Promise<Uint8Array> {
+    this.#find(name)
+    const atlas = await (await this.#machine.runs.look(name)).read(videoFiles.atlas)
+    if (atlas !== null) return atlas
+    throw new Text2LiveError(
+      'INPUT_NOT_FOUND',
+      `The atlas of the run "${name}" is asked for, and that run has none (yet). Let it finish, or choose the atlas fast or neural.`,
+    )
   }
 
   /**
@@ -127,12 +166,42 @@ export class RunQueue {
     return kept
   }
 
-  /** @throws RUN_NOT_FOUND, OPTION_INVALID for what makes no sense in the run's state */
+  /**
+   * Maps a painted layer to the frames of a clip's run, when its turn comes.
+   * @param picture PNG of the size of the layer's atlas picture
+   * @throws RUN_NOT_FOUND, OPTION_INVALID, INPUT_*, RUN_LOCKED, DISK_FULL
+   */
+  async paint(name: string, layer: LayerName, picture: Uint8Array): Promise<void> {
+    const run = this.#find(name)
+    const state = this.#state(name)
+    if (run.holder !== null) throw heldElsewhere(name, run.holder)
+    if (state === 'running' || state === 'waiting')
+      throw refused(name, 'be painted on', `it is ${state}; wait until it has ended`)
+    const atlasFile = videoOutputFiles[`${layer}Atlas`]
+    const atlas = run.stored.kind === 'clip' ? await (await this.#machine.runs.look(name)).read(atlasFile) : null
+    if (atlas === null) throw refused(name, 'be painted on', 'it has no picture of an atlas; a clip has one at its end')
+    const { codec } = this.#machine
+    const { width, height } = (await codec.decodePhoto({ name: atlasFile, bytes: atlas })).pixels
+    await codec.decodeLayer({ name: paintedFile(layer), bytes: picture }, { width, height })
+    await this.#machine.runs.write(name, paintedFile(layer), picture)
+    run.note.task = 'paint'
+    this.#enqueue(name)
+    await this.#changed()
+    this.#work()
+  }
+
+  /** @throws RUN_NOT_FOUND, OPTION_INVALID for what makes no sense in the run's state, or for its kind */
   async ask(name: string, request: RunRequest): Promise<void> {
     const run = this.#find(name)
     const { state, step } = this.#entry(name)
     const current = this.#current?.name === name ? this.#current : null
     if (run.holder !== null && request.do !== 'rename') throw heldElsewhere(name, run.holder)
+    if (run.stored.kind === 'clip' && (request.do === 'pause' || request.do === 'steps'))
+      throw refused(
+        name,
+        request.do === 'pause' ? 'be held' : 'be given other steps',
+        'it is that of a clip; stop it and let it go on, or submit another with more steps',
+      )
     switch (request.do) {
       case 'go':
         if (state === 'finished')
@@ -345,7 +414,7 @@ export class RunQueue {
 
   #job(name: string): QueuedJob {
     const { note, stored } = this.#runs.get(name)!
-    if (note.task === 'render') return { kind: 'render', run: name }
+    if (note.task !== undefined) return { kind: note.task, run: name }
     const { steps, submitted } = note
     return {
       kind: 'resume',
@@ -366,26 +435,29 @@ export class RunQueue {
   }
 
   /** Takes from an event what the list shows. */
-  #follow(name: string, event: RunEvent): void {
+  #follow(name: string, event: AnyRunEvent): void {
     const run = this.#runs.get(name)
-    if (run !== undefined) {
-      if (event.type === 'step' || event.type === 'resumed') run.stored = { ...run.stored, step: event.step }
-      else if (event.type === 'preview') run.stored = { ...run.stored, thumbnail: previewFile(event.step) }
-      else if (event.type === 'run-start') run.stored = { ...run.stored, settings: event.settings }
-    }
+    if (run !== undefined) run.stored = followed(run.stored, event)
     this.#tell({ type: 'event', run: name, event })
-    if (['resumed', 'preview', 'run-start', 'paused', 'going-on', 'steps'].includes(event.type)) this.#tellRuns()
+    if (listed.has(event.type)) this.#tellRuns()
   }
 
   #entry(name: string): RunEntry {
     const { stored, note, holder } = this.#find(name)
-    const { settings, step, over, thumbnail } = stored
+    const { step, over, thumbnail } = stored
     const state = this.#state(name)
+    const of =
+      stored.kind === 'clip'
+        ? { kind: stored.kind, settings: stored.settings, stage: stored.stage }
+        : {
+            kind: stored.kind,
+            settings: note.steps === undefined ? stored.settings : { ...stored.settings, steps: note.steps },
+          }
     return {
+      ...of,
       name,
       state,
-      title: note.title ?? settings.prompt.join(', '),
-      settings: note.steps === undefined ? settings : { ...settings, steps: note.steps },
+      title: note.title ?? titleOf(stored, name),
       step,
       over,
       thumbnail,
@@ -446,6 +518,38 @@ export class RunQueue {
   #tell(update: HostUpdate): void {
     for (const listener of this.#listeners) listener(update)
   }
+}
+
+/** Events after which the list of runs looks otherwise. */
+const listed: ReadonlySet<string> = new Set([
+  'resumed',
+  'preview',
+  'run-start',
+  'stage-start',
+  'paused',
+  'going-on',
+  'steps',
+])
+
+/** What is known of a run after an event of its kind. */
+function followed(stored: StoredRun, event: AnyRunEvent): StoredRun {
+  if (event.type === 'step') return { ...stored, step: event.step }
+  if (stored.kind === 'clip') {
+    if (event.type === 'stage-start') return { ...stored, stage: event.stage }
+    if (event.type === 'preview' && 'layer' in event)
+      return { ...stored, thumbnail: clipPreviewFile(event.layer, event.step) }
+    return event.type === 'run-start' && 'clip' in event ? { ...stored, settings: event.settings } : stored
+  }
+  if (event.type === 'resumed' && 'step' in event) return { ...stored, step: event.step }
+  if (event.type === 'preview') return { ...stored, thumbnail: previewFile(event.step) }
+  return event.type === 'run-start' && 'photo' in event ? { ...stored, settings: event.settings } : stored
+}
+
+/** The words of the edit. A clip's layers may have words of their own, and a fitted atlas alone has none. */
+function titleOf({ kind, settings }: StoredRun, name: string): string {
+  if (kind === 'photo') return settings.prompt.join(', ')
+  const { prompt, foregroundPrompt, backgroundPrompt } = settings
+  return [...prompt, ...foregroundPrompt, ...backgroundPrompt].join(', ') || name
 }
 
 const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))

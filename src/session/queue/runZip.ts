@@ -4,15 +4,21 @@ import { checkedEvents } from '../eventLog.js'
 import { outputFiles, type RunEvent } from '../events.js'
 import { runFiles } from '../runFiles.js'
 import { readRunSettings } from '../savedRun.js'
+import { isClipRun, readVideoSettings } from '../video/savedClip.js'
+import { clipFolders, isClipFileName, videoFileNames } from '../video/videoFiles.js'
 import type { RunFiles } from './queueMachine.js'
 import { previewFile } from './readStoredRun.js'
 
-/** Bounds of a zip that may come from anybody; a run of a photo of 100 megapixels stays below. */
+/** Bounds of a zip that may come from anybody; a run of a photo of 100 megapixels stays below, and most of clips. */
 const mostFiles = 20_000
 const mostBytes = 2 ** 31
 
 /** Names of all files that a run has now, its settings first. @throws RUN_INVALID, CONFIG_* */
 export async function runFileNames(run: RunFiles): Promise<string[]> {
+  return (await isClipRun(run)) ? await clipFileNames(run) : await photoFileNames(run)
+}
+
+async function photoFileNames(run: RunFiles): Promise<string[]> {
   const { settings } = await readRunSettings(run)
   const events = checkedEvents(await run.read(runFiles.events), run.file(runFiles.events)) as RunEvent[]
   const previews = new Set(events.flatMap((event) => (event.type === 'preview' ? [previewFile(event.step)] : [])))
@@ -22,6 +28,20 @@ export async function runFileNames(run: RunFiles): Promise<string[]> {
   const possible = [runFiles.config, ...pictures, ...below, ...trained]
   const names: string[] = []
   for (const name of [...possible, ...previews]) if (await run.has(name)) names.push(name)
+  return names
+}
+
+async function clipFileNames(run: RunFiles): Promise<string[]> {
+  const settings = await readVideoSettings(run)
+  const alone = [settings.clip, settings.mask].filter((file) => file !== null)
+  const names: string[] = []
+  for (const name of [...videoFileNames, ...alone]) if (isClipFileName(name) && (await run.has(name))) names.push(name)
+  for (const folder of clipFolders) {
+    for (const file of await run.list(folder)) {
+      const name = `${folder}/${file}`
+      if (isClipFileName(name) && (await run.has(name))) names.push(name)
+    }
+  }
   return names
 }
 
@@ -90,8 +110,10 @@ export function unzipRun(zip: Uint8Array, name: string, most = mostBytes): Map<s
   const [root, other] = roots.sort((a, b) => depth(a) - depth(b))
   if (root === undefined) throw invalid(`it holds no ${runFiles.config}`)
   if (other !== undefined && depth(other) === depth(root)) throw invalid('it holds several runs')
-  const isWanted = (file: string): boolean =>
-    file.startsWith(root) && /^(previews\/)?[\w-][\w.-]*$/.test(file.slice(root.length))
+  const isWanted = (file: string): boolean => {
+    const own = file.slice(root.length)
+    return file.startsWith(root) && (/^[\w-][\w.-]*$/.test(own) || isClipFileName(own))
+  }
   const bytes = [...sizes].reduce((sum, [file, size]) => sum + (isWanted(file) ? size : 0), 0)
   if (bytes > most) throw invalid(`it unfolds into ${bytes} bytes, more than the ${most} that a run may have`)
   const files = unzip(({ name: file }) => isWanted(file))

@@ -107,14 +107,14 @@ export function takeAtlas(
   { atlas, clip, bytes }: OpenedAtlas & { readonly bytes: number },
 ): LayeredAtlas {
   if (clip !== null && clip !== input.clipDigest) {
-    emit({
-      type: 'warning',
-      message: `the atlas "${settings.atlas}" was fitted to other frames than these; the edit may not sit where it should`,
-    })
+    emit({ type: 'warning', message: otherFrames(settings.atlas) })
   }
   emit({ type: 'checkpoint', stage: 'atlas', path: store.file(videoFiles.atlas), bytes })
   return atlas
 }
+
+export const otherFrames = (atlas: string): string =>
+  `the atlas "${atlas}" was fitted to other frames than these; the edit may not sit where it should`
 
 async function keep({ input, store, signal, emit }: StageTools, atlas: FittedAtlas): Promise<LayeredAtlas> {
   // Its boxes are saved with it, so that no later stage has to map the whole clip for them.

@@ -7,7 +7,7 @@ import { resolveVideoSettings } from '../../options/resolveVideoSettings.js'
 import type { GivenVideoOptions, VideoSettings } from '../../options/videoOptions.js'
 import { videoTable } from '../../options/videoTable.js'
 import { accessTo } from '../guidanceAccess.js'
-import { interrupted } from '../interrupted.js'
+import { interruptedBy } from '../interrupted.js'
 import { drawSeed } from '../savedRun.js'
 import type { RunControl } from '../runControl.js'
 import type { RunStore } from '../store.js'
@@ -17,6 +17,7 @@ import type { OpenedAtlas } from './atlasStage.js'
 import type { ClipMachine } from './clipMachine.js'
 import { textsCheckedIn, videoTrainerIn } from './openVideoTrainer.js'
 import { inOrder } from './readFrameMasks.js'
+import { paintClip } from './paintClip.js'
 import type { VideoResult } from './runVideo.js'
 import { continueClip, filesIn, renderClip, type SavedClipAccess } from './savedClip.js'
 import { startClip, withAtlasBelow } from './startClip.js'
@@ -43,13 +44,17 @@ interface NamedBytes {
   readonly bytes: Uint8Array
 }
 
-/** A new run over a clip. */
-interface ClipJob {
+/** What is edited, and how. */
+export interface ClipInput {
   readonly options: GivenVideoOptions
   readonly clip: NamedBytes
   /** Masks of the object: of one, its name may say its frame; of more, they are paired by their names. */
   readonly object: readonly NamedBytes[] | null
   readonly mask: NamedBytes | null
+}
+
+/** A new run over a clip. */
+interface ClipJob extends ClipInput {
   readonly goal?: 'edit' | 'atlas' | undefined
   /** Runs over the same clip that it is painted over, the lowest first. */
   readonly over?: readonly string[] | undefined
@@ -78,12 +83,7 @@ export async function beginClip(
   emit: EmitVideo,
   control?: RunControl,
 ): Promise<ClipRun> {
-  const given: GivenVideoOptions = {
-    ...options,
-    clip: clip.name,
-    object: object === null ? undefined : object.length === 1 ? object[0]!.name : 'object',
-    mask: mask?.name,
-  }
+  const given = givenOf({ options, clip, object, mask })
   assertOverByName(options)
   const layers = [given]
   const settings = withAtlasBelow(resolveVideoSettings(layers, drawSeed), layers, over, goal)
@@ -133,7 +133,7 @@ export async function beginClip(
  * @throws RUN_INVALID, CHECKPOINT_*, SAFETENSORS_INVALID, and what a new run throws
  */
 export async function takeUpClip(
-  job: { readonly kind: 'resume'; readonly options: object } | { readonly kind: 'render' },
+  job: { readonly kind: 'resume'; readonly options: object } | { readonly kind: 'render' } | { readonly kind: 'paint' },
   store: RunStore,
   machine: ClipHost,
   signal: AbortSignal,
@@ -150,13 +150,23 @@ export async function takeUpClip(
   const steps = stepCounter(emit)
   const environment = environmentIn(machine, signal, control)
   if (job.kind === 'render') return clipRun(await renderClip(saved, environment, steps.emit), store, steps)
+  if (job.kind === 'paint') return clipRun(await paintClip(saved, environment, emit), store, steps)
   const given = job.options as GivenVideoOptions
   const named = (validateLayer(videoTable, given)['guidance'] ?? []) as readonly string[]
   const access = named.length === 0 ? undefined : accessTo(named)
   return clipRun(await continueClip(saved, given, environment, steps.emit, access), store, steps)
 }
 
-function finderOf({ clip, object, mask }: Pick<ClipJob, 'clip' | 'object' | 'mask'>): ClipFinder {
+/** The options with the names of the files that come with them. */
+export const givenOf = ({ options, clip, object, mask }: ClipInput): GivenVideoOptions => ({
+  ...options,
+  clip: clip.name,
+  object: object === null ? undefined : object.length === 1 ? object[0]!.name : 'object',
+  mask: mask?.name,
+})
+
+/** Finds the files that came with a job. */
+export function finderOf({ clip, object, mask }: Omit<ClipInput, 'options'>): ClipFinder {
   return {
     clip: () => clip,
     masks(name) {
@@ -188,18 +198,20 @@ async function atlasOf(
   return found
 }
 
-const inBytes = (file: Parameters<typeof bytesOf>[0] | string): Uint8Array => {
+/** What a run begins with, as bytes. */
+export const inBytes = (file: Parameters<typeof bytesOf>[0] | string): Uint8Array => {
   if (typeof file !== 'string') return bytesOf(file)
   throw new Text2LiveError('INTERNAL', `The files of a job are bytes, and "${file}" is a path.`)
 }
 
 /** The stages stop with the reason of their signal. */
 function environmentIn(machine: ClipMachine, signal: AbortSignal, control: RunControl | undefined): VideoEnvironment {
-  const stop = new AbortController()
-  const abort = (): void => stop.abort(interrupted())
-  if (signal.aborted) abort()
-  else signal.addEventListener('abort', abort, { once: true })
-  return { signal: stop.signal, openTrainer: videoTrainerIn(machine), checkTexts: textsCheckedIn(machine), control }
+  return {
+    signal: interruptedBy(signal),
+    openTrainer: videoTrainerIn(machine),
+    checkTexts: textsCheckedIn(machine),
+    control,
+  }
 }
 
 interface StepCounter {

@@ -127,7 +127,12 @@ async function readInput(
   }
 }
 
-function announce({ notes, frames }: VideoInput, { settings, layers, goal }: ClipStart, emit: EmitVideo): void {
+/** Tells what was taken for what. */
+export function announce(
+  { notes, frames }: Pick<VideoInput, 'notes' | 'frames'>,
+  { settings, layers, goal }: Pick<ClipStart, 'settings' | 'layers' | 'goal'>,
+  emit: EmitVideo,
+): void {
   for (const message of notes) emit({ type: 'note', message })
   const { width, height } = frames
   if (goal === 'edit' && Math.min(width, height) < minGeneratorSide) {

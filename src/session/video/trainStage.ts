@@ -9,11 +9,12 @@ import type { FloatImage } from '../../media/image.js'
 import type { VideoTrainer } from '../../method/video/videoTrainer.js'
 import { pixelImage } from '../../media/quantise.js'
 import { assertFinite } from '../checkpoint.js'
+import type { RunStore } from '../store.js'
 import type { TrainerState } from '../trainerContract.js'
 import type { ClipGround } from './clipGround.js'
 import type { OpenVideoTrainer, VideoTrainerInput } from './openVideoTrainer.js'
 import { readStageCheckpoint, tensorSchema, writeStageCheckpoint } from './stageCheckpoint.js'
-import { checkpointFiles, videoFiles } from './videoFiles.js'
+import { checkpointFiles, clipPreviewFile } from './videoFiles.js'
 import type { StageTools, SteeredTraining } from './videoSession.js'
 
 /** Milliseconds between two checkpoints. */
@@ -180,7 +181,7 @@ class TrainingLoop implements SteeredTraining {
     )
     const { frame } = boundedEdit(rendered, frames.pixels[t]!, clip.alphas?.[t] ?? null)
     const png = await machine.codec.encodePng(pixelImage(frames.width, frames.height, 3, frame))
-    const name = `${videoFiles.previews}/${layer}-step-${String(trainer.step).padStart(6, '0')}.png`
+    const name = clipPreviewFile(layer, trainer.step)
     await store.write(name, png)
     emit({ type: 'preview', layer, step: trainer.step, path: store.file(name), png })
   }
@@ -188,7 +189,7 @@ class TrainingLoop implements SteeredTraining {
 
 /** The state of the last checkpoint of a layer's training, or null. */
 export async function readState(
-  { store, fingerprint }: Pick<StageTools, 'store' | 'fingerprint'>,
+  { store, fingerprint }: Pick<StageTools, 'fingerprint'> & { readonly store: Pick<RunStore, 'file' | 'read'> },
   layer: LayerName,
 ): Promise<TrainerState | null> {
   const saved = await readStageCheckpoint(

@@ -13,6 +13,8 @@ export const videoFiles = {
   /** The fitted atlas; `--atlas <folder>` takes it from here. */
   atlas: 'atlas.safetensors',
   checkpoints: 'checkpoints',
+  /** The clips with layers that somebody painted, by the names of the outputs. */
+  painted: 'painted',
 } as const
 
 /** The files a finished run leaves, by the name they have in results. */
@@ -44,3 +46,45 @@ export const checkpointFiles = {
   training: (layer: LayerName) => `checkpoints/training-${layer}.safetensors`,
   edit: (layer: LayerName) => `checkpoints/edit-${layer}.safetensors`,
 } as const
+
+/** The picture of a layer's training after a step. */
+export const clipPreviewFile = (layer: LayerName, step: number): string =>
+  `${videoFiles.previews}/${layer}-step-${String(step).padStart(6, '0')}.png`
+
+/** A layer that somebody painted on the atlas, as it was given. */
+export const paintedFile = (layer: LayerName): string => `painted-${layer}.png`
+
+/** Folders of a clip's run that hold files alone. */
+export const clipFolders: readonly string[] = [
+  'clip',
+  'object',
+  videoFiles.masks,
+  videoFiles.previews,
+  videoFiles.checkpoints,
+  videoFiles.painted,
+  ...[videoOutputFiles.editedFrames, videoOutputFiles.editLayerFrames].flatMap((folder) => [
+    folder,
+    `${videoFiles.painted}/${folder}`,
+  ]),
+]
+
+/** Files of a clip's run that lie right in its folder, besides the clip and its mask; its settings first. */
+export const videoFileNames: readonly string[] = [
+  videoFiles.config,
+  videoFiles.events,
+  videoFiles.atlas,
+  paintedFile('foreground'),
+  paintedFile('background'),
+  ...Object.values(videoOutputFiles).filter((name) => name.includes('.')),
+]
+
+/** Is it the name of a file that a clip's run has? Whatever else lies in its folder is not handed out or taken in. */
+export function isClipFileName(name: string): boolean {
+  const cut = name.lastIndexOf('/')
+  const file = name.slice(cut + 1)
+  // A name without an ending is a folder's.
+  if (!/^[\w-][\w.-]*\.\w+$/.test(file)) return false
+  return cut < 0
+    ? videoFileNames.includes(file) || /^(clip|mask)\.\w+$/.test(file)
+    : clipFolders.includes(name.slice(0, cut))
+}

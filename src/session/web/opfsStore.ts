@@ -58,7 +58,7 @@ export class OpfsRuns {
    * The files of a run as they are now, while somebody else may hold and write it; from a page too.
    * @throws RUN_NOT_FOUND
    */
-  async look(name: string): Promise<Pick<RunStore, 'path' | 'file' | 'read' | 'has'>> {
+  async look(name: string): Promise<Pick<RunStore, 'path' | 'file' | 'read' | 'has' | 'list'>> {
     return storeIn(name, await this.#run(name), () => undefined)
   }
 

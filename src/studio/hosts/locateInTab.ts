@@ -1,5 +1,5 @@
 import { pictureBytes } from './pictureBytes.js'
-import type { LocatedMap, NewRun } from '../../session/runHost.js'
+import type { LocatedMap, LocateQuestion } from '../../session/runHost.js'
 import { runInWebWorker } from '../../session/web/runWorker.js'
 import type { Engine, Engines } from './engines.js'
 
@@ -21,13 +21,13 @@ export class LocateInTab {
   }
 
   /** @throws PROMPT_*, INPUT_*, MODEL_NOT_CACHED, INTERRUPTED */
-  locate(asked: Omit<NewRun, 'mask'>, signal: AbortSignal): Promise<LocatedMap> {
+  locate(asked: LocateQuestion, signal: AbortSignal): Promise<LocatedMap> {
     const found = this.#last.then(() => this.#locate(asked, signal))
     this.#last = found.catch(() => undefined)
     return found
   }
 
-  async #locate({ options, photo, over = [] }: Omit<NewRun, 'mask'>, signal: AbortSignal): Promise<LocatedMap> {
+  async #locate({ options, photo, over = [] }: LocateQuestion, signal: AbortSignal): Promise<LocatedMap> {
     clearTimeout(this.#timer)
     const engine = (this.#engine ??= await this.#engines.open('cpu', signal))
     try {

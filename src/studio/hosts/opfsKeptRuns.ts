@@ -11,6 +11,14 @@ export const opfsKeptRuns = (runs: OpfsRuns): KeptRuns => ({
     const store = await runs.make(name, contents)
     return { name: store.path, release: () => store.release() }
   },
+  async write(name, file, bytes) {
+    const store = await runs.open(name)
+    try {
+      await store.write(file, bytes)
+    } finally {
+      store.release()
+    }
+  },
   delete: (name) => runs.delete(name),
   async readQueue() {
     const bytes = await runs.readBeside(queueFile)

@@ -1,10 +1,13 @@
 import { type ErrorCode, isErrorCode, Text2LiveError } from '../../errors.js'
 import type { PictureSource } from '../../media/imageCodec.js'
-import type { RunEvent } from '../../session/events.js'
+import type { LayerName } from '../../atlas/layeredAtlas.js'
 import type {
+  AnyRunEvent,
   HostMachine,
   HostUpdate,
   LocatedMap,
+  LocateQuestion,
+  NewClipRun,
   NewRun,
   RunEntry,
   RunHost,
@@ -67,9 +70,9 @@ export class ServedHost implements RunHost {
     }
   }
 
-  async submit({ options, photo, mask, over }: NewRun): Promise<string> {
-    const form = formOf(options, photo, over)
-    if (mask !== null) form.set('mask', ...fileOf(mask, 'mask'))
+  async submit(run: NewRun): Promise<string> {
+    const form = run.kind === 'clip' ? clipForm(run) : formOf(run)
+    if (run.mask !== null) form.set('mask', ...fileOf(run.mask, 'mask'))
     const answer = await this.#ask('/runs', { method: 'POST', body: form })
     return ((await answer.json()) as { run: string }).run
   }
@@ -80,6 +83,11 @@ export class ServedHost implements RunHost {
       headers: { 'Content-Type': 'application/json' },
       body: JSON.stringify(request),
     })
+  }
+
+  async files(run: string): Promise<readonly string[]> {
+    const { files } = (await (await this.#ask(`${runPath(run)}/files`)).json()) as { files: { name: string }[] }
+    return files.map(({ name }) => name)
   }
 
   async file(run: string, name: string): Promise<Blob | null> {
@@ -103,8 +111,16 @@ export class ServedHost implements RunHost {
     return ((await answer.json()) as { run: string }).run
   }
 
-  async locate({ options, photo, over }: Omit<NewRun, 'mask'>, signal: AbortSignal): Promise<LocatedMap> {
-    const answer = await this.#ask('/locate', { method: 'POST', body: formOf(options, photo, over), signal })
+  async paint(run: string, layer: LayerName, picture: Uint8Array): Promise<void> {
+    await this.#ask(`${runPath(run)}/painted/${layer}`, {
+      method: 'POST',
+      headers: { 'Content-Type': 'image/png' },
+      body: picture as Uint8Array<ArrayBuffer>,
+    })
+  }
+
+  async locate(asked: LocateQuestion, signal: AbortSignal): Promise<LocatedMap> {
+    const answer = await this.#ask('/locate', { method: 'POST', body: formOf(asked), signal })
     const { map, ...located } = (await answer.json()) as Omit<LocatedMap, 'map'> & { map: string }
     return { ...located, map: Uint8Array.from(atob(map), (letter) => letter.charCodeAt(0)) }
   }
@@ -145,7 +161,7 @@ export class ServedHost implements RunHost {
 
   /** Null for a preview that is gone already, with its run. */
   async #withPicture({ run, event }: SentEvent): Promise<HostUpdate | null> {
-    if (event.type !== 'preview') return { type: 'event', run, event: event as RunEvent }
+    if (event.type !== 'preview') return { type: 'event', run, event: event as AnyRunEvent }
     const { file, ...rest } = event as SentPreview
     const picture = await this.file(run, file).catch((error: unknown) => {
       if (error instanceof Text2LiveError && error.code === 'RUN_NOT_FOUND') return null
@@ -180,7 +196,12 @@ export class ServedHost implements RunHost {
 
 type SentEvent = { readonly type: 'event'; readonly run: string; readonly event: { readonly type: string } }
 type SentUpdate = { readonly type: 'runs'; readonly runs: readonly RunEntry[] } | SentEvent
-type SentPreview = { readonly type: 'preview'; readonly step: number; readonly file: string }
+type SentPreview = {
+  readonly type: 'preview'
+  readonly step: number
+  readonly layer?: LayerName
+  readonly file: string
+}
 
 const runPath = (run: string): string => `/runs/${encodeURIComponent(run)}`
 
@@ -200,7 +221,15 @@ const whole = async (body: Promise<Blob>): Promise<Blob> =>
     throw unreachable(cause)
   })
 
-function formOf(options: NewRun['options'], photo: PictureSource, over: readonly string[] = []): FormData {
+function clipForm({ options, clip, object }: NewClipRun): FormData {
+  const form = new FormData()
+  form.set('options', JSON.stringify(options))
+  form.set('clip', ...fileOf(clip, 'clip'))
+  for (const mask of object) form.append('object', ...fileOf(mask, 'object'))
+  return form
+}
+
+function formOf({ options, photo, over = [] }: LocateQuestion): FormData {
   const form = new FormData()
   form.set('options', JSON.stringify(options))
   form.set('photo', ...fileOf(photo, 'photo'))

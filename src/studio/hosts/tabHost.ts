@@ -1,5 +1,14 @@
 import { Text2LiveError } from '../../errors.js'
-import type { HostMachine, HostUpdate, LocatedMap, NewRun, RunHost, RunRequest } from '../../session/runHost.js'
+import type { LayerName } from '../../atlas/layeredAtlas.js'
+import type {
+  HostMachine,
+  HostUpdate,
+  LocatedMap,
+  LocateQuestion,
+  NewRun,
+  RunHost,
+  RunRequest,
+} from '../../session/runHost.js'
 import { Caller, type CallMessage } from './calls.js'
 import { type FetchedFiles, FileCache } from './fileCache.js'
 import { siteFiles } from './siteFile.js'
@@ -60,6 +69,14 @@ export class TabHost implements RunHost {
     await this.#caller.call('ask', { run, request })
   }
 
+  files(run: string): Promise<readonly string[]> {
+    return this.#caller.call('files', { run })
+  }
+
+  async paint(run: string, layer: LayerName, picture: Uint8Array): Promise<void> {
+    await this.#caller.call('paint', { run, layer, picture })
+  }
+
   file(run: string, name: string): Promise<Blob | null> {
     return this.#caller.call('file', { run, name })
   }
@@ -72,7 +89,7 @@ export class TabHost implements RunHost {
     return this.#caller.call('bring', { zip, name: zip instanceof File ? zip.name : 'run.zip' })
   }
 
-  locate(asked: Omit<NewRun, 'mask'>, signal: AbortSignal): Promise<LocatedMap> {
+  locate(asked: LocateQuestion, signal: AbortSignal): Promise<LocatedMap> {
     return this.#caller.call('locate', asked, signal)
   }
 

@@ -2,8 +2,10 @@
 import { Text2LiveError } from '../../errors.js'
 import { browserCodec } from '../../media/web/browserCodec.js'
 import { RunQueue } from '../../session/queue/runQueue.js'
-import { unzipRun, zipRun } from '../../session/queue/runZip.js'
+import { runFileNames, unzipRun, zipRun } from '../../session/queue/runZip.js'
 import type { HostUpdate } from '../../session/runHost.js'
+import { isClipFileName } from '../../session/video/videoFiles.js'
+import { browserClips } from '../../session/web/browserClips.js'
 import { OpfsRuns } from '../../session/web/opfsStore.js'
 import { answering, type CallMessage, type Handlers } from './calls.js'
 import { Engines } from './engines.js'
@@ -38,6 +40,7 @@ function begin(site: string): (call: CallMessage) => void {
   void group.lead(async (tell) => {
     const queue = await RunQueue.open({
       codec: browserCodec,
+      clips: browserClips,
       runs: opfsKeptRuns(runs),
       work: trainInTab(engines, runs),
     })
@@ -51,8 +54,10 @@ function begin(site: string): (call: CallMessage) => void {
     submit: (run) => group.call('submit', run),
     ask: (asked) => group.call('ask', asked),
     bring: (brought) => group.call('bring', brought),
+    paint: (painted) => group.call('paint', painted),
     runs: () => group.call('runs', null),
     machine: () => group.call('machine', null),
+    files: async ({ run }) => await runFileNames(await runs.look(run)),
     async file({ run, name }) {
       const bytes = await (await runs.look(run)).read(checkedName(name))
       return bytes === null ? null : new Blob([bytes as Uint8Array<ArrayBuffer>], { type: typeOf(name) })
@@ -70,8 +75,15 @@ function begin(site: string): (call: CallMessage) => void {
 }
 
 const answersOf = (queue: RunQueue, engines: Engines): Handlers<QueueCalls> => ({
-  submit: ({ photo, mask, ...run }) =>
-    queue.submit({ ...run, photo: pictureBytes(photo), mask: mask === null ? null : pictureBytes(mask) }),
+  submit(run) {
+    if (run.kind === 'clip') return queue.submit(run)
+    const { photo, mask } = run
+    return queue.submit({ ...run, photo: pictureBytes(photo), mask: mask === null ? null : pictureBytes(mask) })
+  },
+  async paint({ run, layer, picture }) {
+    await queue.paint(run, layer, picture)
+    return null
+  },
   async ask({ run, request }) {
     await queue.ask(run, request)
     return null
@@ -90,7 +102,7 @@ const answersOf = (queue: RunQueue, engines: Engines): Handlers<QueueCalls> => (
 
 /** Names of a run's files lead nowhere else. @throws RUN_INVALID */
 function checkedName(name: string): string {
-  if (/^(previews\/)?[\w-][\w.-]*$/.test(name)) return name
+  if (/^(previews\/)?[\w-][\w.-]*$/.test(name) || isClipFileName(name)) return name
   throw new Text2LiveError('RUN_INVALID', `Expected the name of a file of a run, got "${name.slice(0, 200)}".`)
 }
 
@@ -101,6 +113,9 @@ function typeOf(name: string): string {
     webp: 'image/webp',
     avif: 'image/avif',
     svg: 'image/svg+xml',
+    mp4: 'video/mp4',
+    webm: 'video/webm',
+    mov: 'video/quicktime',
     psd: 'image/vnd.adobe.photoshop',
     ora: 'image/openraster',
     yaml: 'text/yaml',

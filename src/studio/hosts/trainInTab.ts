@@ -1,11 +1,11 @@
 import { Text2LiveError } from '../../errors.js'
 import { afterStep, keptBytes } from '../../session/eventLog.js'
-import { eventLine, type RunEvent } from '../../session/events.js'
-import type { QueuedJob } from '../../session/queue/queueMachine.js'
+import { eventLine } from '../../session/events.js'
+import type { EmitAny, QueuedJob } from '../../session/queue/queueMachine.js'
 import { readStoredRun } from '../../session/queue/readStoredRun.js'
 import type { RunControl } from '../../session/runControl.js'
+import type { AnyRunEvent } from '../../session/runHost.js'
 import { runFiles } from '../../session/runFiles.js'
-import type { Emit } from '../../session/trainRun.js'
 import type { OpfsRuns } from '../../session/web/opfsStore.js'
 import { runInWebWorker } from '../../session/web/runWorker.js'
 import { type Engine, type Engines, isOfDevice } from './engines.js'
@@ -20,11 +20,15 @@ const patience = 60_000
  */
 export const trainInTab =
   (engines: Engines, runs: OpfsRuns) =>
-  async (job: QueuedJob, signal: AbortSignal, emit: Emit, control: RunControl): Promise<void> => {
+  async (job: QueuedJob, signal: AbortSignal, emit: EmitAny, control: RunControl): Promise<void> => {
     const { settings } = await readStoredRun(await runs.look(job.run))
     const notes: string[] = []
     const tellNotes = async (): Promise<void> => {
-      for (const message of notes.splice(0)) await tellRun(runs, job.run, { type: 'note', message }, emit)
+      for (const message of notes.splice(0)) {
+        const event = { type: 'note', message } as const
+        if (job.kind === 'paint') emit(event)
+        else await tellRun(runs, job.run, event, emit)
+      }
     }
     let engine = await engines.openFor(settings, (message) => notes.push(message), signal)
     for (;;) {
@@ -49,11 +53,11 @@ async function workOn(
   engine: Engine,
   job: QueuedJob,
   signal: AbortSignal,
-  emit: Emit,
+  emit: EmitAny,
   control: RunControl,
 ): Promise<void> {
-  const placed: QueuedJob = job.kind === 'render' ? job : { ...job, options: { ...job.options, device: engine.device } }
-  const run = runInWebWorker(engine.worker, placed, emit)
+  const placed: QueuedJob = job.kind !== 'resume' ? job : { ...job, options: { ...job.options, device: engine.device } }
+  const run = runInWebWorker(engine.worker, placed, emit, emit)
   let passed = { held: false, steps: null as number | null }
   const pass = (): void => {
     const { held, steps } = control
@@ -79,11 +83,13 @@ async function workOn(
 }
 
 /** Tells something of a run that nobody holds, and writes it to its log, behind what its checkpoint has done. */
-async function tellRun(runs: OpfsRuns, name: string, event: RunEvent, emit: Emit): Promise<void> {
+async function tellRun(runs: OpfsRuns, name: string, event: AnyRunEvent, emit: EmitAny): Promise<void> {
   const store = await runs.open(name, patience)
   try {
-    const { step } = await readStoredRun(store)
-    const log = await store.openLog(runFiles.events, keptBytes(await store.read(runFiles.events), afterStep(step)))
+    const { kind, step } = await readStoredRun(store)
+    // A clip's run takes back what is beyond the checkpoint of each layer itself.
+    const beyond = kind === 'clip' ? (): boolean => false : afterStep(step)
+    const log = await store.openLog(runFiles.events, keptBytes(await store.read(runFiles.events), beyond))
     try {
       log.append(eventLine(event))
     } finally {

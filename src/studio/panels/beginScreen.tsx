@@ -4,12 +4,12 @@ import { text } from '../text/strings.js'
 import { examples } from '../examples/examples.js'
 
 /** What a file picker offers. */
-const photoTypes = 'image/jpeg,image/png,image/webp,image/avif,image/tiff'
+const fileTypes = 'image/jpeg,image/png,image/webp,image/avif,image/tiff,video/*,.mkv'
 
 /** The first screen: where a photo comes in, and what came of four others. */
 export function BeginScreen({ studio }: { readonly studio: Studio }) {
   const pick = async (): Promise<void> => {
-    const file = await pickFile(photoTypes)
+    const file = await pickFile(fileTypes)
     if (file !== null) await studio.openFile(file)
   }
   return (
@@ -33,7 +33,7 @@ export function BeginScreen({ studio }: { readonly studio: Studio }) {
                 void studio.attempt(async () => {
                   const bytes = new Uint8Array(await (await fetch(example.photo)).arrayBuffer())
                   await studio.open(`${example.name}.jpg`, bytes)
-                  studio.draft.restore({ prompt: [example.prompt], source: [example.source] })
+                  studio.photoDraft.restore({ prompt: [example.prompt], source: [example.source] })
                 })
               }
             >

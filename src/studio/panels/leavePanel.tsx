@@ -18,7 +18,7 @@ export function LeavePanel({ studio }: { readonly studio: Studio }) {
   const making = useSignal<string | null>(null)
   const copied = useSignal(false)
   const run = studio.run.value
-  if (run === null) return null
+  if (run === null || run.kind !== 'photo') return null
   const there = run.state === 'finished' || run.state === 'stopped'
   const save = (name: string, make: () => Promise<Blob>): void =>
     void studio.attempt(async () => {

@@ -1,13 +1,16 @@
 import { optionGroups, kebabCase, type OptionGroup, type OptionRow } from '../../options/optionRow.js'
 import { Field } from '../parts/field.js'
-import { type Draft, drawerNames, optionRows, type OptionValue } from '../state/draft.js'
+import type { OptionValue } from '../state/draft.js'
+import type { Studio } from '../state/studio.js'
 import { text } from '../text/strings.js'
 
+type AnyDraft = Studio['draft']
+
 /** All options of the table, under its headings; what is not said is the preset's. */
-export function OptionsDrawer({ draft }: { readonly draft: Draft }) {
+export function OptionsDrawer({ draft }: { readonly draft: AnyDraft }) {
   const count = Object.keys(draft.said.value).length
   const groups = (Object.keys(optionGroups) as OptionGroup[])
-    .map((group) => ({ group, names: drawerNames.filter((name) => optionRows[name]!.group === group) }))
+    .map((group) => ({ group, names: draft.drawerNames.filter((name) => draft.rows[name]!.group === group) }))
     .filter(({ names }) => names.length > 0)
   return (
     <details class="drawer">
@@ -19,7 +22,7 @@ export function OptionsDrawer({ draft }: { readonly draft: Draft }) {
         <fieldset key={group}>
           <legend>{optionGroups[group]}</legend>
           {names.map((name) => (
-            <Option key={name} draft={draft} name={name} row={optionRows[name]!} />
+            <Option key={name} draft={draft} name={name} row={draft.rows[name]!} />
           ))}
         </fieldset>
       ))}
@@ -27,7 +30,7 @@ export function OptionsDrawer({ draft }: { readonly draft: Draft }) {
   )
 }
 
-function Option({ draft, name, row }: { readonly draft: Draft; readonly name: string; readonly row: OptionRow }) {
+function Option({ draft, name, row }: { readonly draft: AnyDraft; readonly name: string; readonly row: OptionRow }) {
   const said = draft.said.value[name]
   const usual = text('defaultIs', { value: valueText(draft.defaultOf(name)) })
   const reset =

@@ -5,7 +5,7 @@ import { pickFile } from '../parts/pickFile.js'
 import { Thumbnail } from '../parts/thumbnail.js'
 import type { Studio } from '../state/studio.js'
 import { text } from '../text/strings.js'
-import { stateTexts } from './trainingPanel.js'
+import { stateTexts } from './stateTexts.js'
 
 /** Everything that was made and that waits: the queue first, in its order. */
 export function RunsPanel({ studio }: { readonly studio: Studio }) {
@@ -79,9 +79,11 @@ function Run({ studio, run, place }: { readonly studio: Studio; readonly run: Ru
               </button>
             </>
           )}
-          <button type="button" onClick={() => studio.draft.recall(run.settings)}>
-            {text('runsRecall')}
-          </button>
+          {(run.kind === 'clip') === (studio.clip.value !== null) && (
+            <button type="button" onClick={() => studio.draft.recall(run.settings)}>
+              {text('runsRecall')}
+            </button>
+          )}
           <button type="button" onClick={() => (deleting.value = true)}>
             {text('remove')}
           </button>

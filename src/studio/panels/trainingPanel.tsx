@@ -1,20 +1,13 @@
 import { useEffect } from 'preact/hooks'
-import type { RunEntry } from '../../session/runHost.js'
+import type { PhotoEntry, RunEntry } from '../../session/runHost.js'
 import { Panel } from '../parts/panel.js'
 import { Thumbnail } from '../parts/thumbnail.js'
 import type { Phase } from '../state/runWatch.js'
 import type { Studio } from '../state/studio.js'
 import { bytesText, number, text, timeText } from '../text/strings.js'
+import { StageProgress } from '../clip/stageList.js'
 import { Losses } from './losses.js'
-
-export const stateTexts = {
-  waiting: 'stateWaiting',
-  running: 'stateRunning',
-  paused: 'statePaused',
-  stopped: 'stateStopped',
-  finished: 'stateFinished',
-  failed: 'stateFailed',
-} as const
+import { stateTexts } from './stateTexts.js'
 
 /** The run of the selected edit: how far it is, what it costs, the hand on it. */
 export function TrainingPanel({ studio }: { readonly studio: Studio }) {
@@ -26,7 +19,11 @@ export function TrainingPanel({ studio }: { readonly studio: Studio }) {
   if (run === null) return null
   return (
     <Panel title={text('training')} class="training">
-      <Progress studio={studio} run={run} />
+      {run.kind === 'clip' ? (
+        <StageProgress watch={studio.watch(run.name)} run={run} />
+      ) : (
+        <Progress studio={studio} run={run} />
+      )}
       <Controls studio={studio} run={run} />
       <Variations studio={studio} />
       <Notes notes={studio.watch(run.name).notes.value} />
@@ -41,7 +38,7 @@ function phaseText(phase: Phase): string {
   return text('phaseWriting')
 }
 
-function Progress({ studio, run }: { readonly studio: Studio; readonly run: RunEntry }) {
+function Progress({ studio, run }: { readonly studio: Studio; readonly run: PhotoEntry }) {
   const watch = studio.watch(run.name)
   const latest = watch.steps.value.at(-1)
   const working = run.state === 'running'
@@ -72,10 +69,10 @@ function Progress({ studio, run }: { readonly studio: Studio; readonly run: RunE
 }
 
 function Controls({ studio, run }: { readonly studio: Studio; readonly run: RunEntry }) {
-  const { name, state, step, settings } = run
+  const { kind, name, state, step, settings } = run
   return (
     <div class="buttons">
-      {state === 'running' && (
+      {state === 'running' && kind === 'photo' && (
         <button type="button" onClick={() => void studio.ask(name, { do: 'pause' })}>
           {text('pause')}
         </button>
@@ -90,7 +87,12 @@ function Controls({ studio, run }: { readonly studio: Studio; readonly run: RunE
           {text('stop')}
         </button>
       )}
-      {state !== 'failed' && (
+      {state === 'stopped' && kind === 'clip' && step > 0 && (
+        <button type="button" onClick={() => void studio.ask(name, { do: 'render' })}>
+          {text('writeClips')}
+        </button>
+      )}
+      {state !== 'failed' && kind === 'photo' && (
         <button
           type="button"
           onClick={() =>

@@ -3,12 +3,12 @@ import { Panel } from '../parts/panel.js'
 import { pickFile } from '../parts/pickFile.js'
 import { saveFile } from '../parts/saveFile.js'
 import { Slider } from '../parts/slider.js'
+import type { StageTool } from '../stage/stageModel.js'
 import type { Studio } from '../state/studio.js'
 import { number, text } from '../text/strings.js'
 
-const tools = ['pan', 'brush', 'eraser'] as const
-const toolTexts = { pan: 'toolPan', brush: 'toolBrush', eraser: 'toolEraser' } as const
-const toolKeys = { pan: 'H', brush: 'B', eraser: 'E' } as const
+const toolTexts = { pan: 'toolPan', brush: 'toolBrush', eraser: 'toolEraser', point: 'toolPoint' } as const
+const toolKeys = { pan: 'H', brush: 'B', eraser: 'E', point: 'C' } as const
 
 /** Where the edit goes: what the words mean in the photo, and the mask that is painted by hand. */
 export function WherePanel({ studio }: { readonly studio: Studio }) {
@@ -16,29 +16,43 @@ export function WherePanel({ studio }: { readonly studio: Studio }) {
   return (
     <Panel title={text('where')} class="where">
       <WordsMap studio={studio} />
-      <div role="group" aria-label={text('mask')} class="tools">
-        {tools.map((tool) => (
-          <button
-            key={tool}
-            type="button"
-            aria-pressed={stage.tool.value === tool}
-            title={toolKeys[tool]}
-            onClick={() => {
-              stage.tool.value = tool
-              if (tool !== 'pan') stage.maskShown.value = true
-            }}
-          >
-            {text(toolTexts[tool])}
-          </button>
-        ))}
-      </div>
+      <ToolButtons studio={studio} tools={['pan', 'brush', 'eraser']} />
       {stage.tool.value !== 'pan' && <Brush studio={studio} />}
-      <MaskTools studio={studio} />
+      <MaskTools studio={studio} unmasked={text('maskNone')} masked={text('maskOn')} />
     </Panel>
   )
 }
 
-function WordsMap({ studio }: { readonly studio: Studio }) {
+/** What a press on the stage does. */
+export function ToolButtons({
+  studio: { stage },
+  tools,
+}: {
+  readonly studio: Studio
+  readonly tools: readonly StageTool[]
+}) {
+  return (
+    <div role="group" aria-label={text('mask')} class="tools">
+      {tools.map((tool) => (
+        <button
+          key={tool}
+          type="button"
+          aria-pressed={stage.tool.value === tool}
+          title={toolKeys[tool]}
+          onClick={() => {
+            stage.tool.value = tool
+            if (tool === 'brush' || tool === 'eraser') stage.maskShown.value = true
+          }}
+        >
+          {text(toolTexts[tool])}
+        </button>
+      ))}
+    </div>
+  )
+}
+
+/** Shows where the words are in what is on the stage. */
+export function WordsMap({ studio }: { readonly studio: Studio }) {
   const located = studio.located.value
   return (
     <div class="words-map" aria-live="polite">
@@ -68,7 +82,8 @@ function WordsMap({ studio }: { readonly studio: Studio }) {
   )
 }
 
-function Brush({ studio }: { readonly studio: Studio }) {
+/** The brush's size, hardness and opacity. */
+export function Brush({ studio }: { readonly studio: Studio }) {
   const { brush, photo } = studio.stage
   const largest =
     photo.value === null ? 400 : Math.max(100, Math.round(Math.max(photo.value.width, photo.value.height) / 3))
@@ -108,7 +123,16 @@ function Brush({ studio }: { readonly studio: Studio }) {
   )
 }
 
-function MaskTools({ studio }: { readonly studio: Studio }) {
+/** What can be done with the mask on the stage. @param unmasked, masked say what it does */
+export function MaskTools({
+  studio,
+  unmasked,
+  masked,
+}: {
+  readonly studio: Studio
+  readonly unmasked: string
+  readonly masked: string
+}) {
   const { stage } = studio
   const amount = useSignal(8)
   const mask = stage.mask.value
@@ -123,7 +147,7 @@ function MaskTools({ studio }: { readonly studio: Studio }) {
   ] as const
   return (
     <div class="mask-tools" aria-busy={busy}>
-      <p class="help">{text(painted ? 'maskOn' : 'maskNone')}</p>
+      <p class="help">{painted ? masked : unmasked}</p>
       {studio.maskIsBack.value && painted && <p class="help">{text('maskBack')}</p>}
       <div class="buttons">
         <button type="button" disabled={!mask.canUndo.value || busy} onClick={() => void mask.undo()}>

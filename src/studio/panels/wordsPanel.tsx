@@ -6,11 +6,12 @@ import type { Studio } from '../state/studio.js'
 import { text } from '../text/strings.js'
 import { OptionsDrawer } from './optionsDrawer.js'
 
+/** What each is called, and what it means of a photo and of a clip. */
 const wordTexts = {
-  prompt: ['prompt', 'promptHelp'],
-  source: ['source', 'sourceHelp'],
-  region: ['region', 'regionHelp'],
-  screen: ['screen', 'screenHelp'],
+  prompt: ['prompt', 'promptHelp', 'promptHelpClip'],
+  source: ['source', 'sourceHelp', 'sourceHelpClip'],
+  region: ['region', 'regionHelp', 'regionHelpClip'],
+  screen: ['screen', 'screenHelp', 'screenHelp'],
 } as const
 
 /** The words of an edit, its preset and seeds, and the button that starts it. */
@@ -84,7 +85,11 @@ export function WordsPanel({ studio }: { readonly studio: Studio }) {
         <OptionsDrawer draft={draft} />
         <button class="primary wide" type="submit">
           {text(
-            studio.editing.value !== null ? 'startAgain' : studio.layers.list.value.length > 0 ? 'startOver' : 'start',
+            studio.editing.value !== null
+              ? 'startAgain'
+              : studio.clip.value === null && studio.layers.list.value.length > 0
+                ? 'startOver'
+                : 'start',
           )}
         </button>
         {studio.editing.value !== null && (
@@ -100,7 +105,8 @@ export function WordsPanel({ studio }: { readonly studio: Studio }) {
 /** One text: Enter starts, a further line is a further wording. */
 function Word({ studio, name }: { readonly studio: Studio; readonly name: WordName }) {
   const word = studio.draft.words[name]
-  const [label, help] = wordTexts[name]
+  const [label, ofPhoto, ofClip] = wordTexts[name]
+  const help = studio.clip.value === null ? ofPhoto : ofClip
   return (
     <Field label={text(label)} help={text(help)} quiet>
       {(ids) => (

@@ -8,7 +8,11 @@ export function BrushRing({ model }: { readonly model: StageModel }): JSX.Elemen
   const ring = useRef<HTMLDivElement>(null)
   useSignalEffect(() => {
     const at = model.pointer.value
-    const shown = at !== null && model.tool.value !== 'pan' && !model.panHeld.value && model.extent.value !== null
+    const shown =
+      at !== null &&
+      (model.tool.value === 'brush' || model.tool.value === 'eraser') &&
+      !model.panHeld.value &&
+      model.extent.value !== null
     const size = model.brush.value.size * model.matrix.value.scale
     const { current } = ring
     if (current === null) return

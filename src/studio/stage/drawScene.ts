@@ -79,7 +79,7 @@ function drawPane(
   pictures: SmallerPictures,
   scratch: OffscreenCanvas,
 ): void {
-  const picture = (on: Context, bitmap: ImageBitmap, opacity = 1): void =>
+  const picture = (on: Context, bitmap: ImageBitmap | OffscreenCanvas, opacity = 1): void =>
     drawPicture(on, bitmap, place, pictures, opacity, scene.smooth, bitmap.width < scene.extent.width)
   const layers = (on: Context): void => {
     for (const layer of scene.layers) if (layer.visible) picture(on, layer.picture, layer.opacity)
@@ -125,7 +125,7 @@ function drawAlpha(context: Context, place: Area, scratch: OffscreenCanvas, laye
  */
 function drawPicture(
   context: Context,
-  bitmap: ImageBitmap,
+  bitmap: ImageBitmap | OffscreenCanvas,
   place: Area,
   pictures: SmallerPictures,
   opacity: number,

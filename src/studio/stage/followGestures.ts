@@ -54,7 +54,7 @@ export function followGestures(element: HTMLElement, model: StageModel): () => v
     down.set(event.pointerId, at)
     if (down.size > 1) {
       // What began as a stroke was the first finger of a pinch.
-      if (deed === 'paint') model.mask.value?.cancel()
+      if (deed === 'paint') model.stroked?.cancel()
       deed = null
       return
     }
@@ -62,8 +62,13 @@ export function followGestures(element: HTMLElement, model: StageModel): () => v
     deed = 'pan'
     if (event.button === 1 || model.panHeld.value || (model.tool.value === 'pan' && !rubber)) return
     paneStart = paneAt(at)
+    if (model.tool.value === 'point' && !rubber) {
+      deed = null
+      model.pointed.value?.(toPhoto(model.matrix.value, inPane(at, paneStart)))
+      return
+    }
     const erase = rubber || model.tool.value === 'eraser'
-    const painted = model.paintable()?.begin(strokePoint(event), model.brush.value, erase)
+    const painted = (model.painting.value ?? model.paintable())?.begin(strokePoint(event), model.brush.value, erase)
     deed = painted === true ? 'paint' : null
   }
 
@@ -77,7 +82,7 @@ export function followGestures(element: HTMLElement, model: StageModel): () => v
     else if (deed === 'pan') model.panBy(at.x - before.x, at.y - before.y)
     else if (deed === 'paint') {
       const events = event.getCoalescedEvents()
-      model.mask.value?.extend((events.length > 0 ? events : [event]).map(strokePoint))
+      model.stroked?.extend((events.length > 0 ? events : [event]).map(strokePoint))
     }
   }
 
@@ -92,7 +97,7 @@ export function followGestures(element: HTMLElement, model: StageModel): () => v
 
   const lift = (event: PointerEvent): void => {
     if (!down.delete(event.pointerId)) return
-    if (deed === 'paint') model.mask.value?.end()
+    if (deed === 'paint') model.stroked?.end()
     // A finger that is left of a pinch does nothing until it is put down again.
     deed = null
   }

@@ -23,10 +23,17 @@ const keys: Readonly<Record<string, (model: StageModel) => void>> = {
   b: (model) => (model.tool.value = 'brush'),
   e: (model) => (model.tool.value = 'eraser'),
   h: (model) => (model.tool.value = 'pan'),
+  c: (model) => {
+    if (model.pointed.value !== null) model.tool.value = 'point'
+  },
+  Enter: (model) => {
+    if (model.tool.value === 'point') model.pointAtMiddle()
+  },
 }
 
 /**
- * Does what a key means on the stage: zoom (`+ - 0 1`), pan (arrows), tools (B, E, H), the brush's size (`[ ]`) and
+ * Does what a key means on the stage: zoom (`+ - 0 1`), pan (arrows), tools (B, E, H, C; Enter points at the
+ * middle), the brush's size (`[ ]`) and
  * hardness (Shift+`[ ]`), undo and redo (Ctrl+Z, Ctrl+Shift+Z, Ctrl+Y). A page may call it for keys that were pressed
  * outside its fields.
  * @returns whether the key means anything here
@@ -34,10 +41,10 @@ const keys: Readonly<Record<string, (model: StageModel) => void>> = {
 export function handleStageKey(model: StageModel, { key, code, ctrlKey, metaKey, shiftKey, altKey }: Key): boolean {
   const letter = key.toLowerCase()
   if (ctrlKey || metaKey) {
-    const mask = model.mask.value
-    if (altKey || mask === null || (letter !== 'z' && letter !== 'y')) return false
-    if (letter === 'y' || shiftKey) mask.redo()
-    else mask.undo()
+    const { stroked } = model
+    if (altKey || stroked === null || (letter !== 'z' && letter !== 'y')) return false
+    if (letter === 'y' || shiftKey) stroked.redo()
+    else stroked.undo()
     return true
   }
   // Where brackets need AltGr the keys in their places serve as well.

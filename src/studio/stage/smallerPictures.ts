@@ -24,8 +24,9 @@ export class SmallerPictures {
     this.#changed = changed
   }
 
-  /** @param scale device px for each px of the whole picture */
-  levelFor(picture: ImageBitmap, scale: number): Level {
+  /** @param scale device px for each px of the whole picture; of a canvas, which may change, there are no others */
+  levelFor(picture: ImageBitmap | OffscreenCanvas, scale: number): Level {
+    if (picture instanceof OffscreenCanvas) return { source: picture, step: 1 }
     let levels = this.#levels.get(picture)
     if (levels === undefined) {
       levels = [{ source: picture, step: 1 }]

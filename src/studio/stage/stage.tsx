@@ -4,6 +4,7 @@ import { Text2LiveError } from '../../errors.js'
 import { BrushRing } from './brushRing.js'
 import { followGestures } from './followGestures.js'
 import { handleStageKey } from './handleStageKey.js'
+import { PointMark } from './pointMark.js'
 import { SliderHandle } from './sliderHandle.js'
 import type { StageModel } from './stageModel.js'
 import { StageRenderer } from './stageRenderer.js'
@@ -61,6 +62,7 @@ export function Stage({ model, label, sliderLabel, sliderText, workingLabel }: S
         <canvas ref={canvas} style={{ ...whole, width: '100%', height: '100%', display: 'block' }} />
       </div>
       <BrushRing model={model} />
+      <PointMark model={model} />
       <p class="stage-status" role="status">
         {model.mask.value?.working.value === true && workingLabel}
       </p>
@@ -71,6 +73,7 @@ export function Stage({ model, label, sliderLabel, sliderText, workingLabel }: S
 
 function cursorOf(model: StageModel): string {
   if (model.tool.value === 'pan' || model.panHeld.value) return 'grab'
+  if (model.tool.value === 'point') return 'crosshair'
   // A ring that is too small to be seen is no help.
   return model.brush.value.size * model.matrix.value.scale < 8 ? 'crosshair' : 'none'
 }

@@ -1,12 +1,13 @@
 import { batch, computed, type ReadonlySignal, type Signal, signal } from '@preact/signals'
 import { MaskPainting } from './maskPainting.js'
-import type { Brush } from './maskStroke.js'
+import type { Brush, StrokePoint } from './maskStroke.js'
 import {
   fitMatrix,
   keptInSight,
   type Point,
   scaleLimits,
   type Size,
+  toPhoto,
   type ViewMatrix,
   zoomMatrix,
 } from './viewMatrix.js'
@@ -17,14 +18,28 @@ import {
  */
 export type StageView = 'result' | 'compare' | 'side' | 'photo' | 'alpha' | 'layer' | 'green'
 
-export type StageTool = 'pan' | 'brush' | 'eraser'
+/** With `point` a place in the photo is pointed at, which is told to `pointed`. */
+export type StageTool = 'pan' | 'brush' | 'eraser' | 'point'
 
 /** An edit layer of the photo's aspect, at any resolution. */
 export interface StageLayer {
-  readonly picture: ImageBitmap
+  /** A canvas that changes in place is shown anew with each new list of layers. */
+  readonly picture: ImageBitmap | OffscreenCanvas
   /** [0, 1] */
   readonly opacity: number
   readonly visible: boolean
+}
+
+/** What strokes paint on. */
+export interface Painting {
+  /** @returns whether a stroke has begun */
+  begin(point: StrokePoint, brush: Brush, erase?: boolean): boolean
+  extend(points: Iterable<StrokePoint>): void
+  end(): void
+  /** Takes the stroke at hand back. */
+  cancel(): void
+  undo(): boolean
+  redo(): boolean
 }
 
 const brushSizes = { least: 1, most: 4000 }
@@ -45,8 +60,14 @@ export class StageModel {
   /** [0, 1]: the part of the stage's width that shows the photo as it was, in view `compare`. */
   readonly slider: Signal<number> = signal(0.5)
   readonly mask: Signal<MaskPainting | null> = signal(null)
+  /** What strokes paint on in place of the mask. */
+  readonly painting: Signal<Painting | null> = signal(null)
   readonly maskShown: Signal<boolean> = signal(true)
   readonly tool: Signal<StageTool> = signal('pan')
+  /** A place that was pointed at and is marked, px of the photo; null for none. */
+  readonly mark: Signal<Point | null> = signal(null)
+  /** Is told what the tool `point` points at. */
+  readonly pointed: Signal<((at: Point) => void) | null> = signal(null)
   readonly brush: Signal<Brush> = signal({ size: 80, hardness: 0.8, opacity: 1 })
 
   /** Is the view moved whatever the tool, as long as the space bar is held? */
@@ -126,6 +147,16 @@ export class StageModel {
     this.#change({ hardness: Math.round(Math.min(1, Math.max(0, hardness + by)) * 100) / 100 })
   }
 
+  /** Points at the px in the middle of the pane: for who has no pointer. */
+  pointAtMiddle(): void {
+    this.pointed.value?.(toPhoto(this.matrix.value, this.#middle()))
+  }
+
+  /** What a stroke that has begun is on. */
+  get stroked(): Painting | null {
+    return this.painting.value ?? this.mask.value
+  }
+
   /** The mask, an empty one made where there is none, shown; null without a photo. */
   paintable(): MaskPainting | null {
     const photo = this.extent.value
@@ -147,6 +178,9 @@ export class StageModel {
       this.preview.value = null
       this.map.value = null
       this.mask.value = null
+      this.painting.value = null
+      this.mark.value = null
+      this.pointed.value = null
       this.fit()
     })
   }

@@ -1,28 +1,38 @@
 import { computed, signal } from '@preact/signals'
-import { imageOptions, type GivenOptions, type ImageSettings } from '../../options/imageOptions.js'
+import { imageOptions, type GivenOptions } from '../../options/imageOptions.js'
 import { presets, type PresetName } from '../../options/presets.js'
 import type { OptionRow } from '../../options/optionRow.js'
+import { videoOptions, type GivenVideoOptions } from '../../options/videoOptions.js'
+import { videoPresets } from '../../options/videoPresets.js'
+import type { RunEntry } from '../../session/runHost.js'
 
 /** The texts of an edit, a wording on each line. */
 export const wordNames = ['prompt', 'source', 'region', 'screen'] as const
 export type WordName = (typeof wordNames)[number]
 
 /** Options that have a place of their own on the page, or none there. */
-const elsewhere: ReadonlySet<string> = new Set([...wordNames, 'photo', 'mask', 'preset', 'seed', 'over'])
-
-/** The rows of the option table, by name. */
-export const optionRows: Readonly<Record<string, OptionRow>> = imageOptions
-
-/** The options of the drawer, in the order of the table. */
-export const drawerNames: readonly string[] = Object.entries(optionRows).flatMap(([name, row]) =>
-  elsewhere.has(name) || row.command === true || row.type === 'path' ? [] : [name],
-)
+const elsewhere: ReadonlySet<string> = new Set([...wordNames, 'photo', 'mask', 'preset', 'seed', 'over', 'point'])
 
 /** A value of an option. */
-export type OptionValue = ImageSettings[keyof ImageSettings]
+export type OptionValue = string | number | boolean | readonly string[] | null
+
+type Values = Readonly<Record<string, OptionValue | null | undefined>>
+
+/** The options of an edit, and what its presets choose. */
+interface DraftTable {
+  readonly rows: Readonly<Record<string, OptionRow>>
+  readonly presets: Readonly<Record<PresetName, Values>>
+}
+
+/** Options that photos and clips have. */
+type Given = GivenOptions | GivenVideoOptions
 
 /** The edit that is being described: words and options. What was not said is absent, and the preset's. */
-export class Draft {
+export class Draft<Options extends Given = Given> {
+  /** The rows of the option table, by name. */
+  readonly rows: DraftTable['rows']
+  /** The options of the drawer, in the order of the table. */
+  readonly drawerNames: readonly string[]
   readonly words: Readonly<Record<WordName, ReturnType<typeof signal<string>>>> = {
     prompt: signal(''),
     source: signal(''),
@@ -35,16 +45,27 @@ export class Draft {
   readonly variations = signal(1)
   /** What was said of the drawer's options. */
   readonly said = signal<Readonly<Record<string, OptionValue>>>({})
+  readonly #presets: DraftTable['presets']
+
+  constructor(table: DraftTable) {
+    this.rows = table.rows
+    this.#presets = table.presets
+    this.drawerNames = Object.entries(table.rows).flatMap(([name, row]) =>
+      elsewhere.has(name) || row.command === true || row.type === 'path' ? [] : [name],
+    )
+  }
 
   /** Everything that was said, as the option table takes it. */
-  readonly options = computed((): GivenOptions => {
+  readonly options = computed((): Options => {
     const seed = this.seed.value.trim()
-    return {
+    const given = {
       preset: this.preset.value,
       ...Object.fromEntries(wordNames.map((name) => [name, lines(this.words[name].value ?? '')])),
       ...(seed === '' ? {} : { seed: Number(seed) }),
       ...this.said.value,
     }
+    // The names are the table's, and the table checks the values.
+    return given as Options
   })
 
   say(name: string, value: OptionValue | undefined): void {
@@ -54,38 +75,32 @@ export class Draft {
 
   /** What an option is when nobody says anything: the preset's value, or the table's. */
   defaultOf(name: string): OptionValue {
-    const chosen: Readonly<Record<string, OptionValue>> = presets[this.preset.value]
-    return chosen[name] ?? optionRows[name]!.default
+    return this.#presets[this.preset.value][name] ?? this.rows[name]!.default
   }
 
   /** Takes the settings of a run: says what its preset does not. */
-  recall(settings: ImageSettings): void {
+  recall(settings: RunEntry['settings']): void {
     this.preset.value = settings.preset
     for (const name of wordNames) this.words[name].value = settings[name].join('\n')
     if (same(settings.screen, settings.prompt)) this.words.screen.value = ''
-    if (same(settings.source, imageOptions.source.default)) this.words.source.value = ''
+    if (same(settings.source, this.rows['source']!.default)) this.words.source.value = ''
     this.seed.value = String(settings.seed)
     this.variations.value = 1
-    this.said.value = Object.fromEntries(
-      drawerNames.flatMap((name): [string, OptionValue][] => {
-        const value = settings[name as keyof ImageSettings]
-        // The device was chosen where the run was made; here it is chosen anew.
-        return name === 'device' || value === null || same(value, this.defaultOf(name)) ? [] : [[name, value]]
-      }),
-    )
+    const values = settings as unknown as Values
+    this.#sayAll((name) => {
+      const value = values[name]
+      // The device was chosen where the run was made; here it is chosen anew.
+      return name === 'device' || same(value, this.defaultOf(name)) ? null : value
+    })
   }
 
   /** Takes what `options` gave. */
-  restore({ preset, seed, ...given }: GivenOptions): void {
+  restore({ preset, seed, ...given }: Options): void {
     this.preset.value = preset ?? 'fast'
     this.seed.value = seed === undefined || seed === null ? '' : String(seed)
-    for (const name of wordNames) this.words[name].value = [given[name] ?? []].flat().join('\n')
-    this.said.value = Object.fromEntries(
-      drawerNames.flatMap((name): [string, OptionValue][] => {
-        const value = (given as Readonly<Record<string, OptionValue | null | undefined>>)[name]
-        return value === undefined || value === null ? [] : [[name, value]]
-      }),
-    )
+    const values = given as Values
+    for (const name of wordNames) this.words[name].value = [values[name] ?? []].flat().join('\n')
+    this.#sayAll((name) => values[name])
   }
 
   clear(): void {
@@ -94,7 +109,19 @@ export class Draft {
     this.variations.value = 1
     this.said.value = {}
   }
+
+  #sayAll(valueOf: (name: string) => OptionValue | null | undefined): void {
+    this.said.value = Object.fromEntries(
+      this.drawerNames.flatMap((name): [string, OptionValue][] => {
+        const value = valueOf(name)
+        return value === undefined || value === null ? [] : [[name, value]]
+      }),
+    )
+  }
 }
+
+export const photoDraft = (): Draft<GivenOptions> => new Draft({ rows: imageOptions, presets })
+export const clipDraft = (): Draft<GivenVideoOptions> => new Draft({ rows: videoOptions, presets: videoPresets })
 
 const same = (a: unknown, b: unknown): boolean => JSON.stringify(a) === JSON.stringify(b)
 

@@ -1,9 +1,12 @@
 import { del, get, set } from 'idb-keyval'
 import type { GivenOptions } from '../../options/imageOptions.js'
+import type { GivenVideoOptions } from '../../options/videoOptions.js'
 import type { EditLayer } from './layers.js'
 
-/** The photo that was open. */
+/** The photo or clip that was open. */
 export interface KeptPhoto {
+  /** A photo unless it says so. */
+  readonly kind?: 'clip'
   readonly name: string
   readonly bytes: Uint8Array
 }
@@ -12,7 +15,7 @@ export interface KeptPhoto {
 export interface KeptPage {
   readonly layers: readonly EditLayer[]
   readonly selected: string | null
-  readonly options: GivenOptions
+  readonly options: GivenOptions | GivenVideoOptions
 }
 
 /** How many photos' masks are kept. */
@@ -52,8 +55,16 @@ export class Kept {
     return await this.#get<Uint8Array>(`mask ${photo}`)
   }
 
-  /** Keeps it; the masks of photos that were not opened for longest go. */
-  async keepMask(photo: string, png: Uint8Array | null): Promise<void> {
+  /** The masks that were last painted on a clip, as PNGs by frame. @param clip its hash */
+  async clipMasks(clip: string): Promise<ReadonlyMap<number, Uint8Array>> {
+    return (await this.#get<ReadonlyMap<number, Uint8Array>>(`mask ${clip}`)) ?? new Map<number, Uint8Array>()
+  }
+
+  /**
+   * Keeps the mask of a photo, or the masks of a clip by frame; those of files that were not opened for longest go.
+   * @param photo its hash
+   */
+  async keepMask(photo: string, png: Uint8Array | ReadonlyMap<number, Uint8Array> | null): Promise<void> {
     const order = ((await this.#get<readonly string[]>('masks')) ?? []).filter((one) => one !== photo)
     const kept = png === null ? order : [photo, ...order]
     for (const old of kept.slice(keptMasks)) await this.#set(`mask ${old}`, null)

@@ -1,13 +1,27 @@
-import { batch, computed, effect, signal, type Signal } from '@preact/signals'
+import { batch, computed, effect, signal, type Signal, untracked } from '@preact/signals'
 import { Text2LiveError } from '../../errors.js'
+import type { GivenOptions } from '../../options/imageOptions.js'
+import type { GivenVideoOptions } from '../../options/videoOptions.js'
 import { digest } from '../../session/digest.js'
-import type { RunEvent } from '../../session/events.js'
-import type { RunEntry, RunHost, RunRequest } from '../../session/runHost.js'
+import type {
+  AnyRunEvent,
+  ClipEntry,
+  LocateQuestion,
+  NewRun,
+  PhotoEntry,
+  RunEntry,
+  RunHost,
+  RunRequest,
+} from '../../session/runHost.js'
+import { clipMasks, frameLayers, loadClipMasks, loadMasksByFrame, masksByFrame } from '../clip/clipFiles.js'
+import { AtlasView } from '../clip/atlasView.js'
+import { type ClipPlace, OpenClip } from '../clip/openClip.js'
 import { decodeLayer, decodePhoto } from '../stage/decodePhoto.js'
 import { MaskPainting } from '../stage/maskPainting.js'
+import { maskPng } from '../stage/maskPng.js'
 import { StageModel } from '../stage/stageModel.js'
 import { text } from '../text/strings.js'
-import { Draft } from './draft.js'
+import { clipDraft, photoDraft } from './draft.js'
 import { Layers } from './layers.js'
 import { Kept, type KeptPage, type KeptPhoto } from './kept.js'
 import type { OpenPhoto } from './openPhoto.js'
@@ -27,9 +41,12 @@ const runFile = { edit: 'edit.png', events: 'events.ndjson' } as const
 export class Studio {
   readonly host: RunHost
   readonly stage = new StageModel()
-  readonly draft = new Draft()
+  readonly photoDraft = photoDraft()
+  readonly clipDraft = clipDraft()
   readonly layers = new Layers()
   readonly photo: Signal<OpenPhoto | null> = signal(null)
+  /** In place of a photo. */
+  readonly clip: Signal<OpenClip | null> = signal(null)
   readonly runs: Signal<readonly RunEntry[]> = signal([])
   readonly problem: Signal<Problem | null> = signal(null)
   /** The edit that is made again; null when the next one goes on top. */
@@ -44,6 +61,8 @@ export class Studio {
     const chosen = this.layers.selected.value?.chosen
     return this.runs.value.find(({ name }) => name === chosen) ?? null
   })
+  /** The names of the files that the clip's run has. */
+  readonly clipFiles: Signal<ReadonlySet<string>> = signal(new Set())
   readonly #watches = new Map<string, RunWatch>()
   /** Edit layers as pictures, by run; the number counts the outputs that were written since. */
   readonly #pictures = new Map<string, { readonly version: string; readonly picture: Promise<ImageBitmap | null> }>()
@@ -63,9 +82,26 @@ export class Studio {
       else this.watch(update.run).take(update.event)
     })
     effect(() => {
-      this.#layersShown = this.#showLayers()
+      if (this.clip.value === null) this.#layersShown = this.#showLayers()
+      else this.#showClipLayers(this.clip.value)
     })
     effect(() => void this.#showPreview())
+    effect(() => void this.#listClipFiles())
+    effect(() => {
+      // The map of the words is of one frame.
+      void this.clip.value?.frame.value
+      untracked(() => this.hideMap())
+    })
+  }
+
+  /** Of what is open. */
+  get draft(): Studio['photoDraft'] | Studio['clipDraft'] {
+    return this.clip.value === null ? this.photoDraft : this.clipDraft
+  }
+
+  /** The file that is open; null where none is. */
+  get openName(): string | null {
+    return this.clip.value?.name ?? this.photo.value?.name ?? null
   }
 
   /** What is known of a run's course. */
@@ -88,11 +124,30 @@ export class Studio {
 
   /** Opens a file that was dropped, pasted or chosen. */
   async openFile(file: File): Promise<void> {
-    if (file.type.startsWith('video/')) {
-      this.problem.value = { code: 'INPUT_NOT_IMAGE', message: text('beginClip') }
-      return
-    }
-    await this.open(file.name, new Uint8Array(await file.arrayBuffer()))
+    const bytes = new Uint8Array(await file.arrayBuffer())
+    if (file.type.startsWith('video/') || /\.(mkv|mov|mp4|webm)$/i.test(file.name))
+      await this.openClip(file.name, bytes)
+    else await this.open(file.name, bytes)
+  }
+
+  /** Opens a clip; its edits begin anew, or as they were left. @throws CLIP_* */
+  async openClip(
+    name: string,
+    bytes: Uint8Array,
+    { layers, selected }: Pick<KeptPage, 'layers' | 'selected'> = { layers: [], selected: null },
+  ): Promise<void> {
+    const { FrameReader } = await import('../clip/frameReader.js')
+    const { reader, clip } = await FrameReader.open(name, bytes)
+    const open = new OpenClip({ name, bytes, hash: await digest(bytes) }, clip, reader, this.stage)
+    this.close()
+    await open.show()
+    await loadMasksByFrame(open, await this.#kept.clipMasks(open.hash))
+    batch(() => {
+      this.problem.value = null
+      this.layers.list.value = layers
+      this.layers.selectedId.value = selected
+      this.clip.value = open
+    })
   }
 
   /** Takes a run's zip and opens it. */
@@ -121,8 +176,10 @@ export class Studio {
     const kept = await this.#kept.mask(hash)
     const mask = new MaskPainting(width, height)
     const before = this.stage.photo.peek()
+    this.clip.peek()?.close()
     batch(() => {
       this.hideMap()
+      this.clip.value = null
       this.problem.value = null
       this.photo.value = { name, bytes, width, height, hash }
       this.layers.list.value = layers
@@ -137,19 +194,40 @@ export class Studio {
   }
 
   close(): void {
+    this.clip.peek()?.close()
     batch(() => {
+      this.draft.clear()
       this.hideMap()
       this.photo.value = null
+      this.clip.value = null
       this.stage.show(null)
       this.layers.list.value = []
       this.layers.selectedId.value = null
       this.editing.value = null
-      this.draft.clear()
     })
   }
 
   /** Opens what a run was made of, and what it stands on. */
   async openRun(run: RunEntry): Promise<void> {
+    if (run.kind === 'clip') await this.#openClipRun(run)
+    else await this.#openPhotoRun(run)
+  }
+
+  async #openClipRun(run: ClipEntry): Promise<void> {
+    const file = run.settings.clip
+    const bytes = file === null ? null : await this.host.file(run.name, file)
+    if (bytes === null) return
+    await this.openClip(file!, new Uint8Array(await bytes.arrayBuffer()))
+    const clip = this.clip.value!
+    batch(() => {
+      this.layers.add([run.name])
+      this.draft.recall(run.settings)
+      clip.pointBySetting(run.settings.point)
+    })
+    await loadClipMasks(clip, run.name, this.host)
+  }
+
+  async #openPhotoRun(run: PhotoEntry): Promise<void> {
     const file = run.settings.photo
     const photo = file === null ? null : await this.host.file(run.name, file)
     if (photo === null) return
@@ -170,35 +248,61 @@ export class Studio {
 
   /** Gives the edit that is described to the host, once for each variation. */
   async submit(): Promise<void> {
-    const photo = this.photo.value
-    if (photo === null) return
-    const options = this.draft.options.value
-    const mask = await this.maskFile()
     const editing = this.editing.value
-    const over = this.layers.below(editing)
+    const asked = await this.#described(editing)
+    if (asked === null) return
     const { variations } = this.draft
-    const first = options.seed ?? (variations.value > 1 ? drawSeed() : undefined)
+    const first = asked.options.seed ?? (variations.value > 1 ? drawSeed() : undefined)
     const runs: string[] = []
     for (let i = 0; i < variations.value; i++) {
       const seed = typeof first === 'number' ? { seed: (first + i) % 2 ** 32 } : {}
       runs.push(
-        await this.host.submit({
-          options: { ...options, ...seed },
-          photo: { name: photo.name, bytes: photo.bytes },
-          mask: mask === null ? null : { name: 'mask.png', bytes: mask },
-          over,
-        }),
+        await this.host.submit(
+          asked.kind === 'clip'
+            ? { ...asked, options: { ...asked.options, ...seed } }
+            : { ...asked, options: { ...asked.options, ...seed } },
+        ),
       )
     }
     batch(() => {
+      // A clip has one edit at a time; those before are in the list of runs.
+      if (asked.kind === 'clip') this.layers.list.value = []
       if (editing === null) this.layers.add(runs)
       else this.layers.addRuns(editing, runs)
       this.editing.value = null
+      if (asked.kind === 'clip' && this.clip.value !== null) {
+        this.clip.value.seek(this.clip.value.previewed(asked.options))
+        void this.showPlace(this.clip.value, 'frames')
+      }
       // What grows is looked at now, not the mask.
       this.stage.tool.value = 'pan'
       this.stage.maskShown.value = false
       this.hideMap()
     })
+  }
+
+  /** What would be submitted; null where nothing is open. */
+  async #described(editing: string | null): Promise<NewRun | null> {
+    const [photo, clip] = [this.photo.value, this.clip.value]
+    if (clip !== null) {
+      const point = clip.pointSetting.value
+      return {
+        kind: 'clip',
+        options: { ...this.clipDraft.options.value, ...(point === null ? {} : { point }) },
+        clip: { name: clip.name, bytes: clip.bytes },
+        object: await clipMasks(clip),
+        mask: null,
+      }
+    }
+    if (photo === null) return null
+    const mask = await this.maskFile()
+    return {
+      kind: 'photo',
+      options: this.photoDraft.options.value,
+      photo: { name: photo.name, bytes: photo.bytes },
+      mask: mask === null ? null : { name: 'mask.png', bytes: mask },
+      over: this.layers.below(editing),
+    }
   }
 
   async ask(run: string, request: RunRequest): Promise<void> {
@@ -213,21 +317,14 @@ export class Studio {
    * @param asked false where nobody asked for it: then no failure is told
    */
   async locate(asked = true): Promise<void> {
-    const photo = this.photo.value
-    if (photo === null) return
+    const question = await this.#question()
+    if (question === null) return
     this.#locator?.abort()
     const locator = new AbortController()
     this.#locator = locator
     this.locating.value = true
     try {
-      const { map, share, notes } = await this.host.locate(
-        {
-          options: this.draft.options.value,
-          photo: { name: photo.name, bytes: photo.bytes },
-          over: this.layers.below(this.editing.value),
-        },
-        locator.signal,
-      )
+      const { map, share, notes } = await this.host.locate(question, locator.signal)
       const picture = await decodeLayer(new Blob([map as Uint8Array<ArrayBuffer>]))
       if (locator.signal.aborted) return
       this.stage.map.value = picture
@@ -239,13 +336,25 @@ export class Studio {
     }
   }
 
+  /** The photo, or the frame of the clip that is shown, and the words that are looked for in it. */
+  async #question(): Promise<LocateQuestion | null> {
+    const [photo, clip] = [this.photo.value, this.clip.value]
+    if (clip !== null) {
+      const { prompt, source, region, guidance } = this.clipDraft.options.value
+      return { options: { prompt, source, region, guidance }, photo: await clip.frameFile() }
+    }
+    if (photo === null) return null
+    return {
+      options: this.photoDraft.options.value,
+      photo: { name: photo.name, bytes: photo.bytes },
+      over: this.layers.below(this.editing.value),
+    }
+  }
+
   /** The painted mask as a PNG; null where nothing was painted. */
   async maskFile(): Promise<Uint8Array | null> {
     const mask = this.stage.mask.value
-    if (mask === null || mask.isEmpty) return null
-    const { browserCodec } = await import('../../media/web/browserCodec.js')
-    const { width, height, data } = mask.read()
-    return await browserCodec.encodePng({ width, height, channels: 1, bitDepth: 8, data })
+    return mask === null || mask.isEmpty ? null : await maskPng(mask)
   }
 
   /** Takes a picture as the mask. */
@@ -313,6 +422,49 @@ export class Studio {
     this.located.value = null
   }
 
+  /** Shows something else of the clip. */
+  async showPlace(clip: OpenClip, place: ClipPlace): Promise<void> {
+    const run = this.run.value
+    this.hideMap()
+    clip.place.value = place
+    const isAtlas = place === 'foreground' || place === 'background'
+    const known = clip.atlas.value
+    if (isAtlas && run !== null && known?.run === run.name && known.layer === place) return
+    const atlas = isAtlas && run !== null ? await AtlasView.open(this.host, run.name, place) : null
+    if (clip.place.value === place) clip.atlas.value = atlas
+  }
+
+  async #listClipFiles(): Promise<void> {
+    const run = this.run.value
+    if (run?.kind !== 'clip') {
+      this.clipFiles.value = new Set()
+      return
+    }
+    void this.watch(run.name).written.value
+    const files = await this.host.files(run.name).catch(() => [])
+    if (this.run.peek()?.name === run.name) this.clipFiles.value = new Set(files)
+  }
+
+  /** Maps what was painted on an atlas to the frames of the clip. */
+  async paintAtlas(atlas: AtlasView): Promise<void> {
+    await this.host.paint(atlas.run, atlas.layer, await atlas.file())
+    if (this.clip.value !== null) await this.showPlace(this.clip.value, 'painted')
+  }
+
+  /** Gives the clip the edit layers of the run that is selected, once they are written. */
+  #showClipLayers(clip: OpenClip): void {
+    const run = this.run.value
+    const folder = clip.place.value === 'painted' ? 'painted/edit-layer' : 'edit-layer'
+    const of = run === null ? '' : `${run.name} ${folder} `
+    const isWritten = run?.kind === 'clip' && (run.state === 'finished' || (run.state === 'stopped' && run.step > 0))
+    const shown = isWritten ? `${of}${this.watch(run.name).written.value}` : null
+    // While a run that was finished works again, what it had stays.
+    const isKept = !isWritten && clip.shownLayers?.startsWith(of) === true && of !== ''
+    if (shown === clip.shownLayers || isKept) return
+    clip.shownLayers = shown
+    clip.layerOf.value = isWritten ? frameLayers(this.host, run.name, folder) : noLayer
+  }
+
   /** Gives the stage the edit layers that are there. */
   async #showLayers(): Promise<void> {
     const list = this.layers.list.value
@@ -361,7 +513,12 @@ export class Studio {
   async #showPreview(): Promise<void> {
     const run = this.run.value
     const turn = ++this.#previews
-    if (run === null || (run.state !== 'running' && run.state !== 'paused')) {
+    const clip = this.clip.value
+    const hidden =
+      clip !== null &&
+      run?.kind === 'clip' &&
+      (clip.atlas.value !== null || clip.frame.value !== clip.previewed(run.settings))
+    if (run === null || hidden || (run.state !== 'running' && run.state !== 'paused')) {
       await this.#layersShown
       if (turn === this.#previews) this.stage.preview.value = null
       return
@@ -378,7 +535,8 @@ export class Studio {
   }
 
   #keptPhoto(): KeptPhoto | null {
-    const photo = this.photo.value
+    const [photo, clip] = [this.photo.value, this.clip.value]
+    if (clip !== null) return { kind: 'clip', name: clip.name, bytes: clip.bytes }
     return photo === null ? null : { name: photo.name, bytes: photo.bytes }
   }
 
@@ -392,12 +550,18 @@ export class Studio {
 
   /** Once nobody has painted for a second. */
   #keepMask(): void {
-    const [photo, mask] = [this.photo.value, this.stage.mask.value]
+    const [photo, clip, mask] = [this.photo.value, this.clip.value, this.stage.mask.value]
     clearTimeout(this.#maskTimer)
-    if (photo === null || mask === null || mask.version.value === 0) return
-    this.#maskTimer = setTimeout(() => {
-      void this.maskFile().then((png) => this.#kept.keepMask(photo.hash, png))
-    }, 1000)
+    const keep = (hash: string, pngs: () => ReturnType<typeof this.maskFile | typeof masksByFrame>): void => {
+      this.#maskTimer = setTimeout(() => {
+        void pngs().then((made) => this.#kept.keepMask(hash, made))
+      }, 1000)
+    }
+    if (clip !== null) {
+      // Read, so that this is done again with each stroke on any frame.
+      void clip.masked.value
+      keep(clip.hash, () => masksByFrame(clip))
+    } else if (photo !== null && mask !== null && mask.version.value > 0) keep(photo.hash, () => this.maskFile())
   }
 
   /** Takes up what was on the page when it was left; from then on, what is on it is kept. */
@@ -413,7 +577,12 @@ export class Studio {
 
   async #takeUp(): Promise<void> {
     const [photo, page] = [await this.#kept.photo(), await this.#kept.page()]
-    if (page !== null) this.draft.restore(page.options)
+    if (photo?.kind === 'clip') {
+      await this.openClip(photo.name, photo.bytes, page ?? undefined)
+      if (page !== null) this.clipDraft.restore(page.options as GivenVideoOptions)
+      return
+    }
+    if (page !== null) this.photoDraft.restore(page.options as GivenOptions)
     if (photo !== null) await this.open(photo.name, photo.bytes, page ?? undefined)
   }
 
@@ -430,14 +599,16 @@ export class Studio {
 }
 
 /** A line of a run's own log; null for one that is half written. */
-function eventOf(line: string): RunEvent | null {
+function eventOf(line: string): AnyRunEvent | null {
   try {
     const event: unknown = JSON.parse(line)
-    return typeof event === 'object' && event !== null && 'type' in event ? (event as RunEvent) : null
+    return typeof event === 'object' && event !== null && 'type' in event ? (event as AnyRunEvent) : null
   } catch {
     return null
   }
 }
+
+const noLayer = (): Promise<null> => Promise.resolve(null)
 
 const noFile = (): Text2LiveError =>
   new Text2LiveError(

@@ -77,7 +77,7 @@ globalThis.studio = {
     return answer(host.fetchModels(progress, stop.signal).then(() => told))
   },
   submit: (options, photo, name) =>
-    answer(host.submit({ options, photo: { name, bytes: fromBase64(photo) }, mask: null, over: [] })),
+    answer(host.submit({ kind: 'photo', options, photo: { name, bytes: fromBase64(photo) }, mask: null, over: [] })),
   ask: (run, request) => answer(host.ask(run, request).then(() => null)),
   runs: () => updates.findLast((update) => update.type === 'runs')?.runs ?? [],
   events: (run) => eventsOf(run).map((event) => (event.type === 'note' ? event.message : event.type)),

@@ -1,0 +1,40 @@
+import { interruptedBy } from '../../session/interrupted.js'
+import type { EmitAny, QueuedJob } from '../../session/queue/queueMachine.js'
+import { textsCheckedIn, videoTrainerIn } from '../../session/video/openVideoTrainer.js'
+import { paintClip } from '../../session/video/paintClip.js'
+import type { VideoResult } from '../../session/video/runVideo.js'
+import type { VideoEnvironment } from '../../session/video/videoEnvironment.js'
+import { assertKind } from '../resumeRun.js'
+import { openRunFolder } from '../runFolder.js'
+import { clipMachine } from './clipMachine.js'
+import { inFolder } from './clipPaths.js'
+import { renderVideo } from './renderVideo.js'
+import { resumeVideo } from './resumeVideo.js'
+
+/** Whoever reads texts and trains for a clip. */
+export type ClipTraining = Omit<VideoEnvironment, 'signal'>
+
+const here: ClipTraining = { openTrainer: videoTrainerIn(clipMachine), checkTexts: textsCheckedIn(clipMachine) }
+
+/**
+ * Does a job of a queue on the run folder of a clip, in this thread.
+ * @throws all that the run throws; RUN_INVALID for the folder of a photo
+ */
+export async function workOnClip(
+  path: string,
+  job: QueuedJob,
+  signal: AbortSignal,
+  emit: EmitAny,
+  training: ClipTraining = here,
+): Promise<VideoResult> {
+  const environment = { ...training, signal: interruptedBy(signal) }
+  if (job.kind === 'resume') return await resumeVideo(path, job.options, environment, emit)
+  if (job.kind === 'render') return await renderVideo(path, environment, emit)
+  await assertKind(path, 'video')
+  const store = await openRunFolder(path)
+  try {
+    return await paintClip({ store, machine: clipMachine, find: inFolder(path) }, environment, emit)
+  } finally {
+    store.release()
+  }
+}

@@ -1,0 +1,84 @@
+import { batch, effect, type Signal, signal } from '@preact/signals'
+import type { LayerName } from '../../atlas/layeredAtlas.js'
+import type { RunHost } from '../../session/runHost.js'
+import { paintedFile, videoOutputFiles } from '../../session/video/videoFiles.js'
+import { ColourPainting } from '../stage/colourPainting.js'
+import { decodeLayer } from '../stage/decodePhoto.js'
+import type { StageModel } from '../stage/stageModel.js'
+
+/** The atlas picture of a layer of a run, its trained edit, and what is painted on it by hand. */
+export class AtlasView {
+  readonly run: string
+  readonly layer: LayerName
+  readonly painting: ColourPainting
+  /** Does the trained edit lie under the paint? */
+  readonly withEdit: Signal<boolean>
+  readonly #picture: ImageBitmap
+  readonly #edit: ImageBitmap | null
+
+  private constructor(
+    { run, layer }: Pick<AtlasView, 'run' | 'layer'>,
+    picture: ImageBitmap,
+    edit: ImageBitmap | null,
+    painted: ImageBitmap | null,
+  ) {
+    this.run = run
+    this.layer = layer
+    this.#picture = picture
+    this.#edit = edit
+    this.painting = new ColourPainting(picture.width, picture.height, painted)
+    // What was painted before has the edit in it.
+    this.withEdit = signal(edit !== null && painted === null)
+  }
+
+  /** @returns null where the run has no such atlas (yet) */
+  static async open(host: RunHost, run: string, layer: LayerName): Promise<AtlasView | null> {
+    const read = async (name: string): Promise<ImageBitmap | null> => {
+      const file = await host.file(run, name)
+      return file === null ? null : await decodeLayer(file, name)
+    }
+    const [picture, edit, painted] = await Promise.all([
+      read(videoOutputFiles[`${layer}Atlas`]),
+      read(videoOutputFiles[`${layer}Edit`]),
+      read(paintedFile(layer)),
+    ])
+    return picture === null ? null : new AtlasView({ run, layer }, picture, edit, painted)
+  }
+
+  get hasEdit(): boolean {
+    return this.#edit !== null
+  }
+
+  /** Puts it on the stage, to be painted on. @returns ends it */
+  show(stage: StageModel): () => void {
+    batch(() => {
+      stage.show(this.#picture)
+      stage.painting.value = this.painting
+      stage.view.value = 'result'
+      stage.tool.value = 'brush'
+    })
+    const end = effect(() => {
+      void this.painting.version.value
+      const edit = this.withEdit.value && this.#edit !== null ? [this.#edit] : []
+      // A new list each time: the painting changes in place.
+      stage.layers.value = [...edit, this.painting.picture].map((picture) => ({ picture, opacity: 1, visible: true }))
+    })
+    return () => {
+      end()
+      batch(() => {
+        stage.painting.value = null
+        stage.tool.value = 'pan'
+      })
+    }
+  }
+
+  /** The layer as it is seen, as a PNG with alpha. */
+  async file(): Promise<Uint8Array> {
+    const { width, height } = this.#picture
+    const canvas = new OffscreenCanvas(width, height)
+    const context = canvas.getContext('2d')!
+    if (this.withEdit.value && this.#edit !== null) context.drawImage(this.#edit, 0, 0)
+    context.drawImage(this.painting.picture, 0, 0)
+    return new Uint8Array(await (await canvas.convertToBlob({ type: 'image/png' })).arrayBuffer())
+  }
+}

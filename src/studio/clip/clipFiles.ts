@@ -1,0 +1,54 @@
+import type { NamedFile, RunHost } from '../../session/runHost.js'
+import { decodeLayer } from '../stage/decodePhoto.js'
+import { maskPng } from '../stage/maskPng.js'
+import type { LayerOf, OpenClip } from './openClip.js'
+
+/** Runs number the frames of a clip from 0, with five digits. */
+const numbered = (frame: number): string => `${String(frame).padStart(5, '0')}.png`
+
+/** The painted masks of the object, as PNGs by frame. */
+export async function masksByFrame(clip: OpenClip): Promise<ReadonlyMap<number, Uint8Array>> {
+  const masks = new Map<number, Uint8Array>()
+  for (const frame of clip.masked.value) masks.set(frame, await maskPng(clip.maskOf(frame)))
+  return masks
+}
+
+/** The painted masks of the object, named as a run pairs them with their frames. */
+export const clipMasks = async (clip: OpenClip): Promise<NamedFile[]> =>
+  [...(await masksByFrame(clip))].map(([frame, bytes]) => ({ name: numbered(frame), bytes }))
+
+/** Takes up masks of frames. */
+export async function loadMasksByFrame(clip: OpenClip, masks: ReadonlyMap<number, Uint8Array>): Promise<void> {
+  if (masks.size === 0) return
+  const { browserCodec } = await import('../../media/web/browserCodec.js')
+  const { width, height } = clip.size
+  for (const [frame, bytes] of masks) {
+    if (frame >= clip.count) continue
+    const { image } = await browserCodec.decodeMask({ name: numbered(frame), bytes }, width, height)
+    await clip.maskOf(frame).load({
+      width,
+      height,
+      data: Uint8Array.from(image.data, (value) => Math.round(255 * value)),
+    })
+  }
+}
+
+/** Takes up the masks that a run was made with, in place of those that are there. */
+export async function loadClipMasks(clip: OpenClip, run: string, host: RunHost): Promise<void> {
+  for (const frame of clip.masked.value) clip.maskOf(frame).clear()
+  const masks = new Map<number, Uint8Array>()
+  for (const name of await host.files(run)) {
+    const frame = /^object\/(\d+)\.\w+$/.exec(name)?.[1]
+    const file = frame === undefined ? null : await host.file(run, name)
+    if (file !== null) masks.set(Number(frame), new Uint8Array(await file.arrayBuffer()))
+  }
+  await loadMasksByFrame(clip, masks)
+}
+
+/** The edit layers of a run that has written them, frame by frame. */
+export const frameLayers =
+  (host: RunHost, run: string, folder = 'edit-layer'): LayerOf =>
+  async (frame) => {
+    const file = await host.file(run, `${folder}/${numbered(frame)}`).catch(() => null)
+    return file === null ? null : await decodeLayer(file)
+  }

@@ -1,0 +1,99 @@
+import { useSignal } from '@preact/signals'
+import { clipCommandLine } from '../../options/commandLine.js'
+import type { ClipEntry } from '../../session/runHost.js'
+import { videoFiles, videoOutputFiles, type VideoOutputName } from '../../session/video/videoFiles.js'
+import { Panel } from '../parts/panel.js'
+import { saveFile } from '../parts/saveFile.js'
+import type { Studio } from '../state/studio.js'
+import type { StringName } from '../text/english.js'
+import { text } from '../text/strings.js'
+import type { OpenClip } from './openClip.js'
+
+/** What can be taken away as a file of its own; folders of frames are in the zip. */
+const labels: readonly (readonly [VideoOutputName, StringName])[] = [
+  ['edited', 'leaveMp4'],
+  ['editLayer', 'leaveWebm'],
+  ['editLayerProres', 'leaveProres'],
+  ['sideBySide', 'leaveSide'],
+  ['foregroundPsd', 'leaveObjectPsd'],
+  ['backgroundPsd', 'leaveBackgroundPsd'],
+  ['foregroundAtlas', 'leaveObjectAtlas'],
+  ['backgroundAtlas', 'leaveBackgroundAtlas'],
+  ['losses', 'leaveLosses'],
+  ['metrics', 'leaveMetrics'],
+]
+
+/** What a person leaves with, of the run of a clip. */
+export function ClipLeavePanel({
+  studio,
+  clip,
+  run,
+}: {
+  readonly studio: Studio
+  readonly clip: OpenClip
+  readonly run: ClipEntry
+}) {
+  const making = useSignal<string | null>(null)
+  const copied = useSignal(false)
+  const save = (name: string, make: () => Promise<Blob | null>): void =>
+    void studio.attempt(async () => {
+      making.value = name
+      try {
+        const file = await make()
+        if (file !== null) saveFile(name, file)
+      } finally {
+        making.value = null
+      }
+    })
+  const base = clip.name.replace(/\.[^.]*$/, '')
+  const painted = [videoOutputFiles.edited, videoOutputFiles.editLayer].map((file) => `${videoFiles.painted}/${file}`)
+  const offered = [
+    ...labels.map(([name, label]) => [videoOutputFiles[name], text(label)] as const),
+    [painted[0]!, text('leavePaintedMp4')] as const,
+    [painted[1]!, text('leavePaintedWebm')] as const,
+  ].filter(([file]) => studio.clipFiles.value.has(file))
+  return (
+    <Panel title={text('leave')} class="leave">
+      {offered.length === 0 && <p class="help">{text('leaveNotYet')}</p>}
+      <div class="buttons">
+        {offered.map(([file, label]) => (
+          <button
+            key={file}
+            type="button"
+            disabled={making.value !== null}
+            data-file={file}
+            onClick={() => save(`${base}-${file.replace('/', '-')}`, () => studio.host.file(run.name, file))}
+          >
+            {label}
+          </button>
+        ))}
+        <button
+          type="button"
+          disabled={making.value !== null}
+          data-file="zip"
+          onClick={() => save(`${run.name}.zip`, () => studio.host.zip(run.name))}
+        >
+          {text('leaveZip')}
+        </button>
+        <button
+          type="button"
+          onClick={() =>
+            void studio.attempt(async () => {
+              const { object, mask } = run.settings
+              const inRun = (file: string | null): string | null => file && `runs/${run.name}/${file}`
+              await navigator.clipboard.writeText(
+                clipCommandLine(run.settings, clip.name, { object: inRun(object), mask: inRun(mask) }),
+              )
+              copied.value = true
+            })
+          }
+        >
+          {text('leaveCommand')}
+        </button>
+      </div>
+      <p class="help" aria-live="polite">
+        {making.value !== null ? text('leaveMaking', { name: making.value }) : copied.value ? text('leaveCopied') : ''}
+      </p>
+    </Panel>
+  )
+}
