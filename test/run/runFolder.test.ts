@@ -6,6 +6,8 @@ import {
   readdirSync,
   readFileSync,
   rmSync,
+  statSync,
+  utimesSync,
   writeFileSync,
   appendFileSync,
 } from 'node:fs'
@@ -345,8 +347,34 @@ test('one folder is written by one process at a time; the lock of a dead one is 
   }
   writeFileSync(at('run', '.lock'), JSON.stringify({ pid: 1, host: 'another-machine', born: null }))
   expect(await failureOf(run({ resume: at('run') }))).toMatch(
-    /^RUN_LOCKED: ~\/run is in use: process 1 on another-machine/,
+    /^RUN_LOCKED: ~\/run is in use: process 1 on another-machine is writing it\. .+ try again in a minute/,
   )
+  const longAgo = statSync(at('run', '.lock')).mtimeMs / 1000 - 70
+  utimesSync(at('run', '.lock'), longAgo, longAgo)
+  writeFileSync(at('run', '.composite.png.12-34-0123abcd.0123456789ab.tmp'), 'left by that machine')
+  expect((await run({ resume: at('run') })).result.finished).toBe(true)
+  expect(readdirSync(at('run')).filter((name) => name.startsWith('.'))).toEqual([])
+})
+
+test('a run whose folder was taken over stops, and changes nothing there any more', async () => {
+  const taken = JSON.stringify({ pid: 1, host: 'another-machine', born: null })
+  let before: Record<string, string> = {}
+  const contents = (): Record<string, string> =>
+    Object.fromEntries(
+      readdirSync(at('run'), { recursive: true, withFileTypes: true })
+        .filter((entry) => entry.isFile())
+        .map(({ parentPath, name }) => [join(parentPath, name), readFileSync(join(parentPath, name), 'base64')]),
+    )
+  const onStep = (step: number): void => {
+    if (step !== 3) return
+    writeFileSync(at('run', '.lock'), taken)
+    before = contents()
+  }
+  expect(await failureOf(run(basics(), { onStep }))).toMatch(
+    /^LEASE_LOST: Expected to hold "~\/run\/\.lock" still, but process 1 on another-machine took it over/,
+  )
+  expect(Object.keys(before)).toContain(at('run', 'events.ndjson'))
+  expect(contents()).toEqual(before)
 })
 
 test('several seeds: a folder per seed and a sheet; stopped, it resumes where it was', async () => {
