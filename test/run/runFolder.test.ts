@@ -18,7 +18,8 @@ import sharp from 'sharp'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { lookIn } from '../../src/run/runFolder.js'
 import { readCheckpoint } from '../../src/session/checkpoint.js'
-import { runImage, type EditOptions } from '../../src/run/editImage.js'
+import type { ImageOptions } from '../../src/run/imageJob.js'
+import { runImage } from '../../src/run/runImage.js'
 import { readEvents } from '../../src/run/eventLog.js'
 import { outputFiles, type RunEvent } from '../../src/session/events.js'
 import { lockFolder } from '../../src/run/folderLock.js'
@@ -42,7 +43,7 @@ beforeEach(async () => {
 })
 afterEach(() => rmSync(home, { recursive: true, force: true }))
 
-const basics = (): EditOptions => ({
+const basics = (): ImageOptions => ({
   photo,
   prompt: 'golden bowl',
   source: 'bowl',
@@ -56,7 +57,7 @@ const basics = (): EditOptions => ({
 })
 
 async function run(
-  options: EditOptions,
+  options: ImageOptions,
   toy: Parameters<typeof toyTrainer>[0] = {},
   signal = new AbortController().signal,
 ) {
@@ -211,11 +212,7 @@ test('a finished run that lost an output writes it again; so does render', async
   await run({ resume: at('run') })
   expect(computed(at('run'))).toEqual(before)
   rmSync(at('run', 'edit.png'))
-  await renderRun(
-    at('run'),
-    { open: toyTrainer(), signal: new AbortController().signal, defaultFolder: false },
-    () => undefined,
-  )
+  await renderRun(at('run'), { open: toyTrainer(), signal: new AbortController().signal }, () => undefined)
   expect(computed(at('run'))).toEqual(before)
 })
 
@@ -414,10 +411,8 @@ test('several seeds, stopped or killed: rendered are those that have a checkpoin
   )
   const rendered = async () => {
     const events: RunEvent[] = []
-    const result = await renderRun(
-      at('run'),
-      { open: toyTrainer(), signal: new AbortController().signal, defaultFolder: false },
-      (event) => events.push(event),
+    const result = await renderRun(at('run'), { open: toyTrainer(), signal: new AbortController().signal }, (event) =>
+      events.push(event),
     )
     return {
       seeds: result.variations?.map(({ settings }) => settings.seed),
@@ -512,7 +507,7 @@ const killAtCall = new URL('./killAtCall.mjs', import.meta.url).href
  * The run in a process of its own, killed before one of the system calls that change what is on the disk, counted from
  * 1; 0: none.
  */
-async function killedAt(call: number, options: EditOptions): Promise<{ by: NodeJS.Signals | null; calls: number }> {
+async function killedAt(call: number, options: ImageOptions): Promise<{ by: NodeJS.Signals | null; calls: number }> {
   const child = spawn(process.execPath, ['--import', killAtCall, toyRun, JSON.stringify(options), '0'], {
     cwd: home,
     env: { ...process.env, KILL_AT: String(call) },
@@ -579,11 +574,7 @@ test('what a killed rendering left is removed by the next; what a living process
     writeFileSync(at('run', name), 'half')
   mkdirSync(at('run', `.rendering.${dead}.0123456789ab.tmp`))
   writeFileSync(at('run', '.mine.tmp'), 'not of this program')
-  await renderRun(
-    at('run'),
-    { open: toyTrainer(), signal: new AbortController().signal, defaultFolder: false },
-    () => undefined,
-  )
+  await renderRun(at('run'), { open: toyTrainer(), signal: new AbortController().signal }, () => undefined)
   expect(leftIn(at('run')).sort()).toEqual([living, '.mine.tmp'].sort())
   expect(computed(at('run'))).toEqual(before)
 })

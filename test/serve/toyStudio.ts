@@ -4,7 +4,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import sharp from 'sharp'
 import type { GivenOptions } from '../../src/options/imageOptions.js'
-import { workOnRun } from '../../src/run/workOnRun.js'
+import { imageJobOf } from '../../src/run/imageJob.js'
+import { runImageJob } from '../../src/run/runImage.js'
 import { startStudio, type Studio } from '../../src/serve/startStudio.js'
 import { toyTrainer } from '../run/toyTrainer.mjs'
 
@@ -59,7 +60,10 @@ export async function startToyStudio({
     listen,
     port: 0,
     token,
-    workers: { work: workOnRun(toyTrainer({ delay })) },
+    workers: {
+      work: (path, job, signal, emit, control) =>
+        runImageJob(imageJobOf(path, job), { open: toyTrainer({ delay }), signal, control }, emit),
+    },
     page,
     onFault,
   })
