@@ -77,6 +77,7 @@ const exitStatuses = {
   TELEMETRY_ON: 2,
   SHAPE_MISMATCH: 1,
   GRAPH_INVALID: 1,
+  LEASE_LOST: 1,
   DISK_FULL: 1,
   OUT_OF_MEMORY: 1,
   LOSS_NOT_FINITE: 1,

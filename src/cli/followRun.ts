@@ -1,6 +1,5 @@
 import type { EditResult } from '../run/editResult.js'
 import type { Emit } from '../session/trainRun.js'
-import type { RunEnvironment } from '../session/trainerContract.js'
 import { jsonReporter, textReporter } from './reporters.js'
 import { stopOnSignals } from './stopOnSignals.js'
 import type { Terminal } from './terminal.js'
@@ -10,7 +9,7 @@ import type { Terminal } from './terminal.js'
  * and gives the exit status.
  */
 export async function followRun(
-  work: (environment: RunEnvironment, emit: Emit) => Promise<EditResult>,
+  work: (signal: AbortSignal, emit: Emit) => Promise<EditResult>,
   json: boolean,
   terminal: Terminal,
 ): Promise<number> {
@@ -21,10 +20,11 @@ export async function followRun(
       onStop: () => reporter.end(),
       goOn: 'text2live image --resume',
     }
-    return await stopOnSignals(terminal, stoppable, async (signal) => {
-      const { openInWorker } = await import('../run/openInWorker.js')
-      return await work({ open: openInWorker, signal, defaultFolder: true }, (event) => reporter.report(event))
-    })
+    return await stopOnSignals(
+      terminal,
+      stoppable,
+      async (signal) => await work(signal, (event) => reporter.report(event)),
+    )
   } finally {
     reporter.end()
   }

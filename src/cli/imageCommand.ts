@@ -1,6 +1,6 @@
 import { Command } from 'commander'
 import { validateOptions } from '../options/resolveSettings.js'
-import type { EditOptions } from '../run/editImage.js'
+import type { ImageOptions } from '../run/imageJob.js'
 import { followRun } from './followRun.js'
 import { inputAndPrompt } from './inputAndPrompt.js'
 import { addOptionFlags, givenFlags } from './optionFlags.js'
@@ -51,13 +51,17 @@ Examples:
       const resume = parsed['resume'] as string | undefined
       validateOptions(prompts.length === 0 ? {} : { prompt: prompts })
       const photo = input === standardInput && resume === undefined ? await readStandardInput() : input
-      const options: EditOptions = {
+      const options: ImageOptions = {
         ...given,
         ...(photo === undefined ? {} : { photo }),
         ...(prompts.length === 0 ? {} : { prompt: prompts }),
       }
-      const { runImage } = await import('../run/editImage.js')
-      const all = resume === undefined ? options : { ...options, resume }
-      setStatus(await followRun((environment, emit) => runImage(all, environment, emit), given.json === true, terminal))
+      const { runInProcess } = await import('../run/runInProcess.js')
+      const job = {
+        kind: 'edit',
+        options: resume === undefined ? options : { ...options, resume },
+        defaultFolder: true,
+      } as const
+      setStatus(await followRun((signal, emit) => runInProcess(job, signal, emit), given.json === true, terminal))
     })
 }

@@ -23,7 +23,8 @@ Example:
         setStatus(await followVideo({ kind: 'render', folder }, json === true, terminal))
         return
       }
-      const { renderRun } = await import('../run/renderRun.js')
-      setStatus(await followRun((environment, emit) => renderRun(folder, environment, emit), json === true, terminal))
+      const { runInProcess } = await import('../run/runInProcess.js')
+      const job = { kind: 'render', folder } as const
+      setStatus(await followRun((signal, emit) => runInProcess(job, signal, emit), json === true, terminal))
     })
 }

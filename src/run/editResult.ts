@@ -1,3 +1,4 @@
+import { join } from 'node:path'
 import type { ImageSettings } from '../options/imageOptions.js'
 import type { OutputFiles } from '../session/outputs.js'
 import type { TrainedRun } from '../session/trainRun.js'
@@ -20,4 +21,27 @@ export interface EditResult {
 
 export function editResult({ finished, step, settings, store, files }: TrainedRun): EditResult {
   return { finished, step, settings, folder: store?.path ?? null, files: files ?? filesOf(store!) }
+}
+
+/** A result as it crosses from process to process: what lies in a folder is read there by whoever wants it. */
+export type SentResult = Omit<EditResult, 'files' | 'variations'> & {
+  readonly files: OutputFiles | null
+  readonly variations?: readonly SentResult[]
+}
+
+export function sentResult({ variations, ...result }: EditResult): SentResult {
+  return {
+    ...result,
+    files: result.folder === null && variations === undefined ? result.files : null,
+    ...(variations === undefined ? {} : { variations: variations.map(sentResult) }),
+  }
+}
+
+export function receivedResult({ variations: sent, files, ...result }: SentResult): EditResult {
+  const variations = sent?.map(receivedResult)
+  return {
+    ...result,
+    files: variations?.[0]?.files ?? files ?? filesOf({ file: (name) => join(result.folder ?? '', name) }),
+    ...(variations === undefined ? {} : { variations }),
+  }
 }

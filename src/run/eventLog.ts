@@ -9,9 +9,12 @@ import { openRegular, readRunFileSync } from './runFile.js'
 export class FileLog implements RunLog {
   readonly #file: number
   readonly #path: string
+  readonly #assertHeld: () => void
 
-  constructor(path: string) {
+  /** @param assertHeld throws where the file is another's by now */
+  constructor(path: string, assertHeld: () => void) {
     this.#path = path
+    this.#assertHeld = assertHeld
     try {
       this.#file = openRegular(path, constants.O_WRONLY | constants.O_APPEND | constants.O_CREAT)
     } catch (cause) {
@@ -19,8 +22,9 @@ export class FileLog implements RunLog {
     }
   }
 
-  /** @throws DISK_FULL after taking back the part of the line that was written */
+  /** @throws DISK_FULL after taking back the part of the line that was written; LEASE_LOST */
   append(text: string): void {
+    this.#assertHeld()
     const before = fstatSync(this.#file).size
     const line = Buffer.from(text)
     try {

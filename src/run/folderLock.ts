@@ -1,31 +1,43 @@
 import { join } from 'node:path'
 import { Text2LiveError } from '../errors.js'
+import { isHere } from '../media/node/processIdentity.js'
 import { holderText, takeLock } from '../media/node/processLock.js'
 import { writing } from './fileErrors.js'
 
-interface FolderLock {
+export interface FolderLock {
   /** @param folder where the folder is now */
   moved(folder: string): void
+  /** @throws LEASE_LOST where another process took the folder over */
+  assertHeld(): void
   release(): void
 }
 
 export const lockName = '.lock'
 
 /**
- * Keeps two processes from writing one run folder. The lock of a process that is gone (kill -9) is taken over.
+ * Keeps two processes from writing one run folder. The lock of a process that is gone (kill -9) is taken over: see
+ * `takeLock`.
  * @throws RUN_LOCKED, OUTPUT_NOT_WRITABLE, DISK_FULL
  */
 export async function lockFolder(folder: string): Promise<FolderLock> {
   const path = join(folder, lockName)
   const taken = await writing(path, () => takeLock(path))
-  if (taken === null) throw locked(folder, 'another process keeps taking it')
-  if ('pid' in taken) throw locked(folder, `${holderText(taken)} is writing it`)
-  return { moved: (now) => taken.moved(join(now, lockName)), release: () => taken.release() }
+  if (taken === null) throw locked(folder, 'another process keeps taking it', stale(folder))
+  if ('pid' in taken) throw locked(folder, `${holderText(taken)} is writing it`, isHere(taken) ? stale(folder) : gone)
+  return {
+    moved: (now) => taken.moved(join(now, lockName)),
+    assertHeld: () => taken.assertHeld(),
+    release: () => taken.release(),
+  }
 }
 
-function locked(folder: string, why: string): Text2LiveError {
+function locked(folder: string, why: string, otherwise: string): Text2LiveError {
   return new Text2LiveError(
     'RUN_LOCKED',
-    `${folder} is in use: ${why}. Wait for it or stop it, or choose another folder with --out. If no such process runs, delete ${join(folder, lockName)}.`,
+    `${folder} is in use: ${why}. Wait for it or stop it, or choose another folder with --out. ${otherwise}`,
   )
 }
+
+const stale = (folder: string): string => `If no such process runs, delete ${join(folder, lockName)}.`
+const gone =
+  'If that machine is gone, try again in a minute: the folder is free when nobody has renewed its lock that long.'

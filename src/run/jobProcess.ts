@@ -1,46 +1,60 @@
-// A process that does one job of a queue, and ends: reading the photo and writing the outputs block the thread that does
+// A process that does one job on a photo or a clip, and ends: reading the photo and writing the outputs block the thread that does
 // it as training does, and only the end of a process gives all its memory back.
 import { Text2LiveError } from '../errors.js'
-import type { QueuedJob } from '../session/queue/queueMachine.js'
 import { RunControl } from '../session/runControl.js'
 import type { AnyRunEvent } from '../session/runHost.js'
-import { openInWorker } from './openInWorker.js'
-import type { WorkerFailure } from './workerMessages.js'
-import { workOnRun } from './workOnRun.js'
-
-/** What it can be told: first the job, then what its control says. */
-export type JobRequest =
-  | { readonly path: string; readonly job: QueuedJob }
-  | { readonly stop: true }
-  | { readonly held: boolean; readonly steps: number | null }
-
-/** What it tells. */
-export type JobReply = { readonly event: AnyRunEvent } | { readonly done: true } | { readonly failure: WorkerFailure }
+import { buildTrainer } from './buildTrainer.js'
+import { sentResult } from './editResult.js'
+import type { ClipRunJob, ImageJob, JobReply, JobRequest } from './imageJob.js'
+import { runImageJob } from './runImage.js'
+import { failureOf } from './workerFailure.js'
 
 if (process.send === undefined)
-  throw new Text2LiveError('INTERNAL', 'jobProcess runs in a process of its own; use workInProcess.')
+  throw new Text2LiveError('INTERNAL', 'jobProcess runs in a process of its own; use runInProcess.')
 
 const stop = new AbortController()
 const control = new RunControl()
+let ended = false
+/** Does the run at hand have a folder? */
+let kept = true
 
-const tell = (reply: JobReply, told?: () => void): void => {
+/** @param told called when it is on its way, or who asked is gone */
+function tell(reply: JobReply, told: () => void = () => undefined): void {
   if (process.connected) process.send?.(reply, undefined, undefined, told)
+  else told()
 }
-const end = (reply: JobReply): void => tell(reply, () => process.disconnect())
+
+function end(reply: JobReply): void {
+  ended = true
+  tell(reply, () => {
+    if (process.connected) process.disconnect()
+    else process.exit()
+  })
+}
+
+const follow = (event: AnyRunEvent): void => {
+  if (event.type === 'run-start') kept = event.folder !== undefined
+  // Who asked is gone, and the state is kept: the next who asks goes on from it.
+  if (event.type === 'checkpoint' && !process.connected) process.exit()
+  tell({ event })
+}
+
+async function done(job: ImageJob | ClipRunJob): Promise<JobReply> {
+  if (job.kind !== 'clip')
+    return { result: sentResult(await runImageJob(job, { open: buildTrainer, signal: stop.signal, control }, follow)) }
+  const { workOnClip } = await import('./video/workOnClip.js')
+  await workOnClip(job.folder, job.job, stop.signal, follow, control)
+  return { done: true }
+}
 
 process.on('message', (request: JobRequest) => {
   if ('stop' in request) stop.abort()
   else if ('held' in request) control.take(request)
   else {
-    const { path, job } = request
-    workOnRun(openInWorker)(path, job, stop.signal, (event) => tell({ event }), control).then(
-      () => end({ done: true }),
-      (error: unknown) => {
-        const { message, stack = '' } = error instanceof Error ? error : new Error(String(error))
-        end({ failure: { code: error instanceof Text2LiveError ? error.code : null, message, stack } })
-      },
-    )
+    done(request.job).then(end, (error: unknown) => end({ failure: failureOf(error) }))
   }
 })
-// Who asked is gone, or has the answer. What is written is whole, and the next who asks goes on from it.
-process.on('disconnect', () => process.exit())
+process.on('disconnect', () => {
+  if (ended || !kept) process.exit()
+  stop.abort()
+})

@@ -6,12 +6,14 @@ import type { RunEnvironment } from '../session/trainerContract.js'
 import type { Emit } from '../session/trainRun.js'
 import { eachVariation, finishVariations, variationFolder } from './variations.js'
 
+type RenderEnvironment = Pick<RunEnvironment, 'open' | 'signal'>
+
 /**
  * Writes the outputs of a run again, from its checkpoint, without training; of several seeds those of each that has
  * one.
  * @throws RUN_NOT_FOUND, RUN_INVALID, RUN_LOCKED, CHECKPOINT_INVALID where there is no checkpoint, CHECKPOINT_MISMATCH
  */
-export async function renderRun(path: string, environment: RunEnvironment, emit: Emit): Promise<EditResult> {
+export async function renderRun(path: string, environment: RenderEnvironment, emit: Emit): Promise<EditResult> {
   await assertRun(path)
   const folder = await openRunFolder(path)
   try {
@@ -37,7 +39,7 @@ export async function renderRun(path: string, environment: RunEnvironment, emit:
   }
 }
 
-async function renderVariation(path: string, environment: RunEnvironment, emit: Emit): Promise<EditResult | null> {
+async function renderVariation(path: string, environment: RenderEnvironment, emit: Emit): Promise<EditResult | null> {
   if (!isRunFolder(path)) return null
   const folder = await openRunFolder(path)
   try {
@@ -48,7 +50,7 @@ async function renderVariation(path: string, environment: RunEnvironment, emit: 
 }
 
 /** Null where there is no checkpoint. */
-async function renderOne(folder: RunFolder, environment: RunEnvironment, emit: Emit): Promise<EditResult | null> {
+async function renderOne(folder: RunFolder, environment: RenderEnvironment, emit: Emit): Promise<EditResult | null> {
   const rendered = await renderStored(accessIn(folder), environment, emit)
   return rendered && editResult(rendered)
 }

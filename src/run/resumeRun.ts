@@ -38,7 +38,7 @@ type ResumeOptions = Omit<GivenOptions, 'photo' | 'mask' | 'out' | 'force' | 'co
 export async function resumeRun(
   path: string,
   flags: ResumeOptions,
-  environment: RunEnvironment,
+  environment: Omit<RunEnvironment, 'defaultFolder'>,
   emit: Emit,
 ): Promise<EditResult> {
   await assertKind(path, 'image')
@@ -70,7 +70,7 @@ export async function resumeRun(
 async function resumeOne(
   folder: RunFolder,
   flags: ResumeOptions,
-  environment: RunEnvironment,
+  environment: Omit<RunEnvironment, 'defaultFolder'>,
   emit: Emit,
 ): Promise<EditResult> {
   try {

@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs'
 import { constants, copyFile, mkdir, readdir, rename, rm, stat } from 'node:fs/promises'
 import { basename, dirname, extname, join } from 'node:path'
 import { Text2LiveError } from '../errors.js'
-import { asidePath, clearAsides, removeDeadAsides } from '../media/node/asidePath.js'
+import { asidePath, clearHeldFolder, removeDeadAsides } from '../media/node/asidePath.js'
 import { atomicWrite } from '../media/node/atomicWrite.js'
 import { replacePath } from '../media/node/replacePath.js'
 import { syncFile, syncFolder } from '../media/node/syncFolder.js'
@@ -11,7 +11,7 @@ import { checkFolder } from './checkFolder.js'
 import { outputFiles } from '../session/events.js'
 import { isSystemError, writeError, writing } from './fileErrors.js'
 import { cutFile, FileLog } from './eventLog.js'
-import { lockFolder } from './folderLock.js'
+import { type FolderLock, lockFolder } from './folderLock.js'
 import { maxConfigBytes } from '../session/savedRun.js'
 import { isFile, readRunFile, readRunFileSync } from './runFile.js'
 import { runFiles } from '../session/runFiles.js'
@@ -150,9 +150,11 @@ export async function openRunFolder(path: string): Promise<RunFolder> {
 }
 
 /** A run folder that is looked at, and not held. */
-export const lookIn = (path: string): RunFolder => holdFolder(path, { release: () => undefined })
+export const lookIn = (path: string): RunFolder =>
+  holdFolder(path, { assertHeld: () => undefined, release: () => undefined })
 
-function holdFolder(path: string, { release }: Pick<RunFolder, 'release'>): RunFolder {
+/** Nothing is written any more once the lock is another's. */
+function holdFolder(path: string, lock: Pick<FolderLock, 'assertHeld' | 'release'>): RunFolder {
   const file = (name: string): string => join(path, name)
   return {
     path,
@@ -164,6 +166,7 @@ function holdFolder(path: string, { release }: Pick<RunFolder, 'release'>): RunF
       }),
     async write(name, data) {
       const target = file(name)
+      lock.assertHeld()
       if (dirname(name) !== '.') await writing(target, () => mkdir(dirname(target), { recursive: true }))
       await writing(target, () => atomicWrite(target, data))
     },
@@ -175,17 +178,22 @@ function holdFolder(path: string, { release }: Pick<RunFolder, 'release'>): RunF
         const files = newFilesIn(aside, file)
         const names = await make(files)
         await files.flush()
+        lock.assertHeld()
         for (const name of names) await writing(file(name), () => replacePath(join(aside, name), file(name)))
       } finally {
         await rm(aside, { recursive: true, force: true }).catch(() => undefined)
       }
     },
-    remove: (name) => writing(file(name), () => rm(file(name), { recursive: true, force: true })),
-    openLog(name, keep) {
-      cutFile(file(name), keep)
-      return Promise.resolve(new FileLog(file(name)))
+    async remove(name) {
+      lock.assertHeld()
+      await writing(file(name), () => rm(file(name), { recursive: true, force: true }))
     },
-    release,
+    openLog(name, keep) {
+      lock.assertHeld()
+      cutFile(file(name), keep)
+      return Promise.resolve(new FileLog(file(name), () => lock.assertHeld()))
+    },
+    release: () => lock.release(),
   }
 }
 
@@ -207,7 +215,7 @@ async function removeLeftovers(path: string): Promise<void> {
     path,
     ...[runFiles.previews, videoFiles.masks, videoFiles.checkpoints].map((name) => join(path, name)),
   ])
-    await clearAsides(folder)
+    await clearHeldFolder(folder)
   const guards = (await readdir(path).catch(() => [])).filter((name) => name.startsWith('.lock.'))
   await Promise.all(guards.map((name) => rm(join(path, name), { recursive: true, force: true }).catch(() => undefined)))
 }

@@ -7,7 +7,7 @@ import type { LocateRequest } from '../session/locatePhoto.js'
 import type { LocatedMap } from '../session/runHost.js'
 import { nodeMachine } from './nodeMachine.js'
 import { clipMachine } from './video/clipMachine.js'
-import type { WorkerFailure } from './workerMessages.js'
+import { failureOf, type WorkerFailure } from './workerFailure.js'
 
 /** What it can be asked, and the answers. */
 export interface Tasks {
@@ -35,10 +35,7 @@ const reply = (message: TaskReply): void =>
 process.once('message', (request: TaskRequest) => {
   answer(request).then(
     (given) => reply({ answer: given }),
-    (error: unknown) => {
-      const { message, stack = '' } = error instanceof Error ? error : new Error(String(error))
-      reply({ failure: { code: error instanceof Text2LiveError ? error.code : null, message, stack } })
-    },
+    (error: unknown) => reply({ failure: failureOf(error) }),
   )
 })
 process.on('disconnect', () => process.exit())

@@ -1,6 +1,5 @@
 import { Text2LiveError } from '../errors.js'
 import { contactSheet } from '../media/node/contactSheet.js'
-import { atomicWrite } from '../media/node/atomicWrite.js'
 import { decodePhoto } from '../media/node/decodePhoto.js'
 import { toEightBits } from '../media/quantise.js'
 import type { ImageSettings } from '../options/imageOptions.js'
@@ -105,7 +104,7 @@ export async function finishVariations(
     results.map(({ settings }) => `seed ${settings.seed}`),
   )
   const path = parent?.file(runFiles.contactSheet)
-  if (path !== undefined) await atomicWrite(path, sheet)
+  await parent?.write(runFiles.contactSheet, sheet)
   emit({ type: 'output', name: 'contactSheet', bytes: sheet.byteLength, ...(path === undefined ? {} : { path }) })
   const finished = results.length === seeds && results.every((result) => result.finished)
   return { ...first, finished, folder: parent?.path ?? null, variations: results, contactSheet: sheet }

@@ -1,40 +1,29 @@
-import { interrupted } from '../session/interrupted.js'
-import { endedByItself, forkProcess } from './forkProcess.js'
-import type { JobReply, JobRequest } from './jobProcess.js'
-import { reviveFailure } from './workerFailure.js'
-import type { WorkOnRun } from './workOnRun.js'
+import type { EmitAny, QueuedJob } from '../session/queue/queueMachine.js'
+import type { RunControl } from '../session/runControl.js'
+import type { ClipRunJob, ImageJob } from './imageJob.js'
+import { runKind } from './resumeRun.js'
+import { askProcess } from './runInProcess.js'
 
 /**
- * Does a job of a queue in a process of its own, which is gone when this resolves: this one stays free to answer.
- * @throws all that the run throws, INTERRUPTED, OUT_OF_MEMORY, DEVICE_FAILED
+ * Does a job of a queue on a run folder.
+ * @param path of the folder
  */
-export const workInProcess: WorkOnRun = async (path, job, signal, emit, control) => {
-  if (signal.aborted) throw interrupted()
-  const worker = forkProcess(new URL('./jobProcess.js', import.meta.url))
-  const send = (request: JobRequest): void => {
-    // Where the process has gone, its `exit` event says so.
-    if (worker.connected) worker.send(request, () => undefined)
-  }
-  const stop = (): void => send({ stop: true })
-  signal.addEventListener('abort', stop)
-  const unfollow = control.follow(() => send({ held: control.held, steps: control.steps }))
-  try {
-    await new Promise<void>((resolve, reject) => {
-      let ending: Error | null | undefined
-      worker.on('message', (reply: JobReply) => {
-        if ('event' in reply) emit(reply.event)
-        else ending = 'failure' in reply ? reviveFailure(reply.failure) : null
-      })
-      worker.on('error', reject)
-      worker.on('exit', (code, by) => {
-        if (ending === null) resolve()
-        else reject(ending ?? endedByItself('that worked on the run', code, by))
-      })
-      send({ path, job })
-      send({ held: control.held, steps: control.steps })
-    })
-  } finally {
-    signal.removeEventListener('abort', stop)
-    unfollow()
-  }
+export type WorkOnRun = (
+  path: string,
+  job: QueuedJob,
+  signal: AbortSignal,
+  emit: EmitAny,
+  control: RunControl,
+) => Promise<unknown>
+
+/** @throws as `runInProcess` */
+export const workInProcess: WorkOnRun = async (path, job, signal, emit, control) =>
+  await askProcess(await jobOn(path, job), signal, emit, control)
+
+/** What a process does for a job of a queue on the run folder `path`. @throws RUN_INVALID */
+export async function jobOn(path: string, job: QueuedJob): Promise<ImageJob | ClipRunJob> {
+  if (job.kind === 'paint' || (await runKind(path)) === 'video') return { kind: 'clip', folder: path, job }
+  return job.kind === 'render'
+    ? { kind: 'render', folder: path }
+    : { kind: 'edit', options: { ...job.options, resume: path }, defaultFolder: true }
 }

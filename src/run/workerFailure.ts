@@ -1,5 +1,16 @@
-import { Text2LiveError } from '../errors.js'
-import type { WorkerFailure } from './workerMessages.js'
+import { type ErrorCode, Text2LiveError } from '../errors.js'
+
+/** An error as it crosses threads and processes; `code` where it is one of ours. */
+export interface WorkerFailure {
+  readonly code: ErrorCode | null
+  readonly message: string
+  readonly stack: string
+}
+
+export function failureOf(error: unknown): WorkerFailure {
+  const { message, stack = '' } = error instanceof Error ? error : new Error(String(error))
+  return { code: error instanceof Text2LiveError ? error.code : null, message, stack }
+}
 
 /** An error of a worker with its code; ONNX Runtime's allocation failures get one. */
 export function reviveFailure({ code, message, stack }: WorkerFailure): Error {

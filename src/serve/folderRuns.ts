@@ -136,6 +136,7 @@ export class FolderRuns implements KeptRuns {
   }
 
   async writeQueue(text: string): Promise<void> {
+    this.#lock.assertHeld()
     await atomicWrite(join(this.folder, queueFile), text)
   }
 

@@ -70,8 +70,7 @@ export interface StepEvent {
   /** Estimated from the last steps. */
   readonly secondsLeft: number
   /**
-   * Resident memory, bytes: of this process and, where training has one of its own, of that; absent in a browser, which
-   * does not tell.
+   * Resident memory of the process that the run is in, bytes; absent in a browser, which does not tell.
    */
   readonly memory?: number
   readonly device: string

@@ -245,7 +245,7 @@ class RunSession {
     const { step, losses, learningRate } = await trainer.train()
     assertFinite(step, losses)
     const seconds = (performance.now() - before) / 1000
-    const own = this.#plan.machine.memory?.()
+    const memory = this.#plan.machine.memory?.()
     const event: StepEvent = {
       type: 'step',
       step,
@@ -254,7 +254,7 @@ class RunSession {
       learningRate,
       seconds,
       secondsLeft: this.#secondsLeft(step, seconds),
-      ...(own === undefined ? {} : { memory: own + (trainer.memory ?? 0) }),
+      ...(memory === undefined ? {} : { memory }),
       device: trainer.device,
     }
     this.#steps.push(event)

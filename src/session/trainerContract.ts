@@ -1,19 +1,13 @@
-import type { Trainer as MethodTrainer, TrainerNotice as MethodNotice, TrainerOptions } from '../method/trainer.js'
+import type { Trainer, TrainerNotice as MethodNotice, TrainerOptions } from '../method/trainer.js'
 import type { RunControl } from './runControl.js'
 import type { GuidanceAccess } from './guidanceAccess.js'
 import type { ModelProgress } from '../models/modelProgress.js'
 
 export type { StepReport, TrainerState } from '../method/trainer.js'
 
-export interface Trainer extends MethodTrainer {
-  /**
-   * Resident memory of the process that the trainer has of its own, bytes, as of its last step; absent where it is in
-   * this one.
-   */
-  readonly memory?: number
-}
+export type { Trainer }
 
-/** What the trainer needs besides a runtime and a guidance model; plain data, it crosses to the training process. */
+/** What the trainer needs besides a runtime and a guidance model. */
 export type TrainerInput = Pick<TrainerOptions, 'photo' | 'mask' | 'settings' | 'texts' | 'state'> & {
   readonly access?: GuidanceAccess
 }
@@ -26,7 +20,7 @@ export type TrainerNotice =
   | { readonly type: 'note' | 'warning'; readonly message: string }
 
 /**
- * Makes the trainer of a run: in a process of its own for the command and the library, in place for a test.
+ * Makes the trainer of a run.
  * @throws PROMPT_TOO_LONG, PROMPT_NOT_UNDERSTOOD, GUIDANCE_*, MODEL_*, DOWNLOAD_FAILED, DEVICE_UNAVAILABLE; INTERRUPTED
  *   when `signal` aborts
  */

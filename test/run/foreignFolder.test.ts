@@ -17,7 +17,8 @@ import { join } from 'node:path'
 import sharp from 'sharp'
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
 import { float32Tensor, readSafetensors, writeSafetensors } from '../../src/formats/safetensors.js'
-import { runImage, type EditOptions } from '../../src/run/editImage.js'
+import type { ImageOptions } from '../../src/run/imageJob.js'
+import { runImage } from '../../src/run/runImage.js'
 import { renderRun } from '../../src/run/renderRun.js'
 import { scoreRun } from '../../src/run/scoreRun.js'
 import { runVideoJob } from '../../src/run/video/runVideoJob.js'
@@ -32,9 +33,9 @@ let work: string
 const at = (...names: string[]): string => join(work, ...names)
 const signal = new AbortController().signal
 
-const image = (options: EditOptions) =>
+const image = (options: ImageOptions) =>
   runImage(options, { open: toyTrainer(), signal, defaultFolder: false }, () => undefined)
-const render = () => renderRun(at('sent'), { open: toyTrainer(), signal, defaultFolder: false }, () => undefined)
+const render = () => renderRun(at('sent'), { open: toyTrainer(), signal }, () => undefined)
 const video = (job: VideoJob) =>
   runVideoJob(job, { openTrainer: toyVideoTrainer(), checkTexts: () => Promise.resolve(), signal }, () => undefined)
 const painted = () =>

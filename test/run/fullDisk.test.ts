@@ -6,12 +6,13 @@ import sharp from 'sharp'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { lookIn } from '../../src/run/runFolder.js'
 import { readCheckpoint } from '../../src/session/checkpoint.js'
-import { runImage, type EditOptions } from '../../src/run/editImage.js'
+import type { ImageOptions } from '../../src/run/imageJob.js'
+import { runImage } from '../../src/run/runImage.js'
 import { readEvents } from '../../src/run/eventLog.js'
 import { toyTrainer } from './toyTrainer.mjs'
 
 let home: string
-let options: EditOptions
+let options: ImageOptions
 const mounted: string[] = []
 
 beforeEach(async () => {
@@ -40,7 +41,7 @@ function disk(name: string, mountOptions: string): string | null {
   return path
 }
 
-const train = (given: EditOptions, onStep: (step: number) => void = () => undefined) =>
+const train = (given: ImageOptions, onStep: (step: number) => void = () => undefined) =>
   runImage(
     given,
     { open: toyTrainer({ onStep }), signal: new AbortController().signal, defaultFolder: false },

@@ -6,6 +6,8 @@ import {
   readdirSync,
   readFileSync,
   rmSync,
+  statSync,
+  utimesSync,
   writeFileSync,
   appendFileSync,
 } from 'node:fs'
@@ -16,7 +18,8 @@ import sharp from 'sharp'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { lookIn } from '../../src/run/runFolder.js'
 import { readCheckpoint } from '../../src/session/checkpoint.js'
-import { runImage, type EditOptions } from '../../src/run/editImage.js'
+import type { ImageOptions } from '../../src/run/imageJob.js'
+import { runImage } from '../../src/run/runImage.js'
 import { readEvents } from '../../src/run/eventLog.js'
 import { outputFiles, type RunEvent } from '../../src/session/events.js'
 import { lockFolder } from '../../src/run/folderLock.js'
@@ -40,7 +43,7 @@ beforeEach(async () => {
 })
 afterEach(() => rmSync(home, { recursive: true, force: true }))
 
-const basics = (): EditOptions => ({
+const basics = (): ImageOptions => ({
   photo,
   prompt: 'golden bowl',
   source: 'bowl',
@@ -54,7 +57,7 @@ const basics = (): EditOptions => ({
 })
 
 async function run(
-  options: EditOptions,
+  options: ImageOptions,
   toy: Parameters<typeof toyTrainer>[0] = {},
   signal = new AbortController().signal,
 ) {
@@ -209,11 +212,7 @@ test('a finished run that lost an output writes it again; so does render', async
   await run({ resume: at('run') })
   expect(computed(at('run'))).toEqual(before)
   rmSync(at('run', 'edit.png'))
-  await renderRun(
-    at('run'),
-    { open: toyTrainer(), signal: new AbortController().signal, defaultFolder: false },
-    () => undefined,
-  )
+  await renderRun(at('run'), { open: toyTrainer(), signal: new AbortController().signal }, () => undefined)
   expect(computed(at('run'))).toEqual(before)
 })
 
@@ -345,8 +344,34 @@ test('one folder is written by one process at a time; the lock of a dead one is 
   }
   writeFileSync(at('run', '.lock'), JSON.stringify({ pid: 1, host: 'another-machine', born: null }))
   expect(await failureOf(run({ resume: at('run') }))).toMatch(
-    /^RUN_LOCKED: ~\/run is in use: process 1 on another-machine/,
+    /^RUN_LOCKED: ~\/run is in use: process 1 on another-machine is writing it\. .+ try again in a minute/,
   )
+  const longAgo = statSync(at('run', '.lock')).mtimeMs / 1000 - 70
+  utimesSync(at('run', '.lock'), longAgo, longAgo)
+  writeFileSync(at('run', '.composite.png.12-34-0123abcd.0123456789ab.tmp'), 'left by that machine')
+  expect((await run({ resume: at('run') })).result.finished).toBe(true)
+  expect(readdirSync(at('run')).filter((name) => name.startsWith('.'))).toEqual([])
+})
+
+test('a run whose folder was taken over stops, and changes nothing there any more', async () => {
+  const taken = JSON.stringify({ pid: 1, host: 'another-machine', born: null })
+  let before: Record<string, string> = {}
+  const contents = (): Record<string, string> =>
+    Object.fromEntries(
+      readdirSync(at('run'), { recursive: true, withFileTypes: true })
+        .filter((entry) => entry.isFile())
+        .map(({ parentPath, name }) => [join(parentPath, name), readFileSync(join(parentPath, name), 'base64')]),
+    )
+  const onStep = (step: number): void => {
+    if (step !== 3) return
+    writeFileSync(at('run', '.lock'), taken)
+    before = contents()
+  }
+  expect(await failureOf(run(basics(), { onStep }))).toMatch(
+    /^LEASE_LOST: Expected to hold "~\/run\/\.lock" still, but process 1 on another-machine took it over/,
+  )
+  expect(Object.keys(before)).toContain(at('run', 'events.ndjson'))
+  expect(contents()).toEqual(before)
 })
 
 test('several seeds: a folder per seed and a sheet; stopped, it resumes where it was', async () => {
@@ -386,10 +411,8 @@ test('several seeds, stopped or killed: rendered are those that have a checkpoin
   )
   const rendered = async () => {
     const events: RunEvent[] = []
-    const result = await renderRun(
-      at('run'),
-      { open: toyTrainer(), signal: new AbortController().signal, defaultFolder: false },
-      (event) => events.push(event),
+    const result = await renderRun(at('run'), { open: toyTrainer(), signal: new AbortController().signal }, (event) =>
+      events.push(event),
     )
     return {
       seeds: result.variations?.map(({ settings }) => settings.seed),
@@ -484,7 +507,7 @@ const killAtCall = new URL('./killAtCall.mjs', import.meta.url).href
  * The run in a process of its own, killed before one of the system calls that change what is on the disk, counted from
  * 1; 0: none.
  */
-async function killedAt(call: number, options: EditOptions): Promise<{ by: NodeJS.Signals | null; calls: number }> {
+async function killedAt(call: number, options: ImageOptions): Promise<{ by: NodeJS.Signals | null; calls: number }> {
   const child = spawn(process.execPath, ['--import', killAtCall, toyRun, JSON.stringify(options), '0'], {
     cwd: home,
     env: { ...process.env, KILL_AT: String(call) },
@@ -551,11 +574,7 @@ test('what a killed rendering left is removed by the next; what a living process
     writeFileSync(at('run', name), 'half')
   mkdirSync(at('run', `.rendering.${dead}.0123456789ab.tmp`))
   writeFileSync(at('run', '.mine.tmp'), 'not of this program')
-  await renderRun(
-    at('run'),
-    { open: toyTrainer(), signal: new AbortController().signal, defaultFolder: false },
-    () => undefined,
-  )
+  await renderRun(at('run'), { open: toyTrainer(), signal: new AbortController().signal }, () => undefined)
   expect(leftIn(at('run')).sort()).toEqual([living, '.mine.tmp'].sort())
   expect(computed(at('run'))).toEqual(before)
 })

@@ -3,14 +3,14 @@
 import { followRun } from '../../dist/cli/followRun.js'
 import { openProcessTerminal } from '../../dist/cli/processTerminal.js'
 import { errorText } from '../../dist/cli/errorText.js'
-import { runImage } from '../../dist/run/editImage.js'
+import { runImage } from '../../dist/run/runImage.js'
 import { toyTrainer } from './toyTrainer.mjs'
 
 const { json = false, ...options } = JSON.parse(process.argv[2])
 const terminal = openProcessTerminal()
 const open = toyTrainer({ delay: Number(process.argv[3]) })
 const status = await followRun(
-  (environment, emit) => runImage(options, { ...environment, open }, emit),
+  (signal, emit) => runImage(options, { open, signal, defaultFolder: true }, emit),
   json,
   terminal,
 ).catch((error) => {

@@ -1,5 +1,5 @@
 // A run in a process of its own, to be killed: node toyRun.mjs <json options> <milliseconds per step>
-import { runImage } from '../../dist/run/editImage.js'
+import { runImage } from '../../dist/run/runImage.js'
 import { toyTrainer } from './toyTrainer.mjs'
 
 const stop = new AbortController()

@@ -163,14 +163,18 @@ test('a clip is submitted, followed through its stages, fetched, painted on, tak
   expect(await host.file(brought, paintedFile('foreground'))).not.toBeNull()
 }, 120_000)
 
-test('a clip that is stopped goes on; another takes its atlas; what a clip does not do is refused by code', async () => {
+test('a clip is held, let go and given more steps; one that is stopped goes on; another takes its atlas; what a clip does not do is refused by code', async () => {
   const { host, updates, run } = await watched(200)
   const name = await host.submit(asked({ steps: 40 }))
   const step = (): boolean => updates.some((update) => update.type === 'event' && update.event.type === 'step')
   await until(step, 'it trains', 60)
   expect(run(name)).toMatchObject({ state: 'running', stage: 'training' })
-  expect(await codeOf(host.ask(name, { do: 'pause' }))).toBe('OPTION_INVALID')
-  expect(await codeOf(host.ask(name, { do: 'steps', steps: 50 }))).toBe('OPTION_INVALID')
+  await host.ask(name, { do: 'pause' })
+  await until(() => run(name)?.state === 'paused', 'it is held')
+  await host.ask(name, { do: 'steps', steps: 50 })
+  await until(() => run(name)?.settings.steps === 50, 'it has more to do')
+  await host.ask(name, { do: 'go' })
+  await until(() => run(name)?.state === 'running', 'it goes on')
   expect(await codeOf(host.paint(name, 'foreground', mask.bytes))).toBe('OPTION_INVALID')
   await host.ask(name, { do: 'rename', title: 'the square' })
   await host.ask(name, { do: 'stop' })

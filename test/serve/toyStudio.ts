@@ -4,7 +4,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import sharp from 'sharp'
 import type { GivenOptions } from '../../src/options/imageOptions.js'
-import { workOnRun } from '../../src/run/workOnRun.js'
+import { runImageJob } from '../../src/run/runImage.js'
+import { workOnClip } from '../../src/run/video/workOnClip.js'
+import { jobOn } from '../../src/run/workInProcess.js'
 import { startStudio, type Studio } from '../../src/serve/startStudio.js'
 import { toyTrainer } from '../run/toyTrainer.mjs'
 import { toyVideoTrainer } from '../run/toyVideo.mjs'
@@ -65,7 +67,14 @@ export async function startToyStudio({
     listen,
     port: 0,
     token,
-    workers: { work: workOnRun(toyTrainer({ delay }), toyClips(delay)) },
+    workers: {
+      work: async (path, job, signal, emit, control) => {
+        const asked = await jobOn(path, job)
+        return asked.kind === 'clip'
+          ? await workOnClip(path, job, signal, emit, control, toyClips(delay))
+          : await runImageJob(asked, { open: toyTrainer({ delay }), signal, control }, emit)
+      },
+    },
     page,
     onFault,
   })

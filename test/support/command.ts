@@ -1,4 +1,9 @@
-import { runCommand } from '../../src/cli/runCommand.js'
+import type * as RunCommand from '../../src/cli/runCommand.js'
+
+// The built command: a run is in a process of its own, which needs compiled files.
+const { runCommand } = (await import(
+  new URL('../../dist/cli/runCommand.js', import.meta.url).href
+)) as typeof RunCommand
 
 /**
  * Runs the command in this process, on a terminal so wide that no line is broken: its exit status, and what it printed.

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { readdir, rm } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
-import { identityTag, isTagDead, ownIdentity, tagPattern } from './processIdentity.js'
+import { identityTag, isTagAlive, ownIdentity, tagPattern } from './processIdentity.js'
 
 /**
  * Characters of a name that stay in its name aside: with what is added, it must not become longer than a file system
@@ -23,16 +23,24 @@ export function asidePath(path: string): string {
  * @throws nothing: what cannot be removed stays
  */
 export async function removeDeadAsides(path: string): Promise<void> {
-  await removeAsides(dirname(path), (stem, tag) => stem === stemOf(path) && tag !== null && isTagDead(tag))
+  await removeAsides(dirname(path), (stem, tag) => stem === stemOf(path) && tag !== null && isTagAlive(tag) === false)
 }
 
 /**
- * Removes from a folder that this process holds what was made aside there, by whatever process that runs no more. A
- * name without a process is of an older version of this program.
+ * Removes from a folder what was made aside there, by whatever process that runs no more. A name without a process is of
+ * an older version of this program.
  * @throws nothing: what cannot be removed stays
  */
 export async function clearAsides(folder: string): Promise<void> {
-  await removeAsides(folder, (_, tag) => tag === null || isTagDead(tag))
+  await removeAsides(folder, (_, tag) => tag === null || isTagAlive(tag) === false)
+}
+
+/**
+ * The same in a folder that this process holds alone: what another machine made there is of a run that was taken over.
+ * @throws nothing: what cannot be removed stays
+ */
+export async function clearHeldFolder(folder: string): Promise<void> {
+  await removeAsides(folder, (_, tag) => tag === null || isTagAlive(tag) !== true)
 }
 
 async function removeAsides(folder: string, isDead: (stem: string, tag: string | null) => boolean): Promise<void> {

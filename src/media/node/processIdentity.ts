@@ -1,26 +1,41 @@
 import { createHash } from 'node:crypto'
-import { readFileSync } from 'node:fs'
+import { readFileSync, readlinkSync } from 'node:fs'
 import { hostname } from 'node:os'
 
-/** One process of one machine. `born` tells it from a later one with the same pid, where the system says. */
+/** One process of one machine. */
 export interface ProcessIdentity {
   readonly pid: number
   readonly host: string
+  /** Tells it from a later one with the same pid, where the system says. */
   readonly born: string | null
+  /**
+   * In what its pid counts: the boot of the machine and the namespace of processes, where the system says. Containers
+   * and machines may share a name.
+   */
+  readonly system: string | null
 }
 
 export const ownIdentity = (): ProcessIdentity => ({
   pid: process.pid,
   host: hostname(),
   born: statusOf(process.pid)?.born ?? null,
+  system: ownSystem,
 })
 
-/**
- * A process on another machine cannot be asked; it counts as alive. One that ended and that nobody has waited for (a
- * zombie) is not.
- */
-export function isAlive({ pid, host, born }: ProcessIdentity): boolean {
-  if (host !== hostname()) return true
+const ownSystem = ((): string | null => {
+  try {
+    return `${readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim()} ${readlinkSync('/proc/self/ns/pid')}`
+  } catch {
+    return null
+  }
+})()
+
+/** Can this process ask whether that one lives? */
+export const isHere = ({ host, system }: Pick<ProcessIdentity, 'host' | 'system'>): boolean =>
+  host === hostname() && (system === null || ownSystem === null || system === ownSystem)
+
+/** Whether a process that is here runs. One that ended and that nobody has waited for (a zombie) does not. */
+export function isAlive({ pid, born }: Pick<ProcessIdentity, 'pid' | 'born'>): boolean {
   try {
     process.kill(pid, 0)
   } catch (error) {
@@ -53,13 +68,11 @@ export const identityTag = ({ pid, host, born }: ProcessIdentity): string => `${
 /** What matches a tag, for a larger expression: one group. */
 export const tagPattern = String.raw`(\d+-(?:\d+|x)-[0-9a-f]{8})`
 
-/** Does the process of a tag run no more? Of another machine nobody knows, so it counts as running. */
-export function isTagDead(tag: string): boolean {
+/** Whether the process of a tag runs; null of another machine, where nobody knows. */
+export function isTagAlive(tag: string): boolean | null {
   const [pid, born, host] = tag.split('-')
-  return (
-    host === hostHash(hostname()) &&
-    !isAlive({ pid: Number(pid), host: hostname(), born: born === 'x' || born === undefined ? null : born })
-  )
+  if (host !== hostHash(hostname())) return null
+  return isAlive({ pid: Number(pid), born: born === 'x' || born === undefined ? null : born })
 }
 
 const hostHash = (host: string): string => createHash('sha256').update(host).digest('hex').slice(0, 8)

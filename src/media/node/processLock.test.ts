@@ -7,15 +7,19 @@ import {
   readdirSync,
   readFileSync,
   rmSync,
+  statSync,
   symlinkSync,
+  utimesSync,
   writeFileSync,
 } from 'node:fs'
 import { hostname, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
-import { afterEach, beforeEach, expect, test } from 'vitest'
-import { renameFolder, takeLock, type LockHolder, type ProcessLock } from './processLock.js'
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
+import { readLockFile, renameFolder } from './lockFile.js'
+import { ownIdentity } from './processIdentity.js'
+import { lockHolder, takeLock, type LockHolder, type ProcessLock } from './processLock.js'
 
 let home: string
 const at = (...names: string[]): string => join(home, ...names)
@@ -56,9 +60,75 @@ test.each([
   expect(readdirSync(home)).toEqual([])
 })
 
-test('a lock of another machine is respected', async () => {
-  writeFileSync(at('.lock'), JSON.stringify({ pid: 1, host: 'another-machine', born: null }))
-  expect(await takeLock(at('.lock'))).toEqual({ pid: 1, host: 'another-machine', born: null })
+const minute = 60_000
+const elsewhere = (id = ''): string =>
+  JSON.stringify({ pid: process.pid, host: 'another-machine', born: null, system: 'another boot', id })
+/** Makes a lock that was renewed so long ago, by the clock of its file system. */
+function writeLock(path: string, text: string, ago: number): void {
+  writeFileSync(path, text)
+  const time = (statSync(path).mtimeMs - ago) / 1000
+  utimesSync(path, time, time)
+}
+
+describe('a lock of another machine', () => {
+  test.each([0, minute - 5000, 5000 - minute])('renewed %i ms ago is respected', async (ago) => {
+    writeLock(at('.lock'), elsewhere(), ago)
+    const holder = { pid: process.pid, host: 'another-machine', born: null, system: 'another boot' }
+    expect(await takeLock(at('.lock'))).toEqual(holder)
+    expect(lockHolder(at('.lock'))).toEqual(holder)
+    expect(readdirSync(home)).toEqual(['.lock'])
+  })
+
+  test.each([minute + 1000, -minute - 1000])('renewed %i ms ago is taken over', async (ago) => {
+    writeLock(at('.lock'), elsewhere(), ago)
+    expect(lockHolder(at('.lock'))).toBeNull()
+    ;(await held(at('.lock'))).release()
+    expect(readdirSync(home)).toEqual([])
+  })
+
+  test("that has this one's name is not judged by its processes", async () => {
+    const namesake = { pid: 2 ** 22 + 1, host: hostname(), born: null, system: 'another boot' }
+    writeLock(at('.lock'), JSON.stringify(namesake), 0)
+    expect(await takeLock(at('.lock'))).toEqual(ownIdentity().system === null ? expect.anything() : namesake)
+  })
+
+  test("is judged by the clock of the file system, whatever this machine's says", async () => {
+    vi.useFakeTimers({ now: Date.now() + 10 * minute, toFake: ['Date'] })
+    writeLock(at('.lock'), elsewhere(), 0)
+    expect(await takeLock(at('.lock'))).toMatchObject({ host: 'another-machine' })
+    vi.setSystemTime(Date.now() - 20 * minute)
+    writeLock(at('.lock'), elsewhere(), minute + 1000)
+    ;(await held(at('.lock'))).release()
+    vi.useRealTimers()
+  })
+})
+
+test('a lock is renewed while the thread that took it is blocked', async () => {
+  const lock = await held(at('.lock'))
+  const before = readLockFile(at('.lock'))!
+  writeLock(at('.lock'), before.text, minute / 2)
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 11_000)
+  const after = readLockFile(at('.lock'))!
+  expect(after.text).toBe(before.text)
+  expect(after.writtenAt - before.writtenAt).toBeGreaterThan(5000)
+  lock.assertHeld()
+  lock.release()
+})
+
+test('a holder whose lock was taken over finds out, and leaves it to the taker', async () => {
+  const lock = await held(at('.lock'))
+  lock.assertHeld()
+  writeFileSync(at('.lock'), elsewhere())
+  expect(() => lock.assertHeld()).toThrow(
+    expect.objectContaining({
+      code: 'LEASE_LOST',
+      message: expect.stringContaining(`but process ${process.pid} on another-machine took it over`) as string,
+    }),
+  )
+  lock.release()
+  expect(readFileSync(at('.lock'), 'utf8')).toBe(elsewhere())
+  rmSync(at('.lock'))
+  expect(() => lock.assertHeld()).toThrow(expect.objectContaining({ code: 'LEASE_LOST' }))
 })
 
 test('a link in place of a lock is not followed, nor is what it points to touched', async () => {
@@ -75,7 +145,7 @@ test('where a file system has no links a folder is the lock: exclusive, told, ta
   expect(
     renameFolder(at('aside'), at('.lock'), JSON.stringify({ pid: process.pid, host: hostname(), born: null })),
   ).toBe(true)
-  expect(await takeLock(at('.lock'))).toEqual({ pid: process.pid, host: hostname(), born: null })
+  expect(await takeLock(at('.lock'))).toEqual({ pid: process.pid, host: hostname(), born: null, system: null })
   expect(renameFolder(at('second'), at('.lock'), dead())).toBe(false)
   rmSync(at('.lock'), { recursive: true })
   rmSync(at('second'), { recursive: true })
@@ -111,9 +181,12 @@ test('the lock goes when its process ends by itself', async () => {
 
 const script = fileURLToPath(new URL('../../../test/run/lockContender.mjs', import.meta.url))
 
-test('of eight processes that find a stale lock one has it, in every round, and never two', async () => {
+test('of eight processes that find a stale lock, of this machine or another, one has it, in every round, and never two', async () => {
   const rounds = 150
-  for (let round = 0; round < rounds; round++) writeFileSync(at(String(round)), dead(String(round)))
+  for (let round = 0; round < rounds; round++) {
+    const text = round % 4 < 2 ? dead(String(round)) : elsewhere(String(round))
+    writeLock(at(String(round)), text, minute + 5000)
+  }
   const children: ChildProcess[] = Array.from({ length: 8 }, () =>
     spawn(process.execPath, [script, home], { stdio: ['pipe', 'pipe', 'inherit'] }),
   )

@@ -1,23 +1,10 @@
 import { createHash, randomBytes } from 'node:crypto'
-import {
-  closeSync,
-  constants,
-  fstatSync,
-  linkSync,
-  lstatSync,
-  mkdirSync,
-  openSync,
-  readSync,
-  renameSync,
-  rmSync,
-  writeFileSync,
-} from 'node:fs'
 import { hostname } from 'node:os'
-import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { asidePath } from './asidePath.js'
-import { writeError } from './atomicWrite.js'
-import { isAlive, ownIdentity, type ProcessIdentity } from './processIdentity.js'
+import { Worker } from 'node:worker_threads'
+import { Text2LiveError } from '../../errors.js'
+import { createLockFile, fileSystemTime, readLockFile, removeLockFile } from './lockFile.js'
+import { isAlive, isHere, ownIdentity, type ProcessIdentity } from './processIdentity.js'
 
 /** Who holds a lock. */
 export type LockHolder = ProcessIdentity
@@ -25,6 +12,12 @@ export type LockHolder = ProcessIdentity
 export interface ProcessLock {
   /** Its folder has another name now. */
   moved(path: string): void
+  /**
+   * Before each write to what the lock is for.
+   * @throws LEASE_LOST where the lock is another's by now, or nobody's
+   */
+  assertHeld(): void
+  /** Never removes the lock of another. */
   release(): void
 }
 
@@ -38,14 +31,18 @@ interface Obstacle {
 /** Milliseconds that a take-over by another process may last. */
 const patience = 2000
 
+/** Milliseconds without renewal after which the lock of a process that cannot be asked is taken over. */
+const lease = 60_000
+
 /**
- * Takes the lock file `path`, or tells who holds it: another process, also on another machine. The lock of a process
- * that is gone (kill -9) is taken over; null: others keep taking it. It is released when this process ends by itself,
- * whatever it does.
+ * Takes the lock file `path`, or tells who holds it. The lock of a process that is gone (kill -9) is taken over: at once
+ * where it ran here; of another machine, which cannot be asked, when it was not renewed for a minute. Both times are the
+ * file system's, so no clocks are compared. Null: others keep taking it. It is released when this process ends by
+ * itself, whatever it does.
  *
- * A lock is made by exclusive creation, its text in it. A stale one is removed only by who holds its guard, a lock
- * named after the stale one's text, and only if that text is still there; so of all that found the same stale lock one
- * removes it, and nobody removes a fresh one. Each text is unique, so a guard says nothing of later locks. A process
+ * A lock is made by exclusive creation, its text in it. Any lock is removed only by who holds its guard, a lock named
+ * after the text of the one that goes, and only if that text is still there; so of all that found the same stale lock
+ * one removes it, and nobody removes a fresh one. Each text is unique, so a guard says nothing of later locks. A process
  * killed in a take-over leaves a guard that is stale itself, and is taken over in the same way.
  * @throws OUTPUT_NOT_WRITABLE, DISK_FULL
  */
@@ -53,7 +50,7 @@ export async function takeLock(path: string): Promise<ProcessLock | LockHolder |
   const text = JSON.stringify({ ...ownIdentity(), id: randomBytes(8).toString('hex') })
   for (const started = performance.now(); ;) {
     const obstacle = attempt(path, path, text)
-    if (obstacle === null) return held(path, text)
+    if (obstacle === null) return new HeldLock(path, text)
     if (!obstacle.passing) return obstacle.holder
     if (performance.now() - started > patience) return obstacle.holder
     await sleep(1 + 9 * Math.random())
@@ -62,11 +59,10 @@ export async function takeLock(path: string): Promise<ProcessLock | LockHolder |
 
 /** The other process that holds the lock file; null where there is none, or it is gone. Nothing is taken over. */
 export function lockHolder(path: string): LockHolder | null {
-  const found = readLock(path)
-  const holder = found === null ? null : parseHolder(found)
-  const { pid, host } = ownIdentity()
-  if (holder === null || (holder.pid === pid && holder.host === host)) return null
-  return isAlive(holder) ? holder : null
+  const found = readLockFile(path)
+  const holder = found === null ? null : parseHolder(found.text)
+  if (holder === null || (isHere(holder) && holder.pid === process.pid)) return null
+  return isStale(path, found!.text) ? null : holder
 }
 
 /** "process 12 on host", without this machine's name. */
@@ -78,119 +74,53 @@ export const holderText = ({ pid, host }: LockHolder): string =>
  * @returns null where it is ours now
  */
 function attempt(path: string, root: string, text: string): Obstacle | null {
-  if (createExclusive(path, text)) return null
-  const found = readLock(path)
+  if (createLockFile(path, text)) return null
+  const found = readLockFile(path)?.text ?? null
   // A network drive may have made the lock and lost its answer.
   if (found === text) return null
   if (found === null) return { holder: null, passing: true }
-  const holder = parseHolder(found)
-  if (holder !== null && isAlive(holder)) return { holder, passing: false }
-  const guard = `${root}.${createHash('sha256').update(found).digest('hex').slice(0, 16)}`
+  if (!isStale(path, found)) return { holder: parseHolder(found), passing: false }
+  const guard = guardOf(root, found)
   const guarding = attempt(guard, root, text)
   if (guarding !== null) return { ...guarding, passing: true }
   try {
-    if (readLock(path) === found) remove(path)
-    return createExclusive(path, text) ? null : { holder: null, passing: true }
+    // It may have been renewed meanwhile.
+    if (readLockFile(path)?.text === found && isStale(path, found)) removeLockFile(path)
+    return createLockFile(path, text) ? null : { holder: null, passing: true }
   } finally {
-    if (readLock(guard) === text) remove(guard)
+    letGo(guard, text)
   }
 }
 
-/** What file systems without hard links (FAT, some network drives) answer. */
-const noLinks = new Set(['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS'])
+const guardOf = (root: string, text: string): string =>
+  `${root}.${createHash('sha256').update(text).digest('hex').slice(0, 16)}`
 
-/**
- * A lock appears with its text in it or not at all: written aside and linked, or where there are no links, in a folder
- * that is renamed, which a folder with a file in it stands against.
- */
-function createExclusive(path: string, text: string): boolean {
-  const aside = asidePath(path)
-  try {
-    writeFileSync(aside, text, { flag: 'wx' })
-    try {
-      linkSync(aside, path)
-      return true
-    } catch (error) {
-      const code = codeOf(error)
-      // The holder clears away what lies aside; then it has the lock.
-      if (code === 'EEXIST' || code === 'ENOENT') return false
-      if (!noLinks.has(code)) throw error
-    }
-    rmSync(aside, { force: true })
-    return renameFolder(aside, path, text)
-  } catch (error) {
-    throw writeError(path, error)
-  } finally {
-    rmSync(aside, { recursive: true, force: true })
-  }
+function letGo(guard: string, text: string): void {
+  if (readLockFile(guard)?.text === text) removeLockFile(guard)
 }
 
-/** Exported for a test on file systems that have links. */
-export function renameFolder(aside: string, path: string, text: string): boolean {
-  mkdirSync(aside)
-  writeFileSync(join(aside, inFolder), text, { flag: 'wx' })
-  try {
-    renameSync(aside, path)
-    return true
-  } catch (error) {
-    if (exists(path)) return false
-    throw error
-  }
-}
-
-const inFolder = 'holder'
-
-/**
- * Moved away first: a lock is there or not, also one that is a folder. Nobody else changes it between: it is ours, or
- * we hold its guard.
- */
-function remove(path: string): void {
-  const aside = asidePath(path)
-  try {
-    renameSync(path, aside)
-  } catch (error) {
-    if (codeOf(error) === 'ENOENT') return
-    throw writeError(path, error)
-  }
-  rmSync(aside, { recursive: true, force: true })
-}
-
-/**
- * The text of a lock; empty for what is none of ours, such as a link, which is not followed; null where there is
- * nothing.
- */
-function readLock(path: string, inside = false): string | null {
-  let file: number
-  try {
-    const found = lstatSync(path)
-    if (found.isDirectory()) {
-      const text = inside ? '' : readLock(join(path, inFolder), true)
-      // Without its file it is none of ours, or was released while we looked.
-      return text ?? (lstatSync(path).ino === found.ino ? '' : null)
-    }
-    if (!found.isFile()) return ''
-    // Windows has no such flags, and `undefined` counts as 0.
-    file = openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK)
-  } catch (error) {
-    const code = codeOf(error)
-    if (code === 'ENOENT' || code === 'ENOTDIR') return null
-    if (code === 'ELOOP' || code === 'ENXIO') return ''
-    throw writeError(path, error)
-  }
-  try {
-    if (!fstatSync(file).isFile()) return ''
-    const bytes = Buffer.alloc(4096)
-    return bytes.toString('utf8', 0, readSync(file, bytes, 0, bytes.length, 0))
-  } finally {
-    closeSync(file)
-  }
+/** Is the holder that the text names gone? */
+function isStale(path: string, text: string): boolean {
+  const holder = parseHolder(text)
+  if (holder === null) return true
+  if (isHere(holder)) return !isAlive(holder)
+  // The clock is read first: however long this takes, a lock that is renewed meanwhile does not look older for it.
+  const now = fileSystemTime(path)
+  const found = readLockFile(path)
+  // A lock from the future is renewed by nobody either: the clock was put back.
+  return found?.text === text && Math.abs(now - found.writtenAt) > lease
 }
 
 function parseHolder(text: string): LockHolder | null {
   try {
-    const { pid, host, born } = JSON.parse(text) as Partial<LockHolder>
+    const { pid, host, born, system } = JSON.parse(text) as Partial<LockHolder>
     return Number.isSafeInteger(pid) && Number(pid) > 0 && typeof host === 'string'
-      ? { pid: Number(pid), host, born: typeof born === 'string' ? born : null }
+      ? {
+          pid: Number(pid),
+          host,
+          born: typeof born === 'string' ? born : null,
+          system: typeof system === 'string' ? system : null,
+        }
       : null
   } catch {
     return null
@@ -199,31 +129,72 @@ function parseHolder(text: string): LockHolder | null {
 
 /** The locks of this thread: what ends by `process.exit` lets them go. */
 const ours = new Set<ProcessLock>()
-let watching = false
+let renewing: Worker | null = null
 
-function held(path: string, text: string): ProcessLock {
-  let at = path
-  const lock: ProcessLock = {
-    moved(to) {
-      at = to
-    },
-    release() {
-      ours.delete(lock)
-      try {
-        if (readLock(at) === text) remove(at)
-      } catch {
-        // The folder became read-only meanwhile: a dead holder's lock is taken over.
-      }
-    },
-  }
-  ours.add(lock)
-  if (!watching)
+/** The thread that renews them, which keeps no process from its end. */
+function renewer(): Worker {
+  if (renewing === null) {
+    renewing = new Worker(new URL('./leaseThread.js', import.meta.url), { execArgv: [] })
+    renewing.unref()
     process.on('exit', () => {
       for (const each of ours) each.release()
     })
-  watching = true
-  return lock
+  }
+  return renewing
 }
 
-const exists = (path: string): boolean => lstatSync(path, { throwIfNoEntry: false }) !== undefined
-const codeOf = (error: unknown): string => (error as NodeJS.ErrnoException | null)?.code ?? ''
+class HeldLock implements ProcessLock {
+  readonly #text: string
+  #path: string
+
+  constructor(path: string, text: string) {
+    this.#path = path
+    this.#text = text
+    ours.add(this)
+    renewer().postMessage({ text, path })
+  }
+
+  moved(path: string): void {
+    this.#path = path
+    renewer().postMessage({ text: this.#text, path })
+  }
+
+  assertHeld(): void {
+    const found = readLockFile(this.#path)?.text ?? null
+    if (found === this.#text) return
+    const taker = found === null ? null : parseHolder(found)
+    throw new Text2LiveError(
+      'LEASE_LOST',
+      `Expected to hold "${this.#path}" still, but ${taker === null ? 'it was removed' : `${holderText(taker)} took it over`}: ` +
+        'this process was suspended for a minute or more, or could not reach the drive. It writes nothing more there. ' +
+        'Wait for the other process; what it leaves can be continued.',
+    )
+  }
+
+  release(): void {
+    ours.delete(this)
+    renewer().postMessage({ text: this.#text, path: null })
+    try {
+      if (readLockFile(this.#path)?.text !== this.#text) return
+      const guard = guardOf(this.#path, this.#text)
+      // Whoever has the guard takes over what is given up here.
+      if (!this.#isFree(guard)) return
+      try {
+        if (readLockFile(this.#path)?.text === this.#text) removeLockFile(this.#path)
+      } finally {
+        letGo(guard, this.#text)
+      }
+    } catch {
+      // The folder became read-only meanwhile: a dead holder's lock is taken over.
+    }
+  }
+  /** On a full disk nobody gets a guard, so nobody takes over either. */
+  #isFree(guard: string): boolean {
+    try {
+      return attempt(guard, this.#path, this.#text) === null
+    } catch (error) {
+      if (error instanceof Text2LiveError && error.code === 'DISK_FULL') return true
+      throw error
+    }
+  }
+}

@@ -49,7 +49,7 @@ const watchInterval = 300
  * is hashed, and only a file of the right hash gets its name. Of two processes that want it, one fetches and the other
  * waits.
  * @throws MODEL_DAMAGED for a wrong size or hash, DISK_FULL before or while it is written, OUTPUT_NOT_WRITABLE,
- *   INTERRUPTED, and what `open` throws
+ *   LEASE_LOST, INTERRUPTED, and what `open` throws
  */
 export async function fetchFile(file: WantedFile, options: FetchFileOptions): Promise<void> {
   await making(dirname(file.path))
@@ -63,12 +63,13 @@ export async function fetchFile(file: WantedFile, options: FetchFileOptions): Pr
     const before = (await sizeOf(part)) ?? 0
     await requireRoom(dirname(file.path), file.name, file.size - before)
     try {
-      await fetchPart(file, part, options)
+      await fetchPart(file, part, lock, options)
     } catch (error) {
       // The part from before may be of another origin: once more from the start.
       if (before === 0 || !(error instanceof Text2LiveError) || error.code !== 'MODEL_DAMAGED') throw error
-      await fetchPart(file, part, options)
+      await fetchPart(file, part, lock, options)
     }
+    lock.assertHeld()
     await rename(part, file.path).catch((cause: unknown) => {
       throw writeError(file.path, cause)
     })
@@ -105,6 +106,7 @@ const stuck = (file: WantedFile, holder: string): Text2LiveError =>
 async function fetchPart(
   file: WantedFile,
   part: string,
+  lock: ProcessLock,
   { patience, signal, onBytes }: FetchFileOptions,
 ): Promise<void> {
   const handle = await open(part, 'a').catch((cause: unknown) => {
@@ -119,6 +121,7 @@ async function fetchPart(
       if (at >= file.size) return
       for await (const bytes of await file.open(at)) {
         if (at + bytes.byteLength > file.size) throw await damaged(file, part, `more than its ${file.size} bytes`)
+        lock.assertHeld()
         await append(handle, part, bytes)
         hash.update(bytes)
         at += bytes.byteLength

@@ -1,5 +1,6 @@
 import { interruptedBy } from '../../session/interrupted.js'
 import type { EmitAny, QueuedJob } from '../../session/queue/queueMachine.js'
+import type { RunControl } from '../../session/runControl.js'
 import { textsCheckedIn, videoTrainerIn } from '../../session/video/openVideoTrainer.js'
 import { paintClip } from '../../session/video/paintClip.js'
 import type { VideoResult } from '../../session/video/runVideo.js'
@@ -12,7 +13,7 @@ import { renderVideo } from './renderVideo.js'
 import { resumeVideo } from './resumeVideo.js'
 
 /** Whoever reads texts and trains for a clip. */
-export type ClipTraining = Omit<VideoEnvironment, 'signal'>
+export type ClipTraining = Omit<VideoEnvironment, 'signal' | 'control'>
 
 const here: ClipTraining = { openTrainer: videoTrainerIn(clipMachine), checkTexts: textsCheckedIn(clipMachine) }
 
@@ -25,9 +26,10 @@ export async function workOnClip(
   job: QueuedJob,
   signal: AbortSignal,
   emit: EmitAny,
+  control: RunControl,
   training: ClipTraining = here,
 ): Promise<VideoResult> {
-  const environment = { ...training, signal: interruptedBy(signal) }
+  const environment = { ...training, signal: interruptedBy(signal), control }
   if (job.kind === 'resume') return await resumeVideo(path, job.options, environment, emit)
   if (job.kind === 'render') return await renderVideo(path, environment, emit)
   await assertKind(path, 'video')

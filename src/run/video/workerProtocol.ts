@@ -1,4 +1,4 @@
-import type { WorkerFailure } from '../workerMessages.js'
+import type { WorkerFailure } from '../workerFailure.js'
 import type { VideoJobResult } from './videoJob.js'
 import type { VideoEvent } from '../../session/videoEvents.js'
 

@@ -190,18 +190,12 @@ export class RunQueue {
     this.#work()
   }
 
-  /** @throws RUN_NOT_FOUND, OPTION_INVALID for what makes no sense in the run's state, or for its kind */
+  /** @throws RUN_NOT_FOUND, OPTION_INVALID for what makes no sense in the run's state */
   async ask(name: string, request: RunRequest): Promise<void> {
     const run = this.#find(name)
     const { state, step } = this.#entry(name)
     const current = this.#current?.name === name ? this.#current : null
     if (run.holder !== null && request.do !== 'rename') throw heldElsewhere(name, run.holder)
-    if (run.stored.kind === 'clip' && (request.do === 'pause' || request.do === 'steps'))
-      throw refused(
-        name,
-        request.do === 'pause' ? 'be held' : 'be given other steps',
-        'it is that of a clip; stop it and let it go on, or submit another with more steps',
-      )
     switch (request.do) {
       case 'go':
         if (state === 'finished')
@@ -446,13 +440,11 @@ export class RunQueue {
     const { stored, note, holder } = this.#find(name)
     const { step, over, thumbnail } = stored
     const state = this.#state(name)
+    const steps = note.steps === undefined ? {} : { steps: note.steps }
     const of =
       stored.kind === 'clip'
-        ? { kind: stored.kind, settings: stored.settings, stage: stored.stage }
-        : {
-            kind: stored.kind,
-            settings: note.steps === undefined ? stored.settings : { ...stored.settings, steps: note.steps },
-          }
+        ? { kind: stored.kind, settings: { ...stored.settings, ...steps }, stage: stored.stage }
+        : { kind: stored.kind, settings: { ...stored.settings, ...steps } }
     return {
       ...of,
       name,

@@ -72,7 +72,7 @@ function Controls({ studio, run }: { readonly studio: Studio; readonly run: RunE
   const { kind, name, state, step, settings } = run
   return (
     <div class="buttons">
-      {state === 'running' && kind === 'photo' && (
+      {state === 'running' && (
         <button type="button" onClick={() => void studio.ask(name, { do: 'pause' })}>
           {text('pause')}
         </button>
@@ -92,7 +92,7 @@ function Controls({ studio, run }: { readonly studio: Studio; readonly run: RunE
           {text('writeClips')}
         </button>
       )}
-      {state !== 'failed' && kind === 'photo' && (
+      {state !== 'failed' && (
         <button
           type="button"
           onClick={() =>
