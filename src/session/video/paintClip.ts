@@ -58,10 +58,10 @@ export async function paintClip(
 /** Files that take their names in a folder of the store, which they replace as a whole. */
 const inFolder = (store: Pick<RunStore, 'replace'>, folder: string): Pick<RunStore, 'replace'> => ({
   replace: (make) =>
-    store.replace(async ({ write, create }) => {
+    store.replace(async (files) => {
       await make({
-        write: (name, data) => write(`${folder}/${name}`, data),
-        create: (name) => create(`${folder}/${name}`),
+        write: (name, data) => files.write(`${folder}/${name}`, data),
+        create: (name) => files.create(`${folder}/${name}`),
       })
       return [folder]
     }),
