@@ -2,6 +2,7 @@ import type { ImageSettings } from './imageOptions.js'
 import { imageTable } from './imageTable.js'
 import { kebabCase } from './optionRow.js'
 import { type OptionTable, rowOf } from './optionTable.js'
+import type { OptionValue } from './parseOption.js'
 import type { VideoSettings } from './videoOptions.js'
 import { videoTable } from './videoTable.js'
 
@@ -61,7 +62,7 @@ function lineOf(
   if (settings.preset !== rowOf(table, 'preset').default) words.push('--preset', settings.preset)
   for (const [name, value] of files) if (value !== null) words.push(`--${name}`, value)
   const base: Readonly<Record<string, unknown>> = { ...table.presets[settings.preset] }
-  const values = settings as unknown as Readonly<Record<string, unknown>>
+  const values = settings as unknown as Readonly<Record<string, OptionValue | null>>
   for (const [name, value] of Object.entries(values)) {
     const row = table.rows[name]
     if (row === undefined || ofTheRun.has(name) || value === null) continue
@@ -69,7 +70,7 @@ function lineOf(
     if ([base[name] ?? row.default, sameAs].some((other) => other !== undefined && equal(other, value))) continue
     const flag = `--${kebabCase(name)}`
     if (typeof value === 'boolean') words.push(value ? flag : `--no-${kebabCase(name)}`)
-    else for (const one of Array.isArray(value) ? (value as readonly string[]) : [value]) words.push(flag, String(one))
+    else for (const one of typeof value === 'object' ? value : [value]) words.push(flag, String(one))
   }
   return words.map(quoted).join(' ')
 }

@@ -158,7 +158,11 @@ function PlacePanel({ studio }: { readonly studio: Studio }) {
   const clip = studio.clip.value
   if (clip === null) return <WherePanel studio={studio} />
   const atlas = clip.atlas.value
-  return atlas === null ? <ObjectPanel studio={studio} clip={clip} /> : <AtlasPanel studio={studio} atlas={atlas} />
+  return atlas === null ? (
+    <ObjectPanel studio={studio} clip={clip} />
+  ) : (
+    <AtlasPanel studio={studio} clip={clip} atlas={atlas} />
+  )
 }
 
 /** A frame on and back by `.` and `,`. */

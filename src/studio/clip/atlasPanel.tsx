@@ -4,9 +4,18 @@ import { Panel } from '../parts/panel.js'
 import type { Studio } from '../state/studio.js'
 import { text } from '../text/strings.js'
 import type { AtlasView } from './atlasView.js'
+import type { OpenClip } from './openClip.js'
 
 /** Paint on an atlas, and the clip that comes of it. */
-export function AtlasPanel({ studio, atlas }: { readonly studio: Studio; readonly atlas: AtlasView }) {
+export function AtlasPanel({
+  studio,
+  clip,
+  atlas,
+}: {
+  readonly studio: Studio
+  readonly clip: OpenClip
+  readonly atlas: AtlasView
+}) {
   const { painting, withEdit } = atlas
   const run = studio.runs.value.find(({ name }) => name === atlas.run)
   const busy = run === undefined || run.state === 'running' || run.state === 'waiting'
@@ -50,7 +59,7 @@ export function AtlasPanel({ studio, atlas }: { readonly studio: Studio; readonl
         class="primary wide"
         type="button"
         disabled={busy}
-        onClick={() => void studio.attempt(() => studio.paintAtlas(atlas))}
+        onClick={() => void studio.attempt(() => studio.clipResults.paint(clip, atlas))}
       >
         {text('atlasRender')}
       </button>

@@ -58,10 +58,10 @@ export class AtlasView {
       stage.tool.value = 'brush'
     })
     const end = effect(() => {
-      void this.painting.version.value
       const edit = this.withEdit.value && this.#edit !== null ? [this.#edit] : []
-      // A new list each time: the painting changes in place.
-      stage.layers.value = [...edit, this.painting.picture].map((picture) => ({ picture, opacity: 1, visible: true }))
+      // A new list with each version: the painting changes in place.
+      if (this.painting.version.value >= 0)
+        stage.layers.value = [...edit, this.painting.picture].map((picture) => ({ picture, opacity: 1, visible: true }))
     })
     return () => {
       end()

@@ -19,7 +19,7 @@ const needed = {
 
 /** The frames of the clip: a slider, one frame on and back, and play; or an atlas in their place. */
 export function ClipBar({ studio, clip }: { readonly studio: Studio; readonly clip: OpenClip }) {
-  const files = studio.clipFiles.value
+  const files = studio.clipResults.files.value
   const there = (Object.keys(places) as ClipPlace[]).filter((place) => place === 'frames' || files.has(needed[place]))
   return (
     <div class="scrubber">
@@ -28,7 +28,7 @@ export function ClipBar({ studio, clip }: { readonly studio: Studio; readonly cl
           aria-label={text('place')}
           value={clip.place.value}
           onChange={({ currentTarget: { value } }) =>
-            void studio.attempt(() => studio.showPlace(clip, value as ClipPlace))
+            void studio.attempt(() => studio.clipResults.show(clip, value as ClipPlace))
           }
         >
           {there.map((place) => (

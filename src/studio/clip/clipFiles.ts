@@ -7,9 +7,12 @@ import type { LayerOf, OpenClip } from './openClip.js'
 const numbered = (frame: number): string => `${String(frame).padStart(5, '0')}.png`
 
 /** The painted masks of the object, as PNGs by frame. */
-export async function masksByFrame(clip: OpenClip): Promise<ReadonlyMap<number, Uint8Array>> {
+export async function masksByFrame(
+  clip: OpenClip,
+  masked = clip.masked.value,
+): Promise<ReadonlyMap<number, Uint8Array>> {
   const masks = new Map<number, Uint8Array>()
-  for (const frame of clip.masked.value) masks.set(frame, await maskPng(clip.maskOf(frame)))
+  for (const frame of masked) masks.set(frame, await maskPng(clip.maskOf(frame)))
   return masks
 }
 
@@ -47,7 +50,7 @@ export async function loadClipMasks(clip: OpenClip, run: string, host: RunHost):
 
 /** The edit layers of a run that has written them, frame by frame. */
 export const frameLayers =
-  (host: RunHost, run: string, folder = 'edit-layer'): LayerOf =>
+  (host: RunHost, run: string, folder: string): LayerOf =>
   async (frame) => {
     const file = await host.file(run, `${folder}/${numbered(frame)}`).catch(() => null)
     return file === null ? null : await decodeLayer(file)

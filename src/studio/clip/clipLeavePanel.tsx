@@ -51,7 +51,7 @@ export function ClipLeavePanel({
     ...labels.map(([name, label]) => [videoOutputFiles[name], text(label)] as const),
     [painted[0]!, text('leavePaintedMp4')] as const,
     [painted[1]!, text('leavePaintedWebm')] as const,
-  ].filter(([file]) => studio.clipFiles.value.has(file))
+  ].filter(([file]) => studio.clipResults.files.value.has(file))
   return (
     <Panel title={text('leave')} class="leave">
       {offered.length === 0 && <p class="help">{text('leaveNotYet')}</p>}

@@ -20,6 +20,12 @@ export type ClipPlace = 'frames' | 'painted' | LayerName
 /** The edit layer of a frame, of the run that is shown; null where there is none. */
 export type LayerOf = (frame: number) => Promise<ImageBitmap | null>
 
+/** A frame, and where its layer comes from. */
+interface Shown {
+  readonly frame: number
+  readonly layerOf: LayerOf
+}
+
 /**
  * The clip that is being edited: one frame of it is on the stage, with the edit layer of that frame, and its mask to
  * be painted.
@@ -56,7 +62,7 @@ export class OpenClip {
   #shown: readonly ImageBitmap[] = []
   #endAtlas: (() => void) | null = null
   #showing: Promise<void> | null = null
-  #again = false
+  #next: Shown | null = null
   #closed = false
 
   constructor(
@@ -88,7 +94,7 @@ export class OpenClip {
 
   /** Shows the frame that is wanted, and from now on whenever another is, or its layer has changed. */
   async show(): Promise<void> {
-    await this.#show(0)
+    await this.#show({ frame: 0, layerOf: this.layerOf.peek() })
     this.#endings.push(
       effect(() => this.#showAtlas()),
       effect(() => {
@@ -96,9 +102,7 @@ export class OpenClip {
         this.#stage.mark.value = point?.frame === this.frame.value && this.atlas.value === null ? point : null
       }),
       effect(() => {
-        void this.wanted.value
-        void this.layerOf.value
-        this.#ask()
+        this.#ask({ frame: this.wanted.value, layerOf: this.layerOf.value })
       }),
     )
   }
@@ -129,7 +133,8 @@ export class OpenClip {
   /** Frame after frame, as fast as they come and no faster than they are meant to; to the end, then from the start. */
   async play(): Promise<void> {
     this.playing.value = true
-    while (this.playing.value) {
+    const isOver = (): boolean => !this.playing.peek()
+    while (!isOver()) {
       const [at, started] = [this.frame.value, performance.now()]
       const next = (at + 1) % this.count
       const wait = 1000 * Math.max(0, this.timestamps[next]! - this.timestamps[at]!)
@@ -171,18 +176,19 @@ export class OpenClip {
     return { name: `frame ${this.frame.value}.png`, bytes: new Uint8Array(await png.arrayBuffer()) }
   }
 
-  /** One frame at a time; of what was wanted meanwhile the last one is next. */
-  #ask(): void {
-    this.#again = true
+  /** One frame at a time; of what was asked for meanwhile the last is next. */
+  #ask(shown: Shown): void {
+    this.#next = shown
     this.#showing ??= this.#showAll().finally(() => {
       this.#showing = null
     })
   }
 
   async #showAll(): Promise<void> {
-    while (this.#again && !this.#closed) {
-      this.#again = false
-      await this.#show(this.wanted.peek())
+    while (this.#next !== null && !this.#closed) {
+      const next = this.#next
+      this.#next = null
+      await this.#show(next)
     }
   }
 
@@ -196,12 +202,12 @@ export class OpenClip {
       this.#endAtlas = untracked(() => atlas.show(this.#stage))
     } else if (this.#stage.photo.peek() !== this.#shown[0]) {
       this.#stage.fit()
-      this.#ask()
+      this.#ask({ frame: this.wanted.peek(), layerOf: this.layerOf.peek() })
     }
   }
 
-  async #show(frame: number): Promise<void> {
-    const [picture, layer] = await Promise.all([this.#reader.frame(frame), this.layerOf.peek()(frame)])
+  async #show({ frame, layerOf }: Shown): Promise<void> {
+    const [picture, layer] = await Promise.all([this.#reader.frame(frame), layerOf(frame)])
     if (this.#closed || this.atlas.peek() !== null) return
     const before = this.#shown
     this.#shown = layer === null ? [picture] : [picture, layer]

@@ -25,8 +25,10 @@ export function StageProgress({ watch, run }: { readonly watch: RunWatch; readon
     working && run.stage === 'training' && latest !== undefined
       ? text('stepOf', { step: latest.step, steps: latest.steps })
       : null,
-    known?.layer == null ? null : text(known.layer === 'foreground' ? 'layerForeground' : 'layerBackground'),
-    known?.secondsLeft == null ? null : text('timeLeft', { time: timeText(known.secondsLeft) }),
+    known === null || known.layer === null
+      ? null
+      : text(known.layer === 'foreground' ? 'layerForeground' : 'layerBackground'),
+    known === null || known.secondsLeft === null ? null : text('timeLeft', { time: timeText(known.secondsLeft) }),
     working && run.stage === 'training' && latest !== undefined
       ? text('secondsEach', { seconds: number(latest.seconds, 1) })
       : null,

@@ -1,30 +1,22 @@
 import { batch, computed, effect, signal, type Signal, untracked } from '@preact/signals'
 import { Text2LiveError } from '../../errors.js'
-import type { GivenOptions } from '../../options/imageOptions.js'
-import type { GivenVideoOptions } from '../../options/videoOptions.js'
 import { digest } from '../../session/digest.js'
-import type {
-  AnyRunEvent,
-  ClipEntry,
-  LocateQuestion,
-  NewRun,
-  PhotoEntry,
-  RunEntry,
-  RunHost,
-  RunRequest,
-} from '../../session/runHost.js'
-import { clipMasks, frameLayers, loadClipMasks, loadMasksByFrame, masksByFrame } from '../clip/clipFiles.js'
-import { AtlasView } from '../clip/atlasView.js'
-import { type ClipPlace, OpenClip } from '../clip/openClip.js'
+import type { ClipEntry, PhotoEntry, RunEntry, RunHost, RunRequest } from '../../session/runHost.js'
+import { loadClipMasks, loadMasksByFrame } from '../clip/clipFiles.js'
+import { ClipResults } from '../clip/clipResults.js'
+import { OpenClip } from '../clip/openClip.js'
 import { decodeLayer, decodePhoto } from '../stage/decodePhoto.js'
 import { MaskPainting } from '../stage/maskPainting.js'
 import { maskPng } from '../stage/maskPng.js'
 import { StageModel } from '../stage/stageModel.js'
 import { text } from '../text/strings.js'
+import { locateQuestion, newRun } from './describedEdit.js'
 import { clipDraft, photoDraft } from './draft.js'
 import { Layers } from './layers.js'
-import { Kept, type KeptPage, type KeptPhoto } from './kept.js'
+import { keepPage, takeUpPage } from './keepPage.js'
+import { Kept, type KeptPage } from './kept.js'
 import type { OpenPhoto } from './openPhoto.js'
+import { readRunEvents } from './readRunEvents.js'
 import { RunWatch } from './runWatch.js'
 import { composeStack, type StackFile, stackFiles } from './stackFile.js'
 
@@ -35,11 +27,13 @@ export interface Problem {
 }
 
 /** Files of a run that the page reads. */
-const runFile = { edit: 'edit.png', events: 'events.ndjson' } as const
+const runFile = { edit: 'edit.png' } as const
 
 /** All that the page shows: the photo, the edit that is described, the edits that are there, the host's runs. */
 export class Studio {
   readonly host: RunHost
+  /** What stays in this browser between visits. */
+  readonly kept: Kept
   readonly stage = new StageModel()
   readonly photoDraft = photoDraft()
   readonly clipDraft = clipDraft()
@@ -61,13 +55,10 @@ export class Studio {
     const chosen = this.layers.selected.value?.chosen
     return this.runs.value.find(({ name }) => name === chosen) ?? null
   })
-  /** The names of the files that the clip's run has. */
-  readonly clipFiles: Signal<ReadonlySet<string>> = signal(new Set())
+  readonly clipResults: ClipResults
   readonly #watches = new Map<string, RunWatch>()
   /** Edit layers as pictures, by run; the number counts the outputs that were written since. */
   readonly #pictures = new Map<string, { readonly version: string; readonly picture: Promise<ImageBitmap | null> }>()
-  readonly #kept: Kept
-  #maskTimer: ReturnType<typeof setTimeout> | undefined
   #locator: AbortController | null = null
   #layersShown: Promise<void> = Promise.resolve()
   /** Counts the previews, so that an older one that is decoded late is not shown. */
@@ -75,7 +66,7 @@ export class Studio {
 
   constructor(host: RunHost) {
     this.host = host
-    this.#kept = new Kept(host.kind)
+    this.kept = new Kept(host.kind)
     // As long as the page is open.
     host.watch((update) => {
       if (update.type === 'runs') this.#takeRuns(update.runs)
@@ -83,14 +74,13 @@ export class Studio {
     })
     effect(() => {
       if (this.clip.value === null) this.#layersShown = this.#showLayers()
-      else this.#showClipLayers(this.clip.value)
     })
+    this.clipResults = new ClipResults({ host, clip: this.clip, run: this.run, watch: (run) => this.watch(run) })
     effect(() => void this.#showPreview())
-    effect(() => void this.#listClipFiles())
     effect(() => {
+      const clip = this.clip.value
       // The map of the words is of one frame.
-      void this.clip.value?.frame.value
-      untracked(() => this.hideMap())
+      if (clip !== null && clip.frame.value >= 0 && clip.place.value.length > 0) untracked(() => this.hideMap())
     })
   }
 
@@ -141,7 +131,7 @@ export class Studio {
     const open = new OpenClip({ name, bytes, hash: await digest(bytes) }, clip, reader, this.stage)
     this.close()
     await open.show()
-    await loadMasksByFrame(open, await this.#kept.clipMasks(open.hash))
+    await loadMasksByFrame(open, await this.kept.clipMasks(open.hash))
     batch(() => {
       this.problem.value = null
       this.layers.list.value = layers
@@ -173,7 +163,7 @@ export class Studio {
     }
     const { width, height } = shown.size
     const hash = await digest(bytes)
-    const kept = await this.#kept.mask(hash)
+    const kept = await this.kept.mask(hash)
     const mask = new MaskPainting(width, height)
     const before = this.stage.photo.peek()
     this.clip.peek()?.close()
@@ -249,7 +239,7 @@ export class Studio {
   /** Gives the edit that is described to the host, once for each variation. */
   async submit(): Promise<void> {
     const editing = this.editing.value
-    const asked = await this.#described(editing)
+    const asked = await newRun(this, editing)
     if (asked === null) return
     const { variations } = this.draft
     const first = asked.options.seed ?? (variations.value > 1 ? drawSeed() : undefined)
@@ -272,37 +262,13 @@ export class Studio {
       this.editing.value = null
       if (asked.kind === 'clip' && this.clip.value !== null) {
         this.clip.value.seek(this.clip.value.previewed(asked.options))
-        void this.showPlace(this.clip.value, 'frames')
+        void this.clipResults.show(this.clip.value, 'frames')
       }
       // What grows is looked at now, not the mask.
       this.stage.tool.value = 'pan'
       this.stage.maskShown.value = false
       this.hideMap()
     })
-  }
-
-  /** What would be submitted; null where nothing is open. */
-  async #described(editing: string | null): Promise<NewRun | null> {
-    const [photo, clip] = [this.photo.value, this.clip.value]
-    if (clip !== null) {
-      const point = clip.pointSetting.value
-      return {
-        kind: 'clip',
-        options: { ...this.clipDraft.options.value, ...(point === null ? {} : { point }) },
-        clip: { name: clip.name, bytes: clip.bytes },
-        object: await clipMasks(clip),
-        mask: null,
-      }
-    }
-    if (photo === null) return null
-    const mask = await this.maskFile()
-    return {
-      kind: 'photo',
-      options: this.photoDraft.options.value,
-      photo: { name: photo.name, bytes: photo.bytes },
-      mask: mask === null ? null : { name: 'mask.png', bytes: mask },
-      over: this.layers.below(editing),
-    }
   }
 
   async ask(run: string, request: RunRequest): Promise<void> {
@@ -317,7 +283,7 @@ export class Studio {
    * @param asked false where nobody asked for it: then no failure is told
    */
   async locate(asked = true): Promise<void> {
-    const question = await this.#question()
+    const question = await locateQuestion(this)
     if (question === null) return
     this.#locator?.abort()
     const locator = new AbortController()
@@ -333,21 +299,6 @@ export class Studio {
       if (asked && !locator.signal.aborted) this.#show(error)
     } finally {
       if (this.#locator === locator) this.locating.value = false
-    }
-  }
-
-  /** The photo, or the frame of the clip that is shown, and the words that are looked for in it. */
-  async #question(): Promise<LocateQuestion | null> {
-    const [photo, clip] = [this.photo.value, this.clip.value]
-    if (clip !== null) {
-      const { prompt, source, region, guidance } = this.clipDraft.options.value
-      return { options: { prompt, source, region, guidance }, photo: await clip.frameFile() }
-    }
-    if (photo === null) return null
-    return {
-      options: this.photoDraft.options.value,
-      photo: { name: photo.name, bytes: photo.bytes },
-      over: this.layers.below(this.editing.value),
     }
   }
 
@@ -422,49 +373,6 @@ export class Studio {
     this.located.value = null
   }
 
-  /** Shows something else of the clip. */
-  async showPlace(clip: OpenClip, place: ClipPlace): Promise<void> {
-    const run = this.run.value
-    this.hideMap()
-    clip.place.value = place
-    const isAtlas = place === 'foreground' || place === 'background'
-    const known = clip.atlas.value
-    if (isAtlas && run !== null && known?.run === run.name && known.layer === place) return
-    const atlas = isAtlas && run !== null ? await AtlasView.open(this.host, run.name, place) : null
-    if (clip.place.value === place) clip.atlas.value = atlas
-  }
-
-  async #listClipFiles(): Promise<void> {
-    const run = this.run.value
-    if (run?.kind !== 'clip') {
-      this.clipFiles.value = new Set()
-      return
-    }
-    void this.watch(run.name).written.value
-    const files = await this.host.files(run.name).catch(() => [])
-    if (this.run.peek()?.name === run.name) this.clipFiles.value = new Set(files)
-  }
-
-  /** Maps what was painted on an atlas to the frames of the clip. */
-  async paintAtlas(atlas: AtlasView): Promise<void> {
-    await this.host.paint(atlas.run, atlas.layer, await atlas.file())
-    if (this.clip.value !== null) await this.showPlace(this.clip.value, 'painted')
-  }
-
-  /** Gives the clip the edit layers of the run that is selected, once they are written. */
-  #showClipLayers(clip: OpenClip): void {
-    const run = this.run.value
-    const folder = clip.place.value === 'painted' ? 'painted/edit-layer' : 'edit-layer'
-    const of = run === null ? '' : `${run.name} ${folder} `
-    const isWritten = run?.kind === 'clip' && (run.state === 'finished' || (run.state === 'stopped' && run.step > 0))
-    const shown = isWritten ? `${of}${this.watch(run.name).written.value}` : null
-    // While a run that was finished works again, what it had stays.
-    const isKept = !isWritten && clip.shownLayers?.startsWith(of) === true && of !== ''
-    if (shown === clip.shownLayers || isKept) return
-    clip.shownLayers = shown
-    clip.layerOf.value = isWritten ? frameLayers(this.host, run.name, folder) : noLayer
-  }
-
   /** Gives the stage the edit layers that are there. */
   async #showLayers(): Promise<void> {
     const list = this.layers.list.value
@@ -534,81 +442,20 @@ export class Studio {
     if (turn === this.#previews) this.stage.preview.value = picture
   }
 
-  #keptPhoto(): KeptPhoto | null {
-    const [photo, clip] = [this.photo.value, this.clip.value]
-    if (clip !== null) return { kind: 'clip', name: clip.name, bytes: clip.bytes }
-    return photo === null ? null : { name: photo.name, bytes: photo.bytes }
-  }
-
-  #keptPage(): KeptPage {
-    return {
-      layers: this.layers.list.value,
-      selected: this.layers.selectedId.value,
-      options: this.draft.options.value,
-    }
-  }
-
-  /** Once nobody has painted for a second. */
-  #keepMask(): void {
-    const [photo, clip, mask] = [this.photo.value, this.clip.value, this.stage.mask.value]
-    clearTimeout(this.#maskTimer)
-    const keep = (hash: string, pngs: () => ReturnType<typeof this.maskFile | typeof masksByFrame>): void => {
-      this.#maskTimer = setTimeout(() => {
-        void pngs().then((made) => this.#kept.keepMask(hash, made))
-      }, 1000)
-    }
-    if (clip !== null) {
-      // Read, so that this is done again with each stroke on any frame.
-      void clip.masked.value
-      keep(clip.hash, () => masksByFrame(clip))
-    } else if (photo !== null && mask !== null && mask.version.value > 0) keep(photo.hash, () => this.maskFile())
-  }
-
   /** Takes up what was on the page when it was left; from then on, what is on it is kept. */
   async restore(): Promise<void> {
     try {
-      await this.#takeUp()
+      await takeUpPage(this)
     } finally {
-      effect(() => void this.#kept.keepPhoto(this.#keptPhoto()))
-      effect(() => void this.#kept.keepPage(this.#keptPage()))
-      effect(() => this.#keepMask())
+      keepPage(this)
     }
   }
 
-  async #takeUp(): Promise<void> {
-    const [photo, page] = [await this.#kept.photo(), await this.#kept.page()]
-    if (photo?.kind === 'clip') {
-      await this.openClip(photo.name, photo.bytes, page ?? undefined)
-      if (page !== null) this.clipDraft.restore(page.options as GivenVideoOptions)
-      return
-    }
-    if (page !== null) this.photoDraft.restore(page.options as GivenOptions)
-    if (photo !== null) await this.open(photo.name, photo.bytes, page ?? undefined)
-  }
-
-  /** The losses of a run from before the page began to watch it. */
+  /** The course of a run from before the page began to watch it. */
   async readEvents(run: string): Promise<void> {
-    const file = await this.host.file(run, runFile.events)
-    if (file === null) return
-    const watch = this.watch(run)
-    for (const line of (await file.text()).split('\n')) {
-      const event = eventOf(line)
-      if (event !== null) watch.take(event)
-    }
+    await readRunEvents(this.host, run, this.watch(run))
   }
 }
-
-/** A line of a run's own log; null for one that is half written. */
-function eventOf(line: string): AnyRunEvent | null {
-  try {
-    const event: unknown = JSON.parse(line)
-    return typeof event === 'object' && event !== null && 'type' in event ? (event as AnyRunEvent) : null
-  } catch {
-    return null
-  }
-}
-
-const noLayer = (): Promise<null> => Promise.resolve(null)
 
 const noFile = (): Text2LiveError =>
   new Text2LiveError(

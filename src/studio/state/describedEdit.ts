@@ -1,0 +1,42 @@
+import type { LocateQuestion, NewRun } from '../../session/runHost.js'
+import { clipMasks } from '../clip/clipFiles.js'
+import type { Studio } from './studio.js'
+
+/** What would be submitted; null where nothing is open. */
+export async function newRun(studio: Studio, editing: string | null): Promise<NewRun | null> {
+  const [photo, clip] = [studio.photo.value, studio.clip.value]
+  if (clip !== null) {
+    const point = clip.pointSetting.value
+    return {
+      kind: 'clip',
+      options: { ...studio.clipDraft.options.value, ...(point === null ? {} : { point }) },
+      clip: { name: clip.name, bytes: clip.bytes },
+      object: await clipMasks(clip),
+      mask: null,
+    }
+  }
+  if (photo === null) return null
+  const mask = await studio.maskFile()
+  return {
+    kind: 'photo',
+    options: studio.photoDraft.options.value,
+    photo: { name: photo.name, bytes: photo.bytes },
+    mask: mask === null ? null : { name: 'mask.png', bytes: mask },
+    over: studio.layers.below(editing),
+  }
+}
+
+/** The photo, or the frame of the clip that is shown, and the words that are looked for in it. */
+export async function locateQuestion(studio: Studio): Promise<LocateQuestion | null> {
+  const [photo, clip] = [studio.photo.value, studio.clip.value]
+  if (clip !== null) {
+    const { prompt, source, region, guidance } = studio.clipDraft.options.value
+    return { options: { prompt, source, region, guidance }, photo: await clip.frameFile() }
+  }
+  if (photo === null) return null
+  return {
+    options: studio.photoDraft.options.value,
+    photo: { name: photo.name, bytes: photo.bytes },
+    over: studio.layers.below(studio.editing.value),
+  }
+}
