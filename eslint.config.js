@@ -52,6 +52,21 @@ export default tseslint.config(
       ],
     },
   },
+  // Private is what the language keeps private: `#member`, and the constructor says what it sets.
+  {
+    files: ['src/**/*.ts', 'src/**/*.tsx'],
+    ignores: ['src/session/**', 'src/serve/**'],
+    rules: {
+      'no-restricted-syntax': [
+        'error',
+        {
+          selector:
+            ':matches(PropertyDefinition, MethodDefinition[kind!="constructor"], TSParameterProperty)[accessibility="private"]',
+          message: 'Write #member: the language keeps it private.',
+        },
+      ],
+    },
+  },
   // `readFixtureJson<Shape>` says what the reader of a fixture expects.
   { files: ['test/**/*.ts', '**/*.test.ts'], rules: { '@typescript-eslint/no-unnecessary-type-parameters': 'off' } },
 )

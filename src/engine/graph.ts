@@ -62,16 +62,16 @@ export interface Application {
  */
 export class Graph {
   readonly nodes: Node[] = []
-  private readonly applications = new Map<string, Value>()
-  private readonly constants = new Map<string, Value[]>()
-  private readonly inputsByName = new Map<string, Value>()
+  readonly #applications = new Map<string, Value>()
+  readonly #constants = new Map<string, Value[]>()
+  readonly #inputsByName = new Map<string, Value>()
 
   /** A named input. Frozen weights, parameters, optimizer state and the draws of a step are all inputs. */
   input(name: string, shape: Shape, dtype: DType = 'float32'): Value {
-    if (this.inputsByName.has(name))
+    if (this.#inputsByName.has(name))
       throw new Text2LiveError('GRAPH_INVALID', `the graph already has an input named "${name}"`)
-    const value = this.add('input', name, [], shape, dtype, {})
-    this.inputsByName.set(name, value)
+    const value = this.#add('input', name, [], shape, dtype, {})
+    this.#inputsByName.set(name, value)
     return value
   }
 
@@ -85,11 +85,11 @@ export class Graph {
     }
     const bytes = new Uint8Array(typed.buffer, typed.byteOffset, typed.byteLength)
     const key = `${dtype} ${shape.join()} ${checksum(bytes)}`
-    const alike = this.constants.get(key) ?? []
-    this.constants.set(key, alike)
+    const alike = this.#constants.get(key) ?? []
+    this.#constants.set(key, alike)
     const known = alike.find((value) => sameBytes(value.node.data!, bytes))
     if (known) return known
-    const value = this.add('constant', 'constant', [], shape, dtype, {}, undefined, typed)
+    const value = this.#add('constant', 'constant', [], shape, dtype, {}, undefined, typed)
     alike.push(value)
     return value
   }
@@ -118,25 +118,25 @@ export class Graph {
       if (input.graph !== this) throw new Text2LiveError('GRAPH_INVALID', `${op}: an input belongs to another graph`)
     }
     const make = () => {
-      const value = this.add('op', op, inputs, shape, dtype, attributes, gradient, undefined, through)
+      const value = this.#add('op', op, inputs, shape, dtype, attributes, gradient, undefined, through)
       extra.forEach((more, i) => value.node.outputs.push({ ...value, slot: i + 1, shape: more }))
       return value
     }
     if (through) return make()
     const rule = gradient ? `differentiable ${variant}` : ''
     const ids = inputs.map((v) => `${v.node.index}.${v.slot}`).join()
-    return this.shared(`${op} ${ids} ${JSON.stringify(attributes)} ${dtype} ${shape.join()} ${rule}`, make)
+    return this.#shared(`${op} ${ids} ${JSON.stringify(attributes)} ${dtype} ${shape.join()} ${rule}`, make)
   }
 
-  private shared(key: string, make: () => Value): Value {
-    const known = this.applications.get(key)
+  #shared(key: string, make: () => Value): Value {
+    const known = this.#applications.get(key)
     if (known) return known
     const value = make()
-    this.applications.set(key, value)
+    this.#applications.set(key, value)
     return value
   }
 
-  private add(
+  #add(
     kind: Node['kind'],
     op: string,
     inputs: readonly Value[],

@@ -57,15 +57,17 @@ export interface TrainedProgramOptions<Name extends string> {
  * whose numbers are finite. Steps are to follow one another.
  */
 export class TrainedProgram<Name extends string> {
-  private readonly programs: ProgramCache
-  private readonly names: readonly Name[]
-  private state: Readonly<Record<Name, Tensor>>
-  private frozen: Uploaded | null = null
+  readonly #programs: ProgramCache
+  readonly #names: readonly Name[]
+  #state: Readonly<Record<Name, Tensor>>
+  #frozen: Uploaded | null = null
+  readonly #options: TrainedProgramOptions<Name>
 
-  constructor(private readonly options: TrainedProgramOptions<Name>) {
-    this.names = Object.keys(options.state) as Name[]
-    this.state = this.tensors(options.state)
-    this.programs = new ProgramCache(options.held)
+  constructor(options: TrainedProgramOptions<Name>) {
+    this.#options = options
+    this.#names = Object.keys(options.state) as Name[]
+    this.#state = this.#tensors(options.state)
+    this.#programs = new ProgramCache(options.held)
   }
 
   /**
@@ -79,11 +81,11 @@ export class TrainedProgram<Name extends string> {
     kept: readonly string[] = [],
     onCompile?: (seconds: number) => void,
   ): Promise<Program> {
-    const { runtime, keepMemory = true, stateOnDevice = true } = this.options
-    return await this.programs.get(key, async () => {
+    const { runtime, keepMemory = true, stateOnDevice = true } = this.#options
+    return await this.#programs.get(key, async () => {
       const start = performance.now()
       const { graph, outputs } = build()
-      const keepOnDevice = [...(stateOnDevice ? this.names.map(nextName) : []), ...kept]
+      const keepOnDevice = [...(stateOnDevice ? this.#names.map(nextName) : []), ...kept]
       const program = await runtime.compile(graph, outputs, { keepOnDevice, keepMemory })
       onCompile?.((performance.now() - start) / 1000)
       return program
@@ -92,14 +94,14 @@ export class TrainedProgram<Name extends string> {
 
   /** One step, or a look at the state. @throws what `work` throws, with the state as it was before */
   async pass<T>(work: (pass: Pass) => Promise<T>): Promise<T> {
-    const { runtime, frozen = {} } = this.options
-    this.frozen ??= await runtime.upload(this.tensors(frozen))
-    const fixed = this.frozen.tensors
+    const { runtime, frozen = {} } = this.#options
+    this.#frozen ??= await runtime.upload(this.#tensors(frozen))
+    const fixed = this.#frozen.tensors
     const made = new Set<Tensor>()
     const next: Partial<Record<Name, Tensor>> = {}
     const pass: Pass = {
       run: async (program, feeds) => {
-        const outputs = await program.run({ ...fixed, ...this.state, ...feeds })
+        const outputs = await program.run({ ...fixed, ...this.#state, ...feeds })
         for (const tensor of Object.values(outputs)) made.add(tensor)
         return outputs
       },
@@ -119,7 +121,7 @@ export class TrainedProgram<Name extends string> {
         freeOnDevice(fed)
       },
       becomeState: (outputs) => {
-        for (const name of this.names) {
+        for (const name of this.#names) {
           const tensor = outputs[nextName(name)]
           if (tensor) next[name] = tensor
         }
@@ -128,7 +130,7 @@ export class TrainedProgram<Name extends string> {
     try {
       const result = await work(pass)
       for (const tensor of Object.values<Tensor>(next as Record<Name, Tensor>)) made.delete(tensor)
-      this.replace(next)
+      this.#replace(next)
       return result
     } finally {
       made.forEach(freeOnDevice)
@@ -137,32 +139,32 @@ export class TrainedProgram<Name extends string> {
 
   /** Starts a part of the state anew. */
   restart(rows: Readonly<Partial<Record<Name, Rows>>>): void {
-    this.replace(this.tensors(rows as Record<Name, Rows>))
+    this.#replace(this.#tensors(rows as Record<Name, Rows>))
   }
 
   /** Copies of the state. */
   async vectors(): Promise<Record<Name, Float32Array>> {
-    const read = async (name: Name) => [name, await this.options.runtime.download(this.state[name])] as const
-    return Object.fromEntries(await Promise.all(this.names.map(read))) as Record<Name, Float32Array>
+    const read = async (name: Name) => [name, await this.#options.runtime.download(this.#state[name])] as const
+    return Object.fromEntries(await Promise.all(this.#names.map(read))) as Record<Name, Float32Array>
   }
 
   /** Frees what it holds; a second call does nothing. */
   async dispose(): Promise<void> {
-    Object.values<Tensor>(this.state).forEach(freeOnDevice)
-    await this.frozen?.release()
-    this.frozen = null
-    await this.programs.clear()
+    Object.values<Tensor>(this.#state).forEach(freeOnDevice)
+    await this.#frozen?.release()
+    this.#frozen = null
+    await this.#programs.clear()
   }
 
-  private replace(next: Partial<Record<Name, Tensor>>): void {
-    for (const name of this.names) if (next[name]) freeOnDevice(this.state[name])
-    this.state = { ...this.state, ...next }
+  #replace(next: Partial<Record<Name, Tensor>>): void {
+    for (const name of this.#names) if (next[name]) freeOnDevice(this.#state[name])
+    this.#state = { ...this.#state, ...next }
   }
 
-  private tensors<Key extends string>(rows: Readonly<Record<Key, Rows>>): Record<Key, Tensor> {
+  #tensors<Key extends string>(rows: Readonly<Record<Key, Rows>>): Record<Key, Tensor> {
     const {
       runtime: { Tensor },
-    } = this.options
+    } = this.#options
     return Object.fromEntries(
       Object.entries<Rows>(rows).map(([name, { shape, data }]) => [name, new Tensor('float32', data, shape)]),
     ) as Record<Key, Tensor>

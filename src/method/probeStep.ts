@@ -20,13 +20,13 @@ const n = (4 * width * height) / d
  * and MADGRAD; its state stays on the device as a run's does. About 5 GFLOP.
  */
 export class ProbeStep {
-  private readonly trained: TrainedProgram<'parameters' | 'initial' | 'gradientSum' | 'squareSum'>
-  private k = 0
+  readonly #trained: TrainedProgram<'parameters' | 'initial' | 'gradientSum' | 'squareSum'>
+  #k = 0
 
   constructor(runtime: Runtime) {
     const parameters = initialParameters(shape, 1)
     const vector = (data: Float32Array = new Float32Array(parameters.length)): Rows => ({ shape: [data.length], data })
-    this.trained = new TrainedProgram({
+    this.#trained = new TrainedProgram({
       runtime,
       held: 0,
       state: {
@@ -41,9 +41,9 @@ export class ProbeStep {
 
   /** One step. @returns its loss. @throws DEVICE_UNAVAILABLE, LOSS_NOT_FINITE */
   async run(): Promise<number> {
-    const program = await this.trained.program('step', probeGraph)
-    return await this.trained.pass(async (pass) => {
-      const after = await pass.run(program, { picture, lambda: Float32Array.of(madgradLambda(1e-3, this.k++)) })
+    const program = await this.#trained.program('step', probeGraph)
+    return await this.#trained.pass(async (pass) => {
+      const after = await pass.run(program, { picture, lambda: Float32Array.of(madgradLambda(1e-3, this.#k++)) })
       const [loss] = await pass.finite(
         after['loss']!,
         ['the loss of a step in small'],
@@ -55,7 +55,7 @@ export class ProbeStep {
   }
 
   async dispose(): Promise<void> {
-    await this.trained.dispose()
+    await this.#trained.dispose()
   }
 }
 

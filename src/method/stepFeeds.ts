@@ -87,31 +87,33 @@ export function lossWeights(settings: WeightSettings, bootstrapWeight: number, i
 
 /** Adds up what the pictures of a step say of their losses: means over the items, D5 for the bootstrap. */
 export class LossSum {
-  private readonly sums = new Float64Array(lossNames.length + 1)
+  readonly #sums = new Float64Array(lossNames.length + 1)
+  readonly #settings: WeightSettings
+  readonly #items: number
 
-  constructor(
-    private readonly settings: WeightSettings,
-    private readonly items: number,
-  ) {}
+  constructor(settings: WeightSettings, items: number) {
+    this.#settings = settings
+    this.#items = items
+  }
 
   /** @param values unweighted losses, then the weighted total, then lengths of vectors */
   add(values: Float32Array, last: boolean): void {
-    this.sums.forEach((sum, i) => {
-      this.sums[i] = sum + this.share(i, last) * values[i]!
+    this.#sums.forEach((sum, i) => {
+      this.#sums[i] = sum + this.#share(i, last) * values[i]!
     })
   }
 
   result(): Record<LossName | 'total', number> {
-    return Object.fromEntries([...lossNames, 'total'].map((name, i) => [name, this.sums[i]!])) as Record<
+    return Object.fromEntries([...lossNames, 'total'].map((name, i) => [name, this.#sums[i]!])) as Record<
       LossName | 'total',
       number
     >
   }
 
-  private share(index: number, last: boolean): number {
+  #share(index: number, last: boolean): number {
     if (index === lossNames.length) return 1
-    if (lossNames[index] === 'bootstrap' && this.settings.bootstrapItems === 'last') return last ? 1 / this.items : 0
-    return 1 / this.items
+    if (lossNames[index] === 'bootstrap' && this.#settings.bootstrapItems === 'last') return last ? 1 / this.#items : 0
+    return 1 / this.#items
   }
 }
 

@@ -115,10 +115,12 @@ export function trainedGenerator({
 
 /** Runs training steps: builds the graph of each step and feeds it. */
 export class StepRunner {
-  private readonly trained: TrainedProgram<VectorName>
+  readonly #trained: TrainedProgram<VectorName>
+  readonly #options: StepRunnerOptions
 
-  constructor(private readonly options: StepRunnerOptions) {
-    this.trained = trainedGenerator(options)
+  constructor(options: StepRunnerOptions) {
+    this.#options = options
+    this.#trained = trainedGenerator(options)
   }
 
   /**
@@ -127,15 +129,15 @@ export class StepRunner {
    * @throws LOSS_NOT_FINITE, with the state as it was before the step
    */
   async step(request: StepRequest): Promise<StepResult> {
-    return await this.trained.pass(async (pass) => await this.run(pass, request))
+    return await this.#trained.pass(async (pass) => await this.#run(pass, request))
   }
 
   /** The edit layer of a picture [4, H, W]: colour and opacity. */
   async layer({ width, height, data }: FloatImage): Promise<FloatImage> {
-    const program = await this.program(`layer ${width}x${height}`, { width, height }, () =>
-      buildLayerGraph({ width, height }, this.options.generator),
+    const program = await this.#program(`layer ${width}x${height}`, { width, height }, () =>
+      buildLayerGraph({ width, height }, this.#options.generator),
     )
-    return await this.trained.pass(async (pass) => {
+    return await this.#trained.pass(async (pass) => {
       const { layer } = await pass.run(program, { picture: data })
       return { width, height, channels: 4, data: await pass.values(layer!) }
     })
@@ -143,24 +145,24 @@ export class StepRunner {
 
   /** Copies of the parameters and the optimizer's state. */
   async vectors(): Promise<Record<VectorName, Float32Array>> {
-    return await this.trained.vectors()
+    return await this.#trained.vectors()
   }
 
   async dispose(): Promise<void> {
-    await this.trained.dispose()
+    await this.#trained.dispose()
   }
 
-  private async run(pass: Pass, { items, shares, learningRate, bootstrapWeight, k }: StepRequest): Promise<StepResult> {
-    const { settings } = this.options
+  async #run(pass: Pass, { items, shares, learningRate, bootstrapWeight, k }: StepRequest): Promise<StepResult> {
+    const { settings } = this.#options
     const sum = new LossSum(settings, items.length)
     let carried: Readonly<Record<string, Feed>> = {}
     for (const [i, item] of [...items.entries()].reverse()) {
       const last = i === items.length - 1
       const weights = lossWeights(settings, bootstrapWeight, items.length, last)
-      const program = await this.stepProgram(item, i === 0 ? 'update' : 'gradient', weights)
+      const program = await this.#stepProgram(item, i === 0 ? 'update' : 'gradient', weights)
       const after = await pass.run(program, {
         ...carried,
-        ...this.itemFeeds(item),
+        ...this.#itemFeeds(item),
         ...shareFeeds(shares),
         weights: Float32Array.from(weights),
         lambda: Float32Array.of(madgradLambda(learningRate, k)),
@@ -175,10 +177,10 @@ export class StepRunner {
     return { losses: sum.result() }
   }
 
-  private itemFeeds(item: StepItem): Record<string, Float32Array> {
+  #itemFeeds(item: StepItem): Record<string, Float32Array> {
     const feeds: Record<string, Float32Array> = {
       picture: item.picture.data,
-      ...viewFeeds(item.views, item.picture, this.options.settings),
+      ...viewFeeds(item.views, item.picture, this.#options.settings),
     }
     for (const name of ['mask', 'relevancy', 'emphasis'] as const) {
       const map = item[name]
@@ -187,8 +189,8 @@ export class StepRunner {
     return feeds
   }
 
-  private async stepProgram(item: StepItem, kind: StepPlan['kind'], weights: readonly number[]): Promise<Program> {
-    const { settings, generator, guidance } = this.options
+  async #stepProgram(item: StepItem, kind: StepPlan['kind'], weights: readonly number[]): Promise<Program> {
+    const { settings, generator, guidance } = this.#options
     const { width, height } = item.picture
     // A fed map costs nothing: its graph serves the steps after the bootstrap as well.
     const bootstrap = item.relevancy ? 'map' : weights[lossNames.indexOf('bootstrap')]! > 0 ? 'model' : 'off'
@@ -200,9 +202,9 @@ export class StepRunner {
       size: { width, height },
       masked: item.mask !== undefined,
       emphasis: item.emphasis !== undefined,
-      texts: textCounts(this.options.targets),
+      texts: textCounts(this.#options.targets),
     }
-    return await this.program(
+    return await this.#program(
       `${kind} ${width}x${height} ${bootstrap} ${plan.masked} ${plan.emphasis}`,
       plan.size,
       () => buildStepGraph(plan, guidance),
@@ -210,12 +212,7 @@ export class StepRunner {
     )
   }
 
-  private async program(
-    key: string,
-    size: Size,
-    build: () => StepGraph,
-    kept: readonly string[] = [],
-  ): Promise<Program> {
-    return await this.trained.program(key, build, kept, (seconds) => this.options.onCompile?.({ ...size, seconds }))
+  async #program(key: string, size: Size, build: () => StepGraph, kept: readonly string[] = []): Promise<Program> {
+    return await this.#trained.program(key, build, kept, (seconds) => this.#options.onCompile?.({ ...size, seconds }))
   }
 }

@@ -3,7 +3,11 @@ export class TextTower<Weights> {
   #holders = 0
   #weights: Promise<Weights> | null = null
 
-  constructor(private readonly read: () => Promise<Weights>) {}
+  readonly #read: () => Promise<Weights>
+
+  constructor(read: () => Promise<Weights>) {
+    this.#read = read
+  }
 
   /** Keeps what is read while `work` lasts. */
   async hold<T>(work: () => Promise<T>): Promise<T> {
@@ -18,6 +22,6 @@ export class TextTower<Weights> {
 
   /** Does `work` with the weights. */
   async use<T>(work: (weights: Weights) => Promise<T>): Promise<T> {
-    return await this.hold(async () => await work(await (this.#weights ??= this.read())))
+    return await this.hold(async () => await work(await (this.#weights ??= this.#read())))
   }
 }

@@ -26,20 +26,24 @@ export interface FastAtlasParts {
 
 /** A layered atlas of explicit images, B-spline mappings and opacity maps, as `fitFastAtlas` makes it. */
 export class FastAtlas implements LayeredAtlas {
-  constructor(private readonly parts: FastAtlasParts) {}
+  readonly #parts: FastAtlasParts
+
+  constructor(parts: FastAtlasParts) {
+    this.#parts = parts
+  }
 
   get frames(): number {
-    return this.parts.opacity.length
+    return this.#parts.opacity.length
   }
   get width(): number {
-    return this.parts.width
+    return this.#parts.width
   }
   get height(): number {
-    return this.parts.height
+    return this.#parts.height
   }
 
   image(layer: LayerName): Promise<FloatImage> {
-    const { width, height, pixels } = this.parts.images[layer]
+    const { width, height, pixels } = this.#parts.images[layer]
     const data = new Float32Array(pixels.length)
     const size = width * height
     for (let i = 0; i < size; i++) for (let c = 0; c < 3; c++) data[c * size + i] = pixels[3 * i + c]! / 255
@@ -47,8 +51,8 @@ export class FastAtlas implements LayeredAtlas {
   }
 
   mapping(layer: LayerName, frame: number): Promise<Mapping> {
-    const { origin, scale } = this.parts.images[layer]
-    return Promise.resolve(denseMapping(this.parts.lattices[layer][frame]!, this.parts, origin, scale))
+    const { origin, scale } = this.#parts.images[layer]
+    return Promise.resolve(denseMapping(this.#parts.lattices[layer][frame]!, this.#parts, origin, scale))
   }
 
   opacity(frame: number): Promise<FloatImage> {
@@ -56,13 +60,13 @@ export class FastAtlas implements LayeredAtlas {
       width: this.width,
       height: this.height,
       channels: 1,
-      data: Float32Array.from(this.parts.opacity[frame]!, (x) => x / 255),
+      data: Float32Array.from(this.#parts.opacity[frame]!, (x) => x / 255),
     })
   }
 
   /** All of it, for a safetensors file. */
   toTensors(): Map<string, SafetensorsTensor> {
-    const { width, height, images, lattices, opacity } = this.parts
+    const { width, height, images, lattices, opacity } = this.#parts
     const tensors = new Map<string, SafetensorsTensor>([
       ['opacity', bytesTensor([opacity.length, height, width], joined(opacity))],
     ])
@@ -94,13 +98,13 @@ export class FastAtlas implements LayeredAtlas {
       lattices[layer] = readLattices(tensors, layer)
     }
     const atlas = new FastAtlas({ width, height, images, lattices, opacity: split(bytes, width * height) })
-    atlas.assertWhole()
+    atlas.#assertWhole()
     return atlas
   }
 
   /** A file may say anything: what later stages index by must be as a fit makes it. */
-  private assertWhole(): void {
-    const { width, height, images, lattices, opacity } = this.parts
+  #assertWhole(): void {
+    const { width, height, images, lattices, opacity } = this.#parts
     for (const layer of layerNames) {
       const { origin, scale, width: w, height: h, pixels } = images[layer]
       if (

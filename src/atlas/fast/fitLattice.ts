@@ -57,59 +57,61 @@ export function fitLattice(
 
 /** A^T W A and A^T W b of a lattice; the matrix is symmetric and banded, row k holds its entries k .. k + band. */
 class NormalEquations {
-  private readonly band: number
-  private readonly matrix: Float64Array
-  private readonly right: Float64Array
-  private readonly unknowns: number
-  private readonly basis = new Float64Array(16)
+  readonly #band: number
+  readonly #matrix: Float64Array
+  readonly #right: Float64Array
+  readonly #unknowns: number
+  readonly #basis = new Float64Array(16)
+  readonly #columns: number
+  readonly #rows: number
+  readonly #spacing: number
 
-  constructor(
-    private readonly columns: number,
-    private readonly rows: number,
-    private readonly spacing: number,
-  ) {
-    this.unknowns = columns * rows
-    this.band = 3 * columns + 4
-    this.matrix = new Float64Array(this.unknowns * this.band)
-    this.right = new Float64Array(2 * this.unknowns)
+  constructor(columns: number, rows: number, spacing: number) {
+    this.#columns = columns
+    this.#rows = rows
+    this.#spacing = spacing
+    this.#unknowns = columns * rows
+    this.#band = 3 * columns + 4
+    this.#matrix = new Float64Array(this.#unknowns * this.#band)
+    this.#right = new Float64Array(2 * this.#unknowns)
   }
 
   /** Fills `basis` for a position and gives the first control point of its 4x4. */
-  private taps(x: number, y: number): number {
+  #taps(x: number, y: number): number {
     const cell = (position: number, count: number) => {
-      const at = Math.min(Math.max(position / this.spacing, 0), count - 3)
+      const at = Math.min(Math.max(position / this.#spacing, 0), count - 3)
       const first = Math.min(Math.floor(at), count - 4)
       return [first, at - first] as const
     }
-    const [i, s] = cell(x, this.columns)
-    const [j, t] = cell(y, this.rows)
+    const [i, s] = cell(x, this.#columns)
+    const [j, t] = cell(y, this.#rows)
     const across = cubicWeights(s)
     const down = cubicWeights(t)
-    for (let b = 0; b < 4; b++) for (let a = 0; a < 4; a++) this.basis[4 * b + a] = down[b]! * across[a]!
-    return j * this.columns + i
+    for (let b = 0; b < 4; b++) for (let a = 0; a < 4; a++) this.#basis[4 * b + a] = down[b]! * across[a]!
+    return j * this.#columns + i
   }
 
   addPoint(x: number, y: number, u: number, v: number, weight: number): void {
-    const first = this.taps(x, y)
+    const first = this.#taps(x, y)
     for (let p = 0; p < 16; p++) {
-      const row = first + (p >> 2) * this.columns + (p & 3)
-      const w = weight * this.basis[p]!
+      const row = first + (p >> 2) * this.#columns + (p & 3)
+      const w = weight * this.#basis[p]!
       for (let q = p; q < 16; q++) {
-        const column = first + (q >> 2) * this.columns + (q & 3)
-        this.matrix[row * this.band + column - row]! += w * this.basis[q]!
+        const column = first + (q >> 2) * this.#columns + (q & 3)
+        this.#matrix[row * this.#band + column - row]! += w * this.#basis[q]!
       }
-      this.right[row]! += w * u
-      this.right[this.unknowns + row]! += w * v
+      this.#right[row]! += w * u
+      this.#right[this.#unknowns + row]! += w * v
     }
   }
 
   /** Squared second differences along x, along y and mixed (twice). */
   addBending(weight: number): void {
-    const { columns, rows } = this
+    const [columns, rows] = [this.#columns, this.#rows]
     const add = (points: readonly number[], factors: readonly number[], w: number) => {
       points.forEach((p, a) =>
         points.forEach((q, b) => {
-          if (q >= p) this.matrix[p * this.band + q - p]! += w * factors[a]! * factors[b]!
+          if (q >= p) this.#matrix[p * this.#band + q - p]! += w * factors[a]! * factors[b]!
         }),
       )
     }
@@ -122,12 +124,12 @@ class NormalEquations {
       }
     }
     // Where fewer than three points are known nothing else would hold the plane.
-    for (let k = 0; k < this.unknowns; k++) this.matrix[k * this.band]! += 1e-9
+    for (let k = 0; k < this.#unknowns; k++) this.#matrix[k * this.#band]! += 1e-9
   }
 
   /** Both planes of control points: Cholesky in place, then two substitutions. */
   solve(): Float32Array {
-    const { matrix, band, unknowns, right } = this
+    const [matrix, band, unknowns, right] = [this.#matrix, this.#band, this.#unknowns, this.#right]
     for (let k = 0; k < unknowns; k++) {
       const pivot = Math.sqrt(matrix[k * band]!)
       const reach = Math.min(band, unknowns - k)

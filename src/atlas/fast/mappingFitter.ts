@@ -38,17 +38,19 @@ export interface MappingFitterOptions {
 
 /** Fits lattices to the frames in one sweep, one frame and layer at a time, the rest held as it is. */
 export class MappingFitter {
-  private readonly trained: TrainedProgram<'lattice' | 'mean' | 'square'>
-  private readonly tables: Record<string, Float32Array>
-  private readonly sizes: Layers<{ width: number; height: number }>
-  private readonly planes: Layers<Float32Array>
-  private readonly clip: ScaledClip
-  private readonly flow: ClipFlow
+  readonly #trained: TrainedProgram<'lattice' | 'mean' | 'square'>
+  readonly #tables: Record<string, Float32Array>
+  readonly #sizes: Layers<{ width: number; height: number }>
+  readonly #planes: Layers<Float32Array>
+  readonly #clip: ScaledClip
+  readonly #flow: ClipFlow
+  readonly #options: MappingFitterOptions
 
-  constructor(private readonly options: MappingFitterOptions) {
+  constructor(options: MappingFitterOptions) {
+    this.#options = options
     const { runtime, clip, flow, stage, textures } = options
-    this.clip = clip
-    this.flow = flow
+    this.#clip = clip
+    this.#flow = flow
     const { width, height } = flow
     const { spacing } = stage
     const grid = (length: number) =>
@@ -56,7 +58,7 @@ export class MappingFitter {
     const matrix = (positions: Float32Array, length: number, derivative = false) =>
       axisMatrix(splineAxis(positions, length, spacing, derivative))
     const [across, down] = [grid(width), grid(height)]
-    this.tables = {
+    this.#tables = {
       flowRows: matrix(down, height),
       flowColumns: matrix(across, width),
       rigidRows: matrix(down, height),
@@ -64,15 +66,15 @@ export class MappingFitter {
       rigidRowSlopes: matrix(down, height, true),
       rigidColumnSlopes: matrix(across, width, true),
     }
-    this.planes = {
+    this.#planes = {
       foreground: texturePlanes(textures.foreground).data,
       background: texturePlanes(textures.background).data,
     }
-    this.sizes = { foreground: this.largestWindow(), background: { width: clip.width, height: clip.height } }
+    this.#sizes = { foreground: this.#largestWindow(), background: { width: clip.width, height: clip.height } }
     const shape = [2, controlCount(height, spacing), controlCount(width, spacing)]
     const zeros = { shape, data: new Float32Array(sizeOf(shape)) }
     // The graphs of both layers are held; a lattice is small and read after each visit.
-    this.trained = new TrainedProgram({
+    this.#trained = new TrainedProgram({
       runtime,
       held: Infinity,
       stateOnDevice: false,
@@ -86,38 +88,38 @@ export class MappingFitter {
    * @throws LOSS_NOT_FINITE
    */
   async visit(layer: LayerName, t: number, learningRate: number): Promise<{ lattice: Lattice; losses: Float32Array }> {
-    const { lattices, stage } = this.options
-    const alpha = this.clip.opacity(t)
-    const window = this.window(layer, alpha)
+    const { lattices, stage } = this.#options
+    const alpha = this.#clip.opacity(t)
+    const window = this.#window(layer, alpha)
     const start = lattices[layer][t]!
-    const { target, share, total } = this.residualTarget(layer, t, window, alpha)
+    const { target, share, total } = this.#residualTarget(layer, t, window, alpha)
     const idle = { lattice: start, losses: new Float32Array(mappingLossNames.length) }
     if (total < 16) return idle
-    const texture = this.options.textures[layer]
-    const program = await this.program(layer, texture)
+    const texture = this.#options.textures[layer]
+    const program = await this.#program(layer, texture)
     const { spacing } = stage
-    const { pixel } = this.clip
+    const { pixel } = this.#clip
     const axis = (first: number, count: number, length: number) =>
       axisMatrix(splineAxis(pixelCentres(count, pixel, first), length, spacing))
     const feeds: Record<string, Float32Array> = {
-      ...this.tables,
-      ...this.gridFeeds(layer, t, lattices[layer]),
-      rows: axis(window.y, window.height, this.flow.height),
-      columns: axis(window.x, window.width, this.flow.width),
+      ...this.#tables,
+      ...this.#gridFeeds(layer, t, lattices[layer]),
+      rows: axis(window.y, window.height, this.#flow.height),
+      columns: axis(window.x, window.width, this.#flow.width),
       target,
       share,
       perPixel: Float32Array.of(1 / total),
-      texture: this.planes[layer],
+      texture: this.#planes[layer],
       origin: Float32Array.from(texture.origin),
       scale: Float32Array.of(texture.scale),
-      zoom: Float32Array.of(this.zoom(start, window, share)),
+      zoom: Float32Array.of(this.#zoom(start, window, share)),
     }
     const shape = [2, start.rows, start.columns]
     const zeros = { shape, data: new Float32Array(start.data.length) }
-    this.trained.restart({ lattice: { shape, data: start.data }, mean: zeros, square: zeros })
+    this.#trained.restart({ lattice: { shape, data: start.data }, mean: zeros, square: zeros })
     let losses: Float32Array = idle.losses
     for (let k = 1; k <= stage.steps; k++) {
-      losses = await this.trained.pass(async (pass) => {
+      losses = await this.#trained.pass(async (pass) => {
         const after = await pass.run(program, { ...feeds, rate: stepRate(learningRate, k) })
         const report = await pass.finite(after.losses!, [...mappingLossNames, 'mapping'], (found) =>
           fitStopped(layer, t, found),
@@ -126,26 +128,26 @@ export class MappingFitter {
         return report.subarray(0, mappingLossNames.length)
       })
     }
-    const { lattice } = await this.trained.vectors()
+    const { lattice } = await this.#trained.vectors()
     return { lattice: { ...start, data: lattice }, losses }
   }
 
   async release(): Promise<void> {
-    await this.trained.dispose()
+    await this.#trained.dispose()
   }
 
-  private async program(layer: LayerName, texture: Texture): Promise<Program> {
+  async #program(layer: LayerName, texture: Texture): Promise<Program> {
     const {
       stage: { spacing },
       settings,
-    } = this.options
-    const grid = { width: gridCount(this.flow.width, GRID), height: gridCount(this.flow.height, GRID) }
-    return await this.trained.program(layer, () =>
+    } = this.#options
+    const grid = { width: gridCount(this.#flow.width, GRID), height: gridCount(this.#flow.height, GRID) }
+    return await this.#trained.program(layer, () =>
       buildMappingStep({
-        rows: controlCount(this.flow.height, spacing),
-        columns: controlCount(this.flow.width, spacing),
+        rows: controlCount(this.#flow.height, spacing),
+        columns: controlCount(this.#flow.width, spacing),
         spacing,
-        ...this.sizes[layer],
+        ...this.#sizes[layer],
         texture: { width: texture.width, height: texture.height },
         flow: grid,
         rigid: grid,
@@ -157,19 +159,19 @@ export class MappingFitter {
   /**
    * The frame less the other layer's share (planes, [0, 1]), this layer's share, and the sum of that over the window.
    */
-  private residualTarget(layer: LayerName, t: number, { x, y, width, height }: Window, alpha: Float32Array) {
-    const { lattices, textures } = this.options
+  #residualTarget(layer: LayerName, t: number, { x, y, width, height }: Window, alpha: Float32Array) {
+    const { lattices, textures } = this.#options
     const other = layer === 'foreground' ? 'background' : 'foreground'
-    const places = placesIn(textures[other], lattices[other][t]!, this.clip)
-    const plane = this.clip.width * this.clip.height
+    const places = placesIn(textures[other], lattices[other][t]!, this.#clip)
+    const plane = this.#clip.width * this.#clip.height
     const size = width * height
     const target = new Float32Array(3 * size)
     const share = new Float32Array(size)
     const colour = new Float32Array(3)
-    const bytes = this.clip.colours[t]!
+    const bytes = this.#clip.colours[t]!
     let total = 0
     for (let k = 0; k < size; k++) {
-      const i = (y + Math.floor(k / width)) * this.clip.width + x + (k % width)
+      const i = (y + Math.floor(k / width)) * this.#clip.width + x + (k % width)
       const own = layer === 'foreground' ? alpha[i]! : 1 - alpha[i]!
       share[k] = own
       total += own
@@ -182,22 +184,22 @@ export class MappingFitter {
     return { target, share, total }
   }
 
-  private gridFeeds(layer: LayerName, t: number, lattices: readonly Lattice[]): Record<string, Float32Array> {
-    const [width, height] = [gridCount(this.flow.width, GRID), gridCount(this.flow.height, GRID)]
+  #gridFeeds(layer: LayerName, t: number, lattices: readonly Lattice[]): Record<string, Float32Array> {
+    const [width, height] = [gridCount(this.#flow.width, GRID), gridCount(this.#flow.height, GRID)]
     const size = width * height
     const targets = new Float32Array(4 * size)
     const weights = new Float32Array(2 * size)
     const share = (frame: number) => {
-      const bytes = this.options.opacity[frame]!
+      const bytes = this.#options.opacity[frame]!
       return (i: number) => (layer === 'foreground' ? bytes[i]! : 255 - bytes[i]!) / 255
     }
     const sides = [
-      [t + 1, this.flow.forward[t]],
-      [t - 1, this.flow.backward[t - 1]],
+      [t + 1, this.#flow.forward[t]],
+      [t - 1, this.#flow.backward[t - 1]],
     ] as const
     sides.forEach(([neighbour, motion], side) => {
       if (!motion) return
-      const places = followFlow(motion, this.flow, lattices[neighbour]!, GRID, share(t), share(neighbour))
+      const places = followFlow(motion, this.#flow, lattices[neighbour]!, GRID, share(t), share(neighbour))
       targets.set(places.u, 2 * side * size)
       targets.set(places.v, (2 * side + 1) * size)
       weights.set(places.weight, side * size)
@@ -207,7 +209,7 @@ export class MappingFitter {
     const rigid = Float32Array.from(
       { length: size },
       (_, k) =>
-        0.01 + here((Math.floor(k / width) * GRID + (GRID >> 1)) * this.flow.width + (k % width) * GRID + (GRID >> 1)),
+        0.01 + here((Math.floor(k / width) * GRID + (GRID >> 1)) * this.#flow.width + (k % width) * GRID + (GRID >> 1)),
     )
     const total = weights.reduce((sum, w) => sum + w, 0)
     const shares = rigid.reduce((sum, w) => sum + w, 0)
@@ -219,13 +221,13 @@ export class MappingFitter {
   }
 
   /** How much larger a px of the frame is in the atlas, over the layer's part of the frame. */
-  private zoom(lattice: Lattice, { x, y, width, height }: Window, share: Float32Array): number {
-    const { pixel } = this.clip
+  #zoom(lattice: Lattice, { x, y, width, height }: Window, share: Float32Array): number {
+    const { pixel } = this.#clip
     const slopes = (derivative: 'x' | 'y') =>
       evaluateLattice(
         lattice,
-        splineAxis(pixelCentres(width, pixel, x), this.flow.width, lattice.spacing, derivative === 'x'),
-        splineAxis(pixelCentres(height, pixel, y), this.flow.height, lattice.spacing, derivative === 'y'),
+        splineAxis(pixelCentres(width, pixel, x), this.#flow.width, lattice.spacing, derivative === 'x'),
+        splineAxis(pixelCentres(height, pixel, y), this.#flow.height, lattice.spacing, derivative === 'y'),
       )
     const [dx, dy] = [slopes('x'), slopes('y')]
     const size = width * height
@@ -237,26 +239,26 @@ export class MappingFitter {
     return Math.sqrt(Math.max(sum / Math.max(total, 1e-6), 1e-4))
   }
 
-  private largestWindow(): { width: number; height: number } {
+  #largestWindow(): { width: number; height: number } {
     let [width, height] = [1, 1]
-    for (let t = 0; t < this.clip.colours.length; t++) {
-      const box = opaqueBox(this.clip, this.clip.opacity(t))
+    for (let t = 0; t < this.#clip.colours.length; t++) {
+      const box = opaqueBox(this.#clip, this.#clip.opacity(t))
       width = Math.max(width, box.width)
       height = Math.max(height, box.height)
     }
     const rounded = (n: number, most: number) => Math.min(Math.ceil((n + 2 * MARGIN) / 8) * 8, most)
-    return { width: rounded(width, this.clip.width), height: rounded(height, this.clip.height) }
+    return { width: rounded(width, this.#clip.width), height: rounded(height, this.#clip.height) }
   }
 
-  private window(layer: LayerName, alpha: Float32Array): Window {
-    const { width, height } = this.sizes[layer]
+  #window(layer: LayerName, alpha: Float32Array): Window {
+    const { width, height } = this.#sizes[layer]
     if (layer === 'background') return { x: 0, y: 0, width, height }
-    const box = opaqueBox(this.clip, alpha)
+    const box = opaqueBox(this.#clip, alpha)
     const start = (low: number, length: number, size: number, most: number) =>
       Math.min(Math.max(Math.floor(low + length / 2 - size / 2), 0), most - size)
     return {
-      x: start(box.x, box.width, width, this.clip.width),
-      y: start(box.y, box.height, height, this.clip.height),
+      x: start(box.x, box.width, width, this.#clip.width),
+      y: start(box.y, box.height, height, this.#clip.height),
       width,
       height,
     }

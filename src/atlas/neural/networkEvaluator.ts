@@ -9,16 +9,17 @@ const CHUNK = 32768
 
 /** Evaluates one network at any number of points, a chunk at a time. */
 export class NetworkEvaluator {
-  private program: Promise<Program> | null = null
-  private readonly feeds: Readonly<Record<string, Tensor>>
+  #program: Promise<Program> | null = null
+  readonly #feeds: Readonly<Record<string, Tensor>>
+  readonly #runtime: Runtime
+  readonly #shape: ImlpShape
+  readonly #chunk: number
 
-  constructor(
-    private readonly runtime: Runtime,
-    private readonly shape: ImlpShape,
-    weights: NetworkWeights,
-    private readonly chunk = CHUNK,
-  ) {
-    this.feeds = Object.fromEntries(
+  constructor(runtime: Runtime, shape: ImlpShape, weights: NetworkWeights, chunk = CHUNK) {
+    this.#runtime = runtime
+    this.#shape = shape
+    this.#chunk = chunk
+    this.#feeds = Object.fromEntries(
       [...weights].map(([name, weight]) => [name, new runtime.Tensor('float32', weight.data, weight.shape)]),
     )
   }
@@ -32,16 +33,16 @@ export class NetworkEvaluator {
     count: number,
     write: (points: Float32Array, from: number, to: number) => void,
   ): Promise<Float32Array> {
-    const { inputs, outputs } = this.shape
-    const program = await (this.program ??= this.compile())
+    const { inputs, outputs } = this.#shape
+    const program = await (this.#program ??= this.#compile())
     const results = new Float32Array(count * outputs)
-    const points = new Float32Array(this.chunk * inputs)
-    for (let from = 0; from < count; from += this.chunk) {
-      const to = Math.min(from + this.chunk, count)
+    const points = new Float32Array(this.#chunk * inputs)
+    for (let from = 0; from < count; from += this.#chunk) {
+      const to = Math.min(from + this.#chunk, count)
       write(points, from, to)
       const { y } = await program.run({
-        ...this.feeds,
-        points: new this.runtime.Tensor('float32', points, [this.chunk, inputs]),
+        ...this.#feeds,
+        points: new this.#runtime.Tensor('float32', points, [this.#chunk, inputs]),
       })
       results.set(((await y!.getData()) as Float32Array).subarray(0, (to - from) * outputs), from * outputs)
     }
@@ -49,15 +50,15 @@ export class NetworkEvaluator {
   }
 
   async dispose(): Promise<void> {
-    const program = this.program
-    this.program = null
+    const program = this.#program
+    this.#program = null
     await (await program)?.release()
   }
 
-  private async compile(): Promise<Program> {
+  async #compile(): Promise<Program> {
     const graph = new Graph()
-    const points = graph.input('points', [this.chunk, this.shape.inputs])
-    const parameters = new Map(Object.entries(this.feeds).map(([name, { dims }]) => [name, graph.input(name, dims)]))
-    return await this.runtime.compile(graph, { y: imlp(points, parameters, this.shape) })
+    const points = graph.input('points', [this.#chunk, this.#shape.inputs])
+    const parameters = new Map(Object.entries(this.#feeds).map(([name, { dims }]) => [name, graph.input(name, dims)]))
+    return await this.#runtime.compile(graph, { y: imlp(points, parameters, this.#shape) })
   }
 }

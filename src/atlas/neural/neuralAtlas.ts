@@ -61,30 +61,32 @@ export class NeuralAtlas implements LayeredAtlas {
   readonly height: number
   readonly resolution: number
   readonly behaviour: 'reference' | 'fixed'
-  private readonly evaluators: Readonly<Record<NetworkName, NetworkEvaluator>>
-  private readonly cache: FrameCache
-  private readonly images = new Map<LayerName, Promise<FloatImage>>()
-  private readonly boxes = new Map<LayerName, Promise<Box>>()
-  private readonly known = new Map<LayerName, Box>()
+  readonly #evaluators: Readonly<Record<NetworkName, NetworkEvaluator>>
+  readonly #cache: FrameCache
+  readonly #images = new Map<LayerName, Promise<FloatImage>>()
+  readonly #boxes = new Map<LayerName, Promise<Box>>()
+  readonly #known = new Map<LayerName, Box>()
+  readonly #options: NeuralAtlasOptions
 
-  constructor(private readonly options: NeuralAtlasOptions) {
+  constructor(options: NeuralAtlasOptions) {
+    this.#options = options
     const { runtime, shapes, weights, cacheBytes = 768e6 } = options
     this.frames = options.frames
     this.width = options.width
     this.height = options.height
     this.resolution = options.resolution ?? 2000
     this.behaviour = options.behaviour ?? 'fixed'
-    this.evaluators = Object.fromEntries(
+    this.#evaluators = Object.fromEntries(
       networkNames.map((name) => [name, new NetworkEvaluator(runtime, shapes[name], weights[name])]),
     ) as Record<NetworkName, NetworkEvaluator>
-    this.cache = new FrameCache(cacheBytes)
+    this.#cache = new FrameCache(cacheBytes)
   }
 
   /** Maps every frame and renders both atlas images: what takes long, once. */
   async prepare({ signal, onProgress }: PrepareOptions = {}): Promise<void> {
     for (const [i, layer] of layerNames.entries()) {
-      await kept(this.boxes, layer, () =>
-        this.findBox(layer, {
+      await kept(this.#boxes, layer, () =>
+        this.#findBox(layer, {
           ...(signal ? { signal } : {}),
           onProgress: (done) => {
             onProgress?.(i * this.frames + done, layerNames.length * this.frames)
@@ -97,16 +99,16 @@ export class NeuralAtlas implements LayeredAtlas {
 
   /** The part of the `resolution` x `resolution` atlas of a layer that `image` shows, px. */
   async box(layer: LayerName): Promise<Box> {
-    return await kept(this.boxes, layer, () => this.findBox(layer, {}))
+    return await kept(this.#boxes, layer, () => this.#findBox(layer, {}))
   }
 
   async image(layer: LayerName): Promise<FloatImage> {
-    return await kept(this.images, layer, () => this.render(layer))
+    return await kept(this.#images, layer, () => this.#render(layer))
   }
 
   async mapping(layer: LayerName, frame: number): Promise<Mapping> {
     const { x, y } = await this.box(layer)
-    const positions = await this.positions(layer, frame)
+    const positions = await this.#positions(layer, frame)
     const size = this.width * this.height
     const data = new Float32Array(2 * size)
     for (let i = 0; i < size; i++) {
@@ -117,8 +119,8 @@ export class NeuralAtlas implements LayeredAtlas {
   }
 
   async opacity(frame: number): Promise<FloatImage> {
-    const data = await this.cache.get(`opacity ${frame}`, async () =>
-      (await this.atPixels('opacity', frame)).map(opacityOf),
+    const data = await this.#cache.get(`opacity ${frame}`, async () =>
+      (await this.#atPixels('opacity', frame)).map(opacityOf),
     )
     return { width: this.width, height: this.height, channels: 1, data }
   }
@@ -131,10 +133,10 @@ export class NeuralAtlas implements LayeredAtlas {
     const { frames, height, width, resolution } = this
     const about = Float32Array.of(1, frames, height, width, resolution, this.behaviour === 'reference' ? 1 : 0)
     const tensors = new Map([['neuralAtlas', float32Tensor([about.length], about)]])
-    for (const [layer, { x, y, width: w, height: h }] of this.known)
+    for (const [layer, { x, y, width: w, height: h }] of this.#known)
       tensors.set(`${layer}.box`, float32Tensor([4], Float32Array.of(x, y, w, h)))
     for (const name of networkNames) {
-      for (const [parameter, { shape, data }] of this.options.weights[name])
+      for (const [parameter, { shape, data }] of this.#options.weights[name])
         tensors.set(`${name}.${parameter}`, float32Tensor(shape, data))
     }
     return tensors
@@ -187,25 +189,25 @@ export class NeuralAtlas implements LayeredAtlas {
         y + h > resolution + 1
       )
         throw notNeural(`the box of the ${layer} is [${[x, y, w, h].join(', ')}]`)
-      atlas.known.set(layer, { x, y, width: w, height: h })
+      atlas.#known.set(layer, { x, y, width: w, height: h })
     }
     return atlas
   }
 
   async dispose(): Promise<void> {
-    this.cache.clear()
-    for (const evaluator of Object.values(this.evaluators)) await evaluator.dispose()
+    this.#cache.clear()
+    for (const evaluator of Object.values(this.#evaluators)) await evaluator.dispose()
   }
 
   /** The box of spec 1.4: from the smallest position, whole, to the largest. */
-  private async findBox(layer: LayerName, { signal, onProgress }: PrepareOptions): Promise<Box> {
-    const known = this.known.get(layer)
+  async #findBox(layer: LayerName, { signal, onProgress }: PrepareOptions): Promise<Box> {
+    const known = this.#known.get(layer)
     if (known) return known
     let [left, top, right, bottom] = [Infinity, Infinity, -Infinity, -Infinity]
     const size = this.width * this.height
     for (let t = 0; t < this.frames; t++) {
       signal?.throwIfAborted()
-      const positions = await this.positions(layer, t)
+      const positions = await this.#positions(layer, t)
       for (let i = 0; i < size; i++) {
         const [x, y] = [positions[i]!, positions[size + i]!]
         if (x < left) left = x
@@ -218,14 +220,14 @@ export class NeuralAtlas implements LayeredAtlas {
     if (![left, top, right, bottom].every(Number.isFinite)) throw notNeural('its mappings give no finite positions')
     const [x, y] = [Math.floor(left), Math.floor(top)]
     const box = { x, y, width: Math.max(Math.ceil(right - x), 1), height: Math.max(Math.ceil(bottom - y), 1) }
-    this.known.set(layer, box)
+    this.#known.set(layer, box)
     return box
   }
 
   /** Planes x, y of a frame's pixels in the whole atlas of a layer, px. */
-  private async positions(layer: LayerName, frame: number): Promise<Float32Array> {
-    return await this.cache.get(`${layer} ${frame}`, async () => {
-      const mapped = await this.atPixels(layer, frame)
+  async #positions(layer: LayerName, frame: number): Promise<Float32Array> {
+    return await this.#cache.get(`${layer} ${frame}`, async () => {
+      const mapped = await this.#atPixels(layer, frame)
       const size = this.width * this.height
       const planes = new Float32Array(2 * size)
       // 0.5 m + 0.5 for the foreground; 0.5 m - 0.5, a unit left, for the background.
@@ -238,12 +240,12 @@ export class NeuralAtlas implements LayeredAtlas {
   }
 
   /** A network at every pixel of a frame. */
-  private async atPixels(network: 'foreground' | 'background' | 'opacity', frame: number): Promise<Float32Array> {
+  async #atPixels(network: 'foreground' | 'background' | 'opacity', frame: number): Promise<Float32Array> {
     const { width, height, frames } = this
     if (!Number.isInteger(frame) || frame < 0 || frame >= frames)
       throw new RangeError(`the atlas has frames 0 to ${frames - 1}, asked for ${frame}`)
     const half = Math.max(width, height) / 2
-    return await this.evaluators[network].evaluate(width * height, (points, from, to) => {
+    return await this.#evaluators[network].evaluate(width * height, (points, from, to) => {
       for (let i = from, at = 0; i < to; i++) {
         points[at++] = (i % width) / half - 1
         points[at++] = Math.floor(i / width) / half - 1
@@ -252,11 +254,11 @@ export class NeuralAtlas implements LayeredAtlas {
     })
   }
 
-  private async render(layer: LayerName): Promise<FloatImage> {
+  async #render(layer: LayerName): Promise<FloatImage> {
     const { x, y, width, height } = await this.box(layer)
     const { resolution } = this
     const shift = this.behaviour === 'reference' ? 0 : 0.5
-    const colours = await this.evaluators.atlas.evaluate(width * height, (points, from, to) => {
+    const colours = await this.#evaluators.atlas.evaluate(width * height, (points, from, to) => {
       for (let i = from, at = 0; i < to; i++) {
         points[at++] = (x + (i % width) + shift) / resolution + quadrants[layer]
         points[at++] = (y + Math.floor(i / width) + shift) / resolution + quadrants[layer]

@@ -32,13 +32,16 @@ export interface NeuralFitterOptions {
 
 /** Runs the steps of a fit: builds the graph of the current kind of step and feeds it. */
 export class NeuralFitter {
-  private readonly trained: TrainedProgram<(typeof neuralVectorNames)[number]>
+  readonly #trained: TrainedProgram<(typeof neuralVectorNames)[number]>
 
-  constructor(private readonly options: NeuralFitterOptions) {
+  readonly #options: NeuralFitterOptions
+
+  constructor(options: NeuralFitterOptions) {
+    this.#options = options
     const parameters = options.vectors?.parameters ?? initialWeights(options.settings.shapes, options.seed)
     const { mean, square } = options.vectors ?? adamInit(parameters.length)
     // Kinds follow one another: one graph is held.
-    this.trained = new TrainedProgram({
+    this.#trained = new TrainedProgram({
       runtime: options.runtime,
       held: 0,
       state: { parameters: vector(parameters), mean: vector(mean), square: vector(square) },
@@ -47,8 +50,8 @@ export class NeuralFitter {
 
   /** Step k of the pretraining, from 0. @throws LOSS_NOT_FINITE, with the state as it was before the step */
   async pretrain(k: number): Promise<NeuralLosses> {
-    const { settings, input, seed } = this.options
-    const losses = await this.step('pretraining', pretrainingBatch(input.frames, seed, k, settings.batch), k + 1)
+    const { settings, input, seed } = this.#options
+    const losses = await this.#step('pretraining', pretrainingBatch(input.frames, seed, k, settings.batch), k + 1)
     return { gridForeground: losses[0]!, gridBackground: losses[1]!, total: losses[2]! }
   }
 
@@ -57,13 +60,13 @@ export class NeuralFitter {
    * LOSS_NOT_FINITE, with the state as it was before the step
    */
   async fit(k: number, pixels?: readonly ClipPixel[]): Promise<NeuralLosses> {
-    const { settings, input, seed } = this.options
+    const { settings, input, seed } = this.#options
     if (k === 0) {
       const { mean, square } = adamInit(networkNames.reduce((sum, name) => sum + weightCount(settings.shapes[name]), 0))
-      this.trained.restart({ mean: vector(mean), square: vector(square) })
+      this.#trained.restart({ mean: vector(mean), square: vector(square) })
     }
     const global = k <= settings.globalRigidityUntil
-    const losses = await this.step(
+    const losses = await this.#step(
       global ? 'globalRigidity' : 'localRigidity',
       {
         ...fitBatch(input, settings, pixels ?? drawPixels(input.frames, seed, k, settings.batch), global),
@@ -75,18 +78,18 @@ export class NeuralFitter {
   }
 
   async vectors(): Promise<NeuralVectors> {
-    return await this.trained.vectors()
+    return await this.#trained.vectors()
   }
 
   async dispose(): Promise<void> {
-    await this.trained.dispose()
+    await this.#trained.dispose()
   }
 
   /** @returns the losses, then their weighted sum. */
-  private async step(kind: Kind, feeds: Feeds, t: number): Promise<Float32Array> {
-    const { stepSize, correction } = adamRates(this.options.settings.learningRate, t)
-    const program = await this.trained.program(kind, () => this.graph(kind))
-    return await this.trained.pass(async (pass) => {
+  async #step(kind: Kind, feeds: Feeds, t: number): Promise<Float32Array> {
+    const { stepSize, correction } = adamRates(this.#options.settings.learningRate, t)
+    const program = await this.#trained.program(kind, () => this.#graph(kind))
+    return await this.#trained.pass(async (pass) => {
       const after = await pass.run(program, {
         ...feeds,
         stepSize: Float32Array.of(stepSize),
@@ -101,11 +104,11 @@ export class NeuralFitter {
     })
   }
 
-  private graph(kind: Kind): StepGraph {
+  #graph(kind: Kind): StepGraph {
     const {
       settings,
       input: { frames },
-    } = this.options
+    } = this.#options
     return kind === 'pretraining'
       ? buildPretrainingStep(settings)
       : buildFitStep(settings, Math.max(frames.width, frames.height), kind === 'globalRigidity')

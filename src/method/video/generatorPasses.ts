@@ -17,24 +17,26 @@ const TILED_FROM = 50e6
  * pass.
  */
 export class GeneratorPasses {
-  private readonly tiled: TiledGenerator
+  readonly #tiled: TiledGenerator
+  readonly #shape: GeneratorShape
+  readonly #compiled: Compiled
+  readonly #tiledFrom: number
 
-  constructor(
-    private readonly shape: GeneratorShape,
-    private readonly compiled: Compiled,
-    private readonly tiledFrom = TILED_FROM,
-  ) {
-    this.tiled = new TiledGenerator(shape, compiled)
+  constructor(shape: GeneratorShape, compiled: Compiled, tiledFrom = TILED_FROM) {
+    this.#shape = shape
+    this.#compiled = compiled
+    this.#tiledFrom = tiledFrom
+    this.#tiled = new TiledGenerator(shape, compiled)
   }
 
   /** The edit layer [1, 4, H, W] of an RGB picture. @param keep a backward pass will follow */
   async forward(pass: Pass, picture: FloatImage, keep: boolean): Promise<Feed> {
-    if (this.isLarge(picture)) return await this.tiled.forward(pass, picture, keep)
+    if (this.#isLarge(picture)) return await this.#tiled.forward(pass, picture, keep)
     const { width, height } = picture
-    const program = await this.compiled(
+    const program = await this.#compiled(
       `layer ${width}x${height}`,
       picture,
-      () => buildLayerGraph({ width, height }, this.shape),
+      () => buildLayerGraph({ width, height }, this.#shape),
       ['layer'],
     )
     return (await pass.run(program, { picture: picture.data }))['layer']!
@@ -45,18 +47,18 @@ export class GeneratorPasses {
    * has under that name.
    */
   async backward(pass: Pass, picture: FloatImage, cotangent: Feed, carried: Feed | null): Promise<Feed> {
-    if (this.isLarge(picture)) return await this.tiled.backward(pass, picture, cotangent, carried)
+    if (this.#isLarge(picture)) return await this.#tiled.backward(pass, picture, cotangent, carried)
     const { width, height } = picture
-    const program = await this.compiled(
+    const program = await this.#compiled(
       `backward ${width}x${height}`,
       picture,
-      () => buildBackwardGraph({ width, height }, this.shape),
+      () => buildBackwardGraph({ width, height }, this.#shape),
       ['gradient'],
     )
     return (await pass.run(program, { picture: picture.data, cotangent, ...(carried ? { carried } : {}) }))['gradient']!
   }
 
-  private isLarge({ height, width }: Size): boolean {
-    return this.shape.width * height * width >= this.tiledFrom
+  #isLarge({ height, width }: Size): boolean {
+    return this.#shape.width * height * width >= this.#tiledFrom
   }
 }

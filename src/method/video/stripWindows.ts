@@ -93,28 +93,28 @@ export function addPadded(
  */
 export class ChannelMoments {
   readonly mean: Float64Array
-  private readonly squares: Float64Array
-  private count = 0
+  readonly #squares: Float64Array
+  #count = 0
 
   constructor(channels: number) {
     this.mean = new Float64Array(channels)
-    this.squares = new Float64Array(channels)
+    this.#squares = new Float64Array(channels)
   }
 
   /** @param part 'mean' and 'squares' (summed squared differences from it) of `count` values per channel */
   add(part: Readonly<Record<string, Float32Array>>, count: number): void {
     const [mean, squares] = [part['mean']!, part['squares']!]
-    const total = this.count + count
+    const total = this.#count + count
     mean.forEach((value, c) => {
       const apart = value - this.mean[c]!
-      this.squares[c] = this.squares[c]! + squares[c]! + (apart * apart * this.count * count) / total
+      this.#squares[c] = this.#squares[c]! + squares[c]! + (apart * apart * this.#count * count) / total
       this.mean[c] = this.mean[c]! + (apart * count) / total
     })
-    this.count = total
+    this.#count = total
   }
 
   /** Biased. */
   variance(): Float64Array {
-    return this.squares.map((x) => x / this.count)
+    return this.#squares.map((x) => x / this.#count)
   }
 }

@@ -55,47 +55,50 @@ interface Kept {
  * norm) and the half-size core.
  */
 export class TiledGenerator {
-  private kept: Kept | null = null
+  #kept: Kept | null = null
+  readonly #shape: GeneratorShape
+  readonly #compiled: Compiled
+  readonly #stripRows: number
 
-  constructor(
-    private readonly shape: GeneratorShape,
-    private readonly compiled: Compiled,
-    private readonly stripRows = STRIP_ROWS,
-  ) {}
+  constructor(shape: GeneratorShape, compiled: Compiled, stripRows = STRIP_ROWS) {
+    this.#shape = shape
+    this.#compiled = compiled
+    this.#stripRows = stripRows
+  }
 
   /** The edit layer [1, 4, H, W] of an RGB picture. @param keep a backward pass will follow */
   async forward(pass: Pass, picture: FloatImage, keep: boolean): Promise<Float32Array> {
-    this.kept = null
-    const { width, skipWidth } = this.shape
+    this.#kept = null
+    const { width, skipWidth } = this.#shape
     const size: Size = { height: picture.height, width: picture.width }
-    const core = await this.once(pass, 'core', size, () => coreGraph(size, this.shape), { picture: picture.data })
+    const core = await this.#once(pass, 'core', size, () => coreGraph(size, this.#shape), { picture: picture.data })
     const deep = core['deep']!
     const skip = new PaddedPlanes(core['skip']!, skipWidth, size)
-    const strips = this.strips(size)
+    const strips = this.#strips(size)
 
     const raised = new ChannelMoments(width)
-    await this.each(
+    await this.#each(
       pass,
       'raised',
       strips,
       raisedGraph,
-      (strip) => ({ deep: this.deepWindow(deep, size, strip) }),
+      (strip) => ({ deep: this.#deepWindow(deep, size, strip) }),
       (_, after, { plan }) => raised.add(after, plan.rows * plan.width),
     )
     const skipVariance = core['skipVariance']!
-    const kernels = await this.once(pass, 'kernels', size, () => kernelGraph(this.shape), {
+    const kernels = await this.#once(pass, 'kernels', size, () => kernelGraph(this.#shape), {
       skipVariance,
       raisedVariance: Float32Array.from(raised.variance()),
     })
 
     const join = new ChannelMoments(width)
     const joined: Float32Array[] = []
-    await this.each(
+    await this.#each(
       pass,
       'joined',
       strips,
       joinedGraph,
-      (strip) => this.branchFeeds(deep, skip, strip, kernels, size),
+      (strip) => this.#branchFeeds(deep, skip, strip, kernels, size),
       (i, after, { plan }) => {
         joined[i] = after['joined']!
         join.add(after, plan.rows * plan.width)
@@ -108,7 +111,7 @@ export class TiledGenerator {
     }
 
     const layer = new Float32Array(4 * size.height * size.width)
-    await this.each(
+    await this.#each(
       pass,
       'head',
       strips,
@@ -123,7 +126,7 @@ export class TiledGenerator {
           )
       },
     )
-    if (keep) this.kept = { size, deep, skip, shared, raised, skipVariance, joined }
+    if (keep) this.#kept = { size, deep, skip, shared, raised, skipVariance, joined }
     return layer
   }
 
@@ -132,12 +135,12 @@ export class TiledGenerator {
    * is any. Frees what was kept.
    */
   async backward(pass: Pass, picture: FloatImage, cotangent: Feed, carried: Feed | null): Promise<Float32Array> {
-    const kept = this.kept
-    this.kept = null
+    const kept = this.#kept
+    this.#kept = null
     if (!kept) throw new RangeError('the backward pass needs a forward pass of the same picture')
     const { size, skip, shared, raised, skipVariance, joined } = kept
     const pixels = size.height * size.width
-    const strips = this.strips(size)
+    const strips = this.#strips(size)
     const changes = await pass.values(cotangent)
     const cotangentOf = ({ y, plan }: Strip) => {
       const rows = new Float32Array(4 * plan.rows * size.width)
@@ -150,7 +153,7 @@ export class TiledGenerator {
     }
 
     const head = new Sum()
-    await this.each(
+    await this.#each(
       pass,
       'head backward',
       strips,
@@ -158,16 +161,17 @@ export class TiledGenerator {
       (strip, i) => ({ ...shared, joined: joined[i]!, cotangent: cotangentOf(strip) }),
       (_, after) => head.add(after['gradient']!),
     )
-    const ofNorm = (part: 'weight' | 'bias') => this.slice(head.values, 'head', `netG.4.${part}`).map((x) => x / pixels)
+    const ofNorm = (part: 'weight' | 'bias') =>
+      this.#slice(head.values, 'head', `netG.4.${part}`).map((x) => x / pixels)
     const norm = { scaleMean: ofNorm('weight'), shiftMean: ofNorm('bias') }
 
-    const deepDims = this.deepDims(size)
+    const deepDims = this.#deepDims(size)
     const deepCotangent = new Float32Array(kept.deep.length)
     const skipCotangent = new Float32Array(skip.data.length)
     const [skipKernel, raisedKernel] = [new Sum(), new Sum()]
     const addDeep = (after: Values, { y, plan }: Strip) =>
       addWindow(deepCotangent, deepDims, after['deepGradient']!, y / 2 - 1, deepRowsOf(plan.rows))
-    await this.each(
+    await this.#each(
       pass,
       'join backward',
       strips,
@@ -175,7 +179,7 @@ export class TiledGenerator {
       (strip, i) => ({
         ...shared,
         ...norm,
-        ...this.branchFeeds(kept.deep, skip, strip, shared, size),
+        ...this.#branchFeeds(kept.deep, skip, strip, shared, size),
         joined: joined[i]!,
         cotangent: cotangentOf(strip),
       }),
@@ -189,7 +193,7 @@ export class TiledGenerator {
     // The largest of what was kept; what follows needs the room.
     joined.length = 0
 
-    const kernels = await this.once(pass, 'kernels backward', size, () => kernelBackwardGraph(this.shape), {
+    const kernels = await this.#once(pass, 'kernels backward', size, () => kernelBackwardGraph(this.#shape), {
       skipVariance,
       raisedVariance: Float32Array.from(raised.variance()),
       skipKernelCotangent: skipKernel.values,
@@ -197,22 +201,22 @@ export class TiledGenerator {
     })
     const factor = kernels['raisedVarianceGradient']!.map((x) => (2 * x) / pixels)
     const raisedMean = Float32Array.from(raised.mean)
-    await this.each(
+    await this.#each(
       pass,
       'spread',
       strips,
       spreadGraph,
-      (strip) => ({ deep: this.deepWindow(kept.deep, size, strip), raisedMean, factor }),
+      (strip) => ({ deep: this.#deepWindow(kept.deep, size, strip), raisedMean, factor }),
       (_, after, strip) => addDeep(after, strip),
     )
 
     kept.deep = new Float32Array(0)
 
-    const lower = await this.once(pass, 'lower backward', size, () => lowerBackwardGraph(size, this.shape), {
+    const lower = await this.#once(pass, 'lower backward', size, () => lowerBackwardGraph(size, this.#shape), {
       picture: picture.data,
       deepCotangent,
     })
-    const encoder = await this.once(pass, 'encoder backward', size, () => encoderBackwardGraph(size, this.shape), {
+    const encoder = await this.#once(pass, 'encoder backward', size, () => encoderBackwardGraph(size, this.#shape), {
       picture: picture.data,
       innerCotangent: lower['innerCotangent']!,
       skipVarianceCotangent: kernels['skipVarianceGradient']!,
@@ -224,18 +228,15 @@ export class TiledGenerator {
       lower: lower['gradient']!,
       encoder: encoder['gradient']!,
     }
-    return this.assembled(pieces, carried ? await pass.values(carried) : new Float32Array(parameterCount(this.shape)))
+    return this.#assembled(pieces, carried ? await pass.values(carried) : new Float32Array(parameterCount(this.#shape)))
   }
 
   /** The whole gradient, plus what was carried. */
-  private assembled(
-    pieces: Readonly<Record<ReturnType<typeof pieceOf>, Float32Array>>,
-    carried: Float32Array,
-  ): Float32Array {
+  #assembled(pieces: Readonly<Record<ReturnType<typeof pieceOf>, Float32Array>>, carried: Float32Array): Float32Array {
     const data = carried.slice()
     const read = { head: 0, join: 0, lower: 0, encoder: 0 }
     let at = 0
-    for (const { name, shape } of generatorParameters(this.shape)) {
+    for (const { name, shape } of generatorParameters(this.#shape)) {
       const piece = pieceOf(name)
       const count = shape.reduce((a, b) => a * b, 1)
       for (let i = 0; i < count; i++) data[at + i] = data[at + i]! + pieces[piece][read[piece] + i]!
@@ -246,9 +247,9 @@ export class TiledGenerator {
   }
 
   /** The part of a piece's joined gradients that belongs to one parameter. */
-  private slice(joined: Float32Array, piece: ReturnType<typeof pieceOf>, wanted: string): Float32Array {
+  #slice(joined: Float32Array, piece: ReturnType<typeof pieceOf>, wanted: string): Float32Array {
     let at = 0
-    for (const { name, shape } of generatorParameters(this.shape)) {
+    for (const { name, shape } of generatorParameters(this.#shape)) {
       if (pieceOf(name) !== piece) continue
       const count = shape.reduce((a, b) => a * b, 1)
       if (name === wanted) return joined.subarray(at, at + count)
@@ -258,24 +259,24 @@ export class TiledGenerator {
   }
 
   /** Of the core at half the size: [1, width, H/2, W/2]. */
-  private deepDims({ height, width }: Size): [number, number, number, number] {
-    return [1, this.shape.width, Math.ceil(height / 2), Math.ceil(width / 2)]
+  #deepDims({ height, width }: Size): [number, number, number, number] {
+    return [1, this.#shape.width, Math.ceil(height / 2), Math.ceil(width / 2)]
   }
 
-  private strips(size: Size): Strip[] {
+  #strips(size: Size): Strip[] {
     const strips: Strip[] = []
-    const [, , , deepWidth] = this.deepDims(size)
+    const [, , , deepWidth] = this.#deepDims(size)
     for (let y = 0; y < size.height;) {
       const left = size.height - y
       // What is left over makes the last strip longer rather than a short one of its own.
-      const rows = left < 1.5 * this.stripRows ? left : this.stripRows
-      strips.push({ y, plan: { shape: this.shape, rows, width: size.width, deepWidth } })
+      const rows = left < 1.5 * this.#stripRows ? left : this.#stripRows
+      strips.push({ y, plan: { shape: this.#shape, rows, width: size.width, deepWidth } })
       y += rows
     }
     return strips
   }
 
-  private branchFeeds(
+  #branchFeeds(
     deep: Float32Array,
     skip: PaddedPlanes,
     strip: Strip,
@@ -288,7 +289,7 @@ export class TiledGenerator {
       plan: { rows },
     } = strip
     return {
-      deep: this.deepWindow(deep, size, strip),
+      deep: this.#deepWindow(deep, size, strip),
       skipKernel: skipKernel!,
       raisedKernel: raisedKernel!,
       atTop: flag(y === 0),
@@ -297,12 +298,12 @@ export class TiledGenerator {
     }
   }
 
-  private deepWindow(deep: Float32Array, size: Size, { y, plan }: Strip): Float32Array {
-    return rowWindow(deep, this.deepDims(size), y / 2 - 1, deepRowsOf(plan.rows))
+  #deepWindow(deep: Float32Array, size: Size, { y, plan }: Strip): Float32Array {
+    return rowWindow(deep, this.#deepDims(size), y / 2 - 1, deepRowsOf(plan.rows))
   }
 
-  private async once(pass: Pass, name: string, size: Size, build: () => StepGraph, feeds: Values): Promise<Values> {
-    const program = await this.compiled(`${name} ${size.width}x${size.height}`, size, build)
+  async #once(pass: Pass, name: string, size: Size, build: () => StepGraph, feeds: Values): Promise<Values> {
+    const program = await this.#compiled(`${name} ${size.width}x${size.height}`, size, build)
     const after = await pass.run(program, feeds)
     const values: Record<string, Float32Array> = {}
     for (const [output, tensor] of Object.entries(after)) {
@@ -313,7 +314,7 @@ export class TiledGenerator {
   }
 
   /** Runs a pass over all strips. */
-  private async each(
+  async #each(
     pass: Pass,
     name: string,
     strips: readonly Strip[],
@@ -323,7 +324,7 @@ export class TiledGenerator {
   ): Promise<void> {
     for (const [i, strip] of strips.entries()) {
       const { rows, width } = strip.plan
-      use(i, await this.once(pass, name, { width, height: rows }, () => build(strip.plan), feeds(strip, i)), strip)
+      use(i, await this.#once(pass, name, { width, height: rows }, () => build(strip.plan), feeds(strip, i)), strip)
     }
   }
 }

@@ -79,14 +79,16 @@ export interface VideoStepRunnerOptions {
  * adds what it asks of the layer; the generator's backward pass turns that into a gradient; MADGRAD updates.
  */
 export class VideoStepRunner {
-  private readonly trained: TrainedProgram<VectorName>
-  private readonly passes: GeneratorPasses
+  readonly #trained: TrainedProgram<VectorName>
+  readonly #passes: GeneratorPasses
+  readonly #options: VideoStepRunnerOptions
 
-  constructor(private readonly options: VideoStepRunnerOptions) {
-    this.trained = trainedGenerator(options)
-    this.passes = new GeneratorPasses(
+  constructor(options: VideoStepRunnerOptions) {
+    this.#options = options
+    this.#trained = trainedGenerator(options)
+    this.#passes = new GeneratorPasses(
       options.generator,
-      (key, size, build, kept) => this.program(key, size, build, kept),
+      (key, size, build, kept) => this.#program(key, size, build, kept),
       options.tiledFrom,
     )
   }
@@ -96,29 +98,29 @@ export class VideoStepRunner {
    * @throws LOSS_NOT_FINITE, with the state as it was before the step
    */
   async step(request: VideoStepRequest): Promise<StepResult> {
-    return await this.trained.pass(async (pass) => await this.run(pass, request))
+    return await this.#trained.pass(async (pass) => await this.#run(pass, request))
   }
 
   /** The edit layer of a picture [4, H, W]: colour and opacity. */
   async layer(picture: FloatImage): Promise<FloatImage> {
-    return await this.trained.pass(async (pass) => {
-      const layer = await this.passes.forward(pass, picture, false)
+    return await this.#trained.pass(async (pass) => {
+      const layer = await this.#passes.forward(pass, picture, false)
       return { width: picture.width, height: picture.height, channels: 4, data: await pass.values(layer) }
     })
   }
 
   /** Copies of the parameters and the optimizer's state. */
   async vectors(): Promise<Record<VectorName, Float32Array>> {
-    return await this.trained.vectors()
+    return await this.#trained.vectors()
   }
 
   async dispose(): Promise<void> {
-    await this.trained.dispose()
+    await this.#trained.dispose()
   }
 
-  private async run(pass: Pass, request: VideoStepRequest): Promise<StepResult> {
+  async #run(pass: Pass, request: VideoStepRequest): Promise<StepResult> {
     const { atlas, mapped, direct, k } = request
-    const { settings, generator } = this.options
+    const { settings, generator } = this.#options
     const items = mapped.length + direct.length
     const sum = new LossSum(settings, items)
     const weightsOf = (last: boolean) => lossWeights(settings, request.bootstrapWeight, items, last)
@@ -127,16 +129,16 @@ export class VideoStepRunner {
     let carried: Feed | null = null
     for (const [i, item] of direct.entries()) {
       const last = i === direct.length - 1
-      const after = await this.runDirect(pass, item, request, weightsOf(last), carried)
+      const after = await this.#runDirect(pass, item, request, weightsOf(last), carried)
       sum.add(await pass.finite(after['losses']!, reportNames, fault), last)
       if (carried) pass.free(carried)
       carried = after['gradient']!
     }
-    const layer = await this.passes.forward(pass, atlas, true)
+    const layer = await this.#passes.forward(pass, atlas, true)
     let cotangent: Feed = new Float32Array(4 * atlas.height * atlas.width)
     for (const item of mapped) {
       const last = direct.length === 0 && item === mapped.at(-1)
-      const after = await this.runMapped(pass, item, request, weightsOf(last), {
+      const after = await this.#runMapped(pass, item, request, weightsOf(last), {
         picture: atlas.data,
         layer,
         carriedLayer: cotangent,
@@ -146,10 +148,10 @@ export class VideoStepRunner {
       cotangent = after['layerGradient']!
     }
     pass.free(layer)
-    const gradient = await this.passes.backward(pass, atlas, cotangent, carried)
+    const gradient = await this.#passes.backward(pass, atlas, cotangent, carried)
     pass.free(cotangent)
     if (carried) pass.free(carried)
-    const program = await this.program('update', null, () => buildUpdateGraph(generator, settings))
+    const program = await this.#program('update', null, () => buildUpdateGraph(generator, settings))
     const after = await pass.run(program, { gradient, lambda: Float32Array.of(madgradLambda(request.learningRate, k)) })
     await pass.finite(
       after['lengths']!,
@@ -165,16 +167,16 @@ export class VideoStepRunner {
     return { losses: sum.result() }
   }
 
-  private async runDirect(
+  async #runDirect(
     pass: Pass,
     item: DirectItem,
     request: VideoStepRequest,
     weights: readonly number[],
     carried: Feed | null,
   ) {
-    const { settings, generator, guidance } = this.options
+    const { settings, generator, guidance } = this.#options
     const plan = {
-      ...this.lossPlan(item, item.picture, weights),
+      ...this.#lossPlan(item, item.picture, weights),
       settings,
       generator,
       masked: item.mask !== undefined,
@@ -182,16 +184,16 @@ export class VideoStepRunner {
       kind: 'gradient' as const,
     }
     const key = `direct ${keyOf(plan)} ${plan.opacity} ${plan.masked}`
-    const program = await this.program(key, plan.size, () => buildStepGraph(plan, guidance), ['gradient'])
+    const program = await this.#program(key, plan.size, () => buildStepGraph(plan, guidance), ['gradient'])
     return await pass.run(program, {
-      ...this.itemFeeds(item, item.picture, request.shares, weights),
+      ...this.#itemFeeds(item, item.picture, request.shares, weights),
       ...(item.mask ? { mask: item.mask.data } : {}),
       picture: item.picture.data,
       ...(carried ? { carried } : {}),
     })
   }
 
-  private async runMapped(
+  async #runMapped(
     pass: Pass,
     item: MappedItem,
     request: VideoStepRequest,
@@ -201,17 +203,17 @@ export class VideoStepRunner {
     const { width, height } = request.atlas
     const ground = item.opacity ? (item.frame ? 'frame' : 'black') : 'plain'
     const plan = {
-      ...this.lossPlan(item, item.size, weights),
+      ...this.#lossPlan(item, item.size, weights),
       atlas: { width, height },
       masked: request.mask !== undefined,
       ground,
     } as const
     const key = `mapped ${keyOf(plan)} ${width}x${height} ${ground} ${plan.masked}`
-    const program = await this.program(key, plan.size, () => buildMappedGraph(plan, this.options.guidance), [
+    const program = await this.#program(key, plan.size, () => buildMappedGraph(plan, this.#options.guidance), [
       'layerGradient',
     ])
     return await pass.run(program, {
-      ...this.itemFeeds(item, item.size, request.shares, weights),
+      ...this.#itemFeeds(item, item.size, request.shares, weights),
       ...(request.mask ? { mask: request.mask.data } : {}),
       ...feeds,
       ...(item.frame ? { frame: item.frame.data } : {}),
@@ -219,7 +221,7 @@ export class VideoStepRunner {
     })
   }
 
-  private lossPlan(item: ItemBase, { width, height }: Size, weights: readonly number[]) {
+  #lossPlan(item: ItemBase, { width, height }: Size, weights: readonly number[]) {
     // A fed map costs nothing: its graph serves the steps after the bootstrap as well.
     const bootstrap = item.relevancy
       ? ('map' as const)
@@ -227,22 +229,17 @@ export class VideoStepRunner {
         ? ('model' as const)
         : ('off' as const)
     return {
-      settings: this.options.settings,
+      settings: this.#options.settings,
       size: { width, height },
-      texts: textCounts(this.options.targets),
+      texts: textCounts(this.#options.targets),
       bootstrap,
       emphasis: item.emphasis !== undefined,
     }
   }
 
-  private itemFeeds(
-    item: ItemBase,
-    size: Size,
-    shares: TextShares,
-    weights: readonly number[],
-  ): Record<string, Float32Array> {
+  #itemFeeds(item: ItemBase, size: Size, shares: TextShares, weights: readonly number[]): Record<string, Float32Array> {
     const feeds: Record<string, Float32Array> = {
-      ...viewFeeds(item.views, size, this.options.settings),
+      ...viewFeeds(item.views, size, this.#options.settings),
       ...shareFeeds(shares),
       weights: Float32Array.from(weights),
     }
@@ -254,14 +251,14 @@ export class VideoStepRunner {
   }
 
   /** @param size what is told of it; null: nothing is */
-  private async program(
+  async #program(
     key: string,
     size: Size | null,
     build: () => StepGraph,
     kept: readonly string[] = [],
   ): Promise<Program> {
-    return await this.trained.program(key, build, kept, (seconds) => {
-      if (size) this.options.onCompile?.({ width: size.width, height: size.height, seconds })
+    return await this.#trained.program(key, build, kept, (seconds) => {
+      if (size) this.#options.onCompile?.({ width: size.width, height: size.height, seconds })
     })
   }
 }
