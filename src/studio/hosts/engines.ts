@@ -12,7 +12,7 @@ export interface Engine {
   /** Rejects when the worker ends by itself, or its device is gone. */
   readonly broken: Promise<never>
   /** Ends the worker, and gives its memory back. */
-  end(): void
+  readonly end: () => void
 }
 
 /** The engines that this tab can have. */

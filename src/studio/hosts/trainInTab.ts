@@ -32,19 +32,19 @@ export const trainInTab =
     }
     let engine = await engines.openFor(settings, (message) => notes.push(message), signal)
     for (;;) {
+      const { device, end } = engine
       try {
         await tellNotes()
         await workOn(engine, job, signal, emit, control)
         return
       } catch (error) {
-        const { device } = engine
-        engine.end()
+        end()
         if (device === 'cpu' || !isOfDevice(error)) throw withAdvice(error)
         const reason = error instanceof Error ? error.message : String(error)
         notes.push(`device: cpu, on from the checkpoint, since ${device} failed: ${reason}`)
         engine = await engines.open('cpu', signal, settings.threads)
       } finally {
-        engine.end()
+        end()
       }
     }
   }
