@@ -87,7 +87,7 @@ export interface NewClipRun {
   readonly mask: NamedFile | null
 }
 
-/** What can be asked of a run. A clip's run is not held, and its steps are those it began with. */
+/** What can be asked of a run. */
 export type RunRequest =
   /** Goes on: one that is held at once, one that was stopped or failed when its turn comes. */
   | { readonly do: 'go' }
