@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs'
-import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -248,6 +248,48 @@ describe.skipIf(!existsSync(executablePath))('the studio in a tab, from a static
     await tab.close()
   }, 240_000)
 
+  it('a run whose graphics card is lost goes on from its checkpoint on the CPU, and says so', async () => {
+    const folder = join(work, 'lost')
+    const narrow: GivenOptions = { ...options, steps: 2, views: 1, start: 'random', generatorWidth: 8 }
+    await runImage(
+      { ...narrow, photo: Buffer.from(photo, 'base64'), generatorLevels: 4, previewEvery: 0, out: folder },
+      { open: buildTrainer, signal: new AbortController().signal, defaultFolder: false },
+      () => undefined,
+    )
+    const config = join(folder, runFiles.config)
+    await writeFile(config, (await readFile(config, 'utf8')).replace('device: cpu', 'device: webgpu'))
+    const pieces: Uint8Array[] = []
+    for await (const piece of zipRun(lookIn(folder), 'lost-1')) pieces.push(piece)
+    // The processor plays the card.
+    const args = ['--no-sandbox', '--enable-unsafe-webgpu', '--use-webgpu-adapter=swiftshader']
+    const playing = await chromium.launch({ executablePath, args })
+    try {
+      const tab = await openTab('', server, await playing.newContext())
+      tab.on('worker', (worker) => void worker.evaluate(keepDevices).catch(() => undefined))
+      expect(code(await tab.evaluate(() => studio.fetchModels()))).toBeNull()
+      const zip = Buffer.concat(pieces).toString('base64')
+      expect(await tab.evaluate((bytes) => studio.bring(bytes, 'lost-1.zip'), zip)).toEqual({ done: 'lost-1' })
+      expect(code(await tab.evaluate(() => studio.ask('lost-1', { do: 'steps', steps: 3 })))).toBeNull()
+      await heard(tab, 'lost-1', 'resumed')
+      const lost = await Promise.all(tab.workers().map((worker) => worker.evaluate(destroyDevices).catch(() => 0)))
+      expect(Math.max(...lost)).toBeGreaterThan(0)
+      await is(tab, 'lost-1', 'finished')
+      const told = await tab.evaluate(() => studio.events('lost-1'))
+      expect(told.filter((words) => words.startsWith('device: '))).toEqual([
+        expect.stringContaining('device: cpu, on from the checkpoint, since webgpu failed'),
+      ])
+      const events = (await file(tab, 'lost-1', runFiles.events))!
+        .toString()
+        .trim()
+        .split('\n')
+        .map((line) => JSON.parse(line) as RunEvent)
+      expect(events.filter(({ type }) => type === 'resumed').at(-1)).toMatchObject({ step: 2 })
+      expect(events.findLast(({ type }) => type === 'step')).toMatchObject({ step: 3, device: 'cpu' })
+    } finally {
+      await playing.close()
+    }
+  }, 240_000)
+
   it('without a network the page opens, isolated and with threads, finds its runs and trains; a refused WebGPU is the CPU', async () => {
     await server.close()
     await context.setOffline(true)
@@ -290,3 +332,30 @@ describe.skipIf(!existsSync(executablePath))('the studio in a tab, from a static
     }
   })
 })
+
+/** What TypeScript's library lacks of WebGPU. */
+interface Card {
+  GPUAdapter?: { prototype: { requestDevice: (this: unknown, ...asked: unknown[]) => Promise<{ destroy(): void }> } }
+  devices?: { destroy(): void }[]
+}
+
+/** In a worker: keeps the devices that it gets from now on. */
+function keepDevices(): void {
+  const here = globalThis as unknown as Card
+  const adapter = here.GPUAdapter?.prototype
+  if (adapter === undefined) return
+  const { requestDevice } = adapter
+  here.devices = []
+  adapter.requestDevice = async function (...asked) {
+    const device = await requestDevice.apply(this, asked)
+    here.devices!.push(device)
+    return device
+  }
+}
+
+/** In a worker: as if the card were gone. @returns how many devices it had */
+function destroyDevices(): number {
+  const { devices = [] } = globalThis as unknown as Card
+  for (const device of devices) device.destroy()
+  return devices.length
+}
