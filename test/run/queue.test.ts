@@ -364,7 +364,8 @@ describe('a queue of runs', () => {
     const [a, c] = [await submit(), await submit()]
     await queue.ask(c, { do: 'stop' })
     await is(a, 'finished')
-    const stand = (over: string[]) => queue.submit({ kind: 'photo', options: { ...options, over: ['/etc'] }, photo, mask: null, over })
+    const stand = (over: string[]) =>
+      queue.submit({ kind: 'photo', options: { ...options, over: ['/etc'] }, photo, mask: null, over })
     const b = await stand([a])
     await is(b, 'finished')
     const files = runs.stores.get(b)!.files
@@ -391,7 +392,9 @@ describe('a queue of runs', () => {
     expect(await code(submit({ steps: -1 }))).toBe('OPTION_INVALID')
     expect(await code(submit({ seeds: 2 }))).toBe('OPTION_INVALID')
     expect(
-      await code(queue.submit({ kind: 'photo', options, photo: { name: 'x', bytes: new Uint8Array(9) }, mask: null, over: [] })),
+      await code(
+        queue.submit({ kind: 'photo', options, photo: { name: 'x', bytes: new Uint8Array(9) }, mask: null, over: [] }),
+      ),
     ).toBe('INPUT_NOT_IMAGE')
     expect(runs.stores.size).toBe(0)
     // A path in the options is of the machine of whoever asks, and is not read here.
