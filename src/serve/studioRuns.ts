@@ -5,7 +5,6 @@ import { Text2LiveError } from '../errors.js'
 import { readHubEnvironment } from '../models/node/hubEnvironment.js'
 import { listModels } from '../models/node/modelCache.js'
 import { readModelName } from '../models/node/openModelSource.js'
-import type { LayerName } from '../atlas/layeredAtlas.js'
 import type { GivenOptions } from '../options/imageOptions.js'
 import { imageTable } from '../options/imageTable.js'
 import type { OptionTable } from '../options/optionTable.js'
@@ -29,6 +28,7 @@ import type {
   LocateQuestion,
   NewRun,
   RunEntry,
+  RunHost,
   RunRequest,
 } from '../session/runHost.js'
 import { drawSeed } from '../session/savedRun.js'
@@ -150,8 +150,8 @@ export class StudioRuns implements ServedRuns {
     return await this.#queue.submit({ ...run, options: withModels(run.options, videoTable) })
   }
 
-  async paint(run: string, layer: LayerName, picture: Uint8Array): Promise<void> {
-    await this.#queue.paint(run, layer, picture)
+  async paint(...painted: Parameters<RunHost['paint']>): Promise<void> {
+    await this.#queue.paint(...painted)
   }
 
   async ask(run: string, request: RunRequest): Promise<void> {

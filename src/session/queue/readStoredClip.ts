@@ -5,7 +5,7 @@ import { readVideoSettings } from '../video/savedClip.js'
 import { clipPreviewFile, videoFiles } from '../video/videoFiles.js'
 import type { VideoEvent } from '../videoEvents.js'
 import type { RunFiles } from './queueMachine.js'
-import type { StoredClipRun } from './readStoredRun.js'
+import type { StoredClipRun } from './storedRun.js'
 
 /**
  * How a clip's run stands, read without holding it.

@@ -1,41 +1,14 @@
 import { Text2LiveError } from '../../errors.js'
-import type { ImageSettings } from '../../options/imageOptions.js'
-import type { VideoSettings } from '../../options/videoOptions.js'
 import { readCheckpoint } from '../checkpoint.js'
 import { checkedEvents } from '../eventLog.js'
 import { outputFiles, type RunEvent } from '../events.js'
 import { readOrigins } from '../layersBelow.js'
 import { runFiles } from '../runFiles.js'
-import type { RunEntry } from '../runHost.js'
 import { readRunSettings } from '../savedRun.js'
 import { isClipRun } from '../video/savedClip.js'
-import type { StageName } from '../videoEvents.js'
 import type { RunFiles } from './queueMachine.js'
 import { readStoredClip } from './readStoredClip.js'
-
-/** How a run stands, as its own files tell. */
-export type StoredRun = StoredPhotoRun | StoredClipRun
-
-export interface StoredPhotoRun extends StoredBase {
-  readonly kind: 'photo'
-  readonly settings: ImageSettings
-}
-
-export interface StoredClipRun extends StoredBase {
-  readonly kind: 'clip'
-  readonly settings: VideoSettings
-  readonly stage: StageName | null
-}
-
-interface StoredBase {
-  /** Of the checkpoint: where it would go on. Of a clip that of the layer that was trained last. */
-  readonly step: number
-  /** Its last step was the last one planned, and its outputs were written. */
-  readonly finished: boolean
-  readonly over: readonly string[]
-  readonly thumbnail: string | null
-  readonly error: RunEntry['error']
-}
+import type { StoredPhotoRun, StoredRun } from './storedRun.js'
 
 /** Above this, pixels, a preview is the better thumbnail than the composite, which has the photo's size. */
 const largestThumbnail = 2_000_000

@@ -21,8 +21,9 @@ import { isFit } from '../video/atlasStage.js'
 import { clipPreviewFile, paintedFile, videoFiles, videoOutputFiles } from '../video/videoFiles.js'
 import type { PreparedRun, QueueChecks, QueuedJob, QueueMachine } from './queueMachine.js'
 import { type QueueNotes, readQueueNotes, type RunNote } from './queueNotes.js'
-import { previewFile, readStoredRun, type StoredRun } from './readStoredRun.js'
+import { previewFile, readStoredRun } from './readStoredRun.js'
 import { freeName, runStem, stemOf } from './runName.js'
+import type { StoredRun } from './storedRun.js'
 
 /** Most runs that may wait at once. */
 const mostWaiting = 500

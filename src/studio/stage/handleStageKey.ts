@@ -23,12 +23,6 @@ const keys: Readonly<Record<string, (model: StageModel) => void>> = {
   b: (model) => (model.tool.value = 'brush'),
   e: (model) => (model.tool.value = 'eraser'),
   h: (model) => (model.tool.value = 'pan'),
-  c: (model) => {
-    if (model.pointed.value !== null) model.tool.value = 'point'
-  },
-  Enter: (model) => {
-    if (model.tool.value === 'point') model.pointAtMiddle()
-  },
 }
 
 /**
@@ -40,6 +34,7 @@ const keys: Readonly<Record<string, (model: StageModel) => void>> = {
  */
 export function handleStageKey(model: StageModel, { key, code, ctrlKey, metaKey, shiftKey, altKey }: Key): boolean {
   const letter = key.toLowerCase()
+  if (model.pointed.value !== null && !ctrlKey && !metaKey && !altKey && pointByKey(model, letter)) return true
   if (ctrlKey || metaKey) {
     const { stroked } = model
     if (altKey || stroked === null || (letter !== 'z' && letter !== 'y')) return false
@@ -52,5 +47,13 @@ export function handleStageKey(model: StageModel, { key, code, ctrlKey, metaKey,
   const action = keys[key] ?? keys[letter] ?? keys[placed[code as keyof typeof placed]]
   if (action === undefined || (altKey && !'[]{}'.includes(key))) return false
   action(model)
+  return true
+}
+
+/** Of a photo nothing is pointed at, and these keys are the page's. */
+function pointByKey(model: StageModel, letter: string): boolean {
+  if (letter === 'c') model.tool.value = 'point'
+  else if (letter === 'enter' && model.tool.value === 'point') model.pointAtMiddle()
+  else return false
   return true
 }

@@ -1,9 +1,24 @@
+import type { ReadonlySignal } from '@preact/signals'
 import type { LocateQuestion, NewRun } from '../../session/runHost.js'
 import { clipMasks } from '../clip/clipFiles.js'
-import type { Studio } from './studio.js'
+import type { OpenClip } from '../clip/openClip.js'
+import type { ClipDraft, PhotoDraft } from './draft.js'
+import type { Layers } from './layers.js'
+import type { OpenPhoto } from './openPhoto.js'
+
+/** What is open, and what was said of its edit. */
+interface Described {
+  readonly photo: ReadonlySignal<OpenPhoto | null>
+  readonly clip: ReadonlySignal<OpenClip | null>
+  readonly photoDraft: PhotoDraft
+  readonly clipDraft: ClipDraft
+  readonly layers: Layers
+  readonly editing: ReadonlySignal<string | null>
+  maskFile(): Promise<Uint8Array | null>
+}
 
 /** What would be submitted; null where nothing is open. */
-export async function newRun(studio: Studio, editing: string | null): Promise<NewRun | null> {
+export async function newRun(studio: Described, editing: string | null): Promise<NewRun | null> {
   const [photo, clip] = [studio.photo.value, studio.clip.value]
   if (clip !== null) {
     const point = clip.pointSetting.value
@@ -27,7 +42,7 @@ export async function newRun(studio: Studio, editing: string | null): Promise<Ne
 }
 
 /** The photo, or the frame of the clip that is shown, and the words that are looked for in it. */
-export async function locateQuestion(studio: Studio): Promise<LocateQuestion | null> {
+export async function locateQuestion(studio: Described): Promise<LocateQuestion | null> {
   const [photo, clip] = [studio.photo.value, studio.clip.value]
   if (clip !== null) {
     const { prompt, source, region, guidance } = studio.clipDraft.options.value

@@ -28,7 +28,7 @@ interface DraftTable {
 type Given = GivenOptions | GivenVideoOptions
 
 /** The edit that is being described: words and options. What was not said is absent, and the preset's. */
-export class Draft<Options extends Given = Given> {
+class Draft<Options extends Given = Given> {
   /** The rows of the option table, by name. */
   readonly rows: DraftTable['rows']
   /** The options of the drawer, in the order of the table. */
@@ -120,8 +120,11 @@ export class Draft<Options extends Given = Given> {
   }
 }
 
-export const photoDraft = (): Draft<GivenOptions> => new Draft({ rows: imageOptions, presets })
-export const clipDraft = (): Draft<GivenVideoOptions> => new Draft({ rows: videoOptions, presets: videoPresets })
+export type PhotoDraft = Draft<GivenOptions>
+export type ClipDraft = Draft<GivenVideoOptions>
+
+export const photoDraft = (): PhotoDraft => new Draft({ rows: imageOptions, presets })
+export const clipDraft = (): ClipDraft => new Draft({ rows: videoOptions, presets: videoPresets })
 
 const same = (a: unknown, b: unknown): boolean => JSON.stringify(a) === JSON.stringify(b)
 

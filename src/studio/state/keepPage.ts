@@ -1,9 +1,31 @@
-import { effect } from '@preact/signals'
+import { effect, type ReadonlySignal } from '@preact/signals'
 import { masksByFrame } from '../clip/clipFiles.js'
-import type { Studio } from './studio.js'
+import type { OpenClip } from '../clip/openClip.js'
+import type { StageModel } from '../stage/stageModel.js'
+import type { ClipDraft, PhotoDraft } from './draft.js'
+import type { Kept, KeptPage } from './kept.js'
+import type { Layers } from './layers.js'
+import type { OpenPhoto } from './openPhoto.js'
+
+type LayersLeft = Pick<KeptPage, 'layers' | 'selected'>
+
+/** What of the page is kept. */
+interface KeptStudio {
+  readonly kept: Kept
+  readonly photo: ReadonlySignal<OpenPhoto | null>
+  readonly clip: ReadonlySignal<OpenClip | null>
+  readonly stage: StageModel
+  readonly layers: Layers
+  readonly draft: PhotoDraft | ClipDraft
+  readonly photoDraft: PhotoDraft
+  readonly clipDraft: ClipDraft
+  open(name: string, bytes: Uint8Array, left?: LayersLeft): Promise<void>
+  openClip(name: string, bytes: Uint8Array, left?: LayersLeft): Promise<void>
+  maskFile(): Promise<Uint8Array | null>
+}
 
 /** Takes up what was on the page when it was left. */
-export async function takeUpPage(studio: Studio): Promise<void> {
+export async function takeUpPage(studio: KeptStudio): Promise<void> {
   const [photo, page] = [await studio.kept.photo(), await studio.kept.page()]
   if (photo?.kind === 'clip') {
     await studio.openClip(photo.name, photo.bytes, page ?? undefined)
@@ -15,7 +37,7 @@ export async function takeUpPage(studio: Studio): Promise<void> {
 }
 
 /** Keeps what is on the page, as long as it is open. */
-export function keepPage(studio: Studio): void {
+export function keepPage(studio: KeptStudio): void {
   effect(() => void keepFile(studio))
   effect(() => {
     void studio.kept.keepPage({
@@ -27,13 +49,13 @@ export function keepPage(studio: Studio): void {
   keepMasks(studio)
 }
 
-async function keepFile({ kept, photo, clip }: Studio): Promise<void> {
+async function keepFile({ kept, photo, clip }: KeptStudio): Promise<void> {
   if (clip.value !== null) await kept.keepPhoto({ kind: 'clip', name: clip.value.name, bytes: clip.value.bytes })
   else await kept.keepPhoto(photo.value && { name: photo.value.name, bytes: photo.value.bytes })
 }
 
 /** Keeps masks once nobody has painted for a second. */
-function keepMasks(studio: Studio): void {
+function keepMasks(studio: KeptStudio): void {
   let timer: ReturnType<typeof setTimeout> | undefined
   effect(() => {
     const [photo, clip, mask] = [studio.photo.value, studio.clip.value, studio.stage.mask.value]
