@@ -1,6 +1,6 @@
 // A studio with the toy trainer in a process of its own, to be stopped and killed: node toyStudioProcess.mjs <folder>
 // <port> <token> <milliseconds per step>
-import { imageJobOf } from '../../dist/run/imageJob.js'
+import { jobOn } from '../../dist/run/workInProcess.js'
 import { runImageJob } from '../../dist/run/runImage.js'
 import { startStudio } from '../../dist/serve/startStudio.js'
 import { toyTrainer } from '../run/toyTrainer.mjs'
@@ -13,7 +13,8 @@ const studio = await startStudio({
   port: Number(port),
   token,
   workers: {
-    work: (path, job, signal, emit, control) => runImageJob(imageJobOf(path, job), { open, signal, control }, emit),
+    work: async (path, job, signal, emit, control) =>
+      await runImageJob(await jobOn(path, job), { open, signal, control }, emit),
   },
   onFault: (error) => process.stderr.write(`${String(error)}\n`),
 })
