@@ -55,7 +55,6 @@ export default tseslint.config(
   // Private is what the language keeps private: `#member`, and the constructor says what it sets.
   {
     files: ['src/**/*.ts', 'src/**/*.tsx'],
-    ignores: ['src/session/**', 'src/serve/**'],
     rules: {
       'no-restricted-syntax': [
         'error',

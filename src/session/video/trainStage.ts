@@ -79,31 +79,32 @@ export const trainerInput = (
 })
 
 class TrainingLoop implements SteeredTraining {
+  readonly #tools: StageTools
+  readonly #ground: ClipGround
+  readonly #layer: LayerName
+  readonly #trainer: VideoTrainer
   readonly #seconds: number[] = []
   #saved = { step: -1, at: performance.now() }
 
-  constructor(
-    private readonly tools: StageTools,
-    private readonly ground: ClipGround,
-    private readonly layer: LayerName,
-    private readonly trainer: VideoTrainer,
-  ) {}
+  constructor(tools: StageTools, ground: ClipGround, layer: LayerName, trainer: VideoTrainer) {
+    this.#tools = tools
+    this.#ground = ground
+    this.#layer = layer
+    this.#trainer = trainer
+  }
 
   get step(): number {
-    return this.trainer.step
+    return this.#trainer.step
   }
 
   async train(): Promise<void> {
     const {
-      tools: {
-        settings: { steps, previewEvery },
-        machine,
-        control,
-        emit,
-      },
-      trainer,
-      layer,
-    } = this
+      settings: { steps, previewEvery },
+      machine,
+      control,
+      emit,
+    } = this.#tools
+    const [trainer, layer] = [this.#trainer, this.#layer]
     const before = performance.now()
     const { step, losses, learningRate } = await trainer.train()
     const bad = Object.entries(losses).find(([, value]) => !Number.isFinite(value))
@@ -139,11 +140,8 @@ class TrainingLoop implements SteeredTraining {
   }
 
   async checkpoint(): Promise<void> {
-    const {
-      tools: { store, fingerprint, emit },
-      trainer,
-      layer,
-    } = this
+    const { store, fingerprint, emit } = this.#tools
+    const [trainer, layer] = [this.#trainer, this.#layer]
     this.#saved.at = performance.now()
     if (this.#saved.step === trainer.step) return
     const name = checkpointFiles.training(layer)
@@ -163,17 +161,14 @@ class TrainingLoop implements SteeredTraining {
   /** The middle frame with the edit as it is. */
   async preview(): Promise<void> {
     const {
-      tools: {
-        settings: { atlasSampling },
-        input: { clip },
-        store,
-        machine,
-        emit,
-      },
-      trainer,
-      layer,
-      ground: { atlas, frames },
-    } = this
+      settings: { atlasSampling },
+      input: { clip },
+      store,
+      machine,
+      emit,
+    } = this.#tools
+    const { atlas, frames } = this.#ground
+    const [trainer, layer] = [this.#trainer, this.#layer]
     const t = frames.pixels.length >> 1
     const rendered = await renderEdit(
       { atlas, frames, edits: { [layer]: await trainer.edit() }, behaviour: atlasSampling },

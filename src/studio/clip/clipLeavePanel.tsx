@@ -1,9 +1,8 @@
-import { useSignal } from '@preact/signals'
 import { clipCommandLine } from '../../options/commandLine.js'
 import type { ClipEntry } from '../../session/runHost.js'
 import { videoFiles, videoOutputFiles, type VideoOutputName } from '../../session/video/videoFiles.js'
+import { LeaveButtons } from '../panels/leaveButtons.js'
 import { Panel } from '../parts/panel.js'
-import { saveFile } from '../parts/saveFile.js'
 import type { Studio } from '../state/studio.js'
 import type { StringName } from '../text/english.js'
 import { text } from '../text/strings.js'
@@ -33,18 +32,6 @@ export function ClipLeavePanel({
   readonly clip: OpenClip
   readonly run: ClipEntry
 }) {
-  const making = useSignal<string | null>(null)
-  const copied = useSignal(false)
-  const save = (name: string, make: () => Promise<Blob | null>): void =>
-    void studio.attempt(async () => {
-      making.value = name
-      try {
-        const file = await make()
-        if (file !== null) saveFile(name, file)
-      } finally {
-        making.value = null
-      }
-    })
   const base = clip.name.replace(/\.[^.]*$/, '')
   const painted = [videoOutputFiles.edited, videoOutputFiles.editLayer].map((file) => `${videoFiles.painted}/${file}`)
   const offered = [
@@ -52,48 +39,22 @@ export function ClipLeavePanel({
     [painted[0]!, text('leavePaintedMp4')] as const,
     [painted[1]!, text('leavePaintedWebm')] as const,
   ].filter(([file]) => studio.clipResults.files.value.has(file))
+  const { object, mask } = run.settings
+  const inRun = (file: string | null): string | null => file && `runs/${run.name}/${file}`
   return (
     <Panel title={text('leave')} class="leave">
       {offered.length === 0 && <p class="help">{text('leaveNotYet')}</p>}
-      <div class="buttons">
-        {offered.map(([file, label]) => (
-          <button
-            key={file}
-            type="button"
-            disabled={making.value !== null}
-            data-file={file}
-            onClick={() => save(`${base}-${file.replace('/', '-')}`, () => studio.host.file(run.name, file))}
-          >
-            {label}
-          </button>
-        ))}
-        <button
-          type="button"
-          disabled={making.value !== null}
-          data-file="zip"
-          onClick={() => save(`${run.name}.zip`, () => studio.host.zip(run.name))}
-        >
-          {text('leaveZip')}
-        </button>
-        <button
-          type="button"
-          onClick={() =>
-            void studio.attempt(async () => {
-              const { object, mask } = run.settings
-              const inRun = (file: string | null): string | null => file && `runs/${run.name}/${file}`
-              await navigator.clipboard.writeText(
-                clipCommandLine(run.settings, clip.name, { object: inRun(object), mask: inRun(mask) }),
-              )
-              copied.value = true
-            })
-          }
-        >
-          {text('leaveCommand')}
-        </button>
-      </div>
-      <p class="help" aria-live="polite">
-        {making.value !== null ? text('leaveMaking', { name: making.value }) : copied.value ? text('leaveCopied') : ''}
-      </p>
+      <LeaveButtons
+        studio={studio}
+        run={run}
+        offers={offered.map(([file, label]) => ({
+          file,
+          label,
+          name: `${base}-${file.replace('/', '-')}`,
+          make: () => studio.host.file(run.name, file),
+        }))}
+        command={() => clipCommandLine(run.settings, clip.name, { object: inRun(object), mask: inRun(mask) })}
+      />
     </Panel>
   )
 }

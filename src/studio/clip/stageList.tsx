@@ -2,6 +2,7 @@ import type { ClipEntry } from '../../session/runHost.js'
 import { stageNames, type StageName } from '../../session/videoEvents.js'
 import type { RunWatch } from '../state/runWatch.js'
 import { stateTexts } from '../panels/stateTexts.js'
+import { RunFault } from '../parts/runFault.js'
 import { number, text, timeText } from '../text/strings.js'
 
 const stageTexts = {
@@ -56,11 +57,7 @@ export function StageProgress({ watch, run }: { readonly watch: RunWatch; readon
         />
       )}
       <p class="help">{details.join(' · ')}</p>
-      {run.error !== null && (
-        <p class="error" role="alert">
-          {run.error.message} {run.error.code !== null && <code>{run.error.code}</code>}
-        </p>
-      )}
+      <RunFault error={run.error} />
     </div>
   )
 }

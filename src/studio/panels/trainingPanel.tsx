@@ -1,6 +1,7 @@
 import { useEffect } from 'preact/hooks'
 import type { PhotoEntry, RunEntry } from '../../session/runHost.js'
 import { Panel } from '../parts/panel.js'
+import { RunFault } from '../parts/runFault.js'
 import { Thumbnail } from '../parts/thumbnail.js'
 import type { Phase } from '../state/runWatch.js'
 import type { Studio } from '../state/studio.js'
@@ -59,11 +60,7 @@ function Progress({ studio, run }: { readonly studio: Studio; readonly run: Phot
       </p>
       <progress value={run.step} max={steps} aria-label={text('training')} />
       <p class="help">{details.join(' · ')}</p>
-      {run.error !== null && (
-        <p class="error" role="alert">
-          {run.error.message} {run.error.code !== null && <code>{run.error.code}</code>}
-        </p>
-      )}
+      <RunFault error={run.error} />
     </div>
   )
 }
