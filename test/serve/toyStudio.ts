@@ -47,17 +47,23 @@ const toyClips = (delay: number) => ({
   checkTexts: () => Promise.resolve(),
 })
 
-/** A server in this process over a folder of its own, with a trainer that needs no models. */
+/**
+ * A server in this process over a folder of its own, with a trainer that needs no models.
+ * @param page folder of the built page; default: one that shows nothing
+ */
 export async function startToyStudio({
   delay = 0,
   listen = '127.0.0.1',
   runs,
-}: { delay?: number; listen?: string; runs?: string } = {}): Promise<ToyStudio> {
+  page: built,
+}: { delay?: number; listen?: string; runs?: string; page?: string } = {}): Promise<ToyStudio> {
   const home = mkdtempSync(join(tmpdir(), 'text2live-studio-'))
-  const page = join(home, 'page')
-  mkdirSync(join(page, 'assets'), { recursive: true })
-  writeFileSync(join(page, 'index.html'), '<!doctype html><title>studio</title>')
-  writeFileSync(join(page, 'assets', 'index-1.js'), 'export {}')
+  const page = built ?? join(home, 'page')
+  if (built === undefined) {
+    mkdirSync(join(page, 'assets'), { recursive: true })
+    writeFileSync(join(page, 'index.html'), '<!doctype html><title>studio</title>')
+    writeFileSync(join(page, 'assets', 'index-1.js'), 'export {}')
+  }
   writeFileSync(join(home, 'secret.txt'), 'not for you')
   const folder = runs ?? join(home, 'runs')
   const faults: unknown[] = []

@@ -4,15 +4,13 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { unzipSync } from 'fflate'
-import { type Browser, type BrowserContext, chromium } from 'playwright-core'
-import { build } from 'vite'
+import { type Browser, chromium } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { readClip } from '../../src/media/node/readClip.js'
 import { writeClip } from '../../src/media/node/writeClip.js'
 import { serveSite, type SiteServer } from './tab/servePlain.js'
-import { seriousFaults, StudioPage } from './studioPage.js'
+import { buildSite, chromiumPath, openStudio, seriousFaults, type StudioPage } from './studioPage.js'
 
-const executablePath = process.env['CHROMIUM'] ?? '/usr/bin/chromium'
 const swan = fileURLToPath(new URL('../../examples/swan.mp4', import.meta.url))
 /** A part of the example that shows the swan, as small as the generator takes. */
 const [width, height, left, frames] = [148, 136, 50, 5]
@@ -30,10 +28,9 @@ const tinyClip = {
   threads: 1,
 } as const
 
-describe.skipIf(!existsSync(executablePath))('a clip in the studio in a tab, as a person uses it', () => {
+describe.skipIf(!existsSync(chromiumPath))('a clip in the studio in a tab, as a person uses it', () => {
   let site: SiteServer
   let browser: Browser
-  let context: BrowserContext
   let page: StudioPage
   let work: string
   let clip: string
@@ -55,18 +52,10 @@ describe.skipIf(!existsSync(executablePath))('a clip in the studio in a tab, as 
       frames: whole.frames.pixels.map(part),
     })
     const built = join(work, 'site')
-    await build({
-      configFile: fileURLToPath(new URL('../../vite.studio.ts', import.meta.url)),
-      mode: 'tab',
-      logLevel: 'error',
-      build: { outDir: built, emptyOutDir: true },
-    })
+    await buildSite(built)
     site = await serveSite(built)
-    browser = await chromium.launch({ executablePath, args: ['--no-sandbox'] })
-    context = await browser.newContext({ acceptDownloads: true, viewport: { width: 1280, height: 800 }, locale: 'en' })
-    page = new StudioPage(await context.newPage())
-    page.tab.on('pageerror', (error) => process.stderr.write(`page: ${error.message}\n`))
-    await page.tab.goto(site.address)
+    browser = await chromium.launch({ executablePath: chromiumPath, args: ['--no-sandbox'] })
+    page = await openStudio(browser, site.address)
   }, 300_000)
 
   afterAll(async () => {

@@ -8,14 +8,12 @@ import { promisify } from 'node:util'
 import { gzipSync } from 'node:zlib'
 import { initializeCanvas, readPsd } from 'ag-psd'
 import { unzipSync } from 'fflate'
-import { type Browser, type BrowserContext, chromium } from 'playwright-core'
+import { type Browser, chromium } from 'playwright-core'
 import sharp from 'sharp'
-import { build } from 'vite'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { serveSite, type SiteServer } from './tab/servePlain.js'
-import { seriousFaults, StudioPage, tinyRun } from './studioPage.js'
+import { buildSite, chromiumPath, openStudio, seriousFaults, type StudioPage, tinyRun } from './studioPage.js'
 
-const executablePath = process.env['CHROMIUM'] ?? '/usr/bin/chromium'
 const teapot = fileURLToPath(new URL('../../examples/teapot.jpg', import.meta.url))
 const [width, height] = [256, 192]
 
@@ -27,11 +25,10 @@ initializeCanvas(
   (w, h) => ({ width: w, height: h, data: new Uint8ClampedArray(4 * w * h) }) as ImageData,
 )
 
-describe.skipIf(!existsSync(executablePath))('the studio in a tab, as a person uses it', () => {
+describe.skipIf(!existsSync(chromiumPath))('the studio in a tab, as a person uses it', () => {
   let site: SiteServer
   let built: string
   let browser: Browser
-  let context: BrowserContext
   let page: StudioPage
   let work: string
   let photo: string
@@ -41,18 +38,10 @@ describe.skipIf(!existsSync(executablePath))('the studio in a tab, as a person u
     photo = join(work, 'pot.png')
     await sharp(teapot).resize(width, height).png().toFile(photo)
     built = join(work, 'site')
-    await build({
-      configFile: fileURLToPath(new URL('../../vite.studio.ts', import.meta.url)),
-      mode: 'tab',
-      logLevel: 'error',
-      build: { outDir: built, emptyOutDir: true },
-    })
+    await buildSite(built)
     site = await serveSite(built)
-    browser = await chromium.launch({ executablePath, args: ['--no-sandbox'] })
-    context = await browser.newContext({ acceptDownloads: true, viewport: { width: 1280, height: 800 }, locale: 'en' })
-    page = new StudioPage(await context.newPage())
-    page.tab.on('pageerror', (error) => process.stderr.write(`page: ${error.message}\n`))
-    await page.tab.goto(site.address)
+    browser = await chromium.launch({ executablePath: chromiumPath, args: ['--no-sandbox'] })
+    page = await openStudio(browser, site.address)
   }, 300_000)
 
   afterAll(async () => {

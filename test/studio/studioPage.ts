@@ -1,8 +1,35 @@
+import { fileURLToPath } from 'node:url'
 import axe from 'axe-core'
-import type { Page } from 'playwright-core'
+import type { Browser, Page } from 'playwright-core'
+import { build } from 'vite'
 
 /** Settings that make a run of a few seconds, by their names in the drawer. */
 export const tinyRun = { preset: 'preview', size: 192, views: 2, steps: 3, previewEvery: 1, device: 'cpu' } as const
+
+export const chromiumPath = process.env['CHROMIUM'] ?? '/usr/bin/chromium'
+
+/** The static site, as `npm run build:site` makes it, in a folder of its own. */
+export async function buildSite(outDir: string): Promise<void> {
+  await build({
+    configFile: fileURLToPath(new URL('../../vite.studio.ts', import.meta.url)),
+    mode: 'tab',
+    logLevel: 'error',
+    build: { outDir, emptyOutDir: true },
+  })
+}
+
+/** The page in a browser of its own kind: nothing is stored yet. */
+export async function openStudio(browser: Browser, address: string): Promise<StudioPage> {
+  const context = await browser.newContext({
+    acceptDownloads: true,
+    viewport: { width: 1280, height: 800 },
+    locale: 'en',
+  })
+  const page = new StudioPage(await context.newPage())
+  page.tab.on('pageerror', (error) => process.stderr.write(`page: ${error.message}\n`))
+  await page.tab.goto(address)
+  return page
+}
 
 /** What a person does on the studio's page, by what he sees there. */
 export class StudioPage {
