@@ -1,11 +1,13 @@
 import { createHash } from 'node:crypto'
+import { loadOnnxRuntime } from '../../engine/node/loadOnnxRuntime.js'
 import { libavClips } from '../../media/node/libavClips.js'
+import { registerCodecs } from '../../media/node/registerCodecs.js'
+import { loadSharp } from '../../media/node/sharp.js'
 import type { ClipMachine } from '../../session/video/clipMachine.js'
 import { WarmModels } from '../../session/warmModels.js'
 import { nodeModels } from '../buildTrainer.js'
 import { nodeMachine } from '../nodeMachine.js'
 import { openRuntime } from '../openRuntime.js'
-import { assertDependencies } from './assertDependencies.js'
 
 /**
  * Node, for runs over clips. The stages and layers of a run share its engine and models, which end with its thread.
@@ -16,7 +18,12 @@ export const clipMachine: ClipMachine = {
   models: nodeModels,
   warm: new WarmModels(),
   clips: libavClips,
-  prepare: assertDependencies,
+  /** The native libraries that a run needs are asked for at its start, since some are needed only to write its clips. */
+  async prepare(goal) {
+    loadSharp()
+    loadOnnxRuntime()
+    if (goal === 'edit') await registerCodecs()
+  },
   digest(pieces) {
     const hash = createHash('sha256')
     for (const piece of pieces) hash.update(piece)

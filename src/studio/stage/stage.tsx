@@ -4,10 +4,10 @@ import { Text2LiveError } from '../../errors.js'
 import { BrushRing } from './brushRing.js'
 import { followGestures } from './followGestures.js'
 import { handleStageKey } from './handleStageKey.js'
-import { PointMark } from './pointMark.js'
 import { SliderHandle } from './sliderHandle.js'
 import type { StageModel } from './stageModel.js'
 import { StageRenderer } from './stageRenderer.js'
+import { toPane } from './viewMatrix.js'
 
 export interface StageProps {
   readonly model: StageModel
@@ -100,4 +100,12 @@ function watchSize(element: HTMLElement, model: StageModel): () => void {
     observer.disconnect()
     screen?.removeEventListener('change', watchScreen)
   }
+}
+
+/** A mark on the place that was pointed at. */
+function PointMark({ model }: Pick<StageProps, 'model'>): JSX.Element | null {
+  const mark = model.mark.value
+  if (mark === null) return null
+  const { x, y } = toPane(model.matrix.value, { x: mark.x + 0.5, y: mark.y + 0.5 })
+  return <div class="stage-mark" style={{ transform: `translate(${x}px, ${y}px)` }} aria-hidden="true" />
 }
