@@ -39,6 +39,8 @@ export interface Studio {
   close(): Promise<void>
 }
 
+type Listener = ReturnType<typeof getRequestListener>
+
 /** "LIVE" on the keys of a telephone. */
 const defaultPort = 5483
 /** Characters: what can be guessed is no token. */
@@ -69,6 +71,12 @@ export async function startStudio(options: StudioOptions): Promise<Studio> {
     keepAliveTimeout: 65_000,
   })
   server.maxConnections = 256
+  let begin: (listener: Listener) => void = () => undefined
+  const begun = new Promise<Listener>((resolve) => {
+    begin = resolve
+  })
+  // Who comes while the runs are opened waits for them.
+  server.on('request', (incoming, outgoing) => void begun.then((listener) => listener(incoming, outgoing)))
   const moved = await listenOn(server, listen, options.port)
   const { port } = server.address() as { port: number }
   let runs: StudioRuns
@@ -76,14 +84,14 @@ export async function startStudio(options: StudioOptions): Promise<Studio> {
     runs = await StudioRuns.open(folder, workers)
   } catch (error) {
     server.close()
+    server.closeAllConnections()
     throw error
   }
   const access = new Access({ token, hosts: hostsOf(listen, port), port })
   const feed = new EventFeed(() => feedMessage({ type: 'runs', runs: runs.entries }))
   const unwatch = runs.watch((update) => feed.publish(feedMessage(update)))
   const app = createApp({ access, runs, entries: () => runs.entries, feed, page, onFault })
-  const listener = getRequestListener((request, env) => app.fetch(request, env), { overrideGlobalObjects: false })
-  server.on('request', (incoming, outgoing) => void listener(incoming, outgoing))
+  begin(getRequestListener((request, env) => app.fetch(request, env), { overrideGlobalObjects: false }))
   return {
     address: `http://${inAddress(nameOf(listen))}:${port}/`,
     port,

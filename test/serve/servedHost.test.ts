@@ -1,4 +1,5 @@
-import { createServer, connect, type Server, type Socket } from 'node:net'
+import { once } from 'node:events'
+import { type AddressInfo, createServer, connect, type Server, type Socket } from 'node:net'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, expect, test } from 'vitest'
@@ -131,6 +132,23 @@ test('every refusal comes with its code', async () => {
   )
   expect(await code(new ServedHost({ base, token: 'wrong' }).machine())).toBe('TOKEN_INVALID')
   expect(await code(new ServedHost({ base: 'http://127.0.0.1:9/api/v1', token }).machine())).toBe('SERVER_UNREACHABLE')
+})
+
+test('who comes while the server starts waits for its runs', async () => {
+  const free = createServer().listen(0, '127.0.0.1')
+  await once(free, 'listening')
+  const { port } = free.address() as AddressInfo
+  await new Promise((resolve) => free.close(resolve))
+  const starting = studioWith({ port })
+  const early = async (): Promise<Response> =>
+    await fetch(`http://127.0.0.1:${port}/api/v1/runs`, { headers: bearer, signal: AbortSignal.timeout(10_000) }).catch(
+      async (error: Error) => {
+        if (error.name === 'TimeoutError') throw error
+        return await early()
+      },
+    )
+  expect((await early()).status).toBe(200)
+  await starting
 })
 
 test('two who watch see the same, and what one asks the other sees', async () => {

@@ -54,9 +54,10 @@ const toyClips = (delay: number) => ({
 export async function startToyStudio({
   delay = 0,
   listen = '127.0.0.1',
+  port = 0,
   runs,
   page: built,
-}: { delay?: number; listen?: string; runs?: string; page?: string } = {}): Promise<ToyStudio> {
+}: { delay?: number; listen?: string; port?: number; runs?: string; page?: string } = {}): Promise<ToyStudio> {
   const home = mkdtempSync(join(tmpdir(), 'text2live-studio-'))
   const page = built ?? join(home, 'page')
   if (built === undefined) {
@@ -71,7 +72,7 @@ export async function startToyStudio({
   const studio = await startStudio({
     folder,
     listen,
-    port: 0,
+    port,
     token,
     workers: {
       work: async (path, job, signal, emit, control) => {
