@@ -37,5 +37,5 @@ test('every option is described but those that a request cannot give', () => {
   }
   const common = ['config', 'out', 'force', 'json']
   expect(withheld(imageTable, schemas.Options)).toEqual(['photo', 'mask', 'over', 'seeds', ...common])
-  expect(withheld(videoTable, schemas.ClipOptions)).toEqual(['clip', 'object', 'mask', ...common])
+  expect(withheld(videoTable, schemas.ClipOptions)).toEqual(['clip', 'object', 'mask', 'over', ...common])
 })

@@ -142,8 +142,8 @@ test('who comes while the server starts waits for its runs', async () => {
   const starting = studioWith({ port })
   const early = async (): Promise<Response> =>
     await fetch(`http://127.0.0.1:${port}/api/v1/runs`, { headers: bearer, signal: AbortSignal.timeout(10_000) }).catch(
-      async (error: Error) => {
-        if (error.name === 'TimeoutError') throw error
+      async (error: unknown) => {
+        if (error instanceof Error && error.name === 'TimeoutError') throw error
         return await early()
       },
     )
