@@ -60,6 +60,28 @@ test('a run that is held goes on bit for bit: in the training, while frames are 
   expect(await computed(at('run'))).toEqual(await computed(at('whole')))
 })
 
+test('a run that is held hears what is asked while it makes a preview', async () => {
+  const control = new RunControl()
+  const { events } = await run(
+    { ...basics(), previewEvery: 0 },
+    'edit',
+    {},
+    (event) => {
+      if (moment(event) === 'step foreground 2') control.pause()
+      if (event.type === 'paused') control.preview()
+      if (event.type === 'preview') control.go()
+      return false
+    },
+    control,
+  )
+  expect(told(events, 'paused', 'preview', 'going-on', 'done').map(({ type }) => type)).toEqual([
+    'paused',
+    'preview',
+    'going-on',
+    'done',
+  ])
+})
+
 test('other steps than planned leave the bits of a run planned with them, whatever layer is at work', async () => {
   const both = { ...basics(), layer: 'both' } as const
   await run({ ...both, steps: 6, out: at('six') })

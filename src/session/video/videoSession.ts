@@ -164,9 +164,10 @@ export class VideoSession {
     this.emit({ type: 'paused', ...at })
     let previewLater = false
     while (control.held && !signal.aborted) {
-      await this.#answer(control, training)
       if (training === undefined && control.takePreview()) previewLater = true
+      // Answered last: what is asked during an answer, to go on among it, is seen before the next wait.
       await control.asked(signal)
+      await this.#answer(control, training)
     }
     if (previewLater) control.preview()
     if (!signal.aborted) this.emit({ type: 'going-on', ...at })
