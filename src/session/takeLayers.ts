@@ -101,6 +101,13 @@ export async function presentLayers(
   return layers
 }
 
+/** The run of that name, beside this one; null where there is none, or the name leads elsewhere. */
+export const lookBeside = async (
+  run: string,
+  beside: (run: string) => Promise<LookedAt | null>,
+): Promise<LookedAt | null> =>
+  run === '' || run === '.' || run === '..' || /[\\/\0]/.test(run) ? null : await beside(run)
+
 type Named = Pick<LayerBelow, 'run' | 'title'>
 
 export const ownCopyNote = ({ run, title }: Named): string =>
@@ -113,8 +120,7 @@ async function presentEdit(
   { run, photo }: LayerBelow,
   beside: (run: string) => Promise<LookedAt | null>,
 ): Promise<Uint8Array | null> {
-  if (run === '' || run === '.' || run === '..' || /[\\/\0]/.test(run)) return null
-  const found = await beside(run)
+  const found = await lookBeside(run, beside)
   if (found === null) return null
   const { settings } = await readRunSettings(found)
   const own = settings.photo === null ? null : await found.read(settings.photo)

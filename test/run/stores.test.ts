@@ -1,10 +1,10 @@
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { initializeCanvas, readPsd } from 'ag-psd'
 import { strFromU8, unzipSync } from 'fflate'
 import sharp from 'sharp'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { readPsd } from '../support/readPsd.js'
 import type { GivenOptions } from '../../src/options/imageOptions.js'
 import { Text2LiveError } from '../../src/errors.js'
 import { nodeMachine } from '../../src/run/nodeMachine.js'
@@ -44,13 +44,6 @@ beforeEach(async () => {
   )
 })
 afterEach(() => rmSync(home, { recursive: true, force: true }))
-
-initializeCanvas(
-  () => {
-    throw new Error('no canvas is needed')
-  },
-  (width, height) => ({ width, height, data: new Uint8ClampedArray(4 * width * height), colorSpace: 'srgb' }),
-)
 
 /** Ways to keep runs: `make` begins one, `open` takes up one that was left. */
 const stores = {
@@ -493,7 +486,7 @@ describe.each(Object.entries(stores))('a run in %s', (_, openStores) => {
 
     test('its layered files hold the photo and every layer by name', async () => {
       await start('three', {}, { prompt: 'rust', seed: 5 }, ['one', 'two'])
-      const psd = readPsd((await bytes('three', outputFiles.layersPsd))!, { useImageData: true })
+      const psd = readPsd((await bytes('three', outputFiles.layersPsd))!)
       expect(psd.children!.map(({ name }) => name)).toEqual(['photo', 'golden bowl', 'snow & "ice"', 'rust'])
       for (const [i, file] of ['photo.png', 'below-1.png', 'below-2.png', outputFiles.edit].entries()) {
         const { data, channels } = await raw('three', file)
@@ -516,7 +509,7 @@ describe.each(Object.entries(stores))('a run in %s', (_, openStores) => {
       for (const file of ['below-1.png', 'below-2.png'])
         expect(Buffer.from(ora[`data/${file}`]!).equals((await bytes('three', file))!)).toBe(true)
       // Alone a run has the layers that it always had.
-      const alone = readPsd((await bytes('one', outputFiles.layersPsd))!, { useImageData: true })
+      const alone = readPsd((await bytes('one', outputFiles.layersPsd))!)
       expect(alone.children!.map(({ name }) => name)).toEqual(['photo', 'edit layer'])
     })
 
@@ -552,7 +545,7 @@ describe.each(Object.entries(stores))('a run in %s', (_, openStores) => {
       const after = await computed('two')
       expect(after[outputFiles.composite]).not.toBe(before[outputFiles.composite])
       expect(after[runFiles.checkpoint]).toBe(before[runFiles.checkpoint])
-      const psd = readPsd((await bytes('two', outputFiles.layersPsd))!, { useImageData: true })
+      const psd = readPsd((await bytes('two', outputFiles.layersPsd))!)
       const { data } = await raw('one', outputFiles.edit)
       expect(Buffer.from(psd.children![1]!.imageData!.data).equals(Buffer.from(data))).toBe(true)
       // Without the lower run, or with another of its name, it has its own copy.

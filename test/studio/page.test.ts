@@ -6,24 +6,16 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { gzipSync } from 'node:zlib'
-import { initializeCanvas, readPsd } from 'ag-psd'
 import { unzipSync } from 'fflate'
 import { type Browser, chromium } from 'playwright-core'
 import sharp from 'sharp'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { readPsd } from '../support/readPsd.js'
 import { serveSite, type SiteServer } from './tab/servePlain.js'
 import { buildSite, chromiumPath, openStudio, seriousFaults, type StudioPage, tinyRun } from './studioPage.js'
 
 const teapot = fileURLToPath(new URL('../../examples/teapot.jpg', import.meta.url))
 const [width, height] = [256, 192]
-
-// Pixels alone are read: nothing is drawn.
-initializeCanvas(
-  () => {
-    throw new Error('no canvas is needed')
-  },
-  (w, h) => ({ width: w, height: h, data: new Uint8ClampedArray(4 * w * h) }) as ImageData,
-)
 
 describe.skipIf(!existsSync(chromiumPath))('the studio in a tab, as a person uses it', () => {
   let site: SiteServer
@@ -97,7 +89,7 @@ describe.skipIf(!existsSync(chromiumPath))('the studio in a tab, as a person use
 
     const { name, path } = await page.download('Layers (PSD)')
     expect(name).toBe('pot-layers.psd')
-    const psd = readPsd(readFileSync(path), { useImageData: true, skipThumbnail: true })
+    const psd = readPsd(readFileSync(path))
     expect([psd.width, psd.height]).toEqual([width, height])
     expect(psd.children!.map((layer) => layer.name)).toEqual(['photo', 'edit layer'])
     const { data } = psd.children![1]!.imageData!
@@ -114,11 +106,11 @@ describe.skipIf(!existsSync(chromiumPath))('the studio in a tab, as a person use
     await page.start('Start on top')
     await page.tab.getByRole('button', { name: 'blue teapot', exact: true, pressed: true }).waitFor()
     await page.state('finished')
-    const trained = readPsd(readFileSync((await page.download('Layers (PSD)')).path), { useImageData: true })
+    const trained = readPsd(readFileSync((await page.download('Layers (PSD)')).path))
     expect(trained.children!.map((layer) => layer.name)).toEqual(['photo', 'golden teapot', 'blue teapot'])
 
     await page.tab.getByLabel('Opacity of blue teapot').fill('0.5')
-    const faded = readPsd(readFileSync((await page.download('Layers (PSD)')).path), { useImageData: true })
+    const faded = readPsd(readFileSync((await page.download('Layers (PSD)')).path))
     expect(faded.children!.map((layer) => layer.name)).toEqual(['photo', 'golden teapot', 'blue teapot'])
     const [whole, half] = [trained, faded].map((psd) => psd.children![2]!.imageData!.data)
     for (let i = 3; i < whole!.length; i += 4) expect(Math.abs(half![i]! - whole![i]! / 2)).toBeLessThanOrEqual(1)

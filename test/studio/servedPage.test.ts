@@ -3,25 +3,17 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { initializeCanvas, readPsd } from 'ag-psd'
 import { unzipSync } from 'fflate'
 import { type Browser, chromium } from 'playwright-core'
 import sharp from 'sharp'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { readPsd } from '../support/readPsd.js'
 import { startToyStudio, token, type ToyStudio } from '../serve/toyStudio.js'
 import { chromiumPath, openStudio, type StudioPage } from './studioPage.js'
 
 const teapot = fileURLToPath(new URL('../../examples/teapot.jpg', import.meta.url))
 const built = fileURLToPath(new URL('../../dist/studio', import.meta.url))
 const [width, height] = [256, 192]
-
-// Pixels alone are read: nothing is drawn.
-initializeCanvas(
-  () => {
-    throw new Error('no canvas is needed')
-  },
-  (w, h) => ({ width: w, height: h, data: new Uint8ClampedArray(4 * w * h) }) as ImageData,
-)
 
 describe.skipIf(!existsSync(chromiumPath))('the served studio, as a person uses it', () => {
   let studio: ToyStudio
@@ -68,7 +60,7 @@ describe.skipIf(!existsSync(chromiumPath))('the served studio, as a person uses 
 
     const { name, path } = await page.download('Layers (PSD)')
     expect(name).toBe('pot-layers.psd')
-    const psd = readPsd(readFileSync(path), { useImageData: true, skipThumbnail: true })
+    const psd = readPsd(readFileSync(path))
     expect([psd.width, psd.height]).toEqual([width, height])
     expect(psd.children!.map((layer) => layer.name)).toEqual(['photo', 'edit layer'])
     const { data } = psd.children![1]!.imageData!
@@ -82,10 +74,7 @@ describe.skipIf(!existsSync(chromiumPath))('the served studio, as a person uses 
     await page.start('Start on top')
     await page.tab.getByRole('button', { name: 'blue teapot', exact: true, pressed: true }).waitFor()
     await page.state('finished')
-    const psd = readPsd(readFileSync((await page.download('Layers (PSD)')).path), {
-      useImageData: true,
-      skipThumbnail: true,
-    })
+    const psd = readPsd(readFileSync((await page.download('Layers (PSD)')).path))
     expect(psd.children!.map((layer) => layer.name)).toEqual(['photo', 'golden teapot', 'blue teapot'])
     const { path } = await page.download('Run folder (ZIP)')
     expect(Object.keys(unzipSync(readFileSync(path))).map((file) => file.split('/').slice(1).join('/'))).toEqual(

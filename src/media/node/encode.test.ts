@@ -1,7 +1,7 @@
-import { initializeCanvas, readPsd } from 'ag-psd'
 import { unzipSync } from 'fflate'
 import sharp from 'sharp'
 import { describe, expect, it } from 'vitest'
+import { readPsd } from '../../../test/support/readPsd.js'
 import { composeOutputs } from '../composeOutputs.js'
 import type { FloatImage } from '../image.js'
 import { pixelImage, quantise, type PixelImage } from '../quantise.js'
@@ -116,14 +116,6 @@ const rgbaOf = (image: PixelImage) =>
     i % 4 < 3 ? image.data[Math.floor(i / 4) * image.channels + (i % 4)]! : image.channels === 4 ? image.data[i]! : 255,
   )
 
-// The reader, unlike the writer, asks for a way to make its pixel buffers.
-initializeCanvas(
-  () => {
-    throw new Error('no canvas is needed')
-  },
-  (w, h) => ({ width: w, height: h, data: new Uint8ClampedArray(4 * w * h), colorSpace: 'srgb' }),
-)
-
 describe('encodePsd', () => {
   it('has the header of an 8-bit RGB document', () => {
     const psd = Buffer.from(encodePsd(picture))
@@ -139,7 +131,7 @@ describe('encodePsd', () => {
   })
 
   it('reads back as the layers "photo" and, above it, "edit layer", and the composite', () => {
-    const psd = readPsd(encodePsd(picture), { useImageData: true })
+    const psd = readPsd(encodePsd(picture))
     expect(psd.children?.map(({ name }) => name)).toEqual(['photo', 'edit layer'])
     const [bottom, top] = psd.children!
     expect([bottom!.left, bottom!.top, top!.left, top!.top, bottom!.imageData!.width, top!.imageData!.height]).toEqual([
@@ -157,7 +149,7 @@ describe('encodePsd', () => {
 
   it("keeps the photo's own alpha in its layer and in the composite", () => {
     const transparent = composeOutputs(photo, layer, 8, photoAlpha)
-    const psd = readPsd(encodePsd(transparent), { useImageData: true })
+    const psd = readPsd(encodePsd(transparent))
     expect(Uint8Array.from(psd.children![0]!.imageData!.data)).toEqual(transparent.photo.data)
     const alphas = (data: ArrayLike<number>) => Array.from({ length: plane }, (_, i) => data[4 * i + 3]!)
     expect(alphas(psd.imageData!.data)).toEqual(alphas(transparent.composite.data))
@@ -165,7 +157,7 @@ describe('encodePsd', () => {
   })
 
   it('rounds 16-bit pictures to 8, and refuses layers of different sizes', () => {
-    const psd = readPsd(encodePsd({ ...picture, photo: quantise(photo, 16) }), { useImageData: true })
+    const psd = readPsd(encodePsd({ ...picture, photo: quantise(photo, 16) }))
     expect(Uint8Array.from(psd.children![0]!.imageData!.data)).toEqual(rgbaOf(picture.photo))
     expect(() => encodePsd({ ...picture, edit: pixelImage(1, 1, 4, new Uint8Array(4)) })).toThrow('1x1x4')
   })

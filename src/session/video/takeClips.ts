@@ -1,7 +1,7 @@
 import type { LayerName } from '../../atlas/layeredAtlas.js'
 import { Text2LiveError } from '../../errors.js'
 import { readOrigins } from '../layersBelow.js'
-import { changedNote, lastPart, type LookedAt, ownCopyNote, unnamedNote } from '../takeLayers.js'
+import { changedNote, lastPart, lookBeside, type LookedAt, ownCopyNote, unnamedNote } from '../takeLayers.js'
 import type { ClipMachine } from './clipMachine.js'
 import { atlasDigest, type ClipBelow, editsDigest, editsIn } from './clipsBelow.js'
 import { isClipRun, readVideoSettings } from './savedClip.js'
@@ -84,8 +84,7 @@ async function presentEdits(
   beside: (run: string) => Promise<LookedAt | null>,
   machine: Digest,
 ): Promise<ClipBelow['edits'] | null> {
-  if (run === '' || run === '.' || run === '..' || /[\\/\0]/.test(run)) return null
-  const found = await beside(run)
+  const found = await lookBeside(run, beside)
   const own = (await found?.read(videoFiles.atlas)) ?? null
   if (found === null || own === null || atlasDigest(own, found.file(videoFiles.atlas), machine) !== atlas) return null
   const edits = await editsIn(found, outputOf)
