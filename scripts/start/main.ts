@@ -2,10 +2,17 @@ import { mkdirSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
+import { createNodeRuntime } from '../../src/engine/node/createNodeRuntime.js'
+import { loadGuidance } from '../../src/models/loadGuidance.js'
+import { MaskStore } from '../starter/objectMasks.js'
+import { PairFolder } from '../starter/pairs.js'
+import { planViews } from '../starter/views.js'
 import { loadStart } from '../../src/models/learnedStart.js'
 import { folderSource } from '../../src/models/node/folderSource.js'
 import { exportStart } from './exportStart.js'
-import { trainStart } from './trainStart.js'
+import { paintedLessons } from './paintedLessons.js'
+import { teachStart } from './teachStart.js'
+import { randomStart, trainStart, widened } from './trainStart.js'
 
 const {
   positionals: [command],
@@ -17,48 +24,88 @@ const {
     work: { type: 'string' },
     from: { type: 'string' },
     out: { type: 'string' },
+    masks: { type: 'string' },
     name: { type: 'string', default: 'start' },
     seed: { type: 'string', default: '7' },
     tasks: { type: 'string', default: '240' },
     steps: { type: 'string', default: '12' },
     workers: { type: 'string', default: String(Math.max(1, availableParallelism())) },
     rate: { type: 'string', default: '0.4,0.05' },
+    lessons: { type: 'string', default: '4400' },
+    'lesson-rate': { type: 'string', default: '0.0015' },
     'conditioned-rate': { type: 'string', default: '0.5' },
   },
 })
-const need = (name: 'pairs' | 'work' | 'out'): string => {
+const need = (name: 'pairs' | 'work' | 'out' | 'masks'): string => {
   const value = values[name]
   if (value === undefined) throw new Error(`Expected --${name} <folder>: see scripts/start/README.md`)
   return value
 }
+const seed = Number(values.seed)
+const threads = Number(values.workers)
+const say = (line: string): void => void process.stderr.write(`${line}\n`)
+/** Ctrl-C ends after what is at hand; the same command goes on. */
+function untilInterrupt(): AbortSignal {
+  const stop = new AbortController()
+  process.once('SIGINT', () => stop.abort())
+  return stop.signal
+}
+const given = values.from === undefined ? null : widened(await loadStart(await folderSource(values.from)))
 const checkpoint = join(need('work'), `${values.name}.safetensors`)
+
+mkdirSync(need('work'), { recursive: true })
 
 switch (command) {
   case 'train': {
-    mkdirSync(need('work'), { recursive: true })
-    const stop = new AbortController()
-    // Ctrl-C ends after the tasks at hand; the same command goes on.
-    process.once('SIGINT', () => stop.abort())
     const [first = 0.4, last = 0.05] = values.rate.split(',').map(Number)
     await trainStart({
       pairs: need('pairs'),
       checkpoint,
-      from: values.from === undefined ? null : await loadStart(await folderSource(values.from)),
-      seed: Number(values.seed),
+      from: given,
+      seed,
       tasks: Number(values.tasks),
       steps: Number(values.steps),
-      workers: Number(values.workers),
+      workers: threads,
       rate: [first, last],
       conditionedRate: Number(values['conditioned-rate']),
-      say: (line) => {
-        process.stderr.write(`${line}\n`)
-      },
-      signal: stop.signal,
+      say,
+      signal: untilInterrupt(),
+    })
+    break
+  }
+  case 'teach': {
+    const folder = new PairFolder(need('pairs'), 'train')
+    const counts = {
+      plainEvery: 1,
+      scenes: 0,
+      cleanScenes: 0,
+      objects: 0,
+      cleanObjects: 0,
+      gathered: 0,
+      cleanGathered: 0,
+    }
+    const plan = planViews(folder.pairs, folder.cleanCount, {
+      seed,
+      counts,
+      masks: new MaskStore(need('masks')).open(folder.pairs),
+    })
+    const runtime = createNodeRuntime({ device: 'cpu', threads })
+    const guidance = await loadGuidance(await folderSource('models/starter'), runtime, { positions: 'fixed' })
+    await teachStart({
+      lessons: (from, count) => paintedLessons({ folder, plan, guidance }, from, count),
+      start: given ?? randomStart(seed),
+      checkpoint,
+      between: 200,
+      steps: Number(values.lessons),
+      learningRate: Number(values['lesson-rate']),
+      threads,
+      say,
+      signal: untilInterrupt(),
     })
     break
   }
   case 'export':
-    await exportStart(checkpoint, Number(values.seed), need('out'))
+    await exportStart(checkpoint, seed, need('out'))
     break
   default:
     throw new Error(`Expected a command (train, export), came ${command ?? 'none'}`)

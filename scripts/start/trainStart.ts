@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url'
 import { float32Tensor, readSafetensors, writeSafetensors } from '../../src/formats/safetensors.js'
 import { toFloat32 } from '../../src/formats/toFloat32.js'
 import { atomicWrite } from '../../src/media/node/atomicWrite.js'
-import { initialParameters } from '../../src/models/generator.js'
+import { generatorParameters, initialParameters } from '../../src/models/generator.js'
 import { type LearnedStart, conditionedIndices, startParameters } from '../../src/models/learnedStart.js'
 import { PairFolder } from '../starter/pairs.js'
 import type { TaskReply, TaskRequest } from './taskProcess.js'
@@ -12,8 +12,10 @@ import { drawTask, taskPairs } from './tasks.js'
 
 /** Of the generator that `fast` and `preview` train. */
 const shape = { width: 64, skipWidth: 4, levels: 7 } as const
-/** The last layers: what the text's direction offsets. */
-const conditioned = ['netG.8.1.bias', 'netG.8.1.weight', 'netG.4.weight', 'netG.4.bias'] as const
+/** What the text's direction offsets: the head, and the norms of the decoder at every level. */
+const conditioned = generatorParameters(shape)
+  .map(({ name }) => name)
+  .filter((name) => /^netG(\.1\.1\.7)*\.(4|7|8\.1)\.(weight|bias)$/.test(name))
 const embeddingWidth = 256
 
 export interface StartTraining {
@@ -102,21 +104,23 @@ function updated(
   return { ...start, parameters, conditioned: { ...start.conditioned, weight } }
 }
 
-export function readStart(checkpoint: string, seed: number): { k: number; start: LearnedStart } {
+/** Random weights, and no offsets. */
+export function randomStart(seed: number): LearnedStart {
   const count = conditionedIndices(shape, conditioned).length
-  if (!existsSync(checkpoint)) {
-    const start = {
-      shape,
-      parameters: initialParameters(shape, seed),
-      conditioned: {
-        guidance: 'starter',
-        embeddingWidth,
-        names: conditioned,
-        weight: new Float32Array(count * embeddingWidth),
-      },
-    }
-    return { k: 0, start }
+  return {
+    shape,
+    parameters: initialParameters(shape, seed),
+    conditioned: {
+      guidance: 'starter',
+      embeddingWidth,
+      names: conditioned,
+      weight: new Float32Array(count * embeddingWidth),
+    },
   }
+}
+
+export function readStart(checkpoint: string, seed: number): { k: number; start: LearnedStart } {
+  if (!existsSync(checkpoint)) return { k: 0, start: randomStart(seed) }
   const { tensors, metadata } = readSafetensors(new Uint8Array(readFileSync(checkpoint)), checkpoint)
   const data = (name: string) => toFloat32(tensors.get(name)!).slice()
   return {
@@ -127,6 +131,17 @@ export function readStart(checkpoint: string, seed: number): { k: number; start:
       conditioned: { guidance: 'starter', embeddingWidth, names: conditioned, weight: data('conditioned') },
     },
   }
+}
+
+/** The same start with room for offsets of everything in `conditioned`: those that it lacks are zero. */
+export function widened(start: LearnedStart): LearnedStart {
+  const { names, weight, embeddingWidth, guidance } = start.conditioned
+  const known = conditionedIndices(start.shape, names)
+  const rows = new Map(known.map((at, row) => [at, weight.subarray(row * embeddingWidth, (row + 1) * embeddingWidth)]))
+  const wide = conditionedIndices(shape, conditioned)
+  const all = new Float32Array(wide.length * embeddingWidth)
+  wide.forEach((at, row) => all.set(rows.get(at) ?? [], row * embeddingWidth))
+  return { ...start, conditioned: { guidance, embeddingWidth, names: conditioned, weight: all } }
 }
 
 async function writeStart(

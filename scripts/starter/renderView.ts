@@ -33,6 +33,17 @@ export async function renderView(view: View, folder: PairFolder, masks: ObjectMa
   return data
 }
 
+/** How much each pixel of a view of one photo belongs to its object: [size, size], [0, 1]. */
+export async function objectShare(
+  { size, ground }: View,
+  folder: PairFolder,
+  masks: ObjectMasks,
+): Promise<Float32Array> {
+  const whole = await decode(ground.pair, folder)
+  const cut = ground.window === 'object' ? boxCut(whole, masks.box(ground.pair)) : windowCut(whole, ground.window, 1)
+  return objectAmount(ground, cut, whole, size, size, masks)
+}
+
 async function renderLayer(
   layer: Layer,
   width: number,

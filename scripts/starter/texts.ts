@@ -38,7 +38,7 @@ function attributeOf({ look }: Layer): string | null {
 }
 
 /** How a thing with the look is said: "{}" is the thing. */
-function formsOf(look: Look): readonly string[] {
+export function formsOf(look: Look): readonly string[] {
   if (look.of === 'material') return materials[look.index]!.forms
   if (look.of === 'substance') return substances[look.index]!.forms
   const colour = colours[look.index]!

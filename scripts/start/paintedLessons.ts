@@ -1,0 +1,80 @@
+import { randomStream } from '../../src/engine/random.js'
+import { textTemplates } from '../../src/method/textTemplates.js'
+import type { GuidanceModel } from '../../src/models/guidance.js'
+import { objectLabel } from '../starter/objectMasks.js'
+import type { PairFolder } from '../starter/pairs.js'
+import { objectShare, renderView } from '../starter/renderView.js'
+import { formsOf } from '../starter/texts.js'
+import { type View, type ViewPlan, drawView } from '../starter/views.js'
+import type { Lesson } from './teachStart.js'
+
+/** Sides of the photos, px: near those of a short run and of its crops; seven levels of the generator need 129. */
+const sizes = [144, 160, 192] as const
+
+interface DrawnLesson {
+  readonly view: View
+  /** The same two templates for both. */
+  readonly prompts: readonly string[]
+  readonly sources: readonly string[]
+}
+
+/**
+ * Lessons number `from` to `from + count`, painted by the rules that the starter model's training views are painted by:
+ * the object of a photo, or all of it, in a colour or a material.
+ */
+export async function* paintedLessons(
+  { folder, plan, guidance }: { folder: PairFolder; plan: ViewPlan; guidance: GuidanceModel },
+  from: number,
+  count: number,
+): AsyncGenerator<Lesson> {
+  const drawn = Array.from({ length: count }, (_, i) => drawLesson(plan, from + i))
+  const directions = await embedDirections(guidance, drawn)
+  for (const [i, { view }] of drawn.entries())
+    yield {
+      size: view.size,
+      photo: await renderView({ ...view, ground: { ...view.ground, look: null } }, folder, plan.masks),
+      target: await renderView(view, folder, plan.masks),
+      object:
+        view.ground.within === null
+          ? new Float32Array(view.size ** 2).fill(1)
+          : await objectShare(view, folder, plan.masks),
+      direction: directions[i]!,
+    }
+}
+
+function drawLesson(plan: ViewPlan, i: number): DrawnLesson {
+  const random = randomStream(plan.seed, 'lesson', i)
+  const pick = <T>(list: readonly T[]): T => list[random.integer(0, list.length)]!
+  const drawn = drawView(plan, 'object', i)
+  const { texts } = plan.pairs[drawn.ground.pair]!
+  const label = objectLabel(plan.pairs[drawn.ground.pair]!) ?? texts[0]!
+  const prompt = pick(formsOf(drawn.ground.look!)).replace('{}', label)
+  // Most people say what the photo shows; the others have "image".
+  const source = random.chance(0.75) ? label : 'image'
+  const templates = [pick(textTemplates), pick(textTemplates)]
+  const said = (text: string): string[] => templates.map((template) => template.replace('{}', text))
+  // A run without a region changes all that it sees.
+  const within = random.chance(0.2) ? null : drawn.ground.within
+  return {
+    view: { ...drawn, size: pick(sizes), ground: { ...drawn.ground, within } },
+    prompts: said(prompt),
+    sources: said(source),
+  }
+}
+
+/** Directions of length 1, [D], from what is to what is asked for. */
+async function embedDirections(guidance: GuidanceModel, drawn: readonly DrawnLesson[]): Promise<Float32Array[]> {
+  const texts = [...new Set(drawn.flatMap(({ prompts, sources }) => [...prompts, ...sources]))]
+  const rows = await guidance.encodeTexts(texts, { truncate: true })
+  const d = guidance.embeddingWidth
+  const row = new Map(texts.map((text, i) => [text, rows.subarray(i * d, (i + 1) * d)]))
+  return drawn.map(({ prompts, sources }) => {
+    const direction = new Float32Array(d)
+    prompts.forEach((prompt, k) => {
+      const [to, from] = [row.get(prompt)!, row.get(sources[k]!)!]
+      for (let i = 0; i < d; i++) direction[i]! += to[i]! - from[i]!
+    })
+    const length = Math.hypot(...direction) || 1
+    return direction.map((x) => x / length)
+  })
+}

@@ -1,0 +1,108 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { randomStream } from '../../src/engine/random.js'
+import { initialParameters } from '../../src/models/generator.js'
+import { type LearnedStart, conditionedIndices, startParameters } from '../../src/models/learnedStart.js'
+import { type Lesson, readTaught, teachStart } from './teachStart.js'
+import { widened } from './trainStart.js'
+
+const shape = { width: 8, skipWidth: 2, levels: 2 }
+const names = ['netG.8.1.bias', 'netG.4.weight', 'netG.4.bias']
+const embeddingWidth = 4
+const start: LearnedStart = {
+  shape,
+  parameters: initialParameters(shape, 1),
+  conditioned: {
+    guidance: 'starter',
+    embeddingWidth,
+    names,
+    weight: new Float32Array(conditionedIndices(shape, names).length * embeddingWidth),
+  },
+}
+
+const size = 16
+const looks = [
+  { direction: Float32Array.of(1, 0, 0, 0), rgb: [0.9, 0.1, 0.1] },
+  { direction: Float32Array.of(0, 1, 0, 0), rgb: [0.1, 0.1, 0.9] },
+] as const
+
+/** Noise whose left half is to be red or blue, as the direction says. */
+async function* lessons(from: number, count: number): AsyncGenerator<Lesson> {
+  for (let i = from; i < from + count; i++) {
+    const random = randomStream(3, 'lesson', i)
+    const { direction, rgb } = looks[i % 2]!
+    const n = size * size
+    const photo = Float32Array.from({ length: 3 * n }, () => random.uniform(0, 1))
+    const object = Float32Array.from({ length: n }, (_, at) => (at % size < size / 2 ? 1 : 0))
+    const target = photo.map((x, at) => (object[at % n] === 1 ? rgb[Math.floor(at / n)]! : x))
+    yield { size, photo, target, object, direction }
+  }
+  await Promise.resolve()
+}
+
+let folder: string
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'text2live-teach-'))
+})
+afterAll(() => rm(folder, { recursive: true }))
+
+async function teach(name: string, steps: number, signal = new AbortController().signal): Promise<string[]> {
+  const said: string[] = []
+  await teachStart({
+    lessons,
+    start,
+    checkpoint: join(folder, name),
+    steps,
+    learningRate: 0.05,
+    between: 40,
+    threads: 1,
+    say: (line) => said.push(line),
+    signal,
+  })
+  return said
+}
+
+test('a start learns to answer the direction of the words, and one that was stopped comes to the same bits', async () => {
+  const said = await teach('whole', 160)
+  const colour = said.map((line) => Number(/colour (\S+)/.exec(line)![1]))
+  // One picture for both directions, between red and blue, would be 0.13 away.
+  expect(colour.at(-1)).toBeLessThan(0.07)
+
+  const stop = new AbortController()
+  let count = 0
+  await teachStart({
+    lessons,
+    start,
+    checkpoint: join(folder, 'parts'),
+    steps: 160,
+    learningRate: 0.05,
+    between: 40,
+    threads: 1,
+    say: () => {
+      if (++count === 2) stop.abort()
+    },
+    signal: stop.signal,
+  })
+  expect(readTaught(join(folder, 'parts'), start).t).toBe(80)
+  await teach('parts', 160)
+  expect(readTaught(join(folder, 'parts'), start)).toEqual(readTaught(join(folder, 'whole'), start))
+})
+
+test('a start with room for more offsets gives the same weights', () => {
+  const full = { width: 64, skipWidth: 4, levels: 7 }
+  const narrow: LearnedStart = {
+    shape: full,
+    parameters: initialParameters(full, 1),
+    conditioned: {
+      ...start.conditioned,
+      weight: Float32Array.from({ length: conditionedIndices(full, names).length * embeddingWidth }, (_, i) => i / 1e3),
+    },
+  }
+  const wide = widened(narrow)
+  expect(wide.conditioned.names.length).toBeGreaterThan(names.length)
+  const direction = Float32Array.of(1, -2, 3, 0.5)
+  const bytes = (of: LearnedStart): Buffer => Buffer.from(startParameters(of, direction).buffer)
+  expect(bytes(wide).equals(bytes(narrow))).toBe(true)
+})
