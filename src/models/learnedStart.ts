@@ -5,9 +5,9 @@ import { type GeneratorShape, generatorParameters, parameterCount } from './gene
 import { openWeightFile, readJson } from './weightFile.js'
 
 /**
- * First weights of the generator that a few steps turn into any edit: learned over many photos and prompts by
- * first-order meta-learning (Reptile, Nichol et al. 2018), with an offset of the last layers' weights that is linear in
- * the direction of the texts, so that the first picture already has something of the prompt.
+ * First weights of the generator that a few steps turn into any edit: learned over many photos and prompts, with an
+ * offset of some weights that is linear in the direction of the texts (scripts/start), so that the first picture
+ * already shows the colour or material that the prompt asks for.
  */
 export interface LearnedStart {
   readonly shape: GeneratorShape
