@@ -23,7 +23,7 @@ export async function exportStart(checkpoint: string, seed: number, out: string)
   })
   const config = {
     format: 'text2live-start-1',
-    tasks: k,
+    seen: k,
     generator: shape,
     conditioned: { guidance, embedding_width: embeddingWidth, names },
   }
