@@ -1,6 +1,7 @@
 import { Command } from 'commander'
 import { createRequire } from 'node:module'
 import { atlasCommand } from './atlasCommand.js'
+import { completionCommand } from './completionCommand.js'
 import { doctorCommand } from './doctorCommand.js'
 import { exportStepCommand } from './exportStepCommand.js'
 import { imageCommand } from './imageCommand.js'
@@ -58,6 +59,7 @@ Each command explains itself: text2live image --help. All options: docs/options.
     modelsCommand,
     doctorCommand,
     exportStepCommand,
+    completionCommand,
   ])
     program.addCommand(command(terminal, setStatus))
   program.helpCommand(false)
