@@ -8,6 +8,7 @@ import { imageCommand } from './imageCommand.js'
 import { modelsCommand } from './modelsCommand.js'
 import { relevancyCommand } from './relevancyCommand.js'
 import { renderCommand } from './renderCommand.js'
+import { runsCommand } from './runsCommand.js'
 import { scoreCommand } from './scoreCommand.js'
 import { studioCommand } from './studioCommand.js'
 import type { SetStatus, Terminal } from './terminal.js'
@@ -56,6 +57,7 @@ Each command explains itself: text2live image --help. All options: docs/options.
     renderCommand,
     relevancyCommand,
     scoreCommand,
+    runsCommand,
     modelsCommand,
     doctorCommand,
     exportStepCommand,

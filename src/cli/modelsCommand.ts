@@ -2,7 +2,7 @@ import { Command } from 'commander'
 import { Text2LiveError } from '../errors.js'
 import type { FileCheck, ListedModel, ModelDescription } from '../models/node/modelCache.js'
 import { printableJson } from '../printable.js'
-import { jsonReporter, textReporter } from './reporters.js'
+import { jsonReporter, megabytes, textReporter } from './reporters.js'
 import { stopOnSignals } from './stopOnSignals.js'
 import type { SetStatus, Terminal } from './terminal.js'
 
@@ -176,7 +176,6 @@ async function stoppable<T>(terminal: Terminal, work: (signal: AbortSignal) => P
   return results[0]!
 }
 
-const megabytes = (bytes: number): string => `${bytes < 10e6 ? (bytes / 1e6).toFixed(1) : Math.round(bytes / 1e6)} MB`
 const states = { embedded: 'embedded', cached: 'here', part: 'in part', absent: '-' } as const
 
 const listLine = ({ name, state, bytes, about }: ListedModel): string =>

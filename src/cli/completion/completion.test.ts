@@ -102,7 +102,7 @@ test('bash offers what fits and nothing else, after "=" too', ({ skip }) => {
     )
       .trim()
       .split(' ')
-  expect(offered('')).toEqual(expect.arrayContaining(['image', 'video', 'studio', 'doctor', 'completion']))
+  expect(offered('')).toEqual(expect.arrayContaining(['image', 'video', 'studio', 'runs', 'doctor', 'completion']))
   expect(offered('image', '--preset', '=', 'p')).toEqual(['preview', 'paper'])
   expect(offered('image', '--preset', '=')).toEqual(['fast', 'preview', 'reference', 'paper'])
   expect(offered('models', 'verify', '--js')).toEqual(['--json'])
