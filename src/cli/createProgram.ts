@@ -4,6 +4,7 @@ import { atlasCommand } from './atlasCommand.js'
 import { completionCommand } from './completionCommand.js'
 import { doctorCommand } from './doctorCommand.js'
 import { exportStepCommand } from './exportStepCommand.js'
+import { fitHelp } from './fitHelp.js'
 import { imageCommand } from './imageCommand.js'
 import { modelsCommand } from './modelsCommand.js'
 import { relevancyCommand } from './relevancyCommand.js'
@@ -70,7 +71,7 @@ Each command explains itself: text2live image --help. All options: docs/options.
       .exitOverride()
       .showSuggestionAfterError(false)
       .configureOutput({
-        writeOut: (text) => void terminal.stdout.write(text),
+        writeOut: (text) => void terminal.stdout.write(fitHelp(text, Math.max(40, terminal.width))),
         // What commander would print is thrown, and printed as one of our errors.
         writeErr: () => undefined,
         getOutHelpWidth: () => terminal.width,

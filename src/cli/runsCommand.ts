@@ -4,6 +4,7 @@ import { Text2LiveError } from '../errors.js'
 import { printable, printableJson } from '../printable.js'
 import type { CleanedRun, CleaningChoice } from '../run/cleanRuns.js'
 import type { RunSummary } from '../run/lookAtRun.js'
+import { cutToWidth, displayWidth } from './displayWidth.js'
 import { openBrowser } from './openBrowser.js'
 import { megabytes } from './reporters.js'
 import type { SetStatus, Terminal } from './terminal.js'
@@ -132,7 +133,7 @@ Examples:
 }
 
 /** Where the end of a line is cut: nowhere but on a terminal. */
-const widthOf = ({ stdout }: Terminal): number => (stdout.isTTY === true ? (stdout.columns ?? 80) : Infinity)
+const widthOf = ({ stdout }: Terminal): number => (stdout.isTTY === true ? stdout.columns || 80 : Infinity)
 
 /** A table for a person, as wide as the terminal: the prompt, which comes last, is cut. */
 function listText(runs: readonly RunSummary[], folders: readonly string[], width: number): string {
@@ -145,14 +146,14 @@ function listText(runs: readonly RunSummary[], folders: readonly string[], width
     megabytes(bytes),
     detail === null ? prompt : `${prompt} (${detail})`,
   ])
-  const widths = rows[0]!.map((_, i) => Math.max(...rows.map((row) => printable(row[i]!).length)))
-  const lines = rows.map((row) =>
-    row
-      .map((cell, i) => (i === 4 ? printable(cell).padStart(widths[i]!) : printable(cell).padEnd(widths[i]!)))
-      .join('  ')
-      .slice(0, width)
-      .trimEnd(),
-  )
+  const widths = rows[0]!.map((_, i) => Math.max(...rows.map((row) => displayWidth(printable(row[i]!)))))
+  const lines = rows.map((row) => {
+    const cells = row.map((cell, i) => {
+      const space = ' '.repeat(widths[i]! - displayWidth(printable(cell)))
+      return i === 4 ? `${space}${printable(cell)}` : `${printable(cell)}${space}`
+    })
+    return cutToWidth(cells.join('  '), width).trimEnd()
+  })
   const all = megabytes(runs.reduce((sum, { bytes }) => sum + bytes, 0))
   return `${lines.join('\n')}\n\n${runs.length === 1 ? '1 run' : `${runs.length} runs`}, ${all}\n`
 }

@@ -80,7 +80,12 @@ function promptOf({ kind, settings }: StoredRun): string {
 }
 
 /** What a run that ended with one of these is told of is in the folder. */
-const damaging: ReadonlySet<string | null> = new Set(['RUN_INVALID', 'CHECKPOINT_INVALID', 'CHECKPOINT_MISMATCH', 'SAFETENSORS_INVALID'])
+const damaging: ReadonlySet<string | null> = new Set([
+  'RUN_INVALID',
+  'CHECKPOINT_INVALID',
+  'CHECKPOINT_MISMATCH',
+  'SAFETENSORS_INVALID',
+])
 
 function stateOf(
   run: Pick<RunStore, 'file'>,
