@@ -8,7 +8,8 @@ import { warpError } from '../dist/atlas/warpError.js'
 import { createNodeRuntime } from '../dist/engine/node/createNodeRuntime.js'
 import { resolveSettings } from '../dist/options/resolveSettings.js'
 import { openGuidance } from '../dist/run/buildTrainer.js'
-import { openOutlineModel } from '../dist/models/node/bundled.js'
+import { bundledSource } from '../dist/models/node/bundled.js'
+import { loadOutline } from '../dist/models/outline.js'
 import { findInFrames } from '../dist/session/video/findInFrames.js'
 import { mean } from './measure.mjs'
 
@@ -69,7 +70,7 @@ async function hintOf(kind, frames, truth) {
   const { hint } = await findInFrames(
     frames,
     { region: texts, prompts: [], truncate: false },
-    { guidance, outline: await openOutlineModel(), runtime },
+    { guidance, outline: await loadOutline(await bundledSource('outline')), runtime },
     quietly,
   )
   return hint

@@ -10,7 +10,8 @@ import { regionQuestions, rivalsFor } from '../dist/method/locateRegion.js'
 import { objectMap } from '../dist/method/objectMap.js'
 import { withQuestions } from '../dist/method/relevancyMap.js'
 import { embedRegion } from '../dist/method/textTargets.js'
-import { openOutlineModel } from '../dist/models/node/bundled.js'
+import { bundledSource } from '../dist/models/node/bundled.js'
+import { loadOutline } from '../dist/models/outline.js'
 import { withOutline } from '../dist/models/outline.js'
 import { openGuidance } from '../dist/run/buildTrainer.js'
 import { count, printTable } from './measure.mjs'
@@ -52,7 +53,7 @@ const subjects = { blackswan: 'swan', libby: 'dog', 'car-roundabout': 'car' }
 
 const runtime = createNodeRuntime({ device: 'cpu' })
 const guidance = await openGuidance({ guidance: [values.guidance], positionEmbedding: 'fixed' }, runtime)
-const outline = await openOutlineModel()
+const outline = await loadOutline(await bundledSource('outline'))
 
 /** Overlap of what is above 1/2 in both; and of the maps as they are: sum of the smaller over sum of the larger. */
 function overlaps({ data: map }, { data: mask }) {

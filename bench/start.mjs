@@ -4,10 +4,11 @@ import { parseArgs } from 'node:util'
 import { createNodeRuntime } from '../dist/engine/node/createNodeRuntime.js'
 import { createTrainer } from '../dist/method/trainer.js'
 import { loadStart } from '../dist/models/learnedStart.js'
-import { bundledSource, openOutlineModel } from '../dist/models/node/bundled.js'
+import { bundledSource } from '../dist/models/node/bundled.js'
 import { resolveSettings } from '../dist/options/resolveSettings.js'
 import { openGuidance } from '../dist/run/buildTrainer.js'
 import { sharpCodec } from '../dist/media/node/sharpCodec.js'
+import { loadOutline } from '../dist/models/outline.js'
 import { readImageInput } from '../dist/session/imageInput.js'
 import { count, digits, mean, median, printTable } from './measure.mjs'
 
@@ -41,7 +42,10 @@ if (values.photos === undefined) throw new Error('Give --photos <folder> with te
 const [steps, window, chosen] = ['steps', 'window', 'pairs'].map((name) => count(name, values[name]))
 
 const runtime = createNodeRuntime({ device: 'cpu' })
-const [outline, learned] = [await openOutlineModel(), await loadStart(await bundledSource('start'))]
+const [outline, learned] = [
+  await loadOutline(await bundledSource('outline')),
+  await loadStart(await bundledSource('start')),
+]
 
 /** The random start has the published learning rate, at which it does best; the preset's is for the learned one. */
 const randomRate = 2.5e-3

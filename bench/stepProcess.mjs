@@ -3,7 +3,8 @@
 import { createNodeRuntime } from '../dist/engine/node/createNodeRuntime.js'
 import { randomStream } from '../dist/engine/random.js'
 import { createTrainer } from '../dist/method/trainer.js'
-import { openOutlineModel } from '../dist/models/node/bundled.js'
+import { bundledSource } from '../dist/models/node/bundled.js'
+import { loadOutline } from '../dist/models/outline.js'
 import { randomClip } from '../dist/models/randomClip.js'
 import { resolveSettings } from '../dist/options/resolveSettings.js'
 import { openGuidance } from '../dist/run/buildTrainer.js'
@@ -47,7 +48,7 @@ const trainer = await createTrainer({
   guidance,
   photo,
   settings,
-  outline: await openOutlineModel(),
+  outline: await loadOutline(await bundledSource('outline')),
   texts: { prompt: settings.prompt, screen: settings.screen, source: settings.source, region: settings.region },
   notice: (notice) => {
     if (notice.type === 'compile') compiles.push(notice.seconds)

@@ -3,8 +3,9 @@
 import { createNodeRuntime } from '../dist/engine/node/createNodeRuntime.js'
 import { randomStream } from '../dist/engine/random.js'
 import { createVideoTrainer } from '../dist/method/video/videoTrainer.js'
-import { openOutlineModel } from '../dist/models/node/bundled.js'
+import { bundledSource } from '../dist/models/node/bundled.js'
 import { layerTexts } from '../dist/method/video/layerTexts.js'
+import { loadOutline } from '../dist/models/outline.js'
 import { randomClip } from '../dist/models/randomClip.js'
 import { resolveVideoSettings } from '../dist/options/resolveVideoSettings.js'
 import { openGuidance } from '../dist/run/buildTrainer.js'
@@ -81,7 +82,7 @@ const trainer = await createVideoTrainer({
   layer,
   settings,
   texts: layerTexts(settings, layer),
-  outline: await openOutlineModel(),
+  outline: await loadOutline(await bundledSource('outline')),
   notice: (notice) => {
     if (notice.type === 'compile') compiles.push(notice.seconds)
   },

@@ -43,6 +43,7 @@ const layers = {
   media: ['errors', 'printable', 'pathHint'],
   formats: ['errors', 'printable'],
   options: ['errors', 'printable', 'pathHint'],
+  errorGuide: ['errors'],
   errors: ['printable'],
   printable: [],
   pathHint: [],

@@ -1,12 +1,15 @@
 import { Command } from 'commander'
 import { createRequire } from 'node:module'
 import { atlasCommand } from './atlasCommand.js'
+import { completionCommand } from './completionCommand.js'
 import { doctorCommand } from './doctorCommand.js'
 import { exportStepCommand } from './exportStepCommand.js'
+import { fitHelp } from './fitHelp.js'
 import { imageCommand } from './imageCommand.js'
 import { modelsCommand } from './modelsCommand.js'
 import { relevancyCommand } from './relevancyCommand.js'
 import { renderCommand } from './renderCommand.js'
+import { runsCommand } from './runsCommand.js'
 import { scoreCommand } from './scoreCommand.js'
 import { studioCommand } from './studioCommand.js'
 import type { SetStatus, Terminal } from './terminal.js'
@@ -55,9 +58,11 @@ Each command explains itself: text2live image --help. All options: docs/options.
     renderCommand,
     relevancyCommand,
     scoreCommand,
+    runsCommand,
     modelsCommand,
     doctorCommand,
     exportStepCommand,
+    completionCommand,
   ])
     program.addCommand(command(terminal, setStatus))
   program.helpCommand(false)
@@ -66,7 +71,7 @@ Each command explains itself: text2live image --help. All options: docs/options.
       .exitOverride()
       .showSuggestionAfterError(false)
       .configureOutput({
-        writeOut: (text) => void terminal.stdout.write(text),
+        writeOut: (text) => void terminal.stdout.write(fitHelp(text, Math.max(40, terminal.width))),
         // What commander would print is thrown, and printed as one of our errors.
         writeErr: () => undefined,
         getOutHelpWidth: () => terminal.width,

@@ -9,6 +9,16 @@ export function doctorCommand(terminal: Terminal, setStatus: SetStatus): Command
     .description('say what devices, models and picture formats work here')
     .option('--json', 'print one line of JSON')
     .helpOption('-h, --help', 'show this text')
+    .addHelpText(
+      'after',
+      `
+Put what it prints into a report of a defect: it holds versions and findings, no path of yours, no name and no value of a variable.
+It ends with status 1 where something that a run on the CPU needs does not work.
+
+Example:
+  $ text2live doctor
+      each device is tried by a small training step, which takes some seconds`,
+    )
     .action(async ({ json }: { json?: true }) => {
       const { examineMachine } = await import('../run/examineMachine.js')
       const report = await examineMachine()
@@ -18,10 +28,23 @@ export function doctorCommand(terminal: Terminal, setStatus: SetStatus): Command
 }
 
 /** The report for a person, one finding a line. */
-function doctorText({ versions, cpu, memory, devices, models, formats, healthy }: DoctorReport): string {
+function doctorText({
+  versions,
+  system,
+  variables,
+  cpu,
+  memory,
+  devices,
+  models,
+  formats,
+  clips,
+  healthy,
+}: DoctorReport): string {
   const gigabytes = (bytes: number): string => `${(bytes / 1e9).toFixed(1)} GB`
   const lines = [
     ...Object.entries(versions).map(([name, version]) => [name, version]),
+    ['system', `${system.name}${system.glibc === null ? '' : `, glibc ${system.glibc}`}`],
+    ...(variables.length === 0 ? [] : [['set here', variables.join(', ')]]),
     ['processor', `${cpu.model}, ${cpu.cores} cores`],
     ['memory', `${gigabytes(memory.total)}, ${gigabytes(memory.free)} free`],
     ...devices.map((probe) => [
@@ -38,6 +61,7 @@ function doctorText({ versions, cpu, memory, devices, models, formats, healthy }
       `format ${format}`,
       reads ? 'can be read' : `cannot be read: ${problem}`,
     ]),
+    ['clips', clips.works ? 'can be read and written' : `GIFs and folders of images only: ${clips.problem}`],
   ]
   const width = Math.max(...lines.map(([name]) => name?.length ?? 0))
   const verdict = healthy

@@ -1,5 +1,6 @@
 import { Text2LiveError } from '../errors.js'
 import { printable } from '../printable.js'
+import { wrapLine } from './fitHelp.js'
 
 /**
  * What the command prints for an error: `error CODE: ...` as a paragraph wrapped to the width of the terminal; lines
@@ -33,14 +34,4 @@ function wrap(text: string, width: number): string {
     .split('\n')
     .map((line) => (line.startsWith('  ') ? line : wrapLine(line, width)))
     .join('\n')
-}
-
-function wrapLine(line: string, width: number): string {
-  const lines: string[] = []
-  for (const word of line.split(' ')) {
-    const last = lines.at(-1)
-    if (last !== undefined && last.length + 1 + word.length <= width) lines[lines.length - 1] = `${last} ${word}`
-    else lines.push(word)
-  }
-  return lines.join('\n')
 }

@@ -1,4 +1,5 @@
 import { printable } from '../printable.js'
+import { cutToWidth } from './displayWidth.js'
 
 /** Where a reporter writes. */
 export interface Output {
@@ -67,16 +68,13 @@ function terminalReporter<Event>(stdout: Output, { live, describe }: Wording<Eve
   }
   return {
     report(event) {
-      const width = stdout.columns ?? 80
+      // Some terminals say that they have no columns.
+      const width = stdout.columns || 80
       const going = live(event)
       if (going !== null) {
         clear()
-        // What is cut may be half of a character.
-        stdout.write(
-          `${bar(going.done, going.total, 20)} ${printable(going.line).replace(/\s/g, ' ')}`
-            .slice(0, width - 1)
-            .replace(/[\ud800-\udbff]$/, ''),
-        )
+        const line = `${bar(going.done, going.total, width)}${printable(going.line).replace(/\s/g, ' ')}`
+        stdout.write(cutToWidth(line, width - 1))
         open = going.done < going.total
         if (!open) stdout.write('\n')
         return
@@ -92,7 +90,10 @@ function terminalReporter<Event>(stdout: Output, { live, describe }: Wording<Eve
   }
 }
 
-const bar = (part: number, all: number, width: number): string => {
+/** A fourth of the line, and none where that leaves little for the words. */
+function bar(part: number, all: number, columns: number): string {
+  if (columns < 48) return ''
+  const width = Math.min(20, Math.floor(columns / 4))
   const done = Math.round((width * part) / Math.max(1, all))
-  return `[${'#'.repeat(done)}${'.'.repeat(width - done)}]`
+  return `[${'#'.repeat(done)}${'.'.repeat(width - done)}] `
 }

@@ -2,7 +2,7 @@ import { Command } from 'commander'
 import { Text2LiveError } from '../errors.js'
 import type { FileCheck, ListedModel, ModelDescription } from '../models/node/modelCache.js'
 import { printableJson } from '../printable.js'
-import { jsonReporter, textReporter } from './reporters.js'
+import { jsonReporter, megabytes, textReporter } from './reporters.js'
 import { stopOnSignals } from './stopOnSignals.js'
 import type { SetStatus, Terminal } from './terminal.js'
 
@@ -45,7 +45,7 @@ export function modelsCommand(terminal: Terminal, setStatus: SetStatus): Command
   $ HF_ENDPOINT=https://hub.example.org text2live models get ViT-L/14
       from a mirror`,
   )
-    .argument('<name>', "a known name, owner/name of the hub, or the address of a .pt file of OpenAI's")
+    .argument('<model>', "a known name, owner/name of the hub, or the address of a .pt file of OpenAI's")
     .action(async (name: string, { json }: JsonFlag) => {
       const reporter = json === true ? jsonReporter(terminal.stdout) : textReporter(terminal.stdout)
       const { getModel } = await import('../models/node/getModel.js')
@@ -66,7 +66,7 @@ export function modelsCommand(terminal: Terminal, setStatus: SetStatus): Command
     `  $ text2live models info ViT-B/32
       sizes of its parts, and where it is`,
   )
-    .argument('<name>', 'a known name, owner/name of the hub, or a folder')
+    .argument('<model>', 'a known name, owner/name of the hub, or a folder')
     .action(async (name: string, { json }: JsonFlag) => {
       const { describeModel } = await import('../models/node/modelCache.js')
       const model = await describeModel(name, await cacheFolder())
@@ -79,7 +79,7 @@ export function modelsCommand(terminal: Terminal, setStatus: SetStatus): Command
     `  $ text2live models verify openai/clip-vit-base-patch32
       exit status 1 when a file is not what its publisher says; unproven where the cache holds no hash of it`,
   )
-    .argument('<name>', 'a known name, owner/name of the hub, or starter')
+    .argument('<model>', 'a known name, owner/name of the hub, or starter')
     .action(async (name: string, { json }: JsonFlag) => {
       const { verifyModel } = await import('../models/node/modelCache.js')
       const files = await verifyModel(name, await cacheFolder())
@@ -114,7 +114,7 @@ export function modelsCommand(terminal: Terminal, setStatus: SetStatus): Command
   $ text2live models remove openai/clip-vit-base-patch32 --force
       deletes it; other programs that use the Hugging Face cache lose it too`,
   )
-    .argument('<name>', 'a known name, or owner/name of the hub')
+    .argument('<model>', 'a known name, or owner/name of the hub')
     .option('--force', 'delete it')
     .action(async (name: string, { json, force }: JsonFlag & { force?: true }) => {
       const { removeModel } = await import('../models/node/modelCache.js')
@@ -176,7 +176,6 @@ async function stoppable<T>(terminal: Terminal, work: (signal: AbortSignal) => P
   return results[0]!
 }
 
-const megabytes = (bytes: number): string => `${bytes < 10e6 ? (bytes / 1e6).toFixed(1) : Math.round(bytes / 1e6)} MB`
 const states = { embedded: 'embedded', cached: 'here', part: 'in part', absent: '-' } as const
 
 const listLine = ({ name, state, bytes, about }: ListedModel): string =>

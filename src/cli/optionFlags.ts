@@ -5,6 +5,7 @@ import { describeDefault } from '../options/optionDocs.js'
 import { kebabCase, optionGroups, type OptionGroup, type OptionRow } from '../options/optionRow.js'
 import { type OptionTable, rowOf } from '../options/optionTable.js'
 import { describeValues, parseRow } from '../options/parseOption.js'
+import { TableOption } from './tableOption.js'
 
 /**
  * Adds the flags of all options of a command, or of those named, under their headings.
@@ -32,7 +33,7 @@ function addFlag(command: Command, name: string, table: OptionTable, help: strin
   const heading = `${optionGroups[row.group]}:`
   const flag = `--${kebabCase(name)}`
   const flags = `${row.short === undefined ? '' : `-${row.short}, `}${flag}${placeholder(row)}`
-  const option = new Option(flags, help).helpGroup(heading)
+  const option = new TableOption(flags, help, row).helpGroup(heading)
   if (row.type === 'texts' || row.type === 'paths') {
     option.argParser((value: string, before: readonly string[] | undefined) => [
       ...(before ?? []),

@@ -20,11 +20,13 @@ export function openProcessTerminal(): ProcessTerminal {
   // There is no third place to tell it.
   stderr.on('error', () => undefined)
   const debug = process.env['TEXT2LIVE_DEBUG'] === '1'
-  const width = Math.min((stderr.isTTY ? stderr.columns : 0) || 100, 110)
+  const width = Math.min((stderr.isTTY ? stderr.columns : 0) || 80, 110)
+  // Colours are never written; a terminal that is dumb does not take the codes that write over a line either.
+  const isDumb = process.env['TERM'] === 'dumb'
   return {
     stdout: {
       get isTTY() {
-        return stdout.isTTY
+        return stdout.isTTY && !isDumb
       },
       get columns() {
         return stdout.columns

@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest'
 import type { RunEvent, StepEvent } from '../session/events.js'
 import { Text2LiveError } from '../errors.js'
+import { displayWidth } from './displayWidth.js'
 import { errorText } from './errorText.js'
 import { safeOutput } from './safeOutput.js'
 import { duration, jsonReporter, shellWord, stepLine, textReporter } from './reporters.js'
@@ -55,6 +56,26 @@ test('on a terminal one line is written over and never wider than the terminal',
   const text = reported([step(1), step(2), { type: 'note', message: 'x' }, step(150)], textReporter, true)
   expect(text.split('\n')).toHaveLength(3)
   for (const line of text.split(/\r\u001b\[K|\n/)) expect(line.length).toBeLessThan(60)
+})
+
+test.each([20, 40, 60, 200, 0])('no progress line reaches the end of a terminal of %i columns', (columns) => {
+  let text = ''
+  const reporter = textReporter({ isTTY: true, columns, write: (part: string) => (text += part) })
+  reporter.report(step(12))
+  reporter.report({
+    type: 'model-download',
+    model: '\u6a21\u578b/\u{1f9a2}'.repeat(20),
+    file: 'model.safetensors',
+    bytes: 1e6,
+    total: 9e6,
+    secondsLeft: 3,
+  })
+  const lines = text.split('\r\u001b[K').filter((line) => line !== '')
+  expect(lines).toHaveLength(2)
+  for (const line of lines) expect(displayWidth(line)).toBeLessThan(columns || 80)
+  expect(lines[0]).toContain(columns < 48 && columns > 0 ? 'step 12/150' : '] step 12/150')
+  expect(lines[0]!.startsWith('[')).toBe(columns >= 48 || columns === 0)
+  expect(text.replaceAll('\r\u001b[K', '')).not.toContain('\u001b')
 })
 
 test('a download is one line on a terminal, and a line for each tenth of it elsewhere', () => {

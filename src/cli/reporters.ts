@@ -120,6 +120,10 @@ export function duration(seconds: number): string {
   return `${Math.floor(whole / 3600)}h ${two(Math.floor(whole / 60) % 60)}m`
 }
 
+/** "4.2 MB", "605 MB". */
+export const megabytes = (bytes: number): string =>
+  `${bytes < 10e6 ? (bytes / 1e6).toFixed(1) : Math.round(bytes / 1e6)} MB`
+
 /** The text as one word of a shell. */
 export const shellWord = (text: string): string =>
   /^[\w./@%+=:,-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`

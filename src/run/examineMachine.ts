@@ -2,15 +2,28 @@ import { createHash } from 'node:crypto'
 import { createReadStream } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { createRequire } from 'node:module'
-import { availableParallelism, cpus, freemem, totalmem } from 'node:os'
+import { availableParallelism, cpus, freemem, platform, release, totalmem } from 'node:os'
 import { env } from 'onnxruntime-common'
 import { decodePhoto } from '../media/node/decodePhoto.js'
+import { registerCodecs } from '../media/node/registerCodecs.js'
 import { loadSharp } from '../media/node/sharp.js'
 import { probeDevices, type DeviceProbe } from './probeDevice.js'
+import { withoutPrivatePaths } from './withoutPrivatePaths.js'
 
-/** What `text2live doctor` found out. */
+/**
+ * What `text2live doctor` found out: what a report of a defect needs, and nothing that says whose machine it is. Paths
+ * in messages are named, not written out.
+ */
 export interface DoctorReport {
   readonly versions: Readonly<Record<'text2live' | 'node' | 'onnxruntime' | 'sharp' | 'libvips', string>>
+  readonly system: {
+    /** "linux 6.1.0 x64". */
+    readonly name: string
+    /** Version of the C library; null but on Linux with glibc. */
+    readonly glibc: string | null
+  }
+  /** Names of the variables that steer text2live or its downloads and are set here; never their values. */
+  readonly variables: readonly string[]
   readonly cpu: { readonly model: string; readonly cores: number }
   /** Bytes. */
   readonly memory: { readonly total: number; readonly free: number }
@@ -18,6 +31,8 @@ export interface DoctorReport {
   /** Of each folder of the package's own networks. */
   readonly models: Readonly<Record<BundledModel, FolderProbe>>
   readonly formats: readonly FormatProbe[]
+  /** Video: the codecs are an optional part. */
+  readonly clips: { readonly works: true } | { readonly works: false; readonly problem: string }
   /** All that a run on the CPU needs works. */
   readonly healthy: boolean
 }
@@ -51,17 +66,58 @@ export async function examineMachine(): Promise<DoctorReport> {
       onnxruntime: env.versions.common,
       ...sharpVersions(),
     },
+    system: { name: `${platform()} ${release()} ${process.arch}`, glibc: glibcVersion() },
+    variables: steering.filter(
+      (name) => process.env[name] !== undefined || process.env[name.toLowerCase()] !== undefined,
+    ),
     cpu: { model: cpus()[0]?.model.trim() ?? 'unknown', cores: availableParallelism() },
     memory: { total: totalmem(), free: freemem() },
-    devices: probes,
+    devices: probes.map((probe) => (probe.works ? probe : { ...probe, reason: withoutPrivatePaths(probe.reason) })),
     models,
     formats,
+    clips: await probeClips(),
     healthy:
       probes.some(({ device, works }) => device === 'cpu' && works) &&
       Object.values(models).every(({ intact }) => intact) &&
       formats.every(({ reads }) => reads),
   }
 }
+
+/** What changes where models come from, how downloads go and which native parts are taken. */
+const steering = [
+  'HF_HOME',
+  'HF_HUB_CACHE',
+  'HF_ENDPOINT',
+  'HF_TOKEN',
+  'HF_HUB_OFFLINE',
+  'HF_HUB_DOWNLOAD_TIMEOUT',
+  'HTTPS_PROXY',
+  'HTTP_PROXY',
+  'ALL_PROXY',
+  'NO_PROXY',
+  'NODE_EXTRA_CA_CERTS',
+  'NODE_OPTIONS',
+  'ORT_DISABLE_TELEMETRY',
+  'LD_LIBRARY_PATH',
+  'CUDA_VISIBLE_DEVICES',
+] as const
+
+function glibcVersion(): string | null {
+  const { header } = process.report.getReport() as { header: { glibcVersionRuntime?: string } }
+  return header.glibcVersionRuntime ?? null
+}
+
+async function probeClips(): Promise<DoctorReport['clips']> {
+  try {
+    await registerCodecs()
+    return { works: true }
+  } catch (error) {
+    const cause = error instanceof Error && error.cause instanceof Error ? error.cause : (error as Error)
+    return { works: false, problem: firstLine(cause.message) }
+  }
+}
+
+const firstLine = (message: string): string => withoutPrivatePaths(message.split('\n')[0] ?? '')
 
 /** Compares the files of an embedded model with the checksums that ship beside them. */
 async function checkFolder(model: BundledModel): Promise<FolderProbe> {
@@ -80,7 +136,7 @@ async function checkFolder(model: BundledModel): Promise<FolderProbe> {
     }
     return { intact: true, files: sums.length }
   } catch (error) {
-    return { intact: false, problem: (error as Error).message }
+    return { intact: false, problem: firstLine((error as Error).message) }
   }
 }
 
@@ -107,6 +163,6 @@ async function probeFormat(format: FormatProbe['format']): Promise<FormatProbe> 
       return { format, reads: false, problem: 'it is read wrongly' }
     return { format, reads: true }
   } catch (error) {
-    return { format, reads: false, problem: (error as Error).message.split('\n')[0] ?? '' }
+    return { format, reads: false, problem: firstLine((error as Error).message) }
   }
 }

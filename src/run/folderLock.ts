@@ -13,6 +13,10 @@ export interface FolderLock {
 }
 
 export const lockName = '.lock'
+/** Is it the name of a lock, or of the guard of one? */
+export const isLock = (name: string): boolean => name === lockName || name.startsWith(`${lockName}.`)
+/** Of a folder of runs that a studio serves. */
+export const studioLockName = '.studio.lock'
 
 /**
  * Keeps two processes from writing one run folder. The lock of a process that is gone (kill -9) is taken over: see

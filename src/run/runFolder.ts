@@ -25,6 +25,9 @@ export type RunFolder = RunStore
 
 const defaultParent = 'runs'
 
+/** The folder of a variation in that of a run with several seeds. */
+export const variationName = /^seed-\d+$/
+
 /** What a folder begins with: bytes or text by name, or the path of a file to copy; a name may lie in a sub folder. */
 export type FolderContents = Readonly<Record<string, Uint8Array | string | { readonly copy: string }>>
 
@@ -221,15 +224,27 @@ async function removeLeftovers(path: string): Promise<void> {
 }
 
 async function clearRun(path: string): Promise<void> {
-  const ours = new Set<string>(
-    [outputFiles, runFiles, videoFiles, videoOutputFiles].flatMap((names) => Object.values<string>(names)),
-  )
-  for (const name of (await listFolder(path)) ?? []) {
-    const isPicture = /^(photo|mask|clip|object|below-\d+)(\.[a-z0-9]+)?$/.test(name)
-    const isVariation = /^seed-\d+$/.test(name) && isRunFolder(join(path, name))
-    if (ours.has(name) || isPicture || isVariation)
-      await writing(path, () => rm(join(path, name), { recursive: true, force: true }))
-  }
+  for (const name of (await listFolder(path)) ?? [])
+    if (isRunFileIn(path, name)) await writing(path, () => rm(join(path, name), { recursive: true, force: true }))
+}
+
+const ownNames = new Set<string>(
+  [outputFiles, runFiles, videoFiles, videoOutputFiles].flatMap((names) => Object.values<string>(names)),
+)
+
+/** Is a name in a run folder that of something a run writes there: a file, a folder of files, a variation? */
+export function isRunFileIn(path: string, name: string): boolean {
+  const isPicture = /^(photo|mask|clip|object|below-\d+)(\.[a-z0-9]+)?$/.test(name)
+  const isVariation = variationName.test(name) && isRunFolder(join(path, name))
+  return ownNames.has(name) || isPicture || isVariation
+}
+
+/** Deletes a run with all that is in its folder: it is gone at once, or there as it was. */
+export async function deleteHeldRun(run: RunFolder): Promise<void> {
+  // What a process that dies here leaves aside is removed by the next.
+  const aside = asidePath(run.path)
+  await writing(run.path, () => rename(run.path, aside))
+  await writing(run.path, () => rm(aside, { recursive: true }))
 }
 
 /** The entries of a folder; null where it does not exist. */

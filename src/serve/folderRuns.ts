@@ -1,13 +1,13 @@
-import { lstat, mkdir, readdir, rename, rm } from 'node:fs/promises'
+import { lstat, mkdir, readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Text2LiveError } from '../errors.js'
-import { asidePath, clearAsides } from '../media/node/asidePath.js'
+import { clearAsides } from '../media/node/asidePath.js'
 import { atomicWrite } from '../media/node/atomicWrite.js'
 import { holderText, lockHolder, takeLock, type ProcessLock } from '../media/node/processLock.js'
 import { checkFolder } from '../run/checkFolder.js'
-import { lockName } from '../run/folderLock.js'
+import { lockName, studioLockName } from '../run/folderLock.js'
 import { writing } from '../run/fileErrors.js'
-import { isRunFolder, lookIn, makeRunFolder, openRunFolder } from '../run/runFolder.js'
+import { deleteHeldRun, isRunFolder, lookIn, makeRunFolder, openRunFolder } from '../run/runFolder.js'
 import { readRunFile } from '../run/runFile.js'
 import type { KeptRuns, RunFiles as LookedAt } from '../session/queue/queueMachine.js'
 import { runFiles } from '../session/runFiles.js'
@@ -15,7 +15,6 @@ import { maxConfigBytes } from '../session/savedRun.js'
 import { isRunName } from './runFileName.js'
 
 const queueFile = '.studio.json'
-const lockFile = '.studio.lock'
 const maxQueueBytes = 2 ** 24
 
 /** The runs in a folder, those of the command line among them; of one server at a time. */
@@ -39,7 +38,7 @@ export class FolderRuns implements KeptRuns {
         `Expected a folder that holds runs, but "${folder}" is a run itself. Give the folder that it is in.`,
       )
     await writing(folder, () => mkdir(folder, { recursive: true }))
-    const lock = await writing(folder, () => takeLock(join(folder, lockFile)))
+    const lock = await writing(folder, () => takeLock(join(folder, studioLockName)))
     if (lock === null || 'pid' in lock)
       throw new Text2LiveError(
         'RUN_LOCKED',
@@ -119,13 +118,9 @@ export class FolderRuns implements KeptRuns {
   }
 
   async delete(name: string): Promise<void> {
-    const path = await this.path(name)
-    const run = await openRunFolder(path)
+    const run = await openRunFolder(await this.path(name))
     try {
-      // It is gone at once, or there as it was; what is left aside by a process that dies is removed by the next.
-      const aside = asidePath(path)
-      await writing(path, () => rename(path, aside))
-      await writing(path, () => rm(aside, { recursive: true }))
+      await deleteHeldRun(run)
     } finally {
       run.release()
     }

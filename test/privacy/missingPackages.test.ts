@@ -83,6 +83,7 @@ describe('a native part that is missing is named, with what to do', () => {
         ? /sharp missing .*format png cannot be read: .*--omit=optional/
         : /device cpu does not work: Cannot find module '[^']*onnxruntime_binding\.node' device webgpu/,
     )
+    expect(output).not.toContain(fileURLToPath(new URL('../..', import.meta.url)))
     expect(status).toBe(1)
   })
 })
