@@ -18,7 +18,17 @@ import { memoryMachine } from '../support/memoryMachine.js'
 // asks at the other.
 
 const teapot = fileURLToPath(new URL('../../examples/teapot.jpg', import.meta.url))
-const options: GivenOptions = { prompt: ['golden teapot'], preset: 'preview', size: 192, seed: 7, device: 'cpu' }
+const options: GivenOptions = {
+  prompt: ['golden teapot'],
+  preset: 'preview',
+  size: 192,
+  views: 1,
+  generatorWidth: 8,
+  generatorLevels: 4,
+  start: 'random',
+  seed: 7,
+  device: 'cpu',
+}
 let photo: { name: string; bytes: Uint8Array<ArrayBuffer> }
 let machine: ReturnType<typeof memoryMachine>
 let page: Wire
@@ -147,7 +157,17 @@ describe('two jobs after each other', () => {
   }
   const image = (run: string, given: GivenOptions = {}): Job => ({
     kind: 'image',
-    options: { ...options, source: ['teapot'], steps: 2, views: 2, previewEvery: 0, ...given },
+    // With the learned first weights, which are a model too.
+    options: {
+      ...options,
+      start: 'learned',
+      generatorWidth: 64,
+      generatorLevels: 7,
+      source: ['teapot'],
+      steps: 2,
+      previewEvery: 0,
+      ...given,
+    },
     photo,
     mask: null,
     run,
@@ -221,7 +241,7 @@ describe('a run in a worker', () => {
     const { events, result } = await done(
       {
         kind: 'image',
-        options: { ...options, region: ['none'], steps: 3, views: 2, previewEvery: 0 },
+        options: { ...options, region: ['none'], steps: 3, previewEvery: 0 },
         photo,
         mask: null,
         run: 'masked',
@@ -248,7 +268,7 @@ describe('a run in a worker', () => {
   test('stands on runs of the same store', async () => {
     const job: Job = {
       kind: 'image',
-      options: { ...options, prompt: ['teapot with snow'], source: ['teapot'], steps: 2, views: 2, previewEvery: 0 },
+      options: { ...options, prompt: ['teapot with snow'], source: ['teapot'], steps: 2, previewEvery: 0 },
       photo: null,
       mask: null,
       run: 'upper',

@@ -1,5 +1,15 @@
 import { spawn } from 'node:child_process'
-import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -15,6 +25,7 @@ import { videoJobOf } from '../../src/run/video/videoJob.js'
 import { computed, heldAt, job, moment, run } from './toyVideoRuns.js'
 import { toySize, writeToyClip, writeToyMask } from './toyVideo.mjs'
 
+const frames = 6
 /** Made once: the clip, its mask, and an atlas fitted to it. */
 let home: string
 /** Of one test. */
@@ -44,7 +55,7 @@ const basics = (): GivenVideoOptions => ({
 beforeAll(async () => {
   home = mkdtempSync(join(tmpdir(), 'text2live-clip-'))
   mkdirSync(join(home, 'mask'))
-  await writeToyClip(clip(), 10)
+  await writeToyClip(clip(), frames)
   await writeToyMask(mask())
   await run(fit(join(home, 'atlas')), 'atlas')
 }, 600_000)
@@ -89,13 +100,13 @@ test('a run leaves every file that it promises, and tells each stage', async () 
     'training-foreground.safetensors',
   ])
   for (const name of ['edited.mp4', 'edit-layer.webm', 'edit-layer.mov']) {
-    const { frames, timing } = await readClip(at('run', name))
-    expect([name, frames.width, frames.height, frames.pixels.length, timing.timestamps[9]!.toFixed(2)]).toEqual([
+    const { frames: written, timing } = await readClip(at('run', name))
+    expect([name, written.width, written.height, written.pixels.length, timing.timestamps[5]!.toFixed(2)]).toEqual([
       name,
       96,
       64,
-      10,
-      '0.38',
+      frames,
+      '0.21',
     ])
   }
   expect((await readClip(at('run', 'side-by-side.mp4'))).frames.width).toBe(192)
@@ -128,8 +139,8 @@ test('reading the clip is told while it lasts: of a new run, one that goes on, o
     events.flatMap((event) => (event.type === 'progress' && event.stage === 'clip' ? [[event.done, event.total]] : [])),
   )
   for (const progress of told) {
-    expect(progress[0]).toEqual([0, 10])
-    expect(progress.at(-1)).toEqual([10, 10])
+    expect(progress[0]).toEqual([0, frames])
+    expect(progress.at(-1)).toEqual([frames, frames])
     expect(progress.map(([done]) => done)).toEqual(progress.map(([done]) => done).sort((a, b) => a! - b!))
   }
 })
@@ -147,7 +158,6 @@ test('the edit stays on the object, and the frames around it as they were', asyn
 })
 
 test.each([
-  ['flow', (event: VideoEvent) => event.type === 'checkpoint' && event.stage === 'flow'],
   ['masks', (event: VideoEvent) => event.type === 'stage-start' && event.stage === 'masks'],
   ['atlas', (event: VideoEvent) => event.type === 'checkpoint' && event.stage === 'atlas' && event.step === 2],
 ] as const)(
@@ -160,6 +170,28 @@ test.each([
     expect(await computed(at('run'))).toEqual(await computed(join(home, 'atlas')))
   },
 )
+
+test('a fit that is stopped in its flow keeps the part that it has and goes on bit for bit', async () => {
+  // The flow is kept in parts of eight pairs of frames.
+  await writeToyClip(at('long'), 10)
+  const long = (out: string): GivenVideoOptions => ({ ...fit(at(out)), clip: at('long') })
+  const flowIsDone = (event: VideoEvent): boolean => event.type === 'stage-start' && event.stage === 'masks'
+  await run(long('whole'), 'atlas', {}, flowIsDone)
+  const stopped = await run(long('run'), 'atlas', {}, (event) => event.type === 'checkpoint')
+  expect(stopped.events.at(-1)).toMatchObject({ type: 'interrupted', stage: 'flow', folder: at('run') })
+  const parts = (out: string): string[] => readdirSync(at(out, 'checkpoints'))
+  const [first] = parts('run')
+  expect(parts('run')).toEqual([first])
+  const { mtimeMs } = statSync(at('run', 'checkpoints', first!))
+  await run({ resume: at('run') }, 'atlas', {}, flowIsDone)
+  expect(statSync(at('run', 'checkpoints', first!)).mtimeMs).toBe(mtimeMs)
+  expect(parts('run')).toHaveLength(2)
+  for (const name of parts('whole'))
+    expect(
+      readFileSync(at('run', 'checkpoints', name)).equals(readFileSync(at('whole', 'checkpoints', name))),
+      name,
+    ).toBe(true)
+})
 
 test('a fit that is held at its checkpoints goes on bit for bit', async () => {
   const events = await heldAt(['checkpoint flow', 'checkpoint atlas'], fit(at('run')), 'atlas')
@@ -311,7 +343,7 @@ test('bad input is refused with a code and leaves nothing behind', async () => {
       { mask: at('small.png') },
       { prompt: [] },
       { atlas: at('gone') },
-      { frames: 6 },
+      { frames: 5 },
       { steps: 0 },
       { point: '9,x' },
       { point: '96,3' },
@@ -372,15 +404,15 @@ test('an atlas is inspected and painted', async () => {
   ])
   expect(
     (JSON.parse(readFileSync(at('look', 'quality.json'), 'utf8')) as { psnr_per_frame: number[] }).psnr_per_frame,
-  ).toHaveLength(10)
+  ).toHaveLength(frames)
   const { width, height } = await sharp(at('look', 'foreground-atlas.png')).metadata()
   await sharp({ create: { width, height, channels: 4, background: { r: 255, g: 0, b: 0, alpha: 1 } } })
     .png()
     .toFile(at('red.png'))
   await job({ kind: 'atlas-render', out: at('painted'), painted: { foreground: at('red.png') }, ...used })
-  const { frames } = await readClip(at('painted', 'edited.mp4'))
+  const painted = (await readClip(at('painted', 'edited.mp4'))).frames
   const centre = 3 * (32 * toySize.width + 50)
-  expect([...frames.pixels[5]!.subarray(centre, centre + 3)].map((value) => value > 128)).toEqual([true, false, false])
+  expect([...painted.pixels[5]!.subarray(centre, centre + 3)].map((value) => value > 128)).toEqual([true, false, false])
   // The same as an artist leaves it: on a new layer, the edit layer hidden, the base renamed.
   const image = pixelImage(
     width,
@@ -412,7 +444,7 @@ test('an atlas is inspected and painted', async () => {
     'The layer "Background" of "~/red.psd" is the atlas image as it was, and stands for the clip.',
     'The paint in "~/red.psd" covers all of the picture: nothing of the clip shows through.',
   ])
-  expect((await readClip(at('layers', 'edited.mp4'))).frames.pixels).toEqual(frames.pixels)
+  expect((await readClip(at('layers', 'edited.mp4'))).frames.pixels).toEqual(painted.pixels)
   expect(
     await failureOf(job({ kind: 'atlas-render', out: at('painted'), painted: { foreground: at('red.png') }, ...used })),
   ).toMatch(/^OUTPUT_EXISTS/)

@@ -44,6 +44,8 @@ describe.skipIf(!existsSync(chromiumPath))('the served studio, as a person uses 
     await page.tab.getByText('The edit stays inside the mask.').waitFor()
     await page.start()
     await page.state('running')
+    await page.tab.getByText('lies below and is not done yet').waitFor()
+    expect(await page.tab.getByRole('button', { name: 'Start on top' }).isDisabled()).toBe(true)
 
     const second = await page.tab.context().newPage()
     await second.goto(studio.address)

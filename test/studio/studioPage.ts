@@ -4,7 +4,17 @@ import type { Browser, Page } from 'playwright-core'
 import { build } from 'vite'
 
 /** Settings that make a run of a few seconds, by their names in the drawer. */
-export const tinyRun = { preset: 'preview', size: 192, views: 2, steps: 3, previewEvery: 1, device: 'cpu' } as const
+export const tinyRun = {
+  preset: 'preview',
+  size: 192,
+  views: 1,
+  steps: 3,
+  previewEvery: 1,
+  start: 'random',
+  generatorWidth: 8,
+  generatorLevels: 4,
+  device: 'cpu',
+} as const
 
 export const chromiumPath = process.env['CHROMIUM'] ?? '/usr/bin/chromium'
 

@@ -5,6 +5,7 @@ import { paintedFile, videoOutputFiles } from '../../session/video/videoFiles.js
 import { ColourPainting } from '../stage/colourPainting.js'
 import { decodeLayer } from '../stage/decodePhoto.js'
 import type { StageModel } from '../stage/stageModel.js'
+import type { KeptPaint } from '../state/kept.js'
 
 /** The atlas picture of a layer of a run, its trained edit, and what is painted on it by hand. */
 export class AtlasView {
@@ -20,19 +21,21 @@ export class AtlasView {
     { run, layer }: Pick<AtlasView, 'run' | 'layer'>,
     picture: ImageBitmap,
     edit: ImageBitmap | null,
-    painted: ImageBitmap | null,
+    { painted, withEdit }: { readonly painted: ImageBitmap | null; readonly withEdit: boolean },
   ) {
     this.run = run
     this.layer = layer
     this.#picture = picture
     this.#edit = edit
     this.painting = new ColourPainting(picture.width, picture.height, painted)
-    // What was painted before has the edit in it.
-    this.withEdit = signal(edit !== null && painted === null)
+    this.withEdit = signal(edit !== null && withEdit)
   }
 
-  /** @returns null where the run has no such atlas (yet) */
-  static async open(host: RunHost, run: string, layer: LayerName): Promise<AtlasView | null> {
+  /**
+   * @param kept what was painted on it and is not written to the clip yet
+   * @returns null where the run has no such atlas (yet)
+   */
+  static async open(host: RunHost, run: string, layer: LayerName, kept: KeptPaint | null): Promise<AtlasView | null> {
     const read = async (name: string): Promise<ImageBitmap | null> => {
       const file = await host.file(run, name)
       return file === null ? null : await decodeLayer(file, name)
@@ -40,9 +43,14 @@ export class AtlasView {
     const [picture, edit, painted] = await Promise.all([
       read(videoOutputFiles[`${layer}Atlas`]),
       read(videoOutputFiles[`${layer}Edit`]),
-      read(paintedFile(layer)),
+      kept === null
+        ? read(paintedFile(layer))
+        : decodeLayer(new Blob([kept.png as Uint8Array<ArrayBuffer>]), paintedFile(layer)),
     ])
-    return picture === null ? null : new AtlasView({ run, layer }, picture, edit, painted)
+    if (picture === null) return null
+    // What was written to the clip has the edit in it.
+    const begun = { painted, withEdit: kept?.withEdit ?? painted === null }
+    return new AtlasView({ run, layer }, picture, edit, begun)
   }
 
   get hasEdit(): boolean {
@@ -74,11 +82,19 @@ export class AtlasView {
 
   /** The layer as it is seen, as a PNG with alpha. */
   async file(): Promise<Uint8Array> {
-    const { width, height } = this.#picture
-    const canvas = new OffscreenCanvas(width, height)
+    const edit = this.withEdit.value && this.#edit !== null ? [this.#edit] : []
+    return await this.#png([...edit, this.painting.picture])
+  }
+
+  /** What is painted by hand alone. */
+  async paint(): Promise<Uint8Array> {
+    return await this.#png([this.painting.picture])
+  }
+
+  async #png(pictures: readonly (ImageBitmap | OffscreenCanvas)[]): Promise<Uint8Array> {
+    const canvas = new OffscreenCanvas(this.#picture.width, this.#picture.height)
     const context = canvas.getContext('2d')!
-    if (this.withEdit.value && this.#edit !== null) context.drawImage(this.#edit, 0, 0)
-    context.drawImage(this.painting.picture, 0, 0)
+    for (const picture of pictures) context.drawImage(picture, 0, 0)
     return new Uint8Array(await (await canvas.convertToBlob({ type: 'image/png' })).arrayBuffer())
   }
 }

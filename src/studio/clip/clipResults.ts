@@ -1,6 +1,7 @@
 import { effect, type ReadonlySignal, type Signal, signal } from '@preact/signals'
 import type { RunEntry, RunHost } from '../../session/runHost.js'
 import { videoFiles, videoOutputFiles } from '../../session/video/videoFiles.js'
+import type { Kept } from '../state/kept.js'
 import type { RunWatch } from '../state/runWatch.js'
 import { AtlasView } from './atlasView.js'
 import { frameLayers } from './clipFiles.js'
@@ -8,6 +9,7 @@ import type { ClipPlace, OpenClip } from './openClip.js'
 
 interface ResultsOf {
   readonly host: RunHost
+  readonly kept: Kept
   readonly clip: ReadonlySignal<OpenClip | null>
   /** The run that is selected. */
   readonly run: ReadonlySignal<RunEntry | null>
@@ -30,19 +32,23 @@ export class ClipResults {
 
   /** Shows something else of the clip. */
   async show(clip: OpenClip, place: ClipPlace): Promise<void> {
-    const { host, run } = this.#of
+    const { host, kept, run } = this.#of
     const name = run.value?.name
     clip.place.value = place
     const layer = place === 'foreground' || place === 'background' ? place : null
     const known = clip.atlas.value
     if (layer !== null && known !== null && known.run === name && known.layer === layer) return
-    const atlas = layer === null || name === undefined ? null : await AtlasView.open(host, name, layer)
+    const atlas =
+      layer === null || name === undefined
+        ? null
+        : await AtlasView.open(host, name, layer, await kept.paint(name, layer))
     if (clip.place.value === place) clip.atlas.value = atlas
   }
 
   /** Maps what was painted on an atlas to the frames of the clip. */
   async paint(clip: OpenClip, atlas: AtlasView): Promise<void> {
     await this.#of.host.paint(atlas.run, atlas.layer, await atlas.file())
+    await this.#of.kept.keepPaint(atlas.run, atlas.layer, null)
     await this.show(clip, 'painted')
   }
 

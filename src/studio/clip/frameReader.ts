@@ -10,6 +10,21 @@ export interface ScrubbedClip {
   readonly timestamps: readonly number[]
 }
 
+/** A place in a frame, px. */
+export interface FramePoint {
+  readonly frame: number
+  readonly x: number
+  readonly y: number
+}
+
+/** What a click grows to in its frame. */
+export interface GrownObject {
+  /** Grey; smaller than the frame. */
+  readonly map: ImageBitmap
+  /** Part of the frame where it is at least one half. */
+  readonly share: number
+}
+
 /** What the worker that decodes is asked. */
 export type FrameCalls = {
   readonly open: {
@@ -17,6 +32,7 @@ export type FrameCalls = {
     readonly answer: ScrubbedClip
   }
   readonly frame: { readonly argument: number; readonly answer: ImageBitmap }
+  readonly grow: { readonly argument: FramePoint; readonly answer: GrownObject }
 }
 
 /** Single frames of a clip, decoded in a worker: a damaged file holds that up, and not the page. */
@@ -52,6 +68,15 @@ export class FrameReader {
   /** @param index of the frame, from 0 @throws CLIP_TRUNCATED */
   frame(index: number): Promise<ImageBitmap> {
     return this.#caller.call('frame', index)
+  }
+
+  /**
+   * Grows a click to the object under it, by the rules of a run but from the frames beside it alone: a run looks at all
+   * of them, and may see more or less of the object.
+   * @throws OBJECT_NOT_FOUND, CLIP_TRUNCATED
+   */
+  grow(point: FramePoint, signal: AbortSignal): Promise<GrownObject> {
+    return this.#caller.call('grow', point, signal)
   }
 
   close(): void {

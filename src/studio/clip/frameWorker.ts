@@ -1,15 +1,21 @@
-// Decodes single frames of a clip for the page, counted as a run counts them.
+// Decodes single frames of a clip for the page, counted as a run counts them, and grows a click to the object under it.
 import { BufferSource, EncodedPacketSink, Input, type InputVideoTrack, VideoSampleSink } from 'mediabunny'
+import { estimateClipFlow } from '../../atlas/clipFlow.js'
+import { foregroundMasks } from '../../atlas/foregroundMasks.js'
 import { Text2LiveError } from '../../errors.js'
+import type { ClipFrames } from '../../media/clipFrames.js'
 import { containerFormats } from '../../media/containerFormats.js'
 import { damagedVideo, openTrack, squarePixels } from '../../media/decodeVideo.js'
 import { answering, type CallMessage } from '../hosts/calls.js'
-import type { FrameCalls, ScrubbedClip } from './frameReader.js'
+import type { FrameCalls, FramePoint, GrownObject, ScrubbedClip } from './frameReader.js'
 
 interface Opened extends ScrubbedClip {
   readonly name: string
   readonly sink: VideoSampleSink
 }
+
+/** How many frames a click is grown from, and their longer side, px. */
+const grownFrom = { frames: 5, side: 320 } as const
 
 let opened: Opened | null = null
 
@@ -21,6 +27,7 @@ const take = answering<FrameCalls>(
       return { width, height, timestamps }
     },
     frame: (index) => frame(opened!, index),
+    grow: (point, signal) => grow(opened!, point, signal),
   },
   (message) =>
     postMessage(message, {
@@ -76,4 +83,46 @@ async function frame({ name, sink, timestamps, width, height }: Opened, index: n
   } finally {
     sample.close()
   }
+}
+
+async function grow(clip: Opened, { frame: clicked, x, y }: FramePoint, signal: AbortSignal): Promise<GrownObject> {
+  const first = Math.max(0, Math.min(clicked - (grownFrom.frames >> 1), clip.timestamps.length - grownFrom.frames))
+  const frames = await smallFrames(clip, first)
+  const { width, height } = frames
+  const point = {
+    kind: 'point',
+    x: Math.floor((x * width) / clip.width),
+    y: Math.floor((y * height) / clip.height),
+    frame: clicked - first,
+  } as const
+  const masks = await foregroundMasks({
+    frames,
+    flow: await estimateClipFlow(frames, { signal }),
+    hint: point,
+    signal,
+  })
+  const { data } = masks[point.frame]!
+  const pixels = new ImageData(width, height)
+  data.forEach((value, i) => {
+    const grey = Math.round(255 * value)
+    pixels.data.set([grey, grey, grey, 255], 4 * i)
+  })
+  const inside = data.reduce((count, value) => (value >= 0.5 ? count + 1 : count), 0)
+  return { map: await createImageBitmap(pixels), share: inside / data.length }
+}
+
+/** Neighbouring frames of a clip, at the size that a click is grown at. */
+async function smallFrames(clip: Opened, first: number): Promise<ClipFrames> {
+  const scale = Math.min(1, grownFrom.side / Math.max(clip.width, clip.height))
+  const [width, height] = [Math.round(clip.width * scale), Math.round(clip.height * scale)]
+  const context = new OffscreenCanvas(width, height).getContext('2d', { willReadFrequently: true })!
+  const pixels: Uint8Array[] = []
+  for (let t = first; t < Math.min(first + grownFrom.frames, clip.timestamps.length); t++) {
+    const picture = await frame(clip, t)
+    context.drawImage(picture, 0, 0, width, height)
+    picture.close()
+    const { data } = context.getImageData(0, 0, width, height)
+    pixels.push(Uint8Array.from({ length: 3 * width * height }, (_, i) => data[4 * Math.floor(i / 3) + (i % 3)]!))
+  }
+  return { width, height, pixels }
 }

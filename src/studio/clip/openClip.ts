@@ -4,7 +4,7 @@ import { MaskPainting } from '../stage/maskPainting.js'
 import type { StageModel } from '../stage/stageModel.js'
 import type { Point, Size } from '../stage/viewMatrix.js'
 import type { AtlasView } from './atlasView.js'
-import type { FrameReader, ScrubbedClip } from './frameReader.js'
+import type { FramePoint, FrameReader, GrownObject, ScrubbedClip } from './frameReader.js'
 
 /** A file of the clip, as it was given. */
 export interface ClipFile {
@@ -42,7 +42,7 @@ export class OpenClip {
   readonly frame: Signal<number> = signal(0)
   readonly playing = signal(false)
   /** A pixel on the object, and the frame that it was pointed at in; the mask of a frame counts more. */
-  readonly point: Signal<(Point & { readonly frame: number }) | null> = signal(null)
+  readonly point: Signal<FramePoint | null> = signal(null)
   readonly layerOf: Signal<LayerOf> = signal(() => Promise.resolve(null))
   readonly place: Signal<ClipPlace> = signal('frames')
   /** The atlas that is shown in place of the frames. */
@@ -159,6 +159,11 @@ export class OpenClip {
     const [column, row] = [Math.floor(x), Math.floor(y)]
     if (column < 0 || row < 0 || column >= width || row >= height) return
     this.point.value = { x: column, y: row, frame: this.frame.value }
+  }
+
+  /** What the point grows to in its frame. @throws OBJECT_NOT_FOUND, CLIP_TRUNCATED */
+  grow(point: FramePoint, signal: AbortSignal): Promise<GrownObject> {
+    return this.#reader.grow(point, signal)
   }
 
   /** Takes what the option `point` says; null for no point. */

@@ -62,7 +62,7 @@ export function WordsMap({ studio }: { readonly studio: Studio }) {
         </button>
       ) : (
         <>
-          <p>{text('whereShare', { share: number(100 * located.share) })}</p>
+          <p>{text(located.of === 'words' ? 'whereShare' : 'objectShare', { share: number(100 * located.share) })}</p>
           {located.notes.map((note) => (
             <p key={note} class="help">
               {note}

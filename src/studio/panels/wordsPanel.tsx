@@ -83,7 +83,17 @@ export function WordsPanel({ studio }: { readonly studio: Studio }) {
           </Field>
         </div>
         <OptionsDrawer draft={draft} />
-        <button class="primary wide" type="submit">
+        {studio.unfinishedBelow.value !== null && (
+          <p class="help" id="unfinished-below">
+            {text('startNeedsBelow', { title: studio.unfinishedBelow.value.title })}
+          </p>
+        )}
+        <button
+          class="primary wide"
+          type="submit"
+          disabled={studio.unfinishedBelow.value !== null}
+          aria-describedby={studio.unfinishedBelow.value === null ? undefined : 'unfinished-below'}
+        >
           {text(
             studio.editing.value !== null
               ? 'startAgain'

@@ -46,7 +46,7 @@ export function keepPage(studio: KeptStudio): void {
       options: studio.draft.options.value,
     })
   })
-  keepMasks(studio)
+  keepPainted(studio)
 }
 
 async function keepFile({ kept, photo, clip }: KeptStudio): Promise<void> {
@@ -54,18 +54,26 @@ async function keepFile({ kept, photo, clip }: KeptStudio): Promise<void> {
   else await kept.keepPhoto(photo.value && { name: photo.value.name, bytes: photo.value.bytes })
 }
 
-/** Keeps masks once nobody has painted for a second. */
-function keepMasks(studio: KeptStudio): void {
+/** Keeps what is painted once nobody has painted for a while. */
+function keepPainted(studio: KeptStudio): void {
   let timer: ReturnType<typeof setTimeout> | undefined
   effect(() => {
     const [photo, clip, mask] = [studio.photo.value, studio.clip.value, studio.stage.mask.value]
+    const atlas = clip?.atlas.value ?? null
     clearTimeout(timer)
     const keep = (hash: string, pngs: () => ReturnType<typeof studio.maskFile | typeof masksByFrame>): void => {
       timer = setTimeout(() => {
         void pngs().then((made) => studio.kept.keepMask(hash, made))
       }, 1000)
     }
-    if (clip !== null) {
+    if (atlas !== null) {
+      const [version, withEdit] = [atlas.painting.version.value, atlas.withEdit.value]
+      if (version === 0) return
+      // Soon, since whoever leaves the atlas leaves the painting too.
+      timer = setTimeout(() => {
+        void atlas.paint().then((png) => studio.kept.keepPaint(atlas.run, atlas.layer, { png, withEdit }))
+      }, 250)
+    } else if (clip !== null) {
       // Read here, so that this is done again with each stroke on any frame.
       const masked = clip.masked.value
       keep(clip.hash, () => masksByFrame(clip, masked))

@@ -1,6 +1,7 @@
 import { del, get, set } from 'idb-keyval'
 import type { GivenOptions } from '../../options/imageOptions.js'
 import type { GivenVideoOptions } from '../../options/videoOptions.js'
+import type { LayerName } from '../../atlas/layeredAtlas.js'
 import type { EditLayer } from './layers.js'
 
 /** The photo or clip that was open. */
@@ -18,8 +19,16 @@ export interface KeptPage {
   readonly options: GivenOptions | GivenVideoOptions
 }
 
-/** How many photos' masks are kept. */
-const keptMasks = 12
+/** What was painted on an atlas and is not written to the clip yet. */
+export interface KeptPaint {
+  /** PNG of the atlas's size, straight alpha. */
+  readonly png: Uint8Array
+  /** Does the trained edit lie under it? */
+  readonly withEdit: boolean
+}
+
+/** Of how many photos, clips and atlases what was painted is kept. */
+const keptPaintings = 12
 
 /**
  * What the page keeps in this browser between visits. A browser that keeps nothing (a private window) is no fault: the
@@ -65,11 +74,24 @@ export class Kept {
    * @param photo its hash
    */
   async keepMask(photo: string, png: Uint8Array | ReadonlyMap<number, Uint8Array> | null): Promise<void> {
-    const order = ((await this.#get<readonly string[]>('masks')) ?? []).filter((one) => one !== photo)
-    const kept = png === null ? order : [photo, ...order]
-    for (const old of kept.slice(keptMasks)) await this.#set(`mask ${old}`, null)
-    await this.#set(`mask ${photo}`, png)
-    await this.#set('masks', kept.slice(0, keptMasks))
+    await this.#keepPainted(photo, png)
+  }
+
+  /** What was painted on the atlas of a layer of a clip's run. */
+  async paint(run: string, layer: LayerName): Promise<KeptPaint | null> {
+    return await this.#get<KeptPaint>(`mask ${run} ${layer}`)
+  }
+
+  async keepPaint(run: string, layer: LayerName, paint: KeptPaint | null): Promise<void> {
+    await this.#keepPainted(`${run} ${layer}`, paint)
+  }
+
+  async #keepPainted(id: string, painted: unknown): Promise<void> {
+    const order = ((await this.#get<readonly string[]>('masks')) ?? []).filter((one) => one !== id)
+    const kept = painted === null ? order : [id, ...order]
+    for (const old of kept.slice(keptPaintings)) await this.#set(`mask ${old}`, null)
+    await this.#set(`mask ${id}`, painted)
+    await this.#set('masks', kept.slice(0, keptPaintings))
   }
 
   async #get<T>(name: string): Promise<T | null> {

@@ -4,6 +4,7 @@ import { digest } from '../../session/digest.js'
 import type { ClipEntry, PhotoEntry, RunEntry, RunHost, RunRequest } from '../../session/runHost.js'
 import { loadClipMasks, loadMasksByFrame } from '../clip/clipFiles.js'
 import { ClipResults } from '../clip/clipResults.js'
+import type { FramePoint } from '../clip/frameReader.js'
 import { OpenClip } from '../clip/openClip.js'
 import { decodeLayer, decodePhoto } from '../stage/decodePhoto.js'
 import { MaskPainting } from '../stage/maskPainting.js'
@@ -24,6 +25,15 @@ import { composeStack, type StackFile, stackFiles } from './stackFile.js'
 export interface Problem {
   readonly code: string | null
   readonly message: string
+}
+
+/** What is told of the map that lies over the photo. */
+interface LocatedPlace {
+  /** What it is the map of. */
+  readonly of: 'words' | 'click'
+  /** Part of the photo where it is at least one half. */
+  readonly share: number
+  readonly notes: readonly string[]
 }
 
 /** Files of a run that the page reads. */
@@ -49,11 +59,17 @@ export class Studio {
   readonly maskIsBack = signal(false)
   /** The map of the words is being made. */
   readonly locating = signal(false)
-  readonly located: Signal<{ readonly share: number; readonly notes: readonly string[] } | null> = signal(null)
+  readonly located: Signal<LocatedPlace | null> = signal(null)
   /** The run that the panels speak of. */
   readonly run = computed((): RunEntry | null => {
     const chosen = this.layers.selected.value?.chosen
     return this.runs.value.find(({ name }) => name === chosen) ?? null
+  })
+  /** The lowest of the edits that the next one is to be trained over which has no picture yet; null where all have. */
+  readonly unfinishedBelow = computed((): RunEntry | null => {
+    const below = this.clip.value === null ? this.layers.below(this.editing.value) : []
+    const runs = below.flatMap((name) => this.runs.value.find((run) => run.name === name) ?? [])
+    return runs.find((run) => !isWritten(run)) ?? null
   })
   readonly clipResults: ClipResults
   readonly #watches = new Map<string, RunWatch>()
@@ -75,12 +91,27 @@ export class Studio {
     effect(() => {
       if (this.clip.value === null) this.#layersShown = this.#showLayers()
     })
-    this.clipResults = new ClipResults({ host, clip: this.clip, run: this.run, watch: (run) => this.watch(run) })
+    this.clipResults = new ClipResults({
+      host,
+      kept: this.kept,
+      clip: this.clip,
+      run: this.run,
+      watch: (run) => this.watch(run),
+    })
     effect(() => void this.#showPreview())
     effect(() => {
       const clip = this.clip.value
       // The map of the words is of one frame.
       if (clip !== null && clip.frame.value >= 0 && clip.place.value.length > 0) untracked(() => this.hideMap())
+    })
+    effect(() => {
+      const clip = this.clip.value
+      if (clip === null) return
+      const point = clip.point.value
+      untracked(() => {
+        if (point === null) this.hideMap()
+        else if (point.frame === clip.frame.value) void this.#showClicked(clip, point)
+      })
     })
   }
 
@@ -285,16 +316,34 @@ export class Studio {
   async locate(asked = true): Promise<void> {
     const question = await locateQuestion(this)
     if (question === null) return
+    await this.#showMap(asked, async (signal) => {
+      const { map, share, notes } = await this.host.locate(question, signal)
+      const picture = await decodeLayer(new Blob([map as Uint8Array<ArrayBuffer>]))
+      return { picture, located: { of: 'words', share, notes } }
+    })
+  }
+
+  /** Shows what a click on the object grows to in its frame. */
+  async #showClicked(clip: OpenClip, point: FramePoint): Promise<void> {
+    await this.#showMap(true, async (signal) => {
+      const { map, share } = await clip.grow(point, signal)
+      return { picture: map, located: { of: 'click', share, notes: [] } }
+    })
+  }
+
+  async #showMap(
+    asked: boolean,
+    make: (signal: AbortSignal) => Promise<{ readonly picture: ImageBitmap; readonly located: LocatedPlace }>,
+  ): Promise<void> {
     this.#locator?.abort()
     const locator = new AbortController()
     this.#locator = locator
     this.locating.value = true
     try {
-      const { map, share, notes } = await this.host.locate(question, locator.signal)
-      const picture = await decodeLayer(new Blob([map as Uint8Array<ArrayBuffer>]))
+      const { picture, located } = await make(locator.signal)
       if (locator.signal.aborted) return
       this.stage.map.value = picture
-      this.located.value = { share, notes }
+      this.located.value = located
     } catch (error) {
       if (asked && !locator.signal.aborted) this.#show(error)
     } finally {
@@ -380,8 +429,7 @@ export class Studio {
     const shown = list.map((layer) => {
       const entry = runs.find(({ name }) => name === layer.chosen)
       const written = this.watch(layer.chosen).written.value
-      const isWritten = entry?.state === 'finished' || (entry?.state === 'stopped' && entry.step > 0)
-      return { layer, version: isWritten ? `${entry.step} ${written}` : null }
+      return { layer, version: entry !== undefined && isWritten(entry) ? `${entry.step} ${written}` : null }
     })
     const pictures = await Promise.all(
       shown.map(async ({ layer, version }) => ({
@@ -456,6 +504,9 @@ export class Studio {
     await readRunEvents(this.host, run, this.watch(run))
   }
 }
+
+/** Has it pictures of the state that it is in? */
+const isWritten = ({ state, step }: RunEntry): boolean => state === 'finished' || (state === 'stopped' && step > 0)
 
 const noFile = (): Text2LiveError =>
   new Text2LiveError(

@@ -50,6 +50,7 @@ export const english = {
   start: 'Start',
   startOver: 'Start on top',
   startAgain: 'Start again',
+  startNeedsBelow: '"{title}" lies below and is not done yet. Wait until it is, stop it, or hide it.',
   promptMissing: 'Say what the edit shows first.',
 
   where: 'Where',
@@ -91,6 +92,8 @@ export const english = {
   objectFrames: 'Masks on frames',
   objectPointAt: 'Clicked at {x}, {y} in frame {frame}',
   objectPointOff: 'Take it back',
+  objectShare:
+    'The click takes {share} % of this frame, seen from the frames beside it. The run looks at the whole clip.',
   toolPoint: 'Click',
   frames: 'Frames',
   frame: 'Frame',

@@ -52,6 +52,7 @@ export const german: Readonly<Record<StringName, string>> = {
   start: 'Start',
   startOver: 'Darüber beginnen',
   startAgain: 'Neu beginnen',
+  startNeedsBelow: '„{title}“ liegt darunter und ist noch nicht fertig. Abwarten, anhalten oder ausblenden.',
   promptMissing: 'Zuerst sagen, was die Bearbeitung zeigt.',
 
   where: 'Wo',
@@ -93,6 +94,8 @@ export const german: Readonly<Record<StringName, string>> = {
   objectFrames: 'Masken in den Frames',
   objectPointAt: 'Angeklickt bei {x}, {y} in Frame {frame}',
   objectPointOff: 'Zurücknehmen',
+  objectShare:
+    'Der Klick nimmt {share} % dieses Frames ein, von den Frames daneben aus gesehen. Der Lauf sieht den ganzen Clip an.',
   toolPoint: 'Anklicken',
   frames: 'Frames',
   frame: 'Frame',
