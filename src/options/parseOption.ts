@@ -8,8 +8,16 @@ import type { NumberRow, OptionRow } from './optionRow.js'
 /** A value an option can have. */
 export type OptionValue = number | string | boolean | readonly string[]
 
-/** The zod schema of one row. A number may come as text (flags), a list as a single text (config files). */
+const schemas = new WeakMap<OptionRow, z.ZodType<OptionValue>>()
+
+/** The zod schema of one row, made once. A number may come as text (flags), a list as a single text (config files). */
 function rowSchema(row: OptionRow): z.ZodType<OptionValue> {
+  const known = schemas.get(row) ?? makeSchema(row)
+  schemas.set(row, known)
+  return known
+}
+
+function makeSchema(row: OptionRow): z.ZodType<OptionValue> {
   switch (row.type) {
     case 'number':
     case 'integer':
@@ -71,11 +79,27 @@ function numberFromText(value: unknown): unknown {
 }
 
 function numberSchema(row: NumberRow): z.ZodType<number> {
-  const inRange = (value: number): boolean =>
-    value === row.also?.value || (value <= row.max && (row.exclusiveMin === true ? value > row.min : value >= row.min))
   const base = row.type === 'integer' ? z.number().int() : z.number()
-  return base.refine(inRange)
+  const inRange = (row.exclusiveMin === true ? base.gt(row.min) : base.gte(row.min)).lte(row.max)
+  return row.also === undefined ? inRange : z.union([inRange, z.literal(row.also.value)])
 }
+
+/** What a person may write for an option in a file, for editors: its JSON Schema is made from it. */
+export function writtenSchema(row: OptionRow): z.ZodType {
+  const isList = row.type === 'texts' || row.type === 'paths'
+  const isNumber = row.type === 'number' || row.type === 'integer'
+  const written = isList
+    ? z.union([z.string().min(1), z.array(z.string().min(1))])
+    : isNumber
+      ? numberSchema(row)
+      : rowSchema(row)
+  return written.describe(row.type === 'choice' ? `${row.help}: ${choicesText(row.choices)}` : row.help)
+}
+
+const choicesText = (choices: Readonly<Record<string, string>>): string =>
+  Object.entries(choices)
+    .map(([choice, meaning]) => `${choice} - ${meaning}`)
+    .join('; ')
 
 function describeNumber(row: NumberRow): string {
   const kind = row.type === 'integer' ? 'a whole number' : 'a number'

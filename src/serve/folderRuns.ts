@@ -10,9 +10,9 @@ import { writing } from '../run/fileErrors.js'
 import { deleteHeldRun, isRunFolder, lookIn, makeRunFolder, openRunFolder } from '../run/runFolder.js'
 import { readRunFile } from '../run/runFile.js'
 import type { KeptRuns, RunFiles as LookedAt } from '../session/queue/queueMachine.js'
+import { isRunName } from '../session/queue/runName.js'
 import { runFiles } from '../session/runFiles.js'
 import { maxConfigBytes } from '../session/savedRun.js'
-import { isRunName } from './runFileName.js'
 
 const queueFile = '.studio.json'
 const maxQueueBytes = 2 ** 24
