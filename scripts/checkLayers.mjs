@@ -7,6 +7,7 @@ import { dirname, join, posix, relative, resolve, sep } from 'node:path'
 const layers = {
   cli: [
     'serve',
+    'queue',
     'run',
     'session',
     'method',
@@ -33,6 +34,7 @@ const layers = {
     'printable',
     'pathHint',
   ],
+  queue: ['run', 'session', 'models', 'media', 'options', 'errors', 'printable', 'pathHint'],
   serve: ['run', 'session', 'models', 'media', 'options', 'errors', 'printable', 'pathHint'],
   studio: ['session', 'method', 'atlas', 'models', 'engine', 'media', 'options', 'errors', 'printable', 'pathHint'],
   session: ['method', 'atlas', 'models', 'engine', 'media', 'formats', 'options', 'errors', 'printable', 'pathHint'],
