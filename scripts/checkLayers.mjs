@@ -6,6 +6,7 @@ import { dirname, join, posix, relative, resolve, sep } from 'node:path'
 /** What each layer may import besides itself. */
 const layers = {
   cli: [
+    'batch',
     'serve',
     'queue',
     'run',
@@ -21,6 +22,7 @@ const layers = {
     'printable',
     'pathHint',
   ],
+  batch: ['run', 'session', 'models', 'media', 'options', 'errors', 'printable', 'pathHint'],
   run: [
     'session',
     'method',

@@ -8,8 +8,16 @@ import type { NumberRow, OptionRow } from './optionRow.js'
 /** A value an option can have. */
 export type OptionValue = number | string | boolean | readonly string[]
 
-/** The zod schema of one row. A number may come as text (flags), a list as a single text (config files). */
+const schemas = new WeakMap<OptionRow, z.ZodType<OptionValue>>()
+
+/** The zod schema of one row, made once. A number may come as text (flags), a list as a single text (config files). */
 function rowSchema(row: OptionRow): z.ZodType<OptionValue> {
+  const known = schemas.get(row) ?? makeSchema(row)
+  schemas.set(row, known)
+  return known
+}
+
+function makeSchema(row: OptionRow): z.ZodType<OptionValue> {
   switch (row.type) {
     case 'number':
     case 'integer':

@@ -14,13 +14,6 @@ const varying = /^[\w-][\w.-]*\.(?:png|jpe?g|webp|avif|tiff?)$|^previews\/step-\
 /** Is it the name of a file that a run has? Whatever else lies in its folder is not handed out or taken in. */
 export const isRunFileName = (name: string): boolean => fixed.has(name) || varying.test(name) || isClipFileName(name)
 
-/**
- * Can a run be called so? One part of a path on any system, not hidden, and nothing that a terminal or a shell would
- * take for something else.
- */
-export const isRunName = (name: string): boolean =>
-  name.length <= 200 && /^[^.\s/\\:*?"<>|\p{C}][^/\\:*?"<>|\p{C}]*$/u.test(name) && !/[. ]$/.test(name)
-
 const types: Readonly<Record<string, string>> = {
   png: 'image/png',
   jpg: 'image/jpeg',

@@ -67,7 +67,8 @@ function noPhoto(): never {
   )
 }
 
-function assertPrompt(settings: ImageSettings): void {
+/** @throws PROMPT_EMPTY */
+export function assertPrompt(settings: Pick<ImageSettings, 'prompt'>): void {
   if (settings.prompt.length > 0) return
   throw new Text2LiveError(
     'PROMPT_EMPTY',

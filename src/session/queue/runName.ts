@@ -3,6 +3,13 @@ import type { PictureSource } from '../../media/imageCodec.js'
 const longest = 60
 
 /**
+ * Can a run be called so? One part of a path on any system, not hidden, and nothing that a terminal or a shell would
+ * take for something else.
+ */
+export const isRunName = (name: string): boolean =>
+  name.length <= 200 && /^[^.\s/\\:*?"<>|\p{C}][^/\\:*?"<>|\p{C}]*$/u.test(name) && !/[. ]$/.test(name)
+
+/**
  * What runs of a photo are called, before their number: the photo's name without its ending, in letters and digits that
  * every file system takes.
  */
