@@ -36,7 +36,7 @@ const layers = {
     'printable',
     'pathHint',
   ],
-  queue: ['run', 'session', 'models', 'media', 'options', 'errors', 'printable', 'pathHint'],
+  queue: ['batch', 'run', 'session', 'models', 'media', 'options', 'errors', 'printable', 'pathHint'],
   serve: ['run', 'session', 'models', 'media', 'options', 'errors', 'printable', 'pathHint'],
   studio: ['session', 'method', 'atlas', 'models', 'engine', 'media', 'options', 'errors', 'printable', 'pathHint'],
   session: ['method', 'atlas', 'models', 'engine', 'media', 'formats', 'options', 'errors', 'printable', 'pathHint'],

@@ -2,14 +2,13 @@ import type { Queue as BullQueue, Worker as BullWorker } from 'bullmq'
 import { z } from 'zod'
 import type { Queue } from './openQueue.js'
 import { keysOf } from './openQueue.js'
-import { laneOf, mostStalls, type JobNeeds, type JobOutcome, type JobPayload, type JobProgress } from './protocol.js'
+import { laneOf, mostStalls, type JobNeeds } from './protocol.js'
 
-/** Milliseconds without renewal after which a taken job is another's to take. */
-export const lockDuration = 20_000
-/** Milliseconds between two looks for jobs whose worker died: the second that finds a job without a lock frees it. */
-const stalledInterval = 10_000
-
-export type LaneQueue = BullQueue<JobPayload, JobOutcome, string, JobPayload, JobOutcome, string, never, JobProgress>
+/**
+ * Milliseconds without renewal after which a taken job is another's to take. Looked for is twice as often, and the second
+ * look that finds a job without a lock frees it: within 40 s a dead worker's job waits again.
+ */
+export const defaultLease = 20_000
 
 /** What finished jobs leave in Redis: enough for who follows them. Their state for good is in the store. */
 const trimming = {
@@ -20,11 +19,14 @@ const trimming = {
 /** The lanes of a queue: a queue of BullMQ for each set of needs. */
 export class Lanes {
   readonly #queue: Queue
+  readonly #lease: number
   readonly #queues = new Map<string, BullQueue>()
   readonly #workers = new Map<string, BullWorker>()
 
-  constructor(queue: Queue) {
+  /** @param lease milliseconds, see `defaultLease` */
+  constructor(queue: Queue, lease = defaultLease) {
     this.#queue = queue
+    this.#lease = lease
   }
 
   /** Makes known what waits in a lane. @returns its name */
@@ -72,8 +74,8 @@ export class Lanes {
       prefix: this.#queue.name,
       skipVersionCheck: true,
       autorun: false,
-      lockDuration,
-      stalledInterval,
+      lockDuration: this.#lease,
+      stalledInterval: this.#lease / 2,
       maxStalledCount: mostStalls,
     })
     made.on('error', () => undefined)

@@ -10,12 +10,20 @@ const sha256 = z.string().regex(/^[0-9a-f]{64}$/)
 /** A file or folder that a job reads, in the store by the hash of its bytes. */
 const input = z.strictObject({
   /** What it is called where the run is made: a name without a folder. */
-  name: z.string().regex(/^[^/\\\0]{1,255}$/).refine((name) => name !== '.' && name !== '..'),
+  name: z
+    .string()
+    .regex(/^[^/\\\0]{1,255}$/)
+    .refine((name) => name !== '.' && name !== '..'),
   /** Of a folder: of the list of its files. */
   sha256,
   bytes: z.int().nonnegative(),
   folder: z.boolean(),
 })
+
+const optionName = z.string().regex(/^[A-Za-z]{1,100}$/)
+
+/** Options that name files: those of a job come as its inputs, or not at all. */
+export const fileOptions = ['photo', 'mask', 'clip', 'object', 'over', 'config', 'out', 'resume'] as const
 
 /** What a worker must have to take a job. */
 const needs = z.strictObject({
@@ -39,10 +47,12 @@ export const payloadSchema = z.strictObject({
   kind: z.enum(['photo', 'clip']),
   /** The folder that the submitter makes of the result, as people know the job by. */
   out: z.string().min(1).max(1000),
-  /** By the names of the option table, without those that name files. */
-  options: z.record(z.string().max(100), z.unknown()),
+  /** By the names of the option table. Whoever writes to that Redis names no files of a worker's machine by them. */
+  options: z
+    .record(optionName, z.unknown())
+    .refine((options) => fileOptions.every((name) => !Object.hasOwn(options, name)), 'an option that names a file'),
   /** By the name of the option that names it. */
-  inputs: z.record(z.string().max(100), input),
+  inputs: z.record(optionName, input),
   needs,
 })
 

@@ -2,12 +2,12 @@ import { randomBytes } from 'node:crypto'
 import { hostname } from 'node:os'
 import type { Job as BullJob, Worker as BullWorker } from 'bullmq'
 import { Text2LiveError } from '../errors.js'
-import { lockDuration } from './lanes.js'
+import { defaultLease } from './lanes.js'
 import { keysOf, type Queue } from './openQueue.js'
 import { failureText, type JobFailure, type JobOutcome, type JobProgress, readFailure } from './protocol.js'
 
-/** Milliseconds: several renewals may fail before the lock runs out. */
-const renewEvery = 4_000
+/** Renewals in the time of a lease: several may fail before it runs out. */
+const renewals = 5
 /** Milliseconds between two tellings of how far a job is. */
 const tellEvery = 1_000
 
@@ -26,33 +26,35 @@ export class TakenJob {
   readonly #token: string
   readonly #stopped = new AbortController()
   readonly #renewing: NodeJS.Timeout
-  #fence: number
+  readonly #lease: number
+  #fence = 0
   #asking = false
   #progress: JobProgress | null = null
   #telling: NodeJS.Timeout | null = null
   #told = 0
 
-  private constructor(queue: Queue, lane: string, job: BullJob, token: string, fence: number) {
+  private constructor(queue: Queue, lane: string, job: BullJob, token: string, lease: number) {
     this.#queue = queue
     this.#lane = lane
     this.#job = job
     this.#token = token
     this.id = job.id!
-    this.#fence = fence
-    this.#renewing = setInterval(() => void this.#renew(), renewEvery)
+    this.#lease = lease
+    this.#renewing = setInterval(() => void this.#renew(), lease / renewals)
     queue.redis.on('ready', this.#onReady)
   }
 
   /**
    * Takes the next job of a lane.
    * @param worker of the lane
+   * @param lease milliseconds, that of the worker
    * @returns null where none waits
    */
-  static async take(queue: Queue, lane: string, worker: BullWorker): Promise<TakenJob | null> {
+  static async take(queue: Queue, lane: string, worker: BullWorker, lease = defaultLease): Promise<TakenJob | null> {
     const token = `${hostname()}:${process.pid}:${randomBytes(8).toString('hex')}`
     const job = await worker.getNextJob(token, { block: false })
     if (job?.id === undefined) return null
-    const taken = new TakenJob(queue, lane, job, token, 0)
+    const taken = new TakenJob(queue, lane, job, token, lease)
     try {
       await taken.#takeFence(0)
       return taken
@@ -147,7 +149,7 @@ export class TakenJob {
       keys.lane(this.#lane, 'stalled'),
       keys.cancelled(this.id),
       this.#token,
-      lockDuration,
+      this.#lease,
       this.id,
       this.#fence,
     )

@@ -119,7 +119,10 @@ export class JobFiles {
     const before = (await readJobState(store, job)) ?? nothing
     const files = new JobFiles(store, job, fence, before)
     await files.assertHeld()
-    if (before.status !== 'done') await files.#write({ ...before, status: 'working', failure: undefined })
+    if (before.status !== 'done') {
+      const { failure: _, ...rest } = before
+      await files.#write({ ...rest, status: 'working' })
+    }
     return files
   }
 

@@ -32,7 +32,10 @@ export async function openStore(place: string): Promise<OpenedStore> {
         'STORE_DAMAGED',
         `What was written to the store ${objects.place} was not there when it was read. Choose a store that shows what was written at once.`,
       )
-    await objects.create(markName, JSON.stringify({ program: 'text2live', layout: 1, id: randomBytes(16).toString('hex') }))
+    await objects.create(
+      markName,
+      JSON.stringify({ program: 'text2live', layout: 1, id: randomBytes(16).toString('hex') }),
+    )
     return { objects, id: await readMark(objects) }
   } catch (error) {
     objects.close()
@@ -55,5 +58,7 @@ async function readMark(objects: ObjectStore): Promise<string> {
 
 const rightsOf = (error: unknown, place: string): unknown =>
   error instanceof Text2LiveError && error.code === 'OUTPUT_NOT_WRITABLE'
-    ? new Text2LiveError('STORE_REFUSED', `The store ${place} may not be written to: ${error.message}`, { cause: error })
+    ? new Text2LiveError('STORE_REFUSED', `The store ${place} may not be written to: ${error.message}`, {
+        cause: error,
+      })
     : error

@@ -1,9 +1,4 @@
-import type {
-  CompletedPart,
-  S3Client,
-  S3ServiceException,
-  Part,
-} from '@aws-sdk/client-s3'
+import type { CompletedPart, S3Client, S3ServiceException, Part } from '@aws-sdk/client-s3'
 import { createHash } from 'node:crypto'
 import { createWriteStream } from 'node:fs'
 import { mkdir, open, rename, rm, type FileHandle } from 'node:fs/promises'
@@ -97,9 +92,7 @@ class S3Objects implements ObjectStore {
 
   async write(key: string, data: Uint8Array | string): Promise<void> {
     await this.#asking(() =>
-      this.#client.send(
-        new this.#sdk.PutObjectCommand({ ...this.#at(key), Body: data, ChecksumAlgorithm: 'SHA256' }),
-      ),
+      this.#client.send(new this.#sdk.PutObjectCommand({ ...this.#at(key), Body: data, ChecksumAlgorithm: 'SHA256' })),
     )
   }
 
@@ -192,7 +185,9 @@ class S3Objects implements ObjectStore {
     const found = Uploads.find(({ Key }) => Key === `${this.#prefix}${key}`)?.UploadId
     if (found === undefined) {
       const { UploadId } = await this.#asking(() =>
-        this.#client.send(new this.#sdk.CreateMultipartUploadCommand({ ...this.#at(key), ChecksumAlgorithm: 'SHA256' })),
+        this.#client.send(
+          new this.#sdk.CreateMultipartUploadCommand({ ...this.#at(key), ChecksumAlgorithm: 'SHA256' }),
+        ),
       )
       return { uploadId: UploadId!, sent: new Map() }
     }
@@ -309,7 +304,9 @@ class S3Objects implements ObjectStore {
         { cause },
       )
     const refused =
-      status === 401 || status === 403 || /Credential|TokenRefresh|ExpiredToken|InvalidAccessKey|SignatureDoesNotMatch/.test(name)
+      status === 401 ||
+      status === 403 ||
+      /Credential|TokenRefresh|ExpiredToken|InvalidAccessKey|SignatureDoesNotMatch/.test(name)
     if (refused)
       return new Text2LiveError(
         'STORE_REFUSED',
