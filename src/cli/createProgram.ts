@@ -11,6 +11,7 @@ import { scoreCommand } from './scoreCommand.js'
 import { studioCommand } from './studioCommand.js'
 import type { SetStatus, Terminal } from './terminal.js'
 import { videoCommand } from './videoCommand.js'
+import { workerCommand } from './workerCommand.js'
 
 /** Version of the installed package. */
 const version = (createRequire(import.meta.url)('../../package.json') as { version: string }).version
@@ -51,6 +52,7 @@ Each command explains itself: text2live image --help. All options: docs/options.
     imageCommand,
     videoCommand,
     studioCommand,
+    workerCommand,
     atlasCommand,
     renderCommand,
     relevancyCommand,

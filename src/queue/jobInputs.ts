@@ -1,8 +1,8 @@
-import { mkdir, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
+import { createHash } from 'node:crypto'
+import { mkdir, readdir, readFile, stat } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import { z } from 'zod'
 import { Text2LiveError } from '../errors.js'
-import { asidePath } from '../media/node/asidePath.js'
 import { pathHint } from '../pathHint.js'
 import type { JobInput, JobPayload } from './protocol.js'
 import { digestFile } from './store/fileDigest.js'
@@ -23,36 +23,45 @@ const listing = z.array(
   }),
 )
 
+/** An input as a job names it, and what it is made of. */
+export interface DescribedInput {
+  readonly input: JobInput
+  readonly files: readonly (FileDigest & { readonly path: string })[]
+  /** Of a folder: the list of its files, as the store keeps it. */
+  readonly listing: string | null
+}
+
 /**
- * Puts a file, or a folder with the files right in it, into the store; what is there already is not sent again.
- * @param scratch a folder for a moment's file
- * @throws INPUT_NOT_FOUND, STORE_*
+ * Reads a file, or the files right in a folder, for their hashes.
+ * @throws INPUT_NOT_FOUND
  */
-export async function storeInput(store: ObjectStore, path: string, scratch: string): Promise<JobInput> {
+export async function describeInput(path: string): Promise<DescribedInput> {
   const found = await stat(path).catch((cause: unknown) => {
     throw new Text2LiveError('INPUT_NOT_FOUND', `There is nothing at "${path}". ${pathHint(path)}`, { cause })
   })
   const name = basename(path)
-  if (!found.isDirectory()) return { name, folder: false, ...(await storeFile(store, path)) }
-  const files = []
-  for (const entry of (await readdir(path, { withFileTypes: true })).sort((a, b) => (a.name < b.name ? -1 : 1))) {
-    if (!entry.isFile() || entry.name.startsWith('.')) continue
-    files.push({ name: entry.name, ...(await storeFile(store, join(path, entry.name))) })
+  if (!found.isDirectory()) {
+    const digest = await digestFile(path)
+    return { input: { name, folder: false, ...digest }, files: [{ path, ...digest }], listing: null }
   }
-  const list = asidePath(join(scratch, 'listing'))
-  try {
-    await writeFile(list, JSON.stringify(files))
-    return { name, folder: true, ...(await storeFile(store, list)) }
-  } finally {
-    await rm(list, { force: true })
-  }
+  const entries = (await readdir(path, { withFileTypes: true })).filter(
+    (entry) => entry.isFile() && !entry.name.startsWith('.'),
+  )
+  const files: (FileDigest & { path: string })[] = []
+  for (const entry of entries.sort((a, b) => (a.name < b.name ? -1 : 1)))
+    files.push({ path: join(path, entry.name), ...(await digestFile(join(path, entry.name))) })
+  const listing = JSON.stringify(files.map(({ path: file, ...digest }) => ({ name: basename(file), ...digest })))
+  const sha256 = createHash('sha256').update(listing).digest('hex')
+  return { input: { name, folder: true, sha256, bytes: Buffer.byteLength(listing) }, files, listing }
 }
 
-async function storeFile(store: ObjectStore, path: string): Promise<FileDigest> {
-  const digest = await digestFile(path)
-  const key = keyOf(digest)
-  if ((await store.size(key)) !== digest.bytes) await store.upload(key, path, digest)
-  return digest
+/** Puts an input into the store; what is there already is not sent again. @throws STORE_* */
+export async function storeInput(store: ObjectStore, { input, files, listing }: DescribedInput): Promise<void> {
+  for (const { path, ...digest } of files) {
+    const key = keyOf(digest)
+    if ((await store.size(key)) !== digest.bytes) await store.upload(key, path, digest)
+  }
+  if (listing !== null) await store.write(keyOf(input), listing)
 }
 
 /**

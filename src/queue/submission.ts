@@ -4,11 +4,10 @@ import { jobSettings } from '../batch/jobSettings.js'
 import { Text2LiveError } from '../errors.js'
 import { portableGuidance } from '../run/portableGuidance.js'
 import { isFit } from '../session/video/atlasStage.js'
-import { storeInput } from './jobInputs.js'
+import { describeInput, type DescribedInput } from './jobInputs.js'
 import { ownVersion } from './openQueue.js'
 import { canonicalJson, fileOptions, type JobInput, type JobPayload, memoryClass, protocolVersion } from './protocol.js'
 import type { Submission } from './queueClient.js'
-import type { OpenedStore } from './store/openStore.js'
 
 /** What holds for all jobs of a list. */
 export interface SubmissionTerms {
@@ -23,33 +22,34 @@ export interface SubmissionTerms {
 const read = { photo: ['photo', 'mask'], clip: ['clip', 'object', 'mask'] } as const
 
 /**
- * A job of a list as it goes into the queue; its files go into the store.
- * @param scratch a folder of this machine for a moment's files
- * @throws OPTION_INVALID for what cannot be done on another machine; INPUT_NOT_FOUND, STORE_*, and what `jobSettings`
- *   throws
+ * A job of a list as it goes into the queue, and the inputs that must be in the store then.
+ * @param store which one, see `OpenedStore`
+ * @throws OPTION_INVALID for what cannot be done on another machine; INPUT_NOT_FOUND, and what `jobSettings` throws
  */
 export async function submissionOf(
   job: BatchJob,
-  store: OpenedStore,
+  store: string,
   { priority, delay, memory }: SubmissionTerms,
-  scratch: string,
-): Promise<Submission> {
+): Promise<{ readonly submission: Submission; readonly inputs: readonly DescribedInput[] }> {
   const { settings, drawsSeed } = await jobSettings(job)
   assertAnywhere(job)
   if ('atlas' in settings && !isFit(settings.atlas))
-    throw elsewhere(job, `the fitted atlas "${settings.atlas}"`, '--atlas fast or neural')
-  const inputs: Record<string, JobInput> = {}
+    throw elsewhere(job, `the fitted atlas "${settings.atlas}"`, 'the atlas "fast" or "neural"')
+  const described: Record<string, DescribedInput> = {}
   for (const option of read[job.kind]) {
     const path = option === job.kind ? job.input : (settings as Readonly<Record<string, unknown>>)[option]
-    if (typeof path === 'string') inputs[option] = await storeInput(store.objects, path, scratch)
+    if (typeof path === 'string') described[option] = await describeInput(path)
   }
+  const inputs: Record<string, JobInput> = Object.fromEntries(
+    Object.entries(described).map(([option, { input }]) => [option, input]),
+  )
   const guidance = settings.guidance.map(portableGuidance)
   // What a file of options says is told in full: that file stays here.
   const told = (job.options['config'] ?? null) === null ? job.options : settings
   const payload: JobPayload = {
     protocol: protocolVersion,
     version: ownVersion,
-    store: store.id,
+    store,
     kind: job.kind,
     out: job.out,
     options: { ...withoutFiles(told), guidance },
@@ -60,11 +60,8 @@ export async function submissionOf(
       memory: memoryClass(memory),
     },
   }
-  return {
-    payload: drawsSeed ? { ...payload, options: { ...payload.options, seed: seedOf(payload) } } : payload,
-    priority,
-    delay,
-  }
+  const seeded = drawsSeed ? { ...payload, options: { ...payload.options, seed: seedOf(payload) } } : payload
+  return { submission: { payload: seeded, priority, delay }, inputs: Object.values(described) }
 }
 
 function withoutFiles(options: object): JobPayload['options'] {

@@ -8,6 +8,8 @@ export class BucketServer {
   faults: number
   /** How often it gave that. */
   readonly refused: number
+  /** Whether everybody is told that he has no rights. */
+  forbidden: boolean
   /** Requests, as 'PUT /bucket/key?...'. */
   seen: string[]
   /** What a program needs in its environment to use it. */

@@ -23,6 +23,8 @@ export class BucketServer {
   /** Of what is asked, the share that gets 503. */
   faults = 0
   refused = 0
+  /** Whether everybody is told that he has no rights. */
+  forbidden = false
   /** Requests by method and path, for tests of what is sent. */
   seen = []
 
@@ -57,6 +59,12 @@ export class BucketServer {
         outgoing.writeHead(503, { 'content-type': 'application/xml' })
         outgoing.end('<Error><Code>SlowDown</Code><Message>Please reduce your request rate.</Message></Error>')
       })
+      return
+    }
+    if (this.forbidden) {
+      incoming.resume()
+      outgoing.writeHead(403, { 'content-type': 'application/xml' })
+      outgoing.end('<Error><Code>AccessDenied</Code><Message>Access Denied</Message></Error>')
       return
     }
     const passed = request(

@@ -1,6 +1,6 @@
 // The proof that nothing is lost and nothing is done twice: toy jobs and real ones on worker processes that are killed at
 // random, on a Redis that is killed once and hangs once, with a store that answers 503 at times.
-//   npm run prove:queue [-- --toys 200 --real 6 --workers 3 --seconds 2.5 --lease 20 --store folder --seed 1]
+//   npm run prove:queue [-- --toys 200 --real 6 --workers 3 --seconds 8 --lease 10 --store folder --seed 1]
 import { spawn } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
@@ -13,7 +13,7 @@ import { openQueue, ownVersion } from '../../dist/queue/openQueue.js'
 import { performJob } from '../../dist/queue/performJob.js'
 import { jobId, laneOf } from '../../dist/queue/protocol.js'
 import { QueueClient } from '../../dist/queue/queueClient.js'
-import { storeInput } from '../../dist/queue/jobInputs.js'
+import { describeInput, storeInput } from '../../dist/queue/jobInputs.js'
 import { readJobState, restoreRun } from '../../dist/queue/store/jobFiles.js'
 import { openStore } from '../../dist/queue/store/openStore.js'
 import { BucketServer } from './bucketServer.mjs'
@@ -60,7 +60,9 @@ function drawsOf(seed) {
  * @param {object} plan
  * @param {number} plan.toys @param {number} plan.real @param {number} plan.workers
  * @param {number} plan.seconds between two kills, on average
+ * @param {number} plan.kills at most
  * @param {number} plan.lease seconds
+ * @param {number} plan.toyDelay milliseconds that a step of a toy job takes, on average
  * @param {'folder' | 's3'} plan.store
  * @param {number} plan.outage seconds that Redis is gone, and that it hangs
  * @param {number} plan.seed
@@ -101,8 +103,8 @@ export async function prove(plan, say) {
         if (event.type === 'took') {
           counts.takings++
           if (event.resumed) counts.resumed++
-          const killedAt = [...workers.values()].length && deaths.get(event.job)
-          if (killedAt) counts.recoveries.push((performance.now() - killedAt) / 1000)
+          const killedAt = deaths.get(event.job)
+          if (killedAt !== undefined) counts.recoveries.push((performance.now() - killedAt) / 1000)
           deaths.delete(event.job)
           child.job = event.job
         } else if (event.type === 'lost') counts.lost++
@@ -133,7 +135,9 @@ export async function prove(plan, say) {
     client = new QueueClient(queue, store.objects)
     if (bucket !== null) bucket.faults = 0.05
     const payload = { protocol: 1, version: ownVersion, store: store.id, kind: 'photo', needs }
-    const inputs = plan.real > 0 ? { photo: await storeInput(store.objects, photo, home) } : {}
+    const described = await describeInput(photo)
+    await storeInput(store.objects, described)
+    const inputs = { photo: described.input }
     const toys = Array.from({ length: plan.toys }, (_, i) => ({
       payload: {
         ...payload,
@@ -177,7 +181,11 @@ export async function prove(plan, say) {
           frozen = true
           say('Redis hangs')
           await redis.freeze(plan.outage * 1000)
-        } else if (ended < jobs.length - plan.workers || draw() < 0.2) kill(Math.floor(draw() * plan.workers))
+        } else {
+          // One that is at work, in the middle of whatever it does.
+          const busy = [...workers].filter(([, { job }]) => job !== undefined).map(([n]) => n)
+          if (busy.length > 0 && counts.kills < plan.kills) kill(busy[Math.floor(draw() * busy.length)])
+        }
       }
     })()
     const limit = setTimeout(() => end.abort(new Error(`not done within ${plan.limit} s`)), plan.limit * 1000)
@@ -288,8 +296,9 @@ if (import.meta.url === pathToFileURL(process.argv[1]).href) {
       toys: { type: 'string', default: '200' },
       real: { type: 'string', default: '6' },
       workers: { type: 'string', default: '3' },
-      seconds: { type: 'string', default: '4' },
-      lease: { type: 'string', default: '6' },
+      seconds: { type: 'string', default: '8' },
+      kills: { type: 'string', default: '1000' },
+      lease: { type: 'string', default: '10' },
       outage: { type: 'string', default: '15' },
       delay: { type: 'string', default: '300' },
       store: {

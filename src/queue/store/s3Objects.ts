@@ -18,9 +18,9 @@ const partBytes = 8 * 2 ** 20
 
 /**
  * Times that a request is sent again which the store does not answer, or answers with 503, 500 or 429; the SDK waits
- * longer before each, up to 20 s.
+ * longer before each.
  */
-const attempts = 10
+const attempts = 6
 
 /**
  * The store in a bucket of any S3-compatible service. Address and credentials are those of the AWS tools: the variables
@@ -53,6 +53,8 @@ export async function openS3Objects(address: string): Promise<ObjectStore> {
 }
 
 async function loadSdk(): Promise<Sdk> {
+  // Else it prints on older versions of Node that its future ones want a newer one.
+  process.env['AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED'] ??= 'true'
   try {
     return await import('@aws-sdk/client-s3')
   } catch (cause) {
