@@ -1,6 +1,7 @@
 import { Command } from 'commander'
 import { createRequire } from 'node:module'
 import { atlasCommand } from './atlasCommand.js'
+import { batchCommand } from './batchCommand.js'
 import { doctorCommand } from './doctorCommand.js'
 import { exportStepCommand } from './exportStepCommand.js'
 import { imageCommand } from './imageCommand.js'
@@ -37,6 +38,8 @@ Examples:
       go on after Ctrl-C or a crash
   $ text2live video swan.mp4 "golden swan" --source swan --region swan
       a clip: taken apart into two flat pictures, edited there, put together again
+  $ text2live batch jobs.csv
+      many edits from a list, overnight
   $ text2live studio
       paint, train and compare in the browser, on this machine
   $ text2live relevancy teapot.jpg "teapot"
@@ -51,6 +54,7 @@ Each command explains itself: text2live image --help. All options: docs/options.
   for (const command of [
     imageCommand,
     videoCommand,
+    batchCommand,
     studioCommand,
     workerCommand,
     atlasCommand,

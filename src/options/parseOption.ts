@@ -79,11 +79,27 @@ function numberFromText(value: unknown): unknown {
 }
 
 function numberSchema(row: NumberRow): z.ZodType<number> {
-  const inRange = (value: number): boolean =>
-    value === row.also?.value || (value <= row.max && (row.exclusiveMin === true ? value > row.min : value >= row.min))
   const base = row.type === 'integer' ? z.number().int() : z.number()
-  return base.refine(inRange)
+  const inRange = (row.exclusiveMin === true ? base.gt(row.min) : base.gte(row.min)).lte(row.max)
+  return row.also === undefined ? inRange : z.union([inRange, z.literal(row.also.value)])
 }
+
+/** What a person may write for an option in a file, for editors: its JSON Schema is made from it. */
+export function writtenSchema(row: OptionRow): z.ZodType {
+  const isList = row.type === 'texts' || row.type === 'paths'
+  const isNumber = row.type === 'number' || row.type === 'integer'
+  const written = isList
+    ? z.union([z.string().min(1), z.array(z.string().min(1))])
+    : isNumber
+      ? numberSchema(row)
+      : rowSchema(row)
+  return written.describe(row.type === 'choice' ? `${row.help}: ${choicesText(row.choices)}` : row.help)
+}
+
+const choicesText = (choices: Readonly<Record<string, string>>): string =>
+  Object.entries(choices)
+    .map(([choice, meaning]) => `${choice} - ${meaning}`)
+    .join('; ')
 
 function describeNumber(row: NumberRow): string {
   const kind = row.type === 'integer' ? 'a whole number' : 'a number'

@@ -7,10 +7,11 @@ import { inheritedFlags } from './inheritedFlags.js'
 /**
  * A process of this program beside this one, to talk with by messages.
  * @param script its file, as a URL
+ * @param words what it is started with
  */
-export function forkProcess(script: URL): ChildProcess {
+export function forkProcess(script: URL, words: readonly string[] = []): ChildProcess {
   silenceTelemetry()
-  return fork(fileURLToPath(script), [], {
+  return fork(fileURLToPath(script), words, {
     serialization: 'advanced',
     // A group of its own: Ctrl-C reaches this process alone, which lets the step at hand end.
     detached: true,

@@ -1,3 +1,4 @@
+import type { GivenVideoOptions } from '../options/videoOptions.js'
 import type { QueuedJob } from '../session/queue/queueMachine.js'
 import type { AnyRunEvent } from '../session/runHost.js'
 import type { SentResult } from './editResult.js'
@@ -30,11 +31,20 @@ export interface ClipRunJob {
   readonly job: QueuedJob
 }
 
-/** What the process can be told: first the job, then what its control says. */
+/** And a new run over a clip. */
+export interface NewClipJob {
+  readonly kind: 'new-clip'
+  readonly options: GivenVideoOptions
+}
+
+export type ProcessJob = ImageJob | ClipRunJob | NewClipJob
+
+/** What the process is started with to keep its engine and models from one job to the next. */
+export const keepModels = 'keep-models'
+
+/** What the process can be told: a job, what its control says meanwhile, and when that has ended the next. */
 export type JobRequest =
-  | { readonly job: ImageJob | ClipRunJob }
-  | { readonly stop: true }
-  | { readonly held: boolean; readonly steps: number | null }
+  { readonly job: ProcessJob } | { readonly stop: true } | { readonly held: boolean; readonly steps: number | null }
 
 /** What it tells. */
 export type JobReply =

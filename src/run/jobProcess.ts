@@ -1,22 +1,27 @@
-// A process that does one job on a photo or a clip, and ends: reading the photo and writing the outputs block the thread that does
-// it as training does, and only the end of a process gives all its memory back.
+// A process that does jobs on photos and clips, one at a time, until who asks lets it go: reading the photo and writing the
+// outputs block the thread that does it as training does, and only the end of a process gives all its memory back.
 import { Text2LiveError } from '../errors.js'
+import { trainerIn } from '../session/openTrainer.js'
 import { RunControl } from '../session/runControl.js'
 import type { AnyRunEvent } from '../session/runHost.js'
-import { buildTrainer } from './buildTrainer.js'
+import type { WarmModels } from '../session/warmModels.js'
+import { nodePlace } from './buildTrainer.js'
 import { sentResult } from './editResult.js'
-import type { ClipRunJob, ImageJob, JobReply, JobRequest } from './imageJob.js'
+import { type JobReply, type JobRequest, keepModels, type ProcessJob } from './imageJob.js'
 import { runImageJob } from './runImage.js'
 import { failureOf } from './workerFailure.js'
 
 if (process.send === undefined)
   throw new Text2LiveError('INTERNAL', 'jobProcess runs in a process of its own; use runInProcess.')
 
-const stop = new AbortController()
-const control = new RunControl()
-let ended = false
-/** Does the run at hand have a folder? */
-let kept = true
+/** The job at hand. */
+interface Work {
+  readonly stop: AbortController
+  readonly control: RunControl
+  /** Does its run have a folder? */
+  kept: boolean
+}
+let work: Work | null = null
 
 /** @param told called when it is on its way, or who asked is gone */
 function tell(reply: JobReply, told: () => void = () => undefined): void {
@@ -25,36 +30,51 @@ function tell(reply: JobReply, told: () => void = () => undefined): void {
 }
 
 function end(reply: JobReply): void {
-  ended = true
+  work = null
   tell(reply, () => {
-    if (process.connected) process.disconnect()
-    else process.exit()
+    if (!process.connected) process.exit()
   })
 }
 
-const follow = (event: AnyRunEvent): void => {
-  if (event.type === 'run-start') kept = event.folder !== undefined
-  // Who asked is gone, and the state is kept: the next who asks goes on from it.
-  if (event.type === 'checkpoint' && !process.connected) process.exit()
-  tell({ event })
+const follow =
+  (at: Work) =>
+  (event: AnyRunEvent): void => {
+    if (event.type === 'run-start') at.kept = event.folder !== undefined
+    // Who asked is gone, and the state is kept: the next who asks goes on from it.
+    if (event.type === 'checkpoint' && !process.connected) process.exit()
+    tell({ event })
+  }
+
+/** What is kept from one job to the next, those on clips included; null where nothing is. */
+const keptModels = async (): Promise<WarmModels | null> =>
+  process.argv.includes(keepModels) ? ((await import('./video/clipMachine.js')).clipMachine.warm ?? null) : null
+
+async function done(job: ProcessJob, at: Work): Promise<JobReply> {
+  const { stop, control } = at
+  if (job.kind === 'clip' || job.kind === 'new-clip') {
+    const { beginClipRun, workOnClip } = await import('./video/workOnClip.js')
+    if (job.kind === 'clip') await workOnClip(job.folder, job.job, stop.signal, follow(at), control)
+    else await beginClipRun(job.options, stop.signal, follow(at), control)
+    return { done: true }
+  }
+  const open = trainerIn({ ...nodePlace, warm: (await keptModels()) ?? undefined })
+  return { result: sentResult(await runImageJob(job, { open, signal: stop.signal, control }, follow(at))) }
 }
 
-async function done(job: ImageJob | ClipRunJob): Promise<JobReply> {
-  if (job.kind !== 'clip')
-    return { result: sentResult(await runImageJob(job, { open: buildTrainer, signal: stop.signal, control }, follow)) }
-  const { workOnClip } = await import('./video/workOnClip.js')
-  await workOnClip(job.folder, job.job, stop.signal, follow, control)
-  return { done: true }
+async function failed(error: unknown): Promise<JobReply> {
+  ;(await keptModels())?.releaseAfter(error)
+  return { failure: failureOf(error) }
 }
 
 process.on('message', (request: JobRequest) => {
-  if ('stop' in request) stop.abort()
-  else if ('held' in request) control.take(request)
+  if ('stop' in request) work?.stop.abort()
+  else if ('held' in request) work?.control.take(request)
   else {
-    done(request.job).then(end, (error: unknown) => end({ failure: failureOf(error) }))
+    work = { stop: new AbortController(), control: new RunControl(), kept: true }
+    void done(request.job, work).catch(failed).then(end)
   }
 })
 process.on('disconnect', () => {
-  if (ended || !kept) process.exit()
-  stop.abort()
+  if (work?.kept !== true) process.exit()
+  work.stop.abort()
 })

@@ -1,3 +1,4 @@
+import type { ChildProcess } from 'node:child_process'
 import { Text2LiveError } from '../errors.js'
 import { interrupted } from '../session/interrupted.js'
 import type { RunControl } from '../session/runControl.js'
@@ -6,7 +7,7 @@ import type { EmitAny } from '../session/queue/queueMachine.js'
 import type { Emit } from '../session/trainRun.js'
 import { type EditResult, receivedResult, type SentResult } from './editResult.js'
 import { endedByItself, forkProcess } from './forkProcess.js'
-import type { ClipRunJob, ImageJob, JobReply, JobRequest } from './imageJob.js'
+import { type ImageJob, type JobReply, type JobRequest, keepModels, type ProcessJob } from './imageJob.js'
 import { reviveFailure } from './workerFailure.js'
 
 /**
@@ -31,52 +32,95 @@ export async function runInProcess(
  * @returns null for a job on a clip
  */
 export async function askProcess(
-  job: ImageJob | ClipRunJob,
+  job: ProcessJob,
   signal: AbortSignal,
   emit: EmitAny,
   control?: RunControl,
 ): Promise<SentResult | null> {
-  if (signal.aborted) throw interrupted()
-  const worker = forkProcess(new URL('./jobProcess.js', import.meta.url))
-  const send = (request: JobRequest): void => {
-    // Where the process has gone, its `exit` event says so.
-    if (worker.connected) worker.send(request, () => undefined)
-  }
-  const stop = (): void => send({ stop: true })
-  const steer = ({ held, steps }: RunControl): void => send({ held, steps })
-  signal.addEventListener('abort', stop)
-  const unfollow = control?.follow(() => steer(control))
+  const process = new JobProcess()
   try {
-    return await new Promise<SentResult | null>((resolve, reject) => {
-      let ending: { readonly result: SentResult | null } | Error | null = null
-      worker.on('message', (reply: JobReply) => {
-        if ('event' in reply) emit(reply.event)
-        else if ('failure' in reply) ending = reviveFailure(reply.failure)
-        else ending = { result: 'result' in reply ? reply.result : null }
-      })
-      worker.on('error', reject)
-      worker.on('exit', (code, by) => {
-        if (ending === null) reject(endedByItself('that worked on the run', code, by))
-        else if (ending instanceof Error) reject(ending)
-        else resolve(ending.result)
-      })
-      try {
-        send({ job })
-      } catch (error) {
-        worker.kill()
-        throw notPlain(error)
-      }
-      if (control !== undefined) steer(control)
-    })
+    return await process.ask(job, signal, emit, control)
   } finally {
-    signal.removeEventListener('abort', stop)
-    unfollow?.()
+    await process.end()
   }
 }
 
-const notPlain = (cause: unknown): Text2LiveError =>
-  new Text2LiveError(
-    'OPTION_INVALID',
-    `Expected options of plain data: texts, numbers, bytes of pictures. ${cause instanceof Error ? cause.message : String(cause)}`,
-    { cause },
-  )
+/** A process that does jobs, one at a time; one that is gone is followed by another at the next job. */
+export class JobProcess {
+  readonly #keepsModels: boolean
+  #worker: { readonly child: ChildProcess; readonly ended: Promise<void> } | null = null
+
+  /** @param keepsModels engine and models stay open from one job to the next */
+  constructor({ keepsModels = false }: { readonly keepsModels?: boolean } = {}) {
+    this.#keepsModels = keepsModels
+  }
+
+  /** @throws as `runInProcess` */
+  async ask(job: ProcessJob, signal: AbortSignal, emit: EmitAny, control?: RunControl): Promise<SentResult | null> {
+    if (signal.aborted) throw interrupted()
+    const worker = this.#started()
+    const send = (request: JobRequest): void => {
+      // Where the process has gone, its `exit` event says so.
+      if (worker.connected) worker.send(request, () => undefined)
+    }
+    const stop = (): void => send({ stop: true })
+    const steer = ({ held, steps }: RunControl): void => send({ held, steps })
+    signal.addEventListener('abort', stop)
+    const unfollow = control?.follow(() => steer(control))
+    let hear: (reply: JobReply) => void = () => undefined
+    let fail: (error: Error) => void = () => undefined
+    const gone = (code: number | null, by: NodeJS.Signals | null): void =>
+      fail(endedByItself('that worked on the run', code, by))
+    const answer = new Promise<SentResult | null>((resolve, reject) => {
+      fail = reject
+      hear = (reply) => {
+        if ('event' in reply) emit(reply.event)
+        else if ('failure' in reply) reject(reviveFailure(reply.failure))
+        else resolve('result' in reply ? reply.result : null)
+      }
+    })
+    worker.on('message', hear).on('error', fail).on('exit', gone)
+    try {
+      sendPlain(send, { job })
+      if (control !== undefined) steer(control)
+      return await answer
+    } finally {
+      worker.off('message', hear).off('error', fail).off('exit', gone)
+      signal.removeEventListener('abort', stop)
+      unfollow?.()
+    }
+  }
+
+  /** Ends the process when it is at no job; it is gone when this resolves. */
+  async end(): Promise<void> {
+    const worker = this.#worker
+    if (worker?.child.connected === true) worker.child.disconnect()
+    await worker?.ended
+  }
+
+  #started(): ChildProcess {
+    if (this.#worker?.child.connected === true) return this.#worker.child
+    const child = forkProcess(new URL('./jobProcess.js', import.meta.url), this.#keepsModels ? [keepModels] : [])
+    const ended = new Promise<void>((resolve) => {
+      child.once('exit', () => resolve())
+      child.once('error', () => {
+        if (child.pid === undefined) resolve()
+      })
+    })
+    this.#worker = { child, ended }
+    return child
+  }
+}
+
+/** @throws OPTION_INVALID for what cannot be sent */
+function sendPlain(send: (request: JobRequest) => void, request: JobRequest): void {
+  try {
+    send(request)
+  } catch (cause) {
+    throw new Text2LiveError(
+      'OPTION_INVALID',
+      `Expected options of plain data: texts, numbers, bytes of pictures. ${cause instanceof Error ? cause.message : String(cause)}`,
+      { cause },
+    )
+  }
+}

@@ -1,3 +1,4 @@
+import type { GivenVideoOptions } from '../../options/videoOptions.js'
 import { interruptedBy } from '../../session/interrupted.js'
 import type { EmitAny, QueuedJob } from '../../session/queue/queueMachine.js'
 import type { RunControl } from '../../session/runControl.js'
@@ -11,11 +12,25 @@ import { clipMachine } from './clipMachine.js'
 import { inFolder } from './clipPaths.js'
 import { renderVideo } from './renderVideo.js'
 import { resumeVideo } from './resumeVideo.js'
+import { startVideo } from './startVideo.js'
 
 /** Whoever reads texts and trains for a clip. */
 export type ClipTraining = Omit<VideoEnvironment, 'signal' | 'control'>
 
 const here: ClipTraining = { openTrainer: videoTrainerIn(clipMachine), checkTexts: textsCheckedIn(clipMachine) }
+
+/**
+ * Begins a run over a clip, in this thread.
+ * @throws as `startVideo`, INTERRUPTED
+ */
+export async function beginClipRun(
+  options: GivenVideoOptions,
+  signal: AbortSignal,
+  emit: EmitAny,
+  control: RunControl,
+): Promise<VideoResult> {
+  return await startVideo(options, 'edit', { ...here, signal: interruptedBy(signal), control }, emit)
+}
 
 /**
  * Does a job of a queue on the run folder of a clip, in this thread.
