@@ -47,7 +47,6 @@ export function batchCommand(terminal: Terminal, setStatus: SetStatus): Command 
   addOptionFlags(command, photoNames)
   addOptionFlags(command, clipNames, videoTable)
   command
-    .enablePositionalOptions()
     .addHelpText(
       'after',
       `
@@ -95,8 +94,9 @@ function statusCommand(terminal: Terminal, setStatus: SetStatus): Command {
   return withCommon(new Command('status'))
     .description('say how each edit of a list stands')
     .argument('<list>', 'the list')
-    .action(async (path: string, flags: Flags, command: Command) => {
-      const list = await read(path, withDefaults(flags, command), terminal)
+    .action(async (path: string, _own: Flags, command: Command) => {
+      const flags = allFlags(command)
+      const list = await read(path, flags, terminal)
       const jobs = await standing(list, flags, terminal)
       for (const job of jobs) terminal.stdout.write(flags.json === true ? eventLine(jobEntry(job)) : jobLine(job))
       const counts = countsOf(jobs)
@@ -110,7 +110,8 @@ function cancelCommand(terminal: Terminal, setStatus: SetStatus): Command {
     .description('end a batch at work after the step at hand, or some of its edits')
     .argument('<list>', 'the list')
     .argument('[edits...]', 'the edits that are to end, by their folders; they stay so until they are retried')
-    .action(async (path: string, names: string[], flags: Flags) => {
+    .action(async (path: string, names: string[], _own: Flags, command: Command) => {
+      const flags = allFlags(command)
       const { cancelBatch } = await import('../batch/cancelBatch.js')
       await cancelBatch(outOf(path, flags), names.length === 0 ? null : names)
       const what = names.length === 0 ? 'the batch' : names.join(', ')
@@ -129,17 +130,15 @@ function retryCommand(terminal: Terminal, setStatus: SetStatus): Command {
     .argument('<list>', 'the list')
     .argument('[edits...]', 'those that are taken up, by their folders (default: all that failed)')
     .addOption(new Option('--jobs <n>', 'edits that are made at once').default(1).argParser(countOf))
-    .action(async (path: string, names: string[], flags: RunFlags, command: Command) => {
-      const list = await read(path, withDefaults(flags, command), terminal)
+    .action(async (path: string, names: string[], _own: RunFlags, command: Command) => {
+      const flags = allFlags(command)
+      const list = await read(path, flags, terminal)
       setStatus(await follow(list, flags, names.length === 0 ? true : names, terminal))
     })
 }
 
-/** Options for all rows stand before the word: `text2live batch --preset preview status jobs.csv`. */
-const withDefaults = (flags: Flags, command: Command): Flags & Record<string, unknown> => ({
-  ...command.parent?.opts(),
-  ...flags,
-})
+/** What is said behind the word is parsed by `batch`, which has the same flags and those of all rows. */
+const allFlags = (command: Command): RunFlags & Record<string, unknown> => command.optsWithGlobals()
 
 /** Reads the list; what is wrong in it is told, each on a line of its own. */
 async function read(path: string, parsed: Flags & Record<string, unknown>, terminal: Terminal): Promise<BatchList> {

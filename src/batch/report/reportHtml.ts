@@ -65,7 +65,7 @@ function chart(id: string, steps: readonly StepEvent[]): string {
   const every = Math.ceil(steps.length / chartSteps)
   const svg = lossesSvg(steps.filter((_, i) => i % every === 0))
   // As a picture, the styles of the chart stay its own.
-  return `<details><summary>Losses</summary><img class="chart" alt="${text(`losses of ${id}`)}" src="data:image/svg+xml;base64,${Buffer.from(svg).toString('base64')}"></details>`
+  return `<details class="losses"><summary>Losses</summary><img class="chart" alt="${text(`losses of ${id}`)}" src="data:image/svg+xml;base64,${Buffer.from(svg).toString('base64')}"></details>`
 }
 
 /** The whole page: one file that needs nothing else, runs no script and loads nothing. */
@@ -110,7 +110,7 @@ figure:focus-visible { outline: 3px solid light-dark(#0059b8, #7ab8ff); outline-
 .none { min-height: 8rem; display: grid; place-items: center; color: var(--dim); background: #8882; border-radius: .25rem }
 .error { color: var(--bad) } .state span { float: right; max-width: 60%; overflow: hidden; text-overflow: ellipsis }
 details { margin-top: .4rem } summary { cursor: pointer } dl { display: grid; grid-template-columns: auto 1fr; gap: 0 .75rem; margin: .3rem 0; overflow-wrap: anywhere }
-dt { color: var(--dim) } dd { margin: 0 } .chart { width: 100%; background: #fff }
+article:has(.losses[open]) { grid-column: 1 / -1 } dt { color: var(--dim) } dd { margin: 0 } .chart { width: 100%; max-width: 900px; background: #fff }
 `
 
 /** Text of any origin as HTML text, also within an attribute in double quotes. */
