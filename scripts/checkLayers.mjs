@@ -8,6 +8,7 @@ const layers = {
   cli: [
     'batch',
     'serve',
+    'queue',
     'run',
     'session',
     'method',
@@ -35,6 +36,7 @@ const layers = {
     'printable',
     'pathHint',
   ],
+  queue: ['batch', 'run', 'session', 'models', 'media', 'options', 'errors', 'printable', 'pathHint'],
   serve: ['run', 'session', 'models', 'media', 'options', 'errors', 'printable', 'pathHint'],
   studio: ['session', 'method', 'atlas', 'models', 'engine', 'media', 'options', 'errors', 'printable', 'pathHint'],
   session: ['method', 'atlas', 'models', 'engine', 'media', 'formats', 'options', 'errors', 'printable', 'pathHint'],

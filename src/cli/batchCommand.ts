@@ -10,11 +10,13 @@ import { videoTable } from '../options/videoTable.js'
 import { eventLine } from '../session/events.js'
 import { batchReporter, countsLine } from './batchReporter.js'
 import { addOptionFlags, givenTableFlags } from './optionFlags.js'
+import { cancelInQueue, followQueue, type QueuedFlags, submissionOptions, tellQueue } from './queuedBatch.js'
+import { givenQueue, queueOptions } from './queueFlags.js'
 import { duration, jsonReporter } from './reporters.js'
 import { stopOnSignals } from './stopOnSignals.js'
 import type { SetStatus, Terminal } from './terminal.js'
 
-interface Flags {
+interface Flags extends QueuedFlags {
   readonly out?: string
   readonly json?: true
 }
@@ -59,6 +61,8 @@ Examples:
       ends the batch after the step at hand
   $ text2live batch retry jobs.csv
       takes up what failed
+  $ text2live batch jobs.csv --queue redis://10.0.0.5 --store /mnt/edits
+      worked on by all machines that run "text2live worker" with that queue and store; the results come back here
 
 A list:
   input,prompt,region,seed
@@ -77,11 +81,14 @@ A list:
   return command
 }
 
-const withCommon = (command: Command): Command =>
+function withCommon(command: Command): Command {
   command
     .helpOption('-h, --help', 'show this text')
     .option('-o, --out <path>', 'folder of all run folders (default: runs/<list>)')
     .option('--json', 'print events as NDJSON on stdout and nothing else')
+  for (const option of [...queueOptions(), ...submissionOptions()]) command.addOption(option.helpGroup('Many machines:'))
+  return command
+}
 
 function statusCommand(terminal: Terminal, setStatus: SetStatus): Command {
   return withCommon(new Command('status'))
@@ -169,6 +176,10 @@ async function follow(
   retry: boolean | readonly string[],
   terminal: Terminal,
 ): Promise<number> {
+  if (givenQueue(flags) !== undefined)
+    return await tellingFaults(flags.json === true, terminal, () =>
+      followQueue(list, outOf(list.path, flags), flags, retry, flags.json === true, terminal),
+    )
   const { runBatch } = await import('../batch/runBatch.js')
   const json = flags.json === true
   const reporter = json ? jsonReporter(terminal.stdout) : batchReporter(terminal.stdout, list.path)

@@ -15,6 +15,7 @@ import { scoreCommand } from './scoreCommand.js'
 import { studioCommand } from './studioCommand.js'
 import type { SetStatus, Terminal } from './terminal.js'
 import { videoCommand } from './videoCommand.js'
+import { workerCommand } from './workerCommand.js'
 
 /** Version of the installed package. */
 const version = (createRequire(import.meta.url)('../../package.json') as { version: string }).version
@@ -58,6 +59,7 @@ Each command explains itself: text2live image --help. All options: docs/options.
     videoCommand,
     batchCommand,
     studioCommand,
+    workerCommand,
     atlasCommand,
     renderCommand,
     relevancyCommand,
