@@ -18,6 +18,12 @@ def directional(before, after, directions):
     return (1 - F.cosine_similarity((after - before)[:, None], directions[None], dim=-1, eps=1e-8)).mean()
 
 
+def colour(composite, first):
+    """MSE of the chroma [1,3,h,w] (each channel less the luma, BT.601); no gradient to what the start made."""
+    chroma = lambda x: x - (x * x.new_tensor([0.299, 0.587, 0.114])[None, :, None, None]).sum(1, keepdim=True)
+    return ((chroma(composite) - chroma(first).detach()) ** 2).mean()
+
+
 def structure(tokens, original_tokens):
     """MSE of self-similarities; no gradient to the original."""
     return ((self_similarity(tokens) - self_similarity(original_tokens).detach()) ** 2).mean()
@@ -64,6 +70,8 @@ def main():
         case('bootstrap', {'alpha': uniform(g, 1, 1, h, w), 'raw': raw}, lambda alpha, raw: bootstrap(alpha, relevancy_map(raw)),
              {'note': 'raw: relevancy of the 7x7 cells before the resize to 224x224 and the min-max'}, wrt=('alpha',))
     raw = uniform(g, 1, 1, 7, 7)
+    pictures = rng(93)
+    case('colour', {'composite': uniform(pictures, 1, 3, 5, 7), 'first': uniform(pictures, 1, 3, 5, 7)}, colour, wrt=('composite',))
     fixture.put('relevancyMap.raw', raw)
     fixture.put('relevancyMap.map', relevancy_map(raw))
     fixture.save({'about': 'value and its gradients, per loss. Min-max of a constant map is 0/0 in the published code: to be guarded.', 'cases': cases,

@@ -9,6 +9,7 @@ import { resizePicture } from './clipViews.js'
 import { screenGreen } from '../media/composeOutputs.js'
 import {
   bootstrapLoss,
+  colourLoss,
   directionalLoss,
   render,
   sparsityLoss,
@@ -25,7 +26,7 @@ const MAP_TOLERANCE = 1e-5
 
 interface Case {
   name: string
-  loss: 'spherical' | 'directional' | 'structure' | 'sparsity' | 'bootstrap'
+  loss: 'spherical' | 'directional' | 'structure' | 'sparsity' | 'bootstrap' | 'colour'
   settings: { l1?: number; l0?: number }
   inputs: Record<string, string>
   value: number
@@ -48,6 +49,8 @@ function build({ loss, settings }: Case, x: (name: string) => Value): Value {
       return sphericalLoss(x('embeddings'), x('targets'), evenShares(x('targets')))
     case 'directional':
       return directionalLoss(sub(x('after'), x('before')), x('directions'), evenShares(x('directions')))
+    case 'colour':
+      return colourLoss(x('composite'), x('first'))
     case 'structure':
       return structureLoss(x('tokens'), x('original_tokens'))
     case 'sparsity':
@@ -88,6 +91,7 @@ describe('losses', () => {
   it('cover every loss of the fixture', () => {
     expect([...new Set(cases.map((c) => c.loss))].sort()).toEqual([
       'bootstrap',
+      'colour',
       'directional',
       'sparsity',
       'spherical',

@@ -3,6 +3,7 @@ import {
   add,
   asin,
   clip,
+  conv2d,
   div,
   maximum,
   matmul,
@@ -23,7 +24,15 @@ import {
 import { screenGreen } from '../media/composeOutputs.js'
 
 /** Names of the losses in the order of the paper; 'total' is their weighted sum. */
-export const lossNames = ['composition', 'directional', 'screen', 'structure', 'sparsity', 'bootstrap'] as const
+export const lossNames = [
+  'composition',
+  'directional',
+  'screen',
+  'structure',
+  'sparsity',
+  'bootstrap',
+  'colour',
+] as const
 export type LossName = (typeof lossNames)[number]
 
 export interface Rendering {
@@ -98,6 +107,20 @@ export function sparsityLoss(alpha: Value, lambdaL1: number, lambdaL0: number, e
 /** Bootstrap loss: mean squared difference between alpha and a relevancy map in [0, 1] of the same shape. */
 export function bootstrapLoss(alpha: Value, relevancy: Value): Value {
   return reduceMean(square(sub(alpha, stopGradient(relevancy))))
+}
+
+/** Luma of R, G and B (ITU-R BT.601). */
+const LUMA = [0.299, 0.587, 0.114] as const
+
+/**
+ * Colour loss, not in the paper: mean squared difference of the chroma (each channel less the luma) of the composite
+ * and of `first` [1, 3, H, W], what the learned start made of the same picture; no gradient to that. How light or dark
+ * a place is stays free.
+ */
+export function colourLoss(composite: Value, first: Value): Value {
+  const chroma = LUMA.flatMap((_, channel) => LUMA.map((share, i) => (i === channel ? 1 : 0) - share))
+  const kernel = composite.graph.constant(chroma, [3, 3, 1, 1])
+  return reduceMean(square(conv2d(sub(composite, stopGradient(first)), kernel)))
 }
 
 /** A map stretched to [0, 1]; a constant map, which has no range to stretch, gives 0. */

@@ -6,6 +6,7 @@ import { type ViewInputs, clipViews, resizePicture, viewInputs } from './clipVie
 import {
   type LossName,
   bootstrapLoss,
+  colourLoss,
   directionalLoss,
   lossNames,
   sparsityLoss,
@@ -65,6 +66,8 @@ export interface Pictures {
   readonly composite: Value
   readonly greenScreen: Value
   readonly alpha: Value
+  /** What the learned start made of the picture, where the edit is held to its colours. */
+  readonly first?: Value | null
 }
 
 /**
@@ -98,6 +101,7 @@ export function pictureLosses(
     )
   }
   if (plan.bootstrap === 'map') losses.set('bootstrap', bootstrapLoss(pictures.alpha, map('relevancy')))
+  if (pictures.first) losses.set('colour', colourLoss(pictures.composite, pictures.first))
   return losses
 }
 
@@ -233,7 +237,7 @@ function embedTogether<Name extends string>(
   >
 }
 
-/** The losses [6] in the order of `lossNames`, and their sum, each times its entry of the graph input 'weights' [6]. */
+/** The losses [7] in the order of `lossNames`, and their sum, each times its entry of the graph input 'weights' [7]. */
 export function weightedTotal(
   graph: Graph,
   losses: ReadonlyMap<LossName, Value>,

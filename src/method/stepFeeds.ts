@@ -68,7 +68,8 @@ export function textCounts([targets]: readonly TextTargets[]): {
 type WeightSettings = Pick<
   ImageSettings,
   'lambdaComposition' | 'lambdaDirectional' | 'lambdaScreen' | 'lambdaStructure' | 'lambdaSparsity' | 'bootstrapItems'
->
+> &
+  Partial<Pick<ImageSettings, 'lambdaColour'>>
 
 /**
  * What each loss of one of `items` pictures counts in the sum that is differentiated; `last`: the last of them, see D5.
@@ -81,6 +82,7 @@ export function lossWeights(settings: WeightSettings, bootstrapWeight: number, i
     structure: settings.lambdaStructure,
     sparsity: settings.lambdaSparsity,
     bootstrap: last || settings.bootstrapItems === 'all' ? bootstrapWeight : 0,
+    colour: settings.lambdaColour ?? 0,
   }
   return lossNames.map((name) => lambda[name] / items)
 }

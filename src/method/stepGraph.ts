@@ -23,6 +23,8 @@ export interface StepPlan extends LossPlan {
    * foreground; spec 1.8).
    */
   readonly opacity?: boolean
+  /** The edit is held to the colours of what the parameters' initial values make of the picture. */
+  readonly held?: boolean
   /**
    * 'update' applies the optimizer; 'gradient' leaves the gradient, added to the carried one, for a following 'update'
    * to carry.
@@ -50,19 +52,26 @@ export function buildStepGraph(plan: StepPlan, guidance: readonly GuidanceModel[
   const flat = graph.input('parameters', [count])
   const parameters = splitParameters(flat, plan.generator)
 
-  const whole = generator(picture, parameters, plan.generator)
-  const layer = plan.opacity ? mul(whole, graph.input('opacity', [1, 1, size.height, size.width])) : whole
-  const opacity = slice(layer, { axes: [1], starts: [3], ends: [4] })
-  const alpha = plan.masked ? mul(opacity, graph.input('mask', [1, 1, size.height, size.width])) : opacity
-  const { composite, greenScreen } = render(slice(layer, { axes: [1], starts: [0], ends: [3] }), alpha, picture)
+  const map = (name: string) => graph.input(name, [1, 1, size.height, size.width])
+  const mask = plan.masked ? map('mask') : null
+  const seen = plan.opacity ? map('opacity') : null
+  const renderedBy = (weights: ReadonlyMap<string, Value>) => {
+    const whole = generator(picture, weights, plan.generator)
+    const layer = seen ? mul(whole, seen) : whole
+    const opacity = slice(layer, { axes: [1], starts: [3], ends: [4] })
+    return render(slice(layer, { axes: [1], starts: [0], ends: [3] }), mask ? mul(opacity, mask) : opacity, picture)
+  }
+  const { composite, greenScreen, alpha } = renderedBy(parameters)
+  const initial = graph.input('initial', [count])
+  const first = plan.held ? renderedBy(splitParameters(initial, plan.generator)).composite : null
 
-  const losses = pictureLosses(plan, guidance, graph, { picture, composite, greenScreen, alpha })
+  const losses = pictureLosses(plan, guidance, graph, { picture, composite, greenScreen, alpha, first })
   const { values, total } = weightedTotal(graph, losses)
 
   const own = joinGradients(gradients(total, [...parameters.values()]))
   const gradient = add(own, graph.input('carried', [count]))
   if (plan.kind === 'gradient') return { graph, outputs: { losses: lossReport(values, total, [own]), gradient } }
-  const state = stateInputs(graph, { initial: [count], gradientSum: [count], squareSum: [count] })
+  const state = { initial, ...stateInputs(graph, { gradientSum: [count], squareSum: [count] }) }
   const update = madgrad(flat, gradient, state, graph.input('lambda', []), settings)
   return {
     graph,

@@ -107,7 +107,7 @@ describe('five steps of preset reference', () => {
       expect(bootstrapWeightAt(k, settings)).toBeCloseTo(step.bootstrapWeight, 12)
       const { losses } = await runner.step(requestOf(step, k))
       for (const name of [...lossNames, 'total'] as const) {
-        const expected = name === 'sparsity' ? step.losses.sparsity! : step.losses[name]!
+        const expected = name === 'sparsity' ? step.losses.sparsity! : (step.losses[name] ?? 0)
         expect(Math.abs(losses[name] - expected), `${name} at step ${k}: ${losses[name]} for ${expected}`).toBeLessThan(
           LOSS_TOLERANCE,
         )

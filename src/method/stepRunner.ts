@@ -59,6 +59,8 @@ export interface StepRunnerOptions {
   readonly settings: ImageSettings
   readonly generator: GeneratorShape
   readonly vectors?: Readonly<Record<VectorName, Float32Array>> | undefined
+  /** The edit is held to the colours of what the initial parameters make of a picture, by `lambdaColour`. */
+  readonly held?: boolean
   readonly onCompile?: (size: { width: number; height: number; seconds: number }) => void
 }
 
@@ -190,7 +192,7 @@ export class StepRunner {
   }
 
   async #stepProgram(item: StepItem, kind: StepPlan['kind'], weights: readonly number[]): Promise<Program> {
-    const { settings, generator, guidance } = this.#options
+    const { settings, generator, guidance, held = false } = this.#options
     const { width, height } = item.picture
     // A fed map costs nothing: its graph serves the steps after the bootstrap as well.
     const bootstrap = item.relevancy ? 'map' : weights[lossNames.indexOf('bootstrap')]! > 0 ? 'model' : 'off'
@@ -201,6 +203,7 @@ export class StepRunner {
       generator,
       size: { width, height },
       masked: item.mask !== undefined,
+      held,
       emphasis: item.emphasis !== undefined,
       texts: textCounts(this.#options.targets),
     }

@@ -7,7 +7,8 @@ import { randomStream } from '../engine/random.js'
 import { flipHorizontal } from '../media/flipHorizontal.js'
 import type { Runtime } from '../engine/runtime.js'
 import type { FloatImage } from '../media/image.js'
-import { generatorParameters } from '../models/generator.js'
+import { generatorParameters, initialParameters } from '../models/generator.js'
+import { type LearnedStart, conditionedIndices } from '../models/learnedStart.js'
 import type { GuidanceModel } from '../models/guidance.js'
 import type { FileSource } from '../models/fileSource.js'
 import { loadGuidance } from '../models/loadGuidance.js'
@@ -120,7 +121,10 @@ describe('a trainer', () => {
         expect(Object.keys(losses).sort()).toEqual([...lossNames, 'total'].sort())
         for (const [name, loss] of Object.entries(losses))
           expect(Number.isFinite(loss), `${name} is ${loss}`).toBe(true)
-        for (const name of lossNames) if (name !== 'bootstrap' || k === 0) expect(losses[name], name).toBeGreaterThan(0)
+        // Random first weights have no colours to hold to.
+        expect(losses['colour']).toBe(0)
+        for (const name of lossNames)
+          if (name !== 'colour' && (name !== 'bootstrap' || k === 0)) expect(losses[name], name).toBeGreaterThan(0)
       })
       expect(reports[1]!.losses).not.toEqual(reports[0]!.losses)
       const { tensors: after } = await trainer.state()
@@ -241,7 +245,7 @@ describe('several guidance models', () => {
       // A map sharpened along edges is averaged before it is sharpened.
       if (name === 'bootstrap' && relevancy === 'edges') continue
       expect(both[name], name).toBeCloseTo((a[name]! + b[name]!) / 2, 5)
-      if (name !== 'sparsity') expect(Math.abs(a[name]! - b[name]!), name).toBeGreaterThan(1e-6)
+      if (name !== 'sparsity' && name !== 'colour') expect(Math.abs(a[name]! - b[name]!), name).toBeGreaterThan(1e-6)
     }
   })
 
@@ -464,10 +468,64 @@ function expectTotal(losses: Readonly<Record<string, number>>, settings: ImageSe
     structure: settings.lambdaStructure,
     sparsity: settings.lambdaSparsity,
     bootstrap: bootstrapWeightAt(0, settings),
+    colour: settings.lambdaColour,
   }
   const sum = lossNames.reduce((total, name) => total + weights[name]! * losses[name]!, 0)
   expect(Math.abs(losses.total! - sum) / sum).toBeLessThan(TOTAL_TOLERANCE)
 }
+
+describe('the colours of a learned start', () => {
+  const start = (model: string): LearnedStart => {
+    const names = ['netG.8.1.bias']
+    const embeddingWidth = 8
+    const rows = conditionedIndices(generator, names).length
+    const weight = Float32Array.from({ length: rows * embeddingWidth }, (_, i) => Math.sin(i))
+    return {
+      shape: generator,
+      parameters: initialParameters(generator, 5),
+      conditioned: { guidance: model, embeddingWidth, names, weight },
+    }
+  }
+  /** The colour losses of the first step and of the sixth. */
+  const colours = (given: GivenOptions, model: string) =>
+    withTrainer({ ...oneStep, steps: 6, ...given }, { start: start(model) }, async (trainer) => {
+      const losses: number[] = []
+      while (trainer.step < trainer.steps) losses.push((await trainer.train()).losses['colour']!)
+      return [losses[0]!, losses.at(-1)!]
+    })
+
+  it('are where the edit begins, and it is held to them as its weight says', async () => {
+    const [before, after] = await colours({}, guidance.name)
+    expect(before).toBe(0)
+    expect(after).toBeGreaterThan(0)
+    expect((await colours({ lambdaColour: 1e5 }, guidance.name))[1]).toBeLessThan(after!)
+    expect(await colours({ lambdaColour: 0 }, guidance.name)).toEqual([0, 0])
+  })
+
+  it('of a start that does not read the texts say nothing of the prompt: nothing is held to them', async () => {
+    expect(await colours({}, 'another model')).toEqual([0, 0])
+  })
+
+  it('hold a run that was stopped as one that was not', async () => {
+    const held = { start: start(guidance.name) }
+    const given = { ...oneStep, steps: 3 }
+    const whole = await withTrainer(given, held, async (trainer) => {
+      const reports = [await trainer.train(), await trainer.train(), await trainer.train()]
+      return { state: await trainer.state(), last: reports[2]! }
+    })
+    const middle = await withTrainer(given, held, async (trainer) => {
+      await trainer.train()
+      return await trainer.state()
+    })
+    await withTrainer(given, { ...held, state: middle }, async (trainer) => {
+      await trainer.train()
+      expect(await trainer.train()).toEqual(whole.last)
+      const { tensors } = await trainer.state()
+      expect(bytes(tensors['parameters']!.data).equals(bytes(whole.state.tensors['parameters']!.data))).toBe(true)
+    })
+    expect(whole.last.losses['colour']).toBeGreaterThan(0)
+  })
+})
 
 it('reads the text tower once, however often texts are encoded to find the region', async () => {
   const folder = await folderSource(fileURLToPath(new URL('../../models/starter', import.meta.url)))

@@ -51,7 +51,10 @@ export interface TrainerOptions {
   readonly texts: Omit<Texts, 'region'> & { readonly region: RegionTexts }
   /** Needed for the relevancy `object` of a region. */
   readonly outline?: OutlineModel | null
-  /** First weights, where the run does not continue and they fit its generator; random ones else. */
+  /**
+   * First weights, where they fit the run's generator; random ones else. A run that continues asks them only whether they
+   * read its texts.
+   */
   readonly start?: LearnedStart | null
   /** Continue from here, bit for bit on the CPU. */
   readonly state?: TrainerState
@@ -119,6 +122,7 @@ export async function createTrainer(options: TrainerOptions): Promise<Trainer> {
   const emphasis = located && settings.sparsityMap > 0 ? emphasisOf(located, settings.sparsityMap) : null
   let mask = boundOf(options.mask, located, settings.regionBound)
   const learned = state ? undefined : learnedVectors(options, generator, guidance, targets)
+  const held = settings.lambdaColour > 0 && startReads(options.start, generator, guidance)
   const runner = new StepRunner({
     runtime,
     guidance,
@@ -126,6 +130,7 @@ export async function createTrainer(options: TrainerOptions): Promise<Trainer> {
     settings,
     generator,
     vectors: state ? vectorsOf(state) : learned,
+    held,
     onCompile: (compiled) => options.notice?.({ type: 'compile', ...compiled }),
   })
   let done = state?.step ?? 0
@@ -261,8 +266,8 @@ export function learnedVectors(
     )
     return undefined
   }
-  const { guidance: name, embeddingWidth } = start.conditioned
-  const reader = guidance.findIndex((model) => model.name.startsWith(name) && model.embeddingWidth === embeddingWidth)
+  const { guidance: name } = start.conditioned
+  const reader = readerOf(start, guidance)
   if (reader < 0) onNote?.(`start: learned with the ${name} model; with another one it is the same for all texts`)
   const parameters = startParameters(start, reader < 0 ? null : meanRow(targets[reader]!.direction))
   return {
@@ -271,6 +276,23 @@ export function learnedVectors(
     gradientSum: new Float32Array(parameters.length),
     squareSum: new Float32Array(parameters.length),
   }
+}
+
+/** Which of the models reads texts as the start's own model does; -1 for none. */
+function readerOf(
+  { conditioned: { guidance: name, embeddingWidth } }: LearnedStart,
+  guidance: readonly GuidanceModel[],
+) {
+  return guidance.findIndex((model) => model.name.startsWith(name) && model.embeddingWidth === embeddingWidth)
+}
+
+/** Whether a run that starts from it begins with a picture of what the prompt asks for. */
+function startReads(
+  start: LearnedStart | null | undefined,
+  generator: GeneratorShape,
+  guidance: readonly GuidanceModel[],
+): boolean {
+  return !!start && startFits(start, generator) && readerOf(start, guidance) >= 0
 }
 
 /** The vectors of a saved state. @throws CHECKPOINT_INVALID */

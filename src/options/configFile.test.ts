@@ -226,6 +226,14 @@ test.each([
   expect(failure(text)).toBe(message)
 })
 
+test('a run of a version without an option has what it was made with, a file of a person the preset', () => {
+  const made = (text: string) => resolveSettings([readConfig(text, 'a.yaml').options], () => 1).lambdaColour
+  const said = 'preset: fast\nprompt: a\n'
+  expect(made(`configVersion: 1\n${said}`)).toBe(0)
+  expect(made(`configVersion: 1\n${said}lambdaColour: 3\n`)).toBe(3)
+  expect(made(said)).toBeGreaterThan(0)
+})
+
 test.each([
   ['hundreds of thousands of keys', Array.from({ length: 300_000 }, (_, i) => `k${i}:\n`).join('')],
   ['the same key again and again', 'steps:\n'.repeat(100_000)],

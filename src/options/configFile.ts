@@ -4,7 +4,7 @@ import type { GivenOptions } from './imageOptions.js'
 import { imageTable } from './imageTable.js'
 import { nearestName } from './nearestName.js'
 import { kebabCase } from './optionRow.js'
-import { type OptionTable, type PublishedKey, rowOf } from './optionTable.js'
+import { type OptionTable, type PublishedKey, rowOf, settingNamesOf } from './optionTable.js'
 import { parseRow, shownValue } from './parseOption.js'
 import { videoTable } from './videoTable.js'
 import { publishedDeviceNote } from './publishedConfig.js'
@@ -70,11 +70,17 @@ export function readTableConfig<Options>(table: OptionTable, text: string, fileN
   // The published code computes no bootstrap loss when bootstrap_epoch is -1, whatever bootstrap_text says.
   if (options['region'] !== undefined && entries.some(({ key, value }) => key === 'bootstrap_epoch' && value === -1))
     options['bootstrapSteps'] = 0
+  const ofRun = entries.some(({ key }) => key === 'configVersion')
+  if (ofRun)
+    for (const name of settingNamesOf(table)) {
+      const { before } = rowOf(table, name)
+      if (before !== undefined) options[name] ??= before
+    }
   return {
     options: options as Options,
     notes: published ? [publishedText(fileName, options, ignored)] : [],
     published,
-    ofRun: entries.some(({ key }) => key === 'configVersion'),
+    ofRun,
   }
 }
 

@@ -354,6 +354,17 @@ export const imageOptions = {
     example: '0.5',
     help: 'weight of the screen loss: the edit layer on a green screen matches the screen text',
   },
+  lambdaColour: {
+    type: 'number',
+    group: 'losses',
+    preset: true,
+    min: 0,
+    max: 100_000,
+    default: 0,
+    before: 0,
+    example: '30',
+    help: 'weight of the colour loss: the edit keeps the hues of the first picture of a learned start that knows the prompt; 0 lets them go',
+  },
   lambdaStructure: {
     type: 'number',
     group: 'losses',

@@ -61,7 +61,7 @@ export const trainerIn =
     const guidance = await openGuidance(settings, runtime, models, notice, signal, input.access, warm)
     const [outline, start] = [
       await outlineFor(settings, input.texts.region, models, warm),
-      await startFor(settings, input.state, models, warm),
+      await startFor(settings, models, warm),
     ]
     return await createTrainer({
       runtime,
@@ -91,14 +91,13 @@ export const openOutline = (models: ModelOpener, warm?: WarmModels): Promise<Out
   return warm?.outline(open) ?? open()
 }
 
-/** The learned first weights for a run that begins and asks for them. @throws GUIDANCE_INVALID, SAFETENSORS_INVALID */
+/** The learned first weights for a run that asks for them. @throws GUIDANCE_INVALID, SAFETENSORS_INVALID */
 export const startFor = async (
   { start }: Pick<ImageSettings, 'start'>,
-  state: TrainerState | undefined,
   models: ModelOpener,
   warm?: WarmModels,
 ): Promise<LearnedStart | null> => {
-  if (start !== 'learned' || state !== undefined) return null
+  if (start !== 'learned') return null
   const open = async (): Promise<LearnedStart> => await loadStart(await models.bundled('start'))
   return await (warm?.start(open) ?? open())
 }

@@ -105,7 +105,7 @@ describe('five steps of preset reference on a layered atlas', () => {
         })
         for (const loss of [...lossNames, 'total'] as const) {
           expect(
-            Math.abs(losses[loss] - step.losses[loss]!),
+            Math.abs(losses[loss] - (step.losses[loss] ?? 0)),
             `${loss} at step ${k}: ${losses[loss]} for ${step.losses[loss]}`,
           ).toBeLessThan(LOSS_TOLERANCE)
         }

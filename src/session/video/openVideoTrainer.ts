@@ -68,7 +68,7 @@ export const videoTrainerIn =
     const guidance = await openGuidance(settings, runtime, models, notice, signal, input.access, warm)
     const texts = layerTexts(settings, layer)
     const outline = layer === 'background' ? await outlineFor(settings, texts.region, models, warm) : null
-    const start = await startFor(settings, input.state, models, warm)
+    const start = input.state ? null : await startFor(settings, models, warm)
     return await createVideoTrainer({
       runtime,
       guidance,
