@@ -97,6 +97,10 @@ function statusCommand(terminal: Terminal, setStatus: SetStatus): Command {
     .action(async (path: string, _own: Flags, command: Command) => {
       const flags = allFlags(command)
       const list = await read(path, flags, terminal)
+      if (givenQueue(flags) !== undefined) {
+        setStatus(await tellQueue(list, flags, flags.json === true, terminal))
+        return
+      }
       const jobs = await standing(list, flags, terminal)
       for (const job of jobs) terminal.stdout.write(flags.json === true ? eventLine(jobEntry(job)) : jobLine(job))
       const counts = countsOf(jobs)
@@ -112,6 +116,11 @@ function cancelCommand(terminal: Terminal, setStatus: SetStatus): Command {
     .argument('[edits...]', 'the edits that are to end, by their folders; they stay so until they are retried')
     .action(async (path: string, names: string[], _own: Flags, command: Command) => {
       const flags = allFlags(command)
+      if (givenQueue(flags) !== undefined) {
+        const list = await read(path, flags, terminal)
+        setStatus(await cancelInQueue(list, names, flags, flags.json === true, terminal))
+        return
+      }
       const { cancelBatch } = await import('../batch/cancelBatch.js')
       await cancelBatch(outOf(path, flags), names.length === 0 ? null : names)
       const what = names.length === 0 ? 'the batch' : names.join(', ')
