@@ -10,6 +10,7 @@ const headings = {
   models: 'Models',
   atlases: 'Layered atlases',
   devices: 'Devices and installation',
+  batch: 'Lists, queues and stores',
   server: 'The studio and its server',
   inside: 'Inside the program',
 } as const
@@ -303,6 +304,81 @@ export const errorGuide: Readonly<Record<ErrorCode, Advice>> = {
     group: 'devices',
     means: 'A loss became infinite or no number. The state before that step is kept.',
     remedy: 'Lower `--learning-rate` or the loss weights, or take another `--seed`.',
+  },
+  LIST_INVALID: {
+    group: 'batch',
+    means:
+      'The list of a batch has rows that cannot be made: each is named with its file, line and column. Nothing was started.',
+    remedy:
+      'Mend the rows that are named; `--dry-run` checks the list again without starting anything. [JSON Schemas](batch.md) of a row let an editor check them as you write.',
+  },
+  QUEUE_UNREACHABLE: {
+    group: 'batch',
+    means: 'Nothing that speaks the protocol of Redis answers at the address of the queue.',
+    remedy:
+      'See whether Redis runs there and whether a firewall is between; `redis-cli -u <address> ping` from this machine should answer `PONG`.',
+  },
+  QUEUE_REFUSED: {
+    group: 'batch',
+    means: 'Redis answers, but wants another user or password.',
+    remedy: 'Set the address with both in `TEXT2LIVE_QUEUE`, where no list of processes shows it.',
+  },
+  QUEUE_UNSUPPORTED: {
+    group: 'batch',
+    means: 'Redis is older than 6.2, or set up so that it may forget jobs when its memory is full.',
+    remedy: 'Update it, or set `maxmemory-policy noeviction`.',
+  },
+  QUEUE_FOREIGN: {
+    group: 'batch',
+    means: 'Under the name of the queue there are keys that another program wrote. They were not touched.',
+    remedy: 'Give a name of your own with `--queue-name`, or another database of that Redis.',
+  },
+  QUEUE_VERSION: {
+    group: 'batch',
+    means:
+      'The jobs in the queue were put there by another version of text2live, which may train otherwise; pictures of two versions are never mixed.',
+    remedy: 'Install that version here, or wait until the queue is empty.',
+  },
+  QUEUE_JOB_INVALID: {
+    group: 'batch',
+    means: 'A job in the queue is not of a form that this version reads.',
+    remedy: 'Cancel it with `text2live batch cancel`, and submit the list again.',
+  },
+  STORE_NOT_FOUND: {
+    group: 'batch',
+    means: 'The folder or the bucket that `--store` names does not exist.',
+    remedy: 'Make it, or mount the share. Buckets are not made by themselves.',
+  },
+  STORE_REFUSED: {
+    group: 'batch',
+    means: 'The store is there, but may not be read and written with these rights.',
+    remedy: 'The message says which right was missing: to list, to read, to write or to delete.',
+  },
+  STORE_UNREACHABLE: {
+    group: 'batch',
+    means: 'The store did not do what it was asked, after several attempts with pauses between.',
+    remedy: 'Try again later: uploads go on where they stopped. With a service of your own, see `AWS_ENDPOINT_URL`.',
+  },
+  STORE_DAMAGED: {
+    group: 'batch',
+    means: 'Bytes that came from the store are not those whose hash was noted when they were written.',
+    remedy: 'Remove what the message names and submit the list again: it is made anew.',
+  },
+  STORE_MISMATCH: {
+    group: 'batch',
+    means:
+      'The jobs of this queue keep their files in another store than the one given, or the store is of another version.',
+    remedy: 'Give the store that the batch was submitted with.',
+  },
+  JOB_CANCELLED: {
+    group: 'batch',
+    means: 'The job was cancelled, by `text2live batch cancel` or from another machine. What it had reached is kept.',
+    remedy: '`text2live batch retry` puts it back; it goes on from its last checkpoint.',
+  },
+  JOB_STALLED: {
+    group: 'batch',
+    means: 'Several workers died while they had this job, so it is not given to another one.',
+    remedy: "See the workers' own messages (memory is the usual cause), then `text2live batch retry`.",
   },
   ADDRESS_UNAVAILABLE: {
     group: 'server',
