@@ -1,7 +1,7 @@
 import { homedir, hostname, totalmem } from 'node:os'
 import { join } from 'node:path'
 import { Command, InvalidArgumentError, Option } from 'commander'
-import type { Device } from '../engine/runtime.js'
+import type { WorkDevice } from '../queue/protocol.js'
 import type { WorkerEvent } from '../queue/worker.js'
 import { eventLine } from '../session/events.js'
 import type { Output } from './lineReporter.js'
@@ -10,7 +10,7 @@ import { stopOnSignals } from './stopOnSignals.js'
 import type { SetStatus, Terminal } from './terminal.js'
 
 interface WorkerFlags extends QueueFlags {
-  readonly device: Device | 'auto'
+  readonly device: WorkDevice | 'auto'
   readonly guidance: readonly string[]
   readonly memory?: number
   readonly scratch?: string
@@ -133,7 +133,7 @@ interface Ready {
   readonly type: 'ready'
   readonly queue: string
   readonly store: string
-  readonly device: Device
+  readonly device: WorkDevice
   readonly guidance: readonly string[]
   readonly memory: number
 }

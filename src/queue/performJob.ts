@@ -1,12 +1,11 @@
 import { basename } from 'node:path'
-import type { Device } from '../engine/runtime.js'
 import type { GivenOptions } from '../options/imageOptions.js'
 import type { GivenVideoOptions } from '../options/videoOptions.js'
 import type { ImageOptions } from '../run/imageJob.js'
 import { askProcess, runInProcess } from '../run/runInProcess.js'
 import { runInVideoWorker } from '../run/video/runInVideoWorker.js'
 import type { AnyRunEvent } from '../session/runHost.js'
-import type { JobPayload } from './protocol.js'
+import type { JobPayload, WorkDevice } from './protocol.js'
 
 /** A job as a worker does it: all files are on this machine. */
 export interface LocalJob {
@@ -16,7 +15,7 @@ export interface LocalJob {
   /** The run folder: to be made, or where `resumed` to be gone on with. */
   readonly folder: string
   readonly resumed: boolean
-  readonly device: Device
+  readonly device: WorkDevice
 }
 
 /**
@@ -66,7 +65,7 @@ async function editClip(job: LocalJob, signal: AbortSignal, emit: (event: AnyRun
 }
 
 /** The models are named again, since who started this worker lets it fetch them. */
-function onThisMachine({ payload, device }: LocalJob): { device: Device; guidance?: string[] } {
+function onThisMachine({ payload, device }: LocalJob): { device: WorkDevice; guidance?: string[] } {
   const { guidance } = payload.options as { guidance?: string[] }
   return { device, ...(guidance === undefined ? {} : { guidance }) }
 }

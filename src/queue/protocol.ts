@@ -60,6 +60,9 @@ export type JobPayload = z.infer<typeof payloadSchema>
 export type JobInput = z.infer<typeof input>
 export type JobNeeds = z.infer<typeof needs>
 
+/** What a worker runs its jobs on. */
+export type WorkDevice = Exclude<JobNeeds['device'], 'any'>
+
 /** How far a job is; told at most once a second. */
 export interface JobProgress {
   readonly step: number

@@ -2,15 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { Queue as BullQueue } from 'bullmq'
 import { Lanes } from './lanes.js'
 import { keysOf, type Queue } from './openQueue.js'
-import {
-  jobId,
-  type JobFailure,
-  type JobOutcome,
-  type JobPayload,
-  type JobProgress,
-  laneOf,
-  readFailure,
-} from './protocol.js'
+import { jobId, type JobFailure, type JobPayload, type JobProgress, laneOf, readFailure } from './protocol.js'
 import { readJobState } from './store/jobFiles.js'
 import type { ObjectStore } from './store/objectStore.js'
 
@@ -130,8 +122,7 @@ export class QueueClient {
     if ((await this.#queue.redis.exists(keysOf(this.#queue.name).cancelled(id))) === 1) return cancelled
     const found = await readJobState(this.#store, id)
     if (found?.status === 'done') return { state: 'done' }
-    if (found?.status === 'failed' && found.failure !== undefined)
-      return { state: 'failed', failure: found.failure as JobFailure }
+    if (found?.status === 'failed' && found.failure !== undefined) return { state: 'failed', failure: found.failure }
     return { state: 'unknown' }
   }
 

@@ -52,7 +52,7 @@ export class TakenJob {
    */
   static async take(queue: Queue, lane: string, worker: BullWorker, lease = defaultLease): Promise<TakenJob | null> {
     const token = `${hostname()}:${process.pid}:${randomBytes(8).toString('hex')}`
-    const job = await worker.getNextJob(token, { block: false })
+    const job = (await worker.getNextJob(token, { block: false })) as BullJob | undefined
     if (job?.id === undefined) return null
     const taken = new TakenJob(queue, lane, job, token, lease)
     try {
@@ -87,12 +87,12 @@ export class TakenJob {
 
   /** As it lies in Redis; see `readPayload`. */
   get data(): unknown {
-    return this.#job.data
+    return this.#job.data as unknown
   }
 
   /** What it failed by already, before this taking: too many workers died of it. */
   get failure(): JobFailure | null {
-    const text = this.#job.deferredFailure
+    const text = this.#job.deferredFailure as string | undefined
     return text === undefined ? null : readFailure(text)
   }
 

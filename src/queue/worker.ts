@@ -2,7 +2,6 @@ import { mkdir, rm } from 'node:fs/promises'
 import { hostname } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { Device } from '../engine/runtime.js'
 import { Text2LiveError } from '../errors.js'
 import { asidePath, removeDeadAsides } from '../media/node/asidePath.js'
 import type { AnyRunEvent } from '../session/runHost.js'
@@ -10,7 +9,7 @@ import { fetchInputs } from './jobInputs.js'
 import { Lanes } from './lanes.js'
 import { keysOf, ownVersion, type Queue } from './openQueue.js'
 import type { PerformJob } from './performJob.js'
-import { type JobNeeds, type JobPayload, readPayload } from './protocol.js'
+import { type JobNeeds, type JobPayload, readPayload, type WorkDevice } from './protocol.js'
 import { RunMirror } from './runMirror.js'
 import { highestFence, JobFiles, restoreRun } from './store/jobFiles.js'
 import type { OpenedStore } from './store/openStore.js'
@@ -19,7 +18,7 @@ import { TakenJob } from './takenJob.js'
 /** What a worker can do; it takes what fits. */
 export interface Abilities {
   /** The one that its jobs run on. */
-  readonly device: Device
+  readonly device: WorkDevice
   /** Names of the models that it has or may fetch, as `portableGuidance` gives them. */
   readonly guidance: readonly string[]
   /** GiB that a job may take. */

@@ -28,13 +28,13 @@ const pictures = ['composite.png', 'edit.png', 'alpha.png', 'edit-on-greenscreen
 const needs = { device: 'any', guidance: ['starter'], memory: 1 }
 
 /** A real edit at toy size. One thread: another number of them changes the last digits. */
-const realOptions = (seed) => ({
+const realOptions = (seed, steps) => ({
   prompt: ['golden teapot'],
   source: ['teapot'],
   region: ['teapot'],
   preset: 'fast',
   size: 192,
-  steps: 12,
+  steps,
   views: 1,
   generatorWidth: 8,
   scaleMin: 1,
@@ -58,7 +58,7 @@ function drawsOf(seed) {
 
 /**
  * @param {object} plan
- * @param {number} plan.toys @param {number} plan.real @param {number} plan.workers
+ * @param {number} plan.toys @param {number} plan.real @param {number} plan.realSteps @param {number} plan.workers
  * @param {number} plan.seconds between two kills, on average
  * @param {number} plan.kills at most
  * @param {number} plan.lease seconds
@@ -153,11 +153,11 @@ export async function prove(plan, say) {
       delay: 0,
     }))
     const real = Array.from({ length: plan.real }, (_, i) => ({
-      payload: { ...payload, out: `real-${i}`, options: realOptions(i % 2), inputs },
+      payload: { ...payload, out: `real-${i}`, options: realOptions(i % 2, plan.realSteps), inputs },
       priority: 500,
       delay: 0,
     }))
-    const expected = await undisturbed(plan.real, home, say)
+    const expected = await undisturbed(plan, home, say)
     const jobs = [...real, ...toys]
     const submitted = await client.submit(jobs)
     if (submitted !== jobs.length) throw new Error(`${submitted} of ${jobs.length} jobs were new`)
@@ -256,11 +256,11 @@ export async function prove(plan, say) {
 }
 
 /** The pictures of real runs that nobody disturbed, by seed. */
-async function undisturbed(real, home, say) {
+async function undisturbed({ real, realSteps }, home, say) {
   const found = []
   for (let seed = 0; seed < Math.min(real, 2); seed++) {
     const folder = join(home, `undisturbed-${seed}`)
-    const payload = { kind: 'photo', options: realOptions(seed) }
+    const payload = { kind: 'photo', options: realOptions(seed, realSteps) }
     await performJob(
       { payload, inputs: { photo }, folder, resumed: false, device: 'cpu' },
       new AbortController().signal,
@@ -295,6 +295,7 @@ if (import.meta.url === pathToFileURL(process.argv[1]).href) {
     options: {
       toys: { type: 'string', default: '200' },
       real: { type: 'string', default: '6' },
+      realSteps: { type: 'string', default: '12' },
       workers: { type: 'string', default: '3' },
       seconds: { type: 'string', default: '8' },
       kills: { type: 'string', default: '1000' },

@@ -1,3 +1,4 @@
+import type * as AwsS3 from '@aws-sdk/client-s3'
 import type { CompletedPart, S3Client, S3ServiceException, Part } from '@aws-sdk/client-s3'
 import { createHash } from 'node:crypto'
 import { createWriteStream } from 'node:fs'
@@ -11,7 +12,7 @@ import { writeError } from '../../media/node/atomicWrite.js'
 import { assertDigest, digestFile } from './fileDigest.js'
 import type { FileDigest, ObjectStore } from './objectStore.js'
 
-type Sdk = typeof import('@aws-sdk/client-s3')
+type Sdk = typeof AwsS3
 
 /** Bytes; a larger file goes up in parts of as many, and an upload that was cut off goes on at the next part. */
 const partBytes = 8 * 2 ** 20
