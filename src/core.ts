@@ -1,4 +1,8 @@
-// The core without Node: everything that `import ... from 'text2live/core'` gives, for browsers and for other runtimes.
+/**
+ * The core without Node: everything that `import ... from 'text2live/core'` gives, for browsers and for other runtimes.
+ *
+ * @module text2live/core
+ */
 export { gradients } from './engine/gradients.js'
 export { Graph, type DType, type Shape, type Value } from './engine/graph.js'
 export { encodeModel, type OnnxModel } from './engine/onnx.js'

@@ -109,6 +109,7 @@ const exitStatuses = {
   INTERRUPTED: 130,
 } as const satisfies Record<string, 1 | 2 | 130>
 
+/** Code of an error; docs/errors.md says what each means and what to do. */
 export type ErrorCode = keyof typeof exitStatuses
 
 /** Is it a code of ours? For what comes over a wire. */

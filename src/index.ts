@@ -1,4 +1,8 @@
-// The library for Node: everything that `import ... from 'text2live'` gives.
+/**
+ * The library for Node: everything that `import ... from 'text2live'` gives.
+ *
+ * @module text2live
+ */
 export { Text2LiveError, type ErrorCode } from './errors.js'
 export type { Clip, ClipTiming, ReadClipOptions } from './media/clip.js'
 export type { ClipFrames } from './media/clipFrames.js'

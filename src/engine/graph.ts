@@ -1,6 +1,8 @@
 import { Text2LiveError } from '../errors.js'
 
+/** Type of a tensor's elements. */
 export type DType = 'float32' | 'int64' | 'int32' | 'bool'
+/** Lengths of the axes, all known when the graph is built; [] is a scalar. */
 export type Shape = readonly number[]
 export type ConstantData = Float32Array | BigInt64Array | Int32Array
 export type Attribute =
@@ -75,6 +77,7 @@ export class Graph {
     return value
   }
 
+  /** A tensor that is part of the graph. @throws SHAPE_MISMATCH where the numbers do not fill the shape */
   constant(data: ConstantData | readonly number[], shape: Shape, dtype: DType = 'float32'): Value {
     const typed = typedData(data, dtype)
     if (typed.length !== sizeOf(shape)) {
@@ -94,6 +97,7 @@ export class Graph {
     return value
   }
 
+  /** A float32 scalar that is part of the graph. */
   scalar(x: number): Value {
     return this.constant([x], [])
   }
@@ -103,6 +107,7 @@ export class Graph {
     return this.apply({ op: 'ConstantOfShape', inputs: [this.constant(shape, [shape.length], 'int64')], shape })
   }
 
+  /** A node of an ONNX operator, with its gradient rule. @throws GRAPH_INVALID for an input of another graph */
   apply({
     op,
     inputs,

@@ -14,6 +14,7 @@ const ATTRIBUTE = { name: 1, f: 2, i: 3, s: 4, floats: 7, ints: 8, type: 20 } as
 const TENSOR = { dims: 1, dataType: 2, name: 8, rawData: 9 } as const
 const ATTRIBUTE_TYPE = { float: 1, int: 2, string: 3, floats: 6, ints: 7 } as const
 
+/** A graph as an ONNX file. */
 export interface OnnxModel {
   /** A serialised ONNX ModelProto (opset 18). */
   readonly bytes: Uint8Array

@@ -5,6 +5,7 @@ import { type OnnxModel, encodeModel } from './onnx.js'
 import { add } from './ops/elementwise.js'
 import { type Uploaded, downloadTensor, uploadTensors } from './transfer.js'
 
+/** Where graphs run. */
 export type Device = 'cpu' | 'webgpu' | 'cuda'
 
 /** The parts of an ONNX Runtime package (`onnxruntime-node` or `onnxruntime-web`) that the engine uses. */
@@ -13,6 +14,7 @@ export interface OrtModule {
   readonly Tensor: typeof Tensor
 }
 
+/** Device and threads of a runtime. */
 export interface RuntimeOptions {
   device: Device
   /** Threads inside one operator on the CPU. Default: ONNX Runtime's choice. The same count gives the same bits. */
@@ -61,12 +63,15 @@ export interface Program {
    * SHAPE_MISMATCH
    */
   run(feeds: Readonly<Record<string, Feed>>): Promise<Record<string, Tensor>>
+  /** Frees what it holds; it cannot run any more. */
   release(): Promise<void>
 }
 
+/** ONNX Runtime on one device. */
 export interface Runtime {
   readonly device: Device
   readonly Tensor: typeof Tensor
+  /** Compiles what the outputs depend on, for the shapes that the graph has. @throws DEVICE_UNAVAILABLE */
   compile(graph: Graph, outputs: Readonly<Record<string, Value>>, options?: CompileOptions): Promise<Program>
   /**
    * Copies float32 tensors to the device once, so that feeding them in every run costs nothing. WebGPU only; elsewhere

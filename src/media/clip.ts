@@ -30,6 +30,7 @@ export interface Clip {
   readonly notes: readonly string[]
 }
 
+/** How a clip is read. */
 export interface ReadClipOptions {
   /** Read at most so many frames, from the first. Default: all. */
   readonly frames?: number | undefined

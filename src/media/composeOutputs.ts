@@ -8,6 +8,7 @@ import { pixelImage, quantise, type PixelImage } from './quantise.js'
  */
 export const screenGreen = [0, 177 / 255, 64 / 255] as const
 
+/** The pictures of an edit, of the photo's size. */
 export interface LayerOutputs {
   /** RGB (RGBA when the photo has its own alpha), the photo's bit depth: the photo as decoded. */
   readonly photo: PixelImage

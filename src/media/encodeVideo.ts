@@ -20,6 +20,7 @@ import { rgbToYuv } from './rgbToYuv.js'
 import type { Sound, SoundTrack } from './sound.js'
 import { steadyRate, tickRate } from './tickRate.js'
 
+/** Kind, size and frames of a clip to write. */
 export interface EncodeOptions {
   /**
    * `mp4`: H.264, 4:2:0; needs even sides, so an odd one gets one more column or row, a copy of the last. `webm-alpha`:
@@ -40,6 +41,7 @@ export interface EncodeOptions {
   readonly onProgress?: ((frame: number, frames: number) => void) | undefined
 }
 
+/** What a clip became when it was written. */
 export interface WrittenClip {
   /** As the file has it. */
   readonly width: number

@@ -33,7 +33,8 @@ export interface ImageCodec {
    */
   readonly decodePhoto: (source: PictureSource) => Promise<Photo>
   /**
-   * @param width, height of the photo, upright
+   * @param width of the photo, upright
+   * @param height of the photo, upright
    * @throws Text2LiveError INPUT_*, MASK_INVALID for another size or a mask that lets no edit be seen
    */
   readonly decodeMask: (source: PictureSource, width: number, height: number) => Promise<DecodedMask>

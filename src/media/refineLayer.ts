@@ -3,6 +3,7 @@ import type { FloatImage } from './image.js'
 import { localAffine, type LocalAffine } from './localAffine.js'
 import { UpsampledRows } from './upsampledRows.js'
 
+/** How a layer follows the edges of the photo. */
 export interface RefineOptions {
   /** Window of the local fits, in pixels of the training size. Default 4. */
   readonly radius?: number

@@ -3,6 +3,7 @@ import type { FloatImage } from './image.js'
 import { resampleTaps, type ResampleFilter, type ResampleTaps } from './resampleTaps.js'
 import { stripsOf, type Strips } from './strips.js'
 
+/** How a picture is resized. */
 export interface ResizeOptions {
   readonly filter: ResampleFilter
   /** Widen the kernel when shrinking (Pillow); false: PyTorch's `interpolate(..., antialias=False)`. */

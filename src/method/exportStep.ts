@@ -6,6 +6,7 @@ import { regionTexts } from '../options/region.js'
 import { type StepPlan, buildStepGraph } from './stepGraph.js'
 import { screenTemplates, textTemplates } from './textTemplates.js'
 
+/** What shapes an exported training step. */
 export interface ExportStepOptions {
   /** Both sides of the picture, px. */
   readonly size: number

@@ -38,6 +38,7 @@ export interface StepReport {
   readonly learningRate: number
 }
 
+/** What a trainer is made of. */
 export interface TrainerOptions {
   readonly runtime: Runtime
   /** One or more; their losses are averaged. */
@@ -60,6 +61,7 @@ export interface TrainerOptions {
   readonly state?: TrainerState
   /** Widths of the generator; tests use narrow ones. Default: the published ones, or the preset's. */
   readonly generator?: GeneratorShape
+  /** Is told what happens while it is made, and of each graph that is compiled. */
   readonly notice?: (notice: TrainerNotice) => void
   /** Is told of texts that a guidance model can read in part only, and of what was taken for the region. */
   readonly onNote?: (message: string) => void
@@ -89,6 +91,7 @@ export interface Trainer {
   train(): Promise<StepReport>
   /** The edit layer of the whole photo at training size: RGBA, straight alpha. */
   layer(): Promise<FloatImage>
+  /** A copy of what the run continues from. */
   state(): Promise<TrainerState>
   /**
    * Where the edit may go from the next step on: one channel at training size, which alpha is multiplied by; null for

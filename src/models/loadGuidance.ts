@@ -21,6 +21,7 @@ import { withSafetensors } from './torchSource.js'
 import { openWeightFile, readJson, readText } from './weightFile.js'
 import type { WeightFile } from './weightFile.js'
 
+/** How a guidance model is loaded. */
 export interface LoadGuidanceOptions {
   /** Position embeddings of views that are not square; for CLIP only. Default `fixed`. */
   readonly positions?: PositionMode

@@ -638,6 +638,7 @@ export const imageOptions = {
 } as const satisfies Readonly<Record<string, OptionRow>>
 
 export type ImageOptions = typeof imageOptions
+/** Name of an option of `editImage`. */
 export type OptionName = keyof ImageOptions
 
 /**

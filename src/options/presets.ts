@@ -100,8 +100,10 @@ const preview = {
   scaleMax: 1.1,
 } as const satisfies PresetSettings
 
+/** What each preset of `editImage` sets; all else has the defaults of the table. */
 export const presets = { fast, preview, reference, paper } as const satisfies Readonly<
   Record<ImageSettings['preset'], PresetSettings>
 >
 
+/** Name of a preset. */
 export type PresetName = keyof typeof presets

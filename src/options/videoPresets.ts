@@ -114,6 +114,7 @@ const preview = {
   views: 4,
 } as const satisfies VideoPresetSettings
 
+/** What each preset of `editVideo` sets; all else has the defaults of the table. */
 export const videoPresets = { fast, preview, reference, paper } as const satisfies Readonly<
   Record<VideoSettings['preset'], VideoPresetSettings>
 >

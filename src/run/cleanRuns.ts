@@ -41,11 +41,12 @@ export async function cleanRuns(
   choice: CleaningChoice,
   apply: boolean,
 ): Promise<CleanedRun[]> {
-  const folders = new Set<string>()
-  for (const path of paths) for (const folder of await findRuns(path)) folders.add(folder)
-  for (const parent of new Set([...folders].map((folder) => dirname(resolve(folder))))) assertNoStudio(parent)
+  const folders = new Map<string, string>()
+  for (const path of paths) for (const folder of await findRuns(path)) folders.set(resolve(folder), folder)
+  for (const parent of new Set([...folders.keys()].map((folder) => dirname(folder)))) assertNoStudio(parent)
   const cleaned: CleanedRun[] = []
-  for (const folder of folders) cleaned.push(apply ? await cleanHeld(folder, choice) : await planOf(folder, choice))
+  for (const folder of folders.values())
+    cleaned.push(apply ? await cleanHeld(folder, choice) : await planOf(folder, choice))
   return cleaned
 }
 

@@ -97,7 +97,6 @@ const steering = [
   'NO_PROXY',
   'NODE_EXTRA_CA_CERTS',
   'NODE_OPTIONS',
-  'ORT_DISABLE_TELEMETRY',
   'LD_LIBRARY_PATH',
   'CUDA_VISIBLE_DEVICES',
 ] as const

@@ -15,6 +15,7 @@ import { nodePlace } from './buildTrainer.js'
 import { nodeMachine } from './nodeMachine.js'
 import { drawSeed } from '../session/savedRun.js'
 
+/** A photo, what to look for in it, and how. */
 export interface RelevancyOptions extends Pick<
   GivenOptions,
   'preset' | 'guidance' | 'relevancy' | 'size' | 'device' | 'threads' | 'truncate' | 'positionEmbedding' | 'force'
@@ -25,6 +26,7 @@ export interface RelevancyOptions extends Pick<
   readonly region: readonly string[]
 }
 
+/** Where the texts are in the photo. */
 export interface RelevancyResult {
   /** 1 channel of the photo's size, [0, 1]: what a run with these options takes for the region. */
   readonly map: FloatImage

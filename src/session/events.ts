@@ -14,6 +14,7 @@ export const outputFiles = {
   losses: 'losses.svg',
 } as const
 
+/** Name of an output of a photo's run. */
 export type OutputName = keyof typeof outputFiles
 
 /**
@@ -57,6 +58,7 @@ export interface RunStartEvent {
   readonly training: { readonly width: number; readonly height: number }
 }
 
+/** A training step is done. */
 export interface StepEvent {
   readonly type: 'step'
   /** Steps done, this one included. */

@@ -48,6 +48,7 @@ export const jobSchema = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('relevancy'), options, photo: picture.nullable(), over }),
 ])
 
+/** What a worker or a process is asked to do, as plain data. */
 export type Job = z.infer<typeof jobSchema>
 
 /** As messages name them. */

@@ -6,7 +6,10 @@ export interface MemoryStore extends RunStore {
   readonly files: ReadonlyMap<string, Uint8Array>
 }
 
-/** @param path what the run is called in events */
+/**
+ * An empty run in memory, held by who makes it.
+ * @param path what the run is called in events
+ */
 export function memoryStore(path: string): MemoryStore {
   const files = new Map<string, Uint8Array>()
   const encoder = new TextEncoder()

@@ -18,6 +18,7 @@ export class RunControl {
     this.#changed()
   }
 
+  /** Lets a held run go on. */
   go(): void {
     this.#held = false
     this.#changed()

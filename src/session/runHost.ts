@@ -135,6 +135,7 @@ export interface HostMachine {
  */
 export interface RunHost {
   readonly kind: 'tab' | 'served'
+  /** What the machine has that trains. */
   machine(): Promise<HostMachine>
   /**
    * Tells all runs at once, then whatever changes; after a break, what was missed.

@@ -30,7 +30,9 @@ import { type Emit, type RunMachine, type TrainedRun, trainRun } from './trainRu
 
 /** The runs of a machine. */
 export interface Runs {
+  /** Makes a run with these files, and holds it. @throws DISK_FULL, OUTPUT_NOT_WRITABLE */
   make(name: string, contents: Readonly<Record<string, Uint8Array | string>>): Promise<RunStore>
+  /** Holds a run. @throws RUN_NOT_FOUND, RUN_LOCKED */
   open(name: string): Promise<RunStore>
   /** The files of a run as they are now, whoever holds and writes it. @throws RUN_NOT_FOUND */
   look(name: string): Promise<LookedAt>

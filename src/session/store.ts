@@ -7,6 +7,7 @@ export interface RunLog {
    * OUTPUT_NOT_WRITABLE
    */
   append(line: string): void
+  /** Closes the file. */
   close(): void
 }
 
@@ -50,5 +51,6 @@ export interface RunStore {
   remove(name: string): Promise<void>
   /** Opens a file of lines for appending, cut to its first `keep` bytes. */
   openLog(name: string, keep: number): Promise<RunLog>
+  /** Lets the run go, so that others may hold it. */
   release(): void
 }

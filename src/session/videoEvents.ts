@@ -7,6 +7,7 @@ import type { TrainerNotice } from './trainerContract.js'
 /** The stages of a run, in order. `training` comes once for each layer. */
 export const stageNames = ['clip', 'flow', 'masks', 'atlas', 'training', 'rendering', 'metrics'] as const
 
+/** Name of a stage of a clip's run. */
 export type StageName = (typeof stageNames)[number]
 
 /**

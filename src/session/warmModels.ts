@@ -63,14 +63,20 @@ export class WarmModels {
     this.#bound = bound
   }
 
-  /** @param key device and threads */
+  /**
+   * The engine that is held, or what `open` gives.
+   * @param key device and threads
+   */
   async runtime(key: string, open: () => Promise<Runtime>): Promise<Runtime> {
     const runtime = await this.#runtimes.get(key, open)
     if (!this.#numbers.has(runtime)) this.#numbers.set(runtime, this.#engines++)
     return runtime
   }
 
-  /** @param key all that decides what `open` gives, besides the engine */
+  /**
+   * The guidance model that is held, or what `open` gives.
+   * @param key all that decides what `open` gives, besides the engine
+   */
   async guidance(runtime: Runtime, key: string, open: () => Promise<GuidanceModel>): Promise<GuidanceModel> {
     const own = `${this.#numbers.get(runtime) ?? 'other'} ${key}`
     const model = await this.#guidance.get(own, open)
@@ -82,10 +88,12 @@ export class WarmModels {
     return model
   }
 
+  /** The outline network that is held, or what `open` gives. */
   outline(open: () => Promise<OutlineModel>): Promise<OutlineModel> {
     return this.#outline.get('', open)
   }
 
+  /** The learned first weights that are held, or what `open` gives. */
   start(open: () => Promise<LearnedStart>): Promise<LearnedStart> {
     return this.#start.get('', open)
   }

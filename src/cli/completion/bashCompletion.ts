@@ -103,10 +103,11 @@ function valueArms(commands: readonly CompletableCommand[]): string {
 
 const operandArms = (commands: readonly CompletableCommand[]): string =>
   arms(
-    commands.flatMap(({ words, subcommands, operands }) => {
+    commands.flatMap(({ words, subcommands, operands, repeats }) => {
       const places = subcommands.length === 0 ? operands : [{ words: subcommands, paths: 'none' as const }]
+      const placeOf = (i: number): string => (repeats && i === places.length - 1 ? "'*" : `${i}'`)
       return places.flatMap((values, i) =>
-        settings(values) === '' ? [] : [[`'${words.join(' ')} ${i}'`, values] as const],
+        settings(values) === '' ? [] : [[`'${words.join(' ')} ${placeOf(i)}`, values] as const],
       )
     }),
   )

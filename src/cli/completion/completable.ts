@@ -31,6 +31,8 @@ export interface CompletableCommand {
   readonly subcommands: readonly Described[]
   readonly options: readonly CompletableOption[]
   readonly operands: readonly Values[]
+  /** The last of them may come more than once. */
+  readonly repeats: boolean
 }
 
 /** The program and all commands in it, those of commands after them. */
@@ -44,6 +46,7 @@ export function completableCommands(program: Command): CompletableCommand[] {
         .visibleOptions(command)
         .map((option) => completableOption(option)),
       operands: command.registeredArguments.map((argument) => valuesOfArgument(argument)),
+      repeats: command.registeredArguments.at(-1)?.variadic === true,
     },
     ...command.commands.flatMap((each) => visit(each, [...words, each.name()])),
   ]

@@ -75,6 +75,7 @@ test.for(['bash', 'zsh'] as const)('%s completes commands, options, values and p
       'text2live image --resume run\tte\t',
       'text2live atlas fit --atlas neu\t --guid\tstar\t',
       'text2live compl\tfi\t',
+      'text2live runs cl\tlook/ runs/te\t --prev\t',
     ]),
   ).toEqual([
     ['image', 'photo.png', '--preset', 'reference', '--region', 'horse', '--learning-rate-decay', '1'],
@@ -84,6 +85,7 @@ test.for(['bash', 'zsh'] as const)('%s completes commands, options, values and p
     ['image', '--resume', expect.stringMatching(/^runs\/teapot-1\/?$/)],
     ['atlas', 'fit', '--atlas', 'neural', '--guidance', 'starter'],
     ['completion', 'fish'],
+    ['runs', 'clean', 'look/', expect.stringMatching(/^runs\/teapot-1\/?$/), '--previews'],
   ])
 })
 

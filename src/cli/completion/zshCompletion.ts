@@ -20,10 +20,13 @@ fi
 const functionOf = (words: readonly string[]): string => ['_text2live', ...words].join('_')
 
 function commandFunction(command: CompletableCommand, offers: Offers): string {
-  const { words, subcommands, options, operands } = command
+  const { words, subcommands, options, operands, repeats } = command
   const specs = options.map((option) => optionSpec(option, offers))
   if (subcommands.length === 0) {
-    const places = operands.map((values, i) => quote(`${i + 1}: :${offers.action(values)}`))
+    const places = operands.map((values, i) => {
+      const place = repeats && i === operands.length - 1 ? '*' : String(i + 1)
+      return quote(`${place}: :${offers.action(values)}`)
+    })
     return `${functionOf(words)}() {\n  _arguments -S${continued([...specs, ...places])}\n}`
   }
   return `${functionOf(words)}() {

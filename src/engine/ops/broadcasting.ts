@@ -41,6 +41,7 @@ export function sumTo(g: Value, shape: Shape): Value {
   return reshape(axes.length > 0 ? reduceSum(g, axes, { keepDims: true }) : g, shape)
 }
 
+/** How axes are reduced. */
 export interface ReduceOptions {
   /** Keep reduced axes with length 1. Default false. */
   keepDims?: boolean

@@ -6,6 +6,7 @@ import { gemm, matmul, swapLast } from './linear.js'
 import { repeatPixels } from './pooling.js'
 import { concat, dilate, flip, pad, slice, transpose } from './shape.js'
 
+/** How a convolution moves over its input. */
 export interface ConvOptions {
   /** [O], added to every pixel of output channel o. */
   bias?: Value | null

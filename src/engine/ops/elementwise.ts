@@ -45,42 +45,52 @@ function choose(g: Value, second: Value, y: Value, x: Value) {
   return [() => sumTo(mul(g, sub(1, second)), x.shape), () => sumTo(mul(g, second), y.shape)]
 }
 
+/** `-x`. */
 export function neg(x: Value): Value {
   return unary('Neg', x, (g) => neg(g))
 }
 
+/** `e ** x`. */
 export function exp(x: Value): Value {
   return unary('Exp', x, (g, y) => mul(g, y))
 }
 
+/** The natural logarithm; NaN below 0. */
 export function log(x: Value): Value {
   return unary('Log', x, (g) => div(g, x))
 }
 
+/** The square root; its slope at 0 is infinite. */
 export function sqrt(x: Value): Value {
   return unary('Sqrt', x, (g, y) => div(mul(g, 0.5), y))
 }
 
+/** `1 / x`. */
 export function reciprocal(x: Value): Value {
   return unary('Reciprocal', x, (g, y) => neg(mul(g, mul(y, y))))
 }
 
+/** `x * x`. */
 export function square(x: Value): Value {
   return mul(x, x)
 }
 
+/** `1 / (1 + exp(-x))`. */
 export function sigmoid(x: Value): Value {
   return unary('Sigmoid', x, (g, y) => mul(g, mul(y, sub(1, y))))
 }
 
+/** The hyperbolic tangent. */
 export function tanh(x: Value): Value {
   return unary('Tanh', x, (g, y) => mul(g, sub(1, mul(y, y))))
 }
 
+/** The sine of radians. */
 export function sin(x: Value): Value {
   return unary('Sin', x, (g) => mul(g, cos(x)))
 }
 
+/** The cosine of radians. */
 export function cos(x: Value): Value {
   return unary('Cos', x, (g) => neg(mul(g, sin(x))))
 }
@@ -147,6 +157,7 @@ function isZero(x: Value): Value {
   return sub(1, clip(mul(abs(x), STEEP), 0, 1))
 }
 
+/** Numbers that ONNX files have for types of elements. */
 export const ONNX_TYPES: Readonly<Record<DType, number>> = { float32: 1, int32: 6, int64: 7, bool: 9 }
 
 const STEEP = 1e30

@@ -28,6 +28,7 @@ export function matmul(a: Value, b: Value): Value {
   })
 }
 
+/** Which of the two matrices is transposed first. */
 export interface GemmOptions {
   transA?: boolean
   transB?: boolean

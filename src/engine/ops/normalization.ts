@@ -20,6 +20,7 @@ export function layerNorm(x: Value, scale: Value, bias: Value, eps: number): Val
   return add(mul(normalizeRows(x, eps), scale), bias)
 }
 
+/** What is known of the gradient that comes back. */
 export interface NormalizeOptions {
   /**
    * The cotangent is known to have zero mean over the last axis, as it has when every weight that reads the result was

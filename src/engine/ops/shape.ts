@@ -31,6 +31,7 @@ export function transpose(x: Value, perm: readonly number[]): Value {
   })
 }
 
+/** Which part of each named axis is taken. */
 export interface SliceOptions {
   axes: readonly number[]
   starts: readonly number[]
@@ -139,6 +140,7 @@ export function concat(xs: readonly Value[], axis: number): Value {
   })
 }
 
+/** What stands outside a padded tensor. */
 export type PadMode = 'constant' | 'reflect' | 'edge'
 
 /**

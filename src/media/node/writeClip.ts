@@ -11,6 +11,7 @@ import { readClipSound } from './readClipSound.js'
 import { registerCodecs } from './registerCodecs.js'
 import { syncFolder } from './syncFolder.js'
 
+/** What a clip file is written of. */
 export interface WriteClipOptions extends EncodeOptions {
   /**
    * A file whose sound is carried over, packet by packet, see `readClipSound`; or what that read, where more than one

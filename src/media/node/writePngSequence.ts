@@ -8,6 +8,7 @@ import { encodePng } from './encodePng.js'
 import { syncFolder } from './syncFolder.js'
 import { refuseExisting } from './writeClip.js'
 
+/** Frames to write as PNGs, one file each. */
 export interface PngSequenceOptions {
   readonly width: number
   readonly height: number

@@ -36,6 +36,7 @@ export const videoOutputFiles = {
   metrics: 'metrics.json',
 } as const
 
+/** Name of an output of a clip's run. */
 export type VideoOutputName = keyof typeof videoOutputFiles
 
 /** Files in the folder of checkpoints. `first` is the first pair of frames of a chunk of flow. */

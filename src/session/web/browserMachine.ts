@@ -8,6 +8,7 @@ import type { JobMachine, Runs } from '../runJob.js'
 import { browserClips } from './browserClips.js'
 import { OpfsRuns } from './opfsStore.js'
 
+/** What a page brings for runs in its worker. */
 export interface BrowserMachineOptions {
   /** `onnxruntime-web/wasm` or `onnxruntime-web/webgpu`, with `env.wasm` set up. */
   readonly ort: OrtModule

@@ -54,8 +54,11 @@ interface Steered {
 
 /** The two ends of the wire: a `Worker` and the `self` in it, or two ports. */
 export interface Wire {
+  /** As of a `Worker`. */
   postMessage(message: unknown): void
+  /** As of a `Worker`. */
   addEventListener(type: 'message', listener: (event: MessageEvent) => void): void
+  /** As of a `Worker`. */
   removeEventListener(type: 'message', listener: (event: MessageEvent) => void): void
 }
 
@@ -124,6 +127,7 @@ export interface WorkerRun<Kind extends Job['kind'] = Job['kind']> {
   stop(): void
   /** Holds the run after the step at hand, with a checkpoint, until `go`. */
   pause(): void
+  /** Lets a held run go on. */
   go(): void
   /** Asks for a preview after the step at hand, as an event; of a run that is held at once. */
   preview(): void
