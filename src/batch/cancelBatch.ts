@@ -62,8 +62,9 @@ export async function followCancels(
     if (text === null) return
     looking = true
     const request = asked.safeParse(parse(text))
-    if (request.success) cancel(request.data.jobs)
+    // Who asked waits for it: a batch that ends at once must have taken notice before.
     await rm(path, { force: true }).catch(() => undefined)
+    if (request.success) cancel(request.data.jobs)
     looking = false
   }
   const timer = setInterval(() => void look(), interval)

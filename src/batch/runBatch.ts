@@ -235,7 +235,7 @@ class Batch {
     const recent = this.#seconds.slice(-20)
     if (recent.length === 0) return null
     const mean = recent.reduce((sum, seconds) => sum + seconds, 0) / recent.length
-    return (mean * this.#queue.length) / Math.max(1, this.#options.jobs)
+    return (mean * this.#counts().left) / this.#options.jobs
   }
 }
 

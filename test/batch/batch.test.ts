@@ -19,7 +19,7 @@ const at = (...names: string[]): string => join(home, ...names)
 const tiny = {
   ...{ preset: 'fast', size: 192, steps: 3, views: 1, generatorWidth: 8, scaleMin: 1, scaleMax: 1, cropsMinCover: 1 },
   ...{ start: 'random', seed: 5, device: 'cpu', threads: 1, previewEvery: 0, source: 'bowl', region: 'none' },
-  ...{ relevancy: 'model', regionBound: 0, sparsityMap: 0 },
+  ...{ relevancy: 'model', regionBound: 0, sparsityMap: 0, wholeImageEvery: 0 },
 }
 const writeList = (name: string, defaults: object, ...rows: object[]): string => {
   writeFileSync(at(name), [{ defaults }, ...rows].map((row) => `${JSON.stringify(row)}\n`).join(''))
