@@ -14,10 +14,10 @@ export interface BatchEstimate {
 }
 
 /**
- * Training steps of a photo on the CPU, preparations and outputs included, in small training steps as `text2live doctor`
- * times them: measured on the example photo, at the size that each preset has.
+ * Training steps of a photo on the CPU, in small training steps as `text2live doctor` times them: measured on the example
+ * photo, at the size that each preset has. The others were not measured.
  */
-const probesPerStep: Readonly<Record<string, number>> = { fast: 28, preview: 20, reference: 150, paper: 150 }
+const probesPerStep: Readonly<Record<string, number>> = { fast: 28, preview: 9 }
 
 /**
  * From runs of this batch that are finished, where there are some like it; else, for photos, from a small training step
@@ -54,11 +54,11 @@ export async function estimateBatch(
       )
     } else {
       const probes = asked.kind === 'photo' ? probesPerStep[asked.settings.preset] : undefined
-      if (probes === undefined) {
+      if (probes !== undefined) probe ??= await timedProbe()
+      if (probes === undefined || probe === null) {
         unknown++
         continue
       }
-      probe ??= await timedProbe()
       perStep = probe * probes
       basis.add(
         `a small training step timed now on the CPU (${(1000 * probe).toFixed(0)} ms), of which a step of a photo (${asked.settings.preset}) takes about ${probes}`,
@@ -66,10 +66,7 @@ export async function estimateBatch(
     }
     total += perStep * Math.max(0, stepsOf(asked) - standing.step)
   }
-  if (unknown > 0)
-    basis.add(
-      `nothing for ${unknown} ${unknown === 1 ? 'clip' : 'clips'}: none like ${unknown === 1 ? 'it' : 'them'} is finished yet`,
-    )
+  if (unknown > 0) basis.add(`nothing for ${unknown} of them: no run like it is finished here yet`)
   return { seconds: unknown > 0 ? null : total / Math.max(1, atOnce), basis: [...basis] }
 }
 
@@ -89,8 +86,8 @@ function secondsPerStep({ path }: StandingJob): number | null {
     : done.seconds / steps
 }
 
-/** Seconds. */
-async function timedProbe(): Promise<number> {
+/** Seconds; null where the CPU does not work. */
+async function timedProbe(): Promise<number | null> {
   const probe = await probeHere('cpu')
-  return probe.works ? probe.milliseconds / 1000 : Number.NaN
+  return probe.works ? probe.milliseconds / 1000 : null
 }

@@ -92,7 +92,10 @@ const isFailureAlone = (names: readonly string[]): boolean => names.length === 1
  * Writes into a job's run folder that it failed, where its run has not done so itself.
  * @throws RUN_LOCKED while somebody is at work on it; OUTPUT_NOT_WRITABLE, DISK_FULL
  */
-export async function keepFailure(path: string, { code, message }: Text2LiveError): Promise<void> {
+export async function keepFailure(
+  path: string,
+  { code, message }: Pick<Text2LiveError, 'code' | 'message'>,
+): Promise<void> {
   const line = eventLine({ type: 'error', code, message })
   if (!isRunFolder(path)) {
     await writing(path, () => mkdir(path, { recursive: true }))

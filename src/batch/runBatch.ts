@@ -66,6 +66,9 @@ const heldInterval = 1000
 /** Failures that are not the job's: they meet every other too. */
 const ofAll: ReadonlySet<string> = new Set(['DISK_FULL', 'OUTPUT_NOT_WRITABLE'])
 
+/** Failures that say that another process has the run. */
+const anothers: ReadonlySet<string> = new Set(['RUN_LOCKED', 'LEASE_LOST'])
+
 class Batch {
   readonly #list: BatchList
   readonly #jobs: Map<string, StandingJob>
@@ -77,6 +80,8 @@ class Batch {
   readonly #queue: string[]
   /** Jobs that are to stop alone. */
   readonly #cancelled = new Map<string, AbortController>()
+  /** Jobs that another process was seen at work on. */
+  readonly #held = new Set<string>()
   readonly #seconds: number[] = []
 
   constructor(
@@ -127,8 +132,7 @@ class Batch {
     const process = new JobProcess({ keepsModels: true })
     try {
       for (let id = this.#queue.shift(); id !== undefined && !this.#signal.aborted; id = this.#queue.shift()) {
-        await this.#do(id, process)
-        told(id)
+        if (await this.#do(id, process)) told(id)
       }
     } catch (error) {
       this.#stop.abort()
@@ -138,69 +142,67 @@ class Batch {
     }
   }
 
-  async #do(id: string, process: JobProcess): Promise<void> {
-    const { job, path } = this.#jobs.get(id)!
-    if (this.#cancelled.get(id)?.signal.aborted === true) {
-      await this.#fail(id, cancelled(id))
-      return
-    }
-    if (await this.#isHeld(id)) return
-    const own = new AbortController()
+  /** @returns false where another process is at work on it */
+  async #do(id: string, process: JobProcess): Promise<boolean> {
+    const own = this.#cancelled.get(id) ?? new AbortController()
     this.#cancelled.set(id, own)
-    const total = this.#jobs.size
-    const place = this.#list.jobs.indexOf(job) + 1
+    try {
+      if (await this.#isHeld(id)) return false
+      if (!own.signal.aborted) await this.#make(id, process, AbortSignal.any([this.#signal, own.signal]))
+      if (own.signal.aborted && (await this.#look(id)).state !== 'finished') await this.#fail(id, cancelled(id))
+    } catch (error) {
+      if (!(error instanceof Text2LiveError) || ofAll.has(error.code)) throw error
+      await this.#fail(id, error)
+    }
+    return true
+  }
+
+  async #make(id: string, process: JobProcess, signal: AbortSignal): Promise<void> {
+    const { job, path } = this.#jobs.get(id)!
     const { kind, input } = job
-    this.#emit({ type: 'job-start', job: id, kind, input, place, total, resumed: isRunFolder(path) })
+    const place = this.#list.jobs.indexOf(job) + 1
+    this.#emit({ type: 'job-start', job: id, kind, input, place, total: this.#jobs.size, resumed: isRunFolder(path) })
     const started = performance.now()
     try {
       await forgetFailure(path)
-      const signal = AbortSignal.any([this.#signal, own.signal])
       await process.ask(askedFor(job, path), signal, (event) => this.#emit({ type: 'job-event', job: id, event }))
     } catch (error) {
       if (!(error instanceof Text2LiveError)) throw error
-      if (ofAll.has(error.code)) throw error
-      // Another process has begun the run in between.
-      if (error.code === 'RUN_LOCKED' || (error.code === 'OUTPUT_EXISTS' && isRunFolder(path))) {
-        this.#later(id)
-        return
-      }
-      if (error.code !== 'INTERRUPTED') {
-        await this.#fail(id, error)
-        return
-      }
-    }
-    if (own.signal.aborted) {
-      await this.#fail(id, cancelled(id))
-      return
-    }
-    const { state } = await this.#look(id)
-    if (state !== 'finished') {
-      this.#emit({ type: 'job-stopped', job: id })
-      return
+      // Another process has begun the run in between, or taken it over.
+      const isAnothers = anothers.has(error.code) || (error.code === 'OUTPUT_EXISTS' && isRunFolder(path))
+      if (isAnothers) this.#queue.push(id)
+      else if (error.code !== 'INTERRUPTED') throw error
     }
     const seconds = (performance.now() - started) / 1000
-    this.#seconds.push(seconds)
-    this.#emit({ type: 'job-done', job: id, seconds })
+    if ((await this.#look(id)).state === 'finished') {
+      this.#seconds.push(seconds)
+      this.#emit({ type: 'job-done', job: id, seconds })
+    } else this.#emit({ type: 'job-stopped', job: id })
   }
 
-  async #fail(id: string, error: Text2LiveError): Promise<void> {
-    await keepFailure(this.#jobs.get(id)!.path, error)
-    await this.#look(id)
-    this.#emit({ type: 'job-failed', job: id, code: error.code, message: error.message })
+  /** Writes it into the run folder, where that takes it. */
+  async #fail(id: string, { code, message }: Text2LiveError): Promise<void> {
+    const before = this.#jobs.get(id)!
+    try {
+      await keepFailure(before.path, { code, message })
+      await this.#look(id)
+    } catch (error) {
+      if (!(error instanceof Text2LiveError) || ofAll.has(error.code)) throw error
+      this.#jobs.set(id, { ...before, standing: { ...before.standing, state: 'failed', error: { code, message } } })
+    }
+    this.#emit({ type: 'job-failed', job: id, code, message })
   }
 
   /** A job that another process is at work on has its turn again when the others had theirs. */
   async #isHeld(id: string): Promise<boolean> {
     const { state, holder } = await this.#look(id)
     if (state !== 'running') return state === 'finished'
-    this.#emit({ type: 'job-held', job: id, holder: holder ?? 'another process' })
-    this.#later(id)
-    if (this.#queue.length === 1) await sleep(heldInterval, undefined, { signal: this.#signal }).catch(() => undefined)
-    return true
-  }
-
-  #later(id: string): void {
+    if (!this.#held.has(id)) this.#emit({ type: 'job-held', job: id, holder: holder ?? 'another process' })
+    this.#held.add(id)
+    const isAlone = this.#queue.every((other) => this.#held.has(other))
     this.#queue.push(id)
+    if (isAlone) await sleep(heldInterval, undefined, { signal: this.#signal }).catch(() => undefined)
+    return true
   }
 
   async #look(id: string): Promise<JobStanding> {

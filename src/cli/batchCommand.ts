@@ -5,6 +5,7 @@ import { type BatchList, readBatchList } from '../batch/readBatchList.js'
 import type { StandingJob } from '../batch/standingJobs.js'
 import { Text2LiveError } from '../errors.js'
 import { imageTable } from '../options/imageTable.js'
+import { nearestName } from '../options/nearestName.js'
 import { assertWritablePath } from '../options/parseOption.js'
 import { videoTable } from '../options/videoTable.js'
 import { eventLine } from '../session/events.js'
@@ -86,7 +87,8 @@ function withCommon(command: Command): Command {
     .helpOption('-h, --help', 'show this text')
     .option('-o, --out <path>', 'folder of all run folders (default: runs/<list>)')
     .option('--json', 'print events as NDJSON on stdout and nothing else')
-  for (const option of [...queueOptions(), ...submissionOptions()]) command.addOption(option.helpGroup('Many machines:'))
+  for (const option of [...queueOptions(), ...submissionOptions()])
+    command.addOption(option.helpGroup('Many machines:'))
   return command
 }
 
@@ -118,9 +120,11 @@ function cancelCommand(terminal: Terminal, setStatus: SetStatus): Command {
       const flags = allFlags(command)
       if (givenQueue(flags) !== undefined) {
         const list = await read(path, flags, terminal)
+        assertNamed(list, names)
         setStatus(await cancelInQueue(list, names, flags, flags.json === true, terminal))
         return
       }
+      if (names.length > 0) assertNamed(await read(path, flags, terminal), names)
       const { cancelBatch } = await import('../batch/cancelBatch.js')
       await cancelBatch(outOf(path, flags), names.length === 0 ? null : names)
       const what = names.length === 0 ? 'the batch' : names.join(', ')
@@ -142,8 +146,20 @@ function retryCommand(terminal: Terminal, setStatus: SetStatus): Command {
     .action(async (path: string, names: string[], _own: RunFlags, command: Command) => {
       const flags = allFlags(command)
       const list = await read(path, flags, terminal)
+      assertNamed(list, names)
       setStatus(await follow(list, flags, names.length === 0 ? true : names, terminal))
     })
+}
+
+/** @throws OPTION_INVALID for a name that no edit has */
+function assertNamed({ path, jobs }: BatchList, names: readonly string[]): void {
+  const ids = jobs.map(({ id }) => id)
+  const other = names.find((name) => !ids.includes(name))
+  if (other === undefined) return
+  throw new Text2LiveError(
+    'OPTION_INVALID',
+    `"${path}" has no edit "${other}". The nearest is "${nearestName(other.slice(0, 100), ids)}"; text2live batch status names all.`,
+  )
 }
 
 /** What is said behind the word is parsed by `batch`, which has the same flags and those of all rows. */

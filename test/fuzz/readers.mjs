@@ -4,6 +4,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:http'
 import { tmpdir } from 'node:os'
 import { basename, dirname, join } from 'node:path'
+import { readBatchList } from '../../dist/batch/readBatchList.js'
 import { FastAtlas } from '../../dist/atlas/fast/fastAtlas.js'
 import { NeuralAtlas } from '../../dist/atlas/neural/neuralAtlas.js'
 import { openPublishedAtlas } from '../../dist/atlas/neural/openPublishedAtlas.js'
@@ -43,6 +44,15 @@ import { bytesOf, clipsOf, fixture, ora, photos, psd, repairPng } from './seeds.
 
 export const home = mkdtempSync(join(tmpdir(), 'text2live-fuzz-'))
 process.on('exit', () => rmSync(home, { recursive: true, force: true }))
+
+/** Lists of edits of a photo that is there. */
+const lists = {
+  csv: 'input,prompt,region,seed,truncate\nphoto.png,"golden, ""pot""",teapot,7,true\nphoto.pn*,ice,,8,\n',
+  jsonl:
+    '{"defaults":{"seed":7,"views":2}}\n{"input":"photo.png","prompt":["golden \\u0041","gold"],"truncate":true}\n',
+  yaml: 'defaults: &all { seed: 7 }\njobs:\n  - { input: photo.png, prompt: golden teapot, views: 2 }\n  - *all\n',
+}
+
 const runtime = createNodeRuntime({ device: 'cpu', threads: 1 })
 
 const photo = (bytes, path) => decodePhoto(path)
@@ -320,6 +330,13 @@ export const readers = [
     file: 'my.yaml',
     read: (bytes, path) => readConfigs([path], { note: () => undefined }),
   },
+  ...Object.entries(lists).map(([ending, list]) => ({
+    name: `list ${ending}`,
+    seeds: [bytesOf(list)],
+    isText: true,
+    file: `jobs.${ending}`,
+    read: (bytes, path) => readBatchList(path),
+  })),
   {
     name: 'run config',
     seeds: [bytesOf(writeConfig(settings))],

@@ -1,4 +1,3 @@
-import { statSync } from 'node:fs'
 import { isAbsolute, join } from 'node:path'
 import { type ErrorCode, Text2LiveError } from '../../errors.js'
 import { imageTable } from '../../options/imageTable.js'
@@ -12,7 +11,7 @@ import { isRunFolder } from '../../run/runFolder.js'
 import { isRunName, runStem } from '../../session/queue/runName.js'
 import type { BatchJob } from '../batchJob.js'
 import { jobSettings } from '../jobSettings.js'
-import { type Input, inputsAt } from './inputs.js'
+import { entryAt, type Input, inputsAt } from './inputs.js'
 import type { ListFault, ListRow, ListText, Place } from './listText.js'
 
 type Kind = BatchJob['kind']
@@ -200,7 +199,7 @@ class ListCheck {
 
   #found(path: string, mayBeName: boolean): string {
     const beside = isAbsolute(path) ? path : join(this.#around.base, path)
-    return mayBeName && statSync(beside, { throwIfNoEntry: false }) === undefined ? path : beside
+    return mayBeName && entryAt(beside) === null ? path : beside
   }
 
   #namedInput(row: ListRow): NamedInput | null {
@@ -290,7 +289,7 @@ function switchOf(value: unknown): unknown {
 
 /** @throws INPUT_NOT_FOUND, RUN_NOT_FOUND */
 function assertThere(name: string, path: string): void {
-  if (statSync(path, { throwIfNoEntry: false }) === undefined)
+  if (entryAt(path) === null)
     throw new Text2LiveError('INPUT_NOT_FOUND', `"${name}" names "${path}", but there is nothing. ${pathHint(path)}`)
   if (name === 'over' && !isRunFolder(path))
     throw new Text2LiveError(

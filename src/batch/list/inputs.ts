@@ -1,4 +1,4 @@
-import { closeSync, fstatSync, openSync, readdirSync, readSync, statSync } from 'node:fs'
+import { closeSync, fstatSync, openSync, readdirSync, readSync, type Stats, statSync } from 'node:fs'
 import { basename, isAbsolute, join } from 'node:path'
 import { globSync, isDynamicPattern } from 'tinyglobby'
 import { Text2LiveError } from '../../errors.js'
@@ -24,8 +24,8 @@ export interface Input {
  */
 export function inputsAt(name: string, base: string, kind: BatchJob['kind'] | null): Input[] {
   const path = isAbsolute(name) ? name : join(base, name)
-  const found = statSync(path, { throwIfNoEntry: false })
-  if (found === undefined && isDynamicPattern(name)) return matched(name, base, kind)
+  const found = entryAt(path)
+  if (found === null && isDynamicPattern(name)) return matched(name, base, kind)
   if (found?.isDirectory() !== true) return [{ path, kind: assertKind(path, kind) }]
   if (kind === 'clip') return [{ path, kind }]
   const inside = visible(path).flatMap((name) => {
@@ -40,13 +40,17 @@ export function inputsAt(name: string, base: string, kind: BatchJob['kind'] | nu
   )
 }
 
+/** What is at a path; null where nothing is, or it cannot be looked at (a name of ten thousand characters). */
+export function entryAt(path: string): Stats | null {
+  try {
+    return statSync(path)
+  } catch {
+    return null
+  }
+}
+
 function matched(pattern: string, base: string, kind: BatchJob['kind'] | null): Input[] {
-  const options = { expandDirectories: false, onlyFiles: true } as const
-  const files = (
-    isAbsolute(pattern)
-      ? globSync(pattern, { ...options, absolute: true })
-      : globSync(pattern, { ...options, cwd: base || '.' }).map((file) => join(base, file))
-  ).sort()
+  const files = filesOf(pattern, base).sort()
   if (files.length > 0) return files.map((path) => ({ path, kind: assertKind(path, kind) }))
   throw new Text2LiveError(
     'INPUT_NOT_FOUND',
@@ -54,11 +58,33 @@ function matched(pattern: string, base: string, kind: BatchJob['kind'] | null): 
   )
 }
 
-const visible = (folder: string): string[] =>
-  readdirSync(folder, { withFileTypes: true })
-    .filter((entry) => !entry.name.startsWith('.') && !entry.isDirectory())
-    .map(({ name }) => name)
-    .sort()
+/** None where the pattern is none that can be followed. */
+function filesOf(pattern: string, base: string): string[] {
+  const options = { expandDirectories: false, onlyFiles: true } as const
+  try {
+    return isAbsolute(pattern)
+      ? globSync(pattern, { ...options, absolute: true })
+      : globSync(pattern, { ...options, cwd: base }).map((file) => join(base, file))
+  } catch {
+    return []
+  }
+}
+
+/** @throws INPUT_NOT_FOUND */
+function visible(folder: string): string[] {
+  try {
+    return readdirSync(folder, { withFileTypes: true })
+      .filter((entry) => !entry.name.startsWith('.') && !entry.isDirectory())
+      .map(({ name }) => name)
+      .sort()
+  } catch (cause) {
+    throw new Text2LiveError(
+      'INPUT_NOT_FOUND',
+      `Expected a folder with photos or clips, but "${folder}" cannot be read. Check its permissions.`,
+      { cause },
+    )
+  }
+}
 
 /** @throws INPUT_NOT_FOUND, INPUT_EMPTY, INPUT_NOT_IMAGE, CLIP_NOT_VIDEO */
 function assertKind(path: string, said: BatchJob['kind'] | null): BatchJob['kind'] {
