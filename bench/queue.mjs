@@ -134,6 +134,7 @@ async function measureRecovery() {
   const holders = new Map()
   const [died, recovered] = [new Map(), []]
   const onEvent = (event, child) => {
+    if (event.type === 'failed') throw new Error(event.message)
     if (event.type !== 'took') return
     holders.set(event.job, child)
     const at = died.get(event.job)
@@ -144,7 +145,7 @@ async function measureRecovery() {
   const first = Array.from({ length: workerCount }, (_, n) => startWorker('half', n, onEvent))
   // Nobody has to end a job first: there are as many more hands as die.
   const jobs = Array.from({ length: workerCount }, (_, i) => ({
-    payload: payloadOf(i, { toySteps: 100_000, toyDelay: 1000, seed: i }),
+    payload: { ...payloadOf(i, { toySteps: 100_000, toyDelay: 1000, seed: i }), inputs: {} },
     priority: 1000,
     delay: 0,
   }))
