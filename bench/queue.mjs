@@ -1,5 +1,5 @@
 // What a queue costs, with jobs that train nothing but keep the protocol: the figures of docs/scale.md.
-//   npm run bench:queue [-- --jobs 5000 --workers 8 --lease 20]
+//   npm run bench:queue [-- --jobs 2000 --workers 4 --lease 20]
 import { spawn } from 'node:child_process'
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -17,8 +17,8 @@ import { RedisServer } from '../test/queue/redisServer.mjs'
 
 const { values } = parseArgs({
   options: {
-    jobs: { type: 'string', default: '5000' },
-    workers: { type: 'string', default: '8' },
+    jobs: { type: 'string', default: '2000' },
+    workers: { type: 'string', default: '4' },
     lease: { type: 'string', default: '20' },
   },
 })
@@ -81,6 +81,8 @@ async function measureProtocol() {
   say(`a job that waits takes ${Math.round((full.memory - before.memory) / jobCount)} bytes in Redis`)
   const lanes = new Lanes(queue)
   const worker = await lanes.worker(lane)
+  // Each hand listens to the connection.
+  queue.redis.setMaxListeners(100)
   started = performance.now()
   let done = 0
   await Promise.all(
@@ -132,6 +134,7 @@ async function measureRecovery() {
   const holders = new Map()
   const [died, recovered] = [new Map(), []]
   const onEvent = (event, child) => {
+    if (event.type === 'failed') throw new Error(event.message)
     if (event.type !== 'took') return
     holders.set(event.job, child)
     const at = died.get(event.job)
@@ -142,7 +145,7 @@ async function measureRecovery() {
   const first = Array.from({ length: workerCount }, (_, n) => startWorker('half', n, onEvent))
   // Nobody has to end a job first: there are as many more hands as die.
   const jobs = Array.from({ length: workerCount }, (_, i) => ({
-    payload: payloadOf(i, { toySteps: 100_000, toyDelay: 1000, seed: i }),
+    payload: { ...payloadOf(i, { toySteps: 100_000, toyDelay: 1000, seed: i }), inputs: {} },
     priority: 1000,
     delay: 0,
   }))

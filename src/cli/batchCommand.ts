@@ -87,7 +87,8 @@ function withCommon(command: Command): Command {
     .helpOption('-h, --help', 'show this text')
     .option('-o, --out <path>', 'folder of all run folders (default: runs/<list>)')
     .option('--json', 'print events as NDJSON on stdout and nothing else')
-  for (const option of [...queueOptions(), ...submissionOptions()]) command.addOption(option.helpGroup('Many machines:'))
+  for (const option of [...queueOptions(), ...submissionOptions()])
+    command.addOption(option.helpGroup('Many machines:'))
   return command
 }
 
@@ -119,6 +120,7 @@ function cancelCommand(terminal: Terminal, setStatus: SetStatus): Command {
       const flags = allFlags(command)
       if (givenQueue(flags) !== undefined) {
         const list = await read(path, flags, terminal)
+        assertNamed(list, names)
         setStatus(await cancelInQueue(list, names, flags, flags.json === true, terminal))
         return
       }

@@ -2,8 +2,8 @@ import { hostname } from 'node:os'
 import { InvalidArgumentError, Option } from 'commander'
 import type { BatchList } from '../batch/readBatchList.js'
 import type { StandingJob } from '../batch/standingJobs.js'
-import { Text2LiveError } from '../errors.js'
-import type { JobStatus, Submission } from '../queue/queueClient.js'
+import type { ErrorCode } from '../errors.js'
+import type { JobStatus } from '../queue/queueClient.js'
 import type { QueuedBatchEvent } from '../queue/queuedBatch.js'
 import { eventLine } from '../session/events.js'
 import { lineReporter, type LiveLine, type Output, type Reporter } from './lineReporter.js'
@@ -90,11 +90,14 @@ export async function followQueue(
 
 function withFailure(
   each: StandingJob,
-  failed: readonly { readonly job: string; readonly code: Text2LiveError['code']; readonly message: string }[],
+  failed: readonly { readonly job: string; readonly code: ErrorCode; readonly message: string }[],
 ): StandingJob {
   const error = failed.find(({ job }) => job === each.job.out)
   if (error === undefined || each.standing.state === 'finished') return each
-  return { ...each, standing: { ...each.standing, state: 'failed', error: { code: error.code, message: error.message } } }
+  return {
+    ...each,
+    standing: { ...each.standing, state: 'failed', error: { code: error.code, message: error.message } },
+  }
 }
 
 async function openBatch(flags: QueuedFlags, emit: (event: QueuedBatchEvent) => void) {
@@ -125,7 +128,7 @@ export async function tellQueue(
   }
 }
 
-/** Cancels the jobs of a list, or those named. */
+/** Cancels the jobs of a list, or those named, which it has. */
 export async function cancelInQueue(
   list: BatchList,
   names: readonly string[],
@@ -135,7 +138,8 @@ export async function cancelInQueue(
 ): Promise<number> {
   const batch = await openBatch(flags, noteTo(terminal))
   try {
-    const jobs = named(await batch.describe(list.jobs, termsOf(flags)), names)
+    const asked = names.length === 0 ? list.jobs : list.jobs.filter(({ id }) => names.includes(id))
+    const jobs = await batch.describe(asked, termsOf(flags))
     const count = await batch.cancel(jobs)
     terminal.stdout.write(
       json
@@ -146,17 +150,6 @@ export async function cancelInQueue(
   } finally {
     await batch.close()
   }
-}
-
-/** @throws OPTION_INVALID for a name that none has */
-function named(jobs: readonly Submission[], names: readonly string[]): readonly Submission[] {
-  const missing = names.find((name) => !jobs.some(({ payload }) => payload.out === name))
-  if (missing !== undefined)
-    throw new Text2LiveError(
-      'OPTION_INVALID',
-      `The list has no edit with the folder "${missing}". "text2live batch status" names them all.`,
-    )
-  return names.length === 0 ? jobs : jobs.filter(({ payload }) => names.includes(payload.out))
 }
 
 const noteTo =
@@ -197,7 +190,8 @@ function describe(event: Event, list: string): string | null {
       return `report: ${event.path}`
     case 'batch-done': {
       const counts = `${event.done} finished, ${event.failed} failed, ${event.left} left`
-      if (event.left > 0) return `${counts}.\nTo follow again: text2live batch ${shellWord(list)}, with the same options`
+      if (event.left > 0)
+        return `${counts}.\nTo follow again: text2live batch ${shellWord(list)}, with the same options`
       return event.failed === 0
         ? counts
         : `${counts}.\nTo try the failed ones again: text2live batch retry ${shellWord(list)}, with the same options`

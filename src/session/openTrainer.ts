@@ -11,7 +11,7 @@ import type { ImageSettings } from '../options/imageOptions.js'
 import type { RegionTexts } from '../options/region.js'
 import { accessTo, type GuidanceAccess } from './guidanceAccess.js'
 import type { WarmModels } from './warmModels.js'
-import type { OpenTrainer, TrainerNotice, TrainerState } from './trainerContract.js'
+import type { OpenTrainer, TrainerNotice } from './trainerContract.js'
 
 /** Where the models of a run come from. */
 export interface ModelOpener {
