@@ -80,12 +80,12 @@ const paper = {
 const fast = {
   ...reference,
   // A learned start needs few steps, and bears larger ones.
-  steps: 80,
+  steps: 40,
   learningRate: 5e-3,
   trainSize: 192,
   start: 'learned',
   generatorWidth: 64,
-  previewEvery: 20,
+  previewEvery: 10,
   atlas: 'fast',
   atlasIterations: 10_000,
   atlasSampling: 'fixed',
