@@ -46,7 +46,7 @@ Programs use it as the page does: docs/http.md.`,
     .action(async (folder: string, flags: StudioFlags) => {
       const { startStudio, isLoopback } = await import('../serve/startStudio.js')
       const { workInProcess } = await import('../run/workInProcess.js')
-      const { checksInProcess } = await import('../run/taskInProcess.js')
+      const { checksInProcess, taskInProcess } = await import('../run/taskInProcess.js')
       const given = await givenToken(flags.tokenFile)
       if (given === null && !isLoopback(flags.listen))
         throw new Text2LiveError(
@@ -67,7 +67,11 @@ Programs use it as the page does: docs/http.md.`,
             listen: flags.listen,
             port: flags.port ?? null,
             token,
-            workers: { work: workInProcess, checks: checksInProcess },
+            workers: {
+              work: workInProcess,
+              checks: checksInProcess,
+              preview: (photo, signal) => taskInProcess('preview', photo, signal),
+            },
             onFault: (error) => terminal.stderr.write(errorText(error, terminal.width, terminal.debug)),
           })
           try {

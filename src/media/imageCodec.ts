@@ -1,7 +1,7 @@
 import type { FloatImage } from './image.js'
 import type { MaskPicture } from './maskReading.js'
 import type { Photo } from './photo.js'
-import type { PixelImage } from './quantise.js'
+import { type PixelImage, toEightBits } from './quantise.js'
 import type { PhotoFormat } from './sniffFormat.js'
 
 /** A mask as it was given, and as it bounds an edit. */
@@ -57,3 +57,13 @@ export interface ImageCodec {
   /** A PNG of the same samples: grey, RGB or RGBA, 8 or 16 bits. Alpha is straight; colours under alpha 0 are kept. */
   readonly encodePng: (pixels: PixelImage) => Promise<Uint8Array>
 }
+
+/**
+ * A photo as a run reads it, for a browser that does not show its format or its colours.
+ * @returns PNG of 8 bits, of the photo's own upright size
+ * @throws Text2LiveError INPUT_*, MASK_INVALID (transparent all over)
+ */
+export const photoPreview = async (
+  photo: PictureSource,
+  { decodePhoto, encodePng }: Pick<ImageCodec, 'decodePhoto' | 'encodePng'>,
+): Promise<Uint8Array> => await encodePng(toEightBits((await decodePhoto(photo)).pixels))

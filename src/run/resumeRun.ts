@@ -42,7 +42,8 @@ export async function resumeRun(
   emit: Emit,
 ): Promise<EditResult> {
   await assertKind(path, 'image')
-  const folder = await openRunFolder(path)
+  const onNote = (message: string): void => emit({ type: 'note', message })
+  const folder = await openRunFolder(path, { onNote, signal: environment.signal })
   try {
     const { seeds } = await readRunSettings(folder)
     if (seeds === 1) return await resumeOne(folder, flags, environment, emit)

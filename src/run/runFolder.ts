@@ -11,7 +11,7 @@ import { checkFolder } from './checkFolder.js'
 import { outputFiles } from '../session/events.js'
 import { isSystemError, writeError, writing } from './fileErrors.js'
 import { cutFile, FileLog } from './eventLog.js'
-import { type FolderLock, lockFolder } from './folderLock.js'
+import { type FolderLock, type FolderWait, lockFolder } from './folderLock.js'
 import { maxConfigBytes } from '../session/savedRun.js'
 import { isFile, readRunFile, readRunFileSync } from './runFile.js'
 import { runFiles } from '../session/runFiles.js'
@@ -145,9 +145,9 @@ async function moveIntoPlace(aside: string, out: string | null, inputName: strin
  * it.
  * @throws RUN_INVALID for links in it, RUN_LOCKED
  */
-export async function openRunFolder(path: string): Promise<RunFolder> {
+export async function openRunFolder(path: string, wait?: FolderWait): Promise<RunFolder> {
   checkFolder(path)
-  const lock = await lockFolder(path)
+  const lock = await lockFolder(path, wait)
   await removeLeftovers(path)
   return holdFolder(path, lock)
 }

@@ -1,6 +1,7 @@
 // A process that does one task, and ends: decoding a large photo, looking at it and packing it block the thread that does
 // it, and who asked may not want to know any more.
 import { Text2LiveError } from '../errors.js'
+import { photoPreview, type PictureSource } from '../media/imageCodec.js'
 import { checksHere } from '../session/queue/checksHere.js'
 import type { QueueChecks } from '../session/queue/queueMachine.js'
 import type { LocateRequest } from '../session/locatePhoto.js'
@@ -12,6 +13,8 @@ import { failureOf, type WorkerFailure } from './workerFailure.js'
 /** What it can be asked, and the answers. */
 export interface Tasks {
   locate: { argument: LocateRequest; answer: LocatedMap }
+  /** The photo as a run reads it, as a PNG of 8 bits that any browser shows. */
+  preview: { argument: PictureSource; answer: Uint8Array }
   prepare: { argument: Parameters<QueueChecks['prepare']>; answer: Awaited<ReturnType<QueueChecks['prepare']>> }
   prepareClip: {
     argument: Parameters<QueueChecks['prepareClip']>
@@ -46,6 +49,7 @@ async function answer(request: TaskRequest): Promise<Tasks[TaskName]['answer']> 
   if (request.task === 'prepare') return await checks.prepare(...request.argument)
   if (request.task === 'prepareClip') return await checks.prepareClip(...request.argument)
   if (request.task === 'brought') return await checks.brought(...request.argument)
+  if (request.task === 'preview') return await photoPreview(request.argument, codec)
   const [{ locatePhoto }, { nodePlace }] = await Promise.all([
     import('../session/locatePhoto.js'),
     import('./buildTrainer.js'),

@@ -125,6 +125,11 @@ export function createApp({ access, runs, entries, feed, page, onFault }: AppPar
       )
       return c.json({ map: Buffer.from(map).toString('base64'), ...located })
     },
+    preview: async (c) => {
+      const bytes = await uploading(() => readBody(c.req.raw, limits.pictures))
+      const png = await runs.preview({ name: c.req.query('name') ?? 'photo', bytes }, c.req.raw.signal)
+      return c.body(png as Uint8Array<ArrayBuffer>, 200, { ...answerHeaders.file, 'Content-Type': 'image/png' })
+    },
     events: (c) => {
       const { outgoing } = c.env
       const stream = feed.open(c.req.header('last-event-id'), () => outgoing.destroy())

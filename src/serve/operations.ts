@@ -164,6 +164,16 @@ export const operations = {
     answer: { 'application/json': locatedSchema },
     errors: [400, 413, 422],
   },
+  preview: {
+    method: 'post',
+    path: '/preview',
+    summary:
+      'A photo as a run reads it, as a PNG of 8 bits and of its own upright size: for a page whose browser does not show TIFF, or CMYK in wrong colours. name in the query is what messages call it',
+    request: { 'application/octet-stream': 'bytes' },
+    status: 200,
+    answer: { 'image/png': 'bytes' },
+    errors: [400, 413, 422],
+  },
   events: {
     method: 'get',
     path: '/events',

@@ -1,4 +1,4 @@
-import type { RunHost } from '../session/runHost.js'
+import type { NamedFile, RunHost } from '../session/runHost.js'
 
 /** A file of a run, open to be read. */
 export interface OpenFile {
@@ -9,6 +9,8 @@ export interface OpenFile {
 
 /** The runs of the studio's server, as its HTTP interface asks for them. */
 export interface ServedRuns extends Pick<RunHost, 'machine' | 'watch' | 'submit' | 'ask' | 'locate' | 'paint'> {
+  /** A PNG of a photo, for a page to show. @throws INPUT_* */
+  preview(photo: NamedFile, signal: AbortSignal): Promise<Uint8Array>
   /** The files a run has now. @throws RUN_NOT_FOUND */
   files(run: string): Promise<readonly { readonly name: string; readonly bytes: number }[]>
   /** Null where there is none of that name. @throws RUN_NOT_FOUND, RUN_INVALID for a link or no regular file */

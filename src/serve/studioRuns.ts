@@ -6,6 +6,7 @@ import { readHubEnvironment } from '../models/node/hubEnvironment.js'
 import { listModels } from '../models/node/modelCache.js'
 import { readModelName } from '../models/node/openModelSource.js'
 import type { GivenOptions } from '../options/imageOptions.js'
+import { photoPreview } from '../media/imageCodec.js'
 import { imageTable } from '../options/imageTable.js'
 import type { OptionTable } from '../options/optionTable.js'
 import { resolveSettings, validateLayer } from '../options/resolveSettings.js'
@@ -26,6 +27,7 @@ import type {
   HostUpdate,
   LocatedMap,
   LocateQuestion,
+  NamedFile,
   NewRun,
   RunEntry,
   RunHost,
@@ -52,13 +54,18 @@ export interface StudioWorkers {
   readonly work: WorkOnRun
   /** Checks what is submitted and brought; absent: this thread does. */
   readonly checks?: QueueChecks
+  /** Makes a PNG of a photo for the page; absent: this thread does. */
+  readonly preview?: ServedRuns['preview']
 }
+
+const previewHere: ServedRuns['preview'] = (photo) => photoPreview(photo, nodeMachine.codec)
 
 /** The runs in a folder, worked on one after another. */
 export class StudioRuns implements ServedRuns {
   readonly #runs: FolderRuns
   readonly #queue: RunQueue
   readonly #device: () => Promise<Device>
+  readonly #preview: ServedRuns['preview']
   readonly #timer: NodeJS.Timeout
   #knownDevice: Device | null = null
   #stamps: ReadonlyMap<string, string>
@@ -68,11 +75,13 @@ export class StudioRuns implements ServedRuns {
     runs: FolderRuns,
     queue: RunQueue,
     device: () => Promise<Device>,
+    preview: ServedRuns['preview'],
     stamps: ReadonlyMap<string, string>,
   ) {
     this.#runs = runs
     this.#queue = queue
     this.#device = device
+    this.#preview = preview
     this.#stamps = stamps
     this.#timer = setInterval(() => {
       this.#looking = this.#looking.then(() => this.#look())
@@ -84,7 +93,7 @@ export class StudioRuns implements ServedRuns {
    * Takes the folder, and goes on with what waits there.
    * @throws RUN_LOCKED, RUN_INVALID, OUTPUT_NOT_WRITABLE
    */
-  static async open(folder: string, { work, checks }: StudioWorkers): Promise<StudioRuns> {
+  static async open(folder: string, { work, checks, preview = previewHere }: StudioWorkers): Promise<StudioRuns> {
     const runs = await FolderRuns.open(folder)
     let chosen: Promise<Device> | null = null
     const device = () => (chosen ??= chooseDevice('auto'))
@@ -111,7 +120,7 @@ export class StudioRuns implements ServedRuns {
         work: workOn,
         ...(checks === undefined ? {} : { checks }),
       })
-      return new StudioRuns(runs, queue, device, stamps)
+      return new StudioRuns(runs, queue, device, preview, stamps)
     } catch (error) {
       runs.close()
       throw error
@@ -164,6 +173,10 @@ export class StudioRuns implements ServedRuns {
     const given = device === 'auto' ? { ...named, device: await this.#device() } : named
     const below = over.length === 0 ? {} : { below: await takeLayers(over, (name) => this.#runs.look(name)) }
     return await taskInProcess('locate', { options: given, photo, ...below }, signal)
+  }
+
+  async preview(photo: NamedFile, signal: AbortSignal): Promise<Uint8Array> {
+    return await this.#preview(photo, signal)
   }
 
   async files(run: string): Promise<{ readonly name: string; readonly bytes: number }[]> {

@@ -158,6 +158,12 @@ export interface RunHost {
   zip(run: string): Promise<Blob>
   /** Takes a zip of a run, of this host or another. @returns its name @throws RUN_INVALID, CONFIG_*, INPUT_* */
   bring(zip: Blob): Promise<string>
+  /**
+   * A photo that a browser does not show, or shows in wrong colours (TIFF, CMYK), as a PNG of 8 bits and of its own
+   * upright size. Absent where the host reads no more than the browser.
+   * @throws INPUT_*
+   */
+  preview?(photo: NamedFile): Promise<Blob>
   /** @throws PROMPT_*, INPUT_*, INTERRUPTED */
   locate(asked: LocateQuestion, signal: AbortSignal): Promise<LocatedMap>
   /**

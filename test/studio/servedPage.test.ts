@@ -84,6 +84,30 @@ describe.skipIf(!existsSync(chromiumPath))('the served studio, as a person uses 
     )
   }, 60_000)
 
+  it('shows a photo that the browser cannot, and edits the file itself', async () => {
+    const tiff = join(work, 'print.tif')
+    await sharp(teapot).resize(width, height).toColourspace('rgb16').tiff().toFile(tiff)
+    await page.tab.getByRole('button', { name: 'New photo' }).click()
+    await page.openPhoto(tiff)
+    await page.say({ Prompt: 'silver teapot' })
+    await page.set({ preset: 'reference', size: 192, steps: 2, device: 'cpu' })
+    await page.start()
+    await page.state('finished')
+    const psd = readPsd(readFileSync((await page.download('Layers (PSD)')).path))
+    expect([psd.width, psd.height]).toEqual([width, height])
+    expect(await page.tab.getByRole('alert').innerText()).toBe('')
+  }, 60_000)
+
+  it('says of a GIF who reads it', async () => {
+    await page.tab.getByRole('button', { name: 'New photo' }).click()
+    const gif = join(work, 'loop.gif')
+    await sharp(teapot).resize(64).gif().toFile(gif)
+    const chooser = page.tab.waitForEvent('filechooser')
+    await page.tab.getByRole('button', { name: 'choose a file' }).click()
+    await (await chooser).setFiles(gif)
+    await page.tab.getByRole('alert').getByText('npx text2live video "loop.gif"').waitFor()
+  }, 30_000)
+
   it('tells who comes without a token to open the printed address', async () => {
     const stranger = await browser.newContext()
     const tab = await stranger.newPage()

@@ -22,6 +22,10 @@ export const ownIdentity = (): ProcessIdentity => ({
   system: ownSystem,
 })
 
+/** The process that this one was made by and works for; null where nobody waits for what it tells. */
+export const ownAsker = (): Pick<ProcessIdentity, 'pid' | 'born'> | null =>
+  process.connected ? { pid: process.ppid, born: statusOf(process.ppid)?.born ?? null } : null
+
 const ownSystem = ((): string | null => {
   try {
     return `${readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim()} ${readlinkSync('/proc/self/ns/pid')}`

@@ -4,10 +4,13 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { Worker } from 'node:worker_threads'
 import { Text2LiveError } from '../../errors.js'
 import { createLockFile, fileSystemTime, readLockFile, removeLockFile } from './lockFile.js'
-import { isAlive, isHere, ownIdentity, type ProcessIdentity } from './processIdentity.js'
+import { isAlive, isHere, ownAsker, ownIdentity, type ProcessIdentity } from './processIdentity.js'
 
 /** Who holds a lock. */
-export type LockHolder = ProcessIdentity
+export interface LockHolder extends ProcessIdentity {
+  /** The process of the same machine that it works for; absent where it works for itself. */
+  readonly asker?: Pick<ProcessIdentity, 'pid' | 'born'>
+}
 
 export interface ProcessLock {
   /** Its folder has another name now. */
@@ -47,7 +50,8 @@ const lease = 60_000
  * @throws OUTPUT_NOT_WRITABLE, DISK_FULL
  */
 export async function takeLock(path: string): Promise<ProcessLock | LockHolder | null> {
-  const text = JSON.stringify({ ...ownIdentity(), id: randomBytes(8).toString('hex') })
+  const asker = ownAsker() ?? undefined
+  const text = JSON.stringify({ ...ownIdentity(), asker, id: randomBytes(8).toString('hex') })
   for (const started = performance.now(); ;) {
     const obstacle = attempt(path, path, text)
     if (obstacle === null) return new HeldLock(path, text)
@@ -64,6 +68,10 @@ export function lockHolder(path: string): LockHolder | null {
   if (holder === null || (isHere(holder) && holder.pid === process.pid)) return null
   return isStale(path, found!.text) ? null : holder
 }
+
+/** Does the holder work for a process that is gone? It ends soon then, with a checkpoint. */
+export const isOrphan = (holder: LockHolder): boolean =>
+  holder.asker !== undefined && isHere(holder) && !isAlive(holder.asker)
 
 /** "process 12 on host", without this machine's name. */
 export const holderText = ({ pid, host }: LockHolder): string =>
@@ -113,13 +121,16 @@ function isStale(path: string, text: string): boolean {
 
 function parseHolder(text: string): LockHolder | null {
   try {
-    const { pid, host, born, system } = JSON.parse(text) as Partial<LockHolder>
+    const { pid, host, born, system, asker } = JSON.parse(text) as Partial<LockHolder>
     return Number.isSafeInteger(pid) && Number(pid) > 0 && typeof host === 'string'
       ? {
           pid: Number(pid),
           host,
           born: typeof born === 'string' ? born : null,
           system: typeof system === 'string' ? system : null,
+          ...(Number.isSafeInteger(asker?.pid) && asker!.pid > 0
+            ? { asker: { pid: asker!.pid, born: typeof asker!.born === 'string' ? asker!.born : null } }
+            : {}),
         }
       : null
   } catch {

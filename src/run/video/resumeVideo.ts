@@ -26,7 +26,8 @@ export async function resumeVideo(
   emit: EmitVideo,
 ): Promise<VideoResult> {
   await assertKind(path, 'video')
-  const store = await openRunFolder(path)
+  const onNote = (message: string): void => emit({ type: 'note', message })
+  const store = await openRunFolder(path, { onNote, signal: environment.signal })
   try {
     const named = (validateLayer(videoTable, flags)['guidance'] ?? []) as readonly string[]
     const given = named.length === 0 ? flags : { ...flags, guidance: named.map(portableGuidance) }

@@ -1,4 +1,5 @@
 import { Panel } from '../parts/panel.js'
+import { pickFile } from '../parts/pickFile.js'
 import type { Studio } from '../state/studio.js'
 import { Brush, MaskTools, ToolButtons, WordsMap } from '../panels/wherePanel.js'
 import { text } from '../text/strings.js'
@@ -44,6 +45,31 @@ export function ObjectPanel({ studio, clip }: { readonly studio: Studio; readonl
           ))}
         </div>
       )}
+      <Bound studio={studio} clip={clip} />
     </Panel>
+  )
+}
+
+/** The picture that bounds the edit, whatever the object is. */
+function Bound({ studio, clip }: { readonly studio: Studio; readonly clip: OpenClip }) {
+  const bound = clip.bound.value
+  const load = async (): Promise<void> => {
+    const file = await pickFile('image/*')
+    if (file !== null) clip.bound.value = { name: file.name, bytes: new Uint8Array(await file.arrayBuffer()) }
+  }
+  return (
+    <>
+      <p class="help">{bound === null ? text('boundNone') : text('boundIs', { name: bound.name })}</p>
+      <div class="buttons">
+        <button type="button" title={text('boundHelp')} onClick={() => void studio.attempt(load)}>
+          {text('boundLoad')}
+        </button>
+        {bound !== null && (
+          <button type="button" onClick={() => (clip.bound.value = null)}>
+            {text('boundOff')}
+          </button>
+        )}
+      </div>
+    </>
   )
 }

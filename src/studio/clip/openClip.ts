@@ -1,5 +1,6 @@
 import { batch, computed, effect, type ReadonlySignal, type Signal, signal, untracked } from '@preact/signals'
 import type { LayerName } from '../../atlas/layeredAtlas.js'
+import type { NamedFile } from '../../session/runHost.js'
 import { MaskPainting } from '../stage/maskPainting.js'
 import type { StageModel } from '../stage/stageModel.js'
 import type { Point, Size } from '../stage/viewMatrix.js'
@@ -43,6 +44,8 @@ export class OpenClip {
   readonly playing = signal(false)
   /** A pixel on the object, and the frame that it was pointed at in; the mask of a frame counts more. */
   readonly point: Signal<FramePoint | null> = signal(null)
+  /** A picture of the first frame that bounds the edit: white may change; null: it may go wherever the object is. */
+  readonly bound: Signal<NamedFile | null> = signal(null)
   readonly layerOf: Signal<LayerOf> = signal(() => Promise.resolve(null))
   readonly place: Signal<ClipPlace> = signal('frames')
   /** The atlas that is shown in place of the frames. */

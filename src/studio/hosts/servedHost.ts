@@ -7,6 +7,7 @@ import type {
   HostUpdate,
   LocatedMap,
   LocateQuestion,
+  NamedFile,
   NewClipRun,
   NewRun,
   RunEntry,
@@ -117,6 +118,15 @@ export class ServedHost implements RunHost {
       headers: { 'Content-Type': 'image/png' },
       body: picture as Uint8Array<ArrayBuffer>,
     })
+  }
+
+  async preview({ name, bytes }: NamedFile): Promise<Blob> {
+    const answer = await this.#ask(`/preview?name=${encodeURIComponent(name)}`, {
+      method: 'POST',
+      headers: { 'Content-Type': 'application/octet-stream' },
+      body: bytes as Uint8Array<ArrayBuffer>,
+    })
+    return await whole(answer.blob())
   }
 
   async locate(asked: LocateQuestion, signal: AbortSignal): Promise<LocatedMap> {

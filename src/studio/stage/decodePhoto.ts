@@ -47,6 +47,21 @@ export async function decodePhoto(file: Blob): Promise<ShownPhoto> {
 export const decodeLayer = (file: Blob, name = 'The layer'): Promise<ImageBitmap> =>
   decoded(file, name, { premultiplyAlpha: 'premultiply', colorSpaceConversion: 'none' })
 
+/**
+ * Is it a JPEG of four inks? Browsers turn these into RGB without their profile.
+ * @param bytes of a file of any kind
+ */
+export function isCmykJpeg(bytes: Uint8Array): boolean {
+  if (bytes[0] !== 0xff || bytes[1] !== 0xd8) return false
+  // Segments: a marker, their length with its own two bytes, what they hold.
+  for (let at = 2; at + 9 < bytes.length && bytes[at] === 0xff; at += 2 + 256 * bytes[at + 2]! + bytes[at + 3]!) {
+    const marker = bytes[at + 1]!
+    const beginsFrame = marker >= 0xc0 && marker <= 0xcf && ![0xc4, 0xc8, 0xcc].includes(marker)
+    if (beginsFrame) return bytes[at + 9] === 4
+  }
+  return false
+}
+
 async function decoded(file: Blob, name: string, options: ImageBitmapOptions): Promise<ImageBitmap> {
   try {
     return await createImageBitmap(file, options)

@@ -27,7 +27,7 @@ export async function newRun(studio: Described, editing: string | null): Promise
       options: { ...studio.clipDraft.options.value, ...(point === null ? {} : { point }) },
       clip: { name: clip.name, bytes: clip.bytes },
       object: await clipMasks(clip),
-      mask: null,
+      mask: clip.bound.value,
     }
   }
   if (photo === null) return null

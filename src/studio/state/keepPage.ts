@@ -30,6 +30,7 @@ export async function takeUpPage(studio: KeptStudio): Promise<void> {
   if (photo?.kind === 'clip') {
     await studio.openClip(photo.name, photo.bytes, page ?? undefined)
     if (page !== null) studio.clipDraft.restore(page.options)
+    if (studio.clip.value !== null) studio.clip.value.bound.value = page?.bound ?? null
     return
   }
   if (page !== null) studio.photoDraft.restore(page.options)
@@ -44,6 +45,7 @@ export function keepPage(studio: KeptStudio): void {
       layers: studio.layers.list.value,
       selected: studio.layers.selectedId.value,
       options: studio.draft.options.value,
+      bound: studio.clip.value?.bound.value ?? null,
     })
   })
   keepPainted(studio)

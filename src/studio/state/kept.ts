@@ -1,6 +1,7 @@
 import { del, get, set } from 'idb-keyval'
 import type { GivenOptions } from '../../options/imageOptions.js'
 import type { GivenVideoOptions } from '../../options/videoOptions.js'
+import type { NamedFile } from '../../session/runHost.js'
 import type { LayerName } from '../../atlas/layeredAtlas.js'
 import type { EditLayer } from './layers.js'
 
@@ -17,6 +18,8 @@ export interface KeptPage {
   readonly layers: readonly EditLayer[]
   readonly selected: string | null
   readonly options: GivenOptions | GivenVideoOptions
+  /** What bounds the edit of a clip; null or absent for nothing. */
+  readonly bound?: NamedFile | null
 }
 
 /** What was painted on an atlas and is not written to the clip yet. */

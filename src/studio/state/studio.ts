@@ -6,7 +6,7 @@ import { loadClipMasks, loadMasksByFrame } from '../clip/clipFiles.js'
 import { ClipResults } from '../clip/clipResults.js'
 import type { FramePoint } from '../clip/frameReader.js'
 import { OpenClip } from '../clip/openClip.js'
-import { decodeLayer, decodePhoto } from '../stage/decodePhoto.js'
+import { decodeLayer, decodePhoto, isCmykJpeg, type ShownPhoto } from '../stage/decodePhoto.js'
 import { MaskPainting } from '../stage/maskPainting.js'
 import { maskPng } from '../stage/maskPng.js'
 import { StageModel } from '../stage/stageModel.js'
@@ -145,6 +145,10 @@ export class Studio {
 
   /** Opens a file that was dropped, pasted or chosen. */
   async openFile(file: File): Promise<void> {
+    if (file.type === 'image/gif' || /\.(avi|gif|m2v|mpe?g|vob|wmv)$/i.test(file.name)) {
+      this.problem.value = { code: 'CLIP_CODEC_MISSING', message: text('clipUnread', { name: file.name }) }
+      return
+    }
     const bytes = new Uint8Array(await file.arrayBuffer())
     if (file.type.startsWith('video/') || /\.(mkv|mov|mp4|webm)$/i.test(file.name))
       await this.openClip(file.name, bytes)
@@ -184,10 +188,7 @@ export class Studio {
     bytes: Uint8Array,
     { layers, selected }: Pick<KeptPage, 'layers' | 'selected'> = { layers: [], selected: null },
   ): Promise<void> {
-    const shown = await decodePhoto(new File([bytes as Uint8Array<ArrayBuffer>], name)).catch((error: unknown) => {
-      if (error instanceof Text2LiveError && error.code === 'INPUT_TOO_LARGE') throw error
-      return null
-    })
+    const shown = await this.#showable(name, bytes)
     if (shown === null) {
       this.problem.value = { code: 'INPUT_NOT_IMAGE', message: text('photoUnread', { name }) }
       return
@@ -212,6 +213,20 @@ export class Studio {
     })
     before?.close()
     if (kept !== null) await this.loadMask('mask.png', kept)
+  }
+
+  /** A photo as the stage shows it, by the host where this browser would not, or not in its colours; null where nobody can. */
+  async #showable(name: string, bytes: Uint8Array): Promise<ShownPhoto | null> {
+    const file = new File([bytes as Uint8Array<ArrayBuffer>], name)
+    const decodable = (blob: Blob): Promise<ShownPhoto | null> =>
+      decodePhoto(blob).catch((error: unknown) => {
+        if (error instanceof Text2LiveError && error.code === 'INPUT_TOO_LARGE') throw error
+        return null
+      })
+    const shown = isCmykJpeg(bytes) ? null : await decodable(file)
+    if (shown !== null) return shown
+    if (this.host.preview === undefined) return await decodable(file)
+    return await decodable(await this.host.preview({ name, bytes }))
   }
 
   close(): void {
@@ -246,6 +261,8 @@ export class Studio {
       clip.pointBySetting(run.settings.point)
     })
     await loadClipMasks(clip, run.name, this.host)
+    const bound = run.settings.mask === null ? null : await this.host.file(run.name, run.settings.mask)
+    clip.bound.value = bound && { name: run.settings.mask!, bytes: new Uint8Array(await bound.arrayBuffer()) }
   }
 
   async #openPhotoRun(run: PhotoEntry): Promise<void> {

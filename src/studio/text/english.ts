@@ -20,7 +20,9 @@ export const english = {
     'A clip is edited as one picture of its object, in all frames at once: brush or click the object in one frame, or name it. Some seconds of it are enough work for a while.',
   beginBoth: 'Expected one photo, got {count} files. The first is taken.',
   photoUnread:
-    'The browser cannot show "{name}". CMYK, TIFF and 16-bit photos are read right by the studio of the command line (npx text2live studio) and by text2live image.',
+    'The browser cannot show "{name}". TIFF and CMYK photos are read right by the studio of the command line (npx text2live studio) and by text2live image.',
+  clipUnread:
+    'A browser does not play "{name}" frame by frame: the page takes MP4, MOV, WebM and MKV. GIF, AVI and MPEG are read by the command line: npx text2live video "{name}" "<prompt>"; so are folders of images.',
 
   words: 'Words',
   prompt: 'Prompt',
@@ -91,6 +93,11 @@ export const english = {
   objectMaskHere: 'This frame has a mask of the object.',
   objectFrames: 'Masks on frames',
   objectPointAt: 'Clicked at {x}, {y} in frame {frame}',
+  boundNone: 'The edit may go wherever the object is.',
+  boundIs: 'The edit stays inside "{name}".',
+  boundLoad: 'Bound it by a picture',
+  boundHelp: 'a picture of the size of the first frame: white may change, black stays',
+  boundOff: 'Take the bound off',
   objectPointOff: 'Take it back',
   objectShare:
     'The click takes {share} % of this frame, seen from the frames beside it. The run looks at the whole clip.',

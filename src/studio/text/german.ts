@@ -22,7 +22,9 @@ export const german: Readonly<Record<StringName, string>> = {
     'Ein Clip wird als ein Bild seines Gegenstands bearbeitet, in allen Frames zugleich: den Gegenstand in einem Frame malen oder anklicken, oder ihn nennen. Schon einige Sekunden sind eine Weile Arbeit.',
   beginBoth: 'Erwartet war ein Foto, es sind {count} Dateien. Die erste wird genommen.',
   photoUnread:
-    'Der Browser kann „{name}“ nicht zeigen. CMYK, TIFF und 16 Bit lesen das Studio der Kommandozeile (npx text2live studio) und text2live image richtig.',
+    'Der Browser kann „{name}“ nicht zeigen. TIFF und CMYK lesen das Studio der Kommandozeile (npx text2live studio) und text2live image richtig.',
+  clipUnread:
+    'Ein Browser spielt „{name}“ nicht Frame für Frame: die Seite nimmt MP4, MOV, WebM und MKV. GIF, AVI und MPEG liest die Kommandozeile: npx text2live video "{name}" "<prompt>"; auch Ordner mit Bildern.',
 
   words: 'Worte',
   prompt: 'Prompt',
@@ -93,6 +95,11 @@ export const german: Readonly<Record<StringName, string>> = {
   objectMaskHere: 'Dieser Frame hat eine Maske des Gegenstands.',
   objectFrames: 'Masken in den Frames',
   objectPointAt: 'Angeklickt bei {x}, {y} in Frame {frame}',
+  boundNone: 'Die Bearbeitung darf überall sein, wo der Gegenstand ist.',
+  boundIs: 'Die Bearbeitung bleibt in „{name}“.',
+  boundLoad: 'Durch ein Bild begrenzen',
+  boundHelp: 'ein Bild von der Größe des ersten Frames: Weiß darf sich ändern, Schwarz bleibt',
+  boundOff: 'Nicht mehr begrenzen',
   objectPointOff: 'Zurücknehmen',
   objectShare:
     'Der Klick nimmt {share} % dieses Frames ein, von den Frames daneben aus gesehen. Der Lauf sieht den ganzen Clip an.',
