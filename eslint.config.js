@@ -1,7 +1,18 @@
 import tseslint from 'typescript-eslint'
 
 export default tseslint.config(
-  { ignores: ['dist/', 'dist-site/', 'dist-docs/', 'node_modules/', 'runs/', 'test/browser/dist/', '**/*.mjs', '**/*.js'] },
+  {
+    ignores: [
+      'dist/',
+      'dist-site/',
+      'dist-docs/',
+      'node_modules/',
+      'runs/',
+      'test/browser/dist/',
+      '**/*.mjs',
+      '**/*.js',
+    ],
+  },
   {
     files: ['**/*.ts', '**/*.tsx'],
     extends: [tseslint.configs.strictTypeChecked],
