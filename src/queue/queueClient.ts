@@ -9,7 +9,7 @@ import type { ObjectStore } from './store/objectStore.js'
 /** How a job is put into the queue. */
 export interface Submission {
   readonly payload: JobPayload
-  /** 1 is the most urgent. */
+  /** 1 is the most urgent, 2,097,151 the least. */
   readonly priority: number
   /** Milliseconds before anybody takes it. */
   readonly delay: number
@@ -27,9 +27,6 @@ export type JobStatus =
 /** A job by its name and what it needs, which tells its lane. */
 export type KnownJob = Pick<Submission, 'payload'>
 
-export const defaultPriority = 1000
-/** BullMQ's least urgent. */
-export const lastPriority = 2_097_151
 /** Seconds that a cancelled job is known as such, where a worker could not be told. */
 const cancelledFor = 7 * 24 * 3600
 /** Jobs that are sent or asked for at a time. */

@@ -59,7 +59,7 @@ const lanesAge = 3_000
 /** Milliseconds before a store that did not answer is asked again. */
 const storePause = 5_000
 
-export const fits = (needs: JobNeeds, can: Abilities): boolean =>
+const fits = (needs: JobNeeds, can: Abilities): boolean =>
   (needs.device === 'any' || needs.device === can.device) &&
   needs.memory <= can.memory &&
   needs.guidance.every((name) => can.guidance.includes(name))

@@ -17,7 +17,7 @@ export interface Report {
   close(): Promise<void>
 }
 
-export const reportFile = 'report.html'
+const reportFile = 'report.html'
 
 /** Of the time that passes between two writings, how much the writing may take: the file of a long list is large. */
 const writingShare = 1 / 20

@@ -114,5 +114,5 @@ article:has(.losses[open]) { grid-column: 1 / -1 } dt { color: var(--dim) } dd {
 `
 
 /** Text of any origin as HTML text, also within an attribute in double quotes. */
-export const text = (value: string): string =>
+const text = (value: string): string =>
   printable(value, 2000).replace(/[<>&"']/g, (character) => `&#${character.charCodeAt(0)};`)
