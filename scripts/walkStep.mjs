@@ -13,6 +13,7 @@ import { drawExample, internalExample, placeLike } from '../dist/method/internal
 import { locateRegion, rivalsFor } from '../dist/method/locateRegion.js'
 import {
   bootstrapLoss,
+  colourLoss,
   directionalLoss,
   lossNames,
   render,
@@ -137,10 +138,15 @@ const picture = graph.input('picture', [1, 3, size.height, size.width])
 const flat = graph.input('parameters', [count])
 const parameters = splitParameters(flat, generatorShape)
 
-const layer = generator(picture, parameters, generatorShape) // [1, 4, H, W]
-const edit = slice(layer, { axes: [1], starts: [0], ends: [3] })
-const alpha = mul(slice(layer, { axes: [1], starts: [3], ends: [4] }), plane('mask'))
-const { composite, greenScreen } = render(edit, alpha, picture)
+const limit = plane('mask')
+const renderedBy = (weights) => {
+  const layer = generator(picture, weights, generatorShape) // [1, 4, H, W]
+  const opacity = slice(layer, { axes: [1], starts: [3], ends: [4] })
+  return render(slice(layer, { axes: [1], starts: [0], ends: [3] }), mul(opacity, limit), picture)
+}
+const { edit, alpha, composite, greenScreen } = renderedBy(parameters)
+const initial = graph.input('initial', [count])
+const first = renderedBy(splitParameters(initial, generatorShape)).composite
 
 const side = viewSide(model)
 const views = viewPlan(size, side, settings)
@@ -164,11 +170,12 @@ const losses = new Map([
   ['structure', structureLoss(tokens, tokensOf(picture))],
   ['sparsity', sparsityLoss(alpha, settings.lambdaAlphaL1, settings.lambdaAlphaL0, plane('emphasis'))],
   ['bootstrap', bootstrapLoss(alpha, plane('relevancy'))],
+  ['colour', colourLoss(composite, first)],
 ])
 const { values, total } = weightedTotal(graph, losses)
 const gradient = joinGradients(gradients(total, [...parameters.values()]))
 const vector = (name) => graph.input(name, [count])
-const state = { initial: vector('initial'), gradientSum: vector('gradientSum'), squareSum: vector('squareSum') }
+const state = { initial, gradientSum: vector('gradientSum'), squareSum: vector('squareSum') }
 const update = madgrad(flat, gradient, state, graph.input('lambda', []), settings)
 
 // The step, run.
