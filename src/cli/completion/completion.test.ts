@@ -142,7 +142,7 @@ test('every flag in the help of each command is known to all three', async () =>
   const missing: string[] = []
   for (const { words } of completableCommands(program).filter(({ words }) => words.length > 0)) {
     const command = words.join(' ')
-    const flags = [...(await printed(...words, '--help')).matchAll(/^ +(?:-\w, )?(--[\w-]+)/gm)].map(
+    const flags = [...(await printed(...words, '--help')).matchAll(/^ {2}(?:-\w, )?(--[\w-]+)/gm)].map(
       ([, flag]) => flag!,
     )
     expect(flags, command).toContain('--help')
