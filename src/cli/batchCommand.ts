@@ -96,6 +96,7 @@ function statusCommand(terminal: Terminal, setStatus: SetStatus): Command {
   return withCommon(new Command('status'))
     .description('say how each edit of a list stands')
     .argument('<list>', 'the list')
+    .addHelpText('after', '\nExample:\n  $ text2live batch status jobs.csv')
     .action(async (path: string, _own: Flags, command: Command) => {
       const flags = allFlags(command)
       const list = await read(path, flags, terminal)
@@ -116,6 +117,7 @@ function cancelCommand(terminal: Terminal, setStatus: SetStatus): Command {
     .description('end a batch at work after the step at hand, or some of its edits')
     .argument('<list>', 'the list')
     .argument('[edits...]', 'the edits that are to end, by their folders; they stay so until they are retried')
+    .addHelpText('after', '\nExample:\n  $ text2live batch cancel jobs.csv teapot-ice')
     .action(async (path: string, names: string[], _own: Flags, command: Command) => {
       const flags = allFlags(command)
       if (givenQueue(flags) !== undefined) {
@@ -143,6 +145,7 @@ function retryCommand(terminal: Terminal, setStatus: SetStatus): Command {
     .argument('<list>', 'the list')
     .argument('[edits...]', 'those that are taken up, by their folders (default: all that failed)')
     .addOption(new Option('--jobs <n>', 'edits that are made at once').default(1).argParser(countOf))
+    .addHelpText('after', '\nExample:\n  $ text2live batch retry jobs.csv')
     .action(async (path: string, names: string[], _own: RunFlags, command: Command) => {
       const flags = allFlags(command)
       const list = await read(path, flags, terminal)

@@ -22,6 +22,8 @@ const version = (createRequire(import.meta.url)('../../package.json') as { versi
 
 /** The command line, without running it. Errors of usage are thrown, nothing ends the process. */
 export function createProgram(terminal: Terminal, setStatus: SetStatus): Command {
+  // In a file or a pipe, help is as wide as a page.
+  const helpWidth = Math.max(40, Math.min(terminal.width, terminal.stdout.isTTY ? Infinity : 80))
   const program = new Command('text2live')
     .description(
       'Edit a photo or a clip with a sentence. A small network is trained on it alone until it paints an edit layer (colour and ' +
@@ -77,10 +79,10 @@ Each command explains itself: text2live image --help. All options: docs/options.
       .exitOverride()
       .showSuggestionAfterError(false)
       .configureOutput({
-        writeOut: (text) => void terminal.stdout.write(fitHelp(text, Math.max(40, terminal.width))),
+        writeOut: (text) => void terminal.stdout.write(fitHelp(text, helpWidth)),
         // What commander would print is thrown, and printed as one of our errors.
         writeErr: () => undefined,
-        getOutHelpWidth: () => terminal.width,
+        getOutHelpWidth: () => helpWidth,
       })
   }
   return program

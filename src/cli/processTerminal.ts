@@ -20,7 +20,7 @@ export function openProcessTerminal(): ProcessTerminal {
   // There is no third place to tell it.
   stderr.on('error', () => undefined)
   const debug = process.env['TEXT2LIVE_DEBUG'] === '1'
-  const width = Math.min((stderr.isTTY ? stderr.columns : 0) || 80, 110)
+  const width = Math.min((stderr.isTTY ? stderr.columns : 0) || 100, 110)
   // Colours are never written; a terminal that is dumb does not take the codes that write over a line either.
   const isDumb = process.env['TERM'] === 'dumb'
   return {

@@ -14,7 +14,7 @@ const [queueVariable, storeVariable] = ['TEXT2LIVE_QUEUE', 'TEXT2LIVE_STORE'] as
 export const queueOptions = (): Option[] => [
   new Option(
     '--queue <address>',
-    `the Redis that the jobs wait in: redis://[user:password@]host[:port][/database], or rediss:// for TLS; or the variable ${queueVariable}`,
+    `the Redis that the jobs wait in: redis://host:port/database, with user:password@ before the host where it asks for them, rediss:// for TLS; or the variable ${queueVariable}`,
   ),
   new Option('--queue-name <name>', 'which queue of that Redis').default('text2live'),
   new Option(
