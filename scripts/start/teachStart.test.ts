@@ -48,45 +48,37 @@ beforeAll(async () => {
 })
 afterAll(() => rm(folder, { recursive: true }))
 
-async function teach(name: string, steps: number, signal = new AbortController().signal): Promise<string[]> {
+/** @returns what it said: a line for each checkpoint */
+async function teach(
+  name: string,
+  then: (lines: number) => unknown = () => undefined,
+  signal?: AbortSignal,
+): Promise<string[]> {
   const said: string[] = []
   await teachStart({
     lessons,
     start,
     checkpoint: join(folder, name),
-    steps,
+    steps: 160,
     learningRate: 0.05,
     between: 40,
     threads: 1,
-    say: (line) => said.push(line),
-    signal,
+    say: (line) => void then(said.push(line)),
+    signal: signal ?? new AbortController().signal,
   })
   return said
 }
 
 test('a start learns to answer the direction of the words, and one that was stopped comes to the same bits', async () => {
-  const said = await teach('whole', 160)
+  const said = await teach('whole')
   const colour = said.map((line) => Number(/colour (\S+)/.exec(line)![1]))
   // One picture for both directions, between red and blue, would be 0.13 away.
   expect(colour.at(-1)).toBeLessThan(0.07)
 
   const stop = new AbortController()
-  let count = 0
-  await teachStart({
-    lessons,
-    start,
-    checkpoint: join(folder, 'parts'),
-    steps: 160,
-    learningRate: 0.05,
-    between: 40,
-    threads: 1,
-    say: () => {
-      if (++count === 2) stop.abort()
-    },
-    signal: stop.signal,
-  })
+  await teach('parts', (lines) => lines === 2 && stop.abort(), stop.signal)
   expect(readTaught(join(folder, 'parts'), start).t).toBe(80)
-  await teach('parts', 160)
+  await teach('parts')
   expect(readTaught(join(folder, 'parts'), start)).toEqual(readTaught(join(folder, 'whole'), start))
 })
 

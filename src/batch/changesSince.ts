@@ -1,7 +1,6 @@
-import { createHash } from 'node:crypto'
-import { createReadStream } from 'node:fs'
 import { lstat, readdir, stat } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
+import { digestFile } from '../media/node/digestFile.js'
 import { withoutSecrets } from '../models/withoutSecrets.js'
 import { settingNamesOf } from '../options/optionTable.js'
 import { portableGuidance } from '../run/portableGuidance.js'
@@ -95,12 +94,7 @@ async function isAmong(copy: string, files: readonly string[], changed: number):
   const kept = await lstat(copy)
   if (changed + surely < kept.mtimeMs) return true
   for (const file of files)
-    if ((await stat(file)).size === kept.size && (await digestOf(file)) === (await digestOf(copy))) return true
+    if ((await stat(file)).size === kept.size && (await digestFile(file)).sha256 === (await digestFile(copy)).sha256)
+      return true
   return false
-}
-
-async function digestOf(path: string): Promise<string> {
-  const hash = createHash('sha256')
-  for await (const piece of createReadStream(path)) hash.update(piece as Buffer)
-  return hash.digest('hex')
 }

@@ -5,7 +5,7 @@ import { z } from 'zod'
 import { Text2LiveError } from '../errors.js'
 import { pathHint } from '../pathHint.js'
 import type { JobInput, JobPayload } from './protocol.js'
-import { digestFile } from './store/fileDigest.js'
+import { digestFile } from '../media/node/digestFile.js'
 import type { FileDigest, ObjectStore } from './store/objectStore.js'
 
 /** Inputs lie in the store by their hash: the same photo in many jobs is there once. */

@@ -2,7 +2,7 @@ import { copyFile, link, mkdir, readdir, rm, stat } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Text2LiveError } from '../errors.js'
-import { digestFile } from './store/fileDigest.js'
+import { digestFile } from '../media/node/digestFile.js'
 import type { JobFiles, KeptFile } from './store/jobFiles.js'
 import type { FileDigest } from './store/objectStore.js'
 

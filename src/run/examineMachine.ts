@@ -1,10 +1,9 @@
-import { createHash } from 'node:crypto'
-import { createReadStream } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import { availableParallelism, cpus, freemem, platform, release, totalmem } from 'node:os'
 import { env } from 'onnxruntime-common'
 import { decodePhoto } from '../media/node/decodePhoto.js'
+import { digestFile } from '../media/node/digestFile.js'
 import { registerCodecs } from '../media/node/registerCodecs.js'
 import { loadSharp } from '../media/node/sharp.js'
 import { probeDevices, type DeviceProbe } from './probeDevice.js'
@@ -128,9 +127,7 @@ async function checkFolder(model: BundledModel): Promise<FolderProbe> {
       .map((line) => line.split(/\s+\*?/))
     for (const [expected, name] of sums) {
       if (expected === undefined || name === undefined) return { intact: false, problem: 'SHA256SUMS cannot be read' }
-      const hash = createHash('sha256')
-      for await (const chunk of createReadStream(new URL(name, folder))) hash.update(chunk as Buffer)
-      if (hash.digest('hex') !== expected)
+      if ((await digestFile(new URL(name, folder))).sha256 !== expected)
         return { intact: false, problem: `${name} is not the file that was published. Install text2live again` }
     }
     return { intact: true, files: sums.length }

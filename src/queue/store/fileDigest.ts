@@ -1,18 +1,5 @@
-import { createHash } from 'node:crypto'
-import { createReadStream } from 'node:fs'
 import { Text2LiveError } from '../../errors.js'
 import type { FileDigest } from './objectStore.js'
-
-/** Hashes a file piece by piece, so that the thread stays free for others in between. */
-export async function digestFile(path: string): Promise<FileDigest> {
-  const hash = createHash('sha256')
-  let bytes = 0
-  for await (const piece of createReadStream(path, { highWaterMark: 2 ** 20 }) as AsyncIterable<Buffer>) {
-    hash.update(piece)
-    bytes += piece.length
-  }
-  return { sha256: hash.digest('hex'), bytes }
-}
 
 /**
  * @param what the file or object, as people know it

@@ -7,7 +7,8 @@ import { asidePath, clearAsides } from '../../media/node/asidePath.js'
 import { atomicWrite, writeError } from '../../media/node/atomicWrite.js'
 import { createLockFile } from '../../media/node/lockFile.js'
 import { syncFile, syncFolder } from '../../media/node/syncFolder.js'
-import { assertDigest, digestFile } from './fileDigest.js'
+import { digestFile } from '../../media/node/digestFile.js'
+import { assertDigest } from './fileDigest.js'
 import type { FileDigest, ObjectStore } from './objectStore.js'
 
 /**

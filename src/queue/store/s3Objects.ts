@@ -9,7 +9,8 @@ import { pipeline } from 'node:stream/promises'
 import { Text2LiveError } from '../../errors.js'
 import { asidePath } from '../../media/node/asidePath.js'
 import { writeError } from '../../media/node/atomicWrite.js'
-import { assertDigest, digestFile } from './fileDigest.js'
+import { digestFile } from '../../media/node/digestFile.js'
+import { assertDigest } from './fileDigest.js'
 import type { FileDigest, ObjectStore } from './objectStore.js'
 
 type Sdk = typeof AwsS3
