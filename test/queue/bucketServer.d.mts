@@ -4,7 +4,7 @@ export function missingBucket(): string | null
 /** An S3-compatible server of our own, on a port of its own. */
 export class BucketServer {
   static start(): Promise<BucketServer>
-  /** Of what is asked, the share that gets 503. */
+  /** Of what is asked, the share that gets 503, evenly spread. */
   faults: number
   /** How often it gave that. */
   readonly refused: number

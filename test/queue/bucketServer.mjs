@@ -20,9 +20,10 @@ export class BucketServer {
   #moto
   #port
   #proxy
-  /** Of what is asked, the share that gets 503. */
+  /** Of what is asked, the share that gets 503: evenly spread, so that a test sees the same share each time. */
   faults = 0
   refused = 0
+  #owed = 0
   /** Whether everybody is told that he has no rights. */
   forbidden = false
   /** Requests by method and path, for tests of what is sent. */
@@ -52,7 +53,9 @@ export class BucketServer {
 
   #answer(incoming, outgoing) {
     this.seen.push(`${incoming.method} ${incoming.url}`)
-    if (Math.random() < this.faults) {
+    this.#owed += this.faults
+    if (this.#owed >= 1) {
+      this.#owed--
       this.refused++
       incoming.resume()
       incoming.on('end', () => {
