@@ -6,6 +6,7 @@ import type { OutlineFinder } from '../models/outline.js'
 import {
   type OpenQuestion,
   type RelevancyAnswers,
+  drawnByColour,
   meanOf,
   relevancyAndRivalry,
   sharpenedRelevancy,
@@ -69,7 +70,8 @@ const STEEPNESS = 14
  * The object that the words name, with its outline: the mean of three maps that fail on different photos. The outline
  * network sees where an object ends, but not which one is meant; it looks twice, the second time at what the first look
  * found together with the words. The words tell which one; parts of the outline that speak for another thing than the
- * words count less.
+ * words count less. What they agree on is averaged with the same corrected by the photo's colours: a foot that lies in
+ * another light comes back, a gap in the middle closes.
  */
 export async function objectMap(
   photo: FloatImage,
@@ -84,13 +86,15 @@ export async function objectMap(
     const words = sharpenedRelevancy(photo, answers)
     return { map: words, by: 'words', answers, words, outline: first }
   }
-  const words = sharpenedAtHalfSize(photo, answers)
+  const words = atHalfSize(photo, answers, sharpenedRelevancy)
   const smooth = rivalry && alongEdges(photo, rivalry)
   const second = await lookAgain(photo, meanOf([ownPart(first, smooth), words]), finder)
   const outline = meanOf([first, second])
   // The words' own part of the outline, and all three maps.
-  const map = meanOf([ownPart(outline, smooth), meanOf([first, second, words])])
-  return { map: withContrast(map, STEEPNESS), by: 'outline', answers, words, outline }
+  const agreed = meanOf([ownPart(outline, smooth), meanOf([first, second, words])])
+  const coloured = atHalfSize(photo, agreed, (small, map) => drawnByColour(small, map, 1))
+  const map = withContrast(meanOf([withContrast(agreed, STEEPNESS), coloured]))
+  return { map, by: 'outline', answers, words, outline }
 }
 
 /**
@@ -102,12 +106,16 @@ export async function salientMap(photo: FloatImage, finder: OutlineFinder): Prom
   return isAnObject(first) ? meanOf([first, await lookAgain(photo, first, finder)]) : null
 }
 
-/** The walk costs most of the time; one of three maps, it needs no finer outline. */
-function sharpenedAtHalfSize(photo: FloatImage, answers: FloatImage): FloatImage {
+/** The walk costs most of the time; what is averaged with other maps needs no finer outline. */
+function atHalfSize(
+  photo: FloatImage,
+  map: FloatImage,
+  draw: (photo: FloatImage, map: FloatImage) => FloatImage,
+): FloatImage {
   const { width, height } = photo
-  const half = (map: FloatImage) =>
-    resize(map, Math.ceil(width / 2), Math.ceil(height / 2), { filter: 'bilinear', antialias: true })
-  return resize(sharpenedRelevancy(half(photo), half(answers)), width, height, { filter: 'bilinear', antialias: true })
+  const half = (image: FloatImage) =>
+    resize(image, Math.ceil(width / 2), Math.ceil(height / 2), { filter: 'bilinear', antialias: true })
+  return resize(draw(half(photo), half(map)), width, height, { filter: 'bilinear', antialias: true })
 }
 
 function isAnObject({ data }: FloatImage): boolean {

@@ -106,11 +106,15 @@ export async function relevancyMap(
 
 /** The same from what `roughRelevancy` gave. */
 export function sharpenedRelevancy(photo: FloatImage, rough: FloatImage): FloatImage {
-  const prior = withContrast(centred(rough))
+  return withContrast(drawnByColour(photo, withContrast(centred(rough)), ROUNDS))
+}
+
+/** A map in [0, 1] corrected by the colours of the object and of the rest, and drawn to the photo's edges, in turn. */
+export function drawnByColour(photo: FloatImage, prior: FloatImage, rounds: number): FloatImage {
   const [posterior, walk] = [colourPosterior(photo), randomWalker(photo, WALK)]
   let map = prior
-  for (let round = 0; round < ROUNDS; round++) map = walk(posterior(prior, map), map)
-  return withContrast(map)
+  for (let round = 0; round < rounds; round++) map = walk(posterior(prior, map), map)
+  return map
 }
 
 /**
