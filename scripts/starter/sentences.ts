@@ -49,18 +49,12 @@ export async function encodeSentences(
         await openWeightFile(await folderSource(parts), 'text.safetensors', new Map()),
         config,
       )
-      const ids = part.map((text) => tokenize(text).ids)
-      // Texts of one length share a run, and nothing is padded.
-      const order = ids.map((_, i) => i).sort((a, b) => ids[a]!.length - ids[b]!.length)
-      const encoded = await sentenceVectors(
-        order.map((i) => ids[i]!),
+      const all = await sentenceVectors(
+        part.map((text) => tokenize(text).ids),
         config,
         encoder,
         runtime,
-        256,
       )
-      const all = new Float32Array(part.length * SENTENCE)
-      order.forEach((i, k) => all.set(encoded.subarray(k * SENTENCE, (k + 1) * SENTENCE), i * SENTENCE))
       await atomicWrite(path, new Uint8Array(all.buffer))
       say(`texts: ${Math.min(from + PART, sorted.length)} of ${sorted.length} encoded`)
     }

@@ -28,6 +28,11 @@ export const positionEmbeddings = 'embeddings.position_embeddings.weight'
 const typeEmbeddings = 'embeddings.token_type_embeddings.weight'
 const projection = 'text_projection.weight'
 
+/** Tokens in one run of the encoder, padding among them: more would only grow its activations. */
+const MOST_TOKENS = 2048
+/** The least that a text fills of the length that it is padded to. */
+const LEAST_FILLED = 0.6
+
 export interface StarterTextResult {
   /** [N, width], the sentence embeddings before the projection, of length 1. */
   readonly sentences: Float32Array
@@ -132,24 +137,40 @@ export async function encodeStarterTexts(
   }
 }
 
-/**
- * The encoder alone: token ids of N texts -> sentence embeddings [N, width] of length 1. Texts of about one length side
- * by side run fastest.
- * @param batch texts in one run of the tower; more only grow its activations
- */
+/** The encoder alone: token ids of N texts -> sentence embeddings [N, width] of length 1. */
 export async function sentenceVectors(
   ids: readonly (readonly number[])[],
   config: StarterConfig,
   encoder: SentenceEncoder,
   runtime: Runtime,
-  batch = 16,
 ): Promise<Float32Array> {
   const { width } = config.text
   const sentences = new Float32Array(ids.length * width)
-  for (let from = 0; from < ids.length; from += batch) {
-    sentences.set(await encodeBatch(ids.slice(from, from + batch), config.text, encoder, runtime), from * width)
+  for (const batch of batchesByLength(ids.map(({ length }) => length))) {
+    const texts = batch.map((i) => ids[i]!)
+    const vectors = await encodeBatch(texts, config.text, encoder, runtime)
+    batch.forEach((i, k) => {
+      sentences.set(vectors.subarray(k * width, (k + 1) * width), i * width)
+    })
   }
   return sentences
+}
+
+/** Texts that run together, as indices: each batch costs a compilation, and all in it are padded to the longest. */
+function batchesByLength(lengths: readonly number[]): number[][] {
+  const batches: number[][] = []
+  let longest = 0
+  const longestFirst = lengths.map((_, i) => i).sort((a, b) => lengths[b]! - lengths[a]!)
+  for (const i of longestFirst) {
+    const batch = batches.at(-1)
+    const fits = batch && (batch.length + 1) * longest <= MOST_TOKENS && lengths[i]! >= LEAST_FILLED * longest
+    if (fits) batch.push(i)
+    else {
+      batches.push([i])
+      longest = lengths[i]!
+    }
+  }
+  return batches
 }
 
 async function encodeBatch(
@@ -222,7 +243,9 @@ async function dequantised(file: WeightFile, config: StarterConfig): Promise<Map
     if (tensor.dtype === 'I8') {
       const scale = toFloat32(await file.tensor(`${name}.scale`))
       const columns = tensor.shape[1]!
-      for (let i = 0; i < data.length; i++) data[i]! *= scale[Math.floor(i / columns)]!
+      scale.forEach((factor, row) => {
+        for (let i = row * columns; i < (row + 1) * columns; i++) data[i]! *= factor
+      })
     }
     requireFinite('text.safetensors', name, data)
     weights.set(name, { shape: tensor.shape, data })
