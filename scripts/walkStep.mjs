@@ -27,6 +27,7 @@ import { boundOf, emphasisOf } from '../dist/method/regionMaps.js'
 import { bootstrapWeightAt, learningRateAt } from '../dist/method/schedule.js'
 import { drawStepShares, drawStepViews } from '../dist/method/stepDraws.js'
 import { frozenInputs, lossWeights, viewFeeds } from '../dist/method/stepFeeds.js'
+import { buildLayerGraph } from '../dist/method/stepGraph.js'
 import { seenSize, viewInputsName, viewPlan, viewSide } from '../dist/method/stepViews.js'
 import { embedTexts, targetInputName } from '../dist/method/textTargets.js'
 import { createTrainer } from '../dist/method/trainer.js'
@@ -109,6 +110,13 @@ await trainer.train()
 const before = await trainer.state()
 const k = before.step
 
+// What the learned start made of the photo, once a run: the edit is held to its colours.
+const generatorShape = generatorOf(settings)
+const begin = buildLayerGraph(photo, generatorShape, 'initial')
+const begun = await runtime.compile(begin.graph, begin.outputs)
+const { layer: beginning } = await begun.run({ picture: photo.data, initial: before.tensors.initial.data })
+const startLayer = { ...photo, channels: 4, data: beginning.data }
+
 say('# what is drawn')
 const draw = drawExample(randomStream(settings.seed, 'example', k), photo, settings)
 const example = internalExample(photo, draw)
@@ -130,7 +138,6 @@ say(
 
 // The step as a graph.
 const size = { width: example.width, height: example.height }
-const generatorShape = generatorOf(settings)
 const count = parameterCount(generatorShape)
 const graph = new Graph()
 const plane = (name) => graph.input(name, [1, 1, size.height, size.width])
@@ -139,14 +146,12 @@ const flat = graph.input('parameters', [count])
 const parameters = splitParameters(flat, generatorShape)
 
 const limit = plane('mask')
-const renderedBy = (weights) => {
-  const layer = generator(picture, weights, generatorShape) // [1, 4, H, W]
+const rendered = (layer) => {
   const opacity = slice(layer, { axes: [1], starts: [3], ends: [4] })
   return render(slice(layer, { axes: [1], starts: [0], ends: [3] }), mul(opacity, limit), picture)
 }
-const { edit, alpha, composite, greenScreen } = renderedBy(parameters)
-const initial = graph.input('initial', [count])
-const first = renderedBy(splitParameters(initial, generatorShape)).composite
+const { edit, alpha, composite, greenScreen } = rendered(generator(picture, parameters, generatorShape))
+const first = rendered(graph.input('first', [1, 4, size.height, size.width])).composite
 
 const side = viewSide(model)
 const views = viewPlan(size, side, settings)
@@ -175,7 +180,7 @@ const losses = new Map([
 const { values, total } = weightedTotal(graph, losses)
 const gradient = joinGradients(gradients(total, [...parameters.values()]))
 const vector = (name) => graph.input(name, [count])
-const state = { initial, gradientSum: vector('gradientSum'), squareSum: vector('squareSum') }
+const state = { initial: vector('initial'), gradientSum: vector('gradientSum'), squareSum: vector('squareSum') }
 const update = madgrad(flat, gradient, state, graph.input('lambda', []), settings)
 
 // The step, run.
@@ -205,6 +210,7 @@ const fed = {
   mask: placed(mask).data,
   emphasis: placed(emphasis).data,
   relevancy: placed(map).data,
+  first: placed(startLayer).data,
   ...viewFeeds(viewDraws, example, settings),
   ...Object.fromEntries(Object.entries(shares).map(([name, data]) => [`share.${name}`, data])),
   weights: Float32Array.from(weights),

@@ -114,7 +114,7 @@ const LUMA = [0.299, 0.587, 0.114] as const
 
 /**
  * Colour loss, not in the paper: mean squared difference of the chroma (each channel less the luma) of the composite
- * and of `first` [1, 3, H, W], what the learned start made of the same picture; no gradient to that. How light or dark
+ * and of `first` [1, 3, H, W], the learned start's layer over the same picture; no gradient to that. How light or dark
  * a place is stays free.
  */
 export function colourLoss(composite: Value, first: Value): Value {

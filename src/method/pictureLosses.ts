@@ -66,7 +66,7 @@ export interface Pictures {
   readonly composite: Value
   readonly greenScreen: Value
   readonly alpha: Value
-  /** What the learned start made of the picture, where the edit is held to its colours. */
+  /** The learned start's layer over the picture, where the edit is held to its colours. */
   readonly first?: Value | null
 }
 

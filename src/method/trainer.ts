@@ -125,7 +125,6 @@ export async function createTrainer(options: TrainerOptions): Promise<Trainer> {
   const emphasis = located && settings.sparsityMap > 0 ? emphasisOf(located, settings.sparsityMap) : null
   let mask = boundOf(options.mask, located, settings.regionBound)
   const learned = state ? undefined : learnedVectors(options, generator, guidance, targets)
-  const held = settings.lambdaColour > 0 && startReads(options.start, generator, guidance)
   const runner = new StepRunner({
     runtime,
     guidance,
@@ -133,10 +132,11 @@ export async function createTrainer(options: TrainerOptions): Promise<Trainer> {
     settings,
     generator,
     vectors: state ? vectorsOf(state) : learned,
-    held,
     onCompile: (compiled) => options.notice?.({ type: 'compile', ...compiled }),
   })
   let done = state?.step ?? 0
+  const isHeld = settings.lambdaColour > 0 && startReads(options.start, generator, guidance)
+  const first = isHeld ? await runner.layer(photo, 'initial') : null
 
   const item = (picture: FloatImage, name: string, place: (map: FloatImage) => FloatImage): StepItem => ({
     picture,
@@ -144,6 +144,7 @@ export async function createTrainer(options: TrainerOptions): Promise<Trainer> {
     ...(mask ? { mask: place(mask) } : {}),
     ...(located ? { relevancy: place(located) } : {}),
     ...(emphasis ? { emphasis: place(emphasis) } : {}),
+    ...(first ? { first: place(first) } : {}),
   })
 
   const turn = inOrder()
