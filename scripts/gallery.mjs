@@ -1,5 +1,5 @@
 // Makes docs/starter-gallery.md: every edit of gallery.yaml with preset fast and the starter model, a row of pictures
-// for each photo.
+// for each photo; and of three of them docs/images/results.jpg, which the README opens with.
 //   node scripts/gallery.mjs --photos <folder> [--runs <folder>, default runs/gallery] [--only <photo>] [--preset
 // <name>] Runs that are there already are continued or taken as they are.
 import { existsSync } from 'node:fs'
@@ -33,7 +33,10 @@ for (const entry of entries) {
   await mkdir(folder, { recursive: true })
   await atomicWrite(entry.share === false ? join(folder, entry.photo) : new URL(entry.photo, folder).pathname, row)
 }
-if (!values.only) await atomicWrite(new URL('starter-gallery.md', docs).pathname, page())
+if (!values.only) {
+  await atomicWrite(new URL('starter-gallery.md', docs).pathname, page())
+  await atomicWrite(new URL('images/results.jpg', docs).pathname, await results())
+}
 
 /** Trains, or continues, one edit. */
 async function run(photo, { prompt, source, region, screen, options = {} }) {
@@ -63,13 +66,23 @@ async function run(photo, { prompt, source, region, screen, options = {} }) {
   return { folder, scores }
 }
 
-/** Photo, then composite and alpha of each edit, 300 px high, as a JPEG. */
+/** Photo, then composite and alpha of each edit, 300 px high. */
 async function pictures({ edits }) {
-  const height = 300
-  const paths = [
+  return await beside([
     join(edits[0].folder, 'photo.jpg'),
     ...edits.flatMap(({ folder }) => [join(folder, 'composite.png'), join(folder, 'alpha.png')]),
-  ]
+  ])
+}
+
+/** Photo and composite of the three edits that are shown first. */
+async function results() {
+  const edits = entries.flatMap((entry) => entry.edits.filter(({ first }) => first))
+  return await beside(edits.flatMap(({ folder }) => [join(folder, 'photo.jpg'), join(folder, 'composite.png')]))
+}
+
+/** Pictures side by side, 300 px high, as a JPEG. */
+async function beside(paths) {
+  const height = 300
   const cells = await Promise.all(
     paths.map(
       async (path) =>
@@ -96,33 +109,24 @@ async function pictures({ edits }) {
 
 function page() {
   const number = (value) => value.toFixed(2)
-  const section = ({ photo, credit, share, edits, failed }) => `### ${basename(photo, '.jpg')}
+  const section = ({ photo, credit, share, edits }) => `## ${basename(photo, '.jpg')}
 ${share === false ? 'The pictures are not shown, since the licence of the photo is not stated exactly.' : `![photo; composite and alpha of "${edits[0].prompt}"; of "${edits[1].prompt}"](images/gallery/${photo})`}
 
 | prompt | kind | what a person sees | alpha, mean | change where alpha is 0 |
 |--|--|--|--|--|
 ${edits.map(({ prompt, kind, verdict, scores }) => `| ${prompt} | ${kind} | ${verdict ?? 'not judged yet'} | ${number(scores.alpha_mean)} | ${scores.change_outside_alpha.toFixed(4)} |`).join('\n')}
 
-Photo: ${credit}.${failed ? ` Failed on it: ${failed.join(', ')}.` : ''}`
-  const chapter = (fails) =>
-    entries
-      .filter((entry) => Boolean(entry.fails) === fails)
-      .map(section)
-      .join('\n\n')
+Photo: ${credit}.`
   return `# Gallery of the starter model
 
-What the embedded model makes of ten photos, two prompts each: preset \`${values.preset}\`, seed 1, on the CPU. Each row shows the photo, then composite and alpha of
-both edits. Nothing was chosen among seeds; the prompts were: what failed among those tried is named under each photo and at the end. Made by
+What the embedded model makes of ${entries.length} photos, two prompts each: preset \`${values.preset}\`, seed 1, on the CPU. Each row shows the photo, then composite and alpha of
+both edits. Nothing was chosen among seeds, and no prompt was left out: what fails is shown as it is. Made by
 
     node scripts/gallery.mjs --photos <folder of the photos>
 
 from the list in \`scripts/gallery.yaml\`, where the verdicts stand too. The scores are those of \`text2live score\`; no similarity is shown, as the only
 model at hand is the one that the edits were trained to please.
 
-## Ten photos
-${chapter(false)}
-
-## What does not work
-${chapter(true)}
+${entries.map(section).join('\n\n')}
 `
 }

@@ -112,9 +112,9 @@ const k = before.step
 
 // What the learned start made of the photo, once a run: the edit is held to its colours.
 const generatorShape = generatorOf(settings)
-const begin = buildLayerGraph(photo, generatorShape, 'initial')
+const begin = buildLayerGraph(photo, generatorShape)
 const begun = await runtime.compile(begin.graph, begin.outputs)
-const { layer: beginning } = await begun.run({ picture: photo.data, initial: before.tensors.initial.data })
+const { layer: beginning } = await begun.run({ picture: photo.data, parameters: before.tensors.initial.data })
 const startLayer = { ...photo, channels: 4, data: beginning.data }
 
 say('# what is drawn')

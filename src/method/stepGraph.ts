@@ -80,17 +80,10 @@ export function buildStepGraph(plan: StepPlan, guidance: readonly GuidanceModel[
   }
 }
 
-/**
- * The edit layer of a whole picture, without losses: 'layer' [1, 4, H, W].
- * @param weights the parameters as they are, or those that training began with
- */
-export function buildLayerGraph(
-  size: Size,
-  shape: GeneratorShape,
-  weights: 'parameters' | 'initial' = 'parameters',
-): StepGraph {
+/** The edit layer of a whole picture, without losses: 'layer' [1, 4, H, W]. */
+export function buildLayerGraph(size: Size, shape: GeneratorShape): StepGraph {
   const graph = new Graph()
   const picture = graph.input('picture', [1, 3, size.height, size.width])
-  const parameters = splitParameters(graph.input(weights, [parameterCount(shape)]), shape)
+  const parameters = splitParameters(graph.input('parameters', [parameterCount(shape)]), shape)
   return { graph, outputs: { layer: generator(picture, parameters, shape) } }
 }

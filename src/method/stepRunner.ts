@@ -136,17 +136,14 @@ export class StepRunner {
 
   /**
    * The edit layer of a picture [4, H, W]: colour and opacity.
-   * @param weights the parameters as they are, or those that training began with
+   * @param parameters other ones than the trained
    */
-  async layer(
-    { width, height, data }: FloatImage,
-    weights: 'parameters' | 'initial' = 'parameters',
-  ): Promise<FloatImage> {
-    const program = await this.#program(`layer ${width}x${height} ${weights}`, { width, height }, () =>
-      buildLayerGraph({ width, height }, this.#options.generator, weights),
+  async layer({ width, height, data }: FloatImage, parameters?: Float32Array): Promise<FloatImage> {
+    const program = await this.#program(`layer ${width}x${height}`, { width, height }, () =>
+      buildLayerGraph({ width, height }, this.#options.generator),
     )
     return await this.#trained.pass(async (pass) => {
-      const { layer } = await pass.run(program, { picture: data })
+      const { layer } = await pass.run(program, { picture: data, ...(parameters ? { parameters } : {}) })
       return { width, height, channels: 4, data: await pass.values(layer!) }
     })
   }

@@ -125,18 +125,19 @@ export async function createTrainer(options: TrainerOptions): Promise<Trainer> {
   const emphasis = located && settings.sparsityMap > 0 ? emphasisOf(located, settings.sparsityMap) : null
   let mask = boundOf(options.mask, located, settings.regionBound)
   const learned = state ? undefined : learnedVectors(options, generator, guidance, targets)
+  const vectors = state ? vectorsOf(state) : learned
   const runner = new StepRunner({
     runtime,
     guidance,
     targets,
     settings,
     generator,
-    vectors: state ? vectorsOf(state) : learned,
+    vectors,
     onCompile: (compiled) => options.notice?.({ type: 'compile', ...compiled }),
   })
   let done = state?.step ?? 0
   const isHeld = settings.lambdaColour > 0 && startReads(options.start, generator, guidance)
-  const first = isHeld ? await runner.layer(photo, 'initial') : null
+  const first = isHeld ? await runner.layer(photo, vectors?.initial) : null
 
   const item = (picture: FloatImage, name: string, place: (map: FloatImage) => FloatImage): StepItem => ({
     picture,
