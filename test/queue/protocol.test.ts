@@ -98,6 +98,26 @@ describe.skipIf(missing !== null)(`jobs in Redis${missing === null ? '' : ` (ski
     await Promise.all([close(), client.close()])
   })
 
+  test('a Redis that lost its memory is the queue of the same version and store again', async () => {
+    const queue = await open('forgetful')
+    const client = new QueueClient(queue, store.objects)
+    const jobs = [job('lost')]
+    expect(await client.submit(jobs)).toBe(1)
+    const redis = new Redis(server.port)
+    // As where it is started again with an empty folder.
+    await redis.flushall()
+    await redis.client('KILL', 'TYPE', 'normal')
+    expect(await client.submit(jobs)).toBe(1)
+    await expect.poll(() => redis.hlen('forgetful:text2live')).toBe(3)
+    expect(await client.status(jobs[0]!)).toEqual({ state: 'waiting' })
+    await open('forgetful')
+    await expect(openQueue({ url: server.url, name: 'forgetful', store: 'another' })).rejects.toMatchObject({
+      code: 'STORE_MISMATCH',
+    })
+    redis.disconnect()
+    await client.close()
+  })
+
   test('progress is told at most once a second, the newest last', async () => {
     const queue = await open('progress')
     const client = new QueueClient(queue, store.objects)
