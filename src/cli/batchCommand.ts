@@ -101,7 +101,7 @@ function statusCommand(terminal: Terminal, setStatus: SetStatus): Command {
       const flags = allFlags(command)
       const list = await read(path, flags, terminal)
       if (givenQueue(flags) !== undefined) {
-        setStatus(await tellQueue(list, flags, flags.json === true, terminal))
+        setStatus(await tellQueue(list, outOf(path, flags), flags, flags.json === true, terminal))
         return
       }
       const jobs = await standing(list, flags, terminal)
@@ -123,7 +123,7 @@ function cancelCommand(terminal: Terminal, setStatus: SetStatus): Command {
       if (givenQueue(flags) !== undefined) {
         const list = await read(path, flags, terminal)
         assertNamed(list, names)
-        setStatus(await cancelInQueue(list, names, flags, flags.json === true, terminal))
+        setStatus(await cancelInQueue(list, names, outOf(path, flags), flags, flags.json === true, terminal))
         return
       }
       if (names.length > 0) assertNamed(await read(path, flags, terminal), names)

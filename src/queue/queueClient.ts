@@ -2,7 +2,15 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { Queue as BullQueue } from 'bullmq'
 import { Lanes } from './lanes.js'
 import { keysOf, type Queue } from './openQueue.js'
-import { jobId, type JobFailure, type JobPayload, type JobProgress, laneOf, readFailure } from './protocol.js'
+import {
+  jobId,
+  type JobFailure,
+  type JobPayload,
+  type JobProgress,
+  laneOf,
+  readFailure,
+  readProgress,
+} from './protocol.js'
 import { readJobState } from './store/jobFiles.js'
 import type { ObjectStore } from './store/objectStore.js'
 
@@ -106,12 +114,7 @@ export class QueueClient {
 
   async #progressOf(queue: BullQueue, id: string): Promise<JobProgress | null> {
     const [text] = await this.#queue.redis.hmget(queue.toKey(id), 'progress')
-    const progress = parseJson(text ?? null) as Partial<JobProgress> | null
-    return typeof progress?.step === 'number' &&
-      typeof progress.steps === 'number' &&
-      typeof progress.worker === 'string'
-      ? (progress as JobProgress)
-      : null
+    return readProgress(parseJson(text ?? null))
   }
 
   /** What the store says of a job that the queue knows no more. */
