@@ -186,18 +186,15 @@ export class QueueClient {
       onStatus(entry.job, status)
       if (status.state === 'done' || status.state === 'failed') open.delete(id)
     }
+    const look = async (round: number): Promise<void> => {
+      const left = [...open.values()].map(({ job }) => job)
+      if (round % wholeLook === 0) await this.#lookAtAll(left, tell)
+      else await this.#lookAtActive(new Set(left.map(({ payload }) => laneOf(payload.needs))), open, tell)
+    }
+    const stopped = new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }))
     for (let round = 0; open.size > 0 && !signal.aborted; round++) {
-      try {
-        if (round % wholeLook === 0)
-          await this.#lookAtAll(
-            [...open.values()].map(({ job }) => job),
-            tell,
-          )
-        else
-          await this.#lookAtActive(new Set([...open.values()].map(({ job }) => laneOf(job.payload.needs))), open, tell)
-      } catch {
-        // Redis is away, or loads its file: asked again.
-      }
+      // A Redis that loads its file is asked again; one that is away answers when it is back, and nobody waits who leaves.
+      await Promise.race([look(round).catch(() => undefined), stopped])
       if (open.size > 0) await pause(lookEvery, signal)
     }
   }

@@ -118,6 +118,25 @@ describe.skipIf(missing !== null)(`jobs in Redis${missing === null ? '' : ` (ski
     await client.close()
   })
 
+  test('who follows jobs leaves at once, also while Redis is away', async () => {
+    const away = await RedisServer.start()
+    const queue = await openQueue({ url: away.url, name: 'away', store: store.id })
+    const client = new QueueClient(queue, store.objects)
+    const stop = new AbortController()
+    const seen: string[] = []
+    await client.submit([job('followed')])
+    const following = client.follow([job('followed')], (_, { state }) => seen.push(state), stop.signal)
+    await expect.poll(() => seen).toEqual(['waiting'])
+    await away.down('SIGKILL')
+    // By then it has asked a Redis that does not answer.
+    await sleep(1500)
+    stop.abort()
+    await following
+    await client.close()
+    queue.close()
+    await away.remove()
+  }, 10_000)
+
   test('progress is told at most once a second, the newest last', async () => {
     const queue = await open('progress')
     const client = new QueueClient(queue, store.objects)
