@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import { z } from 'zod'
 import { type ErrorCode, isErrorCode, Text2LiveError } from '../errors.js'
+import { stageNames } from '../session/videoEvents.js'
 
 /** Of the payload and the keys in Redis and in the store. */
 export const protocolVersion = 1
@@ -67,7 +68,7 @@ const progressSchema = z.object({
   step: z.number(),
   steps: z.number(),
   /** Of a clip. */
-  stage: z.string().exactOptional(),
+  stage: z.enum(stageNames).exactOptional(),
   loss: z.number().exactOptional(),
   secondsLeft: z.number().exactOptional(),
   /** Who works on it: the name of a machine. */

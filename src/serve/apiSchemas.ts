@@ -6,7 +6,7 @@ import { type OptionTable, rowOf } from '../options/optionTable.js'
 import { describeValues } from '../options/parseOption.js'
 import type { GivenVideoOptions } from '../options/videoOptions.js'
 import { videoTable } from '../options/videoTable.js'
-import type { QueueContents, QueueRequest } from '../session/jobQueue.js'
+import type { QueueContents, QueueJob, QueueRequest } from '../session/jobQueue.js'
 import type { ClipEntry, HostMachine, PhotoEntry, RunRequest } from '../session/runHost.js'
 import { stageNames } from '../session/videoEvents.js'
 
@@ -129,7 +129,7 @@ const queueJobSchema = z
       .object({
         step: z.number(),
         steps: z.number(),
-        stage: z.string().nullable().describe('of a clip'),
+        stage: z.enum(stageNames).nullable().describe('of a clip'),
         loss: z.number().nullable(),
         secondsLeft: z.number().nullable(),
         worker: z.string().describe('the name of a machine'),
@@ -138,7 +138,7 @@ const queueJobSchema = z
       .describe('how far the worker is that has it, or had it last'),
     error: z.object({ code: z.string(), message: z.string() }).nullable(),
   })
-  .meta({ id: 'QueueJob' })
+  .meta({ id: 'QueueJob' }) satisfies z.ZodType<Described<QueueJob>>
 
 const inState = z.int().nonnegative()
 
@@ -155,7 +155,7 @@ export const queueSchema = z.object({
     })
     .nullable()
     .describe('null where the studio was started without one'),
-}) satisfies z.ZodType<{ queue: Described<QueueContents> | null }>
+}) satisfies z.ZodType<{ queue: (Omit<QueueContents, 'jobs'> & { jobs: Described<QueueJob>[] }) | null }>
 
 export const queueRequestSchema = z
   .strictObject({

@@ -1,4 +1,5 @@
 import type { ErrorCode } from '../errors.js'
+import type { StageName } from './videoEvents.js'
 
 /** How a job of a queue stands; `delayed` waits for its time, and one that was cancelled has failed. */
 export type QueueJobState = 'working' | 'failed' | 'waiting' | 'delayed' | 'done'
@@ -17,7 +18,7 @@ export interface QueueJob {
     readonly step: number
     readonly steps: number
     /** Of a clip. */
-    readonly stage: string | null
+    readonly stage: StageName | null
     readonly loss: number | null
     readonly secondsLeft: number | null
     /** The name of a machine. */
@@ -38,6 +39,20 @@ export interface QueueContents {
    * the latest first; so many of each as a page shows.
    */
   readonly jobs: readonly QueueJob[]
+}
+
+/** A queue as a page asks for it. Every method rejects with a `Text2LiveError`. */
+export interface QueueHost {
+  /** Null where the host was given none. */
+  contents(): Promise<QueueContents | null>
+  /** @throws RUN_NOT_FOUND for a job that the queue does not know any more */
+  ask(job: string, request: QueueRequest): Promise<void>
+  /** The names of the files that the store has of a job's run folder; each slash is a folder's. */
+  files(job: string): Promise<readonly string[]>
+  /** Null where there is none of that name. */
+  file(job: string, name: string): Promise<Blob | null>
+  /** What a job has made, or its latest preview, small; null where there is no picture. */
+  thumbnail(job: string): Promise<Blob | null>
 }
 
 /** What can be asked of a job: to end after the step at hand, or, where it failed, to be tried again. */
