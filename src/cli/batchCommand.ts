@@ -238,7 +238,7 @@ async function tellPlan(list: BatchList, flags: RunFlags, terminal: Terminal): P
     ({ standing: { state } }) => state !== 'finished' && (state !== 'failed' || flags.retry === true),
   )
   const { estimateBatch } = await import('../batch/estimateBatch.js')
-  const { seconds, basis } = await estimateBatch(jobs, left, flags.jobs)
+  const { seconds, basis } = await estimateBatch(left, outOf(list.path, flags), flags.jobs)
   if (flags.json === true) {
     for (const job of left) terminal.stdout.write(eventLine(jobEntry(job)))
     terminal.stdout.write(eventLine({ type: 'plan', ...countsOf(jobs), toMake: left.length, seconds, basis }))

@@ -290,6 +290,8 @@ test('--dry-run says what would be made, how long, and what that rests on', asyn
   ])
   const { seconds, basis } = lines[1] as unknown as { seconds: number; basis: string[] }
   expect(seconds).toBeGreaterThan(0)
-  expect(basis).toEqual([expect.stringMatching(/^3 finished runs of this batch \(photo, fast, 192 px\): /)])
+  expect(basis).toEqual([
+    expect.stringMatching(/^3 finished runs in this folder \(photo, fast, 192 px, cpu\): .* s a step, all included$/),
+  ])
   expect(existsSync(at('whole', 'silver'))).toBe(false)
 })
