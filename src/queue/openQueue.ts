@@ -1,6 +1,7 @@
 import { createRequire } from 'node:module'
 import type { Redis, RedisOptions } from 'ioredis'
 import { Text2LiveError } from '../errors.js'
+import { connectionFault } from '../models/node/connectionFault.js'
 import { withoutSecrets } from '../models/withoutSecrets.js'
 import { protocolVersion } from './protocol.js'
 import { scripts, type QueueRedis } from './scripts.js'
@@ -74,7 +75,7 @@ export async function openQueue({ url, name, store }: QueueAddress): Promise<Que
     return { redis, name, place, notes, close: () => redis.disconnect() }
   } catch (error) {
     redis.disconnect()
-    throw coded(error, lastError, place)
+    throw coded(error, lastError, place, options.host!)
   }
 }
 
@@ -244,7 +245,7 @@ async function isIdle(redis: QueueRedis, name: string): Promise<boolean> {
 }
 
 /** What went wrong before the queue could be used, as an error that a person can act on. */
-function coded(error: unknown, connection: Error | null, place: string): unknown {
+function coded(error: unknown, connection: Error | null, place: string, host: string): unknown {
   if (!(error instanceof Error) || error instanceof Text2LiveError) return error
   const refused = /WRONGPASS|NOAUTH|NOPERM|password/i
   // What a command met when its connection was closed says less than why it was closed.
@@ -255,9 +256,10 @@ function coded(error: unknown, connection: Error | null, place: string): unknown
       `${place} lets this program not in (${said.message}). Give user and password in --queue, or in the variable TEXT2LIVE_QUEUE, where nobody sees them.`,
       { cause: said },
     )
-  return new Text2LiveError(
-    'QUEUE_UNREACHABLE',
-    `Expected a Redis at ${place}, and it cannot be talked with (${said.message}). Start it, or correct the address.`,
-    { cause: said },
-  )
+  const fault = connectionFault(host, { cause: said }, null)
+  const why =
+    fault.kind === 'refused'
+      ? fault.message
+      : `it cannot be talked with (${said.message}). Start it, or correct the address`
+  return new Text2LiveError('QUEUE_UNREACHABLE', `Expected a Redis at ${place}, and ${why}.`, { cause: said })
 }
