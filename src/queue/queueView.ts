@@ -217,13 +217,15 @@ const inOrder: Readonly<Record<QueueJobState, (a: Found, b: Found) => number>> =
   done: latestFirst,
 }
 
+const textsOf = (value: unknown): string[] => [value].flat().filter((each) => typeof each === 'string')
+
 function entryOf({ job, payload: { out, kind, options }, state }: Found): QueueJob {
   const progress = readProgress(job.progress)
   return {
     job: job.id!,
     out,
     kind,
-    prompt: [options['prompt'] ?? []].flat().join(', '),
+    prompt: textsOf(options['prompt']).join(', '),
     state,
     progress:
       progress === null

@@ -75,9 +75,9 @@ function Job({ studio, queue, job, ask }: JobProps) {
   const details = [
     prompt === out ? null : prompt,
     progress === null ? null : placeText(progress),
-    progress?.loss == null ? null : text('queueLoss', { loss: number(progress.loss, 3) }),
+    progress === null || progress.loss === null ? null : text('queueLoss', { loss: number(progress.loss, 3) }),
     progress === null ? null : text('queueWorker', { worker: progress.worker }),
-    state !== 'working' || progress?.secondsLeft == null
+    state !== 'working' || progress === null || progress.secondsLeft === null
       ? null
       : text('timeLeft', { time: timeText(progress.secondsLeft) }),
   ].filter((detail) => detail !== null && detail !== '')
