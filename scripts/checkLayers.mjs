@@ -37,7 +37,7 @@ const layers = {
     'pathHint',
   ],
   queue: ['batch', 'run', 'session', 'models', 'media', 'options', 'errors', 'printable', 'pathHint'],
-  serve: ['run', 'session', 'models', 'media', 'options', 'errors', 'printable', 'pathHint'],
+  serve: ['queue', 'run', 'session', 'models', 'media', 'options', 'errors', 'printable', 'pathHint'],
   studio: ['session', 'method', 'atlas', 'models', 'engine', 'media', 'options', 'errors', 'printable', 'pathHint'],
   session: ['method', 'atlas', 'models', 'engine', 'media', 'formats', 'options', 'errors', 'printable', 'pathHint'],
   method: ['atlas', 'models', 'engine', 'media', 'formats', 'options', 'errors', 'printable'],

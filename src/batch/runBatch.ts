@@ -8,6 +8,7 @@ import type { GivenOptions } from '../options/imageOptions.js'
 import type { GivenVideoOptions } from '../options/videoOptions.js'
 import { writing } from '../run/fileErrors.js'
 import type { ProcessJob } from '../run/imageJob.js'
+import { cudaCards, onCard } from '../run/cudaCards.js'
 import { isRunFolder } from '../run/runFolder.js'
 import { JobProcess } from '../run/runInProcess.js'
 import type { BatchCounts, BatchEvent } from './batchEvents.js'
@@ -21,7 +22,7 @@ import { type StandingJob, standingJobs } from './standingJobs.js'
 export interface BatchOptions {
   /** The folder of all run folders. */
   readonly out: string
-  /** How many jobs are at work at once, each in a process of its own. */
+  /** How many jobs are at work at once, each in a process of its own; where CUDA has several cards, on one of its own. */
   readonly jobs: number
   /** Take up jobs that failed too: all, or those named; false: none. */
   readonly retry: boolean | readonly string[]
@@ -114,7 +115,10 @@ class Batch {
     try {
       this.#emit({ type: 'batch-start', ...this.#counts(), out })
       const count = Math.max(1, Math.min(jobs, this.#queue.length))
-      const ends = await Promise.allSettled(Array.from({ length: count }, () => this.#work(told)))
+      const cards = count > 1 ? await cudaCards() : []
+      const ends = await Promise.allSettled(
+        Array.from({ length: count }, (_, process) => this.#work(onCard(cards, process), told)),
+      )
       for (const end of ends) if (end.status === 'rejected') throw end.reason as Error
     } finally {
       unfollow()
@@ -128,8 +132,8 @@ class Batch {
   }
 
   /** Does jobs until there are none left; what fails for all ends the others too. */
-  async #work(told: (id: string) => void): Promise<void> {
-    const process = new JobProcess({ keepsModels: true })
+  async #work(environment: Readonly<Record<string, string>>, told: (id: string) => void): Promise<void> {
+    const process = new JobProcess({ keepsModels: true, environment })
     try {
       for (let id = this.#queue.shift(); id !== undefined && !this.#signal.aborted; id = this.#queue.shift()) {
         if (await this.#do(id, process)) told(id)

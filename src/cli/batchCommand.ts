@@ -101,7 +101,7 @@ function statusCommand(terminal: Terminal, setStatus: SetStatus): Command {
       const flags = allFlags(command)
       const list = await read(path, flags, terminal)
       if (givenQueue(flags) !== undefined) {
-        setStatus(await tellQueue(list, flags, flags.json === true, terminal))
+        setStatus(await tellQueue(list, outOf(path, flags), flags, flags.json === true, terminal))
         return
       }
       const jobs = await standing(list, flags, terminal)
@@ -123,7 +123,7 @@ function cancelCommand(terminal: Terminal, setStatus: SetStatus): Command {
       if (givenQueue(flags) !== undefined) {
         const list = await read(path, flags, terminal)
         assertNamed(list, names)
-        setStatus(await cancelInQueue(list, names, flags, flags.json === true, terminal))
+        setStatus(await cancelInQueue(list, names, outOf(path, flags), flags, flags.json === true, terminal))
         return
       }
       if (names.length > 0) assertNamed(await read(path, flags, terminal), names)
@@ -238,7 +238,7 @@ async function tellPlan(list: BatchList, flags: RunFlags, terminal: Terminal): P
     ({ standing: { state } }) => state !== 'finished' && (state !== 'failed' || flags.retry === true),
   )
   const { estimateBatch } = await import('../batch/estimateBatch.js')
-  const { seconds, basis } = await estimateBatch(jobs, left, flags.jobs)
+  const { seconds, basis } = await estimateBatch(left, outOf(list.path, flags), flags.jobs)
   if (flags.json === true) {
     for (const job of left) terminal.stdout.write(eventLine(jobEntry(job)))
     terminal.stdout.write(eventLine({ type: 'plan', ...countsOf(jobs), toMake: left.length, seconds, basis }))

@@ -40,15 +40,18 @@ export function lineReporter<Event>(stdout: Output, wording: Wording<Event>): Re
 }
 
 function plainReporter<Event>(stdout: Output, { live, describe }: Wording<Event>): Reporter<Event> {
-  let shown = { of: '', done: 0 }
+  // Several things may go on at once: each is told as often as if it were alone.
+  const shown = new Map<string, number>()
   return {
     report(event) {
       const going = live(event)
       if (going !== null) {
         const { of, done, total, lines } = going
         const every = Math.max(1, Math.round(total / lines))
-        if (of === shown.of && done < total && done >= shown.done && done - shown.done < every) return
-        shown = { of, done }
+        const before = shown.get(of)
+        if (before !== undefined && done < total && done >= before && done - before < every) return
+        if (done < total) shown.set(of, done)
+        else shown.delete(of)
       }
       const line = going?.line ?? describe(event)
       if (line !== null) stdout.write(`${printable(line)}\n`)

@@ -67,7 +67,7 @@ export async function followQueue(
       try {
         // What is here needs no queue.
         const open = standing.filter((each) => each.standing.state !== 'finished').map(({ job }) => job)
-        const jobs = await batch.upload(open, termsOf(flags), signal)
+        const jobs = await batch.upload(open, out, termsOf(flags), signal)
         if (retry !== false)
           await batch.retry(jobs.filter(({ payload }) => retry === true || retry.includes(payload.out)))
         const { done, failed, left } = await batch.run(jobs, out, signal)
@@ -110,13 +110,14 @@ const termsOf = ({ priority, delay, needMemory }: QueuedFlags) => ({ priority, d
 /** Says how each job of a list stands in a queue. */
 export async function tellQueue(
   list: BatchList,
+  out: string,
   flags: QueuedFlags,
   json: boolean,
   terminal: Terminal,
 ): Promise<number> {
   const batch = await openBatch(flags, noteTo(terminal))
   try {
-    const jobs = await batch.describe(list.jobs, termsOf(flags))
+    const jobs = await batch.describe(list.jobs, out, termsOf(flags))
     const statuses = await batch.status(jobs)
     for (const [i, job] of jobs.entries()) {
       const entry = { job: job.payload.out, status: statuses[i]! }
@@ -132,6 +133,7 @@ export async function tellQueue(
 export async function cancelInQueue(
   list: BatchList,
   names: readonly string[],
+  out: string,
   flags: QueuedFlags,
   json: boolean,
   terminal: Terminal,
@@ -139,7 +141,7 @@ export async function cancelInQueue(
   const batch = await openBatch(flags, noteTo(terminal))
   try {
     const asked = names.length === 0 ? list.jobs : list.jobs.filter(({ id }) => names.includes(id))
-    const jobs = await batch.describe(asked, termsOf(flags))
+    const jobs = await batch.describe(asked, out, termsOf(flags))
     const count = await batch.cancel(jobs)
     terminal.stdout.write(
       json

@@ -2,6 +2,7 @@ import { expect, test } from 'vitest'
 import type { RunEvent, StepEvent } from '../session/events.js'
 import { Text2LiveError } from '../errors.js'
 import { displayWidth } from './displayWidth.js'
+import { lineReporter } from './lineReporter.js'
 import { errorText } from './errorText.js'
 import { safeOutput } from './safeOutput.js'
 import { duration, jsonReporter, shellWord, stepLine, textReporter } from './reporters.js'
@@ -50,6 +51,22 @@ test('plain lines are about fifty, the first and the last among them', () => {
   expect(lines.length).toBeLessThan(60)
   expect(lines.at(0)).toMatch(/^step 1\/150 /)
   expect(lines.at(-1)).toMatch(/^step 150\/150 /)
+})
+
+test('of two runs at once, whose steps come in turn, each is told as often as if it were alone', () => {
+  const steps = Array.from({ length: 150 }, (_, i) => ['a', 'b'].map((of) => ({ of, step: i + 1 }))).flat()
+  let text = ''
+  const reporter = lineReporter<{ of: string; step: number }>(
+    { write: (part: string) => (text += part) },
+    {
+      live: ({ of, step }) => ({ line: `${of} ${step}`, done: step, total: 150, of, lines: 5 }),
+      describe: () => null,
+    },
+  )
+  for (const each of steps) reporter.report(each)
+  const lines = text.trim().split('\n')
+  expect(lines.filter((line) => line.startsWith('a'))).toEqual(['a 1', 'a 31', 'a 61', 'a 91', 'a 121', 'a 150'])
+  expect(lines).toHaveLength(12)
 })
 
 test('on a terminal one line is written over and never wider than the terminal', () => {

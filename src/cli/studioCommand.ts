@@ -4,10 +4,11 @@ import { Text2LiveError } from '../errors.js'
 import { readRegularFile } from '../media/node/readRegularFile.js'
 import { errorText } from './errorText.js'
 import { openBrowser } from './openBrowser.js'
+import { givenQueue, type QueueFlags, queueOptions, storePlace } from './queueFlags.js'
 import { stopOnSignals } from './stopOnSignals.js'
 import type { SetStatus, Terminal } from './terminal.js'
 
-interface StudioFlags {
+interface StudioFlags extends QueueFlags {
   readonly port?: number
   readonly listen: string
   readonly tokenFile?: string
@@ -19,7 +20,7 @@ const tokenVariable = 'TEXT2LIVE_TOKEN'
 
 /** `text2live studio [folder]` */
 export function studioCommand(terminal: Terminal, setStatus: SetStatus): Command {
-  return new Command('studio')
+  const command = new Command('studio')
     .description('open the studio: a page to paint, train and compare edits, served from this machine')
     .argument('[folder]', 'where runs are kept', 'runs')
     .option('--port <n>', 'the port to serve at (default: 5483, or a free one where that is taken)', port)
@@ -30,6 +31,8 @@ export function studioCommand(terminal: Terminal, setStatus: SetStatus): Command
     )
     .option('--no-open', 'open no browser')
     .helpOption('-h, --help', 'show this text')
+  for (const option of queueOptions()) command.addOption(option.helpGroup('A queue of other machines, to be shown:'))
+  return command
     .addHelpText(
       'after',
       `
@@ -38,6 +41,8 @@ Examples:
       the runs in runs/, in the browser; the address that is printed lets in, once it is opened the browser stays in
   $ text2live studio --no-open --port 8080 ~/edits
       other runs, another port
+  $ text2live studio --queue redis://10.0.0.5 --store /mnt/edits
+      shows what the machines work on that run "text2live worker" with them, too
   $ openssl rand -hex 32 > token && text2live studio --listen 192.168.1.20 --token-file token
       for other machines: what is sent is not encrypted, so only in a network that you trust, or through a tunnel
 
@@ -62,32 +67,48 @@ Programs use it as the page does: docs/http.md.`,
       }
       setStatus(
         await stopOnSignals(terminal, stoppable, async (signal) => {
-          const studio = await startStudio({
-            folder,
-            listen: flags.listen,
-            port: flags.port ?? null,
-            token,
-            workers: {
-              work: workInProcess,
-              checks: checksInProcess,
-              preview: (photo, signal) => taskInProcess('preview', photo, signal),
-            },
-            onFault: (error) => terminal.stderr.write(errorText(error, terminal.width, terminal.debug)),
-          })
+          const queue = await openQueueView(flags)
           try {
-            const taken = studio.moved ? ' (the usual port is taken)' : ''
-            terminal.stdout.write(`studio of ${folder}${taken}: ${studio.address}?token=${encodeURIComponent(token)}\n`)
-            terminal.stdout.write('press Ctrl-C to stop; runs that are at work go on next time\n')
-            if (flags.open) openBrowser(`${studio.address}?token=${studio.ticket()}`)
-            if (!signal.aborted)
-              await new Promise((resolve) => signal.addEventListener('abort', resolve, { once: true }))
+            const studio = await startStudio({
+              folder,
+              listen: flags.listen,
+              port: flags.port ?? null,
+              token,
+              workers: {
+                work: workInProcess,
+                checks: checksInProcess,
+                preview: (photo, signal) => taskInProcess('preview', photo, signal),
+              },
+              queue,
+              onFault: (error) => terminal.stderr.write(errorText(error, terminal.width, terminal.debug)),
+            })
+            try {
+              const taken = studio.moved ? ' (the usual port is taken)' : ''
+              terminal.stdout.write(
+                `studio of ${folder}${taken}: ${studio.address}?token=${encodeURIComponent(token)}\n`,
+              )
+              terminal.stdout.write('press Ctrl-C to stop; runs that are at work go on next time\n')
+              if (flags.open) openBrowser(`${studio.address}?token=${studio.ticket()}`)
+              if (!signal.aborted)
+                await new Promise((resolve) => signal.addEventListener('abort', resolve, { once: true }))
+            } finally {
+              await studio.close()
+            }
           } finally {
-            await studio.close()
+            await queue?.close()
           }
           return { finished: true, folder: null }
         }),
       )
     })
+}
+
+/** @throws all that `QueueView.open` throws, before anything is served */
+async function openQueueView(flags: QueueFlags) {
+  const url = givenQueue(flags)
+  if (url === undefined) return undefined
+  const { QueueView } = await import('../queue/queueView.js')
+  return await QueueView.open({ queue: url, queueName: flags.queueName, store: storePlace(flags) })
 }
 
 function port(text: string): number {

@@ -33,15 +33,19 @@ export interface DescribedInput {
 
 /**
  * Reads a file, or the files right in a folder, for their hashes.
+ * @param digestOf tells the digest of a file
  * @throws INPUT_NOT_FOUND
  */
-export async function describeInput(path: string): Promise<DescribedInput> {
+export async function describeInput(
+  path: string,
+  digestOf: (path: string) => Promise<FileDigest> = digestFile,
+): Promise<DescribedInput> {
   const found = await stat(path).catch((cause: unknown) => {
     throw new Text2LiveError('INPUT_NOT_FOUND', `There is nothing at "${path}". ${pathHint(path)}`, { cause })
   })
   const name = basename(path)
   if (!found.isDirectory()) {
-    const digest = await digestFile(path)
+    const digest = await digestOf(path)
     return { input: { name, folder: false, ...digest }, files: [{ path, ...digest }], listing: null }
   }
   const entries = (await readdir(path, { withFileTypes: true })).filter(
@@ -49,7 +53,7 @@ export async function describeInput(path: string): Promise<DescribedInput> {
   )
   const files: (FileDigest & { path: string })[] = []
   for (const entry of entries.sort((a, b) => (a.name < b.name ? -1 : 1)))
-    files.push({ path: join(path, entry.name), ...(await digestFile(join(path, entry.name))) })
+    files.push({ path: join(path, entry.name), ...(await digestOf(join(path, entry.name))) })
   const listing = JSON.stringify(files.map(({ path: file, ...digest }) => ({ name: basename(file), ...digest })))
   const sha256 = createHash('sha256').update(listing).digest('hex')
   return { input: { name, folder: true, sha256, bytes: Buffer.byteLength(listing) }, files, listing }

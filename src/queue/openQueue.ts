@@ -1,6 +1,7 @@
 import { createRequire } from 'node:module'
 import type { Redis, RedisOptions } from 'ioredis'
 import { Text2LiveError } from '../errors.js'
+import { connectionFault } from '../models/node/connectionFault.js'
 import { withoutSecrets } from '../models/withoutSecrets.js'
 import { protocolVersion } from './protocol.js'
 import { scripts, type QueueRedis } from './scripts.js'
@@ -67,10 +68,14 @@ export async function openQueue({ url, name, store }: QueueAddress): Promise<Que
     const notes = await checkServer(redis, place)
     await mark(redis, name, place, store)
     ready = true
+    // A Redis that lost its memory gets jobs again from whoever follows them, and must say again whose they are.
+    redis.on('ready', () => {
+      markAnew(redis, name, store).catch(() => undefined)
+    })
     return { redis, name, place, notes, close: () => redis.disconnect() }
   } catch (error) {
     redis.disconnect()
-    throw coded(error, lastError, place)
+    throw coded(error, lastError, place, options.host!)
   }
 }
 
@@ -155,12 +160,15 @@ async function checkServer(redis: Redis, place: string): Promise<string[]> {
 /** Whose queue it is: the mark is written where there is none, and where no job waits for what it says. */
 async function mark(redis: QueueRedis, name: string, place: string, store: string): Promise<void> {
   const markKey = keysOf(name).mark
-  const type = await redis.type(markKey)
+  let type = await redis.type(markKey)
   if (type === 'none') {
     const foreign = await foreignKey(redis, name)
-    if (foreign !== null) throw foreignQueue(place, foreign)
-  } else if (type !== 'hash') throw foreignQueue(place, markKey)
-  const own = { protocol: String(protocolVersion), version: ownVersion, store }
+    // Another process of ours may have made it its queue in between.
+    type = await redis.type(markKey)
+    if (type === 'none' && foreign !== null) throw foreignQueue(place, foreign)
+  }
+  if (type !== 'none' && type !== 'hash') throw foreignQueue(place, markKey)
+  const own = markOf(store)
   const found = await redis.hgetall(markKey)
   const same = Object.entries(own).every(([field, value]) => found[field] === value)
   if (same) return
@@ -179,6 +187,14 @@ async function mark(redis: QueueRedis, name: string, place: string, store: strin
     'STORE_MISMATCH',
     `The files of the jobs of ${place} are in another store than the one given with --store. Give that one, or use another --queue-name.`,
   )
+}
+
+const markOf = (store: string) => ({ protocol: String(protocolVersion), version: ownVersion, store })
+
+/** As this process found it, where nobody has marked the queue since. */
+async function markAnew(redis: QueueRedis, name: string, store: string): Promise<void> {
+  const fields = Object.entries(markOf(store))
+  await Promise.all(fields.map(async ([field, value]) => await redis.hsetnx(keysOf(name).mark, field, value)))
 }
 
 const foreignQueue = (place: string, key: string): Text2LiveError =>
@@ -229,7 +245,7 @@ async function isIdle(redis: QueueRedis, name: string): Promise<boolean> {
 }
 
 /** What went wrong before the queue could be used, as an error that a person can act on. */
-function coded(error: unknown, connection: Error | null, place: string): unknown {
+function coded(error: unknown, connection: Error | null, place: string, host: string): unknown {
   if (!(error instanceof Error) || error instanceof Text2LiveError) return error
   const refused = /WRONGPASS|NOAUTH|NOPERM|password/i
   // What a command met when its connection was closed says less than why it was closed.
@@ -240,9 +256,10 @@ function coded(error: unknown, connection: Error | null, place: string): unknown
       `${place} lets this program not in (${said.message}). Give user and password in --queue, or in the variable TEXT2LIVE_QUEUE, where nobody sees them.`,
       { cause: said },
     )
-  return new Text2LiveError(
-    'QUEUE_UNREACHABLE',
-    `Expected a Redis at ${place}, and it cannot be talked with (${said.message}). Start it, or correct the address.`,
-    { cause: said },
-  )
+  const fault = connectionFault(host, { cause: said }, null)
+  const why =
+    fault.kind === 'refused'
+      ? fault.message
+      : `it cannot be talked with (${said.message}). Start it, or correct the address`
+  return new Text2LiveError('QUEUE_UNREACHABLE', `Expected a Redis at ${place}, and ${why}.`, { cause: said })
 }

@@ -1,9 +1,8 @@
 import { basename } from 'node:path'
 import type { GivenOptions } from '../options/imageOptions.js'
 import type { GivenVideoOptions } from '../options/videoOptions.js'
-import type { ImageOptions } from '../run/imageJob.js'
-import { askProcess, runInProcess } from '../run/runInProcess.js'
-import { runInVideoWorker } from '../run/video/runInVideoWorker.js'
+import type { ProcessJob } from '../run/imageJob.js'
+import { askProcess } from '../run/runInProcess.js'
 import type { AnyRunEvent } from '../session/runHost.js'
 import type { JobPayload, WorkDevice } from './protocol.js'
 
@@ -26,46 +25,25 @@ export interface LocalJob {
  */
 export type PerformJob = (job: LocalJob, signal: AbortSignal, emit: (event: AnyRunEvent) => void) => Promise<boolean>
 
-/** Real edits, each in a process of its own: this one stays free to renew locks and to upload. */
-export const performJob: PerformJob = async (job, signal, emit) =>
-  job.payload.kind === 'photo' ? await editPhoto(job, signal, emit) : await editClip(job, signal, emit)
-
-async function editPhoto(job: LocalJob, signal: AbortSignal, emit: (event: AnyRunEvent) => void): Promise<boolean> {
-  const options: ImageOptions = job.resumed
-    ? { resume: job.folder, ...onThisMachine(job) }
-    : { ...(job.payload.options as GivenOptions), ...job.inputs, device: job.device, out: job.folder }
-  const { finished } = await runInProcess({ kind: 'edit', options, defaultFolder: false }, signal, emit)
-  return finished
-}
-
-async function editClip(job: LocalJob, signal: AbortSignal, emit: (event: AnyRunEvent) => void): Promise<boolean> {
-  if (!job.resumed) {
-    const options = {
-      ...(job.payload.options as GivenVideoOptions),
-      ...job.inputs,
-      device: job.device,
-      out: job.folder,
-    }
-    return (await runInVideoWorker({ kind: 'start', options, goal: 'edit' }, signal, emit)).finished
-  }
+/** Real edits, each in a process of its own: this one stays free to renew locks and to upload, and outlives its end. */
+export const performJob: PerformJob = async (job, signal, emit) => {
   let done = false
-  await askProcess(
-    {
-      kind: 'clip',
-      folder: job.folder,
-      job: { kind: 'resume', run: basename(job.folder), options: onThisMachine(job) },
-    },
-    signal,
-    (event) => {
-      done ||= event.type === 'done'
-      emit(event)
-    },
-  )
-  return done
+  const result = await askProcess(askedFor(job), signal, (event) => {
+    done ||= event.type === 'done'
+    emit(event)
+  })
+  return result?.finished ?? done
 }
 
-/** The models are named again, since who started this worker lets it fetch them. */
-function onThisMachine({ payload, device }: LocalJob): { device: WorkDevice; guidance?: string[] } {
-  const { guidance } = payload.options as { guidance?: string[] }
-  return { device, ...(guidance === undefined ? {} : { guidance }) }
+/** What the process is asked to do: to begin the run of a job, or to go on with it. */
+function askedFor({ payload: { kind, options }, inputs, folder, resumed, device }: LocalJob): ProcessJob {
+  const begun = { ...options, ...inputs, device, out: folder }
+  // The models are named again, since who started this worker lets it fetch them.
+  const { guidance } = options as GivenOptions & GivenVideoOptions
+  const here = { device, ...(guidance === undefined ? {} : { guidance }) }
+  if (kind === 'photo')
+    return { kind: 'edit', options: resumed ? { ...here, resume: folder } : begun, defaultFolder: false }
+  return resumed
+    ? { kind: 'clip', folder, job: { kind: 'resume', run: basename(folder), options: here } }
+    : { kind: 'new-clip', options: begun }
 }

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import { z } from 'zod'
 import { type ErrorCode, isErrorCode, Text2LiveError } from '../errors.js'
+import { stageNames } from '../session/videoEvents.js'
 
 /** Of the payload and the keys in Redis and in the store. */
 export const protocolVersion = 1
@@ -63,17 +64,22 @@ export type JobNeeds = z.infer<typeof needs>
 /** What a worker runs its jobs on. */
 export type WorkDevice = Exclude<JobNeeds['device'], 'any'>
 
-/** How far a job is; told at most once a second. */
-export interface JobProgress {
-  readonly step: number
-  readonly steps: number
+const progressSchema = z.object({
+  step: z.number(),
+  steps: z.number(),
   /** Of a clip. */
-  readonly stage?: string
-  readonly loss?: number
-  readonly secondsLeft?: number
+  stage: z.enum(stageNames).exactOptional(),
+  loss: z.number().exactOptional(),
+  secondsLeft: z.number().exactOptional(),
   /** Who works on it: the name of a machine. */
-  readonly worker: string
-}
+  worker: z.string(),
+})
+
+/** How far a job is; told at most once a second. */
+export type JobProgress = Readonly<z.infer<typeof progressSchema>>
+
+/** Null for what no worker told. */
+export const readProgress = (told: unknown): JobProgress | null => progressSchema.safeParse(told).data ?? null
 
 /** What a finished job leaves in Redis; its files are in the store. */
 export interface JobOutcome {

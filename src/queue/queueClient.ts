@@ -2,7 +2,15 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { Queue as BullQueue } from 'bullmq'
 import { Lanes } from './lanes.js'
 import { keysOf, type Queue } from './openQueue.js'
-import { jobId, type JobFailure, type JobPayload, type JobProgress, laneOf, readFailure } from './protocol.js'
+import {
+  jobId,
+  type JobFailure,
+  type JobPayload,
+  type JobProgress,
+  laneOf,
+  readFailure,
+  readProgress,
+} from './protocol.js'
 import { readJobState } from './store/jobFiles.js'
 import type { ObjectStore } from './store/objectStore.js'
 
@@ -106,12 +114,7 @@ export class QueueClient {
 
   async #progressOf(queue: BullQueue, id: string): Promise<JobProgress | null> {
     const [text] = await this.#queue.redis.hmget(queue.toKey(id), 'progress')
-    const progress = parseJson(text ?? null) as Partial<JobProgress> | null
-    return typeof progress?.step === 'number' &&
-      typeof progress.steps === 'number' &&
-      typeof progress.worker === 'string'
-      ? (progress as JobProgress)
-      : null
+    return readProgress(parseJson(text ?? null))
   }
 
   /** What the store says of a job that the queue knows no more. */
@@ -183,18 +186,15 @@ export class QueueClient {
       onStatus(entry.job, status)
       if (status.state === 'done' || status.state === 'failed') open.delete(id)
     }
+    const look = async (round: number): Promise<void> => {
+      const left = [...open.values()].map(({ job }) => job)
+      if (round % wholeLook === 0) await this.#lookAtAll(left, tell)
+      else await this.#lookAtActive(new Set(left.map(({ payload }) => laneOf(payload.needs))), open, tell)
+    }
+    const stopped = new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }))
     for (let round = 0; open.size > 0 && !signal.aborted; round++) {
-      try {
-        if (round % wholeLook === 0)
-          await this.#lookAtAll(
-            [...open.values()].map(({ job }) => job),
-            tell,
-          )
-        else
-          await this.#lookAtActive(new Set([...open.values()].map(({ job }) => laneOf(job.payload.needs))), open, tell)
-      } catch {
-        // Redis is away, or loads its file: asked again.
-      }
+      // A Redis that loads its file is asked again; one that is away answers when it is back, and nobody waits who leaves.
+      await Promise.race([look(round).catch(() => undefined), stopped])
       if (open.size > 0) await pause(lookEvery, signal)
     }
   }

@@ -5,7 +5,9 @@ import type { BatchJob } from '../batch/batchJob.js'
 import { Text2LiveError } from '../errors.js'
 import { asidePath, removeDeadAsides } from '../media/node/asidePath.js'
 import { replacePath } from '../media/node/replacePath.js'
+import { writing } from '../run/fileErrors.js'
 import { storeInput } from './jobInputs.js'
+import { KnownDigests } from './knownDigests.js'
 import { openQueue, type Queue } from './openQueue.js'
 import { jobId, type JobFailure } from './protocol.js'
 import { type JobStatus, QueueClient, type Submission } from './queueClient.js'
@@ -74,12 +76,15 @@ export class QueuedBatch {
   }
 
   /**
-   * What the jobs of a list are in the queue: their inputs are read for their hashes.
+   * What the jobs of a list are in the queue: those of their inputs that changed since are read for their hashes.
+   * @param out the folder of the batch
    * @throws OPTION_INVALID for a job that other machines cannot do; INPUT_NOT_FOUND
    */
-  async describe(jobs: readonly BatchJob[], terms: SubmissionTerms): Promise<Submission[]> {
+  async describe(jobs: readonly BatchJob[], out: string, terms: SubmissionTerms): Promise<Submission[]> {
+    const digests = await KnownDigests.open(out)
     const described: Submission[] = []
-    for (const job of jobs) described.push((await submissionOf(job, this.#store.id, terms)).submission)
+    for (const job of jobs) described.push((await submissionOf(job, this.#store.id, terms, digests.digest)).submission)
+    await digests.save()
     return described
   }
 
@@ -87,20 +92,28 @@ export class QueuedBatch {
    * The same, and puts the inputs into the store; those that are there already are not sent again.
    * @throws what `describe` throws; STORE_*, INTERRUPTED
    */
-  async upload(jobs: readonly BatchJob[], terms: SubmissionTerms, signal: AbortSignal): Promise<Submission[]> {
+  async upload(
+    jobs: readonly BatchJob[],
+    out: string,
+    terms: SubmissionTerms,
+    signal: AbortSignal,
+  ): Promise<Submission[]> {
+    await writing(out, () => mkdir(out, { recursive: true }))
+    const digests = await KnownDigests.open(out)
     const submissions: Submission[] = []
     let [next, done] = [0, 0]
     const uploadNext = async (): Promise<void> => {
       for (let i = next++; i < jobs.length; i = next++) {
         if (signal.aborted)
           throw new Text2LiveError('INTERRUPTED', 'Stopped while inputs were uploaded; nothing is in the queue yet.')
-        const { submission, inputs } = await submissionOf(jobs[i]!, this.#store.id, terms)
+        const { submission, inputs } = await submissionOf(jobs[i]!, this.#store.id, terms, digests.digest)
         for (const input of inputs) await storeInput(this.#store.objects, input)
         submissions[i] = submission
         this.#emit({ type: 'uploaded', job: jobs[i]!.out, done: ++done, total: jobs.length })
       }
     }
     await Promise.all(Array.from({ length: uploads }, uploadNext))
+    await digests.save()
     return submissions
   }
 

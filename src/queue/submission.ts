@@ -8,6 +8,7 @@ import { describeInput, type DescribedInput } from './jobInputs.js'
 import { ownVersion } from './openQueue.js'
 import { canonicalJson, fileOptions, type JobInput, type JobPayload, memoryClass, protocolVersion } from './protocol.js'
 import type { Submission } from './queueClient.js'
+import type { FileDigest } from './store/objectStore.js'
 
 /** What holds for all jobs of a list. */
 export interface SubmissionTerms {
@@ -24,12 +25,14 @@ const read = { photo: ['photo', 'mask'], clip: ['clip', 'object', 'mask'] } as c
 /**
  * A job of a list as it goes into the queue, and the inputs that must be in the store then.
  * @param store which one, see `OpenedStore`
+ * @param digestOf tells the digest of a file
  * @throws OPTION_INVALID for what cannot be done on another machine; INPUT_NOT_FOUND, and what `jobSettings` throws
  */
 export async function submissionOf(
   job: BatchJob,
   store: string,
   { priority, delay, memory }: SubmissionTerms,
+  digestOf: (path: string) => Promise<FileDigest>,
 ): Promise<{ readonly submission: Submission; readonly inputs: readonly DescribedInput[] }> {
   const { settings, drawsSeed } = await jobSettings(job)
   assertAnywhere(job)
@@ -38,7 +41,7 @@ export async function submissionOf(
   const described: Record<string, DescribedInput> = {}
   for (const option of read[job.kind]) {
     const path = option === job.kind ? job.input : (settings as Readonly<Record<string, unknown>>)[option]
-    if (typeof path === 'string') described[option] = await describeInput(path)
+    if (typeof path === 'string') described[option] = await describeInput(path, digestOf)
   }
   const inputs: Record<string, JobInput> = Object.fromEntries(
     Object.entries(described).map(([option, { input }]) => [option, input]),

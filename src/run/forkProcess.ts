@@ -8,11 +8,17 @@ import { inheritedFlags } from './inheritedFlags.js'
  * A process of this program beside this one, to talk with by messages.
  * @param script its file, as a URL
  * @param words what it is started with
+ * @param environment variables that it has besides those of this one
  */
-export function forkProcess(script: URL, words: readonly string[] = []): ChildProcess {
+export function forkProcess(
+  script: URL,
+  words: readonly string[] = [],
+  environment: Readonly<Record<string, string>> = {},
+): ChildProcess {
   silenceTelemetry()
   return fork(fileURLToPath(script), words, {
     serialization: 'advanced',
+    env: { ...process.env, ...environment },
     // A group of its own: Ctrl-C reaches this process alone, which lets the step at hand end.
     detached: true,
     stdio: ['ignore', 'ignore', 'inherit', 'ipc'],

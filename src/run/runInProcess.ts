@@ -48,11 +48,19 @@ export async function askProcess(
 /** A process that does jobs, one at a time; one that is gone is followed by another at the next job. */
 export class JobProcess {
   readonly #keepsModels: boolean
+  readonly #environment: Readonly<Record<string, string>>
   #worker: { readonly child: ChildProcess; readonly ended: Promise<void> } | null = null
 
-  /** @param keepsModels engine and models stay open from one job to the next */
-  constructor({ keepsModels = false }: { readonly keepsModels?: boolean } = {}) {
+  /**
+   * @param keepsModels engine and models stay open from one job to the next
+   * @param environment variables that it has besides those of this process
+   */
+  constructor({
+    keepsModels = false,
+    environment = {},
+  }: { readonly keepsModels?: boolean; readonly environment?: Readonly<Record<string, string>> } = {}) {
     this.#keepsModels = keepsModels
+    this.#environment = environment
   }
 
   /** @throws as `runInProcess` */
@@ -100,7 +108,8 @@ export class JobProcess {
 
   #started(): ChildProcess {
     if (this.#worker?.child.connected === true) return this.#worker.child
-    const child = forkProcess(new URL('./jobProcess.js', import.meta.url), this.#keepsModels ? [keepModels] : [])
+    const words = this.#keepsModels ? [keepModels] : []
+    const child = forkProcess(new URL('./jobProcess.js', import.meta.url), words, this.#environment)
     const ended = new Promise<void>((resolve) => {
       child.once('exit', () => resolve())
       child.once('error', () => {

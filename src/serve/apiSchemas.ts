@@ -6,6 +6,7 @@ import { type OptionTable, rowOf } from '../options/optionTable.js'
 import { describeValues } from '../options/parseOption.js'
 import type { GivenVideoOptions } from '../options/videoOptions.js'
 import { videoTable } from '../options/videoTable.js'
+import type { QueueContents, QueueJob, QueueRequest } from '../session/jobQueue.js'
 import type { ClipEntry, HostMachine, PhotoEntry, RunRequest } from '../session/runHost.js'
 import { stageNames } from '../session/videoEvents.js'
 
@@ -116,6 +117,55 @@ export const runsSchema = z.object({
 export const submittedSchema = z.object({ run: z.string().describe('the name of the run') })
 
 export const filesSchema = z.object({ files: z.array(z.object({ name: z.string(), bytes: z.int() })) })
+
+const queueJobSchema = z
+  .object({
+    job: z.string().describe('its name in the queue: 32 hexadecimal digits'),
+    out: z.string().describe('what people call it: the name of its folder'),
+    kind: z.enum(['photo', 'clip']),
+    prompt: z.string(),
+    state: z.enum(['working', 'failed', 'waiting', 'delayed', 'done']),
+    progress: z
+      .object({
+        step: z.number(),
+        steps: z.number(),
+        stage: z.enum(stageNames).nullable().describe('of a clip'),
+        loss: z.number().nullable(),
+        secondsLeft: z.number().nullable(),
+        worker: z.string().describe('the name of a machine'),
+      })
+      .nullable()
+      .describe('how far the worker is that has it, or had it last'),
+    error: z.object({ code: z.string(), message: z.string() }).nullable(),
+  })
+  .meta({ id: 'QueueJob' }) satisfies z.ZodType<Described<QueueJob>>
+
+const inState = z.int().nonnegative()
+
+export const queueSchema = z.object({
+  queue: z
+    .object({
+      place: z.string().describe('its address, without what may be a secret'),
+      counts: z.object({ working: inState, failed: inState, waiting: inState, delayed: inState, done: inState }),
+      jobs: z
+        .array(queueJobSchema)
+        .describe(
+          'those at work first, then those that failed, those that wait in the order of their turn, and those that are done, the latest first; up to 100 of each',
+        ),
+    })
+    .nullable()
+    .describe('null where the studio was started without one'),
+}) satisfies z.ZodType<{ queue: (Omit<QueueContents, 'jobs'> & { jobs: Described<QueueJob>[] }) | null }>
+
+export const queueRequestSchema = z
+  .strictObject({
+    do: z
+      .enum(['cancel', 'retry'])
+      .describe(
+        'cancel: one that is at work ends after the step at hand, one that waits leaves the queue; retry: one that failed goes on from what was kept of it',
+      ),
+  })
+  .meta({ id: 'QueueRequest' }) satisfies z.ZodType<QueueRequest>
 
 export const machineSchema = z
   .object({

@@ -1,10 +1,11 @@
 import type { HttpBindings } from '@hono/node-server'
 import { type Context, Hono } from 'hono'
 import { Text2LiveError } from '../errors.js'
+import type { QueueView } from '../queue/queueView.js'
 import type { HostUpdate, RunEntry } from '../session/runHost.js'
 import { type Access, wrongToken } from './access.js'
 import { answerHeaders } from './answerHeaders.js'
-import { requestSchema } from './apiSchemas.js'
+import { queueRequestSchema, requestSchema } from './apiSchemas.js'
 import type { EventFeed } from './eventFeed.js'
 import { httpStatus } from './httpStatus.js'
 import { openApi } from './openApi.js'
@@ -12,7 +13,7 @@ import { apiBase, limits, type OperationName, operations } from './operations.js
 import type { PageFile } from './pageFiles.js'
 import { readBody } from './readBody.js'
 import { parseJson, readForm, readQuestion } from './readForm.js'
-import { runFileType } from './runFileName.js'
+import { isRunFileName, runFileType } from './runFileName.js'
 import type { ServedRuns } from './servedRuns.js'
 
 /** What the server's answers are made from. */
@@ -22,6 +23,8 @@ export interface AppParts {
   /** All runs as they are now. */
   readonly entries: () => readonly RunEntry[]
   readonly feed: EventFeed
+  /** What other machines work on; null where it is not shown. */
+  readonly queue: QueueView | null
   readonly page: ReadonlyMap<string, PageFile>
   /** Told of what should not have happened; the request was answered with INTERNAL. */
   readonly onFault: (error: unknown) => void
@@ -33,7 +36,15 @@ type Asked = Context<{ Bindings: HttpBindings }>
 const uploadsAtOnce = 4
 
 /** The studio's page and its HTTP interface. */
-export function createApp({ access, runs, entries, feed, page, onFault }: AppParts): Hono<{ Bindings: HttpBindings }> {
+export function createApp({
+  access,
+  runs,
+  entries,
+  feed,
+  queue,
+  page,
+  onFault,
+}: AppParts): Hono<{ Bindings: HttpBindings }> {
   const app = new Hono<{ Bindings: HttpBindings }>()
   const description = openApi()
   let uploads = 0
@@ -62,6 +73,20 @@ export function createApp({ access, runs, entries, feed, page, onFault }: AppPar
   }
 
   const run = (c: Asked): string => entryOf(c.req.param('run') ?? '').name
+
+  const queueOf = (): QueueView => {
+    if (queue !== null) return queue
+    throw new Text2LiveError(
+      'RUN_NOT_FOUND',
+      'This studio shows no queue. Start it with: text2live studio --queue redis://... --store ...',
+    )
+  }
+  /** It names a folder of the store, so it is nothing but a job's name. */
+  const job = (c: Asked): string => {
+    const name = c.req.param('job') ?? ''
+    if (/^[0-9a-f]{32}$/.test(name)) return name
+    throw new Text2LiveError('RUN_NOT_FOUND', `There is no job "${name}": a name of one is 32 hexadecimal digits.`)
+  }
 
   const handlers: Readonly<Record<OperationName, (c: Asked) => Promise<Response> | Response>> = {
     machine: async (c) => c.json(await runs.machine()),
@@ -130,6 +155,33 @@ export function createApp({ access, runs, entries, feed, page, onFault }: AppPar
       const png = await runs.preview({ name: c.req.query('name') ?? 'photo', bytes }, c.req.raw.signal)
       return c.body(png as Uint8Array<ArrayBuffer>, 200, { ...answerHeaders.file, 'Content-Type': 'image/png' })
     },
+    getQueue: async (c) => c.json({ queue: (await queue?.contents()) ?? null }),
+    askJob: async (c) => {
+      const text = new TextDecoder().decode(await readBody(c.req.raw, limits.json))
+      const request = queueRequestSchema.safeParse(parseJson(text, 'the request'))
+      if (!request.success)
+        throw new Text2LiveError('REQUEST_INVALID', 'Expected a request as {"do": "cancel"} or {"do": "retry"}.')
+      await queueOf().ask(job(c), request.data)
+      return c.body(null, 204)
+    },
+    listJobFiles: async (c) => {
+      const files = await queueOf().files(job(c))
+      return c.json({ files: files.filter(({ name }) => isRunFileName(name)) })
+    },
+    getJobFile: async (c) => {
+      const name = c.req.param('file') ?? ''
+      const bytes = isRunFileName(name) ? await queueOf().file(job(c), name) : null
+      if (bytes === null) throw new Text2LiveError('FILE_NOT_FOUND', `The job has no file "${name}", or not yet.`)
+      return c.body(bytes as Uint8Array<ArrayBuffer>, 200, {
+        ...answerHeaders.file,
+        'Content-Type': runFileType(name),
+      })
+    },
+    getJobThumbnail: async (c) => {
+      const picture = await queueOf().thumbnail(job(c))
+      if (picture === null) throw new Text2LiveError('FILE_NOT_FOUND', 'The job has no picture, or not yet.')
+      return c.body(picture as Uint8Array<ArrayBuffer>, 200, { ...answerHeaders.file, 'Content-Type': 'image/webp' })
+    },
     events: (c) => {
       const { outgoing } = c.env
       const stream = feed.open(c.req.header('last-event-id'), () => outgoing.destroy())
@@ -167,7 +219,12 @@ export function createApp({ access, runs, entries, feed, page, onFault }: AppPar
   })
   for (const [name, { method, path }] of Object.entries(operations))
     app[method](
-      apiBase + path.replace('{run}', ':run').replace('{file}', ':file{.+}').replace('{layer}', ':layer'),
+      apiBase +
+        path
+          .replace('{run}', ':run')
+          .replace('{job}', ':job')
+          .replace('{file}', ':file{.+}')
+          .replace('{layer}', ':layer'),
       (c) => handlers[name as OperationName](c),
     )
   app.all('/api/*', (c) => {

@@ -13,6 +13,8 @@ const statuses: Partial<Record<ErrorCode, 400 | 401 | 403 | 404 | 409 | 413 | 50
   INPUT_TOO_LARGE: 413,
   SERVER_BUSY: 503,
   INTERRUPTED: 503,
+  QUEUE_UNREACHABLE: 503,
+  STORE_UNREACHABLE: 503,
   DISK_FULL: 507,
 }
 

@@ -7,6 +7,8 @@ import {
   locatedSchema,
   machineSchema,
   overSchema,
+  queueRequestSchema,
+  queueSchema,
   requestSchema,
   runsSchema,
   submittedSchema,
@@ -31,7 +33,7 @@ interface Part {
 export interface Operation {
   readonly method: 'get' | 'post'
   /**
-   * Below `apiBase`; `{run}` is a name of a run, `{file}` of one of its files with each slash as %2F or as it is, `{layer}` foreground or
+   * Below `apiBase`; `{run}` is a name of a run, `{job}` of a job of the queue, `{file}` of one of their files with each slash as %2F or as it is, `{layer}` foreground or
    * background.
    */
   readonly path: string
@@ -173,6 +175,46 @@ export const operations = {
     status: 200,
     answer: { 'image/png': 'bytes' },
     errors: [400, 413, 422],
+  },
+  getQueue: {
+    method: 'get',
+    path: '/queue',
+    summary: 'The queue that other machines work on, where the studio was given one with --queue',
+    status: 200,
+    answer: { 'application/json': queueSchema },
+    errors: [],
+  },
+  askJob: {
+    method: 'post',
+    path: '/queue/jobs/{job}/requests',
+    summary: 'Cancels a job of the queue, or tries it again',
+    request: { 'application/json': queueRequestSchema },
+    status: 204,
+    errors: [400, 404, 413],
+  },
+  listJobFiles: {
+    method: 'get',
+    path: '/queue/jobs/{job}/files',
+    summary: "The files that the store has of a job's run folder",
+    status: 200,
+    answer: { 'application/json': filesSchema },
+    errors: [404],
+  },
+  getJobFile: {
+    method: 'get',
+    path: '/queue/jobs/{job}/files/{file}',
+    summary: 'One of these files',
+    status: 200,
+    answer: { '*/*': 'bytes' },
+    errors: [404, 413],
+  },
+  getJobThumbnail: {
+    method: 'get',
+    path: '/queue/jobs/{job}/thumbnail',
+    summary: 'What a job has made, or its latest preview, small',
+    status: 200,
+    answer: { 'image/webp': 'bytes' },
+    errors: [404],
   },
   events: {
     method: 'get',

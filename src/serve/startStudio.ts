@@ -4,6 +4,7 @@ import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
 import { getRequestListener } from '@hono/node-server'
 import { Text2LiveError } from '../errors.js'
+import type { QueueView } from '../queue/queueView.js'
 import { Access } from './access.js'
 import { createApp, feedMessage } from './createApp.js'
 import { EventFeed } from './eventFeed.js'
@@ -20,6 +21,8 @@ export interface StudioOptions {
   /** What the address that is printed shows; at least `shortestToken` characters. */
   readonly token: string
   readonly workers: StudioWorkers
+  /** A queue that other machines work on, to be shown. */
+  readonly queue?: QueueView | undefined
   /** Where the built page is; default: that of the package. */
   readonly page?: string
   /** Told of what should not have happened, while the server goes on. */
@@ -90,7 +93,11 @@ export async function startStudio(options: StudioOptions): Promise<Studio> {
   const access = new Access({ token, hosts: hostsOf(listen, port), port })
   const feed = new EventFeed(() => feedMessage({ type: 'runs', runs: runs.entries }))
   const unwatch = runs.watch((update) => feed.publish(feedMessage(update)))
-  const app = createApp({ access, runs, entries: () => runs.entries, feed, page, onFault })
+  const app = createApp({
+    ...{ access, runs, feed, page, onFault },
+    entries: () => runs.entries,
+    queue: options.queue ?? null,
+  })
   begin(getRequestListener((request, env) => app.fetch(request, env), { overrideGlobalObjects: false }))
   return {
     address: `http://${inAddress(nameOf(listen))}:${port}/`,

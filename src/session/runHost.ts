@@ -4,6 +4,7 @@ import type { PictureSource } from '../media/imageCodec.js'
 import type { GivenOptions, ImageSettings } from '../options/imageOptions.js'
 import type { GivenVideoOptions, VideoSettings } from '../options/videoOptions.js'
 import type { RunEvent } from './events.js'
+import type { QueueHost } from './jobQueue.js'
 import type { StageName, VideoEvent } from './videoEvents.js'
 
 /**
@@ -135,6 +136,8 @@ export interface HostMachine {
  */
 export interface RunHost {
   readonly kind: 'tab' | 'served'
+  /** What other machines work on. Absent where the host has no way to know. */
+  readonly queue?: QueueHost
   /** What the machine has that trains. */
   machine(): Promise<HostMachine>
   /**

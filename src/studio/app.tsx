@@ -10,6 +10,7 @@ import { BeginScreen } from './panels/beginScreen.js'
 import { LayersPanel } from './panels/layersPanel.js'
 import { LeavePanel } from './panels/leavePanel.js'
 import { ModelsPanel } from './panels/modelsPanel.js'
+import { QueuePanel } from './panels/queuePanel.js'
 import { RunsPanel } from './panels/runsPanel.js'
 import { TrainingPanel } from './panels/trainingPanel.js'
 import { ViewBar } from './panels/viewBar.js'
@@ -59,7 +60,10 @@ export function App({
               <PlacePanel studio={studio} />
             </>
           ) : (
-            <RunsPanel studio={studio} />
+            <>
+              <RunsPanel studio={studio} />
+              <QueuePanel studio={studio} />
+            </>
           )}
         </div>
         <div class="middle">
@@ -90,6 +94,7 @@ export function App({
               <LeavePanel studio={studio} />
             )}
             <RunsPanel studio={studio} />
+            <QueuePanel studio={studio} />
           </div>
         )}
       </main>

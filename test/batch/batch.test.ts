@@ -66,9 +66,13 @@ const states = async (out: string): Promise<string[]> => {
   )
 }
 
-/** The batch in a process of its own; `seen` is called with each of its events. */
+/** The batch in a process of its own, as a terminal starts it; `seen` is called with each of its events. */
 function startBatch(args: readonly string[], seen: (line: Line, child: ChildProcess) => void): Promise<number | null> {
-  const child = spawn(process.execPath, [main, 'batch', ...args, '--json'], { stdio: ['ignore', 'pipe', 'inherit'] })
+  const child = spawn(process.execPath, [main, 'batch', ...args, '--json'], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+    detached: true,
+    env: { ...process.env, CUDA_VISIBLE_DEVICES: 'GPU-a, GPU-b' },
+  })
   let half = ''
   child.stdout.on('data', (data: Buffer) => {
     const parts = (half + data.toString()).split('\n')
@@ -77,6 +81,12 @@ function startBatch(args: readonly string[], seen: (line: Line, child: ChildProc
   })
   return new Promise((resolve) => child.on('close', resolve))
 }
+
+/** Where its jobs are worked on. */
+const workersOf = ({ pid }: ChildProcess): number[] =>
+  readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim().split(' ').map(Number)
+
+const isAlive = (pid: number): boolean => existsSync(`/proc/${pid}`)
 
 const isStep = (line: Line, job: string): boolean =>
   line.type === 'job-event' && line.job === job && line.event.type === 'step'
@@ -136,7 +146,7 @@ test.runIf(process.platform === 'linux')(
         `${line.type} ${'job' in line ? String(line.job) : ''}${'code' in line ? ` ${String(line.code)}` : ''}`,
       )
       if (worker > 0 || !isStep(line, 'broken')) return
-      worker = Number(readFileSync(`/proc/${child.pid}/task/${child.pid}/children`, 'utf8').trim().split(' ')[0])
+      worker = workersOf(child)[0]!
       process.kill(worker, 'SIGKILL')
     })
     expect(ended).toBe(1)
@@ -148,6 +158,74 @@ test.runIf(process.platform === 'linux')(
     for (const name of ['bowl', 'broken', 'jug']) expect(bitsOf('killed', name), name).toEqual(bitsOf('whole', name))
   },
   300_000,
+)
+
+test.runIf(process.platform === 'linux')(
+  'two at once: each job is done once, on a card of its own; Ctrl-C ends all after the step at hand, a second one at once',
+  async () => {
+    const pair = writeList(
+      'pair.jsonl',
+      { ...tiny, steps: 8 },
+      ...['a', 'b', 'c'].map((out) => ({ input: 'photos/bowl.png', prompt: 'golden bowl', out })),
+    )
+    const args = [pair, '--out', at('pair'), '--jobs', '2']
+    const done: string[] = []
+    const resumed: string[] = []
+    const ends: string[] = []
+    const see = (line: Line): void => {
+      if (line.type === 'job-done') done.push(line.job)
+      if (line.type === 'job-start' && line.resumed) resumed.push(line.job)
+      if (line.type === 'batch-stopped' || line.type === 'batch-done') ends.push(line.type)
+    }
+    // What a terminal does: the whole group gets the signal.
+    const pressCtrlC = ({ pid }: ChildProcess): void => void process.kill(-pid!, 'SIGINT')
+
+    const cards = new Set<string>()
+    const begun = new Set<string>()
+    const stopped = await startBatch(args, (line, child) => {
+      see(line)
+      if (line.type !== 'job-event' || line.event.type !== 'step' || begun.size === 2) return
+      begun.add(line.job)
+      if (begun.size < 2) return
+      for (const worker of workersOf(child))
+        cards.add(/CUDA_VISIBLE_DEVICES=([^\0]*)/.exec(readFileSync(`/proc/${worker}/environ`, 'utf8'))![1]!)
+      pressCtrlC(child)
+    })
+    expect([stopped, done, ends]).toEqual([130, [], ['batch-stopped']])
+    expect([...cards].sort()).toEqual(['GPU-a', 'GPU-b'])
+
+    let [workers, pressed, left] = [[] as number[], 0, 0]
+    const leaving = startBatch(args, (line, child) => {
+      see(line)
+      if (workers.length > 0 || line.type !== 'job-event' || line.event.type !== 'step') return
+      workers = workersOf(child)
+      // Their step never ends: nothing waits for it.
+      for (const worker of workers) process.kill(worker, 'SIGSTOP')
+      pressCtrlC(child)
+      setTimeout(() => {
+        pressed = performance.now()
+        pressCtrlC(child)
+      }, 1000)
+    }).finally(() => {
+      left = performance.now()
+      for (const worker of workers) process.kill(worker, 'SIGCONT')
+    })
+    expect(await leaving).toBe(130)
+    expect(left - pressed).toBeLessThan(2000)
+    expect(ends).toHaveLength(1)
+    await expect.poll(() => workers.filter(isAlive), { timeout: 30_000 }).toEqual([])
+
+    resumed.length = 0
+    expect(await startBatch(args, see)).toBe(0)
+    expect([done.sort(), resumed.sort()]).toEqual([
+      ['a', 'b', 'c'],
+      ['a', 'b'],
+    ])
+    for (const name of ['a', 'b']) expect(bitsOf('pair', name), name).toEqual(bitsOf('pair', 'c'))
+    const report = readFileSync(at('pair', 'report.html'), 'utf8')
+    expect([...report.matchAll(/<article id="job-(\w+)">/g)].map(([, name]) => name)).toEqual(['a', 'b', 'c'])
+  },
+  240_000,
 )
 
 test('cancelled from elsewhere, a batch ends within a step and goes on later; other settings are refused by name', async () => {
@@ -212,6 +290,8 @@ test('--dry-run says what would be made, how long, and what that rests on', asyn
   ])
   const { seconds, basis } = lines[1] as unknown as { seconds: number; basis: string[] }
   expect(seconds).toBeGreaterThan(0)
-  expect(basis).toEqual([expect.stringMatching(/^3 finished runs of this batch \(photo, fast, 192 px\): /)])
+  expect(basis).toEqual([
+    expect.stringMatching(/^3 finished runs in this folder \(photo, fast, 192 px, cpu\): .* s a step, all included$/),
+  ])
   expect(existsSync(at('whole', 'silver'))).toBe(false)
 })

@@ -18,11 +18,13 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import type { BatchJob } from '../../src/batch/batchJob.js'
 import { cancelBatch, followCancels, batchLock } from '../../src/batch/cancelBatch.js'
 import { changesSince } from '../../src/batch/changesSince.js'
+import { estimateBatch } from '../../src/batch/estimateBatch.js'
 import { forgetFailure, keepFailure, standingOf } from '../../src/batch/jobStanding.js'
 import { jsonSchemas, schemaText } from '../../src/batch/jsonSchemas.js'
 import { openReport } from '../../src/batch/report/openReport.js'
 import { cardOf, reportPieces } from '../../src/batch/report/reportHtml.js'
 import { Text2LiveError } from '../../src/errors.js'
+import { readEvents } from '../../src/run/eventLog.js'
 import { runImage } from '../../src/run/runImage.js'
 import { toyTrainer } from '../run/toyTrainer.mjs'
 
@@ -73,6 +75,36 @@ async function holdElsewhere(lock: string): Promise<ChildProcess> {
 }
 
 const stateOf = async (): Promise<string> => (await standingOf(path, job)).state
+
+test('how long a batch takes is told from what runs in its folder took, as far as they are like it', async () => {
+  const out = at('estimated')
+  const waiting = {
+    job,
+    path: join(out, 'next'),
+    standing: { state: 'waiting', step: 0, error: null, holder: null },
+  } as const
+  expect(await estimateBatch([waiting], out, 1)).toEqual({
+    seconds: null,
+    basis: ['nothing for 1 of them: no run like it is finished here yet'],
+  })
+  mkdirSync(out)
+  path = join(out, 'stopped')
+  const stop = new AbortController()
+  await train({}, { delay: 50, onStep: (step: number) => step === 2 && stop.abort() }, stop.signal)
+  const ofSteps = await estimateBatch([waiting], out, 1)
+  expect(ofSteps.basis).toEqual([
+    expect.stringMatching(/^1 run in this folder \(photo, reference, 192 px, cpu\): .* s a step, without the outputs$/),
+  ])
+  expect(ofSteps.seconds).toBeGreaterThan(0.19)
+  path = join(out, 'whole')
+  await train()
+  const { basis, seconds } = await estimateBatch([waiting], out, 2)
+  expect(basis).toEqual([expect.stringMatching(/^1 finished run in .* s a step, all included$/)])
+  const done = readEvents(join(path, 'events.ndjson')).findLast(({ type }) => type === 'done')
+  expect(2 * seconds!).toBeCloseTo((done as { seconds: number }).seconds)
+  const elsewhere = { ...waiting, job: { ...job, options: { ...job.options, device: 'cuda' } } }
+  expect((await estimateBatch([elsewhere], out, 1)).seconds).toBeNull()
+})
 
 describe('how a job stands, by its run folder', () => {
   test('waiting, stopped, running, finished', async () => {

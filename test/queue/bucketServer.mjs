@@ -46,7 +46,7 @@ export class BucketServer {
     for (let tries = 0; ; tries++) {
       const there = await fetch(`http://127.0.0.1:${this.#port}/`).catch(() => null)
       if (there !== null) return
-      if (tries === 300) throw new Error('moto_server does not start')
+      if (tries === 1200) throw new Error('moto_server does not start')
       await sleep(100)
     }
   }

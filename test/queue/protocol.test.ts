@@ -1,8 +1,11 @@
+import { execFile } from 'node:child_process'
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
 import { Redis } from 'ioredis'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { Lanes } from '../../src/queue/lanes.js'
@@ -97,6 +100,45 @@ describe.skipIf(missing !== null)(`jobs in Redis${missing === null ? '' : ` (ski
     expect(await client.submit([jobs[1]!])).toBe(0)
     await Promise.all([close(), client.close()])
   })
+
+  test('a Redis that lost its memory is the queue of the same version and store again', async () => {
+    const queue = await open('forgetful')
+    const client = new QueueClient(queue, store.objects)
+    const jobs = [job('lost')]
+    expect(await client.submit(jobs)).toBe(1)
+    const redis = new Redis(server.port)
+    // As where it is started again with an empty folder.
+    await redis.flushall()
+    await redis.client('KILL', 'TYPE', 'normal')
+    expect(await client.submit(jobs)).toBe(1)
+    await expect.poll(() => redis.hlen('forgetful:text2live')).toBe(3)
+    expect(await client.status(jobs[0]!)).toEqual({ state: 'waiting' })
+    await open('forgetful')
+    await expect(openQueue({ url: server.url, name: 'forgetful', store: 'another' })).rejects.toMatchObject({
+      code: 'STORE_MISMATCH',
+    })
+    redis.disconnect()
+    await client.close()
+  })
+
+  test('who follows jobs leaves at once, also while Redis is away', async () => {
+    const away = await RedisServer.start()
+    const queue = await openQueue({ url: away.url, name: 'away', store: store.id })
+    const client = new QueueClient(queue, store.objects)
+    const stop = new AbortController()
+    const seen: string[] = []
+    await client.submit([job('followed')])
+    const following = client.follow([job('followed')], (_, { state }) => seen.push(state), stop.signal)
+    await expect.poll(() => seen).toEqual(['waiting'])
+    await away.down('SIGKILL')
+    // By then it has asked a Redis that does not answer.
+    await sleep(1500)
+    stop.abort()
+    await following
+    await client.close()
+    queue.close()
+    await away.remove()
+  }, 10_000)
 
   test('progress is told at most once a second, the newest last', async () => {
     const queue = await open('progress')
@@ -215,6 +257,40 @@ describe.skipIf(missing !== null)(`jobs in Redis${missing === null ? '' : ` (ski
         await guarded.remove()
       }
     })
+
+    // A server that somebody named need not have TLS; Debian's has.
+    test.skipIf(process.env['TEXT2LIVE_REDIS_SERVER'] !== undefined)(
+      'a certificate that this machine does not trust; one that it was told to trust is taken',
+      async () => {
+        const pem = (name: string): string => fileURLToPath(new URL(`../fixtures/tls/${name}.pem`, import.meta.url))
+        const [certificate, key] = [pem('testOnlyCertificate'), pem('testOnlyKey')]
+        const port = await freePort()
+        const secure = await RedisServer.start(
+          ...['--tls-port', String(port), '--tls-auth-clients', 'no'],
+          ...['--tls-cert-file', certificate, '--tls-key-file', key, '--tls-ca-cert-file', certificate],
+        )
+        try {
+          const url = `rediss://127.0.0.1:${port}`
+          expect(await opening(url)).toMatchObject({
+            code: 'QUEUE_UNREACHABLE',
+            message: expect.stringMatching(
+              /certificate of 127\.0\.0\.1 is signed by nobody.*NODE_EXTRA_CA_CERTS/,
+            ) as string,
+          })
+          const module = new URL('../../dist/queue/openQueue.js', import.meta.url).href
+          const program = `const { openQueue } = await import('${module}')
+            const queue = await openQueue({ url: '${url}', name: 'secure', store: 'here' })
+            console.log(await queue.redis.hget('secure:text2live', 'store'))
+            queue.close()`
+          const { stdout } = await promisify(execFile)(process.execPath, ['--input-type=module', '-e', program], {
+            env: { ...process.env, NODE_EXTRA_CA_CERTS: certificate },
+          })
+          expect(stdout).toBe('here\n')
+        } finally {
+          await secure.remove()
+        }
+      },
+    )
 
     test('a Redis that is too old, one that throws away keys', async () => {
       expect(await opening(await talkingServer('redis_version:5.0.7'))).toMatchObject({

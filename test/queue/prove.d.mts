@@ -28,6 +28,8 @@ export interface Proof {
   readonly takings: number
   /** Takings that went on from a checkpoint. */
   readonly resumed: number
+  /** Those of real jobs among them. */
+  readonly resumedReal: number
   readonly lost: number
   /** Seconds from a kill to the next taking of its job. */
   readonly recoveries: readonly number[]

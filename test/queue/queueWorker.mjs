@@ -1,5 +1,6 @@
 // A worker in a process of its own, to be killed: node queueWorker.mjs <json>. It does toy jobs itself, and real ones as
 // `text2live worker` does.
+import { setTimeout as sleep } from 'node:timers/promises'
 import { openQueue } from '../../dist/queue/openQueue.js'
 import { performJob } from '../../dist/queue/performJob.js'
 import { openStore } from '../../dist/queue/store/openStore.js'
@@ -10,7 +11,7 @@ const { url, name, place, scratch, lease } = JSON.parse(process.argv[2])
 const stop = new AbortController()
 process.on('SIGTERM', () => stop.abort())
 const store = await openStore(place)
-const queue = await openQueue({ url, name, store: store.id })
+const queue = await opened()
 await runWorker(
   {
     queue,
@@ -28,3 +29,15 @@ await runWorker(
   stop.signal,
 )
 queue.close()
+
+/** A worker that finds no Redis ends; who runs one for good has it started again. */
+async function opened() {
+  for (;;) {
+    try {
+      return await openQueue({ url, name, store: store.id })
+    } catch (error) {
+      if (error.code !== 'QUEUE_UNREACHABLE') throw error
+      await sleep(500)
+    }
+  }
+}

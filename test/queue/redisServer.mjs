@@ -55,12 +55,20 @@ export class RedisServer {
     })
     const redis = new Redis(this.port, '127.0.0.1', { retryStrategy: () => 50, maxRetriesPerRequest: null })
     redis.on('error', () => undefined)
+    const answered = redis.ping().catch((error) => {
+      // Who must give a password is answered all the same.
+      if (!/NOAUTH/.test(String(error))) throw error
+    })
+    let ended
+    const failed = new Promise((_, reject) => {
+      ended = (code) => reject(new Error(`${program} ended with ${code} at port ${this.port}`))
+      this.#process.once('exit', ended)
+    })
     try {
-      await redis.ping().catch((error) => {
-        // Who must give a password is answered all the same.
-        if (!/NOAUTH/.test(String(error))) throw error
-      })
+      await Promise.race([answered, failed])
     } finally {
+      this.#process.off('exit', ended)
+      answered.catch(() => undefined)
       redis.disconnect()
     }
   }

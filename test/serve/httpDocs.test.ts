@@ -36,6 +36,7 @@ test.skipIf(!hasCurl)('the commands of docs/http.md do what they say', async () 
     }
     expect(said).toContain('{"run":"teapot-1"}')
     expect(said).toContain('event: runs')
+    expect(said).toContain('{"queue":null}')
     expect(said).toContain('{"name":"photo.jpg","bytes":146864}')
     expect(said).toContain('{"run":"teapot-2"}')
     expect(readFileSync(join(home, 'photo.jpg'))).toEqual(readFileSync(here('../../examples/teapot.jpg')))

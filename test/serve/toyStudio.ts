@@ -7,6 +7,7 @@ import type { GivenOptions } from '../../src/options/imageOptions.js'
 import { runImageJob } from '../../src/run/runImage.js'
 import { workOnClip } from '../../src/run/video/workOnClip.js'
 import { jobOn } from '../../src/run/workInProcess.js'
+import type { QueueView } from '../../src/queue/queueView.js'
 import { startStudio, type Studio } from '../../src/serve/startStudio.js'
 import { toyTrainer } from '../run/toyTrainer.mjs'
 import { toyVideoTrainer } from '../run/toyVideo.mjs'
@@ -57,7 +58,15 @@ export async function startToyStudio({
   port = 0,
   runs,
   page: built,
-}: { delay?: number; listen?: string; port?: number; runs?: string; page?: string } = {}): Promise<ToyStudio> {
+  queue,
+}: {
+  delay?: number
+  listen?: string
+  port?: number
+  runs?: string
+  page?: string
+  queue?: QueueView
+} = {}): Promise<ToyStudio> {
   const home = mkdtempSync(join(tmpdir(), 'text2live-studio-'))
   const page = built ?? join(home, 'page')
   if (built === undefined) {
@@ -83,6 +92,7 @@ export async function startToyStudio({
       },
     },
     page,
+    queue,
     onFault,
   })
   return {

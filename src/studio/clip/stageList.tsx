@@ -5,7 +5,7 @@ import { stateTexts } from '../panels/stateTexts.js'
 import { RunFault } from '../parts/runFault.js'
 import { number, text, timeText } from '../text/strings.js'
 
-const stageTexts = {
+export const stageTexts = {
   clip: 'stageClip',
   flow: 'stageFlow',
   masks: 'stageMasks',

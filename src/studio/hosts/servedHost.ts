@@ -1,6 +1,7 @@
 import { type ErrorCode, isErrorCode, Text2LiveError } from '../../errors.js'
 import type { PictureSource } from '../../media/imageCodec.js'
 import type { LayerName } from '../../atlas/layeredAtlas.js'
+import type { QueueContents, QueueHost, QueueRequest } from '../../session/jobQueue.js'
 import type {
   AnyRunEvent,
   HostMachine,
@@ -34,6 +35,13 @@ const again = { first: 500, most: 10_000 } as const
 /** The studio's server as a host of runs: requests, and one stream of events for all who watch. */
 export class ServedHost implements RunHost {
   readonly kind = 'served'
+  readonly queue: QueueHost = {
+    contents: async () => ((await (await this.#ask('/queue')).json()) as { queue: QueueContents | null }).queue,
+    ask: async (job, request) => await this.#post(`${jobPath(job)}/requests`, request),
+    files: async (job) => await this.#names(`${jobPath(job)}/files`),
+    file: async (job, name) => await this.#blob(`${jobPath(job)}/files/${encodeURIComponent(name)}`),
+    thumbnail: async (job) => await this.#blob(`${jobPath(job)}/thumbnail`),
+  }
   readonly #base: string
   readonly #headers: Readonly<Record<string, string>>
   readonly #onConnection: (problem: Text2LiveError | null) => void
@@ -79,26 +87,15 @@ export class ServedHost implements RunHost {
   }
 
   async ask(run: string, request: RunRequest): Promise<void> {
-    await this.#ask(`${runPath(run)}/requests`, {
-      method: 'POST',
-      headers: { 'Content-Type': 'application/json' },
-      body: JSON.stringify(request),
-    })
+    await this.#post(`${runPath(run)}/requests`, request)
   }
 
   async files(run: string): Promise<readonly string[]> {
-    const { files } = (await (await this.#ask(`${runPath(run)}/files`)).json()) as { files: { name: string }[] }
-    return files.map(({ name }) => name)
+    return await this.#names(`${runPath(run)}/files`)
   }
 
   async file(run: string, name: string): Promise<Blob | null> {
-    try {
-      const answer = await this.#ask(`${runPath(run)}/files/${encodeURIComponent(name)}`)
-      return await whole(answer.blob())
-    } catch (error) {
-      if (error instanceof Text2LiveError && error.code === 'FILE_NOT_FOUND') return null
-      throw error
-    }
+    return await this.#blob(`${runPath(run)}/files/${encodeURIComponent(name)}`)
   }
 
   async zip(run: string): Promise<Blob> {
@@ -181,6 +178,29 @@ export class ServedHost implements RunHost {
     return { type: 'event', run, event: { ...rest, path: file, png: new Uint8Array(await picture.arrayBuffer()) } }
   }
 
+  async #post(path: string, request: RunRequest | QueueRequest): Promise<void> {
+    await this.#ask(path, {
+      method: 'POST',
+      headers: { 'Content-Type': 'application/json' },
+      body: JSON.stringify(request),
+    })
+  }
+
+  async #names(path: string): Promise<readonly string[]> {
+    const { files } = (await (await this.#ask(path)).json()) as { files: { name: string }[] }
+    return files.map(({ name }) => name)
+  }
+
+  /** Null where there is no such file. */
+  async #blob(path: string): Promise<Blob | null> {
+    try {
+      return await whole((await this.#ask(path)).blob())
+    } catch (error) {
+      if (error instanceof Text2LiveError && error.code === 'FILE_NOT_FOUND') return null
+      throw error
+    }
+  }
+
   /** @throws what the server answers, with its code; SERVER_UNREACHABLE, INTERRUPTED */
   async #ask(
     path: string,
@@ -213,6 +233,7 @@ type SentPreview = {
   readonly file: string
 }
 
+const jobPath = (job: string): string => `/queue/jobs/${encodeURIComponent(job)}`
 const runPath = (run: string): string => `/runs/${encodeURIComponent(run)}`
 
 /** Of an answer that is not the studio's: something stands between. */

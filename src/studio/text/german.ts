@@ -218,6 +218,20 @@ export const german: Readonly<Record<StringName, string>> = {
   runsDelete: '„{name}“ mit allen Dateien löschen?',
   runsBring: 'Einen Laufordner öffnen (ZIP)',
 
+  queue: 'Warteschlange',
+  queueNone: 'Kein Auftrag ist in der Warteschlange.',
+  queueWorking: '{count} in Arbeit',
+  queueFailed: '{count} fehlgeschlagen',
+  queueWaiting: '{count} warten',
+  queueDelayed: '{count} für später',
+  queueDone: '{count} fertig',
+  queueMore: 'und {count} weitere',
+  queueProgress: 'Wie weit {name} ist',
+  queueLoss: 'Verlust {loss}',
+  queueWorker: 'auf {worker}',
+  queueRetry: 'Erneut versuchen',
+  queueFiles: 'Dateien',
+
   models: 'Modelle',
   modelsNeeded:
     'Die Modelle, die eine Bearbeitung führen, werden einmal geholt ({size}) und in diesem Browser behalten.',
