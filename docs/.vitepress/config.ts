@@ -60,6 +60,7 @@ export default defineConfig({
           { text: 'Browser', link: '/browser' },
           { text: 'HTTP', link: '/http' },
           { text: 'Many machines', link: '/scale' },
+          { text: 'Plug-ins', link: '/plugins' },
           { text: 'API reference', link: '/api/index.html', target: '_self' },
         ],
       },
