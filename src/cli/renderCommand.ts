@@ -10,7 +10,7 @@ export function renderCommand(terminal: Terminal, setStatus: SetStatus): Command
     .option(
       '--guidance <module>',
       'the module of a plug-in that the run was made with',
-      (value: string, before: readonly string[] = []) => [...before, value],
+      (value: string, before: readonly string[] | undefined) => [...(before ?? []), value],
     )
     .option('--json', 'print events as NDJSON on stdout and nothing else')
     .helpOption('-h, --help', 'show this text')

@@ -23,7 +23,7 @@ it('refuses a run whose texts nobody reads, or whose region nobody finds', () =>
   expect(() => answerableRegion([model('layout', { structure: true })], settings, [])).toThrow(
     expect.objectContaining({
       code: 'GUIDANCE_INCAPABLE',
-      message: expect.stringContaining('none of layout reads texts'),
+      message: expect.stringContaining('none of layout reads texts') as string,
     }),
   )
   expect(() => answerableRegion([model('words', { texts: true })], settings, ['teapot'])).toThrow('--region none')
