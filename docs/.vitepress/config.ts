@@ -50,6 +50,7 @@ export default defineConfig({
           { text: 'The command line', link: '/guide/command-line' },
           { text: 'Options', link: '/options' },
           { text: 'Errors', link: '/errors' },
+          { text: 'Events', link: '/events' },
           { text: 'CUDA', link: '/cuda' },
         ],
       },

@@ -98,10 +98,10 @@ const cuts: readonly (readonly [RegExp, string])[] = [
   [/^text2live video --resume /, '--steps 2'],
   [
     /^text2live video (?!.*(--over|--atlas))/,
-    `--steps 1 --frames 5 ${toy.replace('192', '136').replace('--region none ', '')}`,
+    `--steps 1 --frames 5 ${toy.replace('--region none ', '')}`,
   ],
   [/^text2live video /, '--steps 1'],
-  [/^text2live atlas fit /, '--frames 5 --size 136 --device cpu'],
+  [/^text2live atlas fit /, '--frames 5 --size 192 --device cpu'],
 ]
 
 /** The command as it is run: cut, and without npx, which would look for the package. */
