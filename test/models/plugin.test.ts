@@ -53,7 +53,18 @@ const toy =
 const edit = (...args: string[]) => command('image', ...args, ...toy.split(' '))
 
 it('guides a run, which goes on with that module only, and only where a person names it', async () => {
-  const begun = await edit('bowl.png', 'red bowl', '--guidance', './guidance.mjs', '--region', 'none', '--steps', '1', '--out', 'run')
+  const begun = await edit(
+    'bowl.png',
+    'red bowl',
+    '--guidance',
+    './guidance.mjs',
+    '--region',
+    'none',
+    '--steps',
+    '1',
+    '--out',
+    'run',
+  )
   expect(begun).toMatchObject({ status: 0 })
   const config = readFileSync(at('run', 'config.yaml'), 'utf8')
   expect(config).toMatch(identity)

@@ -96,10 +96,7 @@ const cuts: readonly (readonly [RegExp, string])[] = [
   [/^text2live image /, `--steps 1 ${toy}`],
   [/^text2live relevancy /, '--size 192 --device cpu'],
   [/^text2live video --resume /, '--steps 2'],
-  [
-    /^text2live video (?!.*(--over|--atlas))/,
-    `--steps 1 --frames 5 ${toy.replace('--region none ', '')}`,
-  ],
+  [/^text2live video (?!.*(--over|--atlas))/, `--steps 1 --frames 5 ${toy.replace('--region none ', '')}`],
   [/^text2live video /, '--steps 1'],
   [/^text2live atlas fit /, '--frames 5 --size 192 --device cpu'],
 ]

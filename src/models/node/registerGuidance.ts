@@ -61,7 +61,7 @@ export async function withModulesRegistered(values: readonly string[]): Promise<
 }
 
 /** Whether it is the path of a module, or the name of an installed package and of no known model. */
-export function namesModule(value: string): boolean {
+function namesModule(value: string): boolean {
   if (isModuleFile(value)) return true
   return value !== starterName && !existsSync(value) && !findKnownModel(value) && packageEntry(value) !== null
 }
