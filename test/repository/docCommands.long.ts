@@ -1,13 +1,22 @@
-import { copyFileSync, readFileSync, rmSync } from 'node:fs'
+import { rmSync } from 'node:fs'
 import { join } from 'node:path'
 import sharp from 'sharp'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { readClip } from '../../src/media/node/readClip.js'
+import { writeClip } from '../../src/media/node/writeClip.js'
 import { commandFolder, cutCommand, docCommands, exampleFile, notRun, place } from '../support/docCommands.js'
 
 const { folder, run } = commandFolder()
+/** Side of the clip, px: as small as the generator takes. */
+const height = 136
+
 beforeAll(async () => {
-  for (const name of ['swan', 'car', 'lake']) copyFileSync(exampleFile('swan.mp4'), join(folder, `${name}.mp4`))
-  place(join(folder, 'car-mask.png'), readFileSync(exampleFile('swan-mask.png')))
+  const { frames, timing } = await readClip(exampleFile('swan.mp4'), { frames: 5, size: height })
+  const { width } = frames
+  for (const name of ['swan', 'car', 'lake'])
+    await writeClip(join(folder, `${name}.mp4`), { format: 'mp4', width, height, timing, frames: frames.pixels })
+  const mask = sharp(exampleFile('swan-mask.png')).resize(width, height, { fit: 'fill' }).png()
+  place(join(folder, 'car-mask.png'), await mask.toBuffer())
 })
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
 

@@ -96,9 +96,12 @@ const cuts: readonly (readonly [RegExp, string])[] = [
   [/^text2live image /, `--steps 1 ${toy}`],
   [/^text2live relevancy /, '--size 192 --device cpu'],
   [/^text2live video --resume /, '--steps 2'],
-  [/^text2live video (?!.*(--over|--atlas))/, `--steps 1 --frames 5 ${toy.replace('--region none ', '')}`],
+  [
+    /^text2live video (?!.*(--over|--atlas))/,
+    `--steps 1 --train-size 0 ${toy.replace('--region none ', '').replace('192', '0')}`,
+  ],
   [/^text2live video /, '--steps 1'],
-  [/^text2live atlas fit /, '--frames 5 --size 192 --device cpu'],
+  [/^text2live atlas fit /, '--size 0 --device cpu'],
 ]
 
 /** The command as it is run: cut, and without npx, which would look for the package. */
