@@ -1,18 +1,20 @@
 import { describe, expect, it } from 'vitest'
-import coloursAndEdges from '../../examples/colours-and-edges.mjs'
 import { createNodeRuntime } from '../engine/node/createNodeRuntime.js'
 import type { GuidanceParts, GuidancePlugin, GuidanceTools } from '../models/guidancePlugin.js'
 import { checkGuidance } from './checkGuidance.js'
 
 const runtime = createNodeRuntime({ device: 'cpu', threads: 2 })
-const example = coloursAndEdges as unknown as GuidancePlugin
+const { default: example } = (await import(new URL('../../examples/colours-and-edges.mjs', import.meta.url).href)) as {
+  readonly default: GuidancePlugin
+}
+type Change = { readonly [Part in keyof GuidanceParts]?: GuidanceParts[Part] | undefined }
 
 /** The example with some of its parts otherwise. */
-const changed = (change: (parts: GuidanceParts, tools: GuidanceTools) => Partial<GuidanceParts>): GuidancePlugin => ({
+const changed = (change: (parts: GuidanceParts, tools: GuidanceTools) => Change): GuidancePlugin => ({
   ...example,
   async open(tools) {
     const parts = await example.open(tools)
-    return { ...parts, ...change(parts, tools) }
+    return { ...parts, ...change(parts, tools) } as GuidanceParts
   },
 })
 
