@@ -103,7 +103,9 @@ const section = (title: string, table: Readonly<Record<string, EventRow>>): stri
 /** Fields that have more to say than their name and the example. */
 function fieldList(fields: z.ZodRawShape): string[] {
   const lines = Object.entries(fields as Readonly<Record<string, z.ZodType>>).flatMap(([name, schema]) => {
-    const said = [schema.safeParse(undefined).success ? 'optional' : '', schema.description ?? ''].filter((text) => text !== '')
+    const said = [schema.safeParse(undefined).success ? 'optional' : '', schema.description ?? ''].filter(
+      (text) => text !== '',
+    )
     return said.length === 0 ? [] : [`- \`${name}\`: ${said.join('; ')}`]
   })
   return lines.length === 0 ? [] : [...lines, '']
