@@ -32,7 +32,7 @@ test.each(docCommands().filter(({ text }) => notRun[text] === 'long'))(
 
 /** What somebody paints on the atlas; PNG, of which the name does not matter. */
 async function paint(): Promise<void> {
-  const atlas = sharp(join(folder, 'swan-atlas/inspect/foreground.png'))
+  const atlas = sharp(join(folder, 'swan-atlas/inspect/foreground-atlas.png'))
   const { width, height } = await atlas.metadata()
   const gold = { r: 220, g: 170, b: 40, alpha: 0.5 }
   place(
