@@ -220,6 +220,19 @@ export const errorGuide: Readonly<Record<ErrorCode, Advice>> = {
     means: 'The files are no CLIP with a vision transformer, or do not fit together.',
     remedy: "Take a model in the Hugging Face layout, or OpenAI's own files. [Which are read](models.md)",
   },
+  GUIDANCE_INCAPABLE: {
+    group: 'models',
+    means:
+      'No guidance model of the run answers what is asked: not all read texts, or say where a text is in a picture.',
+    remedy: 'Name one that does beside it: `--guidance ./mine.mjs --guidance starter`.',
+  },
+  GUIDANCE_NOT_REGISTERED: {
+    group: 'models',
+    means:
+      'A run, a config or a list names a guidance plug-in. Its code is not run unless a person names its module: a run folder may come from anybody.',
+    remedy:
+      'Name the module: `--guidance ./mine.mjs` on the command line, or `registerGuidance` in a program. [Plug-ins](plugins.md)',
+  },
   MODEL_UNKNOWN: {
     group: 'models',
     means: 'The hub shows no model of that name, or nothing is at that address.',

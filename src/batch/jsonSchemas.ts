@@ -4,9 +4,15 @@ import { type OptionTable, rowOf } from '../options/optionTable.js'
 import { writtenSchema } from '../options/parseOption.js'
 import { imageTable } from '../options/imageTable.js'
 import { videoTable } from '../options/videoTable.js'
+import { clipEvents, eventSchema, eventsVersion, photoEvents } from '../session/eventTable.js'
+import { metricsSchema } from '../session/video/metricsStage.js'
+import { batchEvents } from './eventDocs.js'
 import { columnNames, inputNames, tables } from './list/checkList.js'
 
-/** JSON Schemas by their file's name, for editors to complete and check what people write. */
+/** Of metrics.json: rises as that of events does. */
+const metricsVersion = 1
+
+/** JSON Schemas by their file's name: what people write, for editors to complete and check, and what runs tell. */
 export function jsonSchemas(): Readonly<Record<string, object>> {
   const row = z.strictObject(columns())
   return {
@@ -20,6 +26,22 @@ export function jsonSchemas(): Readonly<Record<string, object>> {
     ),
     'image-config.schema.json': schemaOf('A --config file of text2live image', configOf(imageTable)),
     'video-config.schema.json': schemaOf('A --config file of text2live video', configOf(videoTable)),
+    'image-events.schema.json': schemaOf(
+      'An event of a run on a photo: a line of events.ndjson, and of text2live image --json',
+      eventSchema(photoEvents),
+      eventsVersion,
+    ),
+    'video-events.schema.json': schemaOf(
+      'An event of a run over a clip: a line of events.ndjson, and of text2live video --json',
+      eventSchema(clipEvents),
+      eventsVersion,
+    ),
+    'batch-events.schema.json': schemaOf(
+      'An event of a batch: a line of text2live batch --json',
+      eventSchema(batchEvents),
+      eventsVersion,
+    ),
+    'video-metrics.schema.json': schemaOf("metrics.json of a clip's run", metricsSchema, metricsVersion),
   }
 }
 
@@ -51,7 +73,12 @@ const configOf = (table: OptionTable): z.ZodType =>
     ),
   })
 
-const schemaOf = (title: string, schema: z.ZodType): object => ({ title, ...z.toJSONSchema(schema, { io: 'input' }) })
+/** @param version of what it describes; it stands in the schema */
+const schemaOf = (title: string, schema: z.ZodType, version: number = configVersion): object => ({
+  title,
+  $comment: `version ${version}`,
+  ...z.toJSONSchema(schema, { io: 'input' }),
+})
 
 /** The text of a schema's file. */
 export const schemaText = (schema: object): string => `${JSON.stringify(schema, null, 2)}\n`

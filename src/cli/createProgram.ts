@@ -73,6 +73,12 @@ Each command explains itself: text2live image --help. All options: docs/options.
     completionCommand,
   ])
     program.addCommand(command(terminal, setStatus))
+  program.hook('preAction', async (_, command) => {
+    const { guidance } = command.opts<{ guidance?: readonly string[] }>()
+    if (guidance === undefined) return
+    const { withModulesRegistered } = await import('../models/node/registerGuidance.js')
+    command.setOptionValueWithSource('guidance', await withModulesRegistered(guidance), 'cli')
+  })
   program.helpCommand(false)
   for (const command of [program, ...program.commands.flatMap((each) => [each, ...each.commands])]) {
     command

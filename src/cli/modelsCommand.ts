@@ -1,6 +1,10 @@
 import { Command } from 'commander'
+import type { Runtime } from '../engine/runtime.js'
 import { Text2LiveError } from '../errors.js'
+import type { GuidanceCheck } from '../method/checkGuidance.js'
 import type { FileCheck, ListedModel, ModelDescription } from '../models/node/modelCache.js'
+import { imageOptions, type ImageSettings } from '../options/imageOptions.js'
+import { parseRow } from '../options/parseOption.js'
 import { printableJson } from '../printable.js'
 import { jsonReporter, megabytes, textReporter } from './reporters.js'
 import { stopOnSignals } from './stopOnSignals.js'
@@ -10,7 +14,7 @@ interface JsonFlag {
   readonly json?: true
 }
 
-/** `text2live models list | get | info | verify | remove | import` */
+/** `text2live models list | get | info | verify | remove | import | check` */
 export function modelsCommand(terminal: Terminal, setStatus: SetStatus): Command {
   const print = (text: string): void => void terminal.stdout.write(text)
   /** One line of JSON, or text for a person. */
@@ -138,6 +142,27 @@ export function modelsCommand(terminal: Terminal, setStatus: SetStatus): Command
       answer(json, model, () => `${path} is in the cache now (${megabytes(model.bytes)}): --guidance ${model.name}`)
     })
 
+  const check = sub(
+    'check',
+    'run the conformance suite on a guidance plug-in',
+    `  $ text2live models check ./my-guidance.mjs
+      shapes, gradients against finite differences, the same bits twice; exit status 2 where one fails
+  $ text2live models check ./my-guidance.mjs --device webgpu
+      also the numbers of that device against those of the CPU`,
+  )
+    .argument('<module>', 'the path of its module, or the name of an installed package')
+    .option('--device <name>', 'a device besides the CPU: webgpu or cuda')
+    .action(async (module: string, { json, device }: JsonFlag & { device?: string }) => {
+      const checks = await checkModule(module, device)
+      answer(json, { module, checks }, () => checks.map(passedLine).join('\n'))
+      const failed = checks.filter(({ passed }) => !passed).length
+      if (failed > 0)
+        throw new Text2LiveError(
+          'GUIDANCE_INVALID',
+          `${failed} of ${checks.length} checks of ${module} failed. Mend what they say; docs/plugins.md has what a plug-in needs.`,
+        )
+    })
+
   const command = new Command('models')
     .description('fetch, list, check and remove guidance models')
     .helpOption('-h, --help', 'show this text')
@@ -153,9 +178,28 @@ Examples:
   $ text2live models get ViT-B/32
   $ text2live image teapot.jpg "golden teapot" --guidance openai/clip-vit-base-patch32`,
     )
-  for (const each of [list, get, info, verify, remove, imported]) command.addCommand(each)
+  for (const each of [list, get, info, verify, remove, imported, check]) command.addCommand(each)
   return command
 }
+
+async function checkModule(module: string, device: string | undefined): Promise<GuidanceCheck[]> {
+  const [{ checkGuidance }, { registerGuidance }, { registeredPlugin }, { openRuntime }] = await Promise.all([
+    import('../method/checkGuidance.js'),
+    import('../models/node/registerGuidance.js'),
+    import('../models/guidanceRegistry.js'),
+    import('../run/openRuntime.js'),
+  ])
+  const plugin = registeredPlugin(await registerGuidance(module))!
+  const on = async (name: string): Promise<Runtime> =>
+    await openRuntime({
+      device: parseRow(imageOptions.device, name, '--device') as ImageSettings['device'],
+      threads: 0,
+    })
+  return await checkGuidance(plugin, [await on('cpu'), ...(device === undefined ? [] : [await on(device)])])
+}
+
+const passedLine = ({ name, passed, detail }: GuidanceCheck): string =>
+  `${passed ? 'passed' : 'FAILED'}  ${name}  (${detail})`
 
 async function cacheFolder(): Promise<string> {
   const { readHubEnvironment } = await import('../models/node/hubEnvironment.js')

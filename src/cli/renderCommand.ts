@@ -7,6 +7,11 @@ export function renderCommand(terminal: Terminal, setStatus: SetStatus): Command
   return new Command('render')
     .description('write the outputs of a run again, from its checkpoint')
     .argument('<folder>', 'the run folder')
+    .option(
+      '--guidance <module>',
+      'the module of a plug-in that the run was made with',
+      (value: string, before: readonly string[] | undefined) => [...(before ?? []), value],
+    )
     .option('--json', 'print events as NDJSON on stdout and nothing else')
     .helpOption('-h, --help', 'show this text')
     .addHelpText(

@@ -3,6 +3,7 @@ import { generatorOf } from '../models/generator.js'
 import type { GuidanceModel } from '../models/guidance.js'
 import type { ImageSettings } from '../options/imageOptions.js'
 import { regionTexts } from '../options/region.js'
+import { answerableRegion } from './guidanceAnswers.js'
 import { type StepPlan, buildStepGraph } from './stepGraph.js'
 import { screenTemplates, textTemplates } from './textTemplates.js'
 
@@ -17,10 +18,11 @@ export interface ExportStepOptions {
 /**
  * One training step, forward, backward and update, as a serialised ONNX model: a square picture of `size` px, the texts
  * of `settings`, the bootstrap loss in it if they name a region. Inputs and outputs are those of `buildStepGraph`.
+ * @throws GUIDANCE_INCAPABLE
  */
 export function exportStep({ size, settings, guidance }: ExportStepOptions): Uint8Array {
   const pairs = Math.min(settings.prompt.length, settings.source.length)
-  const region = regionTexts(settings)
+  const region = answerableRegion(guidance, settings, regionTexts(settings))
   const mapped = settings.relevancy !== 'model'
   const plan: StepPlan = {
     size: { height: size, width: size },

@@ -52,11 +52,12 @@ export function namesIn(prompts: readonly string[], models: readonly Pick<Guidan
 export async function nameInPrompt(
   prompts: readonly string[],
   picture: FloatImage,
-  models: readonly GuidanceModel[],
+  guidance: readonly GuidanceModel[],
   truncate: boolean,
   runtime: Runtime,
   signal?: AbortSignal,
 ): Promise<string | null> {
+  const models = guidance.filter(({ answers }) => answers.relevancy)
   const names = namesIn(prompts, models)
   if (names.length < 2) return names[0] ?? null
   const scores = new Float64Array(names.length)
@@ -124,16 +125,16 @@ export async function locateRegion({
   }
 }
 
-/** What each model is asked: the region's texts, beside rivals that are other things. */
+/** What each model that answers is asked: the region's texts, beside rivals that are other things. */
 export function regionQuestions(
   guidance: readonly GuidanceModel[],
   embedded: RegionSearch['embedded'],
 ): RelevancyQuestion[] {
-  return guidance.map((model, i) => ({
-    model,
-    texts: embedded[i]!.region!,
-    rivals: withoutSame(embedded[i]!.rivals, embedded[i]!.region!),
-  }))
+  return guidance.flatMap((model, i) =>
+    model.answers.relevancy
+      ? { model, texts: embedded[i]!.region!, rivals: withoutSame(embedded[i]!.rivals, embedded[i]!.region!) }
+      : [],
+  )
 }
 
 /** A sentence on what was taken for the region, where somebody may have expected another. */

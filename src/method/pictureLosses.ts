@@ -146,6 +146,7 @@ function guidanceLosses(
   { picture, composite, greenScreen, alpha }: Pictures,
 ): Map<LossName, Value> {
   const { settings, texts } = plan
+  const { answers } = model
   const graph = picture.graph
   const { inputs: weights } = bindWeights(graph, model)
   const side = viewSide(model)
@@ -156,9 +157,11 @@ function guidanceLosses(
 
   // What depends on the edit can be one batch: a third of the nodes to compile, and longer products.
   const judged: Partial<Record<ViewSet, Value>> = {
-    ...(settings.lambdaComposition > 0 ? { composition: viewsOf(composite, 'composition') } : {}),
-    ...(settings.lambdaDirectional > 0 ? { directionalOutput: viewsOf(composite, 'directionalOutput') } : {}),
-    ...(settings.lambdaScreen > 0 ? { screen: viewsOf(greenScreen, 'screen') } : {}),
+    ...(answers.texts && settings.lambdaComposition > 0 ? { composition: viewsOf(composite, 'composition') } : {}),
+    ...(answers.texts && settings.lambdaDirectional > 0
+      ? { directionalOutput: viewsOf(composite, 'directionalOutput') }
+      : {}),
+    ...(answers.texts && settings.lambdaScreen > 0 ? { screen: viewsOf(greenScreen, 'screen') } : {}),
   }
   const embeddings = embedTogether(judged, model, weights)
   if (embeddings.composition) {
@@ -184,12 +187,12 @@ function guidanceLosses(
       sphericalLoss(embeddings.screen, target('screen', texts.screen), fed.share('screen', texts.screen)),
     )
   }
-  if (settings.lambdaStructure > 0) {
+  if (answers.structure && settings.lambdaStructure > 0) {
     const whole = seenSize(plan.size, side, 380)
     const tokens = (image: Value) => model.tokens(resizePicture(image, whole, settings.antialias), weights)
     losses.set('structure', structureLoss(tokens(composite), tokens(picture)))
   }
-  if (plan.bootstrap === 'model') {
+  if (answers.relevancy && plan.bootstrap === 'model') {
     const window = { height: model.imageSize, width: model.imageSize }
     const seen = resizePicture(picture, window, settings.antialias)
     const maps = model.relevancy(seen, target('region', texts.region), weights) // [K, 1, gh, gw]

@@ -2,7 +2,7 @@ import { expect, it } from 'vitest'
 import { createNodeRuntime } from '../engine/node/createNodeRuntime.js'
 import { reduceMean, reshape, transpose } from '../engine/ops.js'
 import type { FloatImage } from '../media/image.js'
-import type { GuidanceModel } from '../models/guidance.js'
+import { everyAnswer, type GuidanceModel } from '../models/guidance.js'
 import { resizePicture } from './clipViews.js'
 import { scoreEdit } from './scoreEdit.js'
 
@@ -19,6 +19,7 @@ const words: Readonly<Record<string, readonly number[]>> = {
 /** A guidance whose embeddings are mean colours, so that its scores can be worked out. */
 const colours: GuidanceModel = {
   name: 'colours',
+  answers: everyAnswer,
   embeddingWidth: 3,
   cell: 32,
   imageSize: 224,

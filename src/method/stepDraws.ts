@@ -15,7 +15,7 @@ export function drawStepViews(
   { width, height }: Size,
 ): ViewSetDraws[] {
   const sets = new Set(viewSets.map((set) => viewSetOf(set, settings.viewSharing)))
-  const sides = new Set(guidance.map(viewSide))
+  const sides = new Set(guidance.filter(({ answers }) => answers.texts).map(viewSide))
   return [...sides].flatMap((side) => {
     const plan = viewPlan({ width, height }, side, settings)
     // The same stream for every side: all models see the same views, each at its own size.

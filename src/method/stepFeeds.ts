@@ -26,6 +26,7 @@ export function frozenInputs(
   const inputs: Record<string, Rows> = {}
   guidance.forEach((model, i) => {
     for (const [name, weight] of model.weights) inputs[`${model.name}.${name}`] = weight
+    if (!model.answers.texts) return
     for (const name of targetNames) {
       const rows = targets[i]![name]
       if (rows) inputs[targetInputName(model, name)] = rows

@@ -57,7 +57,7 @@ export function targetInputName(model: Pick<GuidanceModel, 'name'>, target: Targ
 }
 
 /**
- * Embeds every text in every template.
+ * Embeds every text in every template. Of a model that reads no texts there are as many rows, of no numbers.
  * @param onNote is told of texts that the model can read in part only
  * @param rivals names of other things than the region, see `objectMap`
  * @throws PROMPT_TOO_LONG unless `truncate`, PROMPT_NOT_UNDERSTOOD; INTERRUPTED when `signal` aborts
@@ -70,7 +70,8 @@ export async function embedTexts(
   rivals: readonly string[] = [],
   signal?: AbortSignal,
 ): Promise<EmbeddedTexts> {
-  checkTextsAreRead(guidance, [...texts.prompt, ...texts.screen, ...texts.source, ...texts.region], onNote)
+  if (guidance.answers.texts)
+    checkTextsAreRead(guidance, [...texts.prompt, ...texts.screen, ...texts.source, ...texts.region], onNote)
   const d = guidance.embeddingWidth
   const lists = [
     fillTemplates(texts.prompt, textTemplates),
@@ -80,7 +81,9 @@ export async function embedTexts(
     guidance.comparesTexts ? relevancyTexts(guidance, rivals) : [],
   ]
   // One call, so that the text tower is compiled and loaded once.
-  const all = await guidance.encodeTexts(lists.flat(), { truncate, signal })
+  const all = guidance.answers.texts
+    ? await guidance.encodeTexts(lists.flat(), { truncate, signal })
+    : new Float32Array()
   let offset = 0
   const [composition, screen, source, region, others] = lists.map((list): Rows => {
     const rows = { shape: [list.length, d] as const, data: all.slice(offset * d, (offset + list.length) * d) }

@@ -12,6 +12,7 @@ import type { RegionTexts } from '../options/region.js'
 import { minGeneratorSide } from '../options/resolveSettings.js'
 import { drawExample, internalExample, placeLike } from './internalExamples.js'
 import { findRegion } from './findRegion.js'
+import { answerableRegion } from './guidanceAnswers.js'
 import { type LocatedRegion, rivalsFor } from './locateRegion.js'
 import { boundOf, emphasisOf } from './regionMaps.js'
 import { bootstrapWeightAt, learningRateAt } from './schedule.js'
@@ -105,21 +106,22 @@ export interface Trainer {
 
 /**
  * Embeds the texts, prepares the maps and the first parameters.
- * @throws PROMPT_TOO_LONG, PROMPT_NOT_UNDERSTOOD, INPUT_TOO_SMALL, CHECKPOINT_INVALID; INTERRUPTED when `signal` aborts
+ * @throws GUIDANCE_INCAPABLE, PROMPT_TOO_LONG, PROMPT_NOT_UNDERSTOOD, INPUT_TOO_SMALL, CHECKPOINT_INVALID; INTERRUPTED when `signal` aborts
  */
 export async function createTrainer(options: TrainerOptions): Promise<Trainer> {
   const { runtime, photo, settings, state } = options
   const guidance = withDistinctNames(options.guidance)
   const generator = options.generator ?? generatorOf(settings)
+  const wanted = answerableRegion(guidance, settings, options.texts.region, options.onNote)
   if (Math.min(photo.width, photo.height) < minGeneratorSide) {
     throw new Text2LiveError(
       'INPUT_TOO_SMALL',
       `The generator needs at least ${minGeneratorSide} px on each side to train on; the photo has ${photo.width}x${photo.height}. Use a larger photo or --size.`,
     )
   }
-  const locate = () => embedAndLocate(options, guidance)
+  const locate = () => embedAndLocate({ ...options, texts: { ...options.texts, region: wanted } }, guidance)
   // To find a name for the region, texts are encoded two or three times.
-  const { targets, region } = await (options.texts.region === 'agreed' ? holdTextTowers(guidance, locate) : locate())
+  const { targets, region } = await (wanted === 'agreed' ? holdTextTowers(guidance, locate) : locate())
   // With the published target the map is made in each step, of what the step sees.
   const located = settings.relevancy === 'model' ? null : region.map
   const emphasis = located && settings.sparsityMap > 0 ? emphasisOf(located, settings.sparsityMap) : null
@@ -288,7 +290,9 @@ function readerOf(
   { conditioned: { guidance: name, embeddingWidth } }: LearnedStart,
   guidance: readonly GuidanceModel[],
 ) {
-  return guidance.findIndex((model) => model.name.startsWith(name) && model.embeddingWidth === embeddingWidth)
+  return guidance.findIndex(
+    (model) => model.name.replace(/\d+$/, '') === name && model.embeddingWidth === embeddingWidth,
+  )
 }
 
 /** Whether a run that starts from it begins with a picture of what the prompt asks for. */

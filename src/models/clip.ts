@@ -5,7 +5,7 @@ import { encodeClipTexts } from './clipText.js'
 import type { ClipTextWeights } from './clipText.js'
 import { clipTokenEmbedding, foldBlocks, foldPatches, foldProjection } from './clipWeights.js'
 import type { ReadWeights } from './clipWeights.js'
-import { oneImage } from './guidance.js'
+import { everyAnswer, oneImage } from './guidance.js'
 import type { GuidanceModel, Normalisation, WeightTensor } from './guidance.js'
 import type { PositionMode } from './positionEmbedding.js'
 import { tokenizeAll } from './textTokenizer.js'
@@ -45,6 +45,7 @@ export async function createClip({
   const tower = new TextTower(() => textWeights(config, read))
   return {
     name: 'clip',
+    answers: everyAnswer,
     embeddingWidth: config.projection_dim,
     cell: vision.patch_size,
     imageSize: vision.image_size,

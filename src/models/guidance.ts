@@ -29,6 +29,19 @@ export interface EncodeTextOptions {
   readonly signal?: AbortSignal | undefined
 }
 
+/** What a guidance model can be asked. */
+export interface GuidanceAnswers {
+  /** It reads texts: `embed` and `encodeTexts` meet in one space, for the composition, directional and screen losses. */
+  readonly texts: boolean
+  /** `tokens` describe the layout of a picture, for the structure loss. */
+  readonly structure: boolean
+  /** `relevancy` says where texts are in a picture, for a region and the bootstrap loss. */
+  readonly relevancy: boolean
+}
+
+/** What CLIP and the starter model answer. */
+export const everyAnswer: GuidanceAnswers = { texts: true, structure: true, relevancy: true }
+
 /**
  * A pair of frozen towers, image and text, whose embeddings meet in one space: what CLIP is to Text2LIVE. The image
  * tower is written into the caller's graph, so that gradients reach the pixels; the text tower runs on its own, before
@@ -40,7 +53,9 @@ export interface EncodeTextOptions {
 export interface GuidanceModel {
   /** Prefix of the graph inputs that hold its weights. */
   readonly name: string
-  /** D: numbers in an embedding. */
+  /** What it may be asked; a method that it has no answer for throws GUIDANCE_INCAPABLE. */
+  readonly answers: GuidanceAnswers
+  /** D: numbers in an embedding; 0 for a model that reads no texts. */
   readonly embeddingWidth: number
   /** Side of the square of pixels that one image token stands for (32 for ViT-B/32). */
   readonly cell: number

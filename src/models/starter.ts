@@ -4,7 +4,7 @@ import type { Runtime } from '../engine/runtime.js'
 import { stoppable } from '../engine/stoppable.js'
 import { Text2LiveError } from '../errors.js'
 import type { FileSource } from './fileSource.js'
-import { oneImage } from './guidance.js'
+import { everyAnswer, oneImage } from './guidance.js'
 import type { GuidanceModel, WeightInputs } from './guidance.js'
 import { parseStarterConfig, starterImageShapes } from './starterConfig.js'
 import type { StarterConfig } from './starterConfig.js'
@@ -41,6 +41,7 @@ export async function loadStarter(source: FileSource, runtime: Runtime): Promise
   const tower = new TextTower(() => readStarterText(text.file, config))
   return {
     name: 'starter',
+    answers: everyAnswer,
     embeddingWidth: config.embed_dim,
     cell: config.patch,
     imageSize: config.image_size,

@@ -169,7 +169,7 @@ export const imageOptions = {
     example: 'openai/clip-vit-base-patch32',
     help:
       'image-text model: "starter" (embedded), a known name or owner/name of the hub (fetched once), a folder with a CLIP in the Hugging Face layout, ' +
-      "or a .pt file of OpenAI's; repeat to average the losses of several",
+      "a .pt file of OpenAI's, or the module of a plug-in (docs/plugins.md); repeat to average the losses of several",
   },
   config: {
     type: 'paths',

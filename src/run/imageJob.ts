@@ -42,9 +42,11 @@ export type ProcessJob = ImageJob | ClipRunJob | NewClipJob
 /** What the process is started with to keep its engine and models from one job to the next. */
 export const keepModels = 'keep-models'
 
-/** What the process can be told: a job, what its control says meanwhile, and when that has ended the next. */
+/** What the process can be told: a job and the guidance modules it may name, what its control says meanwhile, and when that has ended the next. */
 export type JobRequest =
-  { readonly job: ProcessJob } | { readonly stop: true } | { readonly held: boolean; readonly steps: number | null }
+  | { readonly job: ProcessJob; readonly modules: readonly string[] }
+  | { readonly stop: true }
+  | { readonly held: boolean; readonly steps: number | null }
 
 /** What it tells. */
 export type JobReply =

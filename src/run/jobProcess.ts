@@ -1,6 +1,7 @@
 // A process that does jobs on photos and clips, one at a time, until who asks lets it go: reading the photo and writing the
 // outputs block the thread that does it as training does, and only the end of a process gives all its memory back.
 import { Text2LiveError } from '../errors.js'
+import { registerModules } from '../models/node/registerGuidance.js'
 import { trainerIn } from '../session/openTrainer.js'
 import { RunControl } from '../session/runControl.js'
 import type { AnyRunEvent } from '../session/runHost.js'
@@ -49,7 +50,8 @@ const follow =
 const keptModels = async (): Promise<WarmModels | null> =>
   process.argv.includes(keepModels) ? ((await import('./video/clipMachine.js')).clipMachine.warm ?? null) : null
 
-async function done(job: ProcessJob, at: Work): Promise<JobReply> {
+async function done({ job, modules }: Extract<JobRequest, { job: ProcessJob }>, at: Work): Promise<JobReply> {
+  await registerModules(modules)
   const { stop, control } = at
   if (job.kind === 'clip' || job.kind === 'new-clip') {
     const { beginClipRun, workOnClip } = await import('./video/workOnClip.js')
@@ -71,7 +73,7 @@ process.on('message', (request: JobRequest) => {
   else if ('held' in request) work?.control.take(request)
   else {
     work = { stop: new AbortController(), control: new RunControl(), kept: true }
-    void done(request.job, work).catch(failed).then(end)
+    void done(request, work).catch(failed).then(end)
   }
 })
 process.on('disconnect', () => {

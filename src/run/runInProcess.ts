@@ -1,5 +1,6 @@
 import type { ChildProcess } from 'node:child_process'
 import { Text2LiveError } from '../errors.js'
+import { registeredModules } from '../models/guidanceRegistry.js'
 import { interrupted } from '../session/interrupted.js'
 import type { RunControl } from '../session/runControl.js'
 import type { RunEvent } from '../session/events.js'
@@ -89,7 +90,7 @@ export class JobProcess {
     })
     worker.on('message', hear).on('error', fail).on('exit', gone)
     try {
-      sendPlain(send, { job })
+      sendPlain(send, { job, modules: registeredModules() })
       if (control !== undefined) steer(control)
       return await answer
     } finally {

@@ -242,7 +242,7 @@ function withModels<Options extends Pick<GivenOptions, 'guidance'>>(options: Opt
     if (kind === 'starter' || kind === 'repo') continue
     throw new Text2LiveError(
       'OPTION_INVALID',
-      `Expected the name of a guidance model here, as "ViT-B/32" or "owner/name"; got ${kind === 'url' ? 'an address' : 'a path'}. Import it under a name first: text2live models import`,
+      `Expected the name of a guidance model here, as "ViT-B/32" or "owner/name"; got ${kind === 'path' ? 'a path' : kind === 'url' ? 'an address' : 'a plug-in'}. Import it under a name first: text2live models import`,
     )
   }
   return { ...options, guidance: names.map(portableGuidance) }

@@ -4,6 +4,7 @@ import type { FloatImage } from '../media/image.js'
 import type { ImageCodec, PictureSource } from '../media/imageCodec.js'
 import { quantise } from '../media/quantise.js'
 import { findRegion } from '../method/findRegion.js'
+import { requireAnswer } from '../method/guidanceAnswers.js'
 import { rivalsFor } from '../method/locateRegion.js'
 import { embedRegion } from '../method/textTargets.js'
 import { type GuidanceModel, holdTextTowers } from '../models/guidance.js'
@@ -98,6 +99,7 @@ export async function locateTexts(
     undefined,
     warm,
   )
+  requireAnswer(guidance, 'relevancy', 'To look for words in a photo there must be one')
   const outline = await outlineFor(settings, asked, models, warm)
   const { texts, map } = await lookFor({ asked, settings, photo, guidance, outline, runtime, notice, onNote, signal })
   if (map === null && asked !== 'agreed') onNote('region: none, so the edit may go anywhere in the photo')

@@ -3,6 +3,8 @@ import { breathe } from '../engine/stoppable.js'
 import { createTrainer } from '../method/trainer.js'
 import type { FileSource } from '../models/fileSource.js'
 import type { GuidanceModel } from '../models/guidance.js'
+import { openPlugin } from '../models/guidancePlugin.js'
+import { registeredPlugin } from '../models/guidanceRegistry.js'
 import { type LearnedStart, loadStart } from '../models/learnedStart.js'
 import { loadGuidance } from '../models/loadGuidance.js'
 import { loadOutline, type OutlineModel } from '../models/outline.js'
@@ -123,6 +125,8 @@ export async function openGuidance(
     const positions = settings.positionEmbedding
     const open = async (): Promise<GuidanceModel> => {
       notice({ type: 'model-loading', guidance: withoutSecrets(name) })
+      const plugin = registeredPlugin(name)
+      if (plugin !== null) return await openPlugin(plugin, runtime)
       return await loadGuidance(await opener.guidance(name, access, notice, signal), runtime, { positions })
     }
     const key = JSON.stringify([access.addresses[name] ?? name, positions])

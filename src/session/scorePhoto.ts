@@ -5,6 +5,7 @@ import type { FloatImage } from '../media/image.js'
 import type { ImageCodec, PictureSource } from '../media/imageCodec.js'
 import type { Photo } from '../media/photo.js'
 import { wholeOf } from '../media/strips.js'
+import { requireAnswer } from '../method/guidanceAnswers.js'
 import { type GuidanceScores, scoreEdit } from '../method/scoreEdit.js'
 import type { GuidanceModel } from '../models/guidance.js'
 import type { GivenOptions, ImageSettings } from '../options/imageOptions.js'
@@ -75,6 +76,9 @@ export async function openJudge(
     given.length === 0 ? hereOnly : accessTo(given),
     place.warm,
   )
+  for (const model of models)
+    for (const answer of ['texts', 'structure'] as const)
+      requireAnswer([model], answer, 'Each model that scores must; name others with --guidance')
   return { settings, models, runtime, notes }
 }
 

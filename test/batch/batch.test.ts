@@ -6,6 +6,8 @@ import { fileURLToPath } from 'node:url'
 import sharp from 'sharp'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import type { BatchEvent } from '../../src/batch/batchEvents.js'
+import { batchEvents } from '../../src/batch/eventDocs.js'
+import { eventSchema, photoEvents } from '../../src/session/eventTable.js'
 import { command } from '../support/command.js'
 
 // Real jobs at toy size, in real processes: the built command.
@@ -110,6 +112,9 @@ test('all jobs are done in turn, their models opened once; what fails is kept, a
       'batch-progress',
     ].concat(['job-start jug', 'job-done jug', 'batch-progress', 'report', 'batch-done']),
   )
+  for (const line of lines) expect(eventSchema(batchEvents).safeParse(line).error, JSON.stringify(line)).toBeUndefined()
+  for (const event of lines.flatMap((line) => (line.type === 'job-event' ? [line.event] : [])))
+    expect(eventSchema(photoEvents).safeParse(event).error, JSON.stringify(event)).toBeUndefined()
   const loads = lines.filter((line) => line.type === 'job-event' && line.event.type === 'model-loading')
   expect(loads).toHaveLength(1)
   expect(await states('whole')).toEqual(['bowl finished', 'broken failed', 'jug finished'])

@@ -8,6 +8,7 @@ import { unzipSync } from 'fflate'
 import { type Browser, type BrowserContext, type Page as Tab, chromium } from 'playwright-core'
 import sharp from 'sharp'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { registerGuidance } from '../../src/models/node/registerGuidance.js'
 import { runImage } from '../../src/run/runImage.js'
 import { buildTrainer, nodePlace } from '../../src/run/buildTrainer.js'
 import { scoreRun } from '../../src/run/scoreRun.js'
@@ -22,6 +23,7 @@ declare const page: Page
 
 const executablePath = process.env['CHROMIUM'] ?? '/usr/bin/chromium'
 const teapot = fileURLToPath(new URL('../../examples/teapot.jpg', import.meta.url))
+const coloursAndEdges = new URL('../../examples/colours-and-edges.mjs', import.meta.url)
 const [width, height] = [256, 192]
 const options = {
   prompt: ['golden teapot'],
@@ -207,6 +209,19 @@ describe.skipIf(!existsSync(executablePath))('runs in Chromium, from a page with
     expect(share).toBeGreaterThan(0.05)
     expect(share).toBeLessThan(0.6)
     expect((await tab.evaluate(() => page.runNames())).sort()).toEqual(['stopped', 'whole'])
+  }, 300_000)
+
+  it('is guided by a plug-in that its worker registered, under the name that it has in Node', async () => {
+    const plugin = await registerGuidance(coloursAndEdges)
+    const { result } = await done({
+      ...job,
+      run: 'plugin',
+      options: { ...options, steps: 1, previewEvery: 0, guidance: [plugin] },
+    })
+    expect(result).toMatchObject({ finished: true, step: 1 })
+    expect((await read('plugin', runFiles.config))!.toString()).toContain(plugin)
+    const other = await run({ ...job, run: 'other', options: { ...options, guidance: [plugin.replace(/.$/, '!')] } })
+    expect('code' in other && other.code).toBe('GUIDANCE_NOT_REGISTERED')
   }, 300_000)
 
   it('refuses by code what a person gets wrong, and a run that another worker holds', async () => {

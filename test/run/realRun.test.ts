@@ -6,6 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import sharp from 'sharp'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { eventSchema, photoEvents } from '../../src/session/eventTable.js'
 import type * as Text2Live from '../../src/index.js'
 
 // The built package: a run is in a process of its own, which needs compiled files.
@@ -224,6 +225,11 @@ test('Ctrl-C ends with 130, writes the outputs and says how to go on; --resume g
     .split('\n')
     .map((line) => JSON.parse(line) as RunEvent)
   expect(events.at(-1)?.type).toBe('done')
+  const kept = readFileSync(at('runs', 'bowl-1', 'events.ndjson'), 'utf8')
+    .trim()
+    .split('\n')
+  for (const event of [...events, ...kept.map((line) => JSON.parse(line) as RunEvent)])
+    expect(eventSchema(photoEvents).safeParse(event).error, JSON.stringify(event)).toBeUndefined()
   const again = await command(['image', '--resume', 'runs/bowl-1'])
   expect(again).toMatchObject({ status: 0, out: expect.stringContaining('had finished already') as string })
   expect((await command(['render', 'runs/bowl-1'])).status).toBe(0)

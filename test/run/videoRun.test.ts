@@ -20,6 +20,8 @@ import { writePsdLayers } from '../../src/media/writePsdLayers.js'
 import { pixelImage } from '../../src/media/quantise.js'
 import type { GivenVideoOptions } from '../../src/options/videoOptions.js'
 import { readLog } from '../../src/run/eventLog.js'
+import { clipEvents, eventSchema } from '../../src/session/eventTable.js'
+import { metricsSchema } from '../../src/session/video/metricsStage.js'
 import type { VideoEvent } from '../../src/session/videoEvents.js'
 import { videoJobOf } from '../../src/run/video/videoJob.js'
 import { computed, heldAt, job, moment, run } from './toyVideoRuns.js'
@@ -121,6 +123,11 @@ test('a run leaves every file that it promises, and tells each stage', async () 
     'metrics',
   ])
   expect(events.at(-1)).toMatchObject({ type: 'done', folder: at('run') })
+  for (const event of readLog(at('run', 'events.ndjson')))
+    expect(eventSchema(clipEvents).safeParse(event).error, JSON.stringify(event)).toBeUndefined()
+  const metrics = JSON.parse(readFileSync(at('run', 'metrics.json'), 'utf8')) as object
+  expect(Object.keys(metrics).filter((name) => !Object.hasOwn(metricsSchema.shape, name))).toEqual([])
+  expect(metricsSchema.safeParse(metrics).error).toBeUndefined()
   expect(result).toMatchObject({
     finished: true,
     metrics: { alpha_inside: expect.any(Number) as number, opacity_iou: expect.any(Number) as number },

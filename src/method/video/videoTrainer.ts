@@ -15,6 +15,7 @@ import type { LearnedStart } from '../../models/learnedStart.js'
 import type { OutlineModel } from '../../models/outline.js'
 import { givenTexts } from '../../options/region.js'
 import type { VideoSettings } from '../../options/videoOptions.js'
+import { answerableRegion } from '../guidanceAnswers.js'
 import { locateRegion, rivalsFor } from '../locateRegion.js'
 import { boundOf, emphasisOf } from '../regionMaps.js'
 import { bootstrapWeightAt, learningRateAt } from '../schedule.js'
@@ -63,7 +64,7 @@ export interface VideoTrainer extends Omit<Trainer, 'layer' | 'setMask'> {
 
 /**
  * Embeds the texts, brings the clip to training size, prepares the maps and the first parameters (supplement 3.1).
- * @throws PROMPT_TOO_LONG, PROMPT_NOT_UNDERSTOOD, ATLAS_EMPTY, SHAPE_MISMATCH, INPUT_TOO_SMALL, CHECKPOINT_INVALID
+ * @throws GUIDANCE_INCAPABLE, PROMPT_TOO_LONG, PROMPT_NOT_UNDERSTOOD, ATLAS_EMPTY, SHAPE_MISMATCH, INPUT_TOO_SMALL, CHECKPOINT_INVALID
  */
 export async function createVideoTrainer(options: VideoTrainerOptions): Promise<VideoTrainer> {
   const { runtime, settings, texts, state } = options
@@ -71,6 +72,7 @@ export async function createVideoTrainer(options: VideoTrainerOptions): Promise<
   const generator = options.generator ?? generatorOf(settings)
   const layer = await trainingLayer(options.atlas, options.frames, options.layer, settings)
   const region = givenTexts(texts.region)
+  answerableRegion(guidance, settings, wordsToFind(settings, options.layer, texts))
   options.notice?.({ type: 'phase', phase: 'texts' })
   const targets: EmbeddedTexts[] = []
   for (const model of guidance)
@@ -137,6 +139,13 @@ export async function createVideoTrainer(options: VideoTrainerOptions): Promise<
     dispose: () => runner.dispose(),
   }
 }
+
+/** The region that a guidance model has to find; the foreground is where its own opacity is. */
+export const wordsToFind = (
+  { relevancy }: Pick<VideoSettings, 'relevancy'>,
+  layer: LayerName,
+  { region }: Pick<LayerTexts, 'region'>,
+): readonly string[] => (layer === 'background' || relevancy === 'model' ? givenTexts(region) : [])
 
 /** Where the region is in the atlas, and what follows from it and from the given mask. */
 async function layerMaps(

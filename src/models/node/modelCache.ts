@@ -12,7 +12,7 @@ import { readJson } from '../weightFile.js'
 import { digestOf, partSuffix, sizeOf } from './fetchFile.js'
 import { cachedSnapshot, filesIn, repoFolder } from './hubRepo.js'
 import { folderSource } from './folderSource.js'
-import { openPath, readModelName } from './openModelSource.js'
+import { isPlugin, openPath, readModelName } from './openModelSource.js'
 
 /** A model as `models list` shows it. */
 export interface ListedModel {
@@ -138,6 +138,7 @@ export async function describeModel(value: string, cache: string): Promise<Model
     return { ...(await describeStarter()), files: await filesOf(starterFolder, await readdir(starterFolder)) }
   const listed = name.kind === 'repo' ? await describeRepo(cache, name.repo) : null
   if (listed !== null && listed.state !== 'cached') return withoutClip({ ...listed, files: [] })
+  if (name.kind === 'plugin') throw isPlugin(value)
   if (name.kind === 'url')
     throw new Text2LiveError(
       'OPTION_INVALID',

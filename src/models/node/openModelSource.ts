@@ -4,6 +4,7 @@ import { fileURLToPath } from 'node:url'
 import { Text2LiveError } from '../../errors.js'
 import { inMemory, withFiles } from '../convertedFile.js'
 import type { FileSource } from '../fileSource.js'
+import { isPluginName } from '../guidanceRegistry.js'
 import { withoutSecrets } from '../withoutSecrets.js'
 import { findKnownModel, knownModels, nearestModel, starterName } from '../knownModels.js'
 import { hasTokenizer, layoutOf, openAiVocabulary, openClipLayout } from '../modelFiles.js'
@@ -12,6 +13,7 @@ import { sizeOf } from './fetchFile.js'
 import { folderSource } from './folderSource.js'
 import type { HubEnvironment } from './hubEnvironment.js'
 import type { OnProgress } from '../modelProgress.js'
+import { isModuleFile } from './registerGuidance.js'
 import { readBundledVocabulary } from './readBundledVocabulary.js'
 import type { Patience } from './steadyFetch.js'
 
@@ -35,6 +37,7 @@ export type ModelName =
   | { readonly kind: 'path'; readonly path: string }
   | { readonly kind: 'repo'; readonly repo: string }
   | { readonly kind: 'url'; readonly url: string }
+  | { readonly kind: 'plugin' }
 
 /**
  * The files of the model that a value of `--guidance` names: `starter`; a folder; a known model or any other
@@ -59,6 +62,8 @@ export async function openModelSource(value: string, options: OpenModelOptions =
       if (snapshot === null) throw notHere(name.repo)
       return await openFolder(snapshot)
     }
+    case 'plugin':
+      throw isPlugin(value)
     case 'url': {
       const { fetchedTorchFile, fetchTorchFile, openTorchFile, sha256In } = await import('./torchFile.js')
       const all = await withEnvironment(options)
@@ -71,6 +76,13 @@ export async function openModelSource(value: string, options: OpenModelOptions =
     }
   }
 }
+
+/** For what is done with the files of a model. */
+export const isPlugin = (value: string): Text2LiveError =>
+  new Text2LiveError(
+    'OPTION_INVALID',
+    `Expected a model that is files; "${value}" is a plug-in, which is a module. Give that to --guidance or to: text2live models check`,
+  )
 
 const notHere = (name: string): Text2LiveError =>
   new Text2LiveError(
@@ -114,6 +126,12 @@ async function openFolder(folder: string): Promise<FileSource> {
  */
 export function readModelName(value: string): ModelName {
   if (value === starterName) return { kind: 'starter' }
+  if (isPluginName(value)) return { kind: 'plugin' }
+  if (isModuleFile(value))
+    throw new Text2LiveError(
+      'GUIDANCE_NOT_REGISTERED',
+      `"${value}" is a module, and its code is not run because a config, a list or a page names it. Name it yourself: --guidance on the command line, or registerGuidance in a program.`,
+    )
   if (/^https?:\/\//i.test(value) && URL.canParse(value)) return { kind: 'url', url: value }
   const path = value.replace(/^~(?=[/\\]|$)/, homedir())
   if (existsSync(path)) return { kind: 'path', path }

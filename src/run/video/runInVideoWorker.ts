@@ -1,11 +1,12 @@
 import { Worker } from 'node:worker_threads'
 import { silenceTelemetry } from '../../engine/node/silenceTelemetry.js'
 import { Text2LiveError } from '../../errors.js'
+import { registeredModules } from '../../models/guidanceRegistry.js'
 import { reviveFailure, threadError } from '../workerFailure.js'
 import type { VideoJob, VideoJobResult } from './videoJob.js'
 import type { RunControl } from '../../session/runControl.js'
 import type { EmitVideo } from '../../session/video/videoSession.js'
-import type { VideoWorkerReply, VideoWorkerRequest } from './workerProtocol.js'
+import type { VideoWorkerData, VideoWorkerReply, VideoWorkerRequest } from './workerProtocol.js'
 
 /**
  * Does a job in a thread of its own, since its sessions block the thread that runs them. When `signal` aborts, the work
@@ -20,7 +21,9 @@ export async function runInVideoWorker(
   control?: RunControl,
 ): Promise<VideoJobResult> {
   silenceTelemetry()
-  const worker = new Worker(new URL('./videoWorker.js', import.meta.url), { workerData: job })
+  const worker = new Worker(new URL('./videoWorker.js', import.meta.url), {
+    workerData: { job, modules: registeredModules() } satisfies VideoWorkerData,
+  })
   const ask = (request: VideoWorkerRequest): void => worker.postMessage(request)
   const stop = (): void => ask('stop')
   const steer = (asked: RunControl): void => {

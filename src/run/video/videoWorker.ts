@@ -2,12 +2,12 @@
 import { parentPort, workerData } from 'node:worker_threads'
 import { Text2LiveError } from '../../errors.js'
 import { interrupted } from '../../session/interrupted.js'
+import { registerModules } from '../../models/node/registerGuidance.js'
 import { RunControl } from '../../session/runControl.js'
 import { textsCheckedIn, videoTrainerIn } from '../../session/video/openVideoTrainer.js'
 import { clipMachine } from './clipMachine.js'
 import { runVideoJob } from './runVideoJob.js'
-import type { VideoJob } from './videoJob.js'
-import type { VideoWorkerReply, VideoWorkerRequest } from './workerProtocol.js'
+import type { VideoWorkerData, VideoWorkerReply, VideoWorkerRequest } from './workerProtocol.js'
 
 if (parentPort === null) throw new Text2LiveError('INTERNAL', 'videoWorker runs in a worker thread; use editVideo.')
 const port = parentPort
@@ -21,11 +21,20 @@ port.on('message', (request: VideoWorkerRequest) => {
   else if (request === 'mask') control.setMask(null)
   else control.take(request)
 })
-runVideoJob(
-  workerData as VideoJob,
-  { signal: stop.signal, control, openTrainer: videoTrainerIn(clipMachine), checkTexts: textsCheckedIn(clipMachine) },
-  (event) => post({ event }),
-)
+const { job, modules } = workerData as VideoWorkerData
+registerModules(modules)
+  .then(() =>
+    runVideoJob(
+      job,
+      {
+        signal: stop.signal,
+        control,
+        openTrainer: videoTrainerIn(clipMachine),
+        checkTexts: textsCheckedIn(clipMachine),
+      },
+      (event) => post({ event }),
+    ),
+  )
   .then(
     (result) => post({ result }),
     (error: unknown) => {

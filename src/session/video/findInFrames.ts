@@ -5,6 +5,7 @@ import type { Runtime } from '../../engine/runtime.js'
 import { frameImage, type ClipFrames } from '../../media/clipFrames.js'
 import type { FloatImage } from '../../media/image.js'
 import { resize } from '../../media/resample.js'
+import { requireAnswer } from '../../method/guidanceAnswers.js'
 import { nameInPrompt, regionQuestions, rivalsFor } from '../../method/locateRegion.js'
 import { objectMap, salientMap } from '../../method/objectMap.js'
 import { type OpenQuestion, type RelevancyQuestion, roughRelevancy, withQuestions } from '../../method/relevancyMap.js'
@@ -101,9 +102,15 @@ async function nameOf(
   { guidance, outline, runtime }: FrameModels,
   picture: FloatImage,
 ): Promise<NamedObject | null> {
-  const name = region === 'agreed' ? await nameInPrompt(prompts, picture, guidance, truncate, runtime) : null
+  const agrees = region === 'agreed' && guidance.some(({ answers }) => answers.relevancy)
+  const name = agrees ? await nameInPrompt(prompts, picture, guidance, truncate, runtime) : null
   const texts = region === 'agreed' ? (name === null ? [] : [name]) : region
   if (texts.length === 0) return null
+  requireAnswer(
+    guidance,
+    'relevancy',
+    'To find the object by its name there must be one (--object and --point need none)',
+  )
   const embedded = []
   for (const model of guidance)
     embedded.push(

@@ -36,7 +36,8 @@ export interface VideoMetrics {
 }
 
 const number = z.number().nullable()
-const metricsSchema = z.looseObject({
+/** What metrics.json holds; see `VideoMetrics`. A number that is not finite is null. */
+export const metricsSchema = z.looseObject({
   psnr: number,
   psnr_min: number,
   psnr_per_frame: z.array(number),

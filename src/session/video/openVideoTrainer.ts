@@ -1,7 +1,13 @@
 import type { LayerName } from '../../atlas/layeredAtlas.js'
+import { answerableRegion } from '../../method/guidanceAnswers.js'
 import { embedRegion, embedTexts } from '../../method/textTargets.js'
 import { layerTexts, objectTexts } from '../../method/video/layerTexts.js'
-import { createVideoTrainer, type VideoTrainer, type VideoTrainerOptions } from '../../method/video/videoTrainer.js'
+import {
+  createVideoTrainer,
+  type VideoTrainer,
+  type VideoTrainerOptions,
+  wordsToFind,
+} from '../../method/video/videoTrainer.js'
 import { checkTextsAreRead } from '../../models/unreadParts.js'
 import type { GuidanceAccess } from '../guidanceAccess.js'
 import { openGuidance, outlineFor, runtimeOf, startFor, type TrainingPlace } from '../openTrainer.js'
@@ -41,7 +47,12 @@ export const textsCheckedIn =
   (place: TrainingPlace): CheckTexts =>
   async (settings, layers, notice, signal, access) => {
     const runtime = await runtimeOf(place, settings)
-    for (const model of await openGuidance(settings, runtime, place.models, notice, signal, access, place.warm)) {
+    const models = await openGuidance(settings, runtime, place.models, notice, signal, access, place.warm)
+    for (const layer of layers)
+      answerableRegion(models, settings, wordsToFind(settings, layer, layerTexts(settings, layer)), (message) =>
+        notice({ type: 'note', message }),
+      )
+    for (const model of models.filter(({ answers }) => answers.texts)) {
       const notes = new Set<string>()
       const onNote = (message: string): void => void notes.add(message)
       const region = givenTexts(objectTexts(settings))
