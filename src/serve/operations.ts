@@ -58,7 +58,8 @@ const object: Part = {
 const over: Part = {
   schema: overSchema,
   required: false,
-  about: 'names of runs that it stands on, the lowest first: their composite is the photo that it edits; JSON',
+  about:
+    'names of runs that it stands on, the lowest first: their composite is what it edits. Runs below a clip are over the same clip, and share their atlas with it; JSON',
 }
 const options: Part = { schema: describedOptions, required: true, about: 'JSON' }
 

@@ -23,7 +23,7 @@ interface EntryBase {
   readonly title: string
   /** Steps done; `settings.steps` are planned. Of a clip those of the layer that is trained, or was last. */
   readonly step: number
-  /** The runs that it stands on, the lowest first; a clip's run stands on none. */
+  /** The runs that it stands on, the lowest first. */
   readonly over: readonly string[]
   /** The latest preview, or the composite at training size: a file of the run; null where there is none yet. */
   readonly thumbnail: string | null
@@ -85,6 +85,8 @@ export interface NewClipRun {
   readonly object: readonly NamedFile[]
   /** Of the first frame: bounds the edit. */
   readonly mask: NamedFile | null
+  /** Runs of this host over the same clip that it is painted over, bottom first: it takes their atlas. */
+  readonly over?: readonly string[]
 }
 
 /** What can be asked of a run. */

@@ -15,9 +15,10 @@ import type {
   RunRequest,
   RunState,
 } from '../runHost.js'
-import { type Below, takeLayers } from '../takeLayers.js'
+import { assertOverByName, type Below, takeLayers } from '../takeLayers.js'
 import { checksHere } from './checksHere.js'
 import { isFit } from '../video/atlasStage.js'
+import { takeClips } from '../video/takeClips.js'
 import { clipPreviewFile, paintedFile, videoFiles, videoOutputFiles } from '../video/videoFiles.js'
 import type { PreparedRun, QueueChecks, QueuedJob, QueueMachine } from './queueMachine.js'
 import { type QueueNotes, readQueueNotes, type RunNote } from './queueNotes.js'
@@ -97,8 +98,8 @@ export class RunQueue {
   /**
    * Checks everything that a person can get wrong, keeps the run and puts it last.
    * @returns its name
-   * @throws OPTION_*, PROMPT_*, INPUT_*, CLIP_*, MASK_INVALID, DISK_FULL; RUN_NOT_FOUND, RUN_INVALID for what it stands
-   *   on, or takes the atlas of
+   * @throws OPTION_*, PROMPT_*, INPUT_*, CLIP_*, MASK_INVALID, DISK_FULL; RUN_NOT_FOUND, RUN_INVALID, ATLAS_MISMATCH for
+   *   what it stands on, or takes the atlas of
    */
   async submit(run: NewRun): Promise<string> {
     this.#assertRoom()
@@ -128,14 +129,19 @@ export class RunQueue {
     })
   }
 
-  async #preparedClip({ options, clip, object, mask }: NewClipRun): Promise<PreparedRun> {
-    const { atlas = null } = options
+  async #preparedClip({ options, clip, object, mask, over = [] }: NewClipRun): Promise<PreparedRun> {
+    assertOverByName(options)
+    for (const name of over) this.#find(name)
+    const { clips, runs } = this.#machine
+    const below = over.length === 0 ? {} : { below: await takeClips(over, (name) => runs.look(name), clips) }
+    const atlas = options.atlas ?? over[0] ?? null
     return await this.#checks.prepareClip({
       options,
       clip,
       object: object.length === 0 ? null : object,
       mask,
       atlas: atlas === null || isFit(atlas) ? null : await this.#atlasOf(atlas),
+      ...below,
     })
   }
 

@@ -231,11 +231,12 @@ const whole = async (body: Promise<Blob>): Promise<Blob> =>
     throw unreachable(cause)
   })
 
-function clipForm({ options, clip, object }: NewClipRun): FormData {
+function clipForm({ options, clip, object, over = [] }: NewClipRun): FormData {
   const form = new FormData()
   form.set('options', JSON.stringify(options))
   form.set('clip', ...fileOf(clip, 'clip'))
   for (const mask of object) form.append('object', ...fileOf(mask, 'object'))
+  if (over.length > 0) form.set('over', JSON.stringify(over))
   return form
 }
 

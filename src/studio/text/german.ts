@@ -185,12 +185,15 @@ export const german: Readonly<Record<StringName, string>> = {
   layerName: 'Name der Ebene',
   layersMoved: 'In anderer Folge entstanden: Bitte ansehen, ob es noch stimmt.',
   photoLayer: 'Foto',
+  clipLayer: 'Clip',
 
   leave: 'Mitnehmen',
   leaveComposite: 'Bild (PNG)',
   leaveEdit: 'Ebene mit Deckkraft (PNG)',
   leavePsd: 'Ebenen (PSD)',
   leaveOra: 'Ebenen (OpenRaster)',
+  leaveAsTrained:
+    'Die Dateien zeigen diese Bearbeitung so, wie sie entstand: über denen, die damals darunter lagen, jede mit voller Deckkraft.',
   leaveMp4: 'Clip (MP4)',
   leaveWebm: 'Ebene mit Alpha (WebM)',
   leaveProres: 'Ebene mit Alpha (ProRes)',
