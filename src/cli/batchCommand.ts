@@ -256,7 +256,7 @@ async function tellPlan(list: BatchList, flags: RunFlags, terminal: Terminal): P
   return 0
 }
 
-const countsOf = (jobs: readonly StandingJob[]) => {
+function countsOf(jobs: readonly StandingJob[]) {
   const [finished = 0, failed = 0] = ['finished', 'failed'].map(
     (state) => jobs.filter(({ standing }) => standing.state === state).length,
   )

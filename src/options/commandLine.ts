@@ -41,7 +41,7 @@ export const commandLine = (
  * @param mask path of the mask that bounds the edit, where there is one
  * @param over paths of the runs that it stands on, the lowest first, whose atlas it takes
  */
-export const clipCommandLine = (
+export function clipCommandLine(
   settings: VideoSettings,
   clip: string,
   {
@@ -49,7 +49,7 @@ export const clipCommandLine = (
     mask = null,
     over = [],
   }: { readonly object?: string | null; readonly mask?: string | null; readonly over?: readonly string[] } = {},
-): string => {
+): string {
   const { atlas: _, ...others } = settings
   return lineOf(videoTable, over.length > 0 ? others : settings, clip, [
     ['object', object],

@@ -156,6 +156,15 @@ export const operations = {
     status: 204,
     errors: [400, 404, 409, 413, 422, 507],
   },
+  setMask: {
+    method: 'post',
+    path: '/runs/{run}/mask',
+    summary:
+      'Another mask for the run of a photo that is at work or held, from its next step on: white may change; nothing sent takes the mask off. The run tells it by an event "mask", and by a "warning" one that cannot be read or does not fit the photo. name in the query is what messages call it',
+    request: { 'image/*': 'bytes' },
+    status: 204,
+    errors: [400, 404, 409, 413, 422],
+  },
   locate: {
     method: 'post',
     path: '/locate',

@@ -8,6 +8,7 @@ import { assertSteps, RunControl } from '../runControl.js'
 import type {
   AnyRunEvent,
   HostUpdate,
+  NamedFile,
   NewClipRun,
   NewPhotoRun,
   NewRun,
@@ -195,6 +196,20 @@ export class RunQueue {
     this.#enqueue(name)
     await this.#changed()
     this.#work()
+  }
+
+  /**
+   * Another mask for the run of a photo that is at work, from its next step on; null for none.
+   * @throws RUN_NOT_FOUND, RUN_LOCKED, OPTION_INVALID
+   */
+  setMask(name: string, mask: NamedFile | null): void {
+    const run = this.#find(name)
+    if (run.holder !== null) throw heldElsewhere(name, run.holder)
+    if (run.stored.kind === 'clip')
+      throw refused(name, 'take another mask', 'a clip keeps the one that it began with; submit another run')
+    if (this.#current?.name !== name)
+      throw refused(name, 'take another mask', `it is ${this.#state(name)}; only a run at work can`)
+    this.#current.control.setMask(mask)
   }
 
   /** @throws RUN_NOT_FOUND, OPTION_INVALID for what makes no sense in the run's state */
@@ -528,6 +543,7 @@ const listed: ReadonlySet<string> = new Set([
   'paused',
   'going-on',
   'steps',
+  'mask',
 ])
 
 /** What is known of a run after an event of its kind. */
@@ -541,6 +557,7 @@ function followed(stored: StoredRun, event: AnyRunEvent): StoredRun {
   }
   if (event.type === 'resumed' && 'step' in event) return { ...stored, step: event.step }
   if (event.type === 'preview') return { ...stored, thumbnail: previewFile(event.step) }
+  if (event.type === 'mask') return { ...stored, settings: { ...stored.settings, mask: event.file ?? null } }
   return event.type === 'run-start' && 'photo' in event ? { ...stored, settings: event.settings } : stored
 }
 

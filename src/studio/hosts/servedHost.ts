@@ -86,6 +86,15 @@ export class ServedHost implements RunHost {
     })
   }
 
+  async setMask(run: string, mask: NamedFile | null): Promise<void> {
+    const named = mask === null ? '' : `?name=${encodeURIComponent(mask.name)}`
+    await this.#ask(`${runPath(run)}/mask${named}`, {
+      method: 'POST',
+      headers: { 'Content-Type': 'image/png' },
+      body: (mask?.bytes ?? new Uint8Array()) as Uint8Array<ArrayBuffer>,
+    })
+  }
+
   async files(run: string): Promise<readonly string[]> {
     const { files } = (await (await this.#ask(`${runPath(run)}/files`)).json()) as { files: { name: string }[] }
     return files.map(({ name }) => name)

@@ -329,6 +329,12 @@ export class Studio {
     })
   }
 
+  /** Has the run at work stay inside the mask as it is painted now, or go anywhere where none is. */
+  async steerMask(run: string): Promise<void> {
+    const bytes = await this.maskFile()
+    await this.host.setMask(run, bytes && { name: 'mask.png', bytes })
+  }
+
   /**
    * Shows where the words of the draft are in the photo.
    * @param asked false where nobody asked for it: then no failure is told

@@ -82,6 +82,11 @@ export const english = {
   amount: 'by px',
   maskLoad: 'Load',
   maskSave: 'Save',
+  steerMask: 'Use this mask in "{name}" now',
+  steerUnmask: 'Take the mask off "{name}" now',
+  steerHelp: 'The run at work keeps the mask that it began with until another one is given to it here.',
+  steered: 'The run at work has had another mask since step {step}.',
+  steeredOff: 'The run at work has had no mask since step {step}.',
   maskBack: 'The last mask of this photo is back.',
 
   object: 'Object',

@@ -84,6 +84,11 @@ export const german: Readonly<Record<StringName, string>> = {
   amount: 'um px',
   maskLoad: 'Laden',
   maskSave: 'Sichern',
+  steerMask: 'Diese Maske jetzt in „{name}“ nehmen',
+  steerUnmask: 'Die Maske jetzt von „{name}“ abnehmen',
+  steerHelp: 'Der laufende Lauf behält die Maske, mit der er begann, bis er hier eine andere bekommt.',
+  steered: 'Der laufende Lauf hat seit Schritt {step} eine andere Maske.',
+  steeredOff: 'Der laufende Lauf hat seit Schritt {step} keine Maske mehr.',
   maskBack: 'Die letzte Maske dieses Fotos ist wieder da.',
 
   object: 'Gegenstand',
