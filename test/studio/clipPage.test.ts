@@ -28,6 +28,19 @@ const tinyClip = {
   threads: 1,
 } as const
 
+/** In the page: has the browser kept something that was painted on an atlas? */
+async function paintIsKept(): Promise<boolean> {
+  const done = <T>(request: IDBRequest<T>): Promise<T> =>
+    new Promise((resolve, reject) => {
+      request.onsuccess = () => resolve(request.result)
+      request.onerror = () => reject(request.error!)
+    })
+  const database = await done(indexedDB.open('keyval-store'))
+  const keys = await done(database.transaction('keyval').objectStore('keyval').getAllKeys())
+  database.close()
+  return keys.some((key) => typeof key === 'string' && key.endsWith(' foreground'))
+}
+
 describe.skipIf(!existsSync(chromiumPath))('a clip in the studio in a tab, as a person uses it', () => {
   let site: SiteServer
   let browser: Browser
@@ -134,6 +147,13 @@ describe.skipIf(!existsSync(chromiumPath))('a clip in the studio in a tab, as a 
       await page.tab.emulateMedia({ colorScheme })
       expect(await seriousFaults(page)).toEqual([])
     }
+    // Paint that is not written to the clip yet outlasts the page.
+    const isKept = () => page.tab.evaluate(paintIsKept)
+    for (let i = 0; i < 100 && !(await isKept()); i++) await page.tab.waitForTimeout(100)
+    await page.tab.reload()
+    await page.tab.getByLabel('What is shown').selectOption('foreground')
+    await page.tab.getByRole('heading', { name: 'Painting' }).waitFor()
+    expect(await page.tab.getByLabel('Over the trained edit').isChecked()).toBe(false)
     await page.tab.getByRole('button', { name: 'Write the painted clip' }).click()
     await page.tab.getByRole('button', { name: 'Painted layer, alpha (WebM)' }).waitFor({ timeout: 60_000 })
     const { frames: pictures, alphas } = await framesOf('Painted layer, alpha (WebM)')
