@@ -88,7 +88,7 @@ describe.skipIf(!existsSync(chromiumPath))('the studio in a tab, as a person use
     await page.state('running')
     await page.start('Pause')
     await page.brush([0.42, 0.5], [0.48, 0.5])
-    await page.start('Use this mask in "golden teapot" now')
+    await page.start('Use it in the run at work')
     await page.tab.getByText(/The run at work has had another mask since step/).waitFor()
     const painted = readFileSync((await page.download('Save')).path)
     await page.start('Go on')

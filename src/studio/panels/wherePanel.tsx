@@ -39,7 +39,7 @@ function SteerMask({ studio }: { readonly studio: Studio }) {
         disabled={mask.working.value}
         onClick={() => void studio.attempt(() => studio.steerMask(run.name))}
       >
-        {text(painted ? 'steerMask' : 'steerUnmask', { name: run.title })}
+        {text(painted ? 'steerMask' : 'steerUnmask')}
       </button>
       <p class="help">
         {taken === null ? text('steerHelp') : text(taken.masked ? 'steered' : 'steeredOff', { step: taken.step + 1 })}
