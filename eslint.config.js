@@ -1,5 +1,19 @@
 import tseslint from 'typescript-eslint'
 
+/** At the top of a file an arrow function is one expression; where it has a type, that says what it is. */
+const functionOfStatements = {
+  selector:
+    ':matches(Program, ExportNamedDeclaration) > VariableDeclaration > VariableDeclarator:not([id.typeAnnotation]) > ArrowFunctionExpression.init[body.type="BlockStatement"]',
+  message: 'Write function name(): a function of statements is declared, an arrow function is one expression.',
+}
+
+/** Private is what the language keeps private: `#member`, and the constructor says what it sets. */
+const privateWord = {
+  selector:
+    ':matches(PropertyDefinition, MethodDefinition[kind!="constructor"], TSParameterProperty)[accessibility="private"]',
+  message: 'Write #member: the language keeps it private.',
+}
+
 export default tseslint.config(
   {
     ignores: [
@@ -63,19 +77,11 @@ export default tseslint.config(
       ],
     },
   },
-  // Private is what the language keeps private: `#member`, and the constructor says what it sets.
+  // Of two ways to write the same the one that the code has.
+  { files: ['**/*.ts', '**/*.tsx'], rules: { 'no-restricted-syntax': ['error', functionOfStatements] } },
   {
     files: ['src/**/*.ts', 'src/**/*.tsx'],
-    rules: {
-      'no-restricted-syntax': [
-        'error',
-        {
-          selector:
-            ':matches(PropertyDefinition, MethodDefinition[kind!="constructor"], TSParameterProperty)[accessibility="private"]',
-          message: 'Write #member: the language keeps it private.',
-        },
-      ],
-    },
+    rules: { 'no-restricted-syntax': ['error', functionOfStatements, privateWord] },
   },
   // `readFixtureJson<Shape>` says what the reader of a fixture expects.
   { files: ['test/**/*.ts', '**/*.test.ts'], rules: { '@typescript-eslint/no-unnecessary-type-parameters': 'off' } },

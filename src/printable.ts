@@ -39,7 +39,7 @@ const unsafe =
 
 const unicodeEscape = (character: string): string => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`
 
-const escaped = (character: string): string => {
+function escaped(character: string): string {
   const code = character.charCodeAt(0)
   return code < 256 ? `\\x${code.toString(16).padStart(2, '0')}` : unicodeEscape(character)
 }

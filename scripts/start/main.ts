@@ -36,7 +36,7 @@ const {
     'conditioned-rate': { type: 'string', default: '0.5' },
   },
 })
-const need = (name: 'pairs' | 'work' | 'out' | 'masks'): string => {
+function need(name: 'pairs' | 'work' | 'out' | 'masks'): string {
   const value = values[name]
   if (value === undefined) throw new Error(`Expected --${name} <folder>: see scripts/start/README.md`)
   return value

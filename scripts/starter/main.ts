@@ -59,12 +59,12 @@ const {
   },
 })
 
-const need = (name: 'pairs' | 'work' | 'parts' | 'out'): string => {
+function need(name: 'pairs' | 'work' | 'parts' | 'out'): string {
   const value = values[name]
   if (value === undefined) throw new Error(`Expected --${name} <folder>: see scripts/starter/README.md`)
   return value
 }
-const say = (line: string): void => {
+function say(line: string): void {
   process.stderr.write(`${line}\n`)
 }
 const features = (): string => join(need('work'), 'features')
@@ -72,7 +72,7 @@ const maskFolder = (): string => join(need('work'), 'masks')
 const checkpoint = (): string => join(need('work'), `${values.name}.safetensors`)
 const threads = Number(values.threads)
 /** Ctrl-C ends a training after the step at hand; the same command goes on with it. */
-const untilInterrupt = (): AbortSignal => {
+function untilInterrupt(): AbortSignal {
   const stop = new AbortController()
   process.once('SIGINT', () => stop.abort())
   return stop.signal

@@ -27,7 +27,7 @@ export interface ObjectMasks {
   at(pair: number, u: number, v: number): number
 }
 
-const unknown = (pair: number): never => {
+function unknown(pair: number): never {
   throw new Error(`no mask of pair ${pair}`)
 }
 export const noMasks: ObjectMasks = { has: () => false, box: unknown, at: unknown }

@@ -9,7 +9,7 @@ import { type ForegroundHint, type ForegroundNotice, foregroundMasks } from './f
 const [width, height, count] = [120, 80, 6]
 /** A reddish disc passes to the right while the camera pans to the right, the background to the left. */
 const inDisc = (x: number, y: number, t: number) => Math.hypot(x - 40 - 4 * t, y - 42) < 15
-const colour = (x: number, y: number, t: number) => {
+function colour(x: number, y: number, t: number) {
   if (!inDisc(x, y, t)) return texture(x + 2 * t, y)
   const [r, g, b] = texture(x - 4 * t + 300, y + 200)
   return [0.35 + 0.65 * r, 0.7 * g, 0.6 * b] as const

@@ -11,7 +11,15 @@ import { videoTable } from '../options/videoTable.js'
 import { eventLine } from '../session/events.js'
 import { batchReporter, countsLine } from './batchReporter.js'
 import { addOptionFlags, givenTableFlags } from './optionFlags.js'
-import { cancelInQueue, followQueue, type QueuedFlags, submissionOptions, tellQueue } from './queuedBatch.js'
+import {
+  cancelInQueue,
+  failureText,
+  followQueue,
+  jobLine,
+  type QueuedFlags,
+  submissionOptions,
+  tellQueue,
+} from './queuedBatch.js'
 import { givenQueue, queueOptions } from './queueFlags.js'
 import { duration, jsonReporter } from './reporters.js'
 import { stopOnSignals } from './stopOnSignals.js'
@@ -105,7 +113,7 @@ function statusCommand(terminal: Terminal, setStatus: SetStatus): Command {
         return
       }
       const jobs = await standing(list, flags, terminal)
-      for (const job of jobs) terminal.stdout.write(flags.json === true ? eventLine(jobEntry(job)) : jobLine(job))
+      for (const job of jobs) terminal.stdout.write(flags.json === true ? eventLine(jobEntry(job)) : standingLine(job))
       const counts = countsOf(jobs)
       terminal.stdout.write(flags.json === true ? eventLine({ type: 'batch', ...counts }) : `${countsLine(counts)}\n`)
       setStatus(0)
@@ -188,8 +196,7 @@ async function tellingFaults<T>(json: boolean, terminal: Terminal, work: () => P
 function tellFaults({ path, faults }: BatchListError, json: boolean, { stdout, stderr }: Terminal): void {
   for (const fault of faults) {
     if (json) stdout.write(eventLine({ type: 'fault', path, ...fault }))
-    else
-      stderr.write(`${path}:${fault.line}:${fault.column}: ${fault.code}: ${fault.message.replace(/\s*\n\s*/g, ' ')}\n`)
+    else stderr.write(`${path}:${fault.line}:${fault.column}: ${failureText(fault)}\n`)
   }
 }
 
@@ -244,7 +251,7 @@ async function tellPlan(list: BatchList, flags: RunFlags, terminal: Terminal): P
     terminal.stdout.write(eventLine({ type: 'plan', ...countsOf(jobs), toMake: left.length, seconds, basis }))
     return 0
   }
-  for (const job of left) terminal.stdout.write(jobLine(job))
+  for (const job of left) terminal.stdout.write(standingLine(job))
   const time =
     left.length === 0
       ? 'nothing to do'
@@ -256,7 +263,7 @@ async function tellPlan(list: BatchList, flags: RunFlags, terminal: Terminal): P
   return 0
 }
 
-const countsOf = (jobs: readonly StandingJob[]) => {
+function countsOf(jobs: readonly StandingJob[]) {
   const [finished = 0, failed = 0] = ['finished', 'failed'].map(
     (state) => jobs.filter(({ standing }) => standing.state === state).length,
   )
@@ -273,15 +280,14 @@ const jobEntry = ({ job, path, standing }: StandingJob): object => ({
   ...standing,
 })
 
-const jobLine = ({ job, standing: { state, step, error, holder } }: StandingJob): string =>
-  `${[
-    state.padEnd(8),
-    job.id,
-    `${job.kind} ${job.input}`,
+function standingLine({ job, standing: { state, step, error, holder } }: StandingJob): string {
+  const told = [
     ...(step > 0 ? [`step ${step}`] : []),
     ...(holder === null ? [] : [holder]),
-    ...(error === null ? [] : [`${error.code}: ${error.message.replace(/\s*\n\s*/g, ' ')}`]),
-  ].join('  ')}\n`
+    ...(error === null ? [] : [failureText(error)]),
+  ]
+  return `${jobLine(state, job.id, `${job.kind} ${job.input}`, ...told)}\n`
+}
 
 /** One folder a list, where nobody says another. */
 const outOf = (list: string, { out }: Flags): string => out ?? join('runs', basename(list, extname(list)))

@@ -121,7 +121,9 @@ export async function tellQueue(
     const statuses = await batch.status(jobs)
     for (const [i, job] of jobs.entries()) {
       const entry = { job: job.payload.out, status: statuses[i]! }
-      terminal.stdout.write(json ? eventLine({ type: 'job', job: entry.job, ...entry.status }) : `${jobLine(entry)}\n`)
+      terminal.stdout.write(
+        json ? eventLine({ type: 'job', job: entry.job, ...entry.status }) : `${queuedLine(entry)}\n`,
+      )
     }
     return 0
   } finally {
@@ -185,7 +187,7 @@ function describe(event: Event, list: string): string | null {
     case 'submitted':
       return `${event.jobs} jobs in the queue, ${event.added} of them new`
     case 'status':
-      return event.status.state === 'failed' ? jobLine(event) : null
+      return event.status.state === 'failed' ? queuedLine(event) : null
     case 'fetched':
       return `${event.job}: done, in ${event.folder}`
     case 'report':
@@ -201,14 +203,19 @@ function describe(event: Event, list: string): string | null {
   }
 }
 
-function jobLine({ job, status }: QueuedJob): string {
-  const told =
-    status.state === 'failed'
-      ? `${status.failure.code}: ${status.failure.message.replace(/\s*\n\s*/g, ' ')}`
-      : status.state === 'working' && status.progress !== null
-        ? `step ${status.progress.step} of ${status.progress.steps} on ${status.progress.worker}`
-        : ''
-  return `${status.state.padEnd(8)}  ${job}  ${told}`.trimEnd()
+/** A job in a list of jobs: how it stands, what it is called, what else is told of it. */
+export const jobLine = (state: string, ...told: readonly string[]): string => [state.padEnd(8), ...told].join('  ')
+
+/** A failure in one line. */
+export const failureText = ({ code, message }: { readonly code: string; readonly message: string }): string =>
+  `${code}: ${message.replace(/\s*\n\s*/g, ' ')}`
+
+function queuedLine({ job, status }: QueuedJob): string {
+  const { state } = status
+  if (state === 'failed') return jobLine(state, job, failureText(status.failure))
+  if (state !== 'working' || status.progress === null) return jobLine(state, job)
+  const { step, steps, worker } = status.progress
+  return jobLine(state, job, `step ${step} of ${steps} on ${worker}`)
 }
 
 function priorityOf(text: string): number {

@@ -6,7 +6,7 @@ import { createNodeRuntime } from './node/createNodeRuntime.js'
 import { encodeModel } from './onnx.js'
 import * as ops from './ops.js'
 
-const message = (build: (graph: Graph) => unknown): string => {
+function message(build: (graph: Graph) => unknown): string {
   try {
     build(new Graph())
   } catch (error) {

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { randomStream } from './random.js'
 
-const draws = (seed: number, name: string, step: number, count = 8) => {
+function draws(seed: number, name: string, step: number, count = 8) {
   const r = randomStream(seed, name, step)
   return Array.from({ length: count }, () => r.uniform())
 }

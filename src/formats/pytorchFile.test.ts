@@ -22,7 +22,7 @@ function archive(pickle: string, files: Record<string, Uint8Array> = {}, level: 
 }
 
 /** A tensor of `shape` over storage 0: the numbers follow as a pickle writes them. */
-const tensorPickle = ({ kind = 'FloatStorage', offset = 0, shape = [2], strides = [1] } = {}): string => {
+function tensorPickle({ kind = 'FloatStorage', offset = 0, shape = [2], strides = [1] } = {}): string {
   const short = (text: string): string => `X${String.fromCharCode(text.length)}\0\0\0${text}`
   const tuple = (numbers: readonly number[]): string => `(${numbers.map((n) => `K${String.fromCharCode(n)}`).join('')}t`
   return (

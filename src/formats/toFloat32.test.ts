@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest'
 import { toFloat32 } from './toFloat32.js'
 import type { SafetensorsTensor } from './safetensors.js'
 
-const tensor = (dtype: SafetensorsTensor['dtype'], data: ArrayBufferView): SafetensorsTensor => {
+function tensor(dtype: SafetensorsTensor['dtype'], data: ArrayBufferView): SafetensorsTensor {
   const bytes = new Uint8Array(data.buffer, data.byteOffset, data.byteLength)
   return { dtype, shape: [bytes.byteLength], bytes }
 }

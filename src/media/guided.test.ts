@@ -16,7 +16,7 @@ function image(
   )
   return { width, height, channels, data }
 }
-const noise = (x: number, y: number, c: number) => {
+function noise(x: number, y: number, c: number) {
   const s = Math.sin(x * 12.9898 + y * 78.233 + c * 37.719) * 43758.5453
   return s - Math.floor(s)
 }

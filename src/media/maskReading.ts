@@ -275,7 +275,7 @@ class MaskStatistics {
   }
 }
 
-const isTinted = (colour: number): boolean => {
+function isTinted(colour: number): boolean {
   const [r, g, b] = [colour >> 16, (colour >> 8) & 255, colour & 255]
   return Math.max(r, g, b) - Math.min(r, g, b) > 16
 }

@@ -14,7 +14,7 @@ const same = (a: Float32Array, b: Float32Array): boolean =>
     new Uint8Array(b.buffer, b.byteOffset, b.byteLength),
   ) === 0
 const noise = (i: number): number => (Math.imul(i + 1, 0x9e3779b1) ^ (i * 37)) >>> 16
-const picture = (channels: 3 | 4, bits: 8 | 16): PixelImage => {
+function picture(channels: 3 | 4, bits: 8 | 16): PixelImage {
   const count = channels * plane
   return pixelImage(
     width,

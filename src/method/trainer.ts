@@ -1,4 +1,3 @@
-import { inOrder } from '../engine/inOrder.js'
 import { randomStream } from '../engine/random.js'
 import type { Runtime } from '../engine/runtime.js'
 import { Text2LiveError } from '../errors.js'
@@ -317,4 +316,14 @@ export function vectorsOf(state: TrainerState): Record<VectorName, Float32Array>
       return [name, tensor.data]
     }),
   ) as Record<VectorName, Float32Array>
+}
+
+/** Does work one after another, each when what was asked before it has ended, however that ended. */
+function inOrder(): <T>(work: () => Promise<T>) => Promise<T> {
+  let last: Promise<unknown> = Promise.resolve()
+  return (work) => {
+    const next = last.then(work)
+    last = next.catch(() => undefined)
+    return next
+  }
 }

@@ -89,11 +89,11 @@ beforeAll(async () => {
   }
 })
 
-const tensor = (folder: string, name: string): { shape: readonly number[]; data: Float32Array } => {
+function tensor(folder: string, name: string): { shape: readonly number[]; data: Float32Array } {
   const found = fixtures.get(folder)!.tensors.get(name)!
   return { shape: found.shape, data: toFloat32(found) }
 }
-const pixels = (folder: string, name: string): { shape: readonly number[]; data: Float32Array } => {
+function pixels(folder: string, name: string): { shape: readonly number[]; data: Float32Array } {
   const { shape, data } = tensor(folder, name)
   return { shape, data: data.map((x) => x / 255) }
 }

@@ -45,7 +45,7 @@ beforeAll(async () => {
   ])
 })
 
-const load = (changes: Record<string, Uint8Array | null> = {}) => {
+function load(changes: Record<string, Uint8Array | null> = {}) {
   const files = new Map(whole)
   for (const [name, bytes] of Object.entries(changes)) {
     if (bytes) files.set(name, bytes)

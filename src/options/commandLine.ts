@@ -39,20 +39,28 @@ export const commandLine = (
  * The same for a clip.
  * @param object path of the mask of the object, or of the folder of them, where there is one
  * @param mask path of the mask that bounds the edit, where there is one
+ * @param over paths of the runs that it stands on, the lowest first, whose atlas it takes
  */
-export const clipCommandLine = (
+export function clipCommandLine(
   settings: VideoSettings,
   clip: string,
-  { object = null, mask = null }: { readonly object?: string | null; readonly mask?: string | null } = {},
-): string =>
-  lineOf(videoTable, settings, clip, [
+  {
+    object = null,
+    mask = null,
+    over = [],
+  }: { readonly object?: string | null; readonly mask?: string | null; readonly over?: readonly string[] } = {},
+): string {
+  const { atlas: _, ...others } = settings
+  return lineOf(videoTable, over.length > 0 ? others : settings, clip, [
     ['object', object],
     ['mask', mask],
+    ...over.map((run): Flag => ['over', run]),
   ])
+}
 
 function lineOf(
   table: OptionTable,
-  settings: ImageSettings | VideoSettings,
+  settings: ImageSettings | VideoSettings | Omit<VideoSettings, 'atlas'>,
   input: string,
   files: readonly Flag[],
 ): string {

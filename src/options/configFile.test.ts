@@ -4,7 +4,7 @@ import { settingNames } from './imageOptions.js'
 import { resolveSettings } from './resolveSettings.js'
 import { writeConfig } from './writeConfig.js'
 
-const failure = (text: string): string => {
+function failure(text: string): string {
   try {
     readConfig(text, 'my.yaml')
   } catch (error) {

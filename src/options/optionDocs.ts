@@ -78,7 +78,7 @@ function plainValue(value: OptionValue | undefined): string | undefined {
   return value === undefined ? undefined : String(value)
 }
 
-const flagCell = (name: string, row: OptionRow): string => {
+function flagCell(name: string, row: OptionRow): string {
   const flags = [
     row.short === undefined ? '' : `\`-${row.short}\``,
     `\`--${kebabCase(name)}\``,

@@ -5,10 +5,10 @@ import { parseOption } from './parseOption.js'
 import { presets } from './presets.js'
 import { resolveSettings } from './resolveSettings.js'
 
-const noSeed = (): number => {
+function noSeed(): number {
   throw new Error('a seed was set, none should be drawn')
 }
-const codeOf = (run: () => unknown): string => {
+function codeOf(run: () => unknown): string {
   try {
     run()
   } catch (error) {

@@ -6,7 +6,7 @@ import { readImageInput } from '../session/imageInput.js'
 const [width, height] = [64, 48]
 const settings = { size: 0, scaleMin: 0.9, cropsMinCover: 0.9 }
 const isObject = (i: number): boolean => i % width > 20 && i % width < 40
-const png = async (of: (i: number) => readonly number[]): Promise<Uint8Array> => {
+async function png(of: (i: number) => readonly number[]): Promise<Uint8Array> {
   const pixels = Array.from({ length: width * height * 16 }, (_, i) =>
     of(Math.floor((i % (4 * width)) / 4) + width * Math.floor(i / (16 * width))),
   )

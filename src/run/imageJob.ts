@@ -1,5 +1,6 @@
 import type { GivenVideoOptions } from '../options/videoOptions.js'
 import type { QueuedJob } from '../session/queue/queueMachine.js'
+import type { RunAsk } from '../session/runControl.js'
 import type { AnyRunEvent } from '../session/runHost.js'
 import type { SentResult } from './editResult.js'
 import type { StartOptions } from './startRun.js'
@@ -42,11 +43,11 @@ export type ProcessJob = ImageJob | ClipRunJob | NewClipJob
 /** What the process is started with to keep its engine and models from one job to the next. */
 export const keepModels = 'keep-models'
 
-/** What the process can be told: a job and the guidance modules it may name, what its control says meanwhile, and when that has ended the next. */
-export type JobRequest =
-  | { readonly job: ProcessJob; readonly modules: readonly string[] }
-  | { readonly stop: true }
-  | { readonly held: boolean; readonly steps: number | null }
+/**
+ * What the process can be told: a job and the guidance modules that it may name, what is asked of it meanwhile, and when
+ * that has ended the next.
+ */
+export type JobRequest = { readonly job: ProcessJob; readonly modules: readonly string[] } | { readonly ask: RunAsk }
 
 /** What it tells. */
 export type JobReply =

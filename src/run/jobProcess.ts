@@ -3,7 +3,7 @@
 import { Text2LiveError } from '../errors.js'
 import { registerModules } from '../models/node/registerGuidance.js'
 import { trainerIn } from '../session/openTrainer.js'
-import { RunControl } from '../session/runControl.js'
+import { heed, RunControl, type SteeredRun } from '../session/runControl.js'
 import type { AnyRunEvent } from '../session/runHost.js'
 import type { WarmModels } from '../session/warmModels.js'
 import { nodePlace } from './buildTrainer.js'
@@ -16,9 +16,7 @@ if (process.send === undefined)
   throw new Text2LiveError('INTERNAL', 'jobProcess runs in a process of its own; use runInProcess.')
 
 /** The job at hand. */
-interface Work {
-  readonly stop: AbortController
-  readonly control: RunControl
+interface Work extends SteeredRun {
   /** Does its run have a folder? */
   kept: boolean
 }
@@ -69,9 +67,9 @@ async function failed(error: unknown): Promise<JobReply> {
 }
 
 process.on('message', (request: JobRequest) => {
-  if ('stop' in request) work?.stop.abort()
-  else if ('held' in request) work?.control.take(request)
-  else {
+  if ('ask' in request) {
+    if (work !== null) heed(request.ask, work)
+  } else {
     work = { stop: new AbortController(), control: new RunControl(), kept: true }
     void done(request, work).catch(failed).then(end)
   }

@@ -50,7 +50,7 @@ export async function lookAtRun(folder: string): Promise<RunSummary> {
   return holder === null ? summary : { ...summary, state: 'locked', detail: `${holderText(holder)} is at work on it` }
 }
 
-const damage = (error: unknown): Pick<RunSummary, 'state' | 'detail'> => {
+function damage(error: unknown): Pick<RunSummary, 'state' | 'detail'> {
   if (!(error instanceof Text2LiveError)) throw error
   return { state: 'damaged', detail: `${error.code}: ${error.message}` }
 }

@@ -2,7 +2,7 @@ import type { ChildProcess } from 'node:child_process'
 import { Text2LiveError } from '../errors.js'
 import { registeredModules } from '../models/guidanceRegistry.js'
 import { interrupted } from '../session/interrupted.js'
-import type { RunControl } from '../session/runControl.js'
+import { passOn, type RunControl } from '../session/runControl.js'
 import type { RunEvent } from '../session/events.js'
 import type { EmitAny } from '../session/queue/queueMachine.js'
 import type { Emit } from '../session/trainRun.js'
@@ -72,10 +72,6 @@ export class JobProcess {
       // Where the process has gone, its `exit` event says so.
       if (worker.connected) worker.send(request, () => undefined)
     }
-    const stop = (): void => send({ stop: true })
-    const steer = ({ held, steps }: RunControl): void => send({ held, steps })
-    signal.addEventListener('abort', stop)
-    const unfollow = control?.follow(() => steer(control))
     let hear: (reply: JobReply) => void = () => undefined
     let fail: (error: Error) => void = () => undefined
     const gone = (code: number | null, by: NodeJS.Signals | null): void =>
@@ -89,14 +85,14 @@ export class JobProcess {
       }
     })
     worker.on('message', hear).on('error', fail).on('exit', gone)
+    let end = (): void => undefined
     try {
       sendPlain(send, { job, modules: registeredModules() })
-      if (control !== undefined) steer(control)
+      end = passOn((ask) => send({ ask }), signal, control)
       return await answer
     } finally {
+      end()
       worker.off('message', hear).off('error', fail).off('exit', gone)
-      signal.removeEventListener('abort', stop)
-      unfollow?.()
     }
   }
 

@@ -1,9 +1,8 @@
 import { z } from 'zod'
 import type { GivenOptions } from '../options/imageOptions.js'
 import { imageTable } from '../options/imageTable.js'
-import type { OptionRow } from '../options/optionRow.js'
 import { type OptionTable, rowOf } from '../options/optionTable.js'
-import { describeValues } from '../options/parseOption.js'
+import { describeValues, writtenSchema } from '../options/parseOption.js'
 import type { GivenVideoOptions } from '../options/videoOptions.js'
 import { videoTable } from '../options/videoTable.js'
 import type { QueueContents, QueueJob, QueueRequest } from '../session/jobQueue.js'
@@ -27,25 +26,6 @@ const withheld: ReadonlySet<string> = new Set([
 export const requestOptionNames = (table: OptionTable): string[] =>
   Object.keys(table.rows).filter((name) => !withheld.has(name))
 
-function optionSchema(row: OptionRow): z.ZodType {
-  switch (row.type) {
-    case 'number':
-      return z.number()
-    case 'integer':
-      return z.int()
-    case 'choice':
-      return z.enum(Object.keys(row.choices))
-    case 'switch':
-      return z.boolean()
-    case 'text':
-    case 'path':
-      return z.string().min(1)
-    case 'texts':
-    case 'paths':
-      return z.union([z.string().min(1), z.array(z.string().min(1))])
-  }
-}
-
 /** The options of a request, for its description; the option table says more of a wrong one than this could. */
 const describedBy = (table: OptionTable, id: string, of: string) =>
   z
@@ -54,7 +34,7 @@ const describedBy = (table: OptionTable, id: string, of: string) =>
         requestOptionNames(table).map((name) => {
           const row = rowOf(table, name)
           const takes = `${row.help} (${describeValues(row)})`
-          return [name, optionSchema(row).nullable().optional().describe(takes)]
+          return [name, writtenSchema(row).nullable().optional().describe(takes)]
         }),
       ),
     )
@@ -189,14 +169,14 @@ const asked = <Word extends string>(word: Word, what: string) => z.strictObject(
 export const requestSchema = z
   .discriminatedUnion('do', [
     asked('go', 'one that is held goes on at once, one that was stopped or failed when its turn comes'),
-    asked('pause', 'holds it after the step at hand, with a checkpoint; a photo only'),
+    asked('pause', 'holds it after the step at hand, with a checkpoint'),
     asked(
       'stop',
       'finishes the step at hand and writes the outputs of the state reached (of a clip it is kept, and render writes them); one that waits leaves the queue',
     ),
     z
       .strictObject({ do: z.literal('steps'), steps: z.int().min(1).max(1_000_000) })
-      .describe('it ends at another step; a run that is finished already goes back to the queue. A photo only'),
+      .describe('it ends at another step; a run that is finished already goes back to the queue'),
     z.strictObject({ do: z.literal('rename'), title: z.string().min(1).max(1000) }),
     z
       .strictObject({ do: z.literal('move'), place: z.int().min(0).max(1_000_000) })

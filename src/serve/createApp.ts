@@ -143,6 +143,11 @@ export function createApp({
       await runs.paint(run(c), layer, await uploading(() => readBody(c.req.raw, limits.pictures)))
       return c.body(null, 204)
     },
+    setMask: async (c) => {
+      const bytes = await uploading(() => readBody(c.req.raw, limits.pictures))
+      await runs.setMask(run(c), bytes.length === 0 ? null : { name: c.req.query('name') ?? 'mask', bytes })
+      return c.body(null, 204)
+    },
     locate: async (c) => {
       const { map, ...located } = await runs.locate(
         await uploading(() => readQuestion(c.req.raw, limits.pictures)),

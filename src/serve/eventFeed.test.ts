@@ -12,7 +12,7 @@ function feedWith(limits: Partial<FeedLimits> = {}): EventFeed {
   return feed
 }
 
-const never = (): void => {
+function never(): void {
   throw new Error('dropped')
 }
 

@@ -60,7 +60,8 @@ const object: Part = {
 const over: Part = {
   schema: overSchema,
   required: false,
-  about: 'names of runs that it stands on, the lowest first: their composite is the photo that it edits; JSON',
+  about:
+    'names of runs that it stands on, the lowest first: their composite is what it edits. Runs below a clip are over the same clip, and share their atlas with it; JSON',
 }
 const options: Part = { schema: describedOptions, required: true, about: 'JSON' }
 
@@ -156,6 +157,15 @@ export const operations = {
     request: { 'image/png': 'bytes' },
     status: 204,
     errors: [400, 404, 409, 413, 422, 507],
+  },
+  setMask: {
+    method: 'post',
+    path: '/runs/{run}/mask',
+    summary:
+      'Another mask for the run of a photo that is at work or held, from its next step on: white may change; nothing sent takes the mask off. The run tells it by an event "mask", and by a "warning" one that cannot be read or does not fit the photo. name in the query is what messages call it',
+    request: { 'image/*': 'bytes' },
+    status: 204,
+    errors: [400, 404, 409, 413, 422],
   },
   locate: {
     method: 'post',

@@ -22,7 +22,8 @@ export async function readForm(request: Request, most: number): Promise<NewRun> 
     )
   const object: NamedFile[] = []
   for (const part of form.getAll('object')) object.push(await fileOf(part, 'object'))
-  return { kind: 'clip', options: await readGiven(form.get('options')), clip, object, mask }
+  const over = await readOver(form.get('over'))
+  return { kind: 'clip', options: await readGiven(form.get('options')), clip, object, mask, over }
 }
 
 /** What words are looked for in a photo with. @throws as `readForm` */

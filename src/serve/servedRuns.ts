@@ -8,7 +8,10 @@ export interface OpenFile {
 }
 
 /** The runs of the studio's server, as its HTTP interface asks for them. */
-export interface ServedRuns extends Pick<RunHost, 'machine' | 'watch' | 'submit' | 'ask' | 'locate' | 'paint'> {
+export interface ServedRuns extends Pick<
+  RunHost,
+  'machine' | 'watch' | 'submit' | 'ask' | 'setMask' | 'locate' | 'paint'
+> {
   /** A PNG of a photo, for a page to show. @throws INPUT_* */
   preview(photo: NamedFile, signal: AbortSignal): Promise<Uint8Array>
   /** The files a run has now. @throws RUN_NOT_FOUND */

@@ -167,6 +167,11 @@ export class StudioRuns implements ServedRuns {
     await this.#queue.ask(run, request)
   }
 
+  setMask(run: string, mask: NamedFile | null): Promise<void> {
+    this.#queue.setMask(run, mask)
+    return Promise.resolve()
+  }
+
   async locate({ options, photo, over = [] }: LocateQuestion, signal: AbortSignal): Promise<LocatedMap> {
     const named = withModels(options, imageTable)
     const device = resolveSettings([named], drawSeed).device

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { memoryStore } from './memoryStore.js'
 
-const text = async (store: ReturnType<typeof memoryStore>, name: string): Promise<string | null> => {
+async function text(store: ReturnType<typeof memoryStore>, name: string): Promise<string | null> {
   const bytes = await store.read(name)
   return bytes && new TextDecoder().decode(bytes)
 }

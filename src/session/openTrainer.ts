@@ -42,10 +42,10 @@ export interface TrainingPlace {
 }
 
 /** The engine of a place, the one that is kept where one is. @throws DEVICE_UNAVAILABLE */
-export const runtimeOf = (
+export function runtimeOf(
   place: TrainingPlace,
   { device, threads }: Pick<ImageSettings, 'device' | 'threads'>,
-): Promise<Runtime> => {
+): Promise<Runtime> {
   const open = (): Promise<Runtime> => place.runtime({ device, threads })
   return place.warm?.runtime(`${device} ${threads}`, open) ?? open()
 }
@@ -79,27 +79,27 @@ export const trainerIn =
   }
 
 /** The outline network where a region is to be found with it. @throws GUIDANCE_INVALID, SAFETENSORS_INVALID */
-export const outlineFor = async (
+export async function outlineFor(
   { relevancy }: Pick<ImageSettings, 'relevancy'>,
   region: RegionTexts,
   models: ModelOpener,
   warm?: WarmModels,
-): Promise<OutlineModel | null> => {
+): Promise<OutlineModel | null> {
   return relevancy !== 'object' || region.length === 0 ? null : await openOutline(models, warm)
 }
 
 /** The outline network. @throws GUIDANCE_INVALID, SAFETENSORS_INVALID */
-export const openOutline = (models: ModelOpener, warm?: WarmModels): Promise<OutlineModel> => {
+export function openOutline(models: ModelOpener, warm?: WarmModels): Promise<OutlineModel> {
   const open = async (): Promise<OutlineModel> => await loadOutline(await models.bundled('outline'))
   return warm?.outline(open) ?? open()
 }
 
 /** The learned first weights for a run that asks for them. @throws GUIDANCE_INVALID, SAFETENSORS_INVALID */
-export const startFor = async (
+export async function startFor(
   { start }: Pick<ImageSettings, 'start'>,
   models: ModelOpener,
   warm?: WarmModels,
-): Promise<LearnedStart | null> => {
+): Promise<LearnedStart | null> {
   if (start !== 'learned') return null
   const open = async (): Promise<LearnedStart> => await loadStart(await models.bundled('start'))
   return await (warm?.start(open) ?? open())

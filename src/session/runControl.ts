@@ -1,6 +1,52 @@
 import { Text2LiveError } from '../errors.js'
 import type { PictureSource } from '../media/imageCodec.js'
 
+/** What a control says, as plain data: to the run where that is in another thread, process or worker. */
+export interface Steering {
+  readonly held: boolean
+  /** The steps asked for last; null as planned. */
+  readonly steps: number | null
+  /** A preview is asked for, once. */
+  readonly preview?: boolean
+  /** Another mask is asked for, once. */
+  readonly mask?: { readonly picture: PictureSource | null } | null
+}
+
+/** What is asked of a run that is elsewhere. */
+export type RunAsk = 'stop' | Steering
+
+/**
+ * Passes on what is asked of a run to where it is: what its control says, now and whenever that changes, and that it is
+ * to stop, when `signal` aborts.
+ * @returns ends it
+ */
+export function passOn(ask: (asked: RunAsk) => void, signal: AbortSignal, control?: RunControl): () => void {
+  const stop = (): void => ask('stop')
+  const steer = (): void => {
+    if (control !== undefined) ask(control.say())
+  }
+  const unfollow = control?.follow(steer)
+  signal.addEventListener('abort', stop, { once: true })
+  steer()
+  if (signal.aborted) stop()
+  return () => {
+    unfollow?.()
+    signal.removeEventListener('abort', stop)
+  }
+}
+
+/** The hand on a run, where it is worked on. */
+export interface SteeredRun {
+  readonly stop: AbortController
+  readonly control: RunControl
+}
+
+/** Does what was asked of a run that is here. */
+export function heed(asked: RunAsk, { stop, control }: SteeredRun): void {
+  if (asked === 'stop') stop.abort()
+  else control.take(asked)
+}
+
 /**
  * The hand on a run while it lasts: it can be held, let go on, given more or fewer steps and another mask, and
  * asked for a preview. Stopping is the `signal`'s. The run of a clip keeps its mask; its steps are those of each layer.
@@ -34,13 +80,20 @@ export class RunControl {
     this.#changed()
   }
 
+  /** All that it says now, for a run elsewhere; what is asked once is not said again. */
+  say(): Steering {
+    return { held: this.#held, steps: this.#steps, preview: this.takePreview(), mask: this.takeMask() }
+  }
+
   /** Takes over what a control elsewhere says, in another thread or process. */
-  take({ held, steps }: Pick<RunControl, 'held' | 'steps'>): void {
+  take({ held, steps, preview = false, mask = null }: Steering): void {
+    if (mask !== null) this.setMask(mask.picture)
+    if (preview) this.preview()
+    if (steps !== null && steps !== this.#steps) this.continueTo(steps)
     if (held !== this.#held) {
       if (held) this.pause()
       else this.go()
     }
-    if (steps !== null && steps !== this.#steps) this.continueTo(steps)
   }
 
   /** Calls back whenever something is asked: for who passes it on to a run elsewhere. @returns ends it */

@@ -24,7 +24,7 @@ interface EntryBase {
   readonly title: string
   /** Steps done; `settings.steps` are planned. Of a clip those of the layer that is trained, or was last. */
   readonly step: number
-  /** The runs that it stands on, the lowest first; a clip's run stands on none. */
+  /** The runs that it stands on, the lowest first. */
   readonly over: readonly string[]
   /** The latest preview, or the composite at training size: a file of the run; null where there is none yet. */
   readonly thumbnail: string | null
@@ -86,6 +86,8 @@ export interface NewClipRun {
   readonly object: readonly NamedFile[]
   /** Of the first frame: bounds the edit. */
   readonly mask: NamedFile | null
+  /** Runs of this host over the same clip that it is painted over, bottom first: it takes their atlas. */
+  readonly over?: readonly string[]
 }
 
 /** What can be asked of a run. */
@@ -153,6 +155,14 @@ export interface RunHost {
   submit(run: NewRun): Promise<string>
   /** @throws RUN_NOT_FOUND, OPTION_INVALID for what makes no sense in the run's state */
   ask(run: string, request: RunRequest): Promise<void>
+  /**
+   * Another mask for the run of a photo that is at work or held: from its next step on the edit stays where it is white.
+   * The run keeps it, and tells it by an event `mask`; one that cannot be read or does not fit the photo by a `warning`,
+   * and goes on with the one it has.
+   * @param mask null for none: the edit may go anywhere
+   * @throws RUN_NOT_FOUND, OPTION_INVALID for a run that is not at work, or is that of a clip
+   */
+  setMask(run: string, mask: NamedFile | null): Promise<void>
   /** The names of all files that a run has now; each slash is a folder's. @throws RUN_NOT_FOUND */
   files(run: string): Promise<readonly string[]>
   /** A file of a run; null where there is none. @throws RUN_NOT_FOUND */

@@ -81,49 +81,51 @@ export function unnamedNote(
 /** The last part of a path that may end with a slash. */
 export const lastPart = (path: string): string => path.split(/[\\/]/).findLast((part) => part !== '') ?? path
 
+/** Looks at a run beside this one; null where there is none. */
+export type LookBeside = (run: string) => Promise<LookedAt | null>
+
 /**
  * The same layers as the runs beside have them now; the own copy where no such run is there any more.
- * @param beside looks at a run beside this one; null where there is none
  * @param note is told what was taken
  */
-export async function presentLayers(
+export const presentLayers = (
   kept: readonly LayerBelow[],
-  beside: (run: string) => Promise<LookedAt | null>,
+  beside: LookBeside,
   note: (message: string) => void,
-): Promise<readonly LayerBelow[]> {
-  const layers: LayerBelow[] = []
+): Promise<readonly LayerBelow[]> => presentOf(kept, presentEdit, ({ png }) => digest(png), beside, note)
+
+/**
+ * The layers of a photo or a clip as the runs beside have them now.
+ * @param present the layer as that run has it; null for another run, that has taken the name of the one it came from
+ * @param digestOf what the pictures of a layer are recognised by
+ */
+export async function presentOf<Layer extends Pick<LayerBelow, 'run' | 'title'>>(
+  kept: readonly Layer[],
+  present: (layer: Layer, run: LookedAt) => Promise<Layer | null>,
+  digestOf: (layer: Layer) => Promise<string> | string,
+  beside: LookBeside,
+  note: (message: string) => void,
+): Promise<readonly Layer[]> {
+  const layers: Layer[] = []
   for (const layer of kept) {
-    const present = await presentEdit(layer, beside)
-    if (present === null) note(ownCopyNote(layer))
-    else if ((await digest(present)) !== (await digest(layer.png))) note(changedNote(layer))
-    layers.push(present === null ? layer : { ...layer, png: present })
+    const { run, title } = layer
+    const found = leadsElsewhere(run) ? null : await beside(run)
+    const now = found === null ? null : await present(layer, found)
+    if (now === null)
+      note(`below: the run's own copy of "${title}", since the run it came from ("${run}") is not beside it`)
+    else if ((await digestOf(now)) !== (await digestOf(layer)))
+      note(`below: "${title}" as ${run} has it now, which is not what this run was trained over`)
+    layers.push(now ?? layer)
   }
   return layers
 }
 
-/** The run of that name, beside this one; null where there is none, or the name leads elsewhere. */
-export const lookBeside = async (
-  run: string,
-  beside: (run: string) => Promise<LookedAt | null>,
-): Promise<LookedAt | null> =>
-  run === '' || run === '.' || run === '..' || /[\\/\0]/.test(run) ? null : await beside(run)
+const leadsElsewhere = (run: string): boolean => run === '' || run === '.' || run === '..' || /[\\/\0]/.test(run)
 
-type Named = Pick<LayerBelow, 'run' | 'title'>
-
-export const ownCopyNote = ({ run, title }: Named): string =>
-  `below: the run's own copy of "${title}", since the run it came from ("${run}") is not beside it`
-
-export const changedNote = ({ run, title }: Named): string =>
-  `below: "${title}" as ${run} has it now, which is not what this run was trained over`
-
-async function presentEdit(
-  { run, photo }: LayerBelow,
-  beside: (run: string) => Promise<LookedAt | null>,
-): Promise<Uint8Array | null> {
-  const found = await lookBeside(run, beside)
-  if (found === null) return null
-  const { settings } = await readRunSettings(found)
-  const own = settings.photo === null ? null : await found.read(settings.photo)
-  if (own === null || (await digest(own)) !== photo) return null
-  return await found.read(outputFiles.edit)
+async function presentEdit(layer: LayerBelow, run: LookedAt): Promise<LayerBelow | null> {
+  const { settings } = await readRunSettings(run)
+  const own = settings.photo === null ? null : await run.read(settings.photo)
+  if (own === null || (await digest(own)) !== layer.photo) return null
+  const png = await run.read(outputFiles.edit)
+  return png && { ...layer, png }
 }

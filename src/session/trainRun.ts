@@ -208,7 +208,7 @@ class RunSession {
     this.#saved.step = -1
     await this.#checkpoint(trainer)
     for (const message of input.notes) if (message.startsWith('mask: ')) this.emit({ type: 'note', message })
-    this.emit({ type: 'mask', step: trainer.step, masked: input.mask !== null })
+    this.emit({ type: 'mask', step: trainer.step, masked: input.mask !== null, file: this.#store && settings.mask })
   }
 
   readonly emit: Emit = (event) => {

@@ -87,7 +87,7 @@ export function App({
         {isOpen && (
           <div class="side">
             <TrainingPanel studio={studio} />
-            {clip === null && <LayersPanel studio={studio} />}
+            <LayersPanel studio={studio} />
             {clip !== null && run?.kind === 'clip' ? (
               <ClipLeavePanel studio={studio} clip={clip} run={run} />
             ) : (

@@ -23,7 +23,7 @@ const tiny = {
   ...{ start: 'random', seed: 5, device: 'cpu', threads: 1, previewEvery: 0, source: 'bowl', region: 'none' },
   ...{ relevancy: 'model', regionBound: 0, sparsityMap: 0, wholeImageEvery: 0 },
 }
-const writeList = (name: string, defaults: object, ...rows: object[]): string => {
+function writeList(name: string, defaults: object, ...rows: object[]): string {
   writeFileSync(at(name), [{ defaults }, ...rows].map((row) => `${JSON.stringify(row)}\n`).join(''))
   return at(name)
 }
@@ -61,7 +61,7 @@ const bitsOf = (...folder: string[]): string[] =>
     readFileSync(at(...folder, name)).toString('base64'),
   )
 
-const states = async (out: string): Promise<string[]> => {
+async function states(out: string): Promise<string[]> {
   const { lines } = await batch('status', list, '--out', at(out))
   return lines.flatMap((line) =>
     line.type === 'job' && 'state' in line ? [`${String(line.job)} ${String(line.state)}`] : [],

@@ -24,7 +24,7 @@ beforeAll(async () => {
 })
 afterAll(() => rmSync(home, { recursive: true, force: true }))
 
-const read = (name: string, text: string | Uint8Array, defaults = {}) => {
+function read(name: string, text: string | Uint8Array, defaults = {}) {
   writeFileSync(at(name), text)
   return readBatchList(at(name), defaults)
 }

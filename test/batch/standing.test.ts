@@ -27,6 +27,7 @@ import { Text2LiveError } from '../../src/errors.js'
 import { readEvents } from '../../src/run/eventLog.js'
 import { runImage } from '../../src/run/runImage.js'
 import { toyTrainer } from '../run/toyTrainer.mjs'
+import { toyPhoto } from '../support/toyPhoto.js'
 
 // How jobs stand, over real run folders that a toy trainer made.
 
@@ -38,8 +39,7 @@ let path: string
 
 beforeAll(async () => {
   home = mkdtempSync(join(tmpdir(), 'text2live-standing-'))
-  const pixels = Uint8Array.from({ length: 3 * 72 * 64 }, (_, i) => (i * 7919) % 256)
-  const picture = sharp(pixels, { raw: { width: 72, height: 64, channels: 3 } })
+  const picture = sharp(await toyPhoto())
   await picture.clone().png().toFile(at('bowl.png'))
   await picture.negate().png().toFile(at('other.png'))
   const options = {

@@ -26,7 +26,7 @@ const shapeOf = (r: RandomStream, rank: number, most = 5) => Array.from({ length
 /** The shape with some axes cut to 1, or missing in front. */
 const broadcastable = (r: RandomStream, shape: Shape) =>
   shape.map((n) => (r.chance(0.4) ? 1 : n)).slice(r.chance(0.3) ? r.integer(0, shape.length) : 0)
-const someAxes = (r: RandomStream, rank: number) => {
+function someAxes(r: RandomStream, rank: number) {
   const axes = Array.from({ length: rank }, (_, i) => i).filter(() => r.chance(0.5))
   return axes.length > 0 ? axes : [rank - 1]
 }
@@ -126,7 +126,7 @@ const sampling: Draw = (r) => {
 }
 
 /** Sizes of planes [c, H, W] and of positions [2, h, w]. */
-const positions = (r: RandomStream) => {
+function positions(r: RandomStream) {
   const [c, height, width, h, w] = shapeOf(r, 5, 4) as [number, number, number, number, number]
   return { planes: [c, height + 1, width + 1], where: [2, h, w] }
 }

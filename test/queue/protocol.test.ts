@@ -36,7 +36,7 @@ afterAll(async () => {
   rmSync(home, { recursive: true, force: true })
 })
 
-const open = async (name: string): Promise<Queue> => {
+async function open(name: string): Promise<Queue> {
   const queue = await openQueue({ url: server.url, name, store: store.id })
   opened.push(queue)
   return queue

@@ -12,7 +12,6 @@ import {
 } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import sharp from 'sharp'
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest'
 import { runCommand } from '../../src/cli/runCommand.js'
 import { float32Tensor, writeSafetensors } from '../../src/formats/safetensors.js'
@@ -24,6 +23,7 @@ import { lockFolder } from '../../src/run/folderLock.js'
 import { lookAtRun } from '../../src/run/lookAtRun.js'
 import { runImage } from '../../src/run/runImage.js'
 import { toyTrainer } from './toyTrainer.mjs'
+import { toyPhoto } from '../support/toyPhoto.js'
 
 let home: string
 let made: string
@@ -33,9 +33,7 @@ const at = (...names: string[]): string => join(home, ...names)
 beforeAll(async () => {
   made = mkdtempSync(join(tmpdir(), 'text2live-'))
   const photo = join(made, 'bowl.png')
-  const pixels = Uint8Array.from({ length: 72 * 64 * 3 }, (_, i) => (i * 37 + (i >> 7) * 11) % 256)
-  const raw = { width: 72, height: 64, channels: 3 } as const
-  writeFileSync(photo, await sharp(pixels, { raw }).png().toBuffer())
+  writeFileSync(photo, await toyPhoto())
   const train = async (out: string, steps: number, seeds = 1): Promise<void> => {
     const stop = new AbortController()
     const options = {

@@ -3,13 +3,13 @@ import { cp, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import sharp from 'sharp'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import type { RunEvent } from '../../src/session/events.js'
 import { startHub, type HubServer } from '../models/hubServer.js'
 import { openaiTensors } from '../models/openaiTensors.js'
 import { tinyModel } from '../models/tinyModel.js'
 import { writeTorchFile } from '../models/torchWriter.js'
+import { toyPhoto } from '../support/toyPhoto.js'
 
 // The built command: training, and with it the download, runs in a process of its own.
 const main = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url))
@@ -51,13 +51,7 @@ let home: string
 beforeAll(async () => {
   hub = await startHub(new Map([[repo, await tinyModel()]]))
   home = await mkdtemp(join(tmpdir(), 'fetched-'))
-  const pixels = Uint8Array.from({ length: 72 * 64 * 3 }, (_, i) => (i * 37 + (i >> 7) * 11) % 256)
-  await writeFile(
-    join(home, 'bowl.png'),
-    await sharp(pixels, { raw: { width: 72, height: 64, channels: 3 } })
-      .png()
-      .toBuffer(),
-  )
+  await writeFile(join(home, 'bowl.png'), await toyPhoto())
 })
 afterAll(async () => {
   await hub.close()

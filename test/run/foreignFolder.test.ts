@@ -14,7 +14,6 @@ import {
 import { execFileSync } from 'node:child_process'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import sharp from 'sharp'
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
 import { float32Tensor, readSafetensors, writeSafetensors } from '../../src/formats/safetensors.js'
 import type { ImageOptions } from '../../src/run/imageJob.js'
@@ -25,6 +24,7 @@ import { runVideoJob } from '../../src/run/video/runVideoJob.js'
 import { videoJobOf, type VideoJob } from '../../src/run/video/videoJob.js'
 import { toyTrainer } from './toyTrainer.mjs'
 import { toyVideoTrainer, writeToyClip, writeToyMask } from './toyVideo.mjs'
+import { toyPhoto } from '../support/toyPhoto.js'
 
 /** Made once: finished runs that are copied, as if somebody had sent them. */
 let home: string
@@ -43,13 +43,7 @@ const painted = () =>
 
 beforeAll(async () => {
   home = mkdtempSync(join(tmpdir(), 'text2live-foreign-'))
-  const pixels = Uint8Array.from({ length: 72 * 64 * 3 }, (_, i) => (i * 37 + (i >> 7) * 11) % 256)
-  writeFileSync(
-    join(home, 'bowl.png'),
-    await sharp(pixels, { raw: { width: 72, height: 64, channels: 3 } })
-      .png()
-      .toBuffer(),
-  )
+  writeFileSync(join(home, 'bowl.png'), await toyPhoto())
   const basics = {
     photo: join(home, 'bowl.png'),
     mask: join(home, 'bowl.png'),
@@ -94,7 +88,7 @@ beforeEach(() => {
 
 const send = (kind: 'image' | 'seeds' | 'video'): void => cpSync(join(home, kind), at('sent'), { recursive: true })
 
-const failureOf = async (doing: Promise<unknown>): Promise<string> => {
+async function failureOf(doing: Promise<unknown>): Promise<string> {
   try {
     await doing
   } catch (error) {

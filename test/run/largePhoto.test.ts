@@ -9,7 +9,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 
 // The built package, in a process whose peak memory is its own.
 const built = (name: string): string => JSON.stringify(new URL(`../../dist/${name}`, import.meta.url).href)
-const peakOf = async (script: string): Promise<number> => {
+async function peakOf(script: string): Promise<number> {
   const { stdout } = await promisify(execFile)(
     process.execPath,
     ['--input-type=module', '-e', `${script}\nconsole.log(process.resourceUsage().maxRSS * 1024)`],

@@ -1,5 +1,4 @@
 import { unzipSync, zipSync } from 'fflate'
-import sharp from 'sharp'
 import { beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import type { GivenOptions } from '../../src/options/imageOptions.js'
 import { nodeMachine } from '../../src/run/nodeMachine.js'
@@ -14,16 +13,13 @@ import { runFiles } from '../../src/session/runFiles.js'
 import type { AnyRunEvent, HostUpdate, RunEntry, RunRequest } from '../../src/session/runHost.js'
 import { continueRun, noCheckpoint, pictureIn, renderStored } from '../../src/session/savedRun.js'
 import { toyTrainer } from './toyTrainer.mjs'
+import { toyPhoto } from '../support/toyPhoto.js'
 
 // The laws of the queue, over runs in memory and a toy trainer; everything else is what hosts use.
 
 let photo: { name: string; bytes: Uint8Array }
 beforeAll(async () => {
-  const pixels = Uint8Array.from({ length: 3 * 72 * 64 }, (_, i) => (i * 7919) % 256)
-  const bytes = await sharp(pixels, { raw: { width: 72, height: 64, channels: 3 } })
-    .png()
-    .toBuffer()
-  photo = { name: 'Tea pot.png', bytes: new Uint8Array(bytes) }
+  photo = { name: 'Tea pot.png', bytes: new Uint8Array(await toyPhoto()) }
 })
 
 /** Runs in memory; they outlive the queues over them, as files outlive processes. */

@@ -8,6 +8,7 @@ import sharp from 'sharp'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { eventSchema, photoEvents } from '../../src/session/eventTable.js'
 import type * as Text2Live from '../../src/index.js'
+import { toyPhoto } from '../support/toyPhoto.js'
 
 // The built package: a run is in a process of its own, which needs compiled files.
 const { editImage, outputFiles } = (await import(
@@ -22,13 +23,7 @@ const at = (...names: string[]): string => join(home, ...names)
 
 beforeAll(async () => {
   home = mkdtempSync(join(tmpdir(), 'text2live-real-'))
-  const pixels = Uint8Array.from({ length: 72 * 64 * 3 }, (_, i) => (i * 37 + (i >> 7) * 11) % 256)
-  writeFileSync(
-    at('bowl.png'),
-    await sharp(pixels, { raw: { width: 72, height: 64, channels: 3 } })
-      .png()
-      .toBuffer(),
-  )
+  writeFileSync(at('bowl.png'), await toyPhoto())
   // The whole method at toy size: one crop size, so that one graph is compiled, and a narrow generator.
   options = {
     photo: at('bowl.png'),

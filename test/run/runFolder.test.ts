@@ -25,6 +25,7 @@ import { outputFiles, type RunEvent } from '../../src/session/events.js'
 import { lockFolder } from '../../src/run/folderLock.js'
 import { renderRun } from '../../src/run/renderRun.js'
 import { toyTrainer } from './toyTrainer.mjs'
+import { toyPhoto } from '../support/toyPhoto.js'
 
 let home: string
 let photo: string
@@ -33,13 +34,7 @@ const at = (...names: string[]): string => join(home, ...names)
 beforeEach(async () => {
   home = mkdtempSync(join(tmpdir(), 'text2live-'))
   photo = at('bowl.png')
-  const pixels = Uint8Array.from({ length: 72 * 64 * 3 }, (_, i) => (i * 37 + (i >> 7) * 11) % 256)
-  writeFileSync(
-    photo,
-    await sharp(pixels, { raw: { width: 72, height: 64, channels: 3 } })
-      .png()
-      .toBuffer(),
-  )
+  writeFileSync(photo, await toyPhoto())
 })
 afterEach(() => rmSync(home, { recursive: true, force: true }))
 
@@ -68,7 +63,7 @@ async function run(
   return { events, result, types: events.map(({ type }) => type) }
 }
 
-const failureOf = async (work: Promise<unknown>): Promise<string> => {
+async function failureOf(work: Promise<unknown>): Promise<string> {
   try {
     await work
   } catch (error) {

@@ -28,6 +28,7 @@ import type { RunStore } from '../../src/session/store.js'
 import { presentLayers, takeLayers } from '../../src/session/takeLayers.js'
 import { trainRun } from '../../src/session/trainRun.js'
 import { toyTrainer } from './toyTrainer.mjs'
+import { toyPhoto } from '../support/toyPhoto.js'
 
 // The laws of a run, over every store that Node has; test/browser/runs.test.ts holds the browser's to them.
 
@@ -36,12 +37,7 @@ let photo: Uint8Array
 
 beforeEach(async () => {
   home = mkdtempSync(join(tmpdir(), 'text2live-stores-'))
-  const pixels = Uint8Array.from({ length: 3 * 72 * 64 }, (_, i) => (i * 7919) % 256)
-  photo = new Uint8Array(
-    await sharp(pixels, { raw: { width: 72, height: 64, channels: 3 } })
-      .png()
-      .toBuffer(),
-  )
+  photo = new Uint8Array(await toyPhoto())
 })
 afterEach(() => rmSync(home, { recursive: true, force: true }))
 
@@ -335,7 +331,9 @@ describe.each(Object.entries(stores))('a run in %s', (_, openStores) => {
       const mask = from === null ? null : await half(from)
       const left = await half(0)
       const whole = await start('whole', changing(left), {}, [], mask)
-      expect(whole.events.filter(({ type }) => type === 'mask')).toEqual([{ type: 'mask', step: 3, masked: true }])
+      expect(whole.events.filter(({ type }) => type === 'mask')).toEqual([
+        { type: 'mask', step: 3, masked: true, file: 'mask.png' },
+      ])
       expect(await alphaOf('whole')).toEqual({ left: true, right: false })
       await withStored('whole', async ({ store }) => {
         expect((await readRunSettings(store)).settings.mask).toBe('mask.png')
@@ -350,7 +348,9 @@ describe.each(Object.entries(stores))('a run in %s', (_, openStores) => {
 
     test('can be taken away', async () => {
       const { events } = await start('run', changing(null), {}, [], await half(0))
-      expect(events.filter(({ type }) => type === 'mask')).toEqual([{ type: 'mask', step: 3, masked: false }])
+      expect(events.filter(({ type }) => type === 'mask')).toEqual([
+        { type: 'mask', step: 3, masked: false, file: null },
+      ])
       expect(await alphaOf('run')).toEqual({ left: true, right: true })
       await goOn('run', { steps: 8 })
       await withStored('run', async ({ store }) => expect((await readRunSettings(store)).settings.mask).toBeNull())

@@ -1,12 +1,12 @@
 import { spawn, type ChildProcess } from 'node:child_process'
-import { closeSync, existsSync, mkdtempSync, openSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { closeSync, existsSync, mkdtempSync, openSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Readable } from 'node:stream'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
-import sharp from 'sharp'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { toyPhoto } from '../support/toyPhoto.js'
 
 const [main, toy] = ['../../dist/cli/main.js', './toyCommand.mjs'].map((path) =>
   fileURLToPath(new URL(path, import.meta.url)),
@@ -16,10 +16,7 @@ let runs = 0
 
 beforeAll(async () => {
   home = mkdtempSync(join(tmpdir(), 'text2live-streams-'))
-  const pixels = Uint8Array.from({ length: 72 * 64 * 3 }, (_, i) => (i * 37 + (i >> 7) * 11) % 256)
-  await sharp(pixels, { raw: { width: 72, height: 64, channels: 3 } })
-    .png()
-    .toFile(join(home, 'bowl.png'))
+  writeFileSync(join(home, 'bowl.png'), await toyPhoto())
 })
 afterAll(() => rmSync(home, { recursive: true, force: true }))
 

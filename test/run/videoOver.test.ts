@@ -33,7 +33,7 @@ const lower = (): GivenVideoOptions => ({
   atlas: join(home, 'atlas.safetensors'),
   out: join(home, 'lower'),
 })
-const upper = (): GivenVideoOptions => {
+function upper(): GivenVideoOptions {
   const { atlas: _, ...shared } = lower()
   return { ...shared, prompt: 'snow', layer: 'foreground', seed: 5, over: at('lower'), out: at('upper') }
 }
@@ -128,7 +128,7 @@ const over = (layer: Uint8Array, frame: Uint8Array): Uint8Array =>
     const at = 4 * Math.floor(i / 3)
     return Math.round((layer[at + 3]! * layer[at + (i % 3)]! + (255 - layer[at + 3]!) * value) / 255)
   })
-const furthest = (a: ArrayLike<number>, b: ArrayLike<number>): number => {
+function furthest(a: ArrayLike<number>, b: ArrayLike<number>): number {
   let most = a.length === b.length ? 0 : Infinity
   for (let i = 0; i < a.length; i++) most = Math.max(most, Math.abs(a[i]! - b[i]!))
   return most

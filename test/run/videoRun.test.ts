@@ -66,7 +66,7 @@ beforeEach(() => {
   work = mkdtempSync(join(home, 'work-'))
 })
 
-const failureOf = async (doing: Promise<unknown>): Promise<string> => {
+async function failureOf(doing: Promise<unknown>): Promise<string> {
   try {
     await doing
   } catch (error) {

@@ -13,7 +13,7 @@ import {
   startToyStudio,
   token,
   toyOptions,
-  toyPhoto,
+  namedPhoto,
   type ToyStudio,
   until,
 } from './toyStudio.js'
@@ -26,7 +26,7 @@ let cookie: string
 beforeAll(async () => {
   studio = await startToyStudio()
   const host = new ServedHost({ base: studio.base, token })
-  run = await host.submit({ kind: 'photo', options: toyOptions, photo: await toyPhoto(), mask: null })
+  run = await host.submit({ kind: 'photo', options: toyOptions, photo: await namedPhoto(), mask: null })
   cookie = (await ask(studio, `/?token=${token}`)).headers['set-cookie']![0]!.split(';')[0]!
 })
 afterAll(async () => {

@@ -199,3 +199,29 @@ test('a clip is held, let go and given more steps; one that is stopped goes on; 
     /^(INPUT|MASK)_/,
   )
 }, 120_000)
+
+test('a clip stands on others of the server: on their atlas, with copies of their edits, which its zip takes along', async () => {
+  const { host, run } = await watched()
+  const lower = await host.submit(asked())
+  await until(() => run(lower)?.state === 'finished', 'the lower one is edited', 60)
+  const upper = await host.submit({ ...asked({ prompt: 'snow', seed: 4 }), over: [lower] })
+  await until(() => run(upper)?.state === 'finished', 'the upper one is edited', 60)
+  expect(run(upper)).toMatchObject({ over: [lower], error: null, settings: { over: ['below-1'], atlas: lower } })
+  const bytesOf = async (name: string, file: string): Promise<Buffer> =>
+    Buffer.from(await (await host.file(name, file))!.arrayBuffer())
+  const copy = await bytesOf(upper, 'below-1/foreground.png')
+  expect(copy.equals(await bytesOf(lower, videoOutputFiles.foregroundEdit))).toBe(true)
+  expect((await bytesOf(upper, videoFiles.atlas)).equals(await bytesOf(lower, videoFiles.atlas))).toBe(true)
+
+  const brought = await host.bring(new File([await host.zip(upper)], 'square-2.zip'))
+  await until(() => run(brought)?.state === 'finished', 'it is there, finished as it was')
+  expect(run(brought)!.over).toEqual([lower])
+  expect(await host.files(brought)).toEqual(await host.files(upper))
+  await host.ask(brought, { do: 'steps', steps: 4 })
+  await until(() => run(brought)?.state === 'finished' && run(brought)!.step === 4, 'it goes on over its copies', 60)
+
+  const shorter = { ...asked({ frames: 5 }), over: [lower] }
+  expect(await codeOf(host.submit(shorter))).toBe('ATLAS_MISMATCH')
+  expect(await codeOf(host.submit({ ...asked({ atlas: 'fast' }), over: [lower] }))).toBe('OPTION_INVALID')
+  expect(await codeOf(host.submit({ ...asked(), over: ['../elsewhere'] }))).toBe('RUN_NOT_FOUND')
+}, 120_000)

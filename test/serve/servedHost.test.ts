@@ -19,7 +19,7 @@ import { openApi } from '../../src/serve/openApi.js'
 import { eventMessages } from '../../src/studio/hosts/eventMessages.js'
 import { isCmykJpeg } from '../../src/studio/stage/decodePhoto.js'
 import { ServedHost } from '../../src/studio/hosts/servedHost.js'
-import { bearer, startToyStudio, token, toyOptions, toyPhoto, type ToyStudio, until } from './toyStudio.js'
+import { bearer, startToyStudio, token, toyOptions, namedPhoto, type ToyStudio, until } from './toyStudio.js'
 
 // The page's client against the real server: the contract of RunHost, kept over HTTP.
 
@@ -59,7 +59,7 @@ const eventsOf = (updates: readonly HostUpdate[], run: string) =>
 test('a photo is submitted, followed to its end, and its files are fetched', async () => {
   const { base, runs } = await studioWith()
   const { host, updates, run } = watched(base)
-  const photo = await toyPhoto()
+  const photo = await namedPhoto()
   const name = await host.submit({ kind: 'photo', options: toyOptions, photo, mask: null })
   expect(name).toBe('bowl-1')
   await until(() => run(name)?.state === 'finished', 'the run is finished')
@@ -90,7 +90,7 @@ test('a photo is submitted, followed to its end, and its files are fetched', asy
 test('what is answered is what the description says', async () => {
   const { base } = await studioWith()
   const { host, run, updates } = watched(base)
-  const name = await host.submit({ kind: 'photo', options: toyOptions, photo: await toyPhoto(), mask: null })
+  const name = await host.submit({ kind: 'photo', options: toyOptions, photo: await namedPhoto(), mask: null })
   await until(() => run(name)?.state === 'finished', 'the run is finished')
   const get = async (path: string): Promise<unknown> => await (await fetch(base + path, { headers: bearer })).json()
   expect(runsSchema.parse(await get('/runs')).runs).toHaveLength(1)
@@ -128,10 +128,45 @@ test('a photo that browsers do not show comes as a PNG of its own size, upright'
   })
 })
 
+test('a run at work takes another mask: it keeps it, and its outputs stay inside', async () => {
+  const { base, runs } = await studioWith({ delay: 200 })
+  const { host, updates, run } = watched(base)
+  const photo = await namedPhoto()
+  const name = await host.submit({ kind: 'photo', options: { ...toyOptions, steps: 30 }, photo, mask: null })
+  await until(() => (run(name)?.step ?? 0) > 0, 'it trains')
+  const half = Uint8Array.from({ length: 72 * 64 }, (_, i) => (i % 72 < 36 ? 255 : 0))
+  const png = await sharp(half, { raw: { width: 72, height: 64, channels: 1 } })
+    .png()
+    .toBuffer()
+  const told = (type: string) => eventsOf(updates, name).filter((event) => event.type === type)
+  await host.setMask(name, { name: 'small.png', bytes: new Uint8Array(await sharp(png).resize(7).png().toBuffer()) })
+  await until(() => told('warning').length === 1, 'a mask that does not fit is told, and left')
+  await host.setMask(name, { name: 'left.png', bytes: new Uint8Array(png) })
+  await until(() => told('mask').length === 1, 'another is taken')
+  expect(told('mask')[0]).toMatchObject({ masked: true, file: 'mask.png' })
+  expect(run(name)).toMatchObject({ state: 'running', settings: { mask: 'mask.png' } })
+  expect(readFileSync(join(runs, name, 'mask.png'))).toEqual(png)
+  await host.ask(name, { do: 'stop' })
+  await until(() => run(name)?.state === 'stopped', 'it is stopped')
+  const alpha = await sharp(join(runs, name, outputFiles.edit))
+    .extractChannel(3)
+    .raw()
+    .toBuffer()
+  expect(alpha.every((value, i) => i % 72 < 36 || value === 0)).toBe(true)
+  await expect(host.setMask(name, null)).rejects.toMatchObject({ code: 'OPTION_INVALID' })
+  await expect(host.setMask('nobody', null)).rejects.toMatchObject({ code: 'RUN_NOT_FOUND' })
+  await host.ask(name, { do: 'go' })
+  await until(() => run(name)?.state === 'running', 'it goes on within the new mask')
+  await host.setMask(name, null)
+  await until(() => told('mask').length === 2, 'the mask is taken off')
+  expect(run(name)).toMatchObject({ settings: { mask: null } })
+  await host.ask(name, { do: 'delete' })
+}, 60_000)
+
 test('every refusal comes with its code', async () => {
   const { base } = await studioWith()
   const host = new ServedHost({ base, token })
-  const photo = await toyPhoto()
+  const photo = await namedPhoto()
   const code = async (work: Promise<unknown>): Promise<string | null> =>
     await work.then(
       () => null,
@@ -179,7 +214,7 @@ test('two who watch see the same, and what one asks the other sees', async () =>
   const { base } = await studioWith({ delay: 60 })
   const [one, other] = [watched(base), watched(base)]
   await until(() => one.updates.length > 0 && other.updates.length > 0, 'both watch')
-  const photo = await toyPhoto()
+  const photo = await namedPhoto()
   const long = { ...toyOptions, steps: 100, previewEvery: 0 }
   const first = await one.host.submit({ kind: 'photo', options: long, photo, mask: null })
   const second = await other.host.submit({ kind: 'photo', options: toyOptions, photo, mask: photo })
@@ -210,7 +245,7 @@ test('two who watch see the same, and what one asks the other sees', async () =>
 test('a zip of a run is brought again, and goes on', async () => {
   const { base } = await studioWith()
   const { host, run } = watched(base)
-  const name = await host.submit({ kind: 'photo', options: toyOptions, photo: await toyPhoto(), mask: null })
+  const name = await host.submit({ kind: 'photo', options: toyOptions, photo: await namedPhoto(), mask: null })
   await until(() => run(name)?.state === 'finished', 'the run is finished')
   const brought = await host.bring(new File([await host.zip(name)], 'from elsewhere.zip'))
   await until(() => run(brought)?.state === 'finished', 'it is there, finished as it was')
@@ -265,7 +300,7 @@ test.skipIf(process.platform !== 'linux')(
     const name = await straight.host.submit({
       kind: 'photo',
       options: { ...toyOptions, steps: 60, previewEvery: 10 },
-      photo: await toyPhoto(),
+      photo: await namedPhoto(),
       mask: null,
     })
     for (const step of [5, 30]) {
@@ -291,7 +326,7 @@ test.skipIf(process.platform !== 'linux')(
 test('who comes back with the last id gets what he missed; with one of another server, all runs anew', async () => {
   const { base } = await studioWith()
   const { host, run } = watched(base)
-  const name = await host.submit({ kind: 'photo', options: toyOptions, photo: await toyPhoto(), mask: null })
+  const name = await host.submit({ kind: 'photo', options: toyOptions, photo: await namedPhoto(), mask: null })
   await until(() => run(name)?.state === 'finished', 'the run is finished')
   const read = async (lastId: string, isLast: (id: string) => boolean = () => true) => {
     const stop = new AbortController()

@@ -9,7 +9,7 @@ import { afterEach, beforeEach, expect, test } from 'vitest'
 import type { GivenOptions } from '../../src/options/imageOptions.js'
 import type { HostUpdate, RunEntry } from '../../src/session/runHost.js'
 import { ServedHost } from '../../src/studio/hosts/servedHost.js'
-import { bearer, token, toyOptions, toyPhoto, until } from './toyStudio.js'
+import { bearer, token, toyOptions, namedPhoto, until } from './toyStudio.js'
 
 // The server as a process: killed, stopped and started again, beside the command line over the same folder.
 
@@ -82,7 +82,7 @@ const long: GivenOptions = { ...toyOptions, steps: 400, previewEvery: 0 }
 test('after kill -9 a new server finds the jobs and goes on, and a page that was open comes back', async () => {
   const first = await toyStudio(20)
   const { host, run } = watching()
-  const photo = await toyPhoto()
+  const photo = await namedPhoto()
   const one = await host.submit({ kind: 'photo', options: { ...long, steps: 60 }, photo, mask: null })
   const other = await host.submit({ kind: 'photo', options: toyOptions, photo, mask: null })
   const third = await host.submit({ kind: 'photo', options: toyOptions, photo, mask: null })
@@ -103,7 +103,7 @@ test('after kill -9 a new server finds the jobs and goes on, and a page that was
 test('Ctrl-C ends it in order: the step at hand is kept, and the next server goes on from there', async () => {
   const first = await toyStudio(20)
   const { host, updates, run } = watching()
-  const name = await host.submit({ kind: 'photo', options: long, photo: await toyPhoto(), mask: null })
+  const name = await host.submit({ kind: 'photo', options: long, photo: await namedPhoto(), mask: null })
   await until(
     () => updates.some((update) => update.type === 'event' && update.event.type === 'step' && update.event.step >= 10),
     'ten steps',
@@ -133,7 +133,7 @@ test('runs of the command line are listed; one that another process holds is sho
   await toyStudio(20)
   const { host, run } = watching()
   const photo = join(home, 'pot.png')
-  writeFileSync(photo, (await toyPhoto()).bytes)
+  writeFileSync(photo, (await namedPhoto()).bytes)
   const elsewhere = start(here('../run/toyRun.mjs'), JSON.stringify({ ...long, photo, out: join(runs, 'pot-1') }), '50')
   await until(() => run('pot-1')?.state === 'running', 'the run of another process is listed as running', 60)
   expect(run('pot-1')?.error).toMatchObject({
@@ -142,7 +142,7 @@ test('runs of the command line are listed; one that another process holds is sho
   })
   for (const request of [{ do: 'go' }, { do: 'stop' }, { do: 'delete' }, { do: 'steps', steps: 500 }] as const)
     await expect(host.ask('pot-1', request)).rejects.toMatchObject({ code: 'RUN_LOCKED' })
-  const own = await host.submit({ kind: 'photo', options: toyOptions, photo: await toyPhoto('pot.png'), mask: null })
+  const own = await host.submit({ kind: 'photo', options: toyOptions, photo: await namedPhoto('pot.png'), mask: null })
   expect(own).toBe('pot-2')
   await until(() => run(own)?.state === 'finished', 'our own run goes on beside it')
   elsewhere.child.kill('SIGINT')
@@ -154,12 +154,12 @@ test('runs of the command line are listed; one that another process holds is sho
   const busy = await host.submit({
     kind: 'photo',
     options: { ...long, steps: 30_000 },
-    photo: await toyPhoto(),
+    photo: await namedPhoto(),
     mask: null,
   })
   const [taken, after] = [
-    await host.submit({ kind: 'photo', options: long, photo: await toyPhoto(), mask: null }),
-    await host.submit({ kind: 'photo', options: toyOptions, photo: await toyPhoto(), mask: null }),
+    await host.submit({ kind: 'photo', options: long, photo: await namedPhoto(), mask: null }),
+    await host.submit({ kind: 'photo', options: toyOptions, photo: await namedPhoto(), mask: null }),
   ]
   const taker = start(here('../run/toyRun.mjs'), JSON.stringify({ resume: join(runs, taken) }), '50')
   await until(() => taker.said().includes('step 3'), 'another process is at work on what waits here', 30)

@@ -2,13 +2,13 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { type IncomingHttpHeaders, request } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import sharp from 'sharp'
 import type { GivenOptions } from '../../src/options/imageOptions.js'
 import { runImageJob } from '../../src/run/runImage.js'
 import { workOnClip } from '../../src/run/video/workOnClip.js'
 import { jobOn } from '../../src/run/workInProcess.js'
 import type { QueueView } from '../../src/queue/queueView.js'
 import { startStudio, type Studio } from '../../src/serve/startStudio.js'
+import { toyPhoto } from '../support/toyPhoto.js'
 import { toyTrainer } from '../run/toyTrainer.mjs'
 import { toyVideoTrainer } from '../run/toyVideo.mjs'
 
@@ -26,14 +26,11 @@ export const toyOptions: GivenOptions = {
   previewEvery: 1,
 }
 
-/** A small photo that shows something. */
-export async function toyPhoto(name = 'bowl.png'): Promise<{ name: string; bytes: Uint8Array }> {
-  const pixels = Uint8Array.from({ length: 3 * 72 * 64 }, (_, i) => (i * 7919) % 256)
-  const bytes = await sharp(pixels, { raw: { width: 72, height: 64, channels: 3 } })
-    .png()
-    .toBuffer()
-  return { name, bytes: new Uint8Array(bytes) }
-}
+/** The toy photo as a request has it. */
+export const namedPhoto = async (name = 'bowl.png'): Promise<{ name: string; bytes: Uint8Array }> => ({
+  name,
+  bytes: new Uint8Array(await toyPhoto()),
+})
 
 export interface ToyStudio extends Studio {
   /** The folder of the runs. */

@@ -28,6 +28,19 @@ const tinyClip = {
   threads: 1,
 } as const
 
+/** In the page: has the browser kept something that was painted on an atlas? */
+async function paintIsKept(): Promise<boolean> {
+  const done = <T>(request: IDBRequest<T>): Promise<T> =>
+    new Promise((resolve, reject) => {
+      request.onsuccess = () => resolve(request.result)
+      request.onerror = () => reject(request.error!)
+    })
+  const database = await done(indexedDB.open('keyval-store'))
+  const keys = await done(database.transaction('keyval').objectStore('keyval').getAllKeys())
+  database.close()
+  return keys.some((key) => typeof key === 'string' && key.endsWith(' foreground'))
+}
+
 describe.skipIf(!existsSync(chromiumPath))('a clip in the studio in a tab, as a person uses it', () => {
   let site: SiteServer
   let browser: Browser
@@ -134,6 +147,13 @@ describe.skipIf(!existsSync(chromiumPath))('a clip in the studio in a tab, as a 
       await page.tab.emulateMedia({ colorScheme })
       expect(await seriousFaults(page)).toEqual([])
     }
+    // Paint that is not written to the clip yet outlasts the page.
+    const isKept = () => page.tab.evaluate(paintIsKept)
+    for (let i = 0; i < 100 && !(await isKept()); i++) await page.tab.waitForTimeout(100)
+    await page.tab.reload()
+    await page.tab.getByLabel('What is shown').selectOption('foreground')
+    await page.tab.getByRole('heading', { name: 'Painting' }).waitFor()
+    expect(await page.tab.getByLabel('Over the trained edit').isChecked()).toBe(false)
     await page.tab.getByRole('button', { name: 'Write the painted clip' }).click()
     await page.tab.getByRole('button', { name: 'Painted layer, alpha (WebM)' }).waitFor({ timeout: 60_000 })
     const { frames: pictures, alphas } = await framesOf('Painted layer, alpha (WebM)')
@@ -155,4 +175,25 @@ describe.skipIf(!existsSync(chromiumPath))('a clip in the studio in a tab, as a 
     await page.tab.getByRole('button', { name: 'Frame 1', exact: true }).waitFor()
     await page.state('finished')
   }, 60_000)
+
+  it('trains a second edit over the first on its atlas, shows both, and opens both again', async () => {
+    await page.tab.getByLabel('What is shown').selectOption('frames')
+    await page.say({ Prompt: 'swan in snow' })
+    await page.start('Start on top')
+    await page.tab.locator('.layer').nth(1).getByText('golden swan').waitFor()
+    await page.state('finished', 240_000)
+    await page.tab.locator('.stages li[data-done=true]', { hasText: 'fitting the atlas' }).waitFor()
+    await frame().fill('2')
+    const both = await seen('Layer')
+    await page.tab.getByLabel('Show golden swan').uncheck()
+    expect((await seen('Layer')).equals(both)).toBe(false)
+    await page.tab.getByText('The files have this edit as it was trained').waitFor()
+    await page.tab.getByLabel('Show golden swan').check()
+    await page.tab.getByRole('button', { name: 'Another file' }).click()
+    await page.tab.locator('.run-open', { hasText: 'swan in snow' }).click()
+    await page.tab.locator('.layer').nth(1).getByText('golden swan').waitFor()
+    const { path } = await page.download('Run folder (ZIP)')
+    const names = Object.keys(unzipSync(await readFile(path)))
+    expect(names.some((name) => name.endsWith('/below-1/foreground.png'))).toBe(true)
+  }, 300_000)
 })

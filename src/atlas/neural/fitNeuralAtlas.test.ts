@@ -71,7 +71,7 @@ const parameterNames = networkNames.flatMap((name) =>
   imlpParameters(settings.shapes[name]).map((p) => ({ ...p, name: `${name}.${p.name}` })),
 )
 
-const plane = (name: string, t: number) => {
+function plane(name: string, t: number) {
   const { shape, data } = tensor(name)
   const size = sizeOf(shape.slice(1))
   return data.slice(t * size, (t + 1) * size)

@@ -10,7 +10,7 @@ const breathe = () => Promise.resolve()
 const radius = 11
 const inRed = (x: number, y: number) => Math.hypot(x - 26, y - 24) < radius
 const inBlue = (x: number, y: number) => Math.hypot(x - 48, y - 24) < radius
-const colour = (x: number, y: number): readonly [number, number, number] => {
+function colour(x: number, y: number): readonly [number, number, number] {
   const [r, g, b] = texture(x, y)
   return inRed(x, y) ? [0.5 + 0.5 * r, 0.4 * g, 0.4 * b] : inBlue(x, y) ? [0.4 * r, 0.4 * g, 0.5 + 0.5 * b] : [r, g, b]
 }

@@ -9,7 +9,7 @@ const isObject = (i: number): boolean =>
 const inCorner = (i: number): boolean => i % width < 4 && Math.floor(i / width) < 4
 
 /** Each pixel by its place; the number of values is that of the channels. */
-const picture = (of: (i: number) => readonly number[]) => {
+function picture(of: (i: number) => readonly number[]) {
   const pixels = Array.from({ length: width * height }, (_, i) => of(i))
   return sharp(Uint8Array.from(pixels.flat()), { raw: { width, height, channels: pixels[0]!.length as 1 | 2 | 3 | 4 } })
 }

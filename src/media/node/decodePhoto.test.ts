@@ -18,7 +18,7 @@ const raw = (data: Uint8Array | Uint16Array, channels: 1 | 3 | 4 = 3) =>
   sharp(data, { raw: { width, height, channels } })
 const pixel = (image: FloatImage, x: number, y: number) =>
   Array.from({ length: image.channels }, (_, c) => image.data[(c * image.height + y) * image.width + x]! * 255)
-const near = (actual: readonly number[], expected: readonly number[], within: number) => {
+function near(actual: readonly number[], expected: readonly number[], within: number) {
   expect(actual.length).toBe(expected.length)
   actual.forEach((value, i) =>
     expect(Math.abs(value - expected[i]!), `${actual.join(', ')} vs ${expected.join(', ')}`).toBeLessThanOrEqual(

@@ -20,7 +20,7 @@ afterAll(async () => {
   await rm(folder, { recursive: true })
 })
 
-const save = async (name: string, bytes: Uint8Array | string): Promise<string> => {
+async function save(name: string, bytes: Uint8Array | string): Promise<string> {
   await writeFile(join(folder, name), bytes)
   return join(folder, name)
 }

@@ -53,7 +53,7 @@ function job(
 }
 
 /** Mean difference of the alpha of straight RGBA and of what was read, of 255. */
-const alphaError = (frames: readonly Uint8Array[], alphas: readonly Uint8Array[] = []): number => {
+function alphaError(frames: readonly Uint8Array[], alphas: readonly Uint8Array[] = []): number {
   const each = alphas.flatMap((alpha, t) => [...alpha].map((x, i) => Math.abs(x - frames[t]![4 * i + 3]!)))
   return each.length === 0 ? Infinity : each.reduce((sum, x) => sum + x, 0) / each.length
 }

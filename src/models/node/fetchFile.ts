@@ -186,7 +186,7 @@ async function making(folder: string): Promise<void> {
   })
 }
 
-export const sizeOf = async (path: string): Promise<number | null> => {
+export async function sizeOf(path: string): Promise<number | null> {
   const found = await stat(path).catch(() => null)
   return found?.isFile() === true ? found.size : null
 }

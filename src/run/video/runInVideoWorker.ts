@@ -3,10 +3,9 @@ import { silenceTelemetry } from '../../engine/node/silenceTelemetry.js'
 import { Text2LiveError } from '../../errors.js'
 import { registeredModules } from '../../models/guidanceRegistry.js'
 import { reviveFailure, threadError } from '../workerFailure.js'
-import type { VideoJob, VideoJobResult } from './videoJob.js'
-import type { RunControl } from '../../session/runControl.js'
+import type { VideoJob, VideoJobResult, VideoWorkerData, VideoWorkerReply } from './videoJob.js'
+import { passOn, type RunControl } from '../../session/runControl.js'
 import type { EmitVideo } from '../../session/video/videoSession.js'
-import type { VideoWorkerData, VideoWorkerReply, VideoWorkerRequest } from './workerProtocol.js'
 
 /**
  * Does a job in a thread of its own, since its sessions block the thread that runs them. When `signal` aborts, the work
@@ -24,17 +23,7 @@ export async function runInVideoWorker(
   const worker = new Worker(new URL('./videoWorker.js', import.meta.url), {
     workerData: { job, modules: registeredModules() } satisfies VideoWorkerData,
   })
-  const ask = (request: VideoWorkerRequest): void => worker.postMessage(request)
-  const stop = (): void => ask('stop')
-  const steer = (asked: RunControl): void => {
-    ask({ held: asked.held, steps: asked.steps })
-    if (asked.takePreview()) ask('preview')
-    if (asked.takeMask() !== null) ask('mask')
-  }
-  const unfollow = control?.follow(() => steer(control))
-  if (control !== undefined) steer(control)
-  if (signal.aborted) stop()
-  signal.addEventListener('abort', stop, { once: true })
+  const end = passOn((ask) => worker.postMessage(ask), signal, control)
   try {
     return await new Promise<VideoJobResult>((resolve, reject) => {
       let reply: Exclude<VideoWorkerReply, { event: unknown }> | null = null
@@ -57,7 +46,6 @@ export async function runInVideoWorker(
       })
     })
   } finally {
-    signal.removeEventListener('abort', stop)
-    unfollow?.()
+    end()
   }
 }

@@ -5,6 +5,8 @@ import type { AtlasSourceOptions } from './openAtlasSource.js'
 import type { PaintedLayers } from './renderPainted.js'
 import type { ResumeVideoOptions } from './resumeVideo.js'
 import type { VideoPlan, VideoResult } from '../../session/video/runVideo.js'
+import type { VideoEvent } from '../../session/videoEvents.js'
+import type { WorkerFailure } from '../workerFailure.js'
 
 /** What can be asked of a run over a clip; plain data, it crosses to the worker. */
 export type VideoJob =
@@ -22,6 +24,17 @@ export type VideoJob =
 
 /** What a job leaves; of a run, all of `VideoResult`. */
 export type VideoJobResult = VideoResult | Pick<VideoResult, 'finished' | 'folder'>
+
+/** What the thread of a job begins with. */
+export interface VideoWorkerData {
+  readonly job: VideoJob
+  /** Guidance modules that it may name. */
+  readonly modules: readonly string[]
+}
+
+/** What the thread of a job tells. */
+export type VideoWorkerReply =
+  { readonly event: VideoEvent } | { readonly result: VideoJobResult } | { readonly failure: WorkerFailure }
 
 /**
  * The job that options ask for: a new run, or the continuation of one.

@@ -14,7 +14,7 @@ beforeEach(() => {
 })
 afterEach(() => rmSync(home, { recursive: true, force: true }))
 
-const write = async (folder: string): Promise<void> => {
+async function write(folder: string): Promise<void> {
   await writeFile(join(folder, 'clip.mp4'), 'new')
   mkdirSync(join(folder, 'frames'))
   await writeFile(join(folder, 'frames', '0.png'), 'new')

@@ -7,11 +7,12 @@ import { pictureIn, readRun } from '../savedRun.js'
 import type { RunStore } from '../store.js'
 import { fingerprintOf } from '../trainRun.js'
 import type { ClipMachine } from '../video/clipMachine.js'
+import { keptClips } from '../video/clipsBelow.js'
 import { editedLayers } from '../video/runVideo.js'
 import { assertClip, filesIn, isClipRun, readVideoSettings } from '../video/savedClip.js'
 import { readState } from '../video/trainStage.js'
 import { isClipFileName } from '../video/videoFiles.js'
-import { readVideoInput } from '../video/videoInput.js'
+import { readVideoInput, standingOn } from '../video/videoInput.js'
 
 /** What looking into a run needs of the machine. */
 type CheckTools = Pick<ClipMachine, 'codec' | 'clips' | 'digest'>
@@ -88,7 +89,11 @@ async function checkClip(store: GivenRun, machine: CheckTools): Promise<(file: s
       `Expected the clip and the masks of "${store.path}" by the names that a run gives them, and it names "${file}". Take another copy of the run.`,
     )
   }
-  const input = await readVideoInput(settings, filesIn(store), machine, new AbortController().signal)
+  const input = standingOn(
+    await readVideoInput(settings, filesIn(store), machine, new AbortController().signal),
+    await keptClips(store, settings.over),
+    machine,
+  )
   const fingerprint = { settings, pictures: input.digest }
   for (const layer of editedLayers(settings)) await readState({ store, fingerprint }, layer)
   checkedEvents(await store.read(runFiles.events), store.file(runFiles.events))

@@ -1,5 +1,6 @@
 import { Text2LiveError } from '../../errors.js'
 import { checkedEvents } from '../eventLog.js'
+import { readOrigins } from '../layersBelow.js'
 import { editedLayers } from '../video/runVideo.js'
 import { readVideoSettings } from '../video/savedClip.js'
 import { clipPreviewFile, videoFiles } from '../video/videoFiles.js'
@@ -22,6 +23,7 @@ export async function readStoredClip(run: RunFiles): Promise<StoredClipRun> {
       ...none,
       step: keptStep(events),
       finished: isFinished(events, settings),
+      over: settings.over.length === 0 ? [] : (await readOrigins(run, 'atlas')).map((origin) => origin.run),
       thumbnail: preview === undefined ? null : clipPreviewFile(preview.layer, preview.step),
       stage: events.findLast((event) => event.type === 'stage-start')?.stage ?? null,
       error: last?.type === 'error' ? { code: last.code, message: last.message } : null,

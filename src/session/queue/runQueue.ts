@@ -8,6 +8,7 @@ import { assertSteps, RunControl } from '../runControl.js'
 import type {
   AnyRunEvent,
   HostUpdate,
+  NamedFile,
   NewClipRun,
   NewPhotoRun,
   NewRun,
@@ -15,9 +16,10 @@ import type {
   RunRequest,
   RunState,
 } from '../runHost.js'
-import { type Below, takeLayers } from '../takeLayers.js'
+import { assertOverByName, type Below, takeLayers } from '../takeLayers.js'
 import { checksHere } from './checksHere.js'
 import { isFit } from '../video/atlasStage.js'
+import { takeClips } from '../video/takeClips.js'
 import { clipPreviewFile, paintedFile, videoFiles, videoOutputFiles } from '../video/videoFiles.js'
 import type { PreparedRun, QueueChecks, QueuedJob, QueueMachine } from './queueMachine.js'
 import { type QueueNotes, readQueueNotes, type RunNote } from './queueNotes.js'
@@ -97,8 +99,8 @@ export class RunQueue {
   /**
    * Checks everything that a person can get wrong, keeps the run and puts it last.
    * @returns its name
-   * @throws OPTION_*, PROMPT_*, INPUT_*, CLIP_*, MASK_INVALID, DISK_FULL; RUN_NOT_FOUND, RUN_INVALID for what it stands
-   *   on, or takes the atlas of
+   * @throws OPTION_*, PROMPT_*, INPUT_*, CLIP_*, MASK_INVALID, DISK_FULL; RUN_NOT_FOUND, RUN_INVALID, ATLAS_MISMATCH for
+   *   what it stands on, or takes the atlas of
    */
   async submit(run: NewRun): Promise<string> {
     this.#assertRoom()
@@ -128,14 +130,19 @@ export class RunQueue {
     })
   }
 
-  async #preparedClip({ options, clip, object, mask }: NewClipRun): Promise<PreparedRun> {
-    const { atlas = null } = options
+  async #preparedClip({ options, clip, object, mask, over = [] }: NewClipRun): Promise<PreparedRun> {
+    assertOverByName(options)
+    for (const name of over) this.#find(name)
+    const { clips, runs } = this.#machine
+    const below = over.length === 0 ? {} : { below: await takeClips(over, (name) => runs.look(name), clips) }
+    const atlas = options.atlas ?? over[0] ?? null
     return await this.#checks.prepareClip({
       options,
       clip,
       object: object.length === 0 ? null : object,
       mask,
       atlas: atlas === null || isFit(atlas) ? null : await this.#atlasOf(atlas),
+      ...below,
     })
   }
 
@@ -189,6 +196,20 @@ export class RunQueue {
     this.#enqueue(name)
     await this.#changed()
     this.#work()
+  }
+
+  /**
+   * Another mask for the run of a photo that is at work, from its next step on; null for none.
+   * @throws RUN_NOT_FOUND, RUN_LOCKED, OPTION_INVALID
+   */
+  setMask(name: string, mask: NamedFile | null): void {
+    const run = this.#find(name)
+    if (run.holder !== null) throw heldElsewhere(name, run.holder)
+    if (run.stored.kind === 'clip')
+      throw refused(name, 'take another mask', 'a clip keeps the one that it began with; submit another run')
+    if (this.#current?.name !== name)
+      throw refused(name, 'take another mask', `it is ${this.#state(name)}; only a run at work can`)
+    this.#current.control.setMask(mask)
   }
 
   /** @throws RUN_NOT_FOUND, OPTION_INVALID for what makes no sense in the run's state */
@@ -522,6 +543,7 @@ const listed: ReadonlySet<string> = new Set([
   'paused',
   'going-on',
   'steps',
+  'mask',
 ])
 
 /** What is known of a run after an event of its kind. */
@@ -535,6 +557,7 @@ function followed(stored: StoredRun, event: AnyRunEvent): StoredRun {
   }
   if (event.type === 'resumed' && 'step' in event) return { ...stored, step: event.step }
   if (event.type === 'preview') return { ...stored, thumbnail: previewFile(event.step) }
+  if (event.type === 'mask') return { ...stored, settings: { ...stored.settings, mask: event.file ?? null } }
   return event.type === 'run-start' && 'photo' in event ? { ...stored, settings: event.settings } : stored
 }
 

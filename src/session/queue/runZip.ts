@@ -5,7 +5,7 @@ import { outputFiles, type RunEvent } from '../events.js'
 import { runFiles } from '../runFiles.js'
 import { readRunSettings } from '../savedRun.js'
 import { isClipRun, readVideoSettings } from '../video/savedClip.js'
-import { clipFolders, isClipFileName, videoFileNames } from '../video/videoFiles.js'
+import { belowFolder, clipFolders, isClipFileName, videoFileNames } from '../video/videoFiles.js'
 import type { RunFiles } from './queueMachine.js'
 import { previewFile } from './readStoredRun.js'
 
@@ -36,7 +36,7 @@ async function clipFileNames(run: RunFiles): Promise<string[]> {
   const alone = [settings.clip, settings.mask].filter((file) => file !== null)
   const names: string[] = []
   for (const name of [...videoFileNames, ...alone]) if (isClipFileName(name) && (await run.has(name))) names.push(name)
-  for (const folder of clipFolders) {
+  for (const folder of [...clipFolders, ...settings.over.map((_, i) => belowFolder(i))]) {
     for (const file of await run.list(folder)) {
       const name = `${folder}/${file}`
       if (isClipFileName(name) && (await run.has(name))) names.push(name)

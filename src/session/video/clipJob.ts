@@ -199,7 +199,7 @@ async function atlasOf(
 }
 
 /** What a run begins with, as bytes. */
-export const inBytes = (file: Parameters<typeof bytesOf>[0] | string): Uint8Array => {
+export function inBytes(file: Parameters<typeof bytesOf>[0] | string): Uint8Array {
   if (typeof file !== 'string') return bytesOf(file)
   throw new Text2LiveError('INTERNAL', `The files of a job are bytes, and "${file}" is a path.`)
 }

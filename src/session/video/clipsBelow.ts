@@ -5,6 +5,7 @@ import { originsFile, readOrigins } from '../layersBelow.js'
 import { runFiles } from '../runFiles.js'
 import type { RunStore } from '../store.js'
 import type { ClipMachine } from './clipMachine.js'
+import { belowFolder } from './videoFiles.js'
 
 const layerNames = ['foreground', 'background'] as const satisfies readonly LayerName[]
 
@@ -24,19 +25,17 @@ export interface ClipBelow {
   readonly edits: Readonly<Partial<Record<LayerName, Uint8Array>>>
 }
 
-/** What a run calls its copy of the edits of a run below; `i` counts from 0. */
-export const belowFolder = (i: number): string => `below-${i + 1}`
-
 const copyOf = (folder: string, layer: LayerName): string => `${folder}/${layer}.png`
 
 /**
  * What an atlas is recognised by, with the frames it was fitted to: whatever wrote the file, and in what order.
  * @param path what the file is called in messages
+ * @param clip SHA-256 of the frames; default: those that the file names
  * @throws SAFETENSORS_INVALID
  */
-export function atlasDigest(bytes: Uint8Array, path: string, { digest }: Digest): string {
+export function atlasDigest(bytes: Uint8Array, path: string, { digest }: Digest, clip?: string): string {
   const { metadata, tensors } = readSafetensors(bytes, path)
-  const pieces: (Uint8Array | string)[] = [`${metadata['method']} ${metadata['clip']}`]
+  const pieces: (Uint8Array | string)[] = [`${metadata['method']} ${clip ?? metadata['clip']}`]
   for (const [name, { dtype, shape, bytes: values }] of [...tensors].sort(([a], [b]) => (a < b ? -1 : 1)))
     pieces.push(`${name} ${dtype} ${shape.join('x')}`, values)
   return digest(pieces)

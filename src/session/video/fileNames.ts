@@ -5,7 +5,7 @@ export const lastPart = (path: string): string => path.split(/[\\/]/).at(-1) ?? 
 export const endingOf = (name: string): string => /(?<=.)\.[^.]*$/s.exec(lastPart(name))?.[0] ?? ''
 
 /** A file's name without folders and ending. */
-export const stemOf = (path: string): string => {
+export function stemOf(path: string): string {
   const name = lastPart(path)
   return name.slice(0, name.length - endingOf(name).length)
 }

@@ -4,11 +4,11 @@ import { frameOfMask, pairMasks, type PairedClip } from './pairMasks.js'
 const numbered = (from: number, count: number, name = (n: number) => String(n).padStart(5, '0')) =>
   Array.from({ length: count }, (_, i) => name(from + i))
 const files = (stems: readonly string[]) => stems.map((stem) => `masks/${stem}.png`)
-const pair = (stems: readonly string[], clip: Partial<PairedClip> & { readonly count: number }) => {
+function pair(stems: readonly string[], clip: Partial<PairedClip> & { readonly count: number }) {
   const { files: paired, notes } = pairMasks(files(stems), { limited: false, ...clip }, 'masks', '--object')
   return { pairs: [...paired].map(([frame, file]) => [frame, file.slice(6, -4)]), notes }
 }
-const refused = (stems: readonly string[], clip: Partial<PairedClip> & { readonly count: number }) => {
+function refused(stems: readonly string[], clip: Partial<PairedClip> & { readonly count: number }) {
   try {
     pair(stems, clip)
   } catch (error) {

@@ -8,14 +8,21 @@ import type { VideoEvent } from '../videoEvents.js'
 import { type ClipInput, finderOf, givenOf, inBytes } from './clipJob.js'
 import type { ClipMachine } from './clipMachine.js'
 import { otherFrames } from './atlasStage.js'
-import { announce, assertPrompts } from './startClip.js'
+import { assertSameAtlas, atlasDigest, clipBelowFiles } from './clipsBelow.js'
+import { announce, assertPrompts, withAtlasBelow } from './startClip.js'
+import type { ClipsBelow } from './takeClips.js'
 import { videoFiles } from './videoFiles.js'
-import { keptInput, readVideoInput } from './videoInput.js'
+import { keptInput, readVideoInput, standingOn } from './videoInput.js'
 
 /** A new run over a clip. */
 export interface NewClip extends ClipInput {
-  /** The file of the atlas of another run, which the options name; null where one is to be fitted. */
+  /**
+   * The file of the atlas of another run, which the options name, or of the lowest run below; null where one is to be
+   * fitted.
+   */
   readonly atlas: Uint8Array | null
+  /** What the run is painted over. */
+  readonly below?: ClipsBelow
 }
 
 /** What a run over a clip begins with, and what was told of how its input is taken. */
@@ -26,21 +33,25 @@ export interface PreparedClip {
 
 /**
  * Validates everything of a new run over a clip that a person can get wrong, but for the texts, which need a model.
- * @throws OPTION_*, PROMPT_EMPTY, INPUT_*, CLIP_*, MASK_INVALID
+ * @throws OPTION_*, PROMPT_EMPTY, INPUT_*, CLIP_*, MASK_INVALID; ATLAS_MISMATCH for runs below over another clip, or on
+ *   another atlas
  */
 export async function prepareClip(
-  { atlas, ...asked }: NewClip,
+  { atlas, below = { layers: [], notes: [] }, ...asked }: NewClip,
   machine: Pick<ClipMachine, 'clips' | 'codec' | 'digest'>,
   signal: AbortSignal,
 ): Promise<PreparedClip> {
   const given = givenOf(asked)
-  const settings = resolveVideoSettings([given], drawSeed)
+  const runs = below.layers.map(({ run }) => run)
+  const settings = withAtlasBelow(resolveVideoSettings([given], drawSeed), [given], runs, 'edit')
   assertRegionMap([validateLayer(videoTable, given)], settings)
   assertPrompts(settings)
   const find = finderOf(asked)
-  const input = await readVideoInput(settings, find, machine, signal)
-  const told: VideoEvent[] = []
+  const input = standingOn(await readVideoInput(settings, find, machine, signal), below.layers, machine)
+  const told: VideoEvent[] = below.notes.map((message) => ({ type: 'note', message }))
   announce(input, { settings, layers: [given], goal: 'edit' }, (event) => told.push(event))
+  if (atlas !== null && runs.length > 0)
+    assertSameAtlas(atlasDigest(atlas, settings.atlas, machine, input.clipDigest), below.layers)
   const atlasClip = atlas && readSafetensors(atlas, `the atlas of "${settings.atlas}"`).metadata['clip']
   if (atlasClip !== null && atlasClip !== input.clipDigest)
     told.push({ type: 'warning', message: otherFrames(settings.atlas) })
@@ -50,6 +61,7 @@ export async function prepareClip(
     files: {
       ...Object.fromEntries(files),
       ...(atlas === null ? {} : { [videoFiles.atlas]: atlas }),
+      ...clipBelowFiles(below.layers),
       [videoFiles.config]: writeTableConfig(videoTable, kept.settings),
     },
     told,

@@ -64,7 +64,7 @@ export function assertClip(store: Pick<RunStore, 'file'>, { clip }: VideoSetting
 }
 
 /** Finds the files of a run in its store. */
-export const filesIn = (store: Pick<RunStore, 'file' | 'read' | 'list'>): ClipFinder => {
+export function filesIn(store: Pick<RunStore, 'file' | 'read' | 'list'>): ClipFinder {
   const named = async (name: string, key: string): Promise<{ readonly name: string; readonly bytes: Uint8Array }> => {
     const bytes = await store.read(name)
     if (bytes !== null) return { name: store.file(name), bytes }

@@ -1,7 +1,7 @@
 import type { LayerName } from '../../atlas/layeredAtlas.js'
 import { Text2LiveError } from '../../errors.js'
 import { readOrigins } from '../layersBelow.js'
-import { changedNote, lastPart, lookBeside, type LookedAt, ownCopyNote, unnamedNote } from '../takeLayers.js'
+import { lastPart, type LookBeside, type LookedAt, presentOf, unnamedNote } from '../takeLayers.js'
 import type { ClipMachine } from './clipMachine.js'
 import { atlasDigest, type ClipBelow, editsDigest, editsIn } from './clipsBelow.js'
 import { isClipRun, readVideoSettings } from './savedClip.js'
@@ -60,33 +60,25 @@ export async function takeClips(
 
 /**
  * The same layers as the runs beside have them now; the own copies where no such run is there any more.
- * @param beside looks at a run beside this one; null where there is none
  * @param note is told what was taken
  */
-export async function presentClips(
+export const presentClips = (
   kept: readonly ClipBelow[],
-  beside: (run: string) => Promise<LookedAt | null>,
+  beside: LookBeside,
   machine: Digest,
   note: (message: string) => void,
-): Promise<readonly ClipBelow[]> {
-  const layers: ClipBelow[] = []
-  for (const layer of kept) {
-    const edits = await presentEdits(layer, beside, machine)
-    if (edits === null) note(ownCopyNote(layer))
-    else if (editsDigest([{ edits }], machine) !== editsDigest([layer], machine)) note(changedNote(layer))
-    layers.push(edits === null ? layer : { ...layer, edits })
-  }
-  return layers
-}
+): Promise<readonly ClipBelow[]> =>
+  presentOf(
+    kept,
+    (layer, run) => presentEdits(layer, run, machine),
+    (layer) => editsDigest([layer], machine),
+    beside,
+    note,
+  )
 
-async function presentEdits(
-  { run, atlas }: ClipBelow,
-  beside: (run: string) => Promise<LookedAt | null>,
-  machine: Digest,
-): Promise<ClipBelow['edits'] | null> {
-  const found = await lookBeside(run, beside)
-  const own = (await found?.read(videoFiles.atlas)) ?? null
-  if (found === null || own === null || atlasDigest(own, found.file(videoFiles.atlas), machine) !== atlas) return null
-  const edits = await editsIn(found, outputOf)
-  return Object.keys(edits).length === 0 ? null : edits
+async function presentEdits(layer: ClipBelow, run: LookedAt, machine: Digest): Promise<ClipBelow | null> {
+  const own = await run.read(videoFiles.atlas)
+  if (own === null || atlasDigest(own, run.file(videoFiles.atlas), machine) !== layer.atlas) return null
+  const edits = await editsIn(run, outputOf)
+  return Object.keys(edits).length === 0 ? null : { ...layer, edits }
 }

@@ -1,4 +1,5 @@
 import type { LayerName } from '../../atlas/layeredAtlas.js'
+import { runFiles } from '../runFiles.js'
 
 /**
  * Names of what a run folder of a clip holds, besides its outputs; the folder also holds a copy of the clip, and of
@@ -15,6 +16,8 @@ export const videoFiles = {
   checkpoints: 'checkpoints',
   /** The clips with layers that somebody painted, by the names of the outputs. */
   painted: 'painted',
+  /** Where the edits below came from; their copies are in a folder for each, `belowFolder`. */
+  below: runFiles.below,
 } as const
 
 /** The files a finished run leaves, by the name they have in results. */
@@ -55,7 +58,10 @@ export const clipPreviewFile = (layer: LayerName, step: number): string =>
 /** A layer that somebody painted on the atlas, as it was given. */
 export const paintedFile = (layer: LayerName): string => `painted-${layer}.png`
 
-/** Folders of a clip's run that hold files alone. */
+/** What a run calls its copy of the edits of a run below; `i` counts from 0. */
+export const belowFolder = (i: number): string => `below-${i + 1}`
+
+/** Folders of a clip's run that hold files alone, besides those of the edits below. */
 export const clipFolders: readonly string[] = [
   'clip',
   'object',
@@ -74,6 +80,7 @@ export const videoFileNames: readonly string[] = [
   videoFiles.config,
   videoFiles.events,
   videoFiles.atlas,
+  videoFiles.below,
   paintedFile('foreground'),
   paintedFile('background'),
   ...Object.values(videoOutputFiles).filter((name) => name.includes('.')),
@@ -85,7 +92,7 @@ export function isClipFileName(name: string): boolean {
   const file = name.slice(cut + 1)
   // A name without an ending is a folder's.
   if (!/^[\w-][\w.-]*\.\w+$/.test(file)) return false
-  return cut < 0
-    ? videoFileNames.includes(file) || /^(clip|mask)\.\w+$/.test(file)
-    : clipFolders.includes(name.slice(0, cut))
+  if (cut < 0) return videoFileNames.includes(file) || /^(clip|mask)\.\w+$/.test(file)
+  const folder = name.slice(0, cut)
+  return clipFolders.includes(folder) || (/^below-\d{1,4}$/.test(folder) && /^(fore|back)ground\.png$/.test(file))
 }

@@ -9,10 +9,11 @@ import { assertMaskSize, readMask as readMaskOf } from '../../media/maskPicture.
 import { resize } from '../../media/resample.js'
 import type { VideoSettings } from '../../options/videoOptions.js'
 import type { ClipMachine } from './clipMachine.js'
-import { belowFolder, type ClipBelow, editsDigest } from './clipsBelow.js'
+import { type ClipBelow, editsDigest } from './clipsBelow.js'
 import { endingOf } from './fileNames.js'
 import { readFrameMasks, type MaskFiles, type NamedPicture } from './readFrameMasks.js'
 import type { StageReport } from './stageReport.js'
+import { belowFolder } from './videoFiles.js'
 
 /** The pictures of a run over a clip, decoded and checked. */
 export interface VideoInput {

@@ -4,7 +4,7 @@ import type { RunEvent } from '../events.js'
 import type { Job } from '../job.js'
 import type { LocatedPhoto } from '../locatePhoto.js'
 import type { OutputFiles } from '../outputs.js'
-import { assertSteps, RunControl } from '../runControl.js'
+import { heed, passOn, type RunAsk, RunControl, type SteeredRun } from '../runControl.js'
 import type { ScoreReport } from '../scorePhoto.js'
 import { type JobMachine, type JobRun, runJob } from '../runJob.js'
 import type { VideoEvent } from '../videoEvents.js'
@@ -27,17 +27,8 @@ export type JobResult<Kind extends Job['kind'] = Job['kind']> = Kind extends 're
     ? ScoreReport
     : RunResult
 
-/** What can be asked of a job that is under way. */
-type Ask =
-  | 'stop'
-  | 'pause'
-  | 'go'
-  | 'preview'
-  | { readonly steps: number }
-  | { readonly mask: { readonly name: string; readonly bytes: Uint8Array } | null }
-
-/** From the page to the worker. */
-type Request = { readonly start: number; readonly job: Job } | { readonly id: number; readonly ask: Ask }
+/** From the page to the worker; `id` is one job's. */
+type Request = { readonly id: number; readonly job: Job } | { readonly id: number; readonly ask: RunAsk }
 
 /** From the worker to the page. */
 type Reply =
@@ -45,12 +36,6 @@ type Reply =
   | { readonly id: number; readonly clipEvent: VideoEvent }
   | { readonly id: number; readonly result: JobResult }
   | { readonly id: number; readonly failure: { readonly code: ErrorCode | null; readonly message: string } }
-
-/** The hand on a job. */
-interface Steered {
-  readonly stop: AbortController
-  readonly control: RunControl
-}
 
 /** The two ends of the wire: a `Worker` and the `self` in it, or two ports. */
 export interface Wire {
@@ -69,16 +54,10 @@ export interface Wire {
  */
 export function serveJobs(scope: Wire, served: JobMachine): void {
   const machine: JobMachine = { ...served, warm: served.warm ?? new WarmModels() }
-  const runs = new Map<number, Steered>()
+  const runs = new Map<number, SteeredRun>()
   let last: Promise<void> = Promise.resolve()
   const post = (reply: Reply): void => scope.postMessage(reply)
-  const follow = ({ stop, control }: Steered, ask: Ask): void => {
-    if (ask === 'stop') stop.abort()
-    else if (typeof ask === 'string') control[ask]()
-    else if ('steps' in ask) control.continueTo(ask.steps)
-    else control.setMask(ask.mask)
-  }
-  const work = async (id: number, job: Job, { stop: { signal }, control }: Steered): Promise<void> => {
+  const work = async (id: number, job: Job, { stop: { signal }, control }: SteeredRun): Promise<void> => {
     try {
       if (signal.aborted) throw interrupted()
       const outcome = await runJob(
@@ -101,12 +80,12 @@ export function serveJobs(scope: Wire, served: JobMachine): void {
     const request = data as Request
     if ('ask' in request) {
       const run = runs.get(request.id)
-      if (run !== undefined) follow(run, request.ask)
+      if (run !== undefined) heed(request.ask, run)
       return
     }
     const run = { stop: new AbortController(), control: new RunControl() }
-    runs.set(request.start, run)
-    last = last.then(() => work(request.start, request.job, run))
+    runs.set(request.id, run)
+    last = last.then(() => work(request.id, request.job, run))
   })
 }
 
@@ -141,7 +120,7 @@ export interface WorkerRun<Kind extends Job['kind'] = Job['kind']> {
 }
 
 /**
- * Has a worker that serves jobs do one.
+ * Has a worker that serves jobs do one, and steers it by hand.
  * @param worker that called `serveJobs`
  * @param onEvent hears the events of a photo's run, `onClipEvent` those of a clip's
  */
@@ -151,23 +130,44 @@ export function runInWebWorker<Asked extends Job>(
   onEvent: (event: RunEvent) => void = () => undefined,
   onClipEvent: (event: VideoEvent) => void = () => undefined,
 ): WorkerRun<Asked['kind']> {
+  const [stop, control] = [new AbortController(), new RunControl()]
+  return {
+    result: askWorker(worker, job, { onEvent, onClipEvent }, stop.signal, control),
+    stop: () => stop.abort(),
+    pause: () => control.pause(),
+    go: () => control.go(),
+    preview: () => control.preview(),
+    setMask: (mask) => control.setMask(mask),
+    continueTo: (steps) => control.continueTo(steps),
+  }
+}
+
+/**
+ * Has a worker that serves jobs do one, which a control and a signal steer.
+ * @param broken rejects where the worker is gone
+ * @throws all that the run throws, with its code
+ */
+export async function askWorker<Asked extends Job>(
+  worker: Wire,
+  job: Asked,
+  {
+    onEvent,
+    onClipEvent,
+  }: { readonly onEvent: (event: RunEvent) => void; readonly onClipEvent: (event: VideoEvent) => void },
+  signal: AbortSignal,
+  control: RunControl,
+  broken?: Promise<never>,
+): Promise<JobResult<Asked['kind']>> {
   const id = nextId++
-  const ask = (what: Ask): void => worker.postMessage({ id, ask: what } satisfies Request)
+  let hear: (message: MessageEvent) => void = () => undefined
   const result = new Promise<JobResult<Asked['kind']>>((resolve, reject) => {
-    const listen = ({ data }: MessageEvent): void => {
+    hear = ({ data }) => {
       const reply = data as Reply
       if (reply.id !== id) return
-      if ('event' in reply) {
-        onEvent(reply.event)
-        return
-      }
-      if ('clipEvent' in reply) {
-        onClipEvent(reply.clipEvent)
-        return
-      }
-      worker.removeEventListener('message', listen)
+      if ('event' in reply) onEvent(reply.event)
+      else if ('clipEvent' in reply) onClipEvent(reply.clipEvent)
       // Of the kind that was asked for: one worker does one job.
-      if ('result' in reply) resolve(reply.result as JobResult<Asked['kind']>)
+      else if ('result' in reply) resolve(reply.result as JobResult<Asked['kind']>)
       else
         reject(
           reply.failure.code === null
@@ -175,19 +175,14 @@ export function runInWebWorker<Asked extends Job>(
             : new Text2LiveError(reply.failure.code, reply.failure.message),
         )
     }
-    worker.addEventListener('message', listen)
-    worker.postMessage({ start: id, job } satisfies Request)
   })
-  return {
-    result,
-    stop: () => ask('stop'),
-    pause: () => ask('pause'),
-    go: () => ask('go'),
-    preview: () => ask('preview'),
-    setMask: (mask) => ask({ mask }),
-    continueTo(steps) {
-      assertSteps(steps)
-      ask({ steps })
-    },
+  worker.addEventListener('message', hear)
+  worker.postMessage({ id, job } satisfies Request)
+  const end = passOn((ask) => worker.postMessage({ id, ask } satisfies Request), signal, control)
+  try {
+    return await (broken === undefined ? result : Promise.race([result, broken]))
+  } finally {
+    end()
+    worker.removeEventListener('message', hear)
   }
 }

@@ -62,7 +62,6 @@ export class AtlasView {
     batch(() => {
       stage.show(this.#picture)
       stage.painting.value = this.painting
-      stage.view.value = 'result'
       stage.tool.value = 'brush'
     })
     const end = effect(() => {

@@ -1,7 +1,7 @@
 import type { NamedFile, RunHost } from '../../session/runHost.js'
 import { decodeLayer } from '../stage/decodePhoto.js'
 import { maskPng } from '../stage/maskPng.js'
-import type { LayerOf, OpenClip } from './openClip.js'
+import type { FrameLayer, LayersOf, OpenClip } from './openClip.js'
 
 /** Runs number the frames of a clip from 0, with five digits. */
 const numbered = (frame: number): string => `${String(frame).padStart(5, '0')}.png`
@@ -48,10 +48,22 @@ export async function loadClipMasks(clip: OpenClip, run: string, host: RunHost):
   await loadMasksByFrame(clip, masks)
 }
 
-/** The edit layers of a run that has written them, frame by frame. */
+/** An edit layer that a run has written, frame by frame. */
+export interface WrittenLayer {
+  readonly run: string
+  /** Of its frames, in the run. */
+  readonly folder: string
+  /** [0, 1] */
+  readonly opacity: number
+}
+
+/** Edit layers that runs have written, bottom to top; one that has no such frame is left out there. */
 export const frameLayers =
-  (host: RunHost, run: string, folder: string): LayerOf =>
+  (host: RunHost, layers: readonly WrittenLayer[]): LayersOf =>
   async (frame) => {
-    const file = await host.file(run, `${folder}/${numbered(frame)}`).catch(() => null)
-    return file === null ? null : await decodeLayer(file)
+    const read = layers.map(async ({ run, folder, opacity }): Promise<FrameLayer[]> => {
+      const file = await host.file(run, `${folder}/${numbered(frame)}`).catch(() => null)
+      return file === null ? [] : [{ picture: await decodeLayer(file), opacity, visible: true }]
+    })
+    return (await Promise.all(read)).flat()
   }

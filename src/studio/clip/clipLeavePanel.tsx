@@ -40,10 +40,15 @@ export function ClipLeavePanel({
     [painted[1]!, text('leavePaintedWebm')] as const,
   ].filter(([file]) => studio.clipResults.files.value.has(file))
   const { object, mask } = run.settings
+  const selected = studio.layers.selected.value
+  const under = studio.layers.list.value.filter(({ chosen }) => chosen === run.name || run.over.includes(chosen))
+  const asTrained =
+    selected !== null && !studio.layers.isMoved(selected, run) && under.every(({ opacity }) => opacity === 1)
   const inRun = (file: string | null): string | null => file && `runs/${run.name}/${file}`
   return (
     <Panel title={text('leave')} class="leave">
       {offered.length === 0 && <p class="help">{text('leaveNotYet')}</p>}
+      {offered.length > 0 && !asTrained && <p class="help">{text('leaveAsTrained')}</p>}
       <LeaveButtons
         studio={studio}
         run={run}
@@ -53,7 +58,13 @@ export function ClipLeavePanel({
           name: `${base}-${file.replace('/', '-')}`,
           make: () => studio.host.file(run.name, file),
         }))}
-        command={() => clipCommandLine(run.settings, clip.name, { object: inRun(object), mask: inRun(mask) })}
+        command={() =>
+          clipCommandLine(run.settings, clip.name, {
+            object: inRun(object),
+            mask: inRun(mask),
+            over: run.over.map((name) => `runs/${name}`),
+          })
+        }
       />
     </Panel>
   )

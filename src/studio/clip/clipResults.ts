@@ -1,7 +1,8 @@
-import { effect, type ReadonlySignal, type Signal, signal } from '@preact/signals'
+import { effect, type ReadonlySignal, type Signal, signal, untracked } from '@preact/signals'
 import type { RunEntry, RunHost } from '../../session/runHost.js'
 import { videoFiles, videoOutputFiles } from '../../session/video/videoFiles.js'
 import type { Kept } from '../state/kept.js'
+import type { Layers } from '../state/layers.js'
 import type { RunWatch } from '../state/runWatch.js'
 import { AtlasView } from './atlasView.js'
 import { frameLayers } from './clipFiles.js'
@@ -11,23 +12,30 @@ interface ResultsOf {
   readonly host: RunHost
   readonly kept: Kept
   readonly clip: ReadonlySignal<OpenClip | null>
+  readonly layers: Layers
+  readonly runs: ReadonlySignal<readonly RunEntry[]>
   /** The run that is selected. */
   readonly run: ReadonlySignal<RunEntry | null>
   readonly watch: (run: string) => RunWatch
 }
 
-const noLayer = (): Promise<null> => Promise.resolve(null)
-
-/** What the selected run has made of the clip that is open, and what of it is shown. */
+/** What the edits have made of the clip that is open, and what of it is shown. */
 export class ClipResults {
-  /** The names of the files that the run has. */
+  /** The names of the files that the selected run has. */
   readonly files: Signal<ReadonlySet<string>> = signal(new Set())
   readonly #of: ResultsOf
+  /** How often runs had written their outputs when they were last at rest: what a run had stays while it works again. */
+  readonly #written = new Map<string, number>()
 
   constructor(of: ResultsOf) {
     this.#of = of
     effect(() => this.#showLayers())
     effect(() => void this.#listFiles())
+    effect(() => {
+      const [clip, run] = [of.clip.value, of.run.value]
+      const shown = clip?.atlas.value ?? null
+      if (clip !== null && shown !== null && shown.run !== run?.name) untracked(() => void this.show(clip, 'frames'))
+    })
   }
 
   /** Shows something else of the clip. */
@@ -52,19 +60,25 @@ export class ClipResults {
     await this.show(clip, 'painted')
   }
 
-  /** Gives the clip the edit layers of the run, once they are written. */
+  /** Gives the clip the edit layers that can be seen, once they are written. */
   #showLayers(): void {
-    const [clip, run] = [this.#of.clip.value, this.#of.run.value]
+    const { host, clip: open, layers, runs, run: selected, watch } = this.#of
+    const clip = open.value
     if (clip === null) return
-    const folder = `${clip.place.value === 'painted' ? `${videoFiles.painted}/` : ''}${videoOutputFiles.editLayerFrames}`
-    const of = run === null ? null : `${run.name} ${folder} `
-    const isWritten = run?.kind === 'clip' && (run.state === 'finished' || (run.state === 'stopped' && run.step > 0))
-    const shown = isWritten ? `${of}${this.#of.watch(run.name).written.value}` : null
-    // While a run that was finished works again, what it had stays.
-    const isKept = !isWritten && of !== null && clip.shownLayers?.startsWith(of) === true
-    if (shown === clip.shownLayers || isKept) return
-    clip.shownLayers = shown
-    clip.layerOf.value = isWritten ? frameLayers(this.#of.host, run.name, folder) : noLayer
+    const shown = layers.list.value.flatMap(({ chosen, visible, opacity }) => {
+      const run = runs.value.find(({ name }) => name === chosen)
+      if (run?.kind !== 'clip') return []
+      if (run.state === 'finished' || (run.state === 'stopped' && run.step > 0))
+        this.#written.set(chosen, watch(chosen).written.value)
+      const written = this.#written.get(chosen)
+      const isPainted = clip.place.value === 'painted' && chosen === selected.value?.name
+      const folder = `${isPainted ? `${videoFiles.painted}/` : ''}${videoOutputFiles.editLayerFrames}`
+      return visible && written !== undefined ? [{ run: chosen, folder, opacity, written }] : []
+    })
+    const key = JSON.stringify(shown)
+    if (key === clip.shownLayers) return
+    clip.shownLayers = key
+    clip.layersOf.value = frameLayers(host, shown)
   }
 
   async #listFiles(): Promise<void> {

@@ -2,7 +2,7 @@ import { batch, computed, effect, type ReadonlySignal, type Signal, signal, untr
 import type { LayerName } from '../../atlas/layeredAtlas.js'
 import type { NamedFile } from '../../session/runHost.js'
 import { MaskPainting } from '../stage/maskPainting.js'
-import type { StageModel } from '../stage/stageModel.js'
+import type { StageLayer, StageModel } from '../stage/stageModel.js'
 import type { Point, Size } from '../stage/viewMatrix.js'
 import type { AtlasView } from './atlasView.js'
 import type { FramePoint, FrameReader, GrownObject, ScrubbedClip } from './frameReader.js'
@@ -18,18 +18,23 @@ export interface ClipFile {
 /** What of the clip is on the stage: its frames with the edit, or with the layer that was painted; or an atlas. */
 export type ClipPlace = 'frames' | 'painted' | LayerName
 
-/** The edit layer of a frame, of the run that is shown; null where there is none. */
-export type LayerOf = (frame: number) => Promise<ImageBitmap | null>
+/** An edit layer of a frame, as the stage shows it. */
+export interface FrameLayer extends StageLayer {
+  readonly picture: ImageBitmap
+}
 
-/** A frame, and where its layer comes from. */
+/** The edit layers of a frame, bottom to top. */
+export type LayersOf = (frame: number) => Promise<readonly FrameLayer[]>
+
+/** A frame, and where its layers come from. */
 interface Shown {
   readonly frame: number
-  readonly layerOf: LayerOf
+  readonly layersOf: LayersOf
 }
 
 /**
- * The clip that is being edited: one frame of it is on the stage, with the edit layer of that frame, and its mask to
- * be painted.
+ * The clip that is being edited: one frame of it is on the stage, with the edit layers of that frame, and its mask
+ * to be painted.
  */
 export class OpenClip {
   readonly name: string
@@ -46,12 +51,12 @@ export class OpenClip {
   readonly point: Signal<FramePoint | null> = signal(null)
   /** A picture of the first frame that bounds the edit: white may change; null: it may go wherever the object is. */
   readonly bound: Signal<NamedFile | null> = signal(null)
-  readonly layerOf: Signal<LayerOf> = signal(() => Promise.resolve(null))
+  readonly layersOf: Signal<LayersOf> = signal(() => Promise.resolve([]))
   readonly place: Signal<ClipPlace> = signal('frames')
   /** The atlas that is shown in place of the frames. */
   readonly atlas: Signal<AtlasView | null> = signal(null)
-  /** Which layers `layerOf` gives, for whoever sets it. */
-  shownLayers: string | null = null
+  /** Which layers `layersOf` gives, for whoever sets it. */
+  shownLayers = ''
   /** The point as the option of that name takes it. */
   readonly pointSetting = computed(() => {
     const point = this.point.value
@@ -61,7 +66,7 @@ export class OpenClip {
   readonly #reader: FrameReader
   readonly #masks: Signal<ReadonlyMap<number, MaskPainting>> = signal(new Map())
   readonly #endings: (() => void)[] = []
-  /** The frame and its layer, as they are on the stage. */
+  /** The frame and its layers, as they are on the stage. */
   #shown: readonly ImageBitmap[] = []
   #endAtlas: (() => void) | null = null
   #showing: Promise<void> | null = null
@@ -95,9 +100,9 @@ export class OpenClip {
       .sort((a, b) => a - b),
   )
 
-  /** Shows the frame that is wanted, and from now on whenever another is, or its layer has changed. */
+  /** Shows the frame that is wanted, and from now on whenever another is, or its layers have changed. */
   async show(): Promise<void> {
-    await this.#show({ frame: 0, layerOf: this.layerOf.peek() })
+    await this.#show({ frame: 0, layersOf: this.layersOf.peek() })
     this.#endings.push(
       effect(() => this.#showAtlas()),
       effect(() => {
@@ -105,7 +110,7 @@ export class OpenClip {
         this.#stage.mark.value = point?.frame === this.frame.value && this.atlas.value === null ? point : null
       }),
       effect(() => {
-        this.#ask({ frame: this.wanted.value, layerOf: this.layerOf.value })
+        this.#ask({ frame: this.wanted.value, layersOf: this.layersOf.value })
       }),
     )
   }
@@ -210,21 +215,21 @@ export class OpenClip {
       this.#endAtlas = untracked(() => atlas.show(this.#stage))
     } else if (this.#stage.photo.peek() !== this.#shown[0]) {
       this.#stage.fit()
-      this.#ask({ frame: this.wanted.peek(), layerOf: this.layerOf.peek() })
+      this.#ask({ frame: this.wanted.peek(), layersOf: this.layersOf.peek() })
     }
   }
 
-  async #show({ frame, layerOf }: Shown): Promise<void> {
-    const [picture, layer] = await Promise.all([this.#reader.frame(frame), layerOf(frame)])
+  async #show({ frame, layersOf }: Shown): Promise<void> {
+    const [picture, layers] = await Promise.all([this.#reader.frame(frame), layersOf(frame)])
     if (this.#closed || this.atlas.peek() !== null) return
     const before = this.#shown
-    this.#shown = layer === null ? [picture] : [picture, layer]
+    this.#shown = [picture, ...layers.map((layer) => layer.picture)]
     const mask = this.maskOf(frame)
     batch(() => {
       this.frame.value = frame
       this.#stage.pointed.value = (at) => this.pointAt(at)
       this.#stage.photo.value = picture
-      this.#stage.layers.value = layer === null ? [] : [{ picture: layer, opacity: 1, visible: true }]
+      this.#stage.layers.value = layers
       this.#stage.mask.value = mask
     })
     for (const old of before) old.close()

@@ -90,6 +90,15 @@ export class ServedHost implements RunHost {
     await this.#post(`${runPath(run)}/requests`, request)
   }
 
+  async setMask(run: string, mask: NamedFile | null): Promise<void> {
+    const named = mask === null ? '' : `?name=${encodeURIComponent(mask.name)}`
+    await this.#ask(`${runPath(run)}/mask${named}`, {
+      method: 'POST',
+      headers: { 'Content-Type': 'image/png' },
+      body: (mask?.bytes ?? new Uint8Array()) as Uint8Array<ArrayBuffer>,
+    })
+  }
+
   async files(run: string): Promise<readonly string[]> {
     return await this.#names(`${runPath(run)}/files`)
   }
@@ -252,11 +261,12 @@ const whole = async (body: Promise<Blob>): Promise<Blob> =>
     throw unreachable(cause)
   })
 
-function clipForm({ options, clip, object }: NewClipRun): FormData {
+function clipForm({ options, clip, object, over = [] }: NewClipRun): FormData {
   const form = new FormData()
   form.set('options', JSON.stringify(options))
   form.set('clip', ...fileOf(clip, 'clip'))
   for (const mask of object) form.append('object', ...fileOf(mask, 'object'))
+  if (over.length > 0) form.set('over', JSON.stringify(over))
   return form
 }
 

@@ -1,5 +1,5 @@
 import type { LayerName } from '../../atlas/layeredAtlas.js'
-import type { HostUpdate, LocatedMap, LocateQuestion, NewRun, RunRequest } from '../../session/runHost.js'
+import type { HostUpdate, LocatedMap, LocateQuestion, NamedFile, NewRun, RunRequest } from '../../session/runHost.js'
 import type { Engines } from './engines.js'
 import type { CallMessage } from './calls.js'
 
@@ -7,6 +7,10 @@ import type { CallMessage } from './calls.js'
 export type QueueCalls = {
   readonly submit: { readonly argument: NewRun; readonly answer: string }
   readonly ask: { readonly argument: { readonly run: string; readonly request: RunRequest }; readonly answer: null }
+  readonly setMask: {
+    readonly argument: { readonly run: string; readonly mask: NamedFile | null }
+    readonly answer: null
+  }
   readonly bring: { readonly argument: { readonly zip: Blob; readonly name: string }; readonly answer: string }
   readonly paint: {
     readonly argument: { readonly run: string; readonly layer: LayerName; readonly picture: Uint8Array }

@@ -5,6 +5,7 @@ import type {
   HostUpdate,
   LocatedMap,
   LocateQuestion,
+  NamedFile,
   NewRun,
   RunHost,
   RunRequest,
@@ -67,6 +68,10 @@ export class TabHost implements RunHost {
 
   async ask(run: string, request: RunRequest): Promise<void> {
     await this.#caller.call('ask', { run, request })
+  }
+
+  async setMask(run: string, mask: NamedFile | null): Promise<void> {
+    await this.#caller.call('setMask', { run, mask })
   }
 
   files(run: string): Promise<readonly string[]> {

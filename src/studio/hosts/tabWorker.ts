@@ -53,6 +53,7 @@ function begin(site: string): (call: CallMessage) => void {
   const handlers: Handlers<TabCalls> = {
     submit: (run) => group.call('submit', run),
     ask: (asked) => group.call('ask', asked),
+    setMask: (asked) => group.call('setMask', asked),
     bring: (brought) => group.call('bring', brought),
     paint: (painted) => group.call('paint', painted),
     runs: () => group.call('runs', null),
@@ -87,6 +88,10 @@ const answersOf = (queue: RunQueue, engines: Engines): Handlers<QueueCalls> => (
   async ask({ run, request }) {
     await queue.ask(run, request)
     return null
+  },
+  setMask({ run, mask }) {
+    queue.setMask(run, mask)
+    return Promise.resolve(null)
   },
   async bring({ zip, name }) {
     if (zip.size > largestZip)

@@ -7,9 +7,8 @@ import type { RunControl } from '../../session/runControl.js'
 import type { AnyRunEvent } from '../../session/runHost.js'
 import { runFiles } from '../../session/runFiles.js'
 import type { OpfsRuns } from '../../session/web/opfsStore.js'
-import { runInWebWorker } from '../../session/web/runWorker.js'
+import { askWorker } from '../../session/web/runWorker.js'
 import { type Engine, type Engines, isOfDevice } from './engines.js'
-import { pictureBytes } from './pictureBytes.js'
 
 /** Milliseconds for a worker that was ended to let a run go. */
 const patience = 60_000
@@ -57,29 +56,7 @@ async function workOn(
   control: RunControl,
 ): Promise<void> {
   const placed: QueuedJob = job.kind !== 'resume' ? job : { ...job, options: { ...job.options, device: engine.device } }
-  const run = runInWebWorker(engine.worker, placed, emit, emit)
-  let passed = { held: false, steps: null as number | null }
-  const pass = (): void => {
-    const { held, steps } = control
-    if (held && !passed.held) run.pause()
-    else if (!held && passed.held) run.go()
-    if (steps !== null && steps !== passed.steps) run.continueTo(steps)
-    passed = { held, steps }
-    if (control.takePreview()) run.preview()
-    const mask = control.takeMask()
-    if (mask !== null) run.setMask(mask.picture === null ? null : pictureBytes(mask.picture))
-  }
-  const unfollow = control.follow(pass)
-  const stop = (): void => run.stop()
-  signal.addEventListener('abort', stop)
-  try {
-    pass()
-    if (signal.aborted) stop()
-    await Promise.race([run.result, engine.broken])
-  } finally {
-    unfollow()
-    signal.removeEventListener('abort', stop)
-  }
+  await askWorker(engine.worker, placed, { onEvent: emit, onClipEvent: emit }, signal, control, engine.broken)
 }
 
 /** Tells something of a run that nobody holds, and writes it to its log, behind what its checkpoint has done. */

@@ -6,7 +6,7 @@ import type { EditLayer } from '../state/layers.js'
 import type { Studio } from '../state/studio.js'
 import { text } from '../text/strings.js'
 
-/** The edits over the photo, the top one first. */
+/** The edits over the photo or the clip, the top one first. */
 export function LayersPanel({ studio }: { readonly studio: Studio }) {
   const list = studio.layers.list.value
   return (
@@ -18,7 +18,7 @@ export function LayersPanel({ studio }: { readonly studio: Studio }) {
           return <Layer key={layer.id} studio={studio} layer={layer} run={run} />
         })}
         <li class="layer base">
-          <span>{text('photoLayer')}</span>
+          <span>{text(studio.clip.value === null ? 'photoLayer' : 'clipLayer')}</span>
         </li>
       </ol>
     </Panel>

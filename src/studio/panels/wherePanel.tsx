@@ -19,7 +19,32 @@ export function WherePanel({ studio }: { readonly studio: Studio }) {
       <ToolButtons studio={studio} tools={['pan', 'brush', 'eraser']} />
       {stage.tool.value !== 'pan' && <Brush studio={studio} />}
       <MaskTools studio={studio} unmasked={text('maskNone')} masked={text('maskOn')} />
+      <SteerMask studio={studio} />
     </Panel>
+  )
+}
+
+/** Hands the painted mask to the run that is at work. */
+function SteerMask({ studio }: { readonly studio: Studio }) {
+  const [run, mask] = [studio.run.value, studio.stage.mask.value]
+  if (mask === null || run?.kind !== 'photo' || (run.state !== 'running' && run.state !== 'paused')) return null
+  const painted = mask.version.value >= 0 && !mask.isEmpty
+  const taken = studio.watch(run.name).mask.value
+  return (
+    <div class="steer" aria-live="polite">
+      <button
+        type="button"
+        class="wide"
+        title={text('steerHelp')}
+        disabled={mask.working.value}
+        onClick={() => void studio.attempt(() => studio.steerMask(run.name))}
+      >
+        {text(painted ? 'steerMask' : 'steerUnmask')}
+      </button>
+      <p class="help">
+        {taken === null ? text('steerHelp') : text(taken.masked ? 'steered' : 'steeredOff', { step: taken.step + 1 })}
+      </p>
+    </div>
   )
 }
 

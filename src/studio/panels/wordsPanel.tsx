@@ -95,11 +95,7 @@ export function WordsPanel({ studio }: { readonly studio: Studio }) {
           aria-describedby={studio.unfinishedBelow.value === null ? undefined : 'unfinished-below'}
         >
           {text(
-            studio.editing.value !== null
-              ? 'startAgain'
-              : studio.clip.value === null && studio.layers.list.value.length > 0
-                ? 'startOver'
-                : 'start',
+            studio.editing.value !== null ? 'startAgain' : studio.layers.list.value.length > 0 ? 'startOver' : 'start',
           )}
         </button>
         {studio.editing.value !== null && (

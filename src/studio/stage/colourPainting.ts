@@ -25,6 +25,9 @@ export class ColourPainting implements Painting {
   readonly #version = signal(0)
   readonly #canUndo = signal(false)
   readonly #canRedo = signal(false)
+  readonly version: ReadonlySignal<number> = this.#version
+  readonly canUndo: ReadonlySignal<boolean> = this.#canUndo
+  readonly canRedo: ReadonlySignal<boolean> = this.#canRedo
   /** Without the stroke at hand; never changed in place. */
   #base: OffscreenCanvas
   #undone: OffscreenCanvas[] = []
@@ -36,18 +39,6 @@ export class ColourPainting implements Painting {
     this.picture = new OffscreenCanvas(width, height)
     if (begin !== null) contextOf(this.picture).drawImage(begin, 0, 0, width, height)
     this.#base = copyOf(this.picture)
-  }
-
-  get version(): ReadonlySignal<number> {
-    return this.#version
-  }
-
-  get canUndo(): ReadonlySignal<boolean> {
-    return this.#canUndo
-  }
-
-  get canRedo(): ReadonlySignal<boolean> {
-    return this.#canRedo
   }
 
   begin(point: StrokePoint, brush: Brush, erase = false): boolean {

@@ -23,6 +23,12 @@ export class MaskPainting {
   readonly #working = signal(false)
   readonly #canUndo = signal(false)
   readonly #canRedo = signal(false)
+  /** Counts the changes; each stroke once for each piece of it. */
+  readonly version: ReadonlySignal<number> = this.#version
+  /** Is a change of the whole mask being made? */
+  readonly working: ReadonlySignal<boolean> = this.#working
+  readonly canUndo: ReadonlySignal<boolean> = this.#canUndo
+  readonly canRedo: ReadonlySignal<boolean> = this.#canRedo
   #stroke: MaskStroke | null = null
 
   /** @param width, height of the photo, px */
@@ -30,24 +36,6 @@ export class MaskPainting {
     this.width = width
     this.height = height
     this.#tiles = new MaskTiles(width, height)
-  }
-
-  /** Counts the changes; each stroke once for each piece of it. */
-  get version(): ReadonlySignal<number> {
-    return this.#version
-  }
-
-  /** Is a change of the whole mask being made? */
-  get working(): ReadonlySignal<boolean> {
-    return this.#working
-  }
-
-  get canUndo(): ReadonlySignal<boolean> {
-    return this.#canUndo
-  }
-
-  get canRedo(): ReadonlySignal<boolean> {
-    return this.#canRedo
   }
 
   /** Is it 0 all over? */

@@ -174,6 +174,7 @@ export class StageModel {
     batch(() => {
       this.photo.value = photo
       this.photoSize.value = size
+      this.view.value = 'result'
       this.layers.value = []
       this.preview.value = null
       this.map.value = null

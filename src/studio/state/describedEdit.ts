@@ -22,12 +22,20 @@ export async function newRun(studio: Described, editing: string | null): Promise
   const [photo, clip] = [studio.photo.value, studio.clip.value]
   if (clip !== null) {
     const point = clip.pointSetting.value
+    const over = studio.layers.below(editing)
+    const { atlas, ...options } = studio.clipDraft.options.value
     return {
       kind: 'clip',
-      options: { ...studio.clipDraft.options.value, ...(point === null ? {} : { point }) },
+      options: {
+        ...options,
+        // The atlas of an edit over others is theirs.
+        ...(over.length > 0 || atlas === undefined ? {} : { atlas }),
+        ...(point === null ? {} : { point }),
+      },
       clip: { name: clip.name, bytes: clip.bytes },
       object: await clipMasks(clip),
       mask: clip.bound.value,
+      over,
     }
   }
   if (photo === null) return null

@@ -30,6 +30,8 @@ export class RunWatch {
   readonly notes: Signal<readonly string[]> = signal([])
   /** Counts up with each new preview; `preview` is its bytes or its file's name. */
   readonly preview: Signal<{ readonly step: number; readonly png: Uint8Array | null } | null> = signal(null)
+  /** The step since which another mask than at its beginning bounds it, or none; null where it has that one. */
+  readonly mask: Signal<{ readonly step: number; readonly masked: boolean } | null> = signal(null)
   /** Counts how often outputs were written. */
   readonly written = signal(0)
 
@@ -61,6 +63,9 @@ export class RunWatch {
       }
       case 'run-start':
         this.phase.value = null
+        return
+      case 'mask':
+        this.mask.value = event
         return
       case 'model-loading':
         this.phase.value = { kind: 'model', name: event.guidance }

@@ -67,7 +67,7 @@ export class Studio {
   })
   /** The lowest of the edits that the next one is to be trained over which has no picture yet; null where all have. */
   readonly unfinishedBelow = computed((): RunEntry | null => {
-    const below = this.clip.value === null ? this.layers.below(this.editing.value) : []
+    const below = this.layers.below(this.editing.value)
     const runs = below.flatMap((name) => this.runs.value.find((run) => run.name === name) ?? [])
     return runs.find((run) => !isWritten(run)) ?? null
   })
@@ -95,6 +95,8 @@ export class Studio {
       host,
       kept: this.kept,
       clip: this.clip,
+      layers: this.layers,
+      runs: this.runs,
       run: this.run,
       watch: (run) => this.watch(run),
     })
@@ -256,7 +258,7 @@ export class Studio {
     await this.openClip(file!, new Uint8Array(await bytes.arrayBuffer()))
     const clip = this.clip.value!
     batch(() => {
-      this.layers.add([run.name])
+      this.#stack(run)
       this.draft.recall(run.settings)
       clip.pointBySetting(run.settings.point)
     })
@@ -269,19 +271,22 @@ export class Studio {
     const file = run.settings.photo
     const photo = file === null ? null : await this.host.file(run.name, file)
     if (photo === null) return
-    const there = new Set(this.runs.value.map(({ name }) => name))
-    const { over } = run
     await this.open(file!, new Uint8Array(await photo.arrayBuffer()))
     if (this.photo.value === null) return
     batch(() => {
-      for (const below of over) if (there.has(below)) this.layers.add([below])
-      this.layers.add([run.name])
+      this.#stack(run)
       this.draft.recall(run.settings)
     })
     const mask = run.settings.mask === null ? null : await this.host.file(run.name, run.settings.mask)
     if (mask === null) this.stage.mask.value?.clear()
     else await this.loadMask(run.settings.mask!, new Uint8Array(await mask.arrayBuffer()))
     this.maskIsBack.value = false
+  }
+
+  /** Puts a run on the stack, over those that it stands on and that are still there. */
+  #stack({ name, over }: RunEntry): void {
+    const there = new Set(this.runs.value.map((run) => run.name))
+    for (const run of [...over.filter((below) => there.has(below)), name]) this.layers.add([run])
   }
 
   /** Gives the edit that is described to the host, once for each variation. */
@@ -303,8 +308,6 @@ export class Studio {
       )
     }
     batch(() => {
-      // A clip has one edit at a time; those before are in the list of runs.
-      if (asked.kind === 'clip') this.layers.list.value = []
       if (editing === null) this.layers.add(runs)
       else this.layers.addRuns(editing, runs)
       this.editing.value = null
@@ -324,6 +327,12 @@ export class Studio {
       await this.host.ask(run, request)
       if (request.do === 'delete') this.layers.forget(run)
     })
+  }
+
+  /** Has the run at work stay inside the mask as it is painted now, or go anywhere where none is. */
+  async steerMask(run: string): Promise<void> {
+    const bytes = await this.maskFile()
+    await this.host.setMask(run, bytes && { name: 'mask.png', bytes })
   }
 
   /**

@@ -84,6 +84,11 @@ export const german: Readonly<Record<StringName, string>> = {
   amount: 'um px',
   maskLoad: 'Laden',
   maskSave: 'Sichern',
+  steerMask: 'Im laufenden Training nehmen',
+  steerUnmask: 'Vom laufenden Training abnehmen',
+  steerHelp: 'Das laufende Training behält die Maske, mit der es begann, bis es hier eine andere bekommt.',
+  steered: 'Das laufende Training hat seit Schritt {step} eine andere Maske.',
+  steeredOff: 'Das laufende Training hat seit Schritt {step} keine Maske mehr.',
   maskBack: 'Die letzte Maske dieses Fotos ist wieder da.',
 
   object: 'Gegenstand',
@@ -185,12 +190,15 @@ export const german: Readonly<Record<StringName, string>> = {
   layerName: 'Name der Ebene',
   layersMoved: 'In anderer Folge entstanden: Bitte ansehen, ob es noch stimmt.',
   photoLayer: 'Foto',
+  clipLayer: 'Clip',
 
   leave: 'Mitnehmen',
   leaveComposite: 'Bild (PNG)',
   leaveEdit: 'Ebene mit Deckkraft (PNG)',
   leavePsd: 'Ebenen (PSD)',
   leaveOra: 'Ebenen (OpenRaster)',
+  leaveAsTrained:
+    'Die Dateien zeigen diese Bearbeitung so, wie sie entstand: über denen, die damals darunter lagen, jede mit voller Deckkraft.',
   leaveMp4: 'Clip (MP4)',
   leaveWebm: 'Ebene mit Alpha (WebM)',
   leaveProres: 'Ebene mit Alpha (ProRes)',
