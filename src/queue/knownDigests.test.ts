@@ -13,7 +13,7 @@ beforeAll(() => {
 afterAll(() => rmSync(home, { recursive: true, force: true }))
 afterEach(() => vi.restoreAllMocks())
 
-const later = (): void => {
+function later(): void {
   const now = Date.now() + 3600_000
   vi.spyOn(Date, 'now').mockReturnValue(now)
 }

@@ -153,8 +153,12 @@ export const photoEvents: Readonly<Record<RunEvent['type'], EventRow>> = {
   steps: notices.steps,
   mask: {
     about: 'from the next step on another mask bounds the edit, or none',
-    fields: { step: count, masked: z.boolean() },
-    example: { step: 60, masked: true },
+    fields: {
+      step: count,
+      masked: z.boolean(),
+      file: z.string().nullable().optional().describe('what the run calls its copy; null where there is none'),
+    },
+    example: { step: 60, masked: true, file: 'mask.png' },
   },
   warning: notices.warning,
   output: {
