@@ -177,6 +177,8 @@ function follow(queue: QueueHost, contents: Signal<QueueContents | null>, proble
         contents.value = found
         problem.value = null
       } catch (error) {
+        // Who has no token is told so by the page; there is nothing to look at.
+        if (error instanceof Text2LiveError && error.code === 'TOKEN_INVALID') return
         problem.value = error instanceof Text2LiveError ? error.message : String(error)
       }
     }
