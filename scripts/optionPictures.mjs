@@ -31,13 +31,7 @@ const rows = {
   seed: [{ seed: 1 }, { seed: 2 }, { seed: 3 }],
   start: [{ start: 'learned' }, { start: 'random', steps: 40 }],
   region: [{ region: 'none' }, { region: 'teapot' }, { region: 'leaf', source: 'leaf', prompt: 'golden leaf' }],
-  'region-bound': [{ regionBound: 0 }, { regionBound: 1 }],
   'lambda-sparsity': [{ lambdaSparsity: 0 }, { lambdaSparsity: 6 }, { lambdaSparsity: 60 }],
-  'lambda-structure': [{ lambdaStructure: 0 }, { lambdaStructure: 20 }],
-  'lambda-colour': [
-    { lambdaColour: 0, steps: 30 },
-    { lambdaColour: 100, steps: 30 },
-  ],
   screen: [
     { prompt: 'teapot on fire', screen: 'fire' },
     { prompt: 'teapot covered in snow', screen: 'snow' },

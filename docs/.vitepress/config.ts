@@ -36,6 +36,7 @@ export default defineConfig({
         items: [
           { text: 'Installing', link: '/installing' },
           { text: 'Photos', link: '/guide/photos' },
+          { text: 'What the options do, in pictures', link: '/guide/option-pictures' },
           { text: 'Clips', link: '/guide/clips' },
           { text: 'Batches', link: '/batch' },
           { text: 'The studio', link: '/studio' },
