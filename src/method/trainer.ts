@@ -188,7 +188,8 @@ export async function createTrainer(options: TrainerOptions): Promise<Trainer> {
       }),
     layer: () =>
       asked(async () => {
-        const layer = await runner.layer(photo)
+        // Before the first step it is the start's, which is there already.
+        const layer = first && done === 0 ? { ...first, data: first.data.slice() } : await runner.layer(photo)
         const n = layer.width * layer.height
         if (mask) for (let i = 0; i < n; i++) layer.data[3 * n + i] = layer.data[3 * n + i]! * mask.data[i]!
         return layer
