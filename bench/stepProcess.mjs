@@ -1,59 +1,14 @@
 // One measured process of bench/step.mjs: trains as a run does and prints one line of JSON. Argument: the request as
 // JSON.
 import { createNodeRuntime } from '../dist/engine/node/createNodeRuntime.js'
-import { randomStream } from '../dist/engine/random.js'
-import { createTrainer } from '../dist/method/trainer.js'
-import { bundledSource } from '../dist/models/node/bundled.js'
-import { loadOutline } from '../dist/models/outline.js'
-import { randomClip } from '../dist/models/randomClip.js'
-import { resolveSettings } from '../dist/options/resolveSettings.js'
-import { openGuidance } from '../dist/run/buildTrainer.js'
+import { noiseTrainer } from './noiseTrainer.mjs'
 
-const { guidance: kind, preset, size, views, steps, threads, bootstrap, spinning = false } = JSON.parse(process.argv[2])
+const { spinning = false, ...request } = JSON.parse(process.argv[2])
+const { steps, threads } = request
 
-const settings = resolveSettings(
-  [
-    {
-      preset,
-      size,
-      views,
-      steps: steps + 1,
-      threads,
-      seed: 1,
-      device: 'cpu',
-      prompt: 'golden teapot',
-      source: 'teapot',
-      ...(bootstrap ? { region: 'teapot' } : {}),
-    },
-  ],
-  () => 1,
-)
 const runtime = createNodeRuntime({ device: 'cpu', spinning, ...(threads > 0 ? { threads } : {}) })
-const guidance =
-  kind === 'starter'
-    ? await openGuidance(settings, runtime)
-    : [await randomClip({}, runtime, { positions: settings.positionEmbedding })]
-
-const noise = randomStream(1, 'photo')
-const photo = {
-  width: size,
-  height: size,
-  channels: 3,
-  data: Float32Array.from({ length: 3 * size * size }, () => Math.round(noise.uniform(0, 1) * 255) / 255),
-}
-const compiles = []
 const opening = performance.now()
-const trainer = await createTrainer({
-  runtime,
-  guidance,
-  photo,
-  settings,
-  outline: await loadOutline(await bundledSource('outline')),
-  texts: { prompt: settings.prompt, screen: settings.screen, source: settings.source, region: settings.region },
-  notice: (notice) => {
-    if (notice.type === 'compile') compiles.push(notice.seconds)
-  },
-})
+const { trainer, compiles } = await noiseTrainer(request, runtime)
 const openSeconds = (performance.now() - opening) / 1000
 
 const measured = []

@@ -8,7 +8,7 @@ import { Graph } from '../dist/engine/graph.js'
 import { createNodeRuntime } from '../dist/engine/node/createNodeRuntime.js'
 import { mul, slice, sub } from '../dist/engine/ops.js'
 import { randomStream } from '../dist/engine/random.js'
-import { clipViews, resizePicture, viewInputs } from '../dist/method/clipViews.js'
+import { clipViews, resizePicture } from '../dist/method/clipViews.js'
 import { drawExample, internalExample, placeLike } from '../dist/method/internalExamples.js'
 import { locateRegion, rivalsFor } from '../dist/method/locateRegion.js'
 import {
@@ -155,8 +155,7 @@ const first = rendered(graph.input('first', [1, 4, size.height, size.width])).co
 
 const side = viewSide(model)
 const views = viewPlan(size, side, settings)
-const drawn = viewInputs(graph, viewInputsName('composition', side), views)
-const see = (image) => clipViews(image, drawn, views) // [V, 3, h, w]
+const see = clipViews(graph, viewInputsName('composition', side), views) // [V, 3, h, w]
 const { inputs: weightOf } = bindWeights(graph, model)
 const embed = (image) => model.embed(see(image), weightOf) // [V, D]
 const embeddings = { composite: embed(composite), screen: embed(greenScreen), photo: embed(picture) }

@@ -15,7 +15,10 @@ interface BuiltGraph {
   readonly outputs: Readonly<Record<string, Value>>
 }
 
-type Outputs = Readonly<Record<string, Tensor>>
+export type Outputs = Readonly<Record<string, Tensor>>
+
+/** Outputs of a graph that stay on the device for a following run. */
+export type KeptOutputs = readonly string[] | 'all'
 
 /**
  * Runs of one step or of one look at the state. What they leave on the device is freed when it ends, however it ends.
@@ -78,14 +81,17 @@ export class TrainedProgram<Name extends string> {
   async program(
     key: string,
     build: () => BuiltGraph,
-    kept: readonly string[] = [],
+    kept: KeptOutputs = [],
     onCompile?: (seconds: number) => void,
   ): Promise<Program> {
     const { runtime, keepMemory = true, stateOnDevice = true } = this.#options
     return await this.#programs.get(key, async () => {
       const start = performance.now()
       const { graph, outputs } = build()
-      const keepOnDevice = [...(stateOnDevice ? this.#names.map(nextName) : []), ...kept]
+      const keepOnDevice = [
+        ...(stateOnDevice ? this.#names.map(nextName) : []),
+        ...(kept === 'all' ? Object.keys(outputs) : kept),
+      ]
       const program = await runtime.compile(graph, outputs, { keepOnDevice, keepMemory })
       onCompile?.((performance.now() - start) / 1000)
       return program

@@ -3,7 +3,7 @@ import { readFixtureJson, readFixtureTensors, relativeError } from '../../test/s
 import { gradients } from '../engine/gradients.js'
 import { Graph } from '../engine/graph.js'
 import { createNodeRuntime } from '../engine/node/createNodeRuntime.js'
-import { clipViews, viewFeed, viewInputs } from './clipViews.js'
+import { clipViews, viewFeed } from './clipViews.js'
 import type { ViewDraw } from './viewDraws.js'
 
 /** Positions of samples are exact to about 1e-5 pixels in float32. */
@@ -42,7 +42,7 @@ describe('CLIP views in their published order', () => {
     const picture = graph.input('picture', [1, 3, height!, width!])
     const expected = tensor(example.views)
     const seed = graph.input('cotangent', expected.shape)
-    const views = clipViews(picture, viewInputs(graph, 'set', plan), plan)
+    const views = clipViews(graph, 'set', plan)(picture)
     const [gradient] = gradients(views, [picture], seed)
     const program = await runtime.compile(graph, { views, gradient: gradient! })
     const T = runtime.Tensor

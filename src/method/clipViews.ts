@@ -32,10 +32,17 @@ export interface ViewPlan {
   readonly antialias: boolean
 }
 
-/** The graph inputs that carry the draws of one set of views. */
-export interface ViewInputs {
+/** What of a view's plan does not depend on the size of the picture. */
+export type LookPlan = Pick<ViewPlan, 'count' | 'sampling' | 'fill'>
+
+/** The graph inputs that cut one set of views out of a picture. */
+export interface CropInputs {
   readonly rows: Value
   readonly columns: Value
+}
+
+/** The graph inputs that carry what else was drawn for a set of views. */
+export interface LookInputs {
   readonly warps: readonly Value[]
   readonly matrices: readonly Value[]
   readonly contrasts: readonly Value[]
@@ -43,16 +50,21 @@ export interface ViewInputs {
   readonly grayscale: Value
 }
 
-/** Declares the inputs of a set of views under `name`. */
-export function viewInputs(graph: Graph, name: string, plan: ViewPlan): ViewInputs {
-  const { count, source, view } = plan
-  const exact = plan.sampling === 'sequential'
+/** Declares the inputs of `cropViews` under `name`. */
+export function cropInputs(graph: Graph, name: string, { count, source, view }: ViewPlan): CropInputs {
+  return {
+    rows: graph.input(`${name}.rows`, [count, view.height, source.height]),
+    columns: graph.input(`${name}.columns`, [count, view.width, source.width]),
+  }
+}
+
+/** Declares the inputs of `lookAt` under `name`. */
+export function lookInputs(graph: Graph, name: string, { count, sampling }: LookPlan): LookInputs {
+  const exact = sampling === 'sequential'
   const stages = exact ? 2 * STAGES_EACH_SIDE : 1
   const many = (part: string, n: number, shape: readonly number[]) =>
     Array.from({ length: n }, (_, i) => graph.input(`${name}.${part}${i}`, shape))
   return {
-    rows: graph.input(`${name}.rows`, [count, view.height, source.height]),
-    columns: graph.input(`${name}.columns`, [count, view.width, source.width]),
     warps: many('warp', exact ? 2 : 1, [count, 3, 3]),
     matrices: many('matrix', stages, [count, 3, 3]),
     contrasts: many('contrast', stages, [count, 1, 1]),
@@ -61,13 +73,14 @@ export function viewInputs(graph: Graph, name: string, plan: ViewPlan): ViewInpu
   }
 }
 
-/**
- * The views [V, 3, h, w] of a picture [1, 3, H, W]: crop, resize, flip, affine, perspective, jitter, grayscale (spec
- * 1.9).
- */
-export function clipViews(picture: Value, inputs: ViewInputs, plan: ViewPlan): Value {
-  const resized = resampleSeparable(picture, inputs.rows, inputs.columns)
-  const warped = inputs.warps.reduce((x, inverse) => warp(x, inverse, plan.fill), resized)
+/** The crops [V, 3, h, w] of a picture [1, 3, H, W], resized and flipped: how the views of spec 1.9 begin. */
+export function cropViews(picture: Value, { rows, columns }: CropInputs): Value {
+  return resampleSeparable(picture, rows, columns)
+}
+
+/** The views [V, 3, h, w] that crops become: affine, perspective, jitter, grayscale (spec 1.9). */
+export function lookAt(crops: Value, inputs: LookInputs, { fill }: LookPlan): Value {
+  const warped = inputs.warps.reduce((x, inverse) => warp(x, inverse, fill), crops)
   const stage = (x: Value, i: number) => colourStage(x, inputs.matrices[i]!, inputs.contrasts[i]!)
   let coloured = warped
   const before = inputs.turn ? STAGES_EACH_SIDE : inputs.matrices.length
@@ -77,7 +90,13 @@ export function clipViews(picture: Value, inputs: ViewInputs, plan: ViewPlan): V
   return mixChannels(coloured, inputs.grayscale)
 }
 
-/** The values of `viewInputs` for these draws, by input. */
+/** The views [V, 3, h, w] of a picture [1, 3, H, W], under the draws that are fed as `name`. */
+export function clipViews(graph: Graph, name: string, plan: ViewPlan): (picture: Value) => Value {
+  const [crop, look] = [cropInputs(graph, name, plan), lookInputs(graph, name, plan)]
+  return (picture) => lookAt(cropViews(picture, crop), look, plan)
+}
+
+/** The values of the inputs of `clipViews` for these draws. */
 export function viewFeed(
   name: string,
   draws: readonly ViewDraw[],

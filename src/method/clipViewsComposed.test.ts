@@ -8,7 +8,7 @@ import { crop } from '../media/crop.js'
 import { flipHorizontal } from '../media/flipHorizontal.js'
 import type { FloatImage } from '../media/image.js'
 import { resize } from '../media/resample.js'
-import { type ViewPlan, clipViews, viewFeed, viewInputs } from './clipViews.js'
+import { type ViewPlan, clipViews, viewFeed } from './clipViews.js'
 import { type ViewDraw, drawViews } from './viewDraws.js'
 
 /** Of the slope along a direction, in units of |gradient| |direction|: sums of float32 products. */
@@ -50,11 +50,7 @@ async function sample(
 ): Promise<Float32Array> {
   const own = { ...plan, ...changes, count: draws.length }
   const graph = new Graph()
-  const views = clipViews(
-    graph.input('picture', [1, 3, own.source.height, own.source.width]),
-    viewInputs(graph, 'set', own),
-    own,
-  )
+  const views = clipViews(graph, 'set', own)(graph.input('picture', [1, 3, own.source.height, own.source.width]))
   return (await evaluate(runtime, graph, { views }, { ...viewFeed('set', draws, own), picture: planes(picture) }))
     .views!
 }
@@ -88,7 +84,7 @@ describe('composed views', () => {
     const own = { ...plan, count: draws.length }
     const graph = new Graph()
     const picture = graph.input('picture', [1, 3, source.height, source.width])
-    const views = clipViews(picture, viewInputs(graph, 'set', own), own)
+    const views = clipViews(graph, 'set', own)(picture)
     const cotangent = graph.input('cotangent', views.shape)
     const program = await runtime.compile(graph, { views, gradient: gradients(views, [picture], cotangent)[0]! })
     const random = randomStream(2, 'pixels')

@@ -4,7 +4,7 @@ import { Graph } from '../engine/graph.js'
 import { createNodeRuntime } from '../engine/node/createNodeRuntime.js'
 import { randomStream } from '../engine/random.js'
 import type { FloatImage } from '../media/image.js'
-import { clipViews, viewFeed, viewInputs } from './clipViews.js'
+import { clipViews, viewFeed } from './clipViews.js'
 import { jitterPhoto } from './jitterPhoto.js'
 import { type JitterDraw, drawJitter } from './viewDraws.js'
 
@@ -33,7 +33,7 @@ it('has the colours of the exact stages of the views, in all 24 orders, up to 8-
     antialias: false,
   }
   const graph = new Graph()
-  const views = clipViews(graph.input('picture', [1, 3, size.height, size.width]), viewInputs(graph, 'set', plan), plan)
+  const views = clipViews(graph, 'set', plan)(graph.input('picture', [1, 3, size.height, size.width]))
   const feed = viewFeed(
     'set',
     draws.map((jitter) => ({ crop: null, flip: false, affine: null, perspective: null, jitter, grayscale: false })),

@@ -2,7 +2,16 @@ import type { Graph, Value } from '../engine/graph.js'
 import { add, concat, mul, reduceMean, reshape, slice, sub } from '../engine/ops.js'
 import { type GuidanceModel, type WeightInputs, bindWeights } from '../models/guidance.js'
 import type { ImageSettings } from '../options/imageOptions.js'
-import { type ViewInputs, clipViews, resizePicture, viewInputs } from './clipViews.js'
+import {
+  type CropInputs,
+  type LookInputs,
+  type LookPlan,
+  cropInputs,
+  cropViews,
+  lookAt,
+  lookInputs,
+  resizePicture,
+} from './clipViews.js'
 import {
   type LossName,
   bootstrapLoss,
@@ -80,53 +89,138 @@ export function pictureLosses(
   graph: Graph,
   pictures: Pictures,
 ): Map<LossName, Value> {
-  const { settings, size } = plan
+  const seen = sightsOf(plan, guidance, graph, pictures)
+  return new Map([
+    ...judgedLosses(plan, guidance, graph, (name) => seen.get(name)!),
+    ...ownLosses(plan, graph, pictures),
+  ])
+}
+
+/** What guidance models see: pictures as views or resized, by a name that says of what. Each [n, 3 or 1, h, w]. */
+export type Sights = ReadonlyMap<string, Value>
+
+/** All that the guidance models are to see of the pictures of one step. */
+export function sightsOf(plan: LossPlan, guidance: readonly GuidanceModel[], graph: Graph, pictures: Pictures): Sights {
+  const inputs = once((set: ViewSet, side: number) =>
+    cropInputs(graph, viewInputsName(set, side), viewPlan(plan.size, side, plan.settings)),
+  )
+  const sights = new Map<string, Value>()
+  for (const model of guidance) {
+    for (const { name, picture, how } of modelSights(plan, model))
+      if (!sights.has(name)) sights.set(name, how(pictures[picture], inputs))
+  }
+  return sights
+}
+
+/** Whether the sight of this name depends on the edit. */
+export function showsEdit(name: string): boolean {
+  return !name.startsWith('picture.')
+}
+
+/** The losses that need no guidance model. */
+export function ownLosses(
+  { settings, size, bootstrap, emphasis }: LossPlan,
+  graph: Graph,
+  { alpha, composite, first }: Pictures,
+): Map<LossName, Value> {
   const map = (name: string) => graph.input(name, [1, 1, size.height, size.width])
-  const fed = sharedInputs(plan, graph)
-  const said = guidance.map((model) => guidanceLosses(plan, model, fed, pictures))
+  const losses = new Map<LossName, Value>()
+  if (settings.lambdaSparsity > 0) {
+    losses.set(
+      'sparsity',
+      sparsityLoss(alpha, settings.lambdaAlphaL1, settings.lambdaAlphaL0, emphasis ? map('emphasis') : null),
+    )
+  }
+  if (bootstrap === 'map') losses.set('bootstrap', bootstrapLoss(alpha, map('relevancy')))
+  if (first) losses.set('colour', colourLoss(composite, first))
+  return losses
+}
+
+/** The losses that guidance models judge what they see by: the means over the models. */
+export function judgedLosses(
+  plan: Omit<LossPlan, 'size' | 'emphasis'>,
+  guidance: readonly GuidanceModel[],
+  graph: Graph,
+  seen: (sight: string) => Value,
+): Map<LossName, Value> {
+  const inputs = {
+    share: once((loss: keyof TextShares, count: number) => graph.input(`share.${loss}`, [count])),
+    look: once((set: ViewSet, side: number) => lookInputs(graph, viewInputsName(set, side), lookPlan(plan.settings))),
+  }
+  const said = guidance.map((model) => modelLosses(plan, model, graph, inputs, seen))
   const losses = new Map<LossName, Value>()
   for (const name of lossNames) {
     const values = said.flatMap((one) => one.get(name) ?? [])
     if (values.length > 0) losses.set(name, mean(values))
   }
-  if (settings.lambdaSparsity > 0) {
-    losses.set(
-      'sparsity',
-      sparsityLoss(
-        pictures.alpha,
-        settings.lambdaAlphaL1,
-        settings.lambdaAlphaL0,
-        plan.emphasis ? map('emphasis') : null,
-      ),
-    )
-  }
-  if (plan.bootstrap === 'map') losses.set('bootstrap', bootstrapLoss(pictures.alpha, map('relevancy')))
-  if (pictures.first) losses.set('colour', colourLoss(pictures.composite, pictures.first))
   return losses
 }
 
-interface SharedInputs {
-  views(set: ViewSet, side: number): ViewInputs
-  share(loss: keyof TextShares, count: number): Value
+/** Makes what is asked for once: an input is declared in a graph one time, whoever reads it. */
+function once<Name extends string, T>(make: (name: Name, n: number) => T): (name: Name, n: number) => T {
+  const made = new Map<string, T>()
+  return (name, n) => {
+    const key = `${name} ${n}`
+    const known = made.get(key) ?? make(name, n)
+    made.set(key, known)
+    return known
+  }
 }
 
-/** The inputs that several losses or models read: each is declared when it is first asked for. */
-function sharedInputs({ size, settings }: LossPlan, graph: Graph): SharedInputs {
-  const drawn = new Map<string, ViewInputs>()
-  const shares = new Map<string, Value>()
+interface ModelSight {
+  readonly name: string
+  readonly picture: 'picture' | 'composite' | 'greenScreen' | 'alpha'
+  readonly how: (picture: Value, crops: (set: ViewSet, side: number) => CropInputs) => Value
+}
+
+/** The names of what one model is shown; models for pictures of the same size are shown the same. */
+function sightNames(settings: LossSettings, model: GuidanceModel) {
+  const side = viewSide(model)
+  const views = (picture: string, set: ViewSet) => `${picture}.${viewSetOf(set, settings.viewSharing)}${side}`
   return {
-    views(set, side) {
-      const name = viewInputsName(viewSetOf(set, settings.viewSharing), side)
-      const inputs = drawn.get(name) ?? viewInputs(graph, name, viewPlan(size, side, settings))
-      drawn.set(name, inputs)
-      return inputs
-    },
-    share(loss, count) {
-      const share = shares.get(loss) ?? graph.input(`share.${loss}`, [count])
-      shares.set(loss, share)
-      return share
-    },
+    composition: views('composite', 'composition'),
+    directionalOutput: views('composite', 'directionalOutput'),
+    directionalInput: views('picture', 'directionalInput'),
+    screen: views('greenScreen', 'screen'),
+    structure: `composite.whole${side}`,
+    structureInput: `picture.whole${side}`,
+    bootstrap: `alpha.window${side}`,
+    bootstrapInput: `picture.window${side}`,
   }
+}
+
+function modelSights({ settings, size, bootstrap }: LossPlan, model: GuidanceModel): ModelSight[] {
+  const { answers } = model
+  const names = sightNames(settings, model)
+  const side = viewSide(model)
+  const sights: ModelSight[] = []
+  const see = (name: keyof typeof names, picture: ModelSight['picture'], how: ModelSight['how']) => {
+    sights.push({ name: names[name], picture, how })
+  }
+  const views =
+    (set: ViewSet): ModelSight['how'] =>
+    (picture, crops) =>
+      cropViews(picture, crops(viewSetOf(set, settings.viewSharing), side))
+  const resized = (picture: Value, to: Size) => resizePicture(picture, to, settings.antialias)
+  if (answers.texts) {
+    if (settings.lambdaComposition > 0) see('composition', 'composite', views('composition'))
+    if (settings.lambdaDirectional > 0) {
+      see('directionalOutput', 'composite', views('directionalOutput'))
+      see('directionalInput', 'picture', views('directionalInput'))
+    }
+    if (settings.lambdaScreen > 0) see('screen', 'greenScreen', views('screen'))
+  }
+  if (answers.structure && settings.lambdaStructure > 0) {
+    const whole = (picture: Value) => resized(picture, seenSize(size, side, 380))
+    see('structure', 'composite', whole)
+    see('structureInput', 'picture', whole)
+  }
+  if (answers.relevancy && bootstrap === 'model') {
+    const window = (picture: Value) => resized(picture, { height: model.imageSize, width: model.imageSize })
+    see('bootstrap', 'alpha', window)
+    see('bootstrapInput', 'picture', window)
+  }
+  return sights
 }
 
 function mean(values: readonly Value[]): Value {
@@ -138,69 +232,79 @@ function mean(values: readonly Value[]): Value {
       )
 }
 
+const lookPlan = ({ views: count, viewSampling: sampling, viewFill: fill }: LossSettings): LookPlan => ({
+  count,
+  sampling,
+  fill,
+})
+
+interface JudgeInputs {
+  readonly share: (loss: keyof TextShares, count: number) => Value
+  readonly look: (set: ViewSet, side: number) => LookInputs
+}
+
 /** The losses that one guidance model answers for. */
-function guidanceLosses(
-  plan: LossPlan,
+function modelLosses(
+  { settings, texts, bootstrap }: Pick<LossPlan, 'settings' | 'texts' | 'bootstrap'>,
   model: GuidanceModel,
-  fed: SharedInputs,
-  { picture, composite, greenScreen, alpha }: Pictures,
+  graph: Graph,
+  { share, look }: JudgeInputs,
+  seen: (sight: string) => Value,
 ): Map<LossName, Value> {
-  const { settings, texts } = plan
   const { answers } = model
-  const graph = picture.graph
   const { inputs: weights } = bindWeights(graph, model)
-  const side = viewSide(model)
-  const views = viewPlan(plan.size, side, settings)
-  const viewsOf = (image: Value, set: ViewSet) => clipViews(image, fed.views(set, side), views) // [V, 3, h, w]
+  const names = sightNames(settings, model)
+  const plan = lookPlan(settings)
+  const views = (set: ViewSet) =>
+    lookAt(seen(names[set]), look(viewSetOf(set, settings.viewSharing), viewSide(model)), plan) // [V, 3, h, w]
   const target = (name: TargetName, n: number) => graph.input(targetInputName(model, name), [n, model.embeddingWidth])
   const losses = new Map<LossName, Value>()
 
   // What depends on the edit can be one batch: a third of the nodes to compile, and longer products.
-  const judged: Partial<Record<ViewSet, Value>> = {
-    ...(answers.texts && settings.lambdaComposition > 0 ? { composition: viewsOf(composite, 'composition') } : {}),
-    ...(answers.texts && settings.lambdaDirectional > 0
-      ? { directionalOutput: viewsOf(composite, 'directionalOutput') }
-      : {}),
-    ...(answers.texts && settings.lambdaScreen > 0 ? { screen: viewsOf(greenScreen, 'screen') } : {}),
-  }
-  const embeddings = embedTogether(judged, model, weights)
+  const embeddings = embedTogether(
+    {
+      ...(answers.texts && settings.lambdaComposition > 0 ? { composition: views('composition') } : {}),
+      ...(answers.texts && settings.lambdaDirectional > 0 ? { directionalOutput: views('directionalOutput') } : {}),
+      ...(answers.texts && settings.lambdaScreen > 0 ? { screen: views('screen') } : {}),
+    },
+    model,
+    weights,
+  )
   if (embeddings.composition) {
     losses.set(
       'composition',
       sphericalLoss(
         embeddings.composition,
         target('composition', texts.composition),
-        fed.share('composition', texts.composition),
+        share('composition', texts.composition),
       ),
     )
   }
   if (embeddings.directionalOutput) {
-    const change = sub(embeddings.directionalOutput, model.embed(viewsOf(picture, 'directionalInput'), weights))
+    const change = sub(embeddings.directionalOutput, model.embed(views('directionalInput'), weights))
     losses.set(
       'directional',
-      directionalLoss(change, target('direction', texts.direction), fed.share('direction', texts.direction)),
+      directionalLoss(change, target('direction', texts.direction), share('direction', texts.direction)),
     )
   }
   if (embeddings.screen) {
     losses.set(
       'screen',
-      sphericalLoss(embeddings.screen, target('screen', texts.screen), fed.share('screen', texts.screen)),
+      sphericalLoss(embeddings.screen, target('screen', texts.screen), share('screen', texts.screen)),
     )
   }
   if (answers.structure && settings.lambdaStructure > 0) {
-    const whole = seenSize(plan.size, side, 380)
-    const tokens = (image: Value) => model.tokens(resizePicture(image, whole, settings.antialias), weights)
-    losses.set('structure', structureLoss(tokens(composite), tokens(picture)))
+    const tokens = (sight: string) => model.tokens(seen(sight), weights)
+    losses.set('structure', structureLoss(tokens(names.structure), tokens(names.structureInput)))
   }
-  if (answers.relevancy && plan.bootstrap === 'model') {
+  if (answers.relevancy && bootstrap === 'model') {
     const window = { height: model.imageSize, width: model.imageSize }
-    const seen = resizePicture(picture, window, settings.antialias)
-    const maps = model.relevancy(seen, target('region', texts.region), weights) // [K, 1, gh, gw]
+    const maps = model.relevancy(seen(names.bootstrapInput), target('region', texts.region), weights) // [K, 1, gh, gw]
     const stretched = Array.from({ length: texts.region }, (_, k) =>
       stretch(resizePicture(slice(maps, { axes: [0], starts: [k], ends: [k + 1] }), window, false)),
     )
     const relevancy = texts.region === 1 ? stretched[0]! : reduceMean(concat(stretched, 0), [0], { keepDims: true })
-    losses.set('bootstrap', bootstrapLoss(resizePicture(alpha, window, settings.antialias), relevancy))
+    losses.set('bootstrap', bootstrapLoss(seen(names.bootstrap), relevancy))
   }
   return losses
 }

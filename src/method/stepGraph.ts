@@ -6,7 +6,15 @@ import { type GeneratorShape, generator, joinGradients, parameterCount, splitPar
 import type { GuidanceModel } from '../models/guidance.js'
 import { render } from './losses.js'
 import { type MadgradOptions, madgrad } from './madgrad.js'
-import { type LossPlan, type LossSettings, lossReport, pictureLosses, weightedTotal } from './pictureLosses.js'
+import { pulledTotal, seenOutputs } from './judgedStep.js'
+import {
+  type LossPlan,
+  type LossSettings,
+  lossReport,
+  pictureLosses,
+  sightsOf,
+  weightedTotal,
+} from './pictureLosses.js'
 import type { Size } from './viewDraws.js'
 
 /** The settings that a step graph is built by. */
@@ -45,11 +53,36 @@ export interface StepGraph {
  * parameters), and the new state or the gradient.
  */
 export function buildStepGraph(plan: StepPlan, guidance: readonly GuidanceModel[]): StepGraph {
-  const { settings, size } = plan
   const graph = new Graph()
+  const { pictures, parameters, flat } = stepPictures(plan, graph)
+  const { values, total } = weightedTotal(graph, pictureLosses(plan, guidance, graph, pictures))
+  const own = joinGradients(gradients(total, [...parameters.values()]))
+  return { graph, outputs: stepOutputs(plan, graph, flat, own, (vectors) => lossReport(values, total, vectors)) }
+}
+
+/** The first of the three graphs that make the same step (judgedStep.ts): what the guidance models are shown. */
+export function buildSeeGraph(plan: StepPlan, guidance: readonly GuidanceModel[]): StepGraph {
+  const graph = new Graph()
+  return { graph, outputs: seenOutputs(sightsOf(plan, guidance, graph, stepPictures(plan, graph).pictures)) }
+}
+
+/**
+ * The last of the three: from what the guidance said of them, what `buildStepGraph` gives. The generator's forward pass
+ * is computed again, which costs less than to hand its activations over.
+ */
+export function buildLearnGraph(plan: StepPlan, guidance: readonly GuidanceModel[]): StepGraph {
+  const graph = new Graph()
+  const { pictures, parameters, flat } = stepPictures(plan, graph)
+  const { values, total, objective } = pulledTotal(plan, guidance, graph, pictures)
+  const own = joinGradients(gradients(objective, [...parameters.values()]))
+  return { graph, outputs: stepOutputs(plan, graph, flat, own, (vectors) => lossReport(values, total, vectors)) }
+}
+
+/** The pictures that the losses compare, from the inputs of a step and the generator's parameters. */
+function stepPictures(plan: StepPlan, graph: Graph) {
+  const { size } = plan
   const picture = graph.input('picture', [1, 3, size.height, size.width])
-  const count = parameterCount(plan.generator)
-  const flat = graph.input('parameters', [count])
+  const flat = graph.input('parameters', [parameterCount(plan.generator)])
   const parameters = splitParameters(flat, plan.generator)
 
   const map = (name: string) => graph.input(name, [1, 1, size.height, size.width])
@@ -60,24 +93,24 @@ export function buildStepGraph(plan: StepPlan, guidance: readonly GuidanceModel[
     const opacity = slice(layer, { axes: [1], starts: [3], ends: [4] })
     return render(slice(layer, { axes: [1], starts: [0], ends: [3] }), mask ? mul(opacity, mask) : opacity, picture)
   }
-  const { composite, greenScreen, alpha } = rendered(generator(picture, parameters, plan.generator))
+  const edit = rendered(generator(picture, parameters, plan.generator))
   const first = plan.held ? rendered(graph.input('first', [1, 4, size.height, size.width])).composite : null
+  return { pictures: { picture, ...edit, first }, parameters, flat }
+}
 
-  const losses = pictureLosses(plan, guidance, graph, { picture, composite, greenScreen, alpha, first })
-  const { values, total } = weightedTotal(graph, losses)
-
-  const own = joinGradients(gradients(total, [...parameters.values()]))
+function stepOutputs(
+  { kind, settings }: StepPlan,
+  graph: Graph,
+  flat: Value,
+  own: Value,
+  report: (vectors: readonly Value[]) => Value,
+): StepGraph['outputs'] {
+  const count = flat.shape[0]!
   const gradient = add(own, graph.input('carried', [count]))
-  if (plan.kind === 'gradient') return { graph, outputs: { losses: lossReport(values, total, [own]), gradient } }
+  if (kind === 'gradient') return { losses: report([own]), gradient }
   const state = stateInputs(graph, { initial: [count], gradientSum: [count], squareSum: [count] })
   const update = madgrad(flat, gradient, state, graph.input('lambda', []), settings)
-  return {
-    graph,
-    outputs: {
-      losses: lossReport(values, total, [gradient, update.parameters]),
-      ...nextState({ ...update }),
-    },
-  }
+  return { losses: report([gradient, update.parameters]), ...nextState({ ...update }) }
 }
 
 /** The edit layer of a whole picture, without losses: 'layer' [1, 4, H, W]. */

@@ -1,10 +1,11 @@
 import { Text2LiveError } from '../errors.js'
 import type { Feed, Program, Runtime } from '../engine/runtime.js'
-import { type Pass, type Rows, TrainedProgram } from '../engine/trainedProgram.js'
+import { type KeptOutputs, type Outputs, type Pass, type Rows, TrainedProgram } from '../engine/trainedProgram.js'
 import type { FloatImage } from '../media/image.js'
 import { type GeneratorShape, initialParameters, parameterCount } from '../models/generator.js'
 import type { GuidanceModel } from '../models/guidance.js'
 import type { ImageSettings } from '../options/imageOptions.js'
+import { type JudgedStep, runJudged } from './judgedStep.js'
 import { type LossName, lossNames } from './losses.js'
 import { madgradLambda } from './madgrad.js'
 import {
@@ -18,7 +19,14 @@ import {
   trainingStopped,
   viewFeeds,
 } from './stepFeeds.js'
-import { type StepGraph, type StepPlan, buildLayerGraph, buildStepGraph } from './stepGraph.js'
+import {
+  type StepGraph,
+  type StepPlan,
+  buildLayerGraph,
+  buildLearnGraph,
+  buildSeeGraph,
+  buildStepGraph,
+} from './stepGraph.js'
 import type { TextShares, TextTargets } from './textTargets.js'
 import type { Size } from './viewDraws.js'
 
@@ -72,10 +80,15 @@ export interface TrainedGeneratorOptions extends Pick<
 }
 
 /**
- * Bytes of compiled graphs held at once. With bucketed sizes all of a run fit; with exact sizes each serves about one
- * step, and one is held.
+ * Bytes of compiled graphs held at once. With bucketed sizes all of a run fit; with exact sizes the guidance models'
+ * and those of some pictures.
  */
-const HELD = { buckets: 768 * 2 ** 20, exact: 0 } as const
+const HELD = { buckets: 768 * 2 ** 20, exact: 256 * 2 ** 20 } as const
+
+/** Whether a step is made by three graphs, of which that of the guidance serves pictures of every size (judgedStep.ts). */
+export function isJudgedApart({ sizes }: Pick<ImageSettings, 'sizes'>): boolean {
+  return sizes === 'exact'
+}
 
 /**
  * The generator and MADGRAD's state where a training starts or goes on; frozen: the guidance models' weights, the
@@ -164,8 +177,7 @@ export class StepRunner {
     for (const [i, item] of [...items.entries()].reverse()) {
       const last = i === items.length - 1
       const weights = lossWeights(settings, bootstrapWeight, items.length, last)
-      const program = await this.#stepProgram(item, i === 0 ? 'update' : 'gradient', weights)
-      const after = await pass.run(program, {
+      const after = await this.#runItem(pass, item, i === 0 ? 'update' : 'gradient', {
         ...carried,
         ...this.#itemFeeds(item),
         ...shareFeeds(shares),
@@ -194,11 +206,16 @@ export class StepRunner {
     return feeds
   }
 
-  async #stepProgram(item: StepItem, kind: StepPlan['kind'], weights: readonly number[]): Promise<Program> {
+  async #runItem(
+    pass: Pass,
+    item: StepItem,
+    kind: StepPlan['kind'],
+    feeds: Readonly<Record<string, Feed>> & { readonly weights: Float32Array },
+  ): Promise<Outputs> {
     const { settings, generator, guidance } = this.#options
     const { width, height } = item.picture
     // A fed map costs nothing: its graph serves the steps after the bootstrap as well.
-    const bootstrap = item.relevancy ? 'map' : weights[lossNames.indexOf('bootstrap')]! > 0 ? 'model' : 'off'
+    const bootstrap = item.relevancy ? 'map' : feeds.weights[lossNames.indexOf('bootstrap')]! > 0 ? 'model' : 'off'
     const plan: StepPlan = {
       kind,
       bootstrap,
@@ -210,15 +227,17 @@ export class StepRunner {
       emphasis: item.emphasis !== undefined,
       texts: textCounts(this.#options.targets),
     }
-    return await this.#program(
-      `${kind} ${width}x${height} ${bootstrap} ${plan.masked} ${plan.emphasis}`,
-      plan.size,
-      () => buildStepGraph(plan, guidance),
-      ['gradient'],
-    )
+    const key = `${kind} ${width}x${height} ${bootstrap} ${plan.masked} ${plan.emphasis}`
+    const compile: JudgedStep['compile'] = (name, build, kept) => this.#program(name, plan.size, build, kept)
+    if (isJudgedApart(settings)) {
+      const see = () => buildSeeGraph(plan, guidance)
+      const learn = () => buildLearnGraph(plan, guidance)
+      return await runJudged(pass, { plan, guidance, key, see, learn, kept: ['gradient'], compile }, feeds)
+    }
+    return await pass.run(await compile(key, () => buildStepGraph(plan, guidance), ['gradient']), feeds)
   }
 
-  async #program(key: string, size: Size, build: () => StepGraph, kept: readonly string[] = []): Promise<Program> {
+  async #program(key: string, size: Size, build: () => StepGraph, kept: KeptOutputs = []): Promise<Program> {
     return await this.#trained.program(key, build, kept, (seconds) => this.#options.onCompile?.({ ...size, seconds }))
   }
 }

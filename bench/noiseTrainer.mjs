@@ -1,0 +1,58 @@
+// The trainer that the benchmarks of a step measure: as a run makes it, on a photo of noise.
+import { randomStream } from '../dist/engine/random.js'
+import { createTrainer } from '../dist/method/trainer.js'
+import { bundledSource } from '../dist/models/node/bundled.js'
+import { loadOutline } from '../dist/models/outline.js'
+import { randomClip } from '../dist/models/randomClip.js'
+import { resolveSettings } from '../dist/options/resolveSettings.js'
+import { openGuidance } from '../dist/run/buildTrainer.js'
+
+/**
+ * A trainer and, as it goes on, the seconds of what it compiled.
+ * @param {{ guidance: 'starter' | 'clip', preset: string, size: number, views: number, steps: number, threads: number,
+ *   bootstrap: boolean }} request `clip`: random weights of ViT-B/32; step 0 comes besides `steps`
+ * @param {import('../dist/engine/runtime.js').Runtime} runtime
+ */
+export async function noiseTrainer({ guidance: kind, preset, size, views, steps, threads, bootstrap }, runtime) {
+  const settings = resolveSettings(
+    [
+      {
+        preset,
+        size,
+        views,
+        steps: steps + 1,
+        threads,
+        seed: 1,
+        device: 'cpu',
+        prompt: 'golden teapot',
+        source: 'teapot',
+        ...(bootstrap ? { region: 'teapot' } : {}),
+      },
+    ],
+    () => 1,
+  )
+  const guidance =
+    kind === 'starter'
+      ? await openGuidance(settings, runtime)
+      : [await randomClip({}, runtime, { positions: settings.positionEmbedding })]
+  const noise = randomStream(1, 'photo')
+  const photo = {
+    width: size,
+    height: size,
+    channels: 3,
+    data: Float32Array.from({ length: 3 * size * size }, () => Math.round(noise.uniform(0, 1) * 255) / 255),
+  }
+  const compiles = []
+  const trainer = await createTrainer({
+    runtime,
+    guidance,
+    photo,
+    settings,
+    outline: await loadOutline(await bundledSource('outline')),
+    texts: { prompt: settings.prompt, screen: settings.screen, source: settings.source, region: settings.region },
+    notice: (notice) => {
+      if (notice.type === 'compile') compiles.push(notice.seconds)
+    },
+  })
+  return { trainer, compiles }
+}

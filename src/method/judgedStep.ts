@@ -1,0 +1,113 @@
+import { gradients } from '../engine/gradients.js'
+import { Graph, type Shape, type Value } from '../engine/graph.js'
+import { add, mul, reduceSum, reshape, slice } from '../engine/ops.js'
+import type { Feed, Program } from '../engine/runtime.js'
+import type { KeptOutputs, Outputs, Pass } from '../engine/trainedProgram.js'
+import type { GuidanceModel } from '../models/guidance.js'
+import { lossNames } from './losses.js'
+import {
+  type LossPlan,
+  type Pictures,
+  type Sights,
+  judgedLosses,
+  ownLosses,
+  showsEdit,
+  sightsOf,
+  weightedTotal,
+} from './pictureLosses.js'
+import type { StepGraph } from './stepGraph.js'
+
+/*
+ * A step in three graphs. Nearly all nodes of a step belong to the guidance models, which see views of one size
+ * whatever the size of the picture: where that changes from step to step, they are compiled once (spec 1.9).
+ *   see:   the picture and the edit      -> `seen.<sight>`, what the models are shown
+ *   judge: `seen.<sight>`                -> `said` [7], the losses by `lossNames`, and `pull.<sight>`, the gradient of
+ *                                           their weighted sum with respect to each sight of the edit
+ *   learn: the picture, `said`, `pull.*` -> what the step as one graph gives
+ */
+
+const SEEN = 'seen.'
+const PULL = 'pull.'
+
+/** The outputs of the graph 'see'. */
+export function seenOutputs(sights: Sights): Record<string, Value> {
+  return Object.fromEntries([...sights].map(([name, sight]) => [SEEN + name, sight]))
+}
+
+/** The graph 'judge' for sights of these shapes. */
+export function buildJudgeGraph(
+  plan: Omit<LossPlan, 'size' | 'emphasis'>,
+  guidance: readonly GuidanceModel[],
+  shapes: Readonly<Record<string, Shape>>,
+): StepGraph {
+  const graph = new Graph()
+  const sights = new Map(Object.entries(shapes).map(([name, shape]) => [name, graph.input(name, shape)]))
+  const { values, total } = weightedTotal(
+    graph,
+    judgedLosses(plan, guidance, graph, (name) => sights.get(SEEN + name)!),
+  )
+  const shown = [...sights.keys()].map((input) => input.slice(SEEN.length)).filter(showsEdit)
+  const pulls = gradients(
+    total,
+    shown.map((name) => sights.get(SEEN + name)!),
+  )
+  return { graph, outputs: { said: values, ...Object.fromEntries(shown.map((name, i) => [PULL + name, pulls[i]!])) } }
+}
+
+/**
+ * The losses in the graph 'learn': `values` and `total` as of the step as one graph, and what is differentiated for
+ * them, the own losses and, for what was said, each sight times its pull.
+ */
+export function pulledTotal(
+  plan: LossPlan,
+  guidance: readonly GuidanceModel[],
+  graph: Graph,
+  pictures: Pictures,
+): { readonly values: Value; readonly total: Value; readonly objective: Value } {
+  const own = ownLosses(plan, graph, pictures)
+  const said = graph.input('said', [lossNames.length])
+  const losses = new Map(
+    lossNames.map((name, i) => [
+      name,
+      own.get(name) ?? reshape(slice(said, { axes: [0], starts: [i], ends: [i + 1] }), []),
+    ]),
+  )
+  const { values, total } = weightedTotal(graph, losses)
+  const pulled = [...sightsOf(plan, guidance, graph, pictures)]
+    .filter(([name]) => showsEdit(name))
+    .map(([name, sight]) => reduceSum(mul(sight, graph.input(PULL + name, sight.shape))))
+  return { values, total, objective: pulled.reduce((sum, part) => add(sum, part), total) }
+}
+
+/** One picture of a step, to be made by three graphs. */
+export interface JudgedStep {
+  readonly plan: LossPlan
+  readonly guidance: readonly GuidanceModel[]
+  /** What 'see' and 'learn' are compiled for, besides their kind. */
+  readonly key: string
+  readonly see: () => StepGraph
+  readonly learn: () => StepGraph
+  /** Outputs of 'learn' that stay on the device. */
+  readonly kept: readonly string[]
+  readonly compile: (key: string, build: () => StepGraph, kept: KeptOutputs) => Promise<Program>
+}
+
+/** The outputs of the step as one graph. */
+export async function runJudged(
+  pass: Pass,
+  { plan, guidance, key, see, learn, kept, compile }: JudgedStep,
+  feeds: Readonly<Record<string, Feed>>,
+): Promise<Outputs> {
+  const sights = await pass.run(await compile(`see ${key}`, see, 'all'), feeds)
+  const shapes = Object.fromEntries(Object.entries(sights).map(([name, { dims }]) => [name, dims]))
+  const judge = await compile(
+    `judge ${plan.bootstrap} ${JSON.stringify(shapes)}`,
+    () => buildJudgeGraph(plan, guidance, shapes),
+    'all',
+  )
+  const judged = await pass.run(judge, { ...feeds, ...sights })
+  for (const sight of Object.values(sights)) pass.free(sight)
+  const after = await pass.run(await compile(`learn ${key}`, learn, kept), { ...feeds, ...judged })
+  for (const part of Object.values(judged)) pass.free(part)
+  return after
+}
