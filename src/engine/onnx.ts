@@ -18,25 +18,35 @@ const ATTRIBUTE_TYPE = { float: 1, int: 2, string: 3, floats: 6, ints: 7 } as co
 export interface OnnxModel {
   /** A serialised ONNX ModelProto (opset 18). */
   readonly bytes: Uint8Array
-  /** Inputs that the outputs depend on, in order of creation; inputs that nothing needs are left out. */
-  readonly inputs: readonly Value[]
+  /** What the outputs depend on and is to be fed, in order of creation; inputs that nothing needs are left out. */
+  readonly inputs: readonly { readonly name: string; readonly value: Value }[]
   readonly nodeCount: number
 }
 
-/** Serialises what `outputs` depend on; every other node is dropped. */
-export function encodeModel(graph: Graph, outputs: Readonly<Record<string, Value>>): OnnxModel {
-  const live = liveNodes(outputs)
+/**
+ * Serialises what `outputs` depend on; every other node is dropped.
+ * @param given first outputs of nodes that are fed by these names instead of being computed
+ */
+export function encodeModel(
+  graph: Graph,
+  outputs: Readonly<Record<string, Value>>,
+  given: Readonly<Record<string, Value>> = {},
+): OnnxModel {
+  const names = new Map(Object.entries(given).map(([name, { node }]) => [node, name]))
+  const live = liveNodes(outputs, names)
   const nodes = graph.nodes.filter((node) => live.has(node))
-  const inputs = nodes.filter((node) => node.kind === 'input').map((node) => node.outputs[0]!)
+  const isFed = (node: Node) => node.kind === 'input' || names.has(node)
+  const nameOf = (value: Value) => names.get(value.node) ?? ownName(value)
+  const inputs = nodes.filter(isFed).map(({ outputs: [value] }) => ({ name: nameOf(value!), value: value! }))
   const constants = nodes.filter((node) => node.kind === 'constant')
-  const operations = nodes.filter((node) => node.kind === 'op')
+  const operations = nodes.filter((node) => node.kind === 'op' && !names.has(node))
 
   const model = protobuf.Writer.create()
   varint(model, MODEL.irVersion, IR_VERSION)
   text(model, MODEL.producerName, 'text2live')
   message(model, MODEL.graph, (g) => {
     text(g, GRAPH.name, 'step')
-    for (const node of operations) message(g, GRAPH.node, (w) => writeNode(w, node))
+    for (const node of operations) message(g, GRAPH.node, (w) => writeNode(w, node, nameOf))
     for (const [name, value] of Object.entries(outputs)) {
       message(g, GRAPH.node, (w) => {
         text(w, NODE.input, nameOf(value))
@@ -44,8 +54,8 @@ export function encodeModel(graph: Graph, outputs: Readonly<Record<string, Value
         text(w, NODE.opType, 'Identity')
       })
     }
-    for (const node of constants) message(g, GRAPH.initializer, (w) => writeConstant(w, node))
-    for (const value of inputs) message(g, GRAPH.input, (w) => writeValueInfo(w, nameOf(value), value))
+    for (const node of constants) message(g, GRAPH.initializer, (w) => writeConstant(w, node, nameOf))
+    for (const { name, value } of inputs) message(g, GRAPH.input, (w) => writeValueInfo(w, name, value))
     for (const [name, value] of Object.entries(outputs)) message(g, GRAPH.output, (w) => writeValueInfo(w, name, value))
   })
   message(model, MODEL.opsetImport, (w) => {
@@ -55,25 +65,26 @@ export function encodeModel(graph: Graph, outputs: Readonly<Record<string, Value
   return { bytes: model.finish(), inputs, nodeCount: operations.length }
 }
 
-function liveNodes(outputs: Readonly<Record<string, Value>>): Set<Node> {
+function liveNodes(outputs: Readonly<Record<string, Value>>, given: ReadonlyMap<Node, string>): Set<Node> {
   const live = new Set<Node>()
   const stack = Object.values(outputs).map((value) => value.node)
   while (stack.length > 0) {
     const node = stack.pop()!
     if (live.has(node)) continue
     live.add(node)
+    if (given.has(node)) continue
     for (const input of node.inputs) stack.push(input.node)
   }
   return live
 }
 
 /** The ONNX name of a value: inputs keep theirs, everything else is numbered. */
-function nameOf(value: Value): string {
+function ownName(value: Value): string {
   if (value.node.kind === 'input') return value.node.op
   return value.slot === 0 ? `v${value.node.index}` : `v${value.node.index}.${value.slot}`
 }
 
-function writeNode(w: protobuf.Writer, node: Node): void {
+function writeNode(w: protobuf.Writer, node: Node, nameOf: (value: Value) => string): void {
   for (const input of node.inputs) text(w, NODE.input, nameOf(input))
   for (const output of node.outputs) text(w, NODE.output, nameOf(output))
   text(w, NODE.name, `${node.op}_${node.index}`)
@@ -102,7 +113,7 @@ function writeAttribute(w: protobuf.Writer, name: string, value: Attribute): voi
   }
 }
 
-function writeConstant(w: protobuf.Writer, node: Node): void {
+function writeConstant(w: protobuf.Writer, node: Node, nameOf: (value: Value) => string): void {
   const value = node.outputs[0]!
   const data = node.data
   if (!data) throw new Text2LiveError('GRAPH_INVALID', `constant ${nameOf(value)} has no data`)

@@ -44,6 +44,8 @@ export interface CompileOptions {
    * system's clearing of its pages.
    */
   keepMemory?: boolean
+  /** Values of the graph that are fed by these names instead of being computed: their numbers are known already. */
+  given?: Readonly<Record<string, Value>>
 }
 
 /**
@@ -85,9 +87,9 @@ export interface Runtime {
 /** An ONNX Runtime bound to one device. A device that does not answer is an error with the reason, never a fallback. */
 export function createRuntime(ort: OrtModule, options: RuntimeOptions): Runtime {
   let anchor: Promise<InferenceSession> | null = null
-  const compile: Runtime['compile'] = async (graph, outputs, { keepOnDevice = [], keepMemory = true } = {}) => {
+  const compile: Runtime['compile'] = async (graph, outputs, { keepOnDevice = [], keepMemory = true, given } = {}) => {
     if (options.device === 'webgpu') await (anchor ??= createAnchor(ort, options))
-    const model = encodeModel(graph, outputs)
+    const model = encodeModel(graph, outputs, given)
     const session = await createSession(
       ort,
       model.bytes,
@@ -96,7 +98,7 @@ export function createRuntime(ort: OrtModule, options: RuntimeOptions): Runtime 
       keepMemory,
     )
     return {
-      inputs: model.inputs.map((value) => ({ name: value.node.op, shape: value.shape })),
+      inputs: model.inputs.map(({ name, value }) => ({ name, shape: value.shape })),
       nodeCount: model.nodeCount,
       heldBytes: heldBytes(model),
       run: (feeds) => runSession(ort, session, model.inputs, feeds),
@@ -238,12 +240,11 @@ export function heldBytes({ bytes, nodeCount }: Pick<OnnxModel, 'bytes' | 'nodeC
 async function runSession(
   ort: OrtModule,
   session: InferenceSession,
-  inputs: readonly Value[],
+  inputs: OnnxModel['inputs'],
   feeds: Readonly<Record<string, Feed>>,
 ): Promise<Record<string, Tensor>> {
   const used: Record<string, Tensor> = {}
-  for (const value of inputs) {
-    const name = value.node.op
+  for (const { name, value } of inputs) {
     const fed = feeds[name]
     if (fed instanceof Float32Array && fed.length !== sizeOf(value.shape)) {
       throw new Text2LiveError(

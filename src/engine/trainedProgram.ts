@@ -13,6 +13,8 @@ export interface Rows {
 interface BuiltGraph {
   readonly graph: Graph
   readonly outputs: Readonly<Record<string, Value>>
+  /** See `CompileOptions.given`. */
+  readonly given?: Readonly<Record<string, Value>>
 }
 
 export type Outputs = Readonly<Record<string, Tensor>>
@@ -87,12 +89,12 @@ export class TrainedProgram<Name extends string> {
     const { runtime, keepMemory = true, stateOnDevice = true } = this.#options
     return await this.#programs.get(key, async () => {
       const start = performance.now()
-      const { graph, outputs } = build()
+      const { graph, outputs, given = {} } = build()
       const keepOnDevice = [
         ...(stateOnDevice ? this.#names.map(nextName) : []),
         ...(kept === 'all' ? Object.keys(outputs) : kept),
       ]
-      const program = await runtime.compile(graph, outputs, { keepOnDevice, keepMemory })
+      const program = await runtime.compile(graph, outputs, { keepOnDevice, keepMemory, given })
       onCompile?.((performance.now() - start) / 1000)
       return program
     })

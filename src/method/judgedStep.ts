@@ -1,5 +1,5 @@
 import { gradients } from '../engine/gradients.js'
-import { Graph, type Shape, type Value } from '../engine/graph.js'
+import { Graph, type Shape, type Value, sizeOf } from '../engine/graph.js'
 import { add, mul, reduceSum, reshape, slice } from '../engine/ops.js'
 import type { Feed, Program } from '../engine/runtime.js'
 import type { KeptOutputs, Outputs, Pass } from '../engine/trainedProgram.js'
@@ -20,16 +20,31 @@ import type { StepGraph } from './stepGraph.js'
 /*
  * A step in three graphs. Nearly all nodes of a step belong to the guidance models, which see views of one size
  * whatever the size of the picture: where that changes from step to step, they are compiled once (spec 1.9).
- *   see:   the picture and the edit      -> `seen.<sight>`, what the models are shown
+ *   see:   the picture, the parameters   -> `seen.<sight>`, what the models are shown, and `held.<n>`, see `handedOver`
  *   judge: `seen.<sight>`                -> `said` [7], the losses by `lossNames`, and `pull.<sight>`, the gradient of
  *                                           their weighted sum with respect to each sight of the edit
- *   learn: the picture, `said`, `pull.*` -> what the step as one graph gives
+ *   learn: all of these                  -> what the step as one graph gives
  */
 
 const SEEN = 'seen.'
 const PULL = 'pull.'
 
-/** The outputs of the graph 'see'. */
+/**
+ * What 'learn' does not compute again but takes from 'see': of the forward pass, which it goes through once more, the
+ * convolutions that take longer than to hand their results over. To be called before anything else is written into the
+ * graph, in both alike.
+ */
+export function handedOver(graph: Graph): Record<string, Value> {
+  const worth = graph.nodes.flatMap(({ op, kind, inputs, outputs }) =>
+    kind === 'op' && op === 'Conv' && 2 * sizeOf(inputs[1]!.shape.slice(1)) >= WORTH_HANDING ? [outputs[0]!] : [],
+  )
+  return Object.fromEntries(worth.map((value, i) => [`held.${i}`, value]))
+}
+
+/** Operations for each number of a result. */
+const WORTH_HANDING = 1000
+
+/** The outputs of the graph 'see' that are shown to the models. */
 export function seenOutputs(sights: Sights): Record<string, Value> {
   return Object.fromEntries([...sights].map(([name, sight]) => [SEEN + name, sight]))
 }
@@ -98,7 +113,9 @@ export async function runJudged(
   { plan, guidance, key, see, learn, kept, compile }: JudgedStep,
   feeds: Readonly<Record<string, Feed>>,
 ): Promise<Outputs> {
-  const sights = await pass.run(await compile(`see ${key}`, see, 'all'), feeds)
+  const made = Object.entries(await pass.run(await compile(`see ${key}`, see, 'all'), feeds))
+  const sights = Object.fromEntries(made.filter(([name]) => name.startsWith(SEEN)))
+  const held = Object.fromEntries(made.filter(([name]) => !name.startsWith(SEEN)))
   const shapes = Object.fromEntries(Object.entries(sights).map(([name, { dims }]) => [name, dims]))
   const judge = await compile(
     `judge ${plan.bootstrap} ${JSON.stringify(shapes)}`,
@@ -107,7 +124,7 @@ export async function runJudged(
   )
   const judged = await pass.run(judge, { ...feeds, ...sights })
   for (const sight of Object.values(sights)) pass.free(sight)
-  const after = await pass.run(await compile(`learn ${key}`, learn, kept), { ...feeds, ...judged })
-  for (const part of Object.values(judged)) pass.free(part)
+  const after = await pass.run(await compile(`learn ${key}`, learn, kept), { ...feeds, ...held, ...judged })
+  for (const part of [...Object.values(held), ...Object.values(judged)]) pass.free(part)
   return after
 }

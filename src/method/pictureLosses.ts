@@ -184,8 +184,8 @@ function sightNames(settings: LossSettings, model: GuidanceModel) {
     screen: views('greenScreen', 'screen'),
     structure: `composite.whole${side}`,
     structureInput: `picture.whole${side}`,
-    bootstrap: `alpha.window${side}`,
-    bootstrapInput: `picture.window${side}`,
+    bootstrap: `alpha.window${model.imageSize}`,
+    bootstrapInput: `picture.window${model.imageSize}`,
   }
 }
 

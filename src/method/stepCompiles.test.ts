@@ -19,7 +19,7 @@ function countingRuntime(compiled: string[]): Runtime {
     async compile(graph, outputs, options) {
       if (!('losses' in outputs) && !('layer' in outputs)) return await cpu.compile(graph, outputs, options)
       const model = encodeModel(graph, outputs)
-      const { shape } = model.inputs.find((value) => value.node.op === 'picture')!
+      const { shape } = model.inputs.find(({ name }) => name === 'picture')!.value
       compiled.push(`${Object.keys(outputs).join()} ${shape[3]}x${shape[2]}`)
       const results = Object.fromEntries(
         Object.entries(outputs).map(([name, value]) => [

@@ -6,7 +6,7 @@ import { type GeneratorShape, generator, joinGradients, parameterCount, splitPar
 import type { GuidanceModel } from '../models/guidance.js'
 import { render } from './losses.js'
 import { type MadgradOptions, madgrad } from './madgrad.js'
-import { pulledTotal, seenOutputs } from './judgedStep.js'
+import { handedOver, pulledTotal, seenOutputs } from './judgedStep.js'
 import {
   type LossPlan,
   type LossSettings,
@@ -43,6 +43,8 @@ export interface StepPlan extends LossPlan {
 export interface StepGraph {
   readonly graph: Graph
   readonly outputs: Readonly<Record<string, Value>>
+  /** See `CompileOptions.given`. */
+  readonly given?: Readonly<Record<string, Value>>
 }
 
 /**
@@ -63,19 +65,20 @@ export function buildStepGraph(plan: StepPlan, guidance: readonly GuidanceModel[
 /** The first of the three graphs that make the same step (judgedStep.ts): what the guidance models are shown. */
 export function buildSeeGraph(plan: StepPlan, guidance: readonly GuidanceModel[]): StepGraph {
   const graph = new Graph()
-  return { graph, outputs: seenOutputs(sightsOf(plan, guidance, graph, stepPictures(plan, graph).pictures)) }
+  const { pictures } = stepPictures(plan, graph)
+  const outputs = { ...handedOver(graph), ...seenOutputs(sightsOf(plan, guidance, graph, pictures)) }
+  return { graph, outputs }
 }
 
-/**
- * The last of the three: from what the guidance said of them, what `buildStepGraph` gives. The generator's forward pass
- * is computed again, which costs less than to hand its activations over.
- */
+/** The last of the three: from what the guidance said of them, what `buildStepGraph` gives. */
 export function buildLearnGraph(plan: StepPlan, guidance: readonly GuidanceModel[]): StepGraph {
   const graph = new Graph()
   const { pictures, parameters, flat } = stepPictures(plan, graph)
+  const given = handedOver(graph)
   const { values, total, objective } = pulledTotal(plan, guidance, graph, pictures)
   const own = joinGradients(gradients(objective, [...parameters.values()]))
-  return { graph, outputs: stepOutputs(plan, graph, flat, own, (vectors) => lossReport(values, total, vectors)) }
+  const outputs = stepOutputs(plan, graph, flat, own, (vectors) => lossReport(values, total, vectors))
+  return { graph, outputs, given }
 }
 
 /** The pictures that the losses compare, from the inputs of a step and the generator's parameters. */

@@ -137,10 +137,10 @@ describe('a trainer', () => {
       expect([layer.width, layer.height, layer.channels]).toEqual([photo.width, photo.height, 4])
       expect([...layer.data].every((x) => x >= 0 && x <= 1)).toBe(true)
 
-      // Step 0 has the whole photo in it: beside the example, or with few sizes in its place.
+      // Step 0 has the whole photo in it: beside the example, three graphs each, or with few sizes in its place.
       const sizes = (notices: readonly Compiled[]) =>
         notices.filter(({ width, height }) => width === photo.width && height === photo.height).length
-      expect([sizes(compiled.slice(0, 1)), inFirstStep]).toEqual(settings.sizes === 'exact' ? [1, 2] : [1, 1])
+      expect([sizes(compiled.slice(0, 1)), inFirstStep]).toEqual(settings.sizes === 'exact' ? [1, 6] : [1, 1])
       expect(compiled.every(({ seconds }) => seconds > 0)).toBe(true)
     })
   })

@@ -7,7 +7,7 @@ export function sharePrograms(runtime: Runtime): Runtime {
   return {
     ...runtime,
     async compile(graph, outputs, options) {
-      const key = Buffer.from(encodeModel(graph, outputs).bytes).toString('latin1')
+      const key = Buffer.from(encodeModel(graph, outputs, options?.given).bytes).toString('latin1')
       const known = programs.get(key) ?? runtime.compile(graph, outputs, options)
       programs.set(key, known)
       return { ...(await known), release: () => Promise.resolve() }

@@ -92,7 +92,7 @@ export function differingLosses(
 }
 
 /** A ball on a shaded table. */
-function drawnPhoto(width: number, height: number): FloatImage {
+export function drawnPhoto(width: number, height: number): FloatImage {
   const data = new Float32Array(3 * width * height)
   for (let y = 0; y < height; y++) {
     for (let x = 0; x < width; x++) {
