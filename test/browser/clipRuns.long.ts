@@ -10,9 +10,8 @@ import { readSafetensors } from '../../src/formats/safetensors.js'
 import { readClip } from '../../src/media/node/readClip.js'
 import { writeClip } from '../../src/media/node/writeClip.js'
 import type { GivenVideoOptions } from '../../src/options/videoOptions.js'
-import { clipMachine } from '../../src/run/video/clipMachine.js'
-import { runVideoJob } from '../../src/run/video/runVideoJob.js'
-import { textsCheckedIn, videoTrainerIn } from '../../src/session/video/openVideoTrainer.js'
+import { clipEnvironment, runVideoJob } from '../../src/run/video/runVideoJob.js'
+import { RunControl } from '../../src/session/runControl.js'
 import { checkpointFiles, videoFiles, videoOutputFiles } from '../../src/session/video/videoFiles.js'
 import type { ClipPage, ClipPageJob } from './clipPage.js'
 import type { Page } from './page.js'
@@ -203,16 +202,12 @@ describe.skipIf(!existsSync(executablePath))('a clip in Chromium, from a page wi
       await mkdir(dirname(join(folder, name)), { recursive: true })
       await writeFile(join(folder, name), (await read('stopped', name))!)
     }
-    const environment = {
-      signal: new AbortController().signal,
-      openTrainer: videoTrainerIn(clipMachine),
-      checkTexts: textsCheckedIn(clipMachine),
-    }
-    const rendered = await runVideoJob({ kind: 'render', folder }, environment, () => undefined)
+    const environment = clipEnvironment(new AbortController().signal, new RunControl())
+    const rendered = await runVideoJob({ kind: 'render', run: folder }, environment, () => undefined)
     expect(rendered).toMatchObject({ finished: true, folder })
     expect((await readClip(join(folder, videoOutputFiles.edited))).frames).toMatchObject({ width, height })
     const told: string[] = []
-    const more = await runVideoJob({ kind: 'resume', folder, options: { steps: 3 } }, environment, (event) => {
+    const more = await runVideoJob({ kind: 'resume', run: folder, options: { steps: 3 } }, environment, (event) => {
       told.push(event.type === 'step' ? `step ${event.step}` : event.type)
     })
     expect(more.finished).toBe(true)

@@ -9,7 +9,8 @@ import { type Browser, type BrowserContext, type Page as Tab, chromium } from 'p
 import sharp from 'sharp'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { registerGuidance } from '../../src/models/node/registerGuidance.js'
-import { runImage } from '../../src/run/runImage.js'
+import { imageJobOf } from '../../src/run/imageJob.js'
+import { runImageJob } from '../../src/run/runImageJob.js'
 import { buildTrainer, nodePlace } from '../../src/run/buildTrainer.js'
 import { scoreRun } from '../../src/run/scoreRun.js'
 import { nodeMachine } from '../../src/run/nodeMachine.js'
@@ -183,9 +184,9 @@ describe.skipIf(!existsSync(executablePath))('runs in Chromium, from a page with
       'change_outside_alpha',
     ] as const)
       expect(scored[name], name).toBeCloseTo(here![name], 4)
-    const result = await runImage(
-      { resume: folder, steps: 4 },
-      { open: buildTrainer, signal: new AbortController().signal, defaultFolder: false },
+    const result = await runImageJob(
+      imageJobOf({ resume: folder, steps: 4 }, false),
+      { open: buildTrainer, signal: new AbortController().signal },
       () => undefined,
     )
     expect(result).toMatchObject({ finished: true, step: 4 })
