@@ -14,6 +14,7 @@ import { clipEnvironment, runVideoJob } from '../../src/run/video/runVideoJob.js
 import { RunControl } from '../../src/session/runControl.js'
 import { checkpointFiles, videoFiles, videoOutputFiles } from '../../src/session/video/videoFiles.js'
 import type { ClipPage, ClipPageJob } from './clipPage.js'
+import { openTab, readInTab } from './openTab.js'
 import type { Page } from './page.js'
 import { servePage } from './servePage.js'
 
@@ -48,12 +49,6 @@ describe.skipIf(!existsSync(executablePath))('a clip in Chromium, from a page wi
   let work: string
   let job: Extract<ClipPageJob, { kind: 'video' }>
 
-  const openTab = async (): Promise<void> => {
-    tab = await context.newPage()
-    tab.on('console', (message) => message.type() === 'error' && process.stderr.write(`page: ${message.text()}\n`))
-    await tab.goto(site.address)
-    await tab.waitForFunction('globalThis.clipPage')
-  }
   const run = (asked: ClipPageJob, stopAt?: number) =>
     tab.evaluate(([one, stop]) => clipPage.run(one, stop), [asked, stopAt] as const)
   const done = async (asked: ClipPageJob, stopAt?: number) => {
@@ -61,10 +56,7 @@ describe.skipIf(!existsSync(executablePath))('a clip in Chromium, from a page wi
     if ('code' in answer) throw new Error(`${answer.code}: ${answer.message}`)
     return answer
   }
-  const read = async (name: string, file: string): Promise<Buffer | null> => {
-    const text = await tab.evaluate(([one, two]) => page.readRun(one, two), [name, file] as const)
-    return text === null ? null : Buffer.from(text, 'base64')
-  }
+  const read = (name: string, file: string) => readInTab(tab, name, file)
   /** The frames of a clip that the browser wrote. */
   const framesOf = async (name: string, file: string) => {
     await writeFile(join(work, file), (await read(name, file))!)
@@ -102,7 +94,7 @@ describe.skipIf(!existsSync(executablePath))('a clip in Chromium, from a page wi
     site = await servePage()
     browser = await chromium.launch({ executablePath, args: ['--no-sandbox'] })
     context = await browser.newContext()
-    await openTab()
+    tab = await openTab(context, site.address, 'clipPage')
   }, 300_000)
 
   afterAll(async () => {
@@ -122,7 +114,7 @@ describe.skipIf(!existsSync(executablePath))('a clip in Chromium, from a page wi
     expect(stopped.result).toMatchObject({ finished: false, step: 1, run: 'stopped' })
     expect(stopped.told.at(-1)).toBe('interrupted training')
     await tab.close()
-    await openTab()
+    tab = await openTab(context, site.address, 'clipPage')
     const continued = await done({ kind: 'resume', run: 'stopped', options: {} })
     expect(continued.result).toMatchObject({ finished: true, step: 2 })
     expect(continued.told).toContain('resumed training')

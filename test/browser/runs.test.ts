@@ -17,6 +17,7 @@ import { nodeMachine } from '../../src/run/nodeMachine.js'
 import { locatePhoto } from '../../src/session/locatePhoto.js'
 import { outputFiles } from '../../src/session/events.js'
 import { runFiles } from '../../src/session/runFiles.js'
+import { openTab, readInTab } from './openTab.js'
 import type { Page, PageJob } from './page.js'
 import { servePage } from './servePage.js'
 
@@ -50,12 +51,6 @@ describe.skipIf(!existsSync(executablePath))('runs in Chromium, from a page with
   let work: string
   let job: Extract<PageJob, { kind: 'image' }>
 
-  const openTab = async (): Promise<void> => {
-    tab = await context.newPage()
-    tab.on('console', (message) => message.type() === 'error' && process.stderr.write(`page: ${message.text()}\n`))
-    await tab.goto(site.address)
-    await tab.waitForFunction('globalThis.page')
-  }
   const run = (asked: PageJob, stopAt?: number) =>
     tab.evaluate(([one, stop]) => page.runJob(one, stop), [asked, stopAt] as const)
   const done = async (asked: PageJob, stopAt?: number) => {
@@ -63,10 +58,7 @@ describe.skipIf(!existsSync(executablePath))('runs in Chromium, from a page with
     if ('code' in answer) throw new Error(`${answer.code}: ${answer.message}`)
     return answer
   }
-  const read = async (name: string, file: string): Promise<Buffer | null> => {
-    const text = await tab.evaluate(([one, two]) => page.readRun(one, two), [name, file] as const)
-    return text === null ? null : Buffer.from(text, 'base64')
-  }
+  const read = (name: string, file: string) => readInTab(tab, name, file)
 
   beforeAll(async () => {
     work = await mkdtemp(join(tmpdir(), 'text2live-runs-'))
@@ -82,7 +74,7 @@ describe.skipIf(!existsSync(executablePath))('runs in Chromium, from a page with
     site = await servePage()
     browser = await chromium.launch({ executablePath, args: ['--no-sandbox'] })
     context = await browser.newContext()
-    await openTab()
+    tab = await openTab(context, site.address)
   }, 300_000)
 
   afterAll(async () => {
@@ -111,7 +103,7 @@ describe.skipIf(!existsSync(executablePath))('runs in Chromium, from a page with
     expect(stopped.result).toMatchObject({ finished: false, step: 2 })
     expect(stopped.events.at(-1)).toBe('interrupted')
     await tab.close()
-    await openTab()
+    tab = await openTab(context, site.address)
     expect((await tab.evaluate(() => page.runNames())).sort()).toEqual(['stopped', 'whole'])
     const continued = await done({ kind: 'resume', run: 'stopped', options: {} })
     expect(continued.result).toMatchObject({ finished: true, step: 3 })
