@@ -18,16 +18,16 @@ const over = z.array(run).max(1000).readonly().optional()
  * What a machine can be asked to do, whether that is a browser's worker or a process of Node. Nothing of who asks is in
  * it: a picture is its bytes, or a path where the machine has files; a run is called as the machine's store calls it,
  * which in Node is the path of its folder.
- * - `image`: a new edit of a photo; `run` is the name that it gets in the store; null keeps nothing; left out, the machine
- *   calls it after the photo. `over` names runs that it is painted over, the lowest first; a photo of null is that of the
- *   lowest, or the one that the options name.
+ * - `image`: a new edit of a photo; `run` is the name that it gets in the store; null keeps nothing; left out, the
+ *   machine calls it after the photo. `over` names runs that it is painted over, the lowest first; a photo of null is
+ *   that of the lowest, or the one that the options name.
  * - `video`: a new run over a clip; `object` are masks of the object, each named as its frame, or the path of a mask or
  *   of a folder of them; `mask` bounds the edit. With the goal `atlas` (default `edit`) it fits the layered atlas alone.
  *   `over` names runs over the same clip that it is painted over, whose atlas it shares.
  * - `resume`: goes on with a run, of a photo or a clip. - `render`: writes its outputs again. - `paint`: maps the layers
  *   that somebody painted on the atlas of a clip's run to its frames.
- * - `score`: measures the edit of a photo's run, by the models of the options `guidance`, else by its own; `mask` is where
- *   the edit should be. It keeps nothing.
+ * - `score`: measures the edit of a photo's run, by the models of the options `guidance`, else by its own; `mask` is
+ *   where the edit should be. It keeps nothing.
  * - `relevancy`: where a run with these options would edit the photo, before anything is trained; it keeps nothing.
  */
 export const jobSchema = z.discriminatedUnion('kind', [
