@@ -115,6 +115,7 @@ const generatorShape = generatorOf(settings)
 const begin = buildLayerGraph(photo, generatorShape)
 const begun = await runtime.compile(begin.graph, begin.outputs)
 const { layer: beginning } = await begun.run({ picture: photo.data, parameters: before.tensors.initial.data })
+await begun.release()
 const startLayer = { ...photo, channels: 4, data: beginning.data }
 
 say('# what is drawn')

@@ -7,10 +7,12 @@ import { holderText, type ProcessLock, takeLock } from '../media/node/processLoc
 import type { GivenOptions } from '../options/imageOptions.js'
 import type { GivenVideoOptions } from '../options/videoOptions.js'
 import { writing } from '../run/fileErrors.js'
-import type { ProcessJob } from '../run/imageJob.js'
+import { imageJobOf } from '../run/imageJob.js'
+import type { ProcessJob } from '../run/processJob.js'
 import { cudaCards, onCard } from '../run/cudaCards.js'
 import { isRunFolder } from '../run/runFolder.js'
 import { JobProcess } from '../run/runInProcess.js'
+import { videoJobOf } from '../run/video/videoJob.js'
 import type { BatchCounts, BatchEvent } from './batchEvents.js'
 import type { BatchJob } from './batchJob.js'
 import { batchLock, followCancels } from './cancelBatch.js'
@@ -247,17 +249,15 @@ const cancelled = (id: string): Text2LiveError =>
   new Text2LiveError('INTERRUPTED', `The job "${id}" was cancelled. text2live batch retry takes it up again.`)
 
 /** What a process is asked to do for a job: to begin its run, or to go on with it. */
-function askedFor({ kind, options, input, out }: BatchJob, path: string): ProcessJob {
+function askedFor({ kind, options, input }: BatchJob, path: string): ProcessJob {
   if (!isRunFolder(path)) {
     return kind === 'photo'
-      ? { kind: 'edit', options: { ...options, photo: input, out: path }, defaultFolder: true }
-      : { kind: 'new-clip', options: { ...options, clip: input, out: path } }
+      ? imageJobOf({ ...options, photo: input, out: path }, true)
+      : videoJobOf({ ...options, clip: input, out: path }, 'edit')
   }
   const { device, threads, previewEvery, guidance } = options as GivenOptions & GivenVideoOptions
   const now = Object.fromEntries(
     Object.entries({ device, threads, previewEvery, guidance }).filter(([, value]) => value !== undefined),
   )
-  return kind === 'photo'
-    ? { kind: 'edit', options: { ...now, resume: path }, defaultFolder: true }
-    : { kind: 'clip', folder: path, job: { kind: 'resume', run: out, options: now } }
+  return { kind: 'resume', run: path, options: now }
 }

@@ -164,5 +164,5 @@ Example:
 
 function useOptions(atlas: string, parsed: Record<string, unknown>) {
   const { out, force, json: _, ...options } = givenTableFlags(parsed, videoTable) as GivenVideoOptions
-  return { ...options, atlas, out: out ?? null, force: force === true }
+  return { atlas, options, out: out ?? null, force: force === true }
 }

@@ -1,6 +1,6 @@
 import { Command } from 'commander'
 import { validateOptions } from '../options/resolveSettings.js'
-import type { ImageOptions } from '../run/imageJob.js'
+import { imageJobOf, type ImageOptions } from '../run/imageJob.js'
 import { followRun } from './followRun.js'
 import { inputAndPrompt } from './inputAndPrompt.js'
 import { addOptionFlags, givenFlags } from './optionFlags.js'
@@ -57,11 +57,7 @@ Examples:
         ...(prompts.length === 0 ? {} : { prompt: prompts }),
       }
       const { runInProcess } = await import('../run/runInProcess.js')
-      const job = {
-        kind: 'edit',
-        options: resume === undefined ? options : { ...options, resume },
-        defaultFolder: true,
-      } as const
+      const job = imageJobOf({ ...options, resume }, true)
       setStatus(await followRun((signal, emit) => runInProcess(job, signal, emit), given.json === true, terminal))
     })
 }

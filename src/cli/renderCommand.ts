@@ -22,14 +22,14 @@ Example:
       composite.png, edit.png, layers.psd and the rest, as of the last checkpoint; of a clip edited.mp4 and the rest`,
     )
     .action(async (folder: string, { json }: { json?: true }) => {
-      const { runKind } = await import('../run/resumeRun.js')
+      const { runKind } = await import('../run/runKind.js')
+      const job = { kind: 'render', run: folder } as const
       if ((await runKind(folder)) === 'video') {
         const { followVideo } = await import('./followVideo.js')
-        setStatus(await followVideo({ kind: 'render', folder }, json === true, terminal))
+        setStatus(await followVideo(job, json === true, terminal))
         return
       }
       const { runInProcess } = await import('../run/runInProcess.js')
-      const job = { kind: 'render', folder } as const
       setStatus(await followRun((signal, emit) => runInProcess(job, signal, emit), json === true, terminal))
     })
 }

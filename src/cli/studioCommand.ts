@@ -50,7 +50,7 @@ Programs use it as the page does: docs/http.md.`,
     )
     .action(async (folder: string, flags: StudioFlags) => {
       const { startStudio, isLoopback } = await import('../serve/startStudio.js')
-      const { workInProcess } = await import('../run/workInProcess.js')
+      const { askProcess } = await import('../run/runInProcess.js')
       const { checksInProcess, taskInProcess } = await import('../run/taskInProcess.js')
       const given = await givenToken(flags.tokenFile)
       if (given === null && !isLoopback(flags.listen))
@@ -75,7 +75,7 @@ Programs use it as the page does: docs/http.md.`,
               port: flags.port ?? null,
               token,
               workers: {
-                work: workInProcess,
+                work: askProcess,
                 checks: checksInProcess,
                 preview: (photo, signal) => taskInProcess('preview', photo, signal),
               },

@@ -105,7 +105,8 @@ export interface Trainer {
 
 /**
  * Embeds the texts, prepares the maps and the first parameters.
- * @throws GUIDANCE_INCAPABLE, PROMPT_TOO_LONG, PROMPT_NOT_UNDERSTOOD, INPUT_TOO_SMALL, CHECKPOINT_INVALID; INTERRUPTED when `signal` aborts
+ * @throws GUIDANCE_INCAPABLE, PROMPT_TOO_LONG, PROMPT_NOT_UNDERSTOOD, INPUT_TOO_SMALL, CHECKPOINT_INVALID;
+ *   INTERRUPTED when `signal` aborts
  */
 export async function createTrainer(options: TrainerOptions): Promise<Trainer> {
   const { runtime, photo, settings, state } = options

@@ -1,8 +1,8 @@
-import { basename } from 'node:path'
 import type { GivenOptions } from '../options/imageOptions.js'
-import type { GivenVideoOptions } from '../options/videoOptions.js'
-import type { ProcessJob } from '../run/imageJob.js'
+import { imageJobOf } from '../run/imageJob.js'
+import type { ProcessJob } from '../run/processJob.js'
 import { askProcess } from '../run/runInProcess.js'
+import { videoJobOf } from '../run/video/videoJob.js'
 import type { AnyRunEvent } from '../session/runHost.js'
 import type { JobPayload, WorkDevice } from './protocol.js'
 
@@ -37,13 +37,11 @@ export const performJob: PerformJob = async (job, signal, emit) => {
 
 /** What the process is asked to do: to begin the run of a job, or to go on with it. */
 function askedFor({ payload: { kind, options }, inputs, folder, resumed, device }: LocalJob): ProcessJob {
+  if (resumed) {
+    // The models are named again, since who started this worker lets it fetch them.
+    const { guidance } = options as GivenOptions
+    return { kind: 'resume', run: folder, options: { device, ...(guidance === undefined ? {} : { guidance }) } }
+  }
   const begun = { ...options, ...inputs, device, out: folder }
-  // The models are named again, since who started this worker lets it fetch them.
-  const { guidance } = options as GivenOptions & GivenVideoOptions
-  const here = { device, ...(guidance === undefined ? {} : { guidance }) }
-  if (kind === 'photo')
-    return { kind: 'edit', options: resumed ? { ...here, resume: folder } : begun, defaultFolder: false }
-  return resumed
-    ? { kind: 'clip', folder, job: { kind: 'resume', run: basename(folder), options: here } }
-    : { kind: 'new-clip', options: begun }
+  return kind === 'photo' ? imageJobOf(begun, true) : videoJobOf(begun, 'edit')
 }

@@ -1,7 +1,7 @@
 import type { RunEvent } from '../session/events.js'
 import type { EditResult } from './editResult.js'
 import { eventStream } from './eventStream.js'
-import type { ImageOptions } from './imageJob.js'
+import { imageJobOf, type ImageOptions } from './imageJob.js'
 import { runInProcess } from './runInProcess.js'
 
 /** Options of `editImage`: those of docs/options.md, pictures also as bytes. */
@@ -31,7 +31,5 @@ export interface EditRun extends AsyncIterable<RunEvent> {
  */
 export function editImage(options: EditOptions): EditRun {
   const { signal: outer = null, ...given } = options
-  return eventStream(outer, (signal, emit) =>
-    runInProcess({ kind: 'edit', options: given, defaultFolder: false }, signal, emit),
-  )
+  return eventStream(outer, async (signal, emit) => await runInProcess(imageJobOf(given, false), signal, emit))
 }

@@ -1,13 +1,15 @@
-import type { GivenVideoOptions } from '../options/videoOptions.js'
-import type { QueuedJob } from '../session/queue/queueMachine.js'
-import type { RunAsk } from '../session/runControl.js'
-import type { AnyRunEvent } from '../session/runHost.js'
-import type { SentResult } from './editResult.js'
-import type { StartOptions } from './startRun.js'
-import type { WorkerFailure } from './workerFailure.js'
+import { Text2LiveError } from '../errors.js'
+import type { GivenOptions } from '../options/imageOptions.js'
+import type { JobOf } from '../session/job.js'
+import { assertNoForce } from './assertNoForce.js'
 
-/** Options of a run that begins or goes on. */
-export interface ImageOptions extends StartOptions {
+/** A job on a photo. */
+export type ImageJob = JobOf<'image' | 'resume' | 'render'>
+
+/** Options of a run that begins or goes on; pictures may be bytes. */
+export interface ImageOptions extends Omit<GivenOptions, 'photo' | 'mask' | 'json'> {
+  readonly photo?: string | Uint8Array | null | undefined
+  readonly mask?: string | Uint8Array | null | undefined
   /**
    * A run folder to continue; then only steps, device, threads and previewEvery may be given besides; guidance, to name
    * again a model that is to be fetched.
@@ -15,44 +17,27 @@ export interface ImageOptions extends StartOptions {
   readonly resume?: string | null | undefined
 }
 
-/** What is done for a photo, in a process of its own: a run that begins or goes on, or its outputs once more. */
-export type ImageJob =
-  | {
-      readonly kind: 'edit'
-      readonly options: ImageOptions
-      /** Make runs/<photo>-<n> when no folder is given; otherwise such a run stays in memory. */
-      readonly defaultFolder: boolean
-    }
-  | { readonly kind: 'render'; readonly folder: string }
-
-/** What such a process does besides: a job of a queue on the run folder of a clip. */
-export interface ClipRunJob {
-  readonly kind: 'clip'
-  readonly folder: string
-  readonly job: QueuedJob
-}
-
-/** And a new run over a clip. */
-export interface NewClipJob {
-  readonly kind: 'new-clip'
-  readonly options: GivenVideoOptions
-}
-
-export type ProcessJob = ImageJob | ClipRunJob | NewClipJob
-
-/** What the process is started with to keep its engine and models from one job to the next. */
-export const keepModels = 'keep-models'
-
 /**
- * What the process can be told: a job and the guidance modules that it may name, what is asked of it meanwhile, and when
- * that has ended the next.
+ * The job that options ask for: a new run, or the continuation of one.
+ * @param isKept a new run has a folder, runs/<photo>-<n> where nobody names one; else it keeps nothing then
+ * @throws OPTION_INVALID for options that a continued run cannot take
  */
-export type JobRequest = { readonly job: ProcessJob; readonly modules: readonly string[] } | { readonly ask: RunAsk }
-
-/** What it tells. */
-export type JobReply =
-  | { readonly event: AnyRunEvent }
-  | { readonly result: SentResult }
-  /** Of a clip nothing but its files is left. */
-  | { readonly done: true }
-  | { readonly failure: WorkerFailure }
+export function imageJobOf({ resume, ...given }: ImageOptions, isKept: boolean): JobOf<'image' | 'resume'> {
+  if (resume === undefined || resume === null) {
+    const { photo = null, mask = null, out, over, ...options } = given
+    const run = out ?? (isKept ? undefined : null)
+    return { kind: 'image', options, photo, mask, run, over: typeof over === 'string' ? [over] : (over ?? undefined) }
+  }
+  const { photo, mask, prompt, out, force, config, seeds, ...options } = given
+  const misplaced = Object.entries({ photo, mask, prompt, out, config, seeds }).find(
+    ([, value]) => value !== undefined && value !== null,
+  )
+  if (misplaced !== undefined) {
+    throw new Text2LiveError(
+      'OPTION_INVALID',
+      `A run is continued with the ${misplaced[0]} it was started with; leave that out beside --resume, or start a new run.`,
+    )
+  }
+  assertNoForce(force)
+  return { kind: 'resume', run: resume, options }
+}

@@ -2,14 +2,15 @@
 // outputs block the thread that does it as training does, and only the end of a process gives all its memory back.
 import { Text2LiveError } from '../errors.js'
 import { registerModules } from '../models/node/registerGuidance.js'
+import { readJob } from '../session/job.js'
 import { trainerIn } from '../session/openTrainer.js'
 import { heed, RunControl, type SteeredRun } from '../session/runControl.js'
 import type { AnyRunEvent } from '../session/runHost.js'
 import type { WarmModels } from '../session/warmModels.js'
 import { nodePlace } from './buildTrainer.js'
 import { sentResult } from './editResult.js'
-import { type JobReply, type JobRequest, keepModels, type ProcessJob } from './imageJob.js'
-import { runImageJob } from './runImage.js'
+import { type JobReply, type JobRequest, keepModels, type ProcessJob, processKinds, sortJob } from './processJob.js'
+import { runImageJob } from './runImageJob.js'
 import { failureOf } from './workerFailure.js'
 
 if (process.send === undefined)
@@ -48,17 +49,20 @@ const follow =
 const keptModels = async (): Promise<WarmModels | null> =>
   process.argv.includes(keepModels) ? ((await import('./video/clipMachine.js')).clipMachine.warm ?? null) : null
 
-async function done({ job, modules }: Extract<JobRequest, { job: ProcessJob }>, at: Work): Promise<JobReply> {
+async function done({ job: received, modules }: Extract<JobRequest, { job: ProcessJob }>, at: Work): Promise<JobReply> {
+  const job = await sortJob(readJob(received, processKinds))
   await registerModules(modules)
-  const { stop, control } = at
-  if (job.kind === 'clip' || job.kind === 'new-clip') {
-    const { beginClipRun, workOnClip } = await import('./video/workOnClip.js')
-    if (job.kind === 'clip') await workOnClip(job.folder, job.job, stop.signal, follow(at), control)
-    else await beginClipRun(job.options, stop.signal, follow(at), control)
+  const {
+    stop: { signal },
+    control,
+  } = at
+  if ('clip' in job) {
+    const { clipEnvironment, runVideoJob } = await import('./video/runVideoJob.js')
+    await runVideoJob(job.clip, clipEnvironment(signal, control), follow(at))
     return { done: true }
   }
   const open = trainerIn({ ...nodePlace, warm: (await keptModels()) ?? undefined })
-  return { result: sentResult(await runImageJob(job, { open, signal: stop.signal, control }, follow(at))) }
+  return { result: sentResult(await runImageJob(job.photo, { open, signal, control }, follow(at))) }
 }
 
 async function failed(error: unknown): Promise<JobReply> {

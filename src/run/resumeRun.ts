@@ -1,30 +1,17 @@
-import { stat } from 'node:fs/promises'
-import { join } from 'node:path'
-import { Text2LiveError } from '../errors.js'
 import type { GivenOptions } from '../options/imageOptions.js'
 import { validateOptions } from '../options/resolveSettings.js'
-import { oddPath } from '../pathHint.js'
 import { accessTo, hereOnly } from '../session/guidanceAccess.js'
-import { runFiles } from '../session/runFiles.js'
-import {
-  continueRun,
-  firstFiles,
-  maxConfigBytes,
-  readRun,
-  readRunConfig,
-  readRunSettings,
-  type SavedRunAccess,
-} from '../session/savedRun.js'
+import { continueRun, firstFiles, readRun, readRunSettings, type SavedRunAccess } from '../session/savedRun.js'
 import type { RunEnvironment } from '../session/trainerContract.js'
 import { presentLayers } from '../session/takeLayers.js'
 import type { Emit } from '../session/trainRun.js'
-import { checkFolder, pathInside } from './checkFolder.js'
+import { pathInside } from './checkFolder.js'
 import { editResult, type EditResult } from './editResult.js'
 import { runBeside } from './layersUnder.js'
 import { nodeMachine } from './nodeMachine.js'
 import { portableGuidance } from './portableGuidance.js'
 import { isRunFolder, makeRunFolder, openRunFolder, type RunFolder } from './runFolder.js'
-import { readRunFile } from './runFile.js'
+import { assertKind } from './runKind.js'
 import { asPartOf, eachVariation, finishVariations, variationFolder } from './variations.js'
 
 /** Flags that may stand beside `--resume`. */
@@ -38,7 +25,7 @@ type ResumeOptions = Omit<GivenOptions, 'photo' | 'mask' | 'out' | 'force' | 'co
 export async function resumeRun(
   path: string,
   flags: ResumeOptions,
-  environment: Omit<RunEnvironment, 'defaultFolder'>,
+  environment: RunEnvironment,
   emit: Emit,
 ): Promise<EditResult> {
   await assertKind(path, 'image')
@@ -71,7 +58,7 @@ export async function resumeRun(
 async function resumeOne(
   folder: RunFolder,
   flags: ResumeOptions,
-  environment: Omit<RunEnvironment, 'defaultFolder'>,
+  environment: RunEnvironment,
   emit: Emit,
 ): Promise<EditResult> {
   try {
@@ -94,43 +81,3 @@ export const accessIn = (folder: RunFolder): SavedRunAccess => ({
   find: (name, key) => pathInside(folder.path, name, key),
   present: (own, note) => presentLayers(own, runBeside(folder.path), note),
 })
-
-/** @throws RUN_NOT_FOUND, RUN_INVALID */
-export async function assertRun(path: string): Promise<void> {
-  const found = await stat(path).catch(() => null)
-  if (found === null) {
-    throw new Text2LiveError(
-      'RUN_NOT_FOUND',
-      `There should be a run folder at "${path}", but there is nothing. ${oddPath(path) ?? 'Check the path; runs are made in runs/ unless --out says otherwise.'}`,
-    )
-  }
-  if (found.isDirectory()) checkFolder(path)
-  if (found.isDirectory() && isRunFolder(path)) return
-  throw new Text2LiveError(
-    'RUN_INVALID',
-    `"${path}" is not a run folder: it holds no ${runFiles.config} of ours. Give the folder that a run was written to.`,
-  )
-}
-
-/**
- * What a run folder edits.
- * @throws RUN_NOT_FOUND, RUN_INVALID
- */
-export async function runKind(path: string): Promise<'image' | 'video'> {
-  await assertRun(path)
-  return /^clip:/m.test(await readConfigIn(path)) ? 'video' : 'image'
-}
-
-/** @throws RUN_INVALID for the run folder of the other kind, naming its command */
-export async function assertKind(path: string, kind: 'image' | 'video'): Promise<void> {
-  const found = await runKind(path)
-  if (found === kind) return
-  throw new Text2LiveError(
-    'RUN_INVALID',
-    `"${path}" is the run folder of a ${found === 'video' ? 'clip' : 'photo'}. Continue it with: text2live ${found} --resume ${path}`,
-  )
-}
-
-/** The text of a run folder's config.yaml. @throws RUN_INVALID */
-const readConfigIn = (folder: string): Promise<string> =>
-  readRunConfig({ file: (name) => join(folder, name), read: (name) => readRunFile(join(folder, name), maxConfigBytes) })

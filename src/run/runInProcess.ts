@@ -8,7 +8,9 @@ import type { EmitAny } from '../session/queue/queueMachine.js'
 import type { Emit } from '../session/trainRun.js'
 import { type EditResult, receivedResult, type SentResult } from './editResult.js'
 import { endedByItself, forkProcess } from './forkProcess.js'
-import { type ImageJob, type JobReply, type JobRequest, keepModels, type ProcessJob } from './imageJob.js'
+import type { ImageJob } from './imageJob.js'
+import { type JobReply, type JobRequest, keepModels, type ProcessJob } from './processJob.js'
+import { assertKind } from './runKind.js'
 import { reviveFailure } from './workerFailure.js'
 
 /**
@@ -24,6 +26,7 @@ export async function runInProcess(
   emit: Emit,
   control?: RunControl,
 ): Promise<EditResult> {
+  if (job.kind !== 'image') await assertKind(job.run, 'image')
   const result = await askProcess(job, signal, (event) => emit(event as RunEvent), control)
   return receivedResult(result!)
 }

@@ -1,4 +1,5 @@
-import type { GivenOptions, ImageSettings } from '../options/imageOptions.js'
+import type { PictureSource } from '../media/imageCodec.js'
+import type { ImageSettings } from '../options/imageOptions.js'
 import { validateOptions } from '../options/resolveSettings.js'
 import { editResult, type EditResult } from './editResult.js'
 import { nodeMachine } from './nodeMachine.js'
@@ -9,6 +10,7 @@ import { chooseDevice } from './probeDevice.js'
 import { fromRun, ownLayers, readConfigs } from './readConfigs.js'
 import { assertFree, makeRunFolder, type RunFolder } from './runFolder.js'
 import type { ImageInput } from '../session/imageInput.js'
+import type { JobOf } from '../session/job.js'
 import { firstFiles, keptSettings } from '../session/savedRun.js'
 import { lastGiven, preparePhoto } from '../session/startPhoto.js'
 import type { Below } from '../session/takeLayers.js'
@@ -16,37 +18,28 @@ import { trainRun, type Emit } from '../session/trainRun.js'
 import type { RunEnvironment } from '../session/trainerContract.js'
 import { trainVariations } from './variations.js'
 
-/** Options of a new run; pictures may be bytes. */
-export interface StartOptions extends Omit<GivenOptions, 'photo' | 'mask' | 'json'> {
-  readonly photo?: string | Uint8Array | null | undefined
-  readonly mask?: string | Uint8Array | null | undefined
-}
-
 /**
  * Validates everything that a person can get wrong, then trains.
  * @throws OPTION_*, CONFIG_*, PROMPT_*, INPUT_*, MASK_INVALID, OUTPUT_*, DEVICE_*, GUIDANCE_*, ... before anything is
  *   written
  */
-export async function startRun(options: StartOptions, environment: RunEnvironment, emit: Emit): Promise<EditResult> {
-  const { photo, mask, ...rest } = options
-  const flags: GivenOptions = {
-    ...rest,
-    ...(typeof photo === 'string' ? { photo } : {}),
-    ...(typeof mask === 'string' ? { mask } : {}),
-  }
-  const command = validateOptions(flags)
+export async function startRun(
+  { options, photo, mask, run, over }: JobOf<'image'>,
+  environment: RunEnvironment,
+  emit: Emit,
+): Promise<EditResult> {
+  const command = validateOptions(options)
   const note = (message: string): void => emit({ type: 'note', message })
   const configs = await readConfigs((command.config ?? []) as readonly string[], { note, preset: command.preset })
-  const layers = [...configs.layers, flags]
-  const out = (lastGiven(layers, 'out') ?? null) as string | null
+  const layers = [...configs.layers, options]
+  const out = run ?? ((lastGiven(layers, 'out') ?? null) as string | null)
   const force = command.force === true
   const seeds = (lastGiven(layers, 'seeds') ?? 1) as number
 
-  const pictures = { photo: photo instanceof Uint8Array ? photo : null, mask: mask instanceof Uint8Array ? mask : null }
-  const over = (lastGiven(layers, 'over') ?? []) as string | readonly string[]
-  const below = await layersUnder(typeof over === 'string' ? [over] : over)
+  const under = over ?? ((lastGiven(layers, 'over') ?? []) as string | readonly string[])
+  const below = await layersUnder(typeof under === 'string' ? [under] : under)
   const { settings, input } = await preparePhoto(
-    { layers, own: [...ownLayers(configs), command], ...pictures, ...(below === null ? {} : { below }) },
+    { layers, own: [...ownLayers(configs), command], photo, mask, ...(below === null ? {} : { below }) },
     nodeMachine.codec,
     emit,
   )
@@ -54,12 +47,17 @@ export async function startRun(options: StartOptions, environment: RunEnvironmen
   const device = await chooseDevice(settings.device)
   if (device !== settings.device) emit({ type: 'note', message: `device: ${device}, the fastest that works here` })
   const resolved = { ...keptSettings(settings, input, device), guidance: settings.guidance.map(portableGuidance) }
-  const access = fromRun(configs, flags) ? hereOnly : accessTo(settings.guidance)
+  const access = fromRun(configs, options) ? hereOnly : accessTo(settings.guidance)
 
   const makeFolder = (saved: ImageSettings, seedCount: number) => async (): Promise<RunFolder | null> =>
-    out === null && !environment.defaultFolder
+    out === null && run === null
       ? null
-      : await makeRunFolder(out, nameFor(input, settings, below), force, firstFiles(saved, input, seedCount))
+      : await makeRunFolder(
+          out,
+          nameFor(input, photo ?? settings.photo, below),
+          force,
+          firstFiles(saved, input, seedCount),
+        )
   if (seeds > 1)
     return await trainVariations(
       { settings: resolved, input, access, seeds, makeFolder: makeFolder(resolved, seeds) },
@@ -86,7 +84,7 @@ export async function startRun(options: StartOptions, environment: RunEnvironmen
 }
 
 /** What the default folder is called after: the photo that was given, or the run whose photo it is. */
-function nameFor(input: ImageInput, { photo }: ImageSettings, below: Below | null): string {
+function nameFor(input: ImageInput, photo: PictureSource | null, below: Below | null): string {
   const lowest = below?.layers[0]?.run
   return photo === null && below?.photo?.bytes === input.photo.bytes && lowest !== undefined
     ? lowest.replace(/-\d+$/, '')

@@ -12,7 +12,7 @@ import { readRunFile } from '../run/runFile.js'
 import type { KeptRuns, RunFiles as LookedAt } from '../session/queue/queueMachine.js'
 import { isRunName } from '../session/queue/runName.js'
 import { runFiles } from '../session/runFiles.js'
-import { maxConfigBytes } from '../session/savedRun.js'
+import { maxConfigBytes } from '../session/readRunConfig.js'
 
 const queueFile = '.studio.json'
 const maxQueueBytes = 2 ** 24

@@ -33,8 +33,8 @@ interface Part {
 export interface Operation {
   readonly method: 'get' | 'post'
   /**
-   * Below `apiBase`; `{run}` is a name of a run, `{job}` of a job of the queue, `{file}` of one of their files with each slash as %2F or as it is, `{layer}` foreground or
-   * background.
+   * Below `apiBase`; `{run}` is a name of a run, `{job}` of a job of the queue, `{file}` of one of their files with
+   * each slash as %2F or as it is, `{layer}` foreground or background.
    */
   readonly path: string
   readonly summary: string

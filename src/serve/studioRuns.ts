@@ -17,8 +17,7 @@ import { portableGuidance } from '../run/portableGuidance.js'
 import { chooseDevice } from '../run/probeDevice.js'
 import { refuseLink } from '../run/runFile.js'
 import { clipMachine } from '../run/video/clipMachine.js'
-import type { WorkOnRun } from '../run/workInProcess.js'
-import type { EmitAny, QueueChecks, QueuedJob } from '../session/queue/queueMachine.js'
+import type { EmitAny, QueueChecks, QueuedJob, QueueMachine } from '../session/queue/queueMachine.js'
 import { readStoredRun } from '../session/queue/readStoredRun.js'
 import { RunQueue } from '../session/queue/runQueue.js'
 import { runFileNames, unzipRun, zipRun } from '../session/queue/runZip.js'
@@ -51,7 +50,7 @@ const mostUnzipped = 2 ** 30
 /** Who does what takes long. */
 export interface StudioWorkers {
   /** Does the jobs of the queue. */
-  readonly work: WorkOnRun
+  readonly work: QueueMachine['work']
   /** Checks what is submitted and brought; absent: this thread does. */
   readonly checks?: QueueChecks
   /** Makes a PNG of a photo for the page; absent: this thread does. */
@@ -103,13 +102,13 @@ export class StudioRuns implements ServedRuns {
       emit: EmitAny,
       control: RunControl,
     ): Promise<unknown> => {
-      const path = await runs.path(job.run)
-      if (job.kind !== 'resume') return await work(path, job, signal, emit, control)
+      const asked = { ...job, run: await runs.path(job.run) }
+      if (asked.kind !== 'resume') return await work(asked, signal, emit, control)
       const { settings } = await readStoredRun(await runs.look(job.run))
-      if (settings.device !== 'auto') return await work(path, job, signal, emit, control)
+      if (settings.device !== 'auto') return await work(asked, signal, emit, control)
       const fastest = await device()
       emit({ type: 'note', message: `device: ${fastest}, the fastest that works here` })
-      return await work(path, { ...job, options: { ...job.options, device: fastest } }, signal, emit, control)
+      return await work({ ...asked, options: { ...asked.options, device: fastest } }, signal, emit, control)
     }
     try {
       const stamps = await runs.stamps()

@@ -32,7 +32,8 @@ export interface ImageInput {
  * Reads the photo and the mask and brings them to training size.
  * @param codec of the machine
  * @param below the edits of other runs that this one is painted over, the lowest first
- * @throws INPUT_*, MASK_INVALID, LAYER_UNSUPPORTED, OPTION_INVALID when the photo as it is (`size` 0) is too small to train on
+ * @throws INPUT_*, MASK_INVALID, LAYER_UNSUPPORTED, OPTION_INVALID when the photo as it is (`size` 0) is too
+ *   small to train on
  */
 export async function readImageInput(
   photo: PictureSource,

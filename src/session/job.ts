@@ -1,25 +1,33 @@
 import { z } from 'zod'
+import { Text2LiveError } from '../errors.js'
 import type { GivenOptions } from '../options/imageOptions.js'
 import type { GivenVideoOptions } from '../options/videoOptions.js'
 
-const picture = z.strictObject({ name: z.string().min(1).max(1000), bytes: z.instanceof(Uint8Array) })
+const bytes = z.custom<Uint8Array>((value) => value instanceof Uint8Array, 'Invalid input: expected bytes')
+const named = z.strictObject({ name: z.string().min(1).max(1000), bytes })
+const filePath = z.string().min(1).max(4096)
+const file = z.union([filePath, named])
+const picture = z.union([filePath, bytes, named])
 /** Checked with the option table when the job is resolved, which names the option. */
 const options = z.record(z.string(), z.unknown()).transform((given) => given as GivenOptions)
-const run = z.string().min(1).max(1000)
+const clipOptions = z.record(z.string(), z.unknown()).transform((given) => given as GivenVideoOptions)
+const run = filePath
 const over = z.array(run).max(1000).readonly().optional()
 
 /**
- * What a machine can be asked to do. It names nothing of the machine that asks: pictures come as bytes with a name,
- * runs by the name that their store has.
- * - `image`: a new edit of a photo; `run` is the name that it gets in the store, null keeps nothing. `over` names runs
- *   that it is painted over, the lowest first; a photo of null is that of the lowest.
- * - `video`: a new run over a clip; `object` are masks of the object, each named as its frame, `mask` bounds the edit.
- *   With the goal `atlas` (default `edit`) it fits the layered atlas alone. `over` names runs over the same clip that it
- *   is painted over, whose atlas it shares.
+ * What a machine can be asked to do, whether that is a browser's worker or a process of Node. Nothing of who asks is in
+ * it: a picture is its bytes, or a path where the machine has files; a run is called as the machine's store calls it,
+ * which in Node is the path of its folder.
+ * - `image`: a new edit of a photo; `run` is the name that it gets in the store; null keeps nothing; left out, the
+ *   machine calls it after the photo. `over` names runs that it is painted over, the lowest first; a photo of null is
+ *   that of the lowest, or the one that the options name.
+ * - `video`: a new run over a clip; `object` are masks of the object, each named as its frame, or the path of a mask or
+ *   of a folder of them; `mask` bounds the edit. With the goal `atlas` (default `edit`) it fits the layered atlas alone.
+ *   `over` names runs over the same clip that it is painted over, whose atlas it shares.
  * - `resume`: goes on with a run, of a photo or a clip. - `render`: writes its outputs again. - `paint`: maps the layers
  *   that somebody painted on the atlas of a clip's run to its frames.
- * - `score`: measures the edit of a photo's run, by the models of the options `guidance`, else by its own; `mask` is where
- *   the edit should be. It keeps nothing.
+ * - `score`: measures the edit of a photo's run, by the models of the options `guidance`, else by its own; `mask` is
+ *   where the edit should be. It keeps nothing.
  * - `relevancy`: where a run with these options would edit the photo, before anything is trained; it keeps nothing.
  */
 export const jobSchema = z.discriminatedUnion('kind', [
@@ -28,17 +36,17 @@ export const jobSchema = z.discriminatedUnion('kind', [
     options,
     photo: picture.nullable(),
     mask: picture.nullable(),
-    run: run.nullable(),
+    run: run.nullable().optional(),
     over,
   }),
   z.strictObject({
     kind: z.literal('video'),
-    options: z.record(z.string(), z.unknown()).transform((given) => given as GivenVideoOptions),
-    clip: picture,
-    object: z.array(picture).min(1).max(100_000).nullable(),
-    mask: picture.nullable(),
+    options: clipOptions,
+    clip: file.nullable(),
+    object: z.union([filePath, z.array(named).min(1).max(100_000).readonly()]).nullable(),
+    mask: file.nullable(),
     goal: z.enum(['edit', 'atlas']).optional(),
-    run,
+    run: run.optional(),
     over,
   }),
   z.strictObject({ kind: z.literal('resume'), run, options }),
@@ -51,5 +59,23 @@ export const jobSchema = z.discriminatedUnion('kind', [
 /** What a worker or a process is asked to do, as plain data. */
 export type Job = z.infer<typeof jobSchema>
 
-/** As messages name them. */
-export const jobKinds = jobSchema.options.map(({ shape }) => shape.kind.value)
+/** The job of a kind. */
+export type JobOf<Kind extends Job['kind']> = Extract<Job, { readonly kind: Kind }>
+
+const jobKinds = jobSchema.options.map(({ shape }) => shape.kind.value)
+
+/**
+ * A job as a worker, a thread or a process received it.
+ * @param kinds those that are done there; default: all
+ * @throws OPTION_INVALID for what is none of them
+ */
+export function readJob(received: unknown): Job
+export function readJob<Kind extends Job['kind']>(received: unknown, kinds: readonly Kind[]): JobOf<Kind>
+export function readJob(received: unknown, kinds: readonly string[] = jobKinds): Job {
+  const { success, data, error } = jobSchema.safeParse(received)
+  if (success && kinds.includes(data.kind)) return data
+  const problems = success
+    ? [`kind: "${data.kind}" is not done here`]
+    : error.issues.slice(0, 3).map(({ path, message }) => `${path.join('.') || 'job'}: ${message}`)
+  throw new Text2LiveError('OPTION_INVALID', `Expected a job of kind ${kinds.join(', ')}: ${problems.join('; ')}.`)
+}

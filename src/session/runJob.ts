@@ -2,7 +2,7 @@ import type { Device } from '../engine/runtime.js'
 import { Text2LiveError } from '../errors.js'
 import { withoutSecrets } from '../models/withoutSecrets.js'
 import { accessTo } from './guidanceAccess.js'
-import { type Job, jobKinds, jobSchema } from './job.js'
+import { type Job, type JobOf, readJob } from './job.js'
 import { type LocatedPhoto, locatePhoto } from './locatePhoto.js'
 import { beginClip, type ClipHost, takeUpClip } from './video/clipJob.js'
 import type { ClipTools } from './video/clipMachine.js'
@@ -21,6 +21,7 @@ import {
 } from './savedRun.js'
 import { openJudge, refuseClip, scorePhoto, type ScoreReport } from './scorePhoto.js'
 import { preparePhoto } from './startPhoto.js'
+import { runStem } from './queue/runName.js'
 import type { RunControl } from './runControl.js'
 import type { RunStore } from './store.js'
 import { assertOverByName, type Below, type LookedAt, orNone, presentLayers, takeLayers } from './takeLayers.js'
@@ -74,17 +75,10 @@ export async function runJob<Asked extends Job>(
   control?: RunControl,
   emitClip: EmitVideo = () => undefined,
 ): Promise<JobOutcome<Asked['kind']>> {
-  const parsed = jobSchema.safeParse(job)
-  if (!parsed.success) {
-    const problems = parsed.error.issues
-      .slice(0, 3)
-      .map(({ path, message }) => `${path.join('.') || 'job'}: ${message}`)
-      .join('; ')
-    throw new Text2LiveError('OPTION_INVALID', `Expected a job of kind ${jobKinds.join(', ')}: ${problems}.`)
-  }
+  const read = readJob(job)
   try {
-    // The kind of what is parsed is that of what was asked.
-    return (await work(parsed.data, machine, signal, emit, control, emitClip)) as JobOutcome<Asked['kind']>
+    // The kind of what is read is that of what was asked.
+    return (await work(read, machine, signal, emit, control, emitClip)) as JobOutcome<Asked['kind']>
   } catch (error) {
     machine.warm?.releaseAfter(error)
     throw error
@@ -113,8 +107,6 @@ async function work(
   }
 }
 
-type JobOf<Kind extends Job['kind']> = Extract<Job, { kind: Kind }>
-
 async function beginImage(
   job: JobOf<'image'>,
   machine: JobMachine,
@@ -132,7 +124,7 @@ async function beginImage(
   if (device !== settings.device) emit({ type: 'note', message: `device: ${device}, the fastest that works here` })
   const kept = keptSettings(settings, input, device)
   const store = async (): Promise<RunStore | null> =>
-    run === null ? null : await machine.runs.make(run, firstFiles(kept, input, 1))
+    run === null ? null : await machine.runs.make(run ?? runStem(input.name), firstFiles(kept, input, 1))
   return await trainRun(
     {
       settings: kept,

@@ -36,6 +36,4 @@ export interface RunEnvironment {
   readonly signal: AbortSignal
   /** The hand of somebody who watches. */
   readonly control?: RunControl | undefined
-  /** Make runs/<photo>-<n> when no folder is given; otherwise such a run stays in memory. */
-  readonly defaultFolder: boolean
 }

@@ -25,7 +25,8 @@ import { openReport } from '../../src/batch/report/openReport.js'
 import { cardOf, reportPieces } from '../../src/batch/report/reportHtml.js'
 import { Text2LiveError } from '../../src/errors.js'
 import { readEvents } from '../../src/run/eventLog.js'
-import { runImage } from '../../src/run/runImage.js'
+import { imageJobOf } from '../../src/run/imageJob.js'
+import { runImageJob } from '../../src/run/runImageJob.js'
 import { toyTrainer } from '../run/toyTrainer.mjs'
 import { toyPhoto } from '../support/toyPhoto.js'
 
@@ -60,7 +61,7 @@ beforeEach(() => {
 
 async function train(more: object = {}, trainer = {}, signal = new AbortController().signal): Promise<void> {
   const options = { ...job.options, photo: job.input, out: path, ...more }
-  await runImage(options, { open: toyTrainer(trainer), signal, defaultFolder: true }, () => undefined)
+  await runImageJob(imageJobOf(options, true), { open: toyTrainer(trainer), signal }, () => undefined)
 }
 
 /** Another process, which has taken a lock. */
@@ -117,9 +118,9 @@ describe('how a job stands, by its run folder', () => {
     held.kill('SIGKILL')
     await once(held, 'exit')
     expect(await stateOf()).toBe('stopped')
-    await runImage(
-      { resume: path },
-      { open: toyTrainer(), signal: new AbortController().signal, defaultFolder: true },
+    await runImageJob(
+      imageJobOf({ resume: path }, true),
+      { open: toyTrainer(), signal: new AbortController().signal },
       () => undefined,
     )
     expect(await standingOf(path, job)).toMatchObject({ state: 'finished', step: 4 })
@@ -147,9 +148,9 @@ describe('how a job stands, by its run folder', () => {
     await train({}, { onStep: () => stop.abort() }, stop.signal)
     await keepFailure(path, new Text2LiveError('OUT_OF_MEMORY', 'killed'))
     expect(await standingOf(path, job)).toMatchObject({ state: 'failed', step: 1, error: { code: 'OUT_OF_MEMORY' } })
-    await runImage(
-      { resume: path },
-      { open: toyTrainer(), signal: new AbortController().signal, defaultFolder: true },
+    await runImageJob(
+      imageJobOf({ resume: path }, true),
+      { open: toyTrainer(), signal: new AbortController().signal },
       () => undefined,
     )
     expect(await stateOf()).toBe('finished')

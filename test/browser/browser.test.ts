@@ -13,6 +13,7 @@ import { folderSource } from '../../src/models/node/folderSource.js'
 import { readBundledVocabulary } from '../../src/models/node/readBundledVocabulary.js'
 import { overBlack, psnr, softShapes } from '../support/softShapes.js'
 import { differingLosses, twoSteps } from '../support/twoSteps.js'
+import { openTab } from './openTab.js'
 import type { Page } from './page.js'
 import { servePage } from './servePage.js'
 import { trainsAsNode } from './trainsAsNode.js'
@@ -47,10 +48,7 @@ describe.skipIf(!present)('the core in Chromium', () => {
       executablePath,
       args: ['--no-sandbox'],
     })
-    tab = await browser.newPage()
-    tab.on('console', (message) => message.type() === 'error' && process.stderr.write(`page: ${message.text()}\n`))
-    await tab.goto(site.address)
-    await tab.waitForFunction('globalThis.page')
+    tab = await openTab(browser, site.address)
   }, 300_000)
 
   afterAll(async () => {

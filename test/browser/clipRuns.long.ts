@@ -10,11 +10,11 @@ import { readSafetensors } from '../../src/formats/safetensors.js'
 import { readClip } from '../../src/media/node/readClip.js'
 import { writeClip } from '../../src/media/node/writeClip.js'
 import type { GivenVideoOptions } from '../../src/options/videoOptions.js'
-import { clipMachine } from '../../src/run/video/clipMachine.js'
-import { runVideoJob } from '../../src/run/video/runVideoJob.js'
-import { textsCheckedIn, videoTrainerIn } from '../../src/session/video/openVideoTrainer.js'
+import { clipEnvironment, runVideoJob } from '../../src/run/video/runVideoJob.js'
+import { RunControl } from '../../src/session/runControl.js'
 import { checkpointFiles, videoFiles, videoOutputFiles } from '../../src/session/video/videoFiles.js'
 import type { ClipPage, ClipPageJob } from './clipPage.js'
+import { openTab, readInTab } from './openTab.js'
 import type { Page } from './page.js'
 import { servePage } from './servePage.js'
 
@@ -49,12 +49,6 @@ describe.skipIf(!existsSync(executablePath))('a clip in Chromium, from a page wi
   let work: string
   let job: Extract<ClipPageJob, { kind: 'video' }>
 
-  const openTab = async (): Promise<void> => {
-    tab = await context.newPage()
-    tab.on('console', (message) => message.type() === 'error' && process.stderr.write(`page: ${message.text()}\n`))
-    await tab.goto(site.address)
-    await tab.waitForFunction('globalThis.clipPage')
-  }
   const run = (asked: ClipPageJob, stopAt?: number) =>
     tab.evaluate(([one, stop]) => clipPage.run(one, stop), [asked, stopAt] as const)
   const done = async (asked: ClipPageJob, stopAt?: number) => {
@@ -62,10 +56,7 @@ describe.skipIf(!existsSync(executablePath))('a clip in Chromium, from a page wi
     if ('code' in answer) throw new Error(`${answer.code}: ${answer.message}`)
     return answer
   }
-  const read = async (name: string, file: string): Promise<Buffer | null> => {
-    const text = await tab.evaluate(([one, two]) => page.readRun(one, two), [name, file] as const)
-    return text === null ? null : Buffer.from(text, 'base64')
-  }
+  const read = (name: string, file: string) => readInTab(tab, name, file)
   /** The frames of a clip that the browser wrote. */
   const framesOf = async (name: string, file: string) => {
     await writeFile(join(work, file), (await read(name, file))!)
@@ -103,7 +94,7 @@ describe.skipIf(!existsSync(executablePath))('a clip in Chromium, from a page wi
     site = await servePage()
     browser = await chromium.launch({ executablePath, args: ['--no-sandbox'] })
     context = await browser.newContext()
-    await openTab()
+    tab = await openTab(context, site.address, 'clipPage')
   }, 300_000)
 
   afterAll(async () => {
@@ -123,7 +114,7 @@ describe.skipIf(!existsSync(executablePath))('a clip in Chromium, from a page wi
     expect(stopped.result).toMatchObject({ finished: false, step: 1, run: 'stopped' })
     expect(stopped.told.at(-1)).toBe('interrupted training')
     await tab.close()
-    await openTab()
+    tab = await openTab(context, site.address, 'clipPage')
     const continued = await done({ kind: 'resume', run: 'stopped', options: {} })
     expect(continued.result).toMatchObject({ finished: true, step: 2 })
     expect(continued.told).toContain('resumed training')
@@ -203,16 +194,12 @@ describe.skipIf(!existsSync(executablePath))('a clip in Chromium, from a page wi
       await mkdir(dirname(join(folder, name)), { recursive: true })
       await writeFile(join(folder, name), (await read('stopped', name))!)
     }
-    const environment = {
-      signal: new AbortController().signal,
-      openTrainer: videoTrainerIn(clipMachine),
-      checkTexts: textsCheckedIn(clipMachine),
-    }
-    const rendered = await runVideoJob({ kind: 'render', folder }, environment, () => undefined)
+    const environment = clipEnvironment(new AbortController().signal, new RunControl())
+    const rendered = await runVideoJob({ kind: 'render', run: folder }, environment, () => undefined)
     expect(rendered).toMatchObject({ finished: true, folder })
     expect((await readClip(join(folder, videoOutputFiles.edited))).frames).toMatchObject({ width, height })
     const told: string[] = []
-    const more = await runVideoJob({ kind: 'resume', folder, options: { steps: 3 } }, environment, (event) => {
+    const more = await runVideoJob({ kind: 'resume', run: folder, options: { steps: 3 } }, environment, (event) => {
       told.push(event.type === 'step' ? `step ${event.step}` : event.type)
     })
     expect(more.finished).toBe(true)

@@ -9,13 +9,15 @@ import { type Browser, type BrowserContext, type Page as Tab, chromium } from 'p
 import sharp from 'sharp'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { registerGuidance } from '../../src/models/node/registerGuidance.js'
-import { runImage } from '../../src/run/runImage.js'
+import { imageJobOf } from '../../src/run/imageJob.js'
+import { runImageJob } from '../../src/run/runImageJob.js'
 import { buildTrainer, nodePlace } from '../../src/run/buildTrainer.js'
 import { scoreRun } from '../../src/run/scoreRun.js'
 import { nodeMachine } from '../../src/run/nodeMachine.js'
 import { locatePhoto } from '../../src/session/locatePhoto.js'
 import { outputFiles } from '../../src/session/events.js'
 import { runFiles } from '../../src/session/runFiles.js'
+import { openTab, readInTab } from './openTab.js'
 import type { Page, PageJob } from './page.js'
 import { servePage } from './servePage.js'
 
@@ -49,12 +51,6 @@ describe.skipIf(!existsSync(executablePath))('runs in Chromium, from a page with
   let work: string
   let job: Extract<PageJob, { kind: 'image' }>
 
-  const openTab = async (): Promise<void> => {
-    tab = await context.newPage()
-    tab.on('console', (message) => message.type() === 'error' && process.stderr.write(`page: ${message.text()}\n`))
-    await tab.goto(site.address)
-    await tab.waitForFunction('globalThis.page')
-  }
   const run = (asked: PageJob, stopAt?: number) =>
     tab.evaluate(([one, stop]) => page.runJob(one, stop), [asked, stopAt] as const)
   const done = async (asked: PageJob, stopAt?: number) => {
@@ -62,10 +58,7 @@ describe.skipIf(!existsSync(executablePath))('runs in Chromium, from a page with
     if ('code' in answer) throw new Error(`${answer.code}: ${answer.message}`)
     return answer
   }
-  const read = async (name: string, file: string): Promise<Buffer | null> => {
-    const text = await tab.evaluate(([one, two]) => page.readRun(one, two), [name, file] as const)
-    return text === null ? null : Buffer.from(text, 'base64')
-  }
+  const read = (name: string, file: string) => readInTab(tab, name, file)
 
   beforeAll(async () => {
     work = await mkdtemp(join(tmpdir(), 'text2live-runs-'))
@@ -81,7 +74,7 @@ describe.skipIf(!existsSync(executablePath))('runs in Chromium, from a page with
     site = await servePage()
     browser = await chromium.launch({ executablePath, args: ['--no-sandbox'] })
     context = await browser.newContext()
-    await openTab()
+    tab = await openTab(context, site.address)
   }, 300_000)
 
   afterAll(async () => {
@@ -110,7 +103,7 @@ describe.skipIf(!existsSync(executablePath))('runs in Chromium, from a page with
     expect(stopped.result).toMatchObject({ finished: false, step: 2 })
     expect(stopped.events.at(-1)).toBe('interrupted')
     await tab.close()
-    await openTab()
+    tab = await openTab(context, site.address)
     expect((await tab.evaluate(() => page.runNames())).sort()).toEqual(['stopped', 'whole'])
     const continued = await done({ kind: 'resume', run: 'stopped', options: {} })
     expect(continued.result).toMatchObject({ finished: true, step: 3 })
@@ -183,9 +176,9 @@ describe.skipIf(!existsSync(executablePath))('runs in Chromium, from a page with
       'change_outside_alpha',
     ] as const)
       expect(scored[name], name).toBeCloseTo(here![name], 4)
-    const result = await runImage(
-      { resume: folder, steps: 4 },
-      { open: buildTrainer, signal: new AbortController().signal, defaultFolder: false },
+    const result = await runImageJob(
+      imageJobOf({ resume: folder, steps: 4 }, false),
+      { open: buildTrainer, signal: new AbortController().signal },
       () => undefined,
     )
     expect(result).toMatchObject({ finished: true, step: 4 })

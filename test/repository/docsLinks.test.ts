@@ -62,3 +62,16 @@ test('every page of the docs stands in the site beside the text', () => {
   const missing = pages.filter((page) => page !== 'index.md' && !config.includes(`'/${page.slice(0, -'.md'.length)}'`))
   expect(missing).toEqual([])
 })
+
+test('every file that docs/architecture.md names is there', () => {
+  const sources = ['src', 'test', 'scripts', 'docs']
+    .flatMap((folder) =>
+      (readdirSync(join(root, folder), { recursive: true }) as string[]).map((name) => `${folder}/${name}`),
+    )
+    .concat(readdirSync(root))
+    .map((name) => `/${name.replaceAll('\\', '/')}`)
+  const text = readFileSync(join(root, 'docs/architecture.md'), 'utf8')
+  const named = [...text.matchAll(/`([\w./-]+\.(?:tsx?|mjs|py|md))`/g)].map(([, name]) => name!)
+  expect(named.length).toBeGreaterThan(80)
+  expect(named.filter((name) => !sources.some((source) => source.endsWith(`/${name}`)))).toEqual([])
+})

@@ -21,7 +21,8 @@ import { writeTableConfig } from '../../src/options/writeConfig.js'
 import { cleanRuns } from '../../src/run/cleanRuns.js'
 import { lockFolder } from '../../src/run/folderLock.js'
 import { lookAtRun } from '../../src/run/lookAtRun.js'
-import { runImage } from '../../src/run/runImage.js'
+import { imageJobOf } from '../../src/run/imageJob.js'
+import { runImageJob } from '../../src/run/runImageJob.js'
 import { toyTrainer } from './toyTrainer.mjs'
 import { toyPhoto } from '../support/toyPhoto.js'
 
@@ -45,9 +46,9 @@ beforeAll(async () => {
       steps: 4,
       seed: 3,
     } as const
-    await runImage(
-      { ...options, device: 'cpu', previewEvery: 2, out: join(made, out), seeds },
-      { open: toyTrainer({}), signal: stop.signal, defaultFolder: false },
+    await runImageJob(
+      imageJobOf({ ...options, device: 'cpu', previewEvery: 2, out: join(made, out), seeds }, false),
+      { open: toyTrainer({}), signal: stop.signal },
       (event) => {
         if (event.type === 'step' && event.step === steps && steps < 4) stop.abort()
       },

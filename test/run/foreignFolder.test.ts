@@ -16,8 +16,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
 import { float32Tensor, readSafetensors, writeSafetensors } from '../../src/formats/safetensors.js'
-import type { ImageOptions } from '../../src/run/imageJob.js'
-import { runImage } from '../../src/run/runImage.js'
+import { imageJobOf, type ImageOptions } from '../../src/run/imageJob.js'
+import { runImageJob } from '../../src/run/runImageJob.js'
 import { renderRun } from '../../src/run/renderRun.js'
 import { scoreRun } from '../../src/run/scoreRun.js'
 import { runVideoJob } from '../../src/run/video/runVideoJob.js'
@@ -34,12 +34,18 @@ const at = (...names: string[]): string => join(work, ...names)
 const signal = new AbortController().signal
 
 const image = (options: ImageOptions) =>
-  runImage(options, { open: toyTrainer(), signal, defaultFolder: false }, () => undefined)
+  runImageJob(imageJobOf(options, false), { open: toyTrainer(), signal }, () => undefined)
 const render = () => renderRun(at('sent'), { open: toyTrainer(), signal }, () => undefined)
 const video = (job: VideoJob) =>
   runVideoJob(job, { openTrainer: toyVideoTrainer(), checkTexts: () => Promise.resolve(), signal }, () => undefined)
 const painted = () =>
-  ({ kind: 'atlas-inspect', atlas: at('sent'), out: null, force: true, device: 'cpu', threads: 1 }) as const
+  ({
+    kind: 'atlas-inspect',
+    atlas: at('sent'),
+    options: { device: 'cpu', threads: 1 },
+    out: null,
+    force: true,
+  }) as const
 
 beforeAll(async () => {
   home = mkdtempSync(join(tmpdir(), 'text2live-foreign-'))
@@ -182,7 +188,7 @@ test.each([
   plant(name)
   const jobs = [
     videoJobOf({ resume: at('sent'), steps: 3 }, 'edit'),
-    { kind: 'render', folder: at('sent') } as const,
+    { kind: 'render', run: at('sent') } as const,
     painted(),
   ]
   for (const job of jobs) expect(await failureOf(video(job)), job.kind).toEqual(says(name))
@@ -215,7 +221,7 @@ test("a clip's rendering replaces links at its outputs, of files and of folders"
     rmSync(at('sent', name), { recursive: true })
     symlinkSync(name === 'edit-layer' ? at('letters') : at('secret'), at('sent', name))
   }
-  await video({ kind: 'render', folder: at('sent') })
+  await video({ kind: 'render', run: at('sent') })
   for (const name of ['edited.mp4', 'edit-layer', 'metrics.json', 'losses.svg', 'foreground-atlas.psd'])
     expect(lstatSync(at('sent', name)).isSymbolicLink(), name).toBe(false)
   expectUntouched()
@@ -287,7 +293,7 @@ test("a clip's config.yaml that names what lies outside is refused", async () =>
     configure({ clip: 'clip', object: 'object/00000.png', [key]: name })
     for (const job of [
       videoJobOf({ resume: at('sent'), steps: 3 }, 'edit'),
-      { kind: 'render', folder: at('sent') } as const,
+      { kind: 'render', run: at('sent') } as const,
       painted(),
     ]) {
       expect(await failureOf(video(job)), key).toMatch(
@@ -395,7 +401,7 @@ test('an atlas of impossible numbers or sizes is refused with a code', async () 
     ['background.lattices', [1, 2, 1, 1], 0],
   ] as const) {
     spoilt(name, float32Tensor(shape, new Float32Array(shape.reduce<number>((a, b) => a * b, 1)).fill(fill)))
-    codes.push((await failureOf(video({ kind: 'render', folder: at('sent') }))).split(':')[0]!)
+    codes.push((await failureOf(video({ kind: 'render', run: at('sent') }))).split(':')[0]!)
   }
   expect(codes).toEqual(['ATLAS_INVALID', 'CHECKPOINT_INVALID', 'CHECKPOINT_INVALID', 'CHECKPOINT_INVALID'])
 })

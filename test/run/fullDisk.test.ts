@@ -6,8 +6,8 @@ import sharp from 'sharp'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { lookIn } from '../../src/run/runFolder.js'
 import { readCheckpoint } from '../../src/session/checkpoint.js'
-import type { ImageOptions } from '../../src/run/imageJob.js'
-import { runImage } from '../../src/run/runImage.js'
+import { imageJobOf, type ImageOptions } from '../../src/run/imageJob.js'
+import { runImageJob } from '../../src/run/runImageJob.js'
 import { readEvents } from '../../src/run/eventLog.js'
 import { toyTrainer } from './toyTrainer.mjs'
 
@@ -42,9 +42,9 @@ function disk(name: string, mountOptions: string): string | null {
 }
 
 const train = (given: ImageOptions, onStep: (step: number) => void = () => undefined) =>
-  runImage(
-    given,
-    { open: toyTrainer({ onStep }), signal: new AbortController().signal, defaultFolder: false },
+  runImageJob(
+    imageJobOf(given, false),
+    { open: toyTrainer({ onStep }), signal: new AbortController().signal },
     () => undefined,
   )
 const codeOf = async (work: Promise<unknown>): Promise<string> =>

@@ -227,7 +227,7 @@ describe('two jobs after each other', () => {
 })
 
 describe('a run in a worker', () => {
-  test('takes another mask and gives a preview when it is asked', async () => {
+  test('is called after its photo where nobody names it, takes another mask and gives a preview when it is asked', async () => {
     const { width, height } = await sharp(photo.bytes).metadata()
     const left = new Uint8Array(
       await sharp(
@@ -242,9 +242,8 @@ describe('a run in a worker', () => {
       {
         kind: 'image',
         options: { ...options, region: ['none'], steps: 3, previewEvery: 0 },
-        photo,
+        photo: { ...photo, name: 'masked.png' },
         mask: null,
-        run: 'masked',
       },
       (event, run) => {
         if (event.type !== 'step' || event.step !== 1) return
@@ -252,7 +251,7 @@ describe('a run in a worker', () => {
         run.preview()
       },
     )
-    expect(result.finished).toBe(true)
+    expect(result).toMatchObject({ finished: true, run: 'masked' })
     const at = (type: RunEvent['type']) =>
       events.flatMap((event) => (event.type === type && 'step' in event ? [event.step] : []))
     expect(at('mask').length).toBe(1)

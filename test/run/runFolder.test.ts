@@ -18,8 +18,8 @@ import sharp from 'sharp'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { lookIn } from '../../src/run/runFolder.js'
 import { readCheckpoint } from '../../src/session/checkpoint.js'
-import type { ImageOptions } from '../../src/run/imageJob.js'
-import { runImage } from '../../src/run/runImage.js'
+import { imageJobOf, type ImageOptions } from '../../src/run/imageJob.js'
+import { runImageJob } from '../../src/run/runImageJob.js'
 import { readEvents } from '../../src/run/eventLog.js'
 import { outputFiles, type RunEvent } from '../../src/session/events.js'
 import { lockFolder } from '../../src/run/folderLock.js'
@@ -57,7 +57,7 @@ async function run(
   signal = new AbortController().signal,
 ) {
   const events: RunEvent[] = []
-  const result = await runImage(options, { open: toyTrainer(toy), signal, defaultFolder: false }, (event) =>
+  const result = await runImageJob(imageJobOf(options, false), { open: toyTrainer(toy), signal }, (event) =>
     events.push(event),
   )
   return { events, result, types: events.map(({ type }) => type) }

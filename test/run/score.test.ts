@@ -4,7 +4,8 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import sharp from 'sharp'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { runImage } from '../../src/run/runImage.js'
+import { imageJobOf } from '../../src/run/imageJob.js'
+import { runImageJob } from '../../src/run/runImageJob.js'
 import type { ScoreReport } from '../../src/run/scoreRun.js'
 import { command } from '../support/command.js'
 import { toyTrainer } from './toyTrainer.mjs'
@@ -23,19 +24,22 @@ beforeAll(async () => {
     ['run', 3, 1],
     ['runs', 2 ** 32 - 1, 2],
   ] as const) {
-    await runImage(
-      {
-        photo: at('photo.png'),
-        prompt: 'golden teapot',
-        source: 'teapot',
-        size: 192,
-        steps: 2,
-        seed,
-        seeds,
-        device: 'cpu',
-        out: at(out),
-      },
-      { open: toyTrainer(), signal: new AbortController().signal, defaultFolder: false },
+    await runImageJob(
+      imageJobOf(
+        {
+          photo: at('photo.png'),
+          prompt: 'golden teapot',
+          source: 'teapot',
+          size: 192,
+          steps: 2,
+          seed,
+          seeds,
+          device: 'cpu',
+          out: at(out),
+        },
+        false,
+      ),
+      { open: toyTrainer(), signal: new AbortController().signal },
       () => undefined,
     )
   }

@@ -3,14 +3,15 @@
 import { followRun } from '../../dist/cli/followRun.js'
 import { openProcessTerminal } from '../../dist/cli/processTerminal.js'
 import { errorText } from '../../dist/cli/errorText.js'
-import { runImage } from '../../dist/run/runImage.js'
+import { imageJobOf } from '../../dist/run/imageJob.js'
+import { runImageJob } from '../../dist/run/runImageJob.js'
 import { toyTrainer } from './toyTrainer.mjs'
 
 const { json = false, ...options } = JSON.parse(process.argv[2])
 const terminal = openProcessTerminal()
 const open = toyTrainer({ delay: Number(process.argv[3]) })
 const status = await followRun(
-  (signal, emit) => runImage(options, { open, signal, defaultFolder: true }, emit),
+  (signal, emit) => runImageJob(imageJobOf(options, true), { open, signal }, emit),
   json,
   terminal,
 ).catch((error) => {

@@ -130,7 +130,7 @@ test('a finished run that is resumed goes on to the steps that are asked of its 
   await run(basics())
   const control = new RunControl()
   control.continueTo(6)
-  const { events } = await job({ kind: 'resume', folder: at('run'), options: {} }, {}, undefined, control)
+  const { events } = await job({ kind: 'resume', run: at('run'), options: {} }, {}, undefined, control)
   expect(told(events, 'step').map(moment)).toEqual(['step foreground 5', 'step foreground 6'])
   expect(pictures(await computed(at('run')))).toEqual(pictures(await computed(at('six'))))
 })

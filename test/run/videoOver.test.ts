@@ -158,7 +158,7 @@ test('a stopped run goes on bit for bit over its own copies, whatever became of 
 test('render takes the run below as it is now and says what it took', async () => {
   await run(upper())
   const before = await computed(at('upper'))
-  const render = async () => await job({ kind: 'render', folder: at('upper') })
+  const render = async () => await job({ kind: 'render', run: at('upper') })
   expect(notes((await render()).events).filter((note) => note.startsWith('below'))).toEqual([])
   expect(await computed(at('upper'))).toEqual(before)
   await run({ resume: at('lower'), steps: 5 })

@@ -140,8 +140,8 @@ test('reading the clip is told while it lasts: of a new run, one that goes on, o
   const told = [
     stopped,
     await run({ resume: at('run') }),
-    await job({ kind: 'render', folder: at('run') }),
-    await job({ kind: 'atlas-inspect', atlas: join(home, 'atlas'), out: at('look'), force: false }),
+    await job({ kind: 'render', run: at('run') }),
+    await job({ kind: 'atlas-inspect', atlas: join(home, 'atlas'), options: {}, out: at('look'), force: false }),
   ].map(({ events }) =>
     events.flatMap((event) => (event.type === 'progress' && event.stage === 'clip' ? [[event.done, event.total]] : [])),
   )
@@ -295,7 +295,7 @@ test('render writes the state that a stopped training has reached, and resuming 
   await run({ ...basics(), out: at('whole') })
   await run(basics(), 'edit', {}, (event) => event.type === 'step' && event.step === 2)
   expect(existsSync(at('run', 'edited.mp4'))).toBe(false)
-  const { result } = await job({ kind: 'render', folder: at('run') })
+  const { result } = await job({ kind: 'render', run: at('run') })
   expect(result).toMatchObject({ finished: false, folder: at('run') })
   expect(existsSync(at('run', 'edited.mp4'))).toBe(true)
   await run({ resume: at('run') })
@@ -399,7 +399,7 @@ test('a run is continued with the settings and the clip it was started with', as
 })
 
 test('an atlas is inspected and painted', async () => {
-  const used = { atlas: join(home, 'atlas'), force: false, device: 'cpu', threads: 1 } as const
+  const used = { atlas: join(home, 'atlas'), options: { device: 'cpu', threads: 1 }, force: false } as const
   await job({ kind: 'atlas-inspect', out: at('look'), ...used })
   expect(readdirSync(at('look'))).toEqual([
     'background-atlas.png',

@@ -3,9 +3,10 @@ import { type IncomingHttpHeaders, request } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { GivenOptions } from '../../src/options/imageOptions.js'
-import { runImageJob } from '../../src/run/runImage.js'
-import { workOnClip } from '../../src/run/video/workOnClip.js'
-import { jobOn } from '../../src/run/workInProcess.js'
+import { sortJob } from '../../src/run/processJob.js'
+import { runImageJob } from '../../src/run/runImageJob.js'
+import { runVideoJob } from '../../src/run/video/runVideoJob.js'
+import { interruptedBy } from '../../src/session/interrupted.js'
 import type { QueueView } from '../../src/queue/queueView.js'
 import { startStudio, type Studio } from '../../src/serve/startStudio.js'
 import { toyPhoto } from '../support/toyPhoto.js'
@@ -81,11 +82,11 @@ export async function startToyStudio({
     port,
     token,
     workers: {
-      work: async (path, job, signal, emit, control) => {
-        const asked = await jobOn(path, job)
-        return asked.kind === 'clip'
-          ? await workOnClip(path, job, signal, emit, control, toyClips(delay))
-          : await runImageJob(asked, { open: toyTrainer({ delay }), signal, control }, emit)
+      work: async (asked, signal, emit, control) => {
+        const job = await sortJob(asked)
+        return 'clip' in job
+          ? await runVideoJob(job.clip, { ...toyClips(delay), signal: interruptedBy(signal), control }, emit)
+          : await runImageJob(job.photo, { open: toyTrainer({ delay }), signal, control }, emit)
       },
     },
     page,

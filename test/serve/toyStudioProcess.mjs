@@ -1,7 +1,6 @@
 // A studio with the toy trainer in a process of its own, to be stopped and killed: node toyStudioProcess.mjs <folder>
 // <port> <token> <milliseconds per step>
-import { jobOn } from '../../dist/run/workInProcess.js'
-import { runImageJob } from '../../dist/run/runImage.js'
+import { runImageJob } from '../../dist/run/runImageJob.js'
 import { startStudio } from '../../dist/serve/startStudio.js'
 import { toyTrainer } from '../run/toyTrainer.mjs'
 
@@ -13,8 +12,7 @@ const studio = await startStudio({
   port: Number(port),
   token,
   workers: {
-    work: async (path, job, signal, emit, control) =>
-      await runImageJob(await jobOn(path, job), { open, signal, control }, emit),
+    work: async (job, signal, emit, control) => await runImageJob(job, { open, signal, control }, emit),
   },
   onFault: (error) => process.stderr.write(`${String(error)}\n`),
 })

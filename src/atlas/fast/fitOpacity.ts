@@ -21,8 +21,8 @@ export interface OpacityNeighbour {
 
 /**
  * Opacity of a frame, given all else: at each pixel near the outline of its mask the minimum of
- * |opacity foreground + (1 - opacity) background - frame|^2 + MASK (opacity - mask)^2 + NEIGHBOUR sum of (opacity - opacity where the flow leads)^2,
- * the colour errors taken over 3x3 pixels.
+ * |opacity foreground + (1 - opacity) background - frame|^2 + MASK (opacity - mask)^2 +
+ * NEIGHBOUR sum of (opacity - opacity where the flow leads)^2, the colour errors taken over 3x3 pixels.
  *
  * @param mask 8 bits, the first opacity of the frame
  */

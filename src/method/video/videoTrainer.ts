@@ -64,7 +64,8 @@ export interface VideoTrainer extends Omit<Trainer, 'layer' | 'setMask'> {
 
 /**
  * Embeds the texts, brings the clip to training size, prepares the maps and the first parameters (supplement 3.1).
- * @throws GUIDANCE_INCAPABLE, PROMPT_TOO_LONG, PROMPT_NOT_UNDERSTOOD, ATLAS_EMPTY, SHAPE_MISMATCH, INPUT_TOO_SMALL, CHECKPOINT_INVALID
+ * @throws GUIDANCE_INCAPABLE, PROMPT_TOO_LONG, PROMPT_NOT_UNDERSTOOD, ATLAS_EMPTY, SHAPE_MISMATCH,
+ *   INPUT_TOO_SMALL, CHECKPOINT_INVALID
  */
 export async function createVideoTrainer(options: VideoTrainerOptions): Promise<VideoTrainer> {
   const { runtime, settings, texts, state } = options

@@ -4,12 +4,20 @@ import { Text2LiveError } from '../../errors.js'
 import { clipName } from '../../media/clipCodec.js'
 import type { VideoSettings } from '../../options/videoOptions.js'
 import { pathHint } from '../../pathHint.js'
+import { finderOf } from '../../session/video/clipJob.js'
 import { inOrder, isMaskName, type MaskFiles } from '../../session/video/readFrameMasks.js'
 import { type ClipFinder, keptInput, type KeptInput, type VideoInput } from '../../session/video/videoInput.js'
 import { checkFolder, pathInside } from '../checkFolder.js'
 
+/** Finds the files of a job, and what paths name. */
+export function finderAt(job: Parameters<typeof finderOf>[0]): ClipFinder {
+  const own = finderOf(job)
+  const isPath = job.object === null || typeof job.object === 'string'
+  return { ...own, masks: isPath ? masksAt : (name) => own.masks(name) }
+}
+
 /** Finds what paths name. */
-export const atPaths: ClipFinder = { clip: (path) => path, masks: (path) => masksAt(path), mask: (path) => path }
+export const atPaths = finderAt({ clip: null, object: null, mask: null })
 
 /** Finds the files of a run folder, which may come from anybody. @throws RUN_INVALID for what leads out of it */
 export function inFolder(folder: string): ClipFinder {
@@ -37,8 +45,8 @@ async function masksAt(path: string): Promise<MaskFiles> {
 }
 
 /** What a run folder keeps of its input; of a folder of images, those that are used. */
-export async function keptPaths(settings: VideoSettings, input: VideoInput): Promise<KeptInput> {
-  const kept = await keptInput(settings, input, atPaths)
+export async function keptPaths(settings: VideoSettings, input: VideoInput, find: ClipFinder): Promise<KeptInput> {
+  const kept = await keptInput(settings, input, find)
   if (input.clip.kind !== 'folder') return kept
   const folder = clipName(input.source)
   const { [kept.settings.clip!]: _, ...files } = kept.files

@@ -7,13 +7,13 @@ import { continueClip } from '../../session/video/savedClip.js'
 import type { VideoEnvironment } from '../../session/video/videoEnvironment.js'
 import type { EmitVideo } from '../../session/video/videoSession.js'
 import { portableGuidance } from '../portableGuidance.js'
-import { assertKind } from '../resumeRun.js'
+import { assertKind } from '../runKind.js'
 import { openRunFolder } from '../runFolder.js'
 import { clipMachine } from './clipMachine.js'
 import { inFolder } from './clipPaths.js'
 
 /** Flags that may stand beside `--resume`. */
-export type ResumeVideoOptions = Pick<GivenVideoOptions, 'steps' | 'device' | 'threads' | 'previewEvery' | 'guidance'>
+type ResumeVideoOptions = Pick<GivenVideoOptions, 'steps' | 'device' | 'threads' | 'previewEvery' | 'guidance'>
 
 /**
  * Continues a run over a clip from the last checkpoint of the stage that it was in, bit for bit on the CPU.

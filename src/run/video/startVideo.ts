@@ -9,10 +9,12 @@ import { resolveVideoSettings } from '../../options/resolveVideoSettings.js'
 import type { GivenVideoOptions } from '../../options/videoOptions.js'
 import { videoTable } from '../../options/videoTable.js'
 import { accessTo, hereOnly } from '../../session/guidanceAccess.js'
+import type { JobOf } from '../../session/job.js'
 import { drawSeed } from '../../session/savedRun.js'
 import type { RunStore } from '../../session/store.js'
 import { isFit } from '../../session/video/atlasStage.js'
-import type { VideoPlan, VideoResult } from '../../session/video/runVideo.js'
+import { givenOf } from '../../session/video/clipJob.js'
+import type { VideoResult } from '../../session/video/runVideo.js'
 import { assertPrompts, lastGivenOf, startClip, withAtlasBelow } from '../../session/video/startClip.js'
 import type { VideoEnvironment } from '../../session/video/videoEnvironment.js'
 import { videoFiles } from '../../session/video/videoFiles.js'
@@ -24,23 +26,23 @@ import { chooseDevice } from '../probeDevice.js'
 import { fromRun, ownLayers, readConfigs } from '../readConfigs.js'
 import { assertFree, makeRunFolder } from '../runFolder.js'
 import { clipMachine } from './clipMachine.js'
-import { atPaths, keptPaths } from './clipPaths.js'
+import { finderAt, keptPaths } from './clipPaths.js'
 import { openAtlas } from './openAtlas.js'
 
 /**
  * Validates everything that a person can get wrong, makes the run folder under its final name, and runs all stages.
- * @param goal `atlas`: fit and measure a layered atlas, without texts and edits
  * @throws OPTION_*, CONFIG_*, PROMPT_EMPTY, INPUT_*, CLIP_*, MASK_INVALID, OUTPUT_*, DEVICE_*, ... before anything is
  *   written
  */
 export async function startVideo(
-  options: GivenVideoOptions,
-  goal: VideoPlan['goal'],
+  job: JobOf<'video'>,
   environment: VideoEnvironment,
   emit: EmitVideo,
 ): Promise<VideoResult> {
+  const { goal = 'edit', run } = job
   const early: VideoEvent[] = []
-  const flags = validateLayer(videoTable, options)
+  const given = givenOf(job)
+  const flags = validateLayer(videoTable, given)
   const note = (message: string): void => {
     const event = { type: 'note', message } as const
     early.push(event)
@@ -51,11 +53,11 @@ export async function startVideo(
     preset: flags['preset'],
     table: videoTable,
   })
-  const layers = [...read.layers, options]
-  const named = (lastGivenOf(layers, 'over') ?? []) as string | readonly string[]
+  const layers = [...read.layers, given]
+  const named = job.over ?? ((lastGivenOf(layers, 'over') ?? []) as string | readonly string[])
   const over = typeof named === 'string' ? [named] : named
   const settings = withAtlasBelow(resolveVideoSettings(layers, drawSeed), layers, over, goal)
-  const out = (lastGivenOf(layers, 'out') ?? null) as string | null
+  const out = run ?? ((lastGivenOf(layers, 'out') ?? null) as string | null)
   const force = flags['force'] === true
   assertRegionMap([...ownLayers(read), flags], settings)
   if (goal === 'edit') assertPrompts(settings)
@@ -63,6 +65,7 @@ export async function startVideo(
   const below = await clipsUnder(over, clipMachine)
   await clipMachine.prepare(goal)
 
+  const find = finderAt(job)
   const isNew = out === null || !existsSync(out)
   const made: { store: RunStore | null } = { store: null }
   try {
@@ -73,12 +76,13 @@ export async function startVideo(
         goal,
         early,
         below,
-        find: atPaths,
+        find,
         access: fromRun(read, flags) ? hereOnly : accessTo(settings.guidance),
         device: chooseDevice,
         portable: portableGuidance,
         openAtlas,
-        keep: (own, input) => keptPaths({ ...own, atlas: isFit(own.atlas) ? own.atlas : resolve(own.atlas) }, input),
+        keep: (own, input) =>
+          keptPaths({ ...own, atlas: isFit(own.atlas) ? own.atlas : resolve(own.atlas) }, input, find),
         async make({ source }, { files, settings: { clip } }, own) {
           const contents = Object.fromEntries(
             Object.entries(files).map(([name, file]) => [

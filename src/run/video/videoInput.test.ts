@@ -54,7 +54,7 @@ const read = (options: GivenVideoOptions) =>
 
 /** Reads the copies that a run folder holds. */
 async function readCopies(options: GivenVideoOptions, name: string) {
-  const { files, settings } = await keptPaths(settingsOf(options), await read(options))
+  const { files, settings } = await keptPaths(settingsOf(options), await read(options), atPaths)
   for (const [file, from] of Object.entries(files)) {
     await mkdir(dirname(join(home, name, file)), { recursive: true })
     await copyFile(from as string, join(home, name, file))

@@ -1,26 +1,47 @@
+import { z } from 'zod'
 import { Text2LiveError } from '../../errors.js'
 import type { GivenVideoOptions } from '../../options/videoOptions.js'
+import { type JobOf, readJob } from '../../session/job.js'
 import { assertNoForce } from '../assertNoForce.js'
 import type { AtlasSourceOptions } from './openAtlasSource.js'
-import type { PaintedLayers } from './renderPainted.js'
-import type { ResumeVideoOptions } from './resumeVideo.js'
 import type { VideoPlan, VideoResult } from '../../session/video/runVideo.js'
 import type { VideoEvent } from '../../session/videoEvents.js'
 import type { WorkerFailure } from '../workerFailure.js'
 
-/** What can be asked of a run over a clip; plain data, it crosses to the worker. */
-export type VideoJob =
-  | { readonly kind: 'start'; readonly options: GivenVideoOptions; readonly goal: VideoPlan['goal'] }
-  | { readonly kind: 'resume'; readonly folder: string; readonly options: ResumeVideoOptions }
-  | { readonly kind: 'render'; readonly folder: string }
-  /** Both write to `out`, by default a folder in that of the atlas. */
-  | ({ readonly kind: 'atlas-inspect'; readonly out: string | null; readonly force: boolean } & AtlasSourceOptions)
-  | ({
-      readonly kind: 'atlas-render'
-      readonly out: string | null
-      readonly force: boolean
-      readonly painted: PaintedLayers
-    } & AtlasSourceOptions)
+const clipKinds = ['video', 'resume', 'render', 'paint'] as const
+
+/** A job on a clip. */
+export type ClipJob = JobOf<(typeof clipKinds)[number]>
+
+const path = z.string().min(1)
+const use = {
+  atlas: path,
+  /** Checked with the option table. */
+  options: z.record(z.string(), z.unknown()).transform((given) => given as Omit<AtlasSourceOptions, 'atlas'>),
+  /** Default: a folder in that of the atlas. */
+  out: path.nullable(),
+  force: z.boolean(),
+}
+const atlasUseSchema = z.discriminatedUnion('kind', [
+  z.strictObject({ kind: z.literal('atlas-inspect'), ...use }),
+  z.strictObject({
+    kind: z.literal('atlas-render'),
+    ...use,
+    painted: z.strictObject({ foreground: path.exactOptional(), background: path.exactOptional() }),
+  }),
+])
+
+/** What is done with an atlas by path, without a run. */
+export type AtlasUse = z.infer<typeof atlasUseSchema>
+
+/** What can be asked of a thread for clips; plain data, it crosses to there. */
+export type VideoJob = ClipJob | AtlasUse
+
+/** A job as a thread received it. @throws OPTION_INVALID */
+export function readVideoJob(received: unknown): VideoJob {
+  const asked = atlasUseSchema.safeParse(received)
+  return asked.success ? asked.data : readJob(received, clipKinds)
+}
 
 /** What a job leaves; of a run, all of `VideoResult`. */
 export type VideoJobResult = VideoResult | Pick<VideoResult, 'finished' | 'folder'>
@@ -41,11 +62,15 @@ export type VideoWorkerReply =
  * @throws OPTION_INVALID for options that a continued run cannot take
  */
 export function videoJobOf(
-  { resume, ...options }: GivenVideoOptions & { readonly resume?: string | null | undefined },
+  { resume, ...given }: GivenVideoOptions & { readonly resume?: string | null | undefined },
   goal: VideoPlan['goal'],
-): VideoJob {
-  if (resume === undefined || resume === null) return { kind: 'start', options, goal }
-  const { steps, device, threads, previewEvery, guidance, json: _json, force, ...others } = options
+): JobOf<'video' | 'resume'> {
+  if (resume === undefined || resume === null) {
+    const { clip = null, object = null, mask = null, out, over: named, ...options } = given
+    const over = typeof named === 'string' ? [named] : (named ?? undefined)
+    return { kind: 'video', options, clip, object, mask, goal, run: out ?? undefined, over }
+  }
+  const { steps, device, threads, previewEvery, guidance, json: _json, force, ...others } = given
   const misplaced = Object.entries(others).find(([, value]) => value !== undefined && value !== null)
   if (misplaced !== undefined) {
     throw new Text2LiveError(
@@ -54,5 +79,5 @@ export function videoJobOf(
     )
   }
   assertNoForce(force)
-  return { kind: 'resume', folder: resume, options: { steps, device, threads, previewEvery, guidance } }
+  return { kind: 'resume', run: resume, options: { steps, device, threads, previewEvery, guidance } }
 }

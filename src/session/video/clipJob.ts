@@ -1,4 +1,5 @@
-import { bytesOf } from '../../media/imageCodec.js'
+import { clipName } from '../../media/clipCodec.js'
+import { bytesOf, type PictureSource } from '../../media/imageCodec.js'
 import type { Device } from '../../engine/runtime.js'
 import { Text2LiveError } from '../../errors.js'
 import { withoutSecrets } from '../../models/withoutSecrets.js'
@@ -7,7 +8,8 @@ import { resolveVideoSettings } from '../../options/resolveVideoSettings.js'
 import type { GivenVideoOptions, VideoSettings } from '../../options/videoOptions.js'
 import { videoTable } from '../../options/videoTable.js'
 import { accessTo } from '../guidanceAccess.js'
-import { interruptedBy } from '../interrupted.js'
+import type { JobOf } from '../job.js'
+import { runStem } from '../queue/runName.js'
 import { drawSeed } from '../savedRun.js'
 import type { RunControl } from '../runControl.js'
 import type { RunStore } from '../store.js'
@@ -15,14 +17,13 @@ import { assertOverByName, type LookedAt, orNone } from '../takeLayers.js'
 import { assertAtlasFits, readAtlasFile } from './atlasFile.js'
 import type { OpenedAtlas } from './atlasStage.js'
 import type { ClipMachine } from './clipMachine.js'
-import { textsCheckedIn, videoTrainerIn } from './openVideoTrainer.js'
 import { inOrder } from './readFrameMasks.js'
 import { paintClip } from './paintClip.js'
 import type { VideoResult } from './runVideo.js'
 import { continueClip, filesIn, renderClip, type SavedClipAccess } from './savedClip.js'
 import { startClip, withAtlasBelow } from './startClip.js'
 import { presentClips, takeClips } from './takeClips.js'
-import type { VideoEnvironment } from './videoEnvironment.js'
+import { environmentOn } from './videoEnvironment.js'
 import { videoFiles } from './videoFiles.js'
 import { type ClipFinder, keptInput, type VideoInput } from './videoInput.js'
 import type { EmitVideo } from './videoSession.js'
@@ -39,27 +40,8 @@ export interface ClipHost extends ClipMachine {
   device(asked: VideoSettings['device']): Promise<Device>
 }
 
-interface NamedBytes {
-  readonly name: string
-  readonly bytes: Uint8Array
-}
-
-/** What is edited, and how. */
-export interface ClipInput {
-  readonly options: GivenVideoOptions
-  readonly clip: NamedBytes
-  /** Masks of the object: of one, its name may say its frame; of more, they are paired by their names. */
-  readonly object: readonly NamedBytes[] | null
-  readonly mask: NamedBytes | null
-}
-
-/** A new run over a clip. */
-interface ClipJob extends ClipInput {
-  readonly goal?: 'edit' | 'atlas' | undefined
-  /** Runs over the same clip that it is painted over, the lowest first. */
-  readonly over?: readonly string[] | undefined
-  readonly run: string
-}
+/** What is edited, and how; files as a job has them, see `jobSchema`. */
+export type ClipInput = Pick<JobOf<'video'>, 'options' | 'clip' | 'object' | 'mask'>
 
 /** What the job of a clip leaves. */
 export interface ClipRun {
@@ -77,7 +59,7 @@ export interface ClipRun {
  *   kept; and all that the stages throw
  */
 export async function beginClip(
-  { options, clip, object, mask, goal = 'edit', over = [], run }: ClipJob,
+  { options, clip, object, mask, goal = 'edit', over = [], run }: JobOf<'video'>,
   machine: ClipHost,
   signal: AbortSignal,
   emit: EmitVideo,
@@ -106,15 +88,15 @@ export async function beginClip(
         portable: withoutSecrets,
         openAtlas: (asked, frames, runtime) => atlasOf(machine, asked, frames, runtime),
         keep: (own, input) => keptInput(own, input, find),
-        async make(_, { files, settings: kept }, own) {
-          const contents = Object.entries(files).map(([name, file]) => [name, inBytes(file)] as const)
-          const store = await machine.runs.make(run, { ...Object.fromEntries(contents), ...own })
+        async make({ source }, { files, settings: kept }, own) {
+          const contents = Object.fromEntries(Object.entries(files).map(([name, file]) => [name, inBytes(file)]))
+          const store = await machine.runs.make(run ?? runStem(clipName(source)), { ...contents, ...own })
           made.store = store
-          return { store, source: { name: store.file(kept.clip!), bytes: clip.bytes } }
+          return { store, source: { name: store.file(kept.clip!), bytes: contents[kept.clip!]! } }
         },
       },
       machine,
-      environmentIn(machine, signal, control),
+      environmentOn(machine, signal, control),
       steps.emit,
     )
     return clipRun(result, made.store!, steps)
@@ -148,7 +130,7 @@ export async function takeUpClip(
     present: (own, note) => presentClips(own, beside, machine, note),
   }
   const steps = stepCounter(emit)
-  const environment = environmentIn(machine, signal, control)
+  const environment = environmentOn(machine, signal, control)
   if (job.kind === 'render') return clipRun(await renderClip(saved, environment, steps.emit), store, steps)
   if (job.kind === 'paint') return clipRun(await paintClip(saved, environment, emit), store, steps)
   const given = job.options as GivenVideoOptions
@@ -160,24 +142,29 @@ export async function takeUpClip(
 /** The options with the names of the files that come with them. */
 export const givenOf = ({ options, clip, object, mask }: ClipInput): GivenVideoOptions => ({
   ...options,
-  clip: clip.name,
-  object: object === null ? undefined : object.length === 1 ? object[0]!.name : 'object',
-  mask: mask?.name,
+  clip: clip === null ? undefined : clipName(clip),
+  object: object === null ? undefined : typeof object === 'string' ? object : masksName(object),
+  mask: mask === null ? undefined : clipName(mask),
 })
 
-/** Finds the files that came with a job. */
+const masksName = (masks: readonly { readonly name: string }[]): string =>
+  masks.length === 1 ? masks[0]!.name : 'object'
+
+/** Finds the files that came with a job; what is named by the settings alone is a path. */
 export function finderOf({ clip, object, mask }: Omit<ClipInput, 'options'>): ClipFinder {
   return {
-    clip: () => clip,
+    clip: (name) => clip ?? name,
     masks(name) {
-      const files = new Map((object ?? []).map((file) => [file.name, { name: file.name, source: file }]))
+      if (object === null || typeof object === 'string')
+        return { name, isFolder: false, files: [{ name, source: name }] }
+      const files = new Map(object.map((file) => [file.name, { name: file.name, source: file }]))
       return {
         name,
         isFolder: files.size > 1,
         files: inOrder([...files.keys()]).map((each) => files.get(each)!),
       }
     },
-    mask: () => mask!,
+    mask: (name) => mask ?? name,
   }
 }
 
@@ -198,20 +185,13 @@ async function atlasOf(
   return found
 }
 
-/** What a run begins with, as bytes. */
-export function inBytes(file: Parameters<typeof bytesOf>[0] | string): Uint8Array {
+/** What a run begins with, as bytes. @throws OPTION_INVALID for a path */
+export function inBytes(file: PictureSource): Uint8Array {
   if (typeof file !== 'string') return bytesOf(file)
-  throw new Text2LiveError('INTERNAL', `The files of a job are bytes, and "${file}" is a path.`)
-}
-
-/** The stages stop with the reason of their signal. */
-function environmentIn(machine: ClipMachine, signal: AbortSignal, control: RunControl | undefined): VideoEnvironment {
-  return {
-    signal: interruptedBy(signal),
-    openTrainer: videoTrainerIn(machine),
-    checkTexts: textsCheckedIn(machine),
-    control,
-  }
+  throw new Text2LiveError(
+    'OPTION_INVALID',
+    `Expected the files of a clip's job as bytes with a name, since this machine keeps copies of them; got the path "${file}". Read the file, and give its name and bytes.`,
+  )
 }
 
 interface StepCounter {

@@ -1,5 +1,7 @@
+import { interruptedBy } from '../interrupted.js'
 import type { RunControl } from '../runControl.js'
-import type { CheckTexts, OpenVideoTrainer } from './openVideoTrainer.js'
+import type { ClipMachine } from './clipMachine.js'
+import { type CheckTexts, type OpenVideoTrainer, textsCheckedIn, videoTrainerIn } from './openVideoTrainer.js'
 
 /** What a run over a clip needs from outside. */
 export interface VideoEnvironment {
@@ -11,3 +13,15 @@ export interface VideoEnvironment {
   /** The hand of somebody who watches. */
   readonly control?: RunControl | undefined
 }
+
+/** Trains on this machine, until `signal` aborts. */
+export const environmentOn = (
+  machine: ClipMachine,
+  signal: AbortSignal,
+  control: RunControl | undefined,
+): VideoEnvironment => ({
+  signal: interruptedBy(signal),
+  openTrainer: videoTrainerIn(machine),
+  checkTexts: textsCheckedIn(machine),
+  control,
+})

@@ -10,7 +10,8 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { siteFileList } from '../../../scripts/site/siteFileList.js'
 import type { GivenOptions } from '../../../src/options/imageOptions.js'
 import { buildTrainer } from '../../../src/run/buildTrainer.js'
-import { runImage } from '../../../src/run/runImage.js'
+import { imageJobOf } from '../../../src/run/imageJob.js'
+import { runImageJob } from '../../../src/run/runImageJob.js'
 import { lookIn } from '../../../src/run/runFolder.js'
 import { outputFiles, type RunEvent } from '../../../src/session/events.js'
 import { zipRun } from '../../../src/session/queue/runZip.js'
@@ -216,9 +217,9 @@ describe.skipIf(!existsSync(executablePath))('the studio in a tab, from a static
     const folder = join(work, 'teapot-2')
     expect(await readdir(folder)).toEqual(expect.arrayContaining([runFiles.config, runFiles.checkpoint, 'photo.png']))
     const events: RunEvent[] = []
-    const result = await runImage(
-      { resume: folder, steps: 4 },
-      { open: buildTrainer, signal: new AbortController().signal, defaultFolder: false },
+    const result = await runImageJob(
+      imageJobOf({ resume: folder, steps: 4 }, false),
+      { open: buildTrainer, signal: new AbortController().signal },
       (event) => events.push(event),
     )
     expect(result).toMatchObject({ finished: true, step: 4 })
@@ -250,9 +251,9 @@ describe.skipIf(!existsSync(executablePath))('the studio in a tab, from a static
 
   it('a run whose graphics card is lost goes on from its checkpoint on the CPU, and says so', async () => {
     const folder = join(work, 'lost')
-    await runImage(
-      { ...options, photo: Buffer.from(photo, 'base64'), steps: 2, previewEvery: 0, out: folder },
-      { open: buildTrainer, signal: new AbortController().signal, defaultFolder: false },
+    await runImageJob(
+      imageJobOf({ ...options, photo: Buffer.from(photo, 'base64'), steps: 2, previewEvery: 0, out: folder }, false),
+      { open: buildTrainer, signal: new AbortController().signal },
       () => undefined,
     )
     const config = join(folder, runFiles.config)

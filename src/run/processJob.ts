@@ -1,0 +1,37 @@
+import type { JobOf } from '../session/job.js'
+import type { RunAsk } from '../session/runControl.js'
+import type { AnyRunEvent } from '../session/runHost.js'
+import type { SentResult } from './editResult.js'
+import type { ImageJob } from './imageJob.js'
+import { runKind } from './runKind.js'
+import type { ClipJob } from './video/videoJob.js'
+import type { WorkerFailure } from './workerFailure.js'
+
+/** What is done in a process of its own; runs are called by the paths of their folders. */
+export const processKinds = ['image', 'video', 'resume', 'render', 'paint'] as const
+
+export type ProcessJob = JobOf<(typeof processKinds)[number]>
+
+/** A job by what it is done on. @throws RUN_NOT_FOUND, RUN_INVALID */
+export async function sortJob(job: ProcessJob): Promise<{ readonly photo: ImageJob } | { readonly clip: ClipJob }> {
+  if (job.kind === 'image') return { photo: job }
+  if (job.kind === 'video' || job.kind === 'paint' || (await runKind(job.run)) === 'video') return { clip: job }
+  return { photo: job }
+}
+
+/** What the process is started with to keep its engine and models from one job to the next. */
+export const keepModels = 'keep-models'
+
+/**
+ * What the process can be told: a job and the guidance modules that it may name, what is asked of it meanwhile, and when
+ * that has ended the next.
+ */
+export type JobRequest = { readonly job: ProcessJob; readonly modules: readonly string[] } | { readonly ask: RunAsk }
+
+/** What it tells. */
+export type JobReply =
+  | { readonly event: AnyRunEvent }
+  | { readonly result: SentResult }
+  /** Of a clip nothing but its files is left. */
+  | { readonly done: true }
+  | { readonly failure: WorkerFailure }
