@@ -62,8 +62,7 @@ export function viewInputs(graph: Graph, name: string, plan: ViewPlan): ViewInpu
 }
 
 /**
- * The views [V, 3, h, w] of a picture [1, 3, H, W]: crop, resize, flip, affine, perspective, jitter, grayscale (spec
- * 1.9).
+ * The views [V, 3, h, w] of a picture [1, 3, H, W]: crop, resize, flip, affine, perspective, jitter, grayscale.
  */
 export function clipViews(picture: Value, inputs: ViewInputs, plan: ViewPlan): Value {
   const resized = resampleSeparable(picture, inputs.rows, inputs.columns)
