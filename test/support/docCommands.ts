@@ -52,7 +52,7 @@ export const notRun: Readonly<Record<string, Reason>> = {
     'measures',
   'node bench/flow.mjs': 'measures',
   'node bench/flow.mjs --clip libby=dog --hint mask --hint motion --frames 20 --width 384 --height 216': 'measures',
-  'npx text2live video swan.mp4 "golden swan" --source swan --region swan': 'long',
+  'npx text2live video swan.mp4 "red swan" --source swan --region swan': 'long',
   'npx text2live video swan.mp4 "golden swan" --source swan --region swan --preset preview': 'long',
   'npx text2live video car.mp4 "rusty car" --object car-mask.png': 'long',
   'npx text2live video lake.mp4 "frozen lake" --layer background --source lake': 'long',
