@@ -1,4 +1,4 @@
-// Quality, time and peak memory of the fast layered atlas, each fit in a process of its own. See bench/README.md.
+// Quality, time and peak memory of the fast layered atlas, each fit in a process of its own. See docs/benchmarks.md.
 import { existsSync } from 'node:fs'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'

@@ -1,4 +1,4 @@
-// A step alone and beside busy processes, with threads that spin while they wait and without. See bench/README.md.
+// A step alone and beside busy processes, with threads that spin while they wait and without. See docs/benchmarks.md.
 import { spawn } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'

@@ -1,4 +1,4 @@
-// From the start of the command to the first step with ViT-B/32 from a folder, and memory. See bench/README.md.
+// From the start of the command to the first step with ViT-B/32 from a folder, and memory. See docs/benchmarks.md.
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'

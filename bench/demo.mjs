@@ -1,4 +1,4 @@
-// Wall time and peak memory of the command of `npm run demo`. See bench/README.md.
+// Wall time and peak memory of the command of `npm run demo`. See docs/benchmarks.md.
 import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'

@@ -1,5 +1,5 @@
 // Optical flow and foreground masks of DAVIS clips: time, consistency, overlap with the true masks by each kind of
-// hint. See bench/README.md.
+// hint. See docs/benchmarks.md.
 import { existsSync } from 'node:fs'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'

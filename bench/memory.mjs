@@ -1,4 +1,4 @@
-// Memory over many runs in one process, over variations, and of a large photo. See bench/README.md.
+// Memory over many runs in one process, over variations, and of a large photo. See docs/benchmarks.md.
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'

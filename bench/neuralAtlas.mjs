@@ -1,5 +1,5 @@
 // Time and peak memory of a step of the neural fit, and of the published code's where its checkout is given. See
-// bench/README.md.
+// docs/benchmarks.md.
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { count, digits, median, peakArguments, printTable, runForJson } from './measure.mjs'

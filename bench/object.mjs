@@ -1,5 +1,5 @@
 // How well the object's map meets silhouettes: of photos and of frames of clips (whole clips: bench/flow.mjs). See
-// bench/README.md.
+// docs/benchmarks.md.
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
@@ -30,7 +30,7 @@ const { values } = parseArgs({
 const side = count('size', values.size)
 const smooth = { filter: 'bilinear', antialias: true }
 
-/** What the photos of ../shared/data/photos show; `--words` names a JSON file of the same kind for others. */
+/** What the thirteen photos of docs/benchmarks.md show; `--words` names a JSON file of the same kind for others. */
 const words =
   values.words === undefined
     ? {

@@ -1,4 +1,4 @@
-// From the start of the command to the first preview, and to the end. See bench/README.md.
+// From the start of the command to the first preview, and to the end. See docs/benchmarks.md.
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'

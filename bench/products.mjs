@@ -1,6 +1,6 @@
 // Rate of the matrix products that a step with ViT-B/32 is made of, in ONNX Runtime and, with --py, in PyTorch; and how
 // long the products of one step of preset reference (16 views) take at that rate: no program whose products are float32
-// can make the step faster on this machine. See bench/README.md.
+// can make the step faster on this machine. See docs/benchmarks.md.
 import { parseArgs } from 'node:util'
 import { Graph } from '../dist/engine/graph.js'
 import { createNodeRuntime } from '../dist/engine/node/createNodeRuntime.js'

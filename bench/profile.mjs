@@ -1,4 +1,4 @@
-// Where the time of a training step goes, by kind of node, as ONNX Runtime's own profiler tells it. See bench/README.md.
+// Where the time of a training step goes, by kind of node, as ONNX Runtime's own profiler tells it. See docs/benchmarks.md.
 import { mkdtempSync, readFileSync, readdirSync, rmSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'

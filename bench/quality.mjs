@@ -1,5 +1,5 @@
 // Pictures beside those of the published code, both guided by a starter model, scored by a judge that neither was
-// trained on. See bench/README.md.
+// trained on. See docs/benchmarks.md.
 import { spawnSync } from 'node:child_process'
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { mkdtemp } from 'node:fs/promises'
@@ -42,7 +42,7 @@ const { values } = parseArgs({
   },
 })
 for (const name of ['photos', 'masks', 'published', 'script', 'starter', 'judge'])
-  if (values[name] === undefined) throw new Error(`Give --${name}: see bench/README.md`)
+  if (values[name] === undefined) throw new Error(`Give --${name}: see docs/benchmarks.md`)
 const [text2live, madgrad] = values.published.split(',').map((path) => resolve(path))
 const out = values.out === undefined ? await mkdtemp(join(tmpdir(), 'text2live-quality-')) : resolve(values.out)
 const [chosen, size, views, steps] = ['count', 'size', 'views', 'steps'].map((name) => count(name, values[name]))
@@ -54,7 +54,7 @@ const smooth = { filter: 'bilinear', antialias: true }
 const read = async (path) => (await decodePhoto(path)).rgb
 const rows = ({ data }, d) => Array.from({ length: data.length / d }, (_, i) => [...data.slice(i * d, (i + 1) * d)])
 
-/** What `published_starter.py` reads in place of the text tower. */
+/** What the program of `--script` reads in place of the text tower. */
 async function writeEmbeddings(path, prompt, source) {
   const d = guide.embeddingWidth
   const { composition, screen, region } = await embedTexts(

@@ -1,4 +1,4 @@
-// How many steps of a learned start reach what a random one has after many: see bench/README.md.
+// How many steps of a learned start reach what a random one has after many: see docs/benchmarks.md.
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { createNodeRuntime } from '../dist/engine/node/createNodeRuntime.js'

@@ -1,4 +1,4 @@
-// Time and peak memory of a training step, each configuration in a process of its own. See bench/README.md.
+// Time and peak memory of a training step, each configuration in a process of its own. See docs/benchmarks.md.
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { count, digits, mean, median, peakArguments, printTable, runForJson } from './measure.mjs'

@@ -1,4 +1,4 @@
-// How smoothly the studio paints: frames and tasks while a brush goes over a photo of 24 megapixels. See bench/README.md.
+// How smoothly the studio paints: frames and tasks while a brush goes over a photo of 24 megapixels. See docs/benchmarks.md.
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'

@@ -1,5 +1,5 @@
 // Time and peak memory of a training step on a layered atlas, each configuration in a process of its own. See
-// bench/README.md.
+// docs/benchmarks.md.
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { count, digits, mean, median, peakArguments, printTable, runForJson } from './measure.mjs'

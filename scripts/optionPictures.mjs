@@ -38,6 +38,9 @@ const rows = {
     { prompt: 'teapot covered in snow' },
   ],
   views: [{ views: 1 }, { views: 16 }],
+  'region-bound': [{ regionBound: 0 }, { regionBound: 1 }],
+  'lambda-structure': [{ lambdaStructure: 0 }, { lambdaStructure: 2 }, { lambdaStructure: 40 }],
+  'lambda-colour': [{ lambdaColour: 0 }, { lambdaColour: 100 }],
 }
 
 const images = join(root, 'docs/images/options')

@@ -42,7 +42,7 @@ export default defineConfig({
           { text: 'The studio', link: '/studio' },
           { text: 'Models', link: '/models' },
           { text: 'Measuring', link: '/guide/measuring' },
-          { text: 'Twelve photos', link: '/starter-gallery' },
+          { text: 'Fourteen photos', link: '/starter-gallery' },
         ],
       },
       {
@@ -72,6 +72,7 @@ export default defineConfig({
           { text: 'Research', link: '/research' },
           { text: 'One training step', link: '/a-step' },
           { text: 'Deviations', link: '/deviations' },
+          { text: 'Benchmarks', link: '/benchmarks' },
           { text: 'Architecture', link: '/architecture' },
           { text: 'Dependencies', link: '/dependencies' },
         ],

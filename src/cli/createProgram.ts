@@ -84,6 +84,7 @@ Each command explains itself: text2live image --help. All options: docs/options.
     command
       .exitOverride()
       .showSuggestionAfterError(false)
+      .configureHelp({ minWidthToWrap: 20 })
       .configureOutput({
         writeOut: (text) => void terminal.stdout.write(fitHelp(text, helpWidth)),
         // What commander would print is thrown, and printed as one of our errors.

@@ -27,6 +27,14 @@ test.each(wordsOf(program, []).map((words) => [words.join(' '), words] as const)
   },
 )
 
+test('what a command is for stays in its column', async () => {
+  const [, commands] = /\nCommands:\n((?: .*\n)+)/.exec(await printed(80, '--help'))!
+  const lines = commands!.split('\n').slice(0, -1)
+  const columns = lines.map((line) => /^(?: {2}\S+(?: \S+)* {2,}| {3,})(?=\S)/.exec(line)?.[0].length)
+  expect(new Set(columns)).toEqual(new Set([columns[0]]))
+  expect(columns[0]).toBeGreaterThan(10)
+})
+
 test('an example that is broken is the same command', async () => {
   const joined = (text: string): string[] =>
     text

@@ -53,6 +53,15 @@ test('plain lines are about fifty, the first and the last among them', () => {
   expect(lines.at(-1)).toMatch(/^step 150\/150 /)
 })
 
+test('notes and warnings are told once, steps and files as often as they come', () => {
+  const note = { type: 'note', message: 'seed: 7, drawn' } as const
+  const warning = { type: 'warning', message: 'seed: 7, drawn' } as const
+  const output = { type: 'output', name: 'edit.png', path: 'runs/a/edit.png', bytes: 1 } as const
+  expect(reported([note, warning, output, note, warning, output], textReporter, false)).toBe(
+    'note: seed: 7, drawn\nwarning: seed: 7, drawn\nwrote runs/a/edit.png\nwrote runs/a/edit.png\n',
+  )
+})
+
 test('of two runs at once, whose steps come in turn, each is told as often as if it were alone', () => {
   const steps = Array.from({ length: 150 }, (_, i) => ['a', 'b'].map((of) => ({ of, step: i + 1 }))).flat()
   let text = ''

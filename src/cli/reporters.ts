@@ -10,7 +10,21 @@ export function jsonReporter(stdout: Output): Reporter<object> {
 
 /** One line that is written over while steps go by on a terminal; plain lines elsewhere. */
 export function textReporter(stdout: Output): Reporter<RunEvent> {
-  return lineReporter(stdout, { live: liveLine, describe: describeEvent })
+  return lineReporter(stdout, { live: liveLine, describe: notesOnce(describeEvent) })
+}
+
+/** What `describe` says, but notes and warnings that were told: each variation of a run has the same. */
+export function notesOnce<Event extends { readonly type: string }>(
+  describe: (event: Event) => string | null,
+): (event: Event) => string | null {
+  const told = new Set<string>()
+  return (event) => {
+    const line = describe(event)
+    if (line === null || (event.type !== 'note' && event.type !== 'warning')) return line
+    if (told.has(line)) return null
+    told.add(line)
+    return line
+  }
 }
 
 function liveLine(event: RunEvent): LiveLine | null {

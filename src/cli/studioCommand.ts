@@ -61,7 +61,7 @@ Programs use it as the page does: docs/http.md.`,
         )
       const token = given ?? randomBytes(24).toString('base64url')
       const stoppable = {
-        stopping: 'stopping after this step and keeping what is reached',
+        stopping: 'stopping; a run at work finishes its step and keeps what it has reached',
         onStop: () => undefined,
         goOn: 'text2live studio',
       }

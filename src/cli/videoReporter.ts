@@ -1,6 +1,6 @@
 import type { StageName, VideoEvent } from '../session/videoEvents.js'
 import { lineReporter, type LiveLine, type Output, type Reporter } from './lineReporter.js'
-import { describeNotice, downloadProgress, duration, shellWord, stepLine } from './reporters.js'
+import { describeNotice, downloadProgress, duration, notesOnce, shellWord, stepLine } from './reporters.js'
 
 /** What a stage does, and what its progress counts. */
 const stages: Readonly<Record<StageName, { readonly title: string; readonly unit: string }>> = {
@@ -15,7 +15,7 @@ const stages: Readonly<Record<StageName, { readonly title: string; readonly unit
 
 /** Tells how a run over a clip goes: one line that is written over on a terminal, plain lines elsewhere. */
 export function videoReporter(stdout: Output): Reporter<VideoEvent> {
-  return lineReporter(stdout, { live: liveLine, describe: describeEvent })
+  return lineReporter(stdout, { live: liveLine, describe: notesOnce(describeEvent) })
 }
 
 function liveLine(event: VideoEvent): LiveLine | null {

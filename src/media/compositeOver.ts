@@ -2,7 +2,7 @@ import { Text2LiveError } from '../errors.js'
 import type { FloatImage } from './image.js'
 
 /**
- * The edit layer over a background: `alpha * colour + (1 - alpha) * background` (paper, Eq. 2), per channel in sRGB
+ * The edit layer over a background: `alpha * colour + (1 - alpha) * background` (paper, Eq. 1), per channel in sRGB
  * values.
  *
  * @param layer RGBA with straight alpha, 4 channels

@@ -73,12 +73,12 @@ export function lookInputs(graph: Graph, name: string, { count, sampling }: Look
   }
 }
 
-/** The crops [V, 3, h, w] of a picture [1, 3, H, W], resized and flipped: how the views of spec 1.9 begin. */
+/** The crops [V, 3, h, w] of a picture [1, 3, H, W], resized and flipped: how the views begin. */
 export function cropViews(picture: Value, { rows, columns }: CropInputs): Value {
   return resampleSeparable(picture, rows, columns)
 }
 
-/** The views [V, 3, h, w] that crops become: affine, perspective, jitter, grayscale (spec 1.9). */
+/** The views [V, 3, h, w] that crops become: affine, perspective, jitter, grayscale. */
 export function lookAt(crops: Value, inputs: LookInputs, { fill }: LookPlan): Value {
   const warped = inputs.warps.reduce((x, inverse) => warp(x, inverse, fill), crops)
   const stage = (x: Value, i: number) => colourStage(x, inputs.matrices[i]!, inputs.contrasts[i]!)

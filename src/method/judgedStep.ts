@@ -19,7 +19,7 @@ import type { StepGraph } from './stepGraph.js'
 
 /*
  * A step in three graphs. Nearly all nodes of a step belong to the guidance models, which see views of one size
- * whatever the size of the picture: where that changes from step to step, they are compiled once (spec 1.9).
+ * whatever the size of the picture: where that changes from step to step, they are compiled once.
  *   see:   the picture, the parameters   -> `seen.<sight>`, what the models are shown, and `held.<n>`, see `handedOver`
  *   judge: `seen.<sight>`                -> `said` [7], the losses by `lossNames`, and `pull.<sight>`, the gradient of
  *                                           their weighted sum with respect to each sight of the edit

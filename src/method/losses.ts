@@ -80,7 +80,7 @@ function rowLength(x: Value): Value {
   return sqrt(add(reduceSum(square(x), [1], { keepDims: true }), 1e-20))
 }
 
-/** Cosine self-similarity [t, t] of tokens [t, d] (paper, Eq. 5; spec 6.5). */
+/** Cosine self-similarity [t, t] of tokens [t, d] (paper, Eq. 5). */
 function selfSimilarity(tokens: Value): Value {
   const length = rowLength(tokens)
   const lengths = maximum(matmul(length, swapLast(length)), tokens.graph.constant([1e-8], [1, 1]))

@@ -28,7 +28,7 @@ export interface StepPlan extends LossPlan {
   readonly masked: boolean
   /**
    * The picture is seen through an opacity of its own, which multiplies colour and alpha of the layer (a crop of the
-   * foreground; spec 1.8).
+   * foreground).
    */
   readonly opacity?: boolean
   /** The edit is held to the colours of the layer that the learned start makes, the input 'first' [1, 4, H, W]. */
@@ -48,7 +48,7 @@ export interface StepGraph {
 }
 
 /**
- * One training step on one picture as one graph (paper, Eq. 2; spec 1.9). Inputs: the picture, the flat parameters and
+ * One training step on one picture as one graph (paper, Eq. 2). Inputs: the picture, the flat parameters and
  * optimizer state, the weight of every loss in this step, the draws of the views, each model's text embeddings and
  * their shares, and the frozen weights. The losses of several guidance models are averaged. Outputs: 'losses'
  * (unweighted, in the order of `lossNames`, then the weighted total, the length of the gradient and of the new

@@ -79,7 +79,7 @@ describe('drawViews', () => {
     )
   })
 
-  it('takes each stage at its rate (spec 1.9)', () => {
+  it('takes each stage at its rate', () => {
     expectRate(all.filter((draw) => draw.flip).length, all.length, 0.5, 'flip')
     expectRate(of((draw) => draw.affine).length, all.length, 0.8, 'affine')
     expectRate(of((draw) => draw.perspective).length, all.length, 0.5, 'perspective')

@@ -12,7 +12,7 @@ export interface JitterDraw {
   readonly hue: number
 }
 
-/** Everything random about one CLIP view (spec 1.9); null leaves a stage out. */
+/** Everything random about one CLIP view; null leaves a stage out. */
 export interface ViewDraw {
   /** Window of the picture in pixels; null takes all of it. */
   readonly crop: { readonly top: number; readonly left: number; readonly height: number; readonly width: number } | null

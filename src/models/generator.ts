@@ -52,7 +52,7 @@ export interface Parameter {
 export const BATCH_NORM_EPS = 1e-5
 const SLOPE = 0.2
 
-/** out = M rgb: from decorrelated colours to RGB (spec 1.11). */
+/** out = M rgb: from decorrelated colours to RGB. */
 const DECORRELATED_TO_RGB = [0.562829, 0.31172, 0.069271, 0.584476, 0, -0.173178, 0.584476, -0.31172, 0.103907]
 
 /**
@@ -144,7 +144,7 @@ export function splitParameters(flat: Value, shape: GeneratorShape): Map<string,
 }
 
 /**
- * The generator (supplement 1, spec 1.11): a U-Net whose norms use the statistics of this one image, in training and in
+ * The generator (supplement 1): a U-Net whose norms use the statistics of this one image, in training and in
  * inference alike. [1, 3, H, W] in [0, 1] -> [1, 4, H, W] in (0, 1): the edit layer's colour and opacity.
  */
 export function generator(image: Value, parameters: ReadonlyMap<string, Value>, { levels }: GeneratorShape): Value {

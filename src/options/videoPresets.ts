@@ -58,7 +58,7 @@ const reference = {
   positionEmbedding: 'reference',
 } as const satisfies VideoPresetSettings
 
-/** The supplement where it differs from the code: sections 2 and 3, spec table of code against paper. */
+/** The supplement where it differs from the code: its sections 2 and 3, see docs/deviations.md. */
 const paper = {
   ...reference,
   atlasSampling: 'fixed',

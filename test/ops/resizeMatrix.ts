@@ -15,7 +15,7 @@ export function linearMatrix(size: number, start: number, length: number, out: n
 }
 
 /**
- * The same for the bicubic resize of position embeddings (spec 6.4): A = -0.75, source = (o + 1/2) size / (out + 0.1) -
+ * The same for the bicubic resize of position embeddings: A = -0.75, source = (o + 1/2) size / (out + 0.1) -
  * 1/2.
  */
 export function bicubicMatrix(size: number, out: number): Float32Array {

@@ -15,6 +15,8 @@ export type Reason =
   | 'fetches'
   /** Needs a GPU of NVIDIA. */
   | 'cuda'
+  /** Measures for minutes; run by whoever wants the numbers, see docs/benchmarks.md. */
+  | 'measures'
   /** Needs Redis and a store; test/queue starts both. */
   | 'redis'
   /** Serves until it is ended; test/serve and test/studio ask it. */
@@ -40,7 +42,17 @@ export const notRun: Readonly<Record<string, Reason>> = {
   'npx text2live image horse.jpg "golden horse" --guidance openai/clip-vit-base-patch32': 'fetches',
   'npx text2live batch jobs.csv --queue redis://10.0.0.5 --store /mnt/edits': 'redis',
   'npx text2live studio': 'serves',
-  'npx text2live video swan.mp4 "golden swan" --source swan --region swan': 'long',
+  'node bench/step.mjs': 'measures',
+  'node bench/step.mjs --starter': 'measures',
+  'node bench/preview.mjs': 'measures',
+  'node bench/demo.mjs': 'measures',
+  'node bench/memory.mjs': 'measures',
+  'node bench/clip.mjs': 'measures',
+  'node bench/step.mjs --rounds 2 --text2live ../Text2LIVE --madgrad ../madgrad --py ../venv/bin/python --published-step ../published_step.py':
+    'measures',
+  'node bench/flow.mjs': 'measures',
+  'node bench/flow.mjs --clip libby=dog --hint mask --hint motion --frames 20 --width 384 --height 216': 'measures',
+  'npx text2live video swan.mp4 "red swan" --source swan --region swan': 'long',
   'npx text2live video swan.mp4 "golden swan" --source swan --region swan --preset preview': 'long',
   'npx text2live video car.mp4 "rusty car" --object car-mask.png': 'long',
   'npx text2live video lake.mp4 "frozen lake" --layer background --source lake': 'long',

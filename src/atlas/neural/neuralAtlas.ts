@@ -199,7 +199,7 @@ export class NeuralAtlas implements LayeredAtlas {
     for (const evaluator of Object.values(this.#evaluators)) await evaluator.dispose()
   }
 
-  /** The box of spec 1.4: from the smallest position, whole, to the largest. */
+  /** The box of what is mapped: from the smallest position, whole, to the largest. */
   async #findBox(layer: LayerName, { signal, onProgress }: PrepareOptions): Promise<Box> {
     const known = this.#known.get(layer)
     if (known) return known

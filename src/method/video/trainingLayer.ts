@@ -19,8 +19,7 @@ export interface FrameCrop {
   /** RGB of the original frame. */
   readonly frame: FloatImage
   /**
-   * RGB that the generator gets as a direct input: frame times opacity, or the background as the atlas holds it (spec
-   * 1.3).
+   * RGB that the generator gets as a direct input: frame times opacity, or the background as the atlas holds it.
    */
   readonly picture: FloatImage
 }

@@ -31,7 +31,7 @@ export interface MappedPlan extends LossPlan {
 }
 
 /**
- * The losses of one frame of a step (supplement 3.1; spec 1.8, 1.9): the edit layer of the atlas crop, input 'layer'
+ * The losses of one frame of a step (supplement 3.1): the edit layer of the atlas crop, input 'layer'
  * [1, 4, H, W], is rendered over the atlas crop, sampled where the frame's pixels lie ('grid' [1, h, w, 2]) and
  * compared. Outputs: 'losses', and 'layerGradient' [1, 4, H, W], the gradient with respect to the layer added to the
  * input 'carriedLayer'.

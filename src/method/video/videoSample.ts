@@ -13,7 +13,7 @@ import { jitterPhoto } from '../jitterPhoto.js'
 import { type JitterDraw, type Size, drawJitter } from '../viewDraws.js'
 import { type FrameCrop, type TrainingLayer, widened } from './trainingLayer.js'
 
-/** Everything random about the three frames of one step (supplement 3.1; spec 1.7). */
+/** Everything random about the three frames of one step (supplement 3.1). */
 export interface VideoDraw {
   readonly frames: readonly number[]
   /** A crop of each. */

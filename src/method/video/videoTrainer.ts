@@ -202,7 +202,7 @@ async function projectedMask(layer: TrainingLayer, mask: FloatImage): Promise<Fl
   return await projectToAtlas(layer.image, one(), await gap(layer))
 }
 
-/** The layer of the box placed in the image of its layer, its border repeated outward (spec 1.10). */
+/** The layer of the box placed in the image of its layer, its border repeated outward. */
 function grown(edit: FloatImage, { image, box }: TrainingLayer): FloatImage {
   const { width, height } = image
   if (edit.width === width && edit.height === height) return edit
