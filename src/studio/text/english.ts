@@ -21,6 +21,8 @@ export const english = {
   beginBoth: 'Expected one photo, got {count} files. The first is taken.',
   photoUnread:
     'The browser cannot show "{name}". TIFF and CMYK photos are read right by the studio of the command line (npx text2live studio) and by text2live image.',
+  folderUnread:
+    'The page takes one file, not the folder "{name}". Folders of frames are read by the command line: npx text2live video "{name}" "<prompt>".',
   clipUnread:
     'A browser does not play "{name}" frame by frame: the page takes MP4, MOV, WebM and MKV. GIF, AVI and MPEG are read by the command line: npx text2live video "{name}" "<prompt>"; so are folders of images.',
 
@@ -53,6 +55,7 @@ export const english = {
   startOver: 'Start on top',
   startAgain: 'Start again',
   startNeedsBelow: '"{title}" lies below and is not done yet. Wait until it is, stop it, or hide it.',
+  startNeedsModels: 'Fetch the models first, above.',
   promptMissing: 'Say what the edit shows first.',
 
   where: 'Where',
@@ -71,7 +74,7 @@ export const english = {
   toolEraser: 'Eraser',
   brushSize: 'Size',
   brushHardness: 'Hardness',
-  brushOpacity: 'Opacity',
+  opacity: 'Opacity',
   undo: 'Undo',
   redo: 'Redo',
   grow: 'Grow',
@@ -180,8 +183,8 @@ export const english = {
   layersNone: 'Edits stand here, the latest on top; each is trained over those below.',
   layerShow: 'Show {name}',
   layerOpacity: 'Opacity of {name}',
-  layerUp: 'Up',
-  layerDown: 'Down',
+  layerUp: 'Move up',
+  layerDown: 'Move down',
   layerEdit: 'Edit again',
   layerRemove: 'Take off',
   layerRename: 'Rename',
@@ -192,7 +195,7 @@ export const english = {
 
   leave: 'Take away',
   leaveComposite: 'Picture (PNG)',
-  leaveEdit: 'Edit layer, straight alpha (PNG)',
+  leaveEdit: 'Edit layer (PNG)',
   leavePsd: 'Layers (PSD)',
   leaveOra: 'Layers (OpenRaster)',
   leaveAsTrained: 'The files have this edit as it was trained: over those below it then, each at full opacity.',
@@ -209,7 +212,7 @@ export const english = {
   leavePaintedMp4: 'Painted clip (MP4)',
   leavePaintedWebm: 'Painted layer, alpha (WebM)',
   leaveZip: 'Run folder (ZIP)',
-  leaveCommand: 'Copy the command line',
+  leaveCommand: 'Copy command line',
   leaveCopied: 'Copied.',
   leaveNotYet: 'The files come with the first finished edit.',
   leaveMaking: 'Writing {name} ...',
@@ -243,6 +246,8 @@ export const english = {
   modelsFetching: 'Fetching: {part} of {size}',
   newer: 'There is a newer version of this page.',
   newerTake: 'Load it',
+  withThreads: 'Loaded once more, this page works with several threads, and is faster.',
+  withThreadsTake: 'Load it again',
   deviceIs: 'Device: {device}',
   thread: '1 thread',
   threads: '{count} threads',

@@ -23,6 +23,8 @@ export const german: Readonly<Record<StringName, string>> = {
   beginBoth: 'Erwartet war ein Foto, es sind {count} Dateien. Die erste wird genommen.',
   photoUnread:
     'Der Browser kann „{name}“ nicht zeigen. TIFF und CMYK lesen das Studio der Kommandozeile (npx text2live studio) und text2live image richtig.',
+  folderUnread:
+    'Die Seite nimmt eine Datei, nicht den Ordner „{name}“. Ordner von Bildern liest die Kommandozeile: npx text2live video "{name}" "<prompt>".',
   clipUnread:
     'Ein Browser spielt „{name}“ nicht Frame für Frame: die Seite nimmt MP4, MOV, WebM und MKV. GIF, AVI und MPEG liest die Kommandozeile: npx text2live video "{name}" "<prompt>"; auch Ordner mit Bildern.',
 
@@ -39,7 +41,7 @@ export const german: Readonly<Record<StringName, string>> = {
   screen: 'Ebene allein',
   screenHelp: 'was die Ebene für sich zeigt; leer: der Prompt',
   moreWordings: 'Eine Fassung je Zeile.',
-  preset: 'Voreinstellung',
+  preset: 'Vorgabe',
   variations: 'Varianten',
   variationsHelp: 'mit aufeinander folgenden Startwerten',
   seed: 'Startwert',
@@ -55,6 +57,7 @@ export const german: Readonly<Record<StringName, string>> = {
   startOver: 'Darüber beginnen',
   startAgain: 'Neu beginnen',
   startNeedsBelow: '„{title}“ liegt darunter und ist noch nicht fertig. Abwarten, anhalten oder ausblenden.',
+  startNeedsModels: 'Zuerst die Modelle laden, oben.',
   promptMissing: 'Zuerst sagen, was die Bearbeitung zeigt.',
 
   where: 'Wo',
@@ -73,7 +76,7 @@ export const german: Readonly<Record<StringName, string>> = {
   toolEraser: 'Radierer',
   brushSize: 'Größe',
   brushHardness: 'Härte',
-  brushOpacity: 'Deckkraft',
+  opacity: 'Deckkraft',
   undo: 'Zurück',
   redo: 'Vor',
   grow: 'Weiten',
@@ -194,7 +197,7 @@ export const german: Readonly<Record<StringName, string>> = {
 
   leave: 'Mitnehmen',
   leaveComposite: 'Bild (PNG)',
-  leaveEdit: 'Ebene mit Deckkraft (PNG)',
+  leaveEdit: 'Bearbeitung (PNG)',
   leavePsd: 'Ebenen (PSD)',
   leaveOra: 'Ebenen (OpenRaster)',
   leaveAsTrained:
@@ -247,6 +250,8 @@ export const german: Readonly<Record<StringName, string>> = {
   modelsFetching: 'Holt: {part} von {size}',
   newer: 'Es gibt eine neuere Fassung dieser Seite.',
   newerTake: 'Laden',
+  withThreads: 'Noch einmal geladen, arbeitet diese Seite mit mehreren Threads, und schneller.',
+  withThreadsTake: 'Noch einmal laden',
   deviceIs: 'Gerät: {device}',
   thread: '1 Thread',
   threads: '{count} Threads',
