@@ -100,7 +100,7 @@ function Curves({ steps }: { readonly steps: readonly StepEvent[] }) {
       if (gone || place.current === null) return
       chart.current?.plot.destroy()
       const ink = getComputedStyle(place.current).color
-      const axis = { stroke: ink, grid: { stroke: dark ? '#ffffff1f' : '#0000001f' } }
+      const axis = { stroke: ink, grid: { stroke: dark ? '#ffffff1f' : '#0000001f', width: 1 } }
       // Where no step is pointed at, the legend tells the latest.
       const tellLatest = (plot: UPlot): void => {
         if (typeof plot.cursor.idx !== 'number') plot.setLegend({ idx: plot.data[0].length - 1 }, false)

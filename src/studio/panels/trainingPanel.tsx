@@ -46,7 +46,8 @@ function Progress({ studio, run }: { readonly studio: Studio; readonly run: Phot
   const phase = watch.phase.value
   const { steps } = run.settings
   const details = [
-    working && latest !== undefined ? text('timeLeft', { time: timeText(latest.secondsLeft) }) : null,
+    // The last step before more were asked for knows nothing of them.
+    working && latest?.steps === steps ? text('timeLeft', { time: timeText(latest.secondsLeft) }) : null,
     working && latest !== undefined ? text('secondsEach', { seconds: number(latest.seconds, 1) }) : null,
     latest === undefined ? null : text('onDevice', { device: latest.device }),
     working && latest?.memory !== undefined ? text('memory', { size: bytesText(latest.memory) }) : null,

@@ -227,7 +227,7 @@ export class Studio {
     const file = new File([bytes as Uint8Array<ArrayBuffer>], name)
     const decodable = (blob: Blob): Promise<ShownPhoto | null> =>
       decodePhoto(blob).catch((error: unknown) => {
-        if (error instanceof Text2LiveError && error.code === 'INPUT_TOO_LARGE') throw error
+        if (error instanceof Text2LiveError && error.code !== 'INPUT_TRUNCATED') throw error
         return null
       })
     const shown = isCmykJpeg(bytes) ? null : await decodable(file)

@@ -20,7 +20,7 @@ export const english = {
     'A clip is edited as one picture of its object, in all frames at once: brush or click the object in one frame, or name it. Some seconds of it are enough work for a while.',
   beginBoth: 'Expected one photo, got {count} files. The first is taken.',
   photoUnread:
-    'The browser cannot show "{name}". TIFF and CMYK photos are read right by the studio of the command line (npx text2live studio) and by text2live image.',
+    'The browser cannot show "{name}": it is no photo, is damaged, or of a kind that browsers do not read. TIFF and CMYK photos are read right by the studio of the command line (npx text2live studio) and by text2live image.',
   folderUnread:
     'The page takes one file, not the folder "{name}". Folders of frames are read by the command line: npx text2live video "{name}" "<prompt>".',
   clipUnread:
@@ -100,7 +100,7 @@ export const english = {
   objectNoMask: 'Nothing is painted on this frame.',
   objectMaskHere: 'This frame has a mask of the object.',
   objectFrames: 'Masks on frames',
-  objectPointAt: 'Clicked at {x}, {y} in frame {frame}',
+  objectPointAt: 'Frame {frame}: {x}, {y}',
   boundNone: 'The edit may go wherever the object is.',
   boundIs: 'The edit stays inside "{name}".',
   boundLoad: 'Bound it by a picture',

@@ -22,7 +22,7 @@ export const german: Readonly<Record<StringName, string>> = {
     'Ein Clip wird als ein Bild seines Gegenstands bearbeitet, in allen Frames zugleich: den Gegenstand in einem Frame malen oder anklicken, oder ihn nennen. Schon einige Sekunden sind eine Weile Arbeit.',
   beginBoth: 'Erwartet war ein Foto, es sind {count} Dateien. Die erste wird genommen.',
   photoUnread:
-    'Der Browser kann „{name}“ nicht zeigen. TIFF und CMYK lesen das Studio der Kommandozeile (npx text2live studio) und text2live image richtig.',
+    'Der Browser kann „{name}“ nicht zeigen: es ist kein Foto, beschädigt, oder von einer Art, die Browser nicht lesen. TIFF und CMYK lesen das Studio der Kommandozeile (npx text2live studio) und text2live image richtig.',
   folderUnread:
     'Die Seite nimmt eine Datei, nicht den Ordner „{name}“. Ordner von Bildern liest die Kommandozeile: npx text2live video "{name}" "<prompt>".',
   clipUnread:
@@ -71,7 +71,7 @@ export const german: Readonly<Record<StringName, string>> = {
   maskOn: 'Die Bearbeitung bleibt in der Maske.',
   maskWorking: 'Die Maske wird geändert ...',
   maskShown: 'Maske zeigen',
-  toolPan: 'Bewegen',
+  toolPan: 'Hand',
   toolBrush: 'Pinsel',
   toolEraser: 'Radierer',
   brushSize: 'Größe',
@@ -102,7 +102,7 @@ export const german: Readonly<Record<StringName, string>> = {
   objectNoMask: 'In diesem Frame ist nichts gemalt.',
   objectMaskHere: 'Dieser Frame hat eine Maske des Gegenstands.',
   objectFrames: 'Masken in den Frames',
-  objectPointAt: 'Angeklickt bei {x}, {y} in Frame {frame}',
+  objectPointAt: 'Frame {frame}: {x}, {y}',
   boundNone: 'Die Bearbeitung darf überall sein, wo der Gegenstand ist.',
   boundIs: 'Die Bearbeitung bleibt in „{name}“.',
   boundLoad: 'Durch ein Bild begrenzen',
@@ -111,7 +111,7 @@ export const german: Readonly<Record<StringName, string>> = {
   objectPointOff: 'Zurücknehmen',
   objectShare:
     'Der Klick nimmt {share} % dieses Frames ein, von den Frames daneben aus gesehen. Der Lauf sieht den ganzen Clip an.',
-  toolPoint: 'Anklicken',
+  toolPoint: 'Klick',
   frames: 'Frames',
   frame: 'Frame',
   frameOf: 'Frame {frame} von {count}',
