@@ -114,6 +114,7 @@ export const english = {
   frame: 'Frame',
   frameOf: 'frame {frame} of {count}',
   frameNumber: 'Frame {frame}',
+  editEnds: 'This edit ends at frame {frame}.',
   frameBack: 'A frame back',
   frameOn: 'A frame on',
   play: 'Play',

@@ -116,6 +116,7 @@ export const german: Readonly<Record<StringName, string>> = {
   frame: 'Frame',
   frameOf: 'Frame {frame} von {count}',
   frameNumber: 'Frame {frame}',
+  editEnds: 'Diese Bearbeitung endet bei Frame {frame}.',
   frameBack: 'Einen Frame zurück',
   frameOn: 'Einen Frame weiter',
   play: 'Abspielen',
