@@ -67,7 +67,7 @@ function Progress({ studio, run }: { readonly studio: Studio; readonly run: Phot
 }
 
 function Controls({ studio, run }: { readonly studio: Studio; readonly run: RunEntry }) {
-  const { kind, name, state, step, settings } = run
+  const { kind, name, state, step } = run
   return (
     <div class="buttons">
       {state === 'running' && (
@@ -91,12 +91,7 @@ function Controls({ studio, run }: { readonly studio: Studio; readonly run: RunE
         </button>
       )}
       {state !== 'failed' && (
-        <button
-          type="button"
-          onClick={() =>
-            void studio.ask(name, { do: 'steps', steps: 50 + (state === 'finished' ? step : settings.steps) })
-          }
-        >
+        <button type="button" onClick={() => void studio.train(run, 50)}>
           {text('more')}
         </button>
       )}

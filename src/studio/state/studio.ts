@@ -335,6 +335,13 @@ export class Studio {
     })
   }
 
+  /** Trains a run further: past its last step where it is at rest, else past the steps that it is to make. */
+  async train({ name, state, step, settings }: RunEntry, more: number): Promise<void> {
+    const isAtRest = state === 'finished' || state === 'stopped'
+    await this.ask(name, { do: 'steps', steps: more + (isAtRest ? step : settings.steps) })
+    if (state === 'stopped') await this.ask(name, { do: 'go' })
+  }
+
   /** Has the run at work stay inside the mask as it is painted now, or go anywhere where none is. */
   async steerMask(run: string): Promise<void> {
     const bytes = await this.maskFile()
