@@ -5,44 +5,83 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { createServer } from 'node:http'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
+import { parseArgs } from 'node:util'
 import { gzipSync } from 'node:zlib'
 import { chromium } from 'playwright-core'
 import { build } from 'vite'
-import { digits, printTable, root } from './measure.mjs'
+import { count, digits, printTable, root } from './measure.mjs'
+
+const { values } = parseArgs({
+  options: {
+    size: { type: 'string', default: '192' },
+    steps: { type: 'string', default: '10' },
+    'swiftshader-steps': { type: 'string', default: '2' },
+    rows: { type: 'string', default: 'tab,swiftshader,served,command' },
+  },
+})
+const [size, steps, swiftshaderSteps] = ['size', 'steps', 'swiftshader-steps'].map((name) => count(name, values[name]))
+const rows = { tab: inTab, swiftshader: bySwiftshader, served, command: commandLine }
+const asked = values.rows.split(',')
+for (const row of asked)
+  if (!(row in rows)) throw new Error(`expected --rows of ${Object.keys(rows).join(', ')}, got "${row}"`)
 
 const photo = path.join(root, 'examples/teapot.jpg')
 const main = path.join(root, 'dist/cli/main.js')
 const words = { prompt: 'golden teapot', source: 'teapot' }
 const work = await mkdtemp(path.join(tmpdir(), 'text2live-bench-'))
-const browser = await chromium.launch({
-  executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
-  args: ['--no-sandbox'],
-})
+const site = path.join(work, 'site')
 
 try {
+  if (asked.some((row) => row === 'tab' || row === 'swiftshader')) await buildSite()
+  const measured = []
+  for (const row of asked) measured.push(await rows[row]())
+  console.log(`examples/teapot.jpg at ${size} px, ${steps} steps of the preset preview\n`)
   printTable([
     ['', 'kB of script', 'first paint, s', 'models, MB', 'fetched in, s', 'first preview, s', 'whole edit, s'],
-    await inTab(),
-    await served(),
-    await commandLine(),
+    ...measured,
   ])
 } finally {
-  await browser.close()
   await rm(work, { recursive: true, force: true })
 }
 
-/** Everything in the tab, isolated, on the CPU: the static site from a server on this machine. */
-async function inTab() {
-  const site = path.join(work, 'site')
+async function buildSite() {
   await build({
     configFile: path.join(root, 'vite.studio.ts'),
     mode: 'tab',
     logLevel: 'error',
     build: { outDir: site, emptyOutDir: true },
   })
-  const server = await serveFolder(site)
-  const tab = await (await browser.newContext({ viewport: { width: 1280, height: 800 } })).newPage()
+}
+
+/** Calls `use` with a page of a new browser. */
+async function withPage(args, use) {
+  const browser = await chromium.launch({
+    executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
+    args: ['--no-sandbox', ...args],
+  })
   try {
+    return await use(await browser.newPage({ viewport: { width: 1280, height: 800 }, locale: 'en' }))
+  } finally {
+    await browser.close()
+  }
+}
+
+/** Everything in the tab, isolated, on the CPU. */
+async function inTab() {
+  return ['in the tab, WebAssembly', ...(await ofSite([], { device: 'cpu', steps }))]
+}
+
+/** The same by WebGPU, whose card the processor plays. */
+async function bySwiftshader() {
+  const args = ['--enable-unsafe-webgpu', '--use-webgpu-adapter=swiftshader']
+  const row = await ofSite(args, { device: 'webgpu', steps: swiftshaderSteps })
+  return [`in the tab, WebGPU by SwiftShader (${swiftshaderSteps} steps)`, ...row]
+}
+
+/** An edit by the static site, from a server on this machine. */
+async function ofSite(args, options) {
+  const server = await serveFolder(site)
+  return await withPage(args, async (tab) => {
     const [script, paint] = await openPage(tab, server.address)
     const button = tab.getByRole('button', { name: /^Fetch the models/ })
     const megabytes = Number(/\(([\d.]+) MB/.exec(await button.innerText())?.[1])
@@ -50,10 +89,8 @@ async function inTab() {
     await button.click()
     await tab.getByRole('heading', { name: 'Models' }).waitFor({ state: 'detached', timeout: 300_000 })
     const fetched = (performance.now() - before) / 1000
-    return ['in the tab (WebAssembly)', script, paint, digits(megabytes, 0), digits(fetched, 1), ...(await edit(tab))]
-  } finally {
-    server.close()
-  }
+    return [script, paint, digits(megabytes, 0), digits(fetched, 1), ...(await edit(tab, options))]
+  }).finally(() => server.close())
 }
 
 /** The page of `text2live studio`, trained by the Node engine. */
@@ -69,9 +106,10 @@ async function served() {
       })
       studio.once('exit', (code) => fail(new Error(`the studio ended with ${code}`)))
     })
-    const tab = await (await browser.newContext({ viewport: { width: 1280, height: 800 } })).newPage()
-    const opened = await openPage(tab, address)
-    return ['served (Node)', ...opened, '', '', ...(await edit(tab))]
+    return await withPage([], async (tab) => {
+      const opened = await openPage(tab, address)
+      return ['served by Node', ...opened, '', '', ...(await edit(tab, { device: 'cpu', steps }))]
+    })
   } finally {
     studio.kill('SIGINT')
     await new Promise((done) => studio.once('exit', done))
@@ -80,7 +118,8 @@ async function served() {
 
 /** The same edit by `text2live image`, with its events. */
 async function commandLine() {
-  const args = ['image', photo, words.prompt, '--source', words.source, '--preset', 'preview', '--device', 'cpu']
+  const edit = ['image', photo, words.prompt, '--source', words.source, '--preset', 'preview', '--device', 'cpu']
+  const args = [...edit, '--size', String(size), '--steps', String(steps)]
   const before = performance.now()
   const seconds = () => digits((performance.now() - before) / 1000, 1)
   const command = spawn(process.execPath, [main, ...args, '--json', '--out', path.join(work, 'run')], {
@@ -110,18 +149,30 @@ async function openPage(tab, address) {
 }
 
 /** @returns seconds from the press of the button to the first preview and to the end */
-async function edit(tab) {
+async function edit(tab, { device, steps }) {
   const chooser = tab.waitForEvent('filechooser')
   await tab.getByRole('button', { name: 'choose a file' }).click()
   await (await chooser).setFiles(photo)
   await tab.getByLabel('Prompt', { exact: true }).fill(words.prompt)
   await tab.getByLabel('Source', { exact: true }).fill(words.source)
   await tab.getByLabel('Preset').selectOption('preview')
+  const drawer = tab.locator('.drawer')
+  await drawer.locator('summary').first().click()
+  await drawer.getByLabel('device', { exact: true }).selectOption(device)
+  for (const [name, value] of Object.entries({ size, steps })) {
+    await drawer.getByLabel(name, { exact: true }).fill(String(value))
+    await drawer.getByLabel(name, { exact: true }).blur()
+  }
   const before = performance.now()
   await tab.getByRole('button', { name: 'Start', exact: true }).click()
-  await tab.locator('.layer .thumbnail img').waitFor({ timeout: 600_000 })
+  const ended = tab.locator('.progress:is([data-state=finished], [data-state=failed])')
+  await tab.locator('.layer .thumbnail img').or(ended).first().waitFor({ timeout: 600_000 })
   const first = performance.now()
-  await tab.locator('.progress[data-state=finished]').waitFor({ timeout: 1_200_000 })
+  await ended.waitFor({ timeout: 1_200_000 })
+  const panel = tab.locator('.training')
+  const on = device === 'webgpu' ? 'on webgpu' : 'on cpu'
+  const told = await panel.innerText()
+  if (!told.includes(on)) throw new Error(`expected an edit ${on}; the page says: ${told}`)
   return [digits((first - before) / 1000, 1), digits((performance.now() - before) / 1000, 1)]
 }
 

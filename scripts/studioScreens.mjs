@@ -1,5 +1,5 @@
-// Screenshots of the studio's main states, light and dark, from a real edit by a studio that this starts.
-// Usage: npm run build && node scripts/studioScreens.mjs <folder to write> [photo]; needs Chromium (CHROMIUM names another).
+// Screenshots of the studio's main states, light and dark, from real edits by a studio that this starts.
+// Usage: npm run build && node scripts/studioScreens.mjs <folder to write> [photo | clip]; needs Chromium (CHROMIUM names another).
 import { spawn } from 'node:child_process'
 import { mkdir, mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -7,8 +7,14 @@ import { join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { chromium } from 'playwright-core'
 
-const [out, photo = fileURLToPath(new URL('../examples/teapot.jpg', import.meta.url))] = process.argv.slice(2)
-if (out === undefined) throw new Error('expected the folder to write: node scripts/studioScreens.mjs <folder> [photo]')
+const [out, only] = process.argv.slice(2)
+const parts = { photo: photoStates, clip: clipStates }
+if (out === undefined || (only !== undefined && !(only in parts)))
+  throw new Error(
+    'expected the folder to write, and which states: node scripts/studioScreens.mjs <folder> [photo | clip]',
+  )
+const example = (name) => fileURLToPath(new URL(`../examples/${name}`, import.meta.url))
+const wide = { width: 1360, height: 860 }
 await mkdir(out, { recursive: true })
 const runs = await mkdtemp(join(tmpdir(), 'text2live-screens-'))
 const main = fileURLToPath(new URL('../dist/cli/main.js', import.meta.url))
@@ -29,31 +35,29 @@ const browser = await chromium.launch({
   args: ['--no-sandbox'],
 })
 
+const tab = await browser.newPage({ viewport: wide, locale: 'en' })
+
 try {
-  const context = await browser.newContext({ viewport: { width: 1360, height: 860 } })
-  const tab = await context.newPage()
-  const shoot = async (name) => {
-    for (const colorScheme of ['light', 'dark']) {
-      await tab.emulateMedia({ colorScheme })
-      // The stage is drawn in the frame after.
-      await tab.waitForTimeout(400)
-      await tab.screenshot({ path: resolve(out, `${name}-${colorScheme}.jpg`), type: 'jpeg', quality: 82 })
-    }
-    console.log(name)
-  }
   await tab.goto(address)
   await tab.getByRole('button', { name: 'choose a file' }).waitFor()
+  for (const [part, states] of Object.entries(parts)) if (only === undefined || only === part) await states()
+} finally {
+  await browser.close()
+  server.kill('SIGINT')
+  await new Promise((done) => server.once('exit', done))
+  await rm(runs, { recursive: true, force: true })
+}
+
+async function photoStates() {
   await shoot('begin')
-  const chooser = tab.waitForEvent('filechooser')
-  await tab.getByRole('button', { name: 'choose a file' }).click()
-  await (await chooser).setFiles(photo)
+  await open(example('teapot.jpg'))
   await tab.getByLabel('Prompt', { exact: true }).fill('golden teapot')
   await tab.getByLabel('Source', { exact: true }).fill('teapot')
-  await tab.getByRole('button', { name: 'Show where the words are' }).click()
+  await press('Show where the words are')
   await tab.getByRole('button', { name: 'Make it the mask' }).waitFor({ timeout: 600_000 })
   await shoot('where')
-  await tab.getByRole('button', { name: 'Make it the mask' }).click()
-  await tab.getByRole('button', { name: 'Eraser', exact: true }).click()
+  await press('Make it the mask')
+  await press('Eraser')
   const stage = await tab.getByRole('application').boundingBox()
   const at = (x, y) => [stage.x + x * stage.width, stage.y + y * stage.height]
   await tab.mouse.move(...at(0.36, 0.62))
@@ -61,20 +65,25 @@ try {
   await tab.mouse.move(...at(0.76, 0.66), { steps: 20 })
   await tab.mouse.up()
   await shoot('mask')
-  await tab.getByRole('button', { name: 'Start', exact: true }).click()
+  await press('Start')
   await tab.waitForFunction(() => document.querySelector('.progress progress')?.value >= 12, null, { timeout: 900_000 })
   await tab.locator('.losses summary').first().click()
   await shoot('training')
-  await tab.locator('.progress[data-state=finished]').waitFor({ timeout: 1_800_000 })
+  await finished()
   await tab.locator('.losses summary').first().click()
-  await tab.locator('.view-bar select').selectOption('compare')
+  await look('compare')
   await shoot('compare')
-  await tab.locator('.view-bar select').selectOption('layer')
+  await look('layer')
   await shoot('layer')
-  await tab.getByRole('button', { name: 'New photo' }).click()
-  const clipChooser = tab.waitForEvent('filechooser')
-  await tab.getByRole('button', { name: 'choose a file' }).click()
-  await (await clipChooser).setFiles(fileURLToPath(new URL('../examples/swan.mp4', import.meta.url)))
+  await look('result')
+  await tab.setViewportSize({ width: 390, height: 844 })
+  await shoot('narrow')
+  await tab.setViewportSize(wide)
+  await press('New photo')
+}
+
+async function clipStates() {
+  await open(example('swan.mp4'))
   await tab.getByLabel('Prompt', { exact: true }).fill('golden swan')
   await tab.getByLabel('Source', { exact: true }).fill('swan')
   await tab.getByRole('slider', { name: 'Frame' }).fill('4')
@@ -83,21 +92,44 @@ try {
   await tab.locator('.drawer').getByLabel('frames', { exact: true }).fill('12')
   await tab.locator('.drawer').getByLabel('size', { exact: true }).fill('240')
   await tab.locator('.drawer summary').first().click()
-  await tab.getByRole('button', { name: 'Show where the words are' }).click()
+  await press('Show where the words are')
   await tab.getByRole('button', { name: 'Make it the mask' }).click({ timeout: 600_000 })
   await shoot('clip-object')
-  await tab.getByRole('button', { name: 'Start', exact: true }).click()
-  await tab.locator('.progress[data-state=finished]').waitFor({ timeout: 3_600_000 })
-  await tab.locator('.view-bar select').selectOption('compare')
+  await press('Start')
+  await finished()
+  await look('compare')
   await shoot('clip')
   await tab.getByLabel('What is shown').selectOption('foreground')
+  await look('result')
   await shoot('clip-atlas')
-  await tab.setViewportSize({ width: 420, height: 860 })
-  await tab.locator('.view-bar select').selectOption('result')
-  await shoot('narrow')
-} finally {
-  await browser.close()
-  server.kill('SIGINT')
-  await new Promise((done) => server.once('exit', done))
-  await rm(runs, { recursive: true, force: true })
+}
+
+async function shoot(name) {
+  for (const colorScheme of ['light', 'dark']) {
+    await tab.emulateMedia({ colorScheme })
+    // The stage is drawn in the frame after.
+    await tab.waitForTimeout(400)
+    await tab.screenshot({ path: resolve(out, `${name}-${colorScheme}.jpg`), type: 'jpeg', quality: 82 })
+  }
+  console.log(name)
+}
+
+async function open(file) {
+  const chooser = tab.waitForEvent('filechooser')
+  await press('choose a file')
+  await (await chooser).setFiles(file)
+}
+
+async function press(name) {
+  await tab.getByRole('button', { name, exact: true }).click()
+}
+
+async function look(view) {
+  await tab.locator('.view-bar select').selectOption(view)
+}
+
+async function finished() {
+  const ended = tab.locator('.progress:is([data-state=finished], [data-state=failed])')
+  await ended.waitFor({ timeout: 3_600_000 })
+  if ((await ended.getAttribute('data-state')) === 'failed') throw new Error(await ended.innerText())
 }

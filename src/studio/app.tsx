@@ -21,16 +21,22 @@ import type { PageModels } from './state/pageModels.js'
 import type { Studio } from './state/studio.js'
 import { bytesText, language, text } from './text/strings.js'
 
+/** A reload that a person may want. */
+export interface ReloadOffer {
+  readonly why: 'newer' | 'withThreads'
+  readonly take: () => void
+}
+
 /** The whole page. */
 export function App({
   studio,
   models,
-  renew,
+  reload,
 }: {
   readonly studio: Studio
   readonly models: PageModels | null
-  /** Takes a newer build of the page. */
-  readonly renew: ReadonlySignal<(() => void) | null>
+  /** Why the page should be loaded again; null where there is no reason. */
+  readonly reload: ReadonlySignal<ReloadOffer | null>
 }) {
   useEffect(() => takeFiles(studio), [studio])
   const [photo, clip, run] = [studio.photo.value, studio.clip.value, studio.run.value]
@@ -43,11 +49,11 @@ export function App({
     <>
       <TopBar studio={studio} />
       <ProblemBar studio={studio} />
-      {renew.value !== null && (
+      {reload.value !== null && (
         <div class="notice" role="status">
-          {text('newer')}{' '}
-          <button type="button" onClick={renew.value}>
-            {text('newerTake')}
+          {text(reload.value.why)}{' '}
+          <button type="button" onClick={reload.value.take}>
+            {text(reload.value.why === 'newer' ? 'newerTake' : 'withThreadsTake')}
           </button>
         </div>
       )}
@@ -191,7 +197,10 @@ function takeFiles(studio: Studio): () => void {
   }
   const drop = (event: DragEvent): void => {
     event.preventDefault()
-    open(event.dataTransfer?.files)
+    const entry = event.dataTransfer?.items[0]?.webkitGetAsEntry()
+    if (entry?.isDirectory === true)
+      studio.problem.value = { code: null, message: text('folderUnread', { name: entry.name }) }
+    else open(event.dataTransfer?.files)
   }
   const over = (event: DragEvent): void => event.preventDefault()
   const paste = (event: ClipboardEvent): void => open(event.clipboardData?.files)

@@ -2,7 +2,7 @@ import { signal } from '@preact/signals'
 import { render } from 'preact'
 import { Text2LiveError } from '../errors.js'
 import type { RunHost } from '../session/runHost.js'
-import { App } from './app.js'
+import { App, type ReloadOffer } from './app.js'
 import type { PageModels } from './state/pageModels.js'
 import { Studio } from './state/studio.js'
 import { text } from './text/strings.js'
@@ -10,8 +10,7 @@ import './stage/stage.css'
 import './style.css'
 
 const place = document.getElementById('app')!
-/** Takes a newer build of the page; null while there is none. */
-const renew = signal<(() => void) | null>(null)
+const reload = signal<ReloadOffer | null>(null)
 
 await start().catch((error: unknown) => {
   if (!(error instanceof Text2LiveError)) throw error
@@ -28,7 +27,7 @@ async function start(): Promise<void> {
     studio.problem.value = problem
   })
   const studio: Studio = new Studio(host)
-  render(<App studio={studio} models={models} renew={renew} />, place)
+  render(<App studio={studio} models={models} reload={reload} />, place)
   if (STUDIO_HOST === 'tab') await keepPage()
   await studio.attempt(() => studio.restore())
 }
@@ -49,7 +48,13 @@ async function openHost(
 async function keepPage(): Promise<void> {
   const { registerShell } = await import('./hosts/registerShell.js')
   const shell = registerShell()
-  void shell?.renewed.then(() => {
-    renew.value = () => shell.renew()
+  if (shell === null) return
+  void shell.renewed.then(() => {
+    reload.value = { why: 'newer', take: () => shell.renew() }
   })
+  // One core is the page's own: two make no difference.
+  if (shell.isFirst && !crossOriginIsolated && navigator.hardwareConcurrency > 2)
+    void shell.kept.then(() => {
+      reload.value = { why: 'withThreads', take: () => location.reload() }
+    })
 }

@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { unzipSync } from 'fflate'
 import { type Browser, chromium } from 'playwright-core'
+import sharp from 'sharp'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { readClip } from '../../src/media/node/readClip.js'
 import { writeClip } from '../../src/media/node/writeClip.js'
@@ -47,6 +48,7 @@ describe.skipIf(!existsSync(chromiumPath))('a clip in the studio in a tab, as a 
   let page: StudioPage
   let work: string
   let clip: string
+  let bound: string
 
   beforeAll(async () => {
     work = await mkdtemp(join(tmpdir(), 'text2live-clip-page-'))
@@ -64,6 +66,8 @@ describe.skipIf(!existsSync(chromiumPath))('a clip in the studio in a tab, as a 
       timing: whole.timing,
       frames: whole.frames.pixels.map(part),
     })
+    bound = join(work, 'bound.png')
+    await sharp({ create: { width, height, channels: 3, background: '#fff' } }).toFile(bound)
     const built = join(work, 'site')
     await buildSite(built)
     site = await serveSite(built)
@@ -97,6 +101,15 @@ describe.skipIf(!existsSync(chromiumPath))('a clip in the studio in a tab, as a 
     await page.say({ Prompt: 'golden swan', Source: 'swan' })
     await page.set(tinyClip)
     await page.tab.getByRole('button', { name: 'A frame on' }).click()
+    await page.tab.getByRole('button', { name: 'Click', exact: true }).click()
+    await page.tab.getByRole('application').click()
+    await page.tab.getByText(/The click takes \d+ % of this frame/).waitFor()
+    await page.tab.getByRole('button', { name: 'Take it back' }).click()
+    await page.tab.getByText(/The click takes/).waitFor({ state: 'detached' })
+    const chooser = page.tab.waitForEvent('filechooser')
+    await page.tab.getByRole('button', { name: 'Bound it by a picture' }).click()
+    await (await chooser).setFiles(bound)
+    await page.tab.getByText('The edit stays inside "bound.png".').waitFor()
     await page.brush([0.48, 0.52], [0.52, 0.52])
     await page.tab.getByText('This frame has a mask of the object.').waitFor()
     await page.tab.getByRole('application').press(',')
@@ -168,11 +181,19 @@ describe.skipIf(!existsSync(chromiumPath))('a clip in the studio in a tab, as a 
   it('keeps the run: opened from the list with its mask, and taken as a zip', async () => {
     const { path } = await page.download('Run folder (ZIP)')
     const names = Object.keys(unzipSync(await readFile(path)))
-    for (const name of ['config.yaml', 'clip.mp4', 'object/00001.png', 'atlas.safetensors', 'painted/edit-layer.webm'])
-      expect(names).toContain(`swan-1/${name}`)
+    const kept = [
+      'config.yaml',
+      'clip.mp4',
+      'object/00001.png',
+      'mask.png',
+      'atlas.safetensors',
+      'painted/edit-layer.webm',
+    ]
+    for (const name of kept) expect(names).toContain(`swan-1/${name}`)
     await page.tab.getByRole('button', { name: 'Another file' }).click()
     await page.tab.locator('.run-open', { hasText: 'golden swan' }).click()
     await page.tab.getByRole('button', { name: 'Frame 1', exact: true }).waitFor()
+    await page.tab.getByText('The edit stays inside "mask.png".').waitFor()
     await page.state('finished')
   }, 60_000)
 

@@ -63,9 +63,27 @@ describe.skipIf(!existsSync(chromiumPath))('the studio in a tab, as a person use
     await page.tab.getByRole('button', { name: 'English' }).click()
   })
 
+  it('offers a first visit the reload that lends it threads', async () => {
+    const context = await browser.newContext({ locale: 'en' })
+    await context.addInitScript(() => Object.defineProperty(navigator, 'hardwareConcurrency', { value: 4 }))
+    const tab = await context.newPage()
+    await tab.goto(site.address)
+    const offer = tab.getByRole('button', { name: 'Load it again' })
+    expect(await tab.evaluate(() => crossOriginIsolated)).toBe(false)
+    await Promise.all([tab.waitForEvent('load'), offer.click()])
+    await tab.getByRole('button', { name: 'choose a file' }).waitFor()
+    expect(await tab.evaluate(() => crossOriginIsolated)).toBe(true)
+    expect(await offer.count()).toBe(0)
+    await context.close()
+  })
+
   it('takes a photo to a PSD with a brushed mask, through a reload in the middle', async () => {
-    await page.fetchModels()
     await page.openPhoto(photo)
+    const start = page.tab.getByRole('button', { name: 'Start', exact: true })
+    await page.tab.getByText('Fetch the models first').waitFor()
+    expect(await start.isDisabled()).toBe(true)
+    await page.fetchModels()
+    expect(await start.isEnabled()).toBe(true)
     await page.say({ Prompt: 'golden teapot', Source: 'teapot', Region: 'none' })
     await page.set({ ...tinyRun, steps: 6 })
     await page.brush([0.48, 0.5], [0.55, 0.5])
@@ -85,6 +103,8 @@ describe.skipIf(!existsSync(chromiumPath))('the studio in a tab, as a person use
     await page.tab.getByLabel('Prompt', { exact: true }).waitFor()
     expect(await page.tab.getByLabel('Prompt', { exact: true }).inputValue()).toBe('golden teapot')
     await page.tab.getByText('The edit stays inside the mask.').waitFor()
+    // The edit that grows is what is looked at.
+    expect(await page.tab.getByLabel('Show the mask').isChecked()).toBe(false)
     await page.state('running')
     await page.start('Pause')
     await page.brush([0.42, 0.5], [0.48, 0.5])

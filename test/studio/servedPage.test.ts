@@ -1,5 +1,5 @@
 import { existsSync, readFileSync } from 'node:fs'
-import { mkdtemp, rm } from 'node:fs/promises'
+import { copyFile, mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -82,6 +82,107 @@ describe.skipIf(!existsSync(chromiumPath))('the served studio, as a person uses 
     expect(Object.keys(unzipSync(readFileSync(path))).map((file) => file.split('/').slice(1).join('/'))).toEqual(
       expect.arrayContaining(['config.yaml', 'checkpoint.safetensors', 'below-1.png', 'composite.png']),
     )
+  }, 60_000)
+
+  it('makes variations by seed, of which one is picked, and copies its command line', async () => {
+    await page.tab.context().grantPermissions(['clipboard-read', 'clipboard-write'])
+    await page.set({ steps: 2 })
+    await page.say({ Prompt: 'red teapot', Variations: '2', Seed: '7' })
+    await page.start('Start on top')
+    const variations = page.tab.getByRole('radiogroup', { name: 'Pick one' })
+    await variations.getByRole('radio', { name: 'seed 8' }).click()
+    await variations.getByRole('radio', { name: 'seed 8', checked: true }).waitFor()
+    await page.state('finished')
+    await page.start('Copy command line')
+    await page.tab.getByText('Copied.').waitFor()
+    const copied = await page.tab.evaluate(() => navigator.clipboard.readText())
+    expect(copied).toMatch(/^npx text2live image pot\.png 'red teapot' .*--seed 8/)
+    expect(copied).toContain('--over')
+  }, 60_000)
+
+  it('renames and reorders layers, makes one again, and takes it off', async () => {
+    const layers = page.tab.locator('.layer:not(.base)')
+    await page.start('Rename')
+    await page.tab.getByLabel('Name of the layer').fill('copper teapot')
+    await page.tab.getByLabel('Name of the layer').press('Enter')
+    await layers.first().getByText('copper teapot').waitFor()
+    await page.start('Move down')
+    await layers.nth(1).getByText('copper teapot').waitFor()
+    await page.tab.getByText('Trained in another order').waitFor()
+    await page.start('Move up')
+    await page.tab.getByText('Trained in another order').waitFor({ state: 'detached' })
+    expect(await page.tab.getByRole('button', { name: 'Move up' }).isDisabled()).toBe(true)
+    await page.start('Edit again')
+    expect(await page.tab.getByLabel('Seed', { exact: true }).inputValue()).toBe('8')
+    await page.say({ Prompt: 'bronze teapot' })
+    await page.start('Start again')
+    await layers.first().getByText('bronze teapot').waitFor()
+    await page.state('finished')
+    expect([await layers.count(), await page.tab.getByRole('radio').count()]).toEqual([3, 3])
+    await page.start('Take off')
+    expect(await layers.count()).toBe(2)
+  }, 60_000)
+
+  it('lets jobs wait in an order that can be changed, stops the one at work, and gives it more steps', async () => {
+    await page.tab.getByRole('button', { name: 'New photo' }).click()
+    await page.openPhoto(join(work, 'pot.png'))
+    await page.set({ preset: 'reference', size: 192, steps: 400, device: 'cpu' })
+    await page.say({ Prompt: 'stone teapot', Variations: '3', Seed: '20' })
+    await page.start()
+    const waiting = page.tab.locator('.run[data-state=waiting]')
+    await waiting.nth(1).getByText('seed 22').waitFor()
+    await waiting.nth(1).getByRole('button', { name: 'Earlier' }).click()
+    await waiting.first().getByText('seed 22').waitFor()
+    await waiting.nth(1).getByRole('button', { name: 'Cancel' }).click()
+    await waiting.nth(1).waitFor({ state: 'detached' })
+    await page.state('running')
+    await page.tab.waitForFunction(() => document.querySelector<HTMLProgressElement>('.progress progress')!.value >= 1)
+    await page.start('Stop and keep')
+    await page.state('stopped')
+    expect(await page.tab.getByRole('button', { name: 'Picture (PNG)' }).isEnabled()).toBe(true)
+    await page.tab.locator('.run[data-state=running]').getByText('seed 22').waitFor()
+    await page.start('50 steps more')
+    await page.state('waiting')
+    const [, step, steps] = /step (\d+) of (\d+)/.exec(await page.tab.locator('.progress').innerText()) ?? []
+    expect(Number(steps)).toBe(Number(step) + 50)
+    expect(await page.tab.getByRole('button', { name: 'Start on top' }).isDisabled()).toBe(true)
+    for (const seed of ['seed 20', 'seed 22']) {
+      await page.tab.getByRole('radio', { name: seed }).click()
+      await page.start('Stop and keep')
+      await page.state('stopped')
+    }
+  }, 90_000)
+
+  it('takes what is dropped or pasted, an example, and the zip of a run; of a folder it says who reads it', async () => {
+    const file = page.tab.locator('.top .file')
+    await copyFile((await page.download('Run folder (ZIP)')).path, join(work, 'run.zip'))
+    await page.tab.getByRole('button', { name: 'New photo' }).click()
+    await page.tab.locator('.examples button').first().click()
+    await file.getByText('teapot.jpg').waitFor()
+    expect(await page.tab.getByLabel('Prompt', { exact: true }).inputValue()).toBe('golden teapot')
+
+    const browserItself = await page.tab.context().newCDPSession(page.tab)
+    const drop = async (path: string): Promise<void> => {
+      const data = { items: [], files: [path], dragOperationsMask: 1 }
+      for (const type of ['dragEnter', 'dragOver', 'drop'] as const)
+        await browserItself.send('Input.dispatchDragEvent', { type, x: 600, y: 300, data })
+    }
+    await drop(work)
+    await page.tab.getByRole('alert').getByText('npx text2live video').waitFor()
+    await drop(join(work, 'pot.png'))
+    await file.getByText('pot.png').waitFor()
+    await drop(join(work, 'run.zip'))
+    await page.tab.locator('.layer', { hasText: 'stone teapot' }).waitFor()
+
+    await page.tab.evaluate(() => {
+      const clipboardData = new DataTransfer()
+      const canvas = document.createElement('canvas')
+      canvas.toBlob((blob) => {
+        clipboardData.items.add(new File([blob!], 'pasted.png', { type: 'image/png' }))
+        dispatchEvent(new ClipboardEvent('paste', { clipboardData }))
+      })
+    })
+    await file.getByText('pasted.png').waitFor()
   }, 60_000)
 
   it('shows a photo that the browser cannot, and edits the file itself', async () => {

@@ -20,10 +20,11 @@ const needed = {
 /** The frames of the clip: a slider, one frame on and back, and play; or an atlas in their place. */
 export function ClipBar({ studio, clip }: { readonly studio: Studio; readonly clip: OpenClip }) {
   const files = studio.clipResults.files.value
+  const run = studio.run.value
   const there = (Object.keys(places) as ClipPlace[]).filter((place) => place === 'frames' || files.has(needed[place]))
   return (
     <div class="scrubber">
-      {studio.run.value !== null && there.length > 1 && (
+      {run !== null && there.length > 1 && (
         <select
           aria-label={text('place')}
           value={clip.place.value}
@@ -39,6 +40,9 @@ export function ClipBar({ studio, clip }: { readonly studio: Studio; readonly cl
         </select>
       )}
       {clip.atlas.value === null && <Scrubber clip={clip} />}
+      {run?.kind === 'clip' && clip.atlas.value === null && clip.wanted.value >= clip.used(run.settings) && (
+        <p class="help">{text('editEnds', { frame: clip.used(run.settings) - 1 })}</p>
+      )}
     </div>
   )
 }

@@ -55,13 +55,16 @@ export interface WrittenLayer {
   readonly folder: string
   /** [0, 1] */
   readonly opacity: number
+  /** How many frames it has. */
+  readonly frames: number
 }
 
 /** Edit layers that runs have written, bottom to top; one that has no such frame is left out there. */
 export const frameLayers =
   (host: RunHost, layers: readonly WrittenLayer[]): LayersOf =>
   async (frame) => {
-    const read = layers.map(async ({ run, folder, opacity }): Promise<FrameLayer[]> => {
+    const read = layers.map(async ({ run, folder, opacity, frames }): Promise<FrameLayer[]> => {
+      if (frame >= frames) return []
       const file = await host.file(run, `${folder}/${numbered(frame)}`).catch(() => null)
       return file === null ? [] : [{ picture: await decodeLayer(file), opacity, visible: true }]
     })

@@ -73,7 +73,9 @@ export class ClipResults {
       const written = this.#written.get(chosen)
       const isPainted = clip.place.value === 'painted' && chosen === selected.value?.name
       const folder = `${isPainted ? `${videoFiles.painted}/` : ''}${videoOutputFiles.editLayerFrames}`
-      return visible && written !== undefined ? [{ run: chosen, folder, opacity, written }] : []
+      return visible && written !== undefined
+        ? [{ run: chosen, folder, opacity, written, frames: clip.used(run.settings) }]
+        : []
     })
     const key = JSON.stringify(shown)
     if (key === clip.shownLayers) return

@@ -132,10 +132,15 @@ export class OpenClip {
     this.seek(this.wanted.value + by)
   }
 
-  /** The frame that previews of a run show: the middle of those that it uses. */
-  previewed({ frames }: { readonly frames?: number | null | undefined }): number {
+  /** How many frames a run uses, from the first. */
+  used({ frames }: { readonly frames?: number | null | undefined }): number {
     const most = frames === undefined || frames === null || frames === 0 ? this.count : frames
-    return Math.min(most, this.count) >> 1
+    return Math.min(most, this.count)
+  }
+
+  /** The frame that previews of a run show: the middle of those that it uses. */
+  previewed(settings: Parameters<OpenClip['used']>[0]): number {
+    return this.used(settings) >> 1
   }
 
   /** Frame after frame, as fast as they come and no faster than they are meant to; to the end, then from the start. */

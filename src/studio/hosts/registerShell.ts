@@ -1,5 +1,7 @@
 /** The page as it is kept in this browser. */
 export interface KeptShell {
+  /** This page came without the worker that isolates it: the next load is isolated. */
+  readonly isFirst: boolean
   /** Resolves when the page opens without a network. */
   readonly kept: Promise<void>
   /** Resolves when there is a newer build than the one that this page shows; `renew` takes it. */
@@ -35,6 +37,7 @@ export function registerShell(): KeptShell | null {
   })
   for (const promise of [renewed, kept]) promise.catch(() => undefined)
   return {
+    isFirst: !hadShell,
     kept,
     renewed,
     renew() {

@@ -1,10 +1,11 @@
 import { useSignal } from '@preact/signals'
 import type { RunEntry } from '../../session/runHost.js'
 import { Panel } from '../parts/panel.js'
+import { Slider } from '../parts/slider.js'
 import { Thumbnail } from '../parts/thumbnail.js'
 import type { EditLayer } from '../state/layers.js'
 import type { Studio } from '../state/studio.js'
-import { text } from '../text/strings.js'
+import { number, text } from '../text/strings.js'
 
 /** The edits over the photo or the clip, the top one first. */
 export function LayersPanel({ studio }: { readonly studio: Studio }) {
@@ -78,23 +79,35 @@ function Layer({
       </div>
       {selected && (
         <>
-          <input
-            type="range"
+          <Slider
+            label={text('opacity')}
+            name={text('layerOpacity', { name })}
+            value={layer.opacity}
             min={0}
             max={1}
             step={0.01}
-            value={layer.opacity}
-            aria-label={text('layerOpacity', { name })}
-            onInput={(event) => change({ opacity: event.currentTarget.valueAsNumber })}
+            shown={`${number(100 * layer.opacity)} %`}
+            onInput={(opacity) => change({ opacity })}
           />
           {run !== undefined && layers.isMoved(layer, run) && <p class="help">{text('layersMoved')}</p>}
           <div class="buttons">
-            <button type="button" onClick={() => layers.move(layer.id, 1)}>
-              {text('layerUp')}
-            </button>
-            <button type="button" onClick={() => layers.move(layer.id, -1)}>
-              {text('layerDown')}
-            </button>
+            {(
+              [
+                [1, '↑', 'layerUp'],
+                [-1, '↓', 'layerDown'],
+              ] as const
+            ).map(([by, arrow, label]) => (
+              <button
+                key={label}
+                type="button"
+                aria-label={text(label)}
+                title={text(label)}
+                disabled={layers.list.value.at(by === 1 ? -1 : 0)?.id === layer.id}
+                onClick={() => layers.move(layer.id, by)}
+              >
+                {arrow}
+              </button>
+            ))}
             {run !== undefined && (
               <button
                 type="button"

@@ -34,6 +34,7 @@ export function LeaveButtons({
   const save = ({ name, make }: Pick<Offer, 'name' | 'make'>): void =>
     void studio.attempt(async () => {
       making.value = name
+      copied.value = false
       try {
         const file = await make()
         if (file !== null) saveFile(name, file)
@@ -48,7 +49,7 @@ export function LeaveButtons({
     })
   return (
     <>
-      <div class="buttons">
+      <div class="leave-grid">
         {offers.map((offer) => (
           <button
             key={offer.file}

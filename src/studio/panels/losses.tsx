@@ -100,19 +100,28 @@ function Curves({ steps }: { readonly steps: readonly StepEvent[] }) {
       if (gone || place.current === null) return
       chart.current?.plot.destroy()
       const ink = getComputedStyle(place.current).color
-      const axis = { stroke: ink, grid: { stroke: `color-mix(in srgb, ${ink} 15%, transparent)` } }
+      const axis = { stroke: ink, grid: { stroke: dark ? '#ffffff1f' : '#0000001f', width: 1 } }
+      // Where no step is pointed at, the legend tells the latest.
+      const tellLatest = (plot: UPlot): void => {
+        if (typeof plot.cursor.idx !== 'number') plot.setLegend({ idx: plot.data[0].length - 1 }, false)
+      }
       const plot = new Plot(
         {
           width: place.current.clientWidth,
           height: 180,
           scales: { x: { time: false } },
-          axes: [axis, { ...axis, size: 44 }],
+          axes: [
+            { ...axis, incrs: [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000] },
+            { ...axis, size: 44 },
+          ],
+          hooks: { setData: [tellLatest], setCursor: [tellLatest] },
           series: [
             { label: text('step') },
             ...names.map((label, i) => ({
               label,
               stroke: colours[i % colours.length]!,
               width: label === 'total' ? 2 : 1,
+              value: (_: UPlot, loss: number | null) => (loss === null ? '' : number(loss, 2)),
             })),
           ],
         },

@@ -12,8 +12,12 @@ export function ModelsPanel({ studio, models }: { readonly studio: Studio; reado
   const fetching = useSignal<{ readonly here: number; readonly stop: AbortController } | null>(null)
   const look = async (): Promise<void> => {
     known.value = await models.models()
+    studio.modelsMissing.value = known.value.state !== 'ready'
   }
-  useEffect(() => void studio.attempt(look), [models])
+  // A browser that needs room throws files away: a run that lacks them says so.
+  const fault = studio.run.value?.error?.code
+  const isLost = fault === 'MODEL_NOT_CACHED' || fault === 'MODEL_DAMAGED'
+  useEffect(() => void studio.attempt(look), [models, isLost])
   const now = known.value
   if (now === null || now.state === 'ready') return null
   const fetchAll = async (): Promise<void> => {

@@ -47,7 +47,7 @@ function Run({ studio, run, place }: { readonly studio: Studio; readonly run: Ru
         <Thumbnail studio={studio} run={run} />
         <span class="run-title">{run.title}</span>
         <small>
-          {text(stateTexts[run.state])} {run.step}/{run.settings.steps}
+          {text(stateTexts[run.state])} {run.step}/{run.settings.steps} · {text('seedIs', { seed: run.settings.seed })}
         </small>
       </button>
       {deleting.value ? (

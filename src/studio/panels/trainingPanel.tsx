@@ -46,7 +46,8 @@ function Progress({ studio, run }: { readonly studio: Studio; readonly run: Phot
   const phase = watch.phase.value
   const { steps } = run.settings
   const details = [
-    working && latest !== undefined ? text('timeLeft', { time: timeText(latest.secondsLeft) }) : null,
+    // The last step before more were asked for knows nothing of them.
+    working && latest?.steps === steps ? text('timeLeft', { time: timeText(latest.secondsLeft) }) : null,
     working && latest !== undefined ? text('secondsEach', { seconds: number(latest.seconds, 1) }) : null,
     latest === undefined ? null : text('onDevice', { device: latest.device }),
     working && latest?.memory !== undefined ? text('memory', { size: bytesText(latest.memory) }) : null,
@@ -66,7 +67,7 @@ function Progress({ studio, run }: { readonly studio: Studio; readonly run: Phot
 }
 
 function Controls({ studio, run }: { readonly studio: Studio; readonly run: RunEntry }) {
-  const { kind, name, state, step, settings } = run
+  const { kind, name, state, step } = run
   return (
     <div class="buttons">
       {state === 'running' && (
@@ -90,12 +91,7 @@ function Controls({ studio, run }: { readonly studio: Studio; readonly run: RunE
         </button>
       )}
       {state !== 'failed' && (
-        <button
-          type="button"
-          onClick={() =>
-            void studio.ask(name, { do: 'steps', steps: 50 + (state === 'finished' ? step : settings.steps) })
-          }
-        >
+        <button type="button" onClick={() => void studio.train(run, 50)}>
           {text('more')}
         </button>
       )}

@@ -82,7 +82,11 @@ export function WordsMap({ studio }: { readonly studio: Studio }) {
   return (
     <div class="words-map" aria-live="polite">
       {located === null ? (
-        <button type="button" disabled={studio.locating.value} onClick={() => void studio.locate()}>
+        <button
+          type="button"
+          disabled={studio.locating.value || studio.modelsMissing.value}
+          onClick={() => void studio.locate()}
+        >
           {text(studio.locating.value ? 'whereLooking' : 'whereShow')}
         </button>
       ) : (
@@ -136,7 +140,7 @@ export function Brush({ studio }: { readonly studio: Studio }) {
         onInput={(value) => set({ hardness: value })}
       />
       <Slider
-        label={text('brushOpacity')}
+        label={text('opacity')}
         value={opacity}
         min={0.05}
         max={1}
@@ -195,7 +199,7 @@ export function MaskTools({
           </button>
         ))}
         <label class="inline">
-          {text('amount')}{' '}
+          <span class="hidden">{text('amount')}</span>
           <input
             type="number"
             min={1}
@@ -205,6 +209,7 @@ export function MaskTools({
               if (valueAsNumber >= 1) amount.value = Math.min(200, Math.round(valueAsNumber))
             }}
           />
+          px
         </label>
       </div>
       <div class="buttons">

@@ -17,6 +17,10 @@ const wordTexts = {
 /** The words of an edit, its preset and seeds, and the button that starts it. */
 export function WordsPanel({ studio }: { readonly studio: Studio }) {
   const { draft } = studio
+  const below = studio.unfinishedBelow.value
+  const hindrance = studio.modelsMissing.value
+    ? text('startNeedsModels')
+    : below && text('startNeedsBelow', { title: below.title })
   const start = (): void => {
     if (draft.words.prompt.value?.trim() === '') {
       studio.problem.value = { code: 'PROMPT_EMPTY', message: text('promptMissing') }
@@ -83,16 +87,16 @@ export function WordsPanel({ studio }: { readonly studio: Studio }) {
           </Field>
         </div>
         <OptionsDrawer draft={draft} />
-        {studio.unfinishedBelow.value !== null && (
-          <p class="help" id="unfinished-below">
-            {text('startNeedsBelow', { title: studio.unfinishedBelow.value.title })}
+        {hindrance !== null && (
+          <p class="help" id="start-hindrance">
+            {hindrance}
           </p>
         )}
         <button
           class="primary wide"
           type="submit"
-          disabled={studio.unfinishedBelow.value !== null}
-          aria-describedby={studio.unfinishedBelow.value === null ? undefined : 'unfinished-below'}
+          disabled={hindrance !== null}
+          aria-describedby={hindrance === null ? undefined : 'start-hindrance'}
         >
           {text(
             studio.editing.value !== null ? 'startAgain' : studio.layers.list.value.length > 0 ? 'startOver' : 'start',

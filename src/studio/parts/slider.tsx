@@ -3,6 +3,7 @@ import { Field } from './field.js'
 /** A number that is dragged; its value stands beside its name. */
 export function Slider({
   label,
+  name,
   value,
   min,
   max,
@@ -11,6 +12,8 @@ export function Slider({
   onInput,
 }: {
   readonly label: string
+  /** What it is called where the label alone would not tell it from others. */
+  readonly name?: string
   readonly value: number
   readonly min: number
   readonly max: number
@@ -24,6 +27,7 @@ export function Slider({
         <input
           {...ids}
           type="range"
+          aria-label={name}
           min={min}
           max={max}
           step={step}

@@ -1,9 +1,9 @@
 import type { ReadonlySignal } from '@preact/signals'
-import type { LocateQuestion, NewRun } from '../../session/runHost.js'
+import type { LocateQuestion, NewRun, RunEntry } from '../../session/runHost.js'
 import { clipMasks } from '../clip/clipFiles.js'
 import type { OpenClip } from '../clip/openClip.js'
 import type { ClipDraft, PhotoDraft } from './draft.js'
-import type { Layers } from './layers.js'
+import { isWritten, type Layers } from './layers.js'
 import type { OpenPhoto } from './openPhoto.js'
 
 /** What is open, and what was said of its edit. */
@@ -13,6 +13,7 @@ interface Described {
   readonly photoDraft: PhotoDraft
   readonly clipDraft: ClipDraft
   readonly layers: Layers
+  readonly runs: ReadonlySignal<readonly RunEntry[]>
   readonly editing: ReadonlySignal<string | null>
   maskFile(): Promise<Uint8Array | null>
 }
@@ -49,7 +50,10 @@ export async function newRun(studio: Described, editing: string | null): Promise
   }
 }
 
-/** The photo, or the frame of the clip that is shown, and the words that are looked for in it. */
+/**
+ * The photo with the edits over it that are done, or the frame of the clip that is shown, and the words that are looked
+ * for in it.
+ */
 export async function locateQuestion(studio: Described): Promise<LocateQuestion | null> {
   const [photo, clip] = [studio.photo.value, studio.clip.value]
   if (clip !== null) {
@@ -57,9 +61,10 @@ export async function locateQuestion(studio: Described): Promise<LocateQuestion 
     return { options: { prompt, source, region, guidance }, photo: await clip.frameFile() }
   }
   if (photo === null) return null
+  const written = new Set(studio.runs.value.filter(isWritten).map(({ name }) => name))
   return {
     options: studio.photoDraft.options.value,
     photo: { name: photo.name, bytes: photo.bytes },
-    over: studio.layers.below(studio.editing.value),
+    over: studio.layers.below(studio.editing.value).filter((run) => written.has(run)),
   }
 }

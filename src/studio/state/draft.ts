@@ -73,9 +73,14 @@ class Draft<Options extends Given = Given> {
     this.said.value = value === undefined ? rest : { ...rest, [name]: value }
   }
 
-  /** What an option is when nobody says anything: the preset's value, or the table's. */
-  defaultOf(name: string): OptionValue {
-    return this.#presets[this.preset.value][name] ?? this.rows[name]!.default
+  /**
+   * What an option is when nobody says anything: the preset's value, that of the option that it follows, or the table's.
+   * @param said of the other options
+   */
+  defaultOf(name: string, said: Values = this.said.value): OptionValue {
+    const { sameAs, default: usual } = this.rows[name]!
+    const preset = this.#presets[this.preset.value][name]
+    return preset ?? (sameAs === undefined ? usual : (said[sameAs] ?? this.defaultOf(sameAs, said)))
   }
 
   /** Takes the settings of a run: says what its preset does not. */
@@ -90,7 +95,7 @@ class Draft<Options extends Given = Given> {
     this.#sayAll((name) => {
       const value = values[name]
       // The device was chosen where the run was made; here it is chosen anew.
-      return name === 'device' || same(value, this.defaultOf(name)) ? null : value
+      return name === 'device' || same(value, this.defaultOf(name, values)) ? null : value
     })
   }
 

@@ -12,6 +12,10 @@ export interface EditLayer {
   readonly opacity: number
 }
 
+/** Has a run pictures of the state that it is in? */
+export const isWritten = ({ state, step }: RunEntry): boolean =>
+  state === 'finished' || (state === 'stopped' && step > 0)
+
 /** The edits over a photo, bottom to top. */
 export class Layers {
   readonly list = signal<readonly EditLayer[]>([])

@@ -13,7 +13,7 @@ import { StageModel } from '../stage/stageModel.js'
 import { text } from '../text/strings.js'
 import { locateQuestion, newRun } from './describedEdit.js'
 import { clipDraft, photoDraft } from './draft.js'
-import { Layers } from './layers.js'
+import { isWritten, Layers } from './layers.js'
 import { keepPage, takeUpPage } from './keepPage.js'
 import { Kept, type KeptPage } from './kept.js'
 import type { OpenPhoto } from './openPhoto.js'
@@ -53,6 +53,8 @@ export class Studio {
   readonly clip: Signal<OpenClip | null> = signal(null)
   readonly runs: Signal<readonly RunEntry[]> = signal([])
   readonly problem: Signal<Problem | null> = signal(null)
+  /** The models that guide an edit must be fetched before anything is trained. */
+  readonly modelsMissing = signal(false)
   /** The edit that is made again; null when the next one goes on top. */
   readonly editing: Signal<string | null> = signal(null)
   /** The mask of the last visit was taken up. */
@@ -174,6 +176,7 @@ export class Studio {
       this.layers.list.value = layers
       this.layers.selectedId.value = selected
       this.clip.value = open
+      this.stage.maskShown.value = layers.length === 0
     })
   }
 
@@ -211,6 +214,8 @@ export class Studio {
       this.editing.value = null
       this.stage.show(shown.picture, shown.size)
       this.stage.mask.value = mask
+      // Where edits are, they are what is looked at.
+      this.stage.maskShown.value = layers.length === 0
       this.maskIsBack.value = kept !== null
     })
     before?.close()
@@ -222,7 +227,7 @@ export class Studio {
     const file = new File([bytes as Uint8Array<ArrayBuffer>], name)
     const decodable = (blob: Blob): Promise<ShownPhoto | null> =>
       decodePhoto(blob).catch((error: unknown) => {
-        if (error instanceof Text2LiveError && error.code === 'INPUT_TOO_LARGE') throw error
+        if (error instanceof Text2LiveError && error.code !== 'INPUT_TRUNCATED') throw error
         return null
       })
     const shown = isCmykJpeg(bytes) ? null : await decodable(file)
@@ -283,10 +288,11 @@ export class Studio {
     this.maskIsBack.value = false
   }
 
-  /** Puts a run on the stack, over those that it stands on and that are still there. */
+  /** Puts a run on the stack, over those that it stands on and that are still there, and shows it without the mask. */
   #stack({ name, over }: RunEntry): void {
     const there = new Set(this.runs.value.map((run) => run.name))
     for (const run of [...over.filter((below) => there.has(below)), name]) this.layers.add([run])
+    this.stage.maskShown.value = false
   }
 
   /** Gives the edit that is described to the host, once for each variation. */
@@ -329,6 +335,13 @@ export class Studio {
     })
   }
 
+  /** Trains a run further: past its last step where it is at rest, else past the steps that it is to make. */
+  async train({ name, state, step, settings }: RunEntry, more: number): Promise<void> {
+    const isAtRest = state === 'finished' || state === 'stopped'
+    await this.ask(name, { do: 'steps', steps: more + (isAtRest ? step : settings.steps) })
+    if (state === 'stopped') await this.ask(name, { do: 'go' })
+  }
+
   /** Has the run at work stay inside the mask as it is painted now, or go anywhere where none is. */
   async steerMask(run: string): Promise<void> {
     const bytes = await this.maskFile()
@@ -340,6 +353,7 @@ export class Studio {
    * @param asked false where nobody asked for it: then no failure is told
    */
   async locate(asked = true): Promise<void> {
+    if (this.modelsMissing.value) return
     const question = await locateQuestion(this)
     if (question === null) return
     await this.#showMap(asked, async (signal) => {
@@ -530,9 +544,6 @@ export class Studio {
     await readRunEvents(this.host, run, this.watch(run))
   }
 }
-
-/** Has it pictures of the state that it is in? */
-const isWritten = ({ state, step }: RunEntry): boolean => state === 'finished' || (state === 'stopped' && step > 0)
 
 const noFile = (): Text2LiveError =>
   new Text2LiveError(

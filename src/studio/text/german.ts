@@ -22,7 +22,9 @@ export const german: Readonly<Record<StringName, string>> = {
     'Ein Clip wird als ein Bild seines Gegenstands bearbeitet, in allen Frames zugleich: den Gegenstand in einem Frame malen oder anklicken, oder ihn nennen. Schon einige Sekunden sind eine Weile Arbeit.',
   beginBoth: 'Erwartet war ein Foto, es sind {count} Dateien. Die erste wird genommen.',
   photoUnread:
-    'Der Browser kann „{name}“ nicht zeigen. TIFF und CMYK lesen das Studio der Kommandozeile (npx text2live studio) und text2live image richtig.',
+    'Der Browser kann „{name}“ nicht zeigen: es ist kein Foto, beschädigt, oder von einer Art, die Browser nicht lesen. TIFF und CMYK lesen das Studio der Kommandozeile (npx text2live studio) und text2live image richtig.',
+  folderUnread:
+    'Die Seite nimmt eine Datei, nicht den Ordner „{name}“. Ordner von Bildern liest die Kommandozeile: npx text2live video "{name}" "<prompt>".',
   clipUnread:
     'Ein Browser spielt „{name}“ nicht Frame für Frame: die Seite nimmt MP4, MOV, WebM und MKV. GIF, AVI und MPEG liest die Kommandozeile: npx text2live video "{name}" "<prompt>"; auch Ordner mit Bildern.',
 
@@ -39,7 +41,7 @@ export const german: Readonly<Record<StringName, string>> = {
   screen: 'Ebene allein',
   screenHelp: 'was die Ebene für sich zeigt; leer: der Prompt',
   moreWordings: 'Eine Fassung je Zeile.',
-  preset: 'Voreinstellung',
+  preset: 'Vorgabe',
   variations: 'Varianten',
   variationsHelp: 'mit aufeinander folgenden Startwerten',
   seed: 'Startwert',
@@ -55,6 +57,7 @@ export const german: Readonly<Record<StringName, string>> = {
   startOver: 'Darüber beginnen',
   startAgain: 'Neu beginnen',
   startNeedsBelow: '„{title}“ liegt darunter und ist noch nicht fertig. Abwarten, anhalten oder ausblenden.',
+  startNeedsModels: 'Zuerst die Modelle laden, oben.',
   promptMissing: 'Zuerst sagen, was die Bearbeitung zeigt.',
 
   where: 'Wo',
@@ -68,12 +71,12 @@ export const german: Readonly<Record<StringName, string>> = {
   maskOn: 'Die Bearbeitung bleibt in der Maske.',
   maskWorking: 'Die Maske wird geändert ...',
   maskShown: 'Maske zeigen',
-  toolPan: 'Bewegen',
+  toolPan: 'Hand',
   toolBrush: 'Pinsel',
   toolEraser: 'Radierer',
   brushSize: 'Größe',
   brushHardness: 'Härte',
-  brushOpacity: 'Deckkraft',
+  opacity: 'Deckkraft',
   undo: 'Zurück',
   redo: 'Vor',
   grow: 'Weiten',
@@ -99,7 +102,7 @@ export const german: Readonly<Record<StringName, string>> = {
   objectNoMask: 'In diesem Frame ist nichts gemalt.',
   objectMaskHere: 'Dieser Frame hat eine Maske des Gegenstands.',
   objectFrames: 'Masken in den Frames',
-  objectPointAt: 'Angeklickt bei {x}, {y} in Frame {frame}',
+  objectPointAt: 'Frame {frame}: {x}, {y}',
   boundNone: 'Die Bearbeitung darf überall sein, wo der Gegenstand ist.',
   boundIs: 'Die Bearbeitung bleibt in „{name}“.',
   boundLoad: 'Durch ein Bild begrenzen',
@@ -108,11 +111,12 @@ export const german: Readonly<Record<StringName, string>> = {
   objectPointOff: 'Zurücknehmen',
   objectShare:
     'Der Klick nimmt {share} % dieses Frames ein, von den Frames daneben aus gesehen. Der Lauf sieht den ganzen Clip an.',
-  toolPoint: 'Anklicken',
+  toolPoint: 'Klick',
   frames: 'Frames',
   frame: 'Frame',
   frameOf: 'Frame {frame} von {count}',
   frameNumber: 'Frame {frame}',
+  editEnds: 'Diese Bearbeitung endet bei Frame {frame}.',
   frameBack: 'Einen Frame zurück',
   frameOn: 'Einen Frame weiter',
   play: 'Abspielen',
@@ -194,7 +198,7 @@ export const german: Readonly<Record<StringName, string>> = {
 
   leave: 'Mitnehmen',
   leaveComposite: 'Bild (PNG)',
-  leaveEdit: 'Ebene mit Deckkraft (PNG)',
+  leaveEdit: 'Bearbeitung (PNG)',
   leavePsd: 'Ebenen (PSD)',
   leaveOra: 'Ebenen (OpenRaster)',
   leaveAsTrained:
@@ -247,6 +251,8 @@ export const german: Readonly<Record<StringName, string>> = {
   modelsFetching: 'Holt: {part} von {size}',
   newer: 'Es gibt eine neuere Fassung dieser Seite.',
   newerTake: 'Laden',
+  withThreads: 'Noch einmal geladen, arbeitet diese Seite mit mehreren Threads, und schneller.',
+  withThreadsTake: 'Noch einmal laden',
   deviceIs: 'Gerät: {device}',
   thread: '1 Thread',
   threads: '{count} Threads',
