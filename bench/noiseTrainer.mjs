@@ -8,7 +8,7 @@ import { resolveSettings } from '../dist/options/resolveSettings.js'
 import { openGuidance } from '../dist/run/buildTrainer.js'
 
 /**
- * A trainer and, as it goes on, the seconds of what it compiled.
+ * A trainer, the seconds that it took to make and, as it goes on, those of each graph that it compiled.
  * @param {{ guidance: 'starter' | 'clip', preset: string, size: number, views: number, steps: number, threads: number,
  *   bootstrap: boolean }} request `clip`: random weights of ViT-B/32; step 0 comes besides `steps`
  * @param {import('../dist/engine/runtime.js').Runtime} runtime
@@ -43,6 +43,7 @@ export async function noiseTrainer({ guidance: kind, preset, size, views, steps,
     data: Float32Array.from({ length: 3 * size * size }, () => Math.round(noise.uniform(0, 1) * 255) / 255),
   }
   const compiles = []
+  const opening = performance.now()
   const trainer = await createTrainer({
     runtime,
     guidance,
@@ -54,5 +55,5 @@ export async function noiseTrainer({ guidance: kind, preset, size, views, steps,
       if (notice.type === 'compile') compiles.push(notice.seconds)
     },
   })
-  return { trainer, compiles }
+  return { trainer, compiles, openSeconds: (performance.now() - opening) / 1000 }
 }

@@ -7,9 +7,7 @@ const { spinning = false, ...request } = JSON.parse(process.argv[2])
 const { steps, threads } = request
 
 const runtime = createNodeRuntime({ device: 'cpu', spinning, ...(threads > 0 ? { threads } : {}) })
-const opening = performance.now()
-const { trainer, compiles } = await noiseTrainer(request, runtime)
-const openSeconds = (performance.now() - opening) / 1000
+const { trainer, compiles, openSeconds } = await noiseTrainer(request, runtime)
 
 const measured = []
 for (let i = 0; i <= steps; i++) {

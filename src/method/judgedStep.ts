@@ -3,19 +3,22 @@ import { Graph, type Shape, type Value, sizeOf } from '../engine/graph.js'
 import { add, mul, reduceSum, reshape, slice } from '../engine/ops.js'
 import type { Feed, Program } from '../engine/runtime.js'
 import type { KeptOutputs, Outputs, Pass } from '../engine/trainedProgram.js'
+import { joinGradients } from '../models/generator.js'
 import type { GuidanceModel } from '../models/guidance.js'
+import type { ImageSettings } from '../options/imageOptions.js'
 import { lossNames } from './losses.js'
 import {
   type LossPlan,
   type Pictures,
   type Sights,
   judgedLosses,
+  lossReport,
   ownLosses,
   showsEdit,
   sightsOf,
   weightedTotal,
 } from './pictureLosses.js'
-import type { StepGraph } from './stepGraph.js'
+import { type StepGraph, type StepPlan, buildStepGraph, stepOutputs, stepPictures } from './stepGraph.js'
 
 /*
  * A step in three graphs. Nearly all nodes of a step belong to the guidance models, which see views of one size
@@ -26,6 +29,12 @@ import type { StepGraph } from './stepGraph.js'
  *   learn: all of these                  -> what the step as one graph gives
  */
 
+/**
+ * Pixels up to which three graphs pay: the generator's forward pass is gone through twice, which on two cores takes
+ * longer than compiling from about here on (bench/step.mjs).
+ */
+const LARGEST_APART = 320 * 320
+
 const SEEN = 'seen.'
 const PULL = 'pull.'
 
@@ -34,7 +43,7 @@ const PULL = 'pull.'
  * convolutions that take longer than to hand their results over. To be called before anything else is written into the
  * graph, in both alike.
  */
-export function handedOver(graph: Graph): Record<string, Value> {
+function handedOver(graph: Graph): Record<string, Value> {
   const worth = graph.nodes.flatMap(({ op, kind, inputs, outputs }) =>
     kind === 'op' && op === 'Conv' && 2 * sizeOf(inputs[1]!.shape.slice(1)) >= WORTH_HANDING ? [outputs[0]!] : [],
   )
@@ -44,13 +53,17 @@ export function handedOver(graph: Graph): Record<string, Value> {
 /** Operations for each number of a result. */
 const WORTH_HANDING = 1000
 
-/** The outputs of the graph 'see' that are shown to the models. */
-export function seenOutputs(sights: Sights): Record<string, Value> {
-  return Object.fromEntries([...sights].map(([name, sight]) => [SEEN + name, sight]))
+/** The graph 'see'. */
+function buildSeeGraph(plan: StepPlan, guidance: readonly GuidanceModel[]): StepGraph {
+  const graph = new Graph()
+  const { pictures } = stepPictures(plan, graph)
+  const held = handedOver(graph)
+  const seen = [...sightsOf(plan, guidance, graph, pictures)].map(([name, sight]) => [SEEN + name, sight] as const)
+  return { graph, outputs: { ...held, ...Object.fromEntries(seen) } }
 }
 
 /** The graph 'judge' for sights of these shapes. */
-export function buildJudgeGraph(
+function buildJudgeGraph(
   plan: Omit<LossPlan, 'size' | 'emphasis'>,
   guidance: readonly GuidanceModel[],
   shapes: Readonly<Record<string, Shape>>,
@@ -73,7 +86,7 @@ export function buildJudgeGraph(
  * The losses in the graph 'learn': `values` and `total` as of the step as one graph, and what is differentiated for
  * them, the own losses and, for what was said, each sight times its pull.
  */
-export function pulledTotal(
+function pulledTotal(
   plan: LossPlan,
   guidance: readonly GuidanceModel[],
   graph: Graph,
@@ -94,26 +107,37 @@ export function pulledTotal(
   return { values, total, objective: pulled.reduce((sum, part) => add(sum, part), total) }
 }
 
-/** One picture of a step, to be made by three graphs. */
-export interface JudgedStep {
-  readonly plan: LossPlan
+/** The graph 'learn'. */
+function buildLearnGraph(plan: StepPlan, guidance: readonly GuidanceModel[]): StepGraph {
+  const graph = new Graph()
+  const { pictures, parameters, flat } = stepPictures(plan, graph)
+  const given = handedOver(graph)
+  const { values, total, objective } = pulledTotal(plan, guidance, graph, pictures)
+  const own = joinGradients(gradients(objective, [...parameters.values()]))
+  return { graph, outputs: stepOutputs(plan, graph, flat, own, (vectors) => lossReport(values, total, vectors)), given }
+}
+
+/** One picture of a step. */
+export interface PictureStep {
+  readonly plan: StepPlan & { readonly settings: Pick<ImageSettings, 'sizes'> }
   readonly guidance: readonly GuidanceModel[]
-  /** What 'see' and 'learn' are compiled for, besides their kind. */
+  /** Tells its graphs from those of other plans. */
   readonly key: string
-  readonly see: () => StepGraph
-  readonly learn: () => StepGraph
-  /** Outputs of 'learn' that stay on the device. */
-  readonly kept: readonly string[]
   readonly compile: (key: string, build: () => StepGraph, kept: KeptOutputs) => Promise<Program>
 }
 
-/** The outputs of the step as one graph. */
-export async function runJudged(
+/** What `buildStepGraph` gives for one picture: by that graph, or where sizes are exact and small by three. */
+export async function runPicture(
   pass: Pass,
-  { plan, guidance, key, see, learn, kept, compile }: JudgedStep,
+  { plan, guidance, key, compile }: PictureStep,
   feeds: Readonly<Record<string, Feed>>,
 ): Promise<Outputs> {
-  const made = Object.entries(await pass.run(await compile(`see ${key}`, see, 'all'), feeds))
+  const kept = ['gradient']
+  const { settings, size } = plan
+  if (settings.sizes !== 'exact' || size.width * size.height > LARGEST_APART)
+    return await pass.run(await compile(key, () => buildStepGraph(plan, guidance), kept), feeds)
+  const see = await compile(`see ${key}`, () => buildSeeGraph(plan, guidance), 'all')
+  const made = Object.entries(await pass.run(see, feeds))
   const sights = Object.fromEntries(made.filter(([name]) => name.startsWith(SEEN)))
   const held = Object.fromEntries(made.filter(([name]) => !name.startsWith(SEEN)))
   const shapes = Object.fromEntries(Object.entries(sights).map(([name, { dims }]) => [name, dims]))
@@ -124,7 +148,8 @@ export async function runJudged(
   )
   const judged = await pass.run(judge, { ...feeds, ...sights })
   for (const sight of Object.values(sights)) pass.free(sight)
-  const after = await pass.run(await compile(`learn ${key}`, learn, kept), { ...feeds, ...held, ...judged })
+  const learn = await compile(`learn ${key}`, () => buildLearnGraph(plan, guidance), kept)
+  const after = await pass.run(learn, { ...feeds, ...held, ...judged })
   for (const part of [...Object.values(held), ...Object.values(judged)]) pass.free(part)
   return after
 }

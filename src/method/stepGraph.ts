@@ -6,7 +6,6 @@ import { type GeneratorShape, generator, joinGradients, parameterCount, splitPar
 import type { GuidanceModel } from '../models/guidance.js'
 import { render } from './losses.js'
 import { type MadgradOptions, madgrad } from './madgrad.js'
-import { handedOver, pulledTotal, seenOutputs } from './judgedStep.js'
 import {
   type LossPlan,
   type LossSettings,
@@ -62,27 +61,8 @@ export function buildStepGraph(plan: StepPlan, guidance: readonly GuidanceModel[
   return { graph, outputs: stepOutputs(plan, graph, flat, own, (vectors) => lossReport(values, total, vectors)) }
 }
 
-/** The first of the three graphs that make the same step (judgedStep.ts): what the guidance models are shown. */
-export function buildSeeGraph(plan: StepPlan, guidance: readonly GuidanceModel[]): StepGraph {
-  const graph = new Graph()
-  const { pictures } = stepPictures(plan, graph)
-  const outputs = { ...handedOver(graph), ...seenOutputs(sightsOf(plan, guidance, graph, pictures)) }
-  return { graph, outputs }
-}
-
-/** The last of the three: from what the guidance said of them, what `buildStepGraph` gives. */
-export function buildLearnGraph(plan: StepPlan, guidance: readonly GuidanceModel[]): StepGraph {
-  const graph = new Graph()
-  const { pictures, parameters, flat } = stepPictures(plan, graph)
-  const given = handedOver(graph)
-  const { values, total, objective } = pulledTotal(plan, guidance, graph, pictures)
-  const own = joinGradients(gradients(objective, [...parameters.values()]))
-  const outputs = stepOutputs(plan, graph, flat, own, (vectors) => lossReport(values, total, vectors))
-  return { graph, outputs, given }
-}
-
 /** The pictures that the losses compare, from the inputs of a step and the generator's parameters. */
-function stepPictures(plan: StepPlan, graph: Graph) {
+export function stepPictures(plan: StepPlan, graph: Graph) {
   const { size } = plan
   const picture = graph.input('picture', [1, 3, size.height, size.width])
   const flat = graph.input('parameters', [parameterCount(plan.generator)])
@@ -101,7 +81,8 @@ function stepPictures(plan: StepPlan, graph: Graph) {
   return { pictures: { picture, ...edit, first }, parameters, flat }
 }
 
-function stepOutputs(
+/** What a step on one picture gives, from the gradient of its parameters [P]. */
+export function stepOutputs(
   { kind, settings }: StepPlan,
   graph: Graph,
   flat: Value,

@@ -5,7 +5,7 @@ import type { FloatImage } from '../media/image.js'
 import { type GeneratorShape, initialParameters, parameterCount } from '../models/generator.js'
 import type { GuidanceModel } from '../models/guidance.js'
 import type { ImageSettings } from '../options/imageOptions.js'
-import { type JudgedStep, runJudged } from './judgedStep.js'
+import { runPicture } from './judgedStep.js'
 import { type LossName, lossNames } from './losses.js'
 import { madgradLambda } from './madgrad.js'
 import {
@@ -19,14 +19,7 @@ import {
   trainingStopped,
   viewFeeds,
 } from './stepFeeds.js'
-import {
-  type StepGraph,
-  type StepPlan,
-  buildLayerGraph,
-  buildLearnGraph,
-  buildSeeGraph,
-  buildStepGraph,
-} from './stepGraph.js'
+import { type StepGraph, type StepPlan, buildLayerGraph } from './stepGraph.js'
 import type { TextShares, TextTargets } from './textTargets.js'
 import type { Size } from './viewDraws.js'
 
@@ -84,11 +77,6 @@ export interface TrainedGeneratorOptions extends Pick<
  * and those of some pictures.
  */
 const HELD = { buckets: 768 * 2 ** 20, exact: 256 * 2 ** 20 } as const
-
-/** Whether a step is made by three graphs, of which that of the guidance serves pictures of every size (judgedStep.ts). */
-export function isJudgedApart({ sizes }: Pick<ImageSettings, 'sizes'>): boolean {
-  return sizes === 'exact'
-}
 
 /**
  * The generator and MADGRAD's state where a training starts or goes on; frozen: the guidance models' weights, the
@@ -216,7 +204,7 @@ export class StepRunner {
     const { width, height } = item.picture
     // A fed map costs nothing: its graph serves the steps after the bootstrap as well.
     const bootstrap = item.relevancy ? 'map' : feeds.weights[lossNames.indexOf('bootstrap')]! > 0 ? 'model' : 'off'
-    const plan: StepPlan = {
+    const plan = {
       kind,
       bootstrap,
       settings,
@@ -226,15 +214,13 @@ export class StepRunner {
       held: item.first !== undefined,
       emphasis: item.emphasis !== undefined,
       texts: textCounts(this.#options.targets),
-    }
+    } as const
     const key = `${kind} ${width}x${height} ${bootstrap} ${plan.masked} ${plan.emphasis}`
-    const compile: JudgedStep['compile'] = (name, build, kept) => this.#program(name, plan.size, build, kept)
-    if (isJudgedApart(settings)) {
-      const see = () => buildSeeGraph(plan, guidance)
-      const learn = () => buildLearnGraph(plan, guidance)
-      return await runJudged(pass, { plan, guidance, key, see, learn, kept: ['gradient'], compile }, feeds)
-    }
-    return await pass.run(await compile(key, () => buildStepGraph(plan, guidance), ['gradient']), feeds)
+    return await runPicture(
+      pass,
+      { plan, guidance, key, compile: (name, build, kept) => this.#program(name, plan.size, build, kept) },
+      feeds,
+    )
   }
 
   async #program(key: string, size: Size, build: () => StepGraph, kept: KeptOutputs = []): Promise<Program> {

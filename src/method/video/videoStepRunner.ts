@@ -1,10 +1,11 @@
 import type { Feed, Program, Runtime } from '../../engine/runtime.js'
-import type { Pass, TrainedProgram } from '../../engine/trainedProgram.js'
+import type { KeptOutputs, Pass, TrainedProgram } from '../../engine/trainedProgram.js'
 import { Text2LiveError } from '../../errors.js'
 import type { FloatImage } from '../../media/image.js'
 import type { GeneratorShape } from '../../models/generator.js'
 import type { GuidanceModel } from '../../models/guidance.js'
 import type { VideoSettings } from '../../options/videoOptions.js'
+import { runPicture } from '../judgedStep.js'
 import { lossNames } from '../losses.js'
 import { madgradLambda } from '../madgrad.js'
 import {
@@ -17,7 +18,7 @@ import {
   trainingStopped,
   viewFeeds,
 } from '../stepFeeds.js'
-import { type StepGraph, buildStepGraph } from '../stepGraph.js'
+import type { StepGraph } from '../stepGraph.js'
 import { type StepResult, type VectorName, trainedGenerator } from '../stepRunner.js'
 import type { TextShares, TextTargets } from '../textTargets.js'
 import type { Size } from '../viewDraws.js'
@@ -184,13 +185,16 @@ export class VideoStepRunner {
       kind: 'gradient' as const,
     }
     const key = `direct ${keyOf(plan)} ${plan.opacity} ${plan.masked}`
-    const program = await this.#program(key, plan.size, () => buildStepGraph(plan, guidance), ['gradient'])
-    return await pass.run(program, {
-      ...this.#itemFeeds(item, item.picture, request.shares, weights),
-      ...(item.mask ? { mask: item.mask.data } : {}),
-      picture: item.picture.data,
-      ...(carried ? { carried } : {}),
-    })
+    return await runPicture(
+      pass,
+      { plan, guidance, key, compile: (name, build, kept) => this.#program(name, plan.size, build, kept) },
+      {
+        ...this.#itemFeeds(item, item.picture, request.shares, weights),
+        ...(item.mask ? { mask: item.mask.data } : {}),
+        picture: item.picture.data,
+        ...(carried ? { carried } : {}),
+      },
+    )
   }
 
   async #runMapped(
@@ -251,12 +255,7 @@ export class VideoStepRunner {
   }
 
   /** @param size what is told of it; null: nothing is */
-  async #program(
-    key: string,
-    size: Size | null,
-    build: () => StepGraph,
-    kept: readonly string[] = [],
-  ): Promise<Program> {
+  async #program(key: string, size: Size | null, build: () => StepGraph, kept: KeptOutputs = []): Promise<Program> {
     return await this.#trained.program(key, build, kept, (seconds) => {
       if (size) this.#options.onCompile?.({ width: size.width, height: size.height, seconds })
     })
