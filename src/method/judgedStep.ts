@@ -10,7 +10,6 @@ import { lossNames } from './losses.js'
 import {
   type LossPlan,
   type Pictures,
-  type Sights,
   judgedLosses,
   lossReport,
   ownLosses,

@@ -6,14 +6,7 @@ import { type GeneratorShape, generator, joinGradients, parameterCount, splitPar
 import type { GuidanceModel } from '../models/guidance.js'
 import { render } from './losses.js'
 import { type MadgradOptions, madgrad } from './madgrad.js'
-import {
-  type LossPlan,
-  type LossSettings,
-  lossReport,
-  pictureLosses,
-  sightsOf,
-  weightedTotal,
-} from './pictureLosses.js'
+import { type LossPlan, type LossSettings, lossReport, pictureLosses, weightedTotal } from './pictureLosses.js'
 import type { Size } from './viewDraws.js'
 
 /** The settings that a step graph is built by. */
