@@ -70,6 +70,30 @@ describe('a step in three graphs', () => {
     expect(length).toBeGreaterThan(0)
     expect(difference / length).toBeLessThan(1e-3)
   })
+
+  it('is one graph where no model is asked anything', async () => {
+    const guidance = [await tinyClip(await folderSource(folder('../../test/fixtures/tinyClip')), cpu)]
+    const weights = { lambdaComposition: 0, lambdaDirectional: 0, lambdaScreen: 0, lambdaStructure: 0 }
+    const settings = resolveSettings(
+      [{ preset: 'reference', prompt: ['gold'], views: 2, generatorWidth: 8, seed: 3, ...weights }],
+      () => 0,
+    )
+    const texts = { prompt: settings.prompt, screen: settings.screen, source: settings.source, region: [] }
+    const targets = [await embedTexts(guidance[0]!, texts, false)]
+    const compiled: string[] = []
+    const runtime = countingRuntime(compiled)
+    const runner = new StepRunner({ runtime, guidance, targets, settings, generator: generatorOf(settings) })
+    const { losses } = await runner.step({
+      items: [{ picture: drawnPhoto(208, 192), views: [] }],
+      shares: drawStepShares(settings, 0, targets[0]!),
+      learningRate: 2.5e-3,
+      bootstrapWeight: 0,
+      k: 0,
+    })
+    await runner.dispose()
+    expect(compiled).toHaveLength(1)
+    expect(losses.sparsity).toBeGreaterThan(0)
+  })
 })
 
 function countingRuntime(compiled: string[]): Runtime {

@@ -10,6 +10,7 @@ import { lossNames } from './losses.js'
 import {
   type LossPlan,
   type Pictures,
+  isAnythingSeen,
   judgedLosses,
   lossReport,
   ownLosses,
@@ -133,7 +134,8 @@ export async function runPicture(
 ): Promise<Outputs> {
   const kept = ['gradient']
   const { settings, size } = plan
-  if (settings.sizes !== 'exact' || size.width * size.height > LARGEST_APART)
+  const apart = settings.sizes === 'exact' && size.width * size.height <= LARGEST_APART
+  if (!apart || !isAnythingSeen(plan, guidance))
     return await pass.run(await compile(key, () => buildStepGraph(plan, guidance), kept), feeds)
   const see = await compile(`see ${key}`, () => buildSeeGraph(plan, guidance), 'all')
   const made = Object.entries(await pass.run(see, feeds))

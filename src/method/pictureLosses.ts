@@ -112,6 +112,11 @@ export function sightsOf(plan: LossPlan, guidance: readonly GuidanceModel[], gra
   return sights
 }
 
+/** Whether any guidance model is shown anything: with all of their losses at weight 0, none is. */
+export function isAnythingSeen(plan: LossPlan, guidance: readonly GuidanceModel[]): boolean {
+  return guidance.some((model) => modelSights(plan, model).length > 0)
+}
+
 /** Whether the sight of this name depends on the edit. */
 export function showsEdit(name: string): boolean {
   return !name.startsWith('picture.')
