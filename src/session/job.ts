@@ -24,8 +24,9 @@ const over = z.array(run).max(1000).readonly().optional()
  * - `video`: a new run over a clip; `object` are masks of the object, each named as its frame, or the path of a mask or
  *   of a folder of them; `mask` bounds the edit. With the goal `atlas` (default `edit`) it fits the layered atlas alone.
  *   `over` names runs over the same clip that it is painted over, whose atlas it shares.
- * - `resume`: goes on with a run, of a photo or a clip. - `render`: writes its outputs again. - `paint`: maps the layers
- *   that somebody painted on the atlas of a clip's run to its frames.
+ * - `resume`: goes on with a run, of a photo or a clip.
+ * - `render`: writes its outputs again.
+ * - `paint`: maps the layers that somebody painted on the atlas of a clip's run to its frames.
  * - `score`: measures the edit of a photo's run, by the models of the options `guidance`, else by its own; `mask` is
  *   where the edit should be. It keeps nothing.
  * - `relevancy`: where a run with these options would edit the photo, before anything is trained; it keeps nothing.
