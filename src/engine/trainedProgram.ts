@@ -19,6 +19,9 @@ interface BuiltGraph {
 
 export type Outputs = Readonly<Record<string, Tensor>>
 
+/** Bytes of lasting graphs held at once, besides `held`. */
+const LASTING = 256 * 2 ** 20
+
 /** Outputs of a graph that stay on the device for a following run. */
 export type KeptOutputs = readonly string[] | 'all'
 
@@ -63,6 +66,7 @@ export interface TrainedProgramOptions<Name extends string> {
  */
 export class TrainedProgram<Name extends string> {
   readonly #programs: ProgramCache
+  readonly #lasting = new ProgramCache(LASTING)
   readonly #names: readonly Name[]
   #state: Readonly<Record<Name, Tensor>>
   #frozen: Uploaded | null = null
@@ -79,15 +83,17 @@ export class TrainedProgram<Name extends string> {
    * The compiled graph of `key`, built where it is not held.
    * @param kept outputs besides the state's that stay on the device for a following run
    * @param onCompile is told how many seconds building and compiling took
+   * @param lasting it serves every step, whatever the sizes in it: no graph of one size takes its place
    */
   async program(
     key: string,
     build: () => BuiltGraph,
     kept: KeptOutputs = [],
     onCompile?: (seconds: number) => void,
+    lasting = false,
   ): Promise<Program> {
     const { runtime, keepMemory = true, stateOnDevice = true } = this.#options
-    return await this.#programs.get(key, async () => {
+    return await (lasting ? this.#lasting : this.#programs).get(key, async () => {
       const start = performance.now()
       const { graph, outputs, given = {} } = build()
       const keepOnDevice = [
@@ -162,6 +168,7 @@ export class TrainedProgram<Name extends string> {
     await this.#frozen?.release()
     this.#frozen = null
     await this.#programs.clear()
+    await this.#lasting.clear()
   }
 
   #replace(next: Partial<Record<Name, Tensor>>): void {

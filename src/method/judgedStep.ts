@@ -123,7 +123,7 @@ export interface PictureStep {
   readonly guidance: readonly GuidanceModel[]
   /** Tells its graphs from those of other plans. */
   readonly key: string
-  readonly compile: (key: string, build: () => StepGraph, kept: KeptOutputs) => Promise<Program>
+  readonly compile: (key: string, build: () => StepGraph, kept: KeptOutputs, lasting?: boolean) => Promise<Program>
 }
 
 /** What `buildStepGraph` gives for one picture: by that graph, or where sizes are exact and small by three. */
@@ -146,6 +146,7 @@ export async function runPicture(
     `judge ${plan.bootstrap} ${JSON.stringify(shapes)}`,
     () => buildJudgeGraph(plan, guidance, shapes),
     'all',
+    true,
   )
   const judged = await pass.run(judge, { ...feeds, ...sights })
   for (const sight of Object.values(sights)) pass.free(sight)

@@ -73,10 +73,10 @@ export interface TrainedGeneratorOptions extends Pick<
 }
 
 /**
- * Bytes of compiled graphs held at once. With bucketed sizes all of a run fit; with exact sizes the guidance models'
- * and those of some pictures.
+ * Bytes of compiled graphs held at once. With bucketed sizes all of a run fit; with exact sizes each serves about one
+ * step, and those of one picture are held.
  */
-const HELD = { buckets: 768 * 2 ** 20, exact: 256 * 2 ** 20 } as const
+const HELD = { buckets: 768 * 2 ** 20, exact: 48 * 2 ** 20 } as const
 
 /**
  * The generator and MADGRAD's state where a training starts or goes on; frozen: the guidance models' weights, the
@@ -218,12 +218,24 @@ export class StepRunner {
     const key = `${kind} ${width}x${height} ${bootstrap} ${plan.masked} ${plan.emphasis}`
     return await runPicture(
       pass,
-      { plan, guidance, key, compile: (name, build, kept) => this.#program(name, plan.size, build, kept) },
+      {
+        plan,
+        guidance,
+        key,
+        compile: (name, build, kept, lasting) => this.#program(name, plan.size, build, kept, lasting),
+      },
       feeds,
     )
   }
 
-  async #program(key: string, size: Size, build: () => StepGraph, kept: KeptOutputs = []): Promise<Program> {
-    return await this.#trained.program(key, build, kept, (seconds) => this.#options.onCompile?.({ ...size, seconds }))
+  async #program(
+    key: string,
+    size: Size,
+    build: () => StepGraph,
+    kept: KeptOutputs = [],
+    lasting = false,
+  ): Promise<Program> {
+    const onCompile = (seconds: number) => this.#options.onCompile?.({ ...size, seconds })
+    return await this.#trained.program(key, build, kept, onCompile, lasting)
   }
 }

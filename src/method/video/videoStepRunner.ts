@@ -187,7 +187,12 @@ export class VideoStepRunner {
     const key = `direct ${keyOf(plan)} ${plan.opacity} ${plan.masked}`
     return await runPicture(
       pass,
-      { plan, guidance, key, compile: (name, build, kept) => this.#program(name, plan.size, build, kept) },
+      {
+        plan,
+        guidance,
+        key,
+        compile: (name, build, kept, lasting) => this.#program(name, plan.size, build, kept, lasting),
+      },
       {
         ...this.#itemFeeds(item, item.picture, request.shares, weights),
         ...(item.mask ? { mask: item.mask.data } : {}),
@@ -255,10 +260,17 @@ export class VideoStepRunner {
   }
 
   /** @param size what is told of it; null: nothing is */
-  async #program(key: string, size: Size | null, build: () => StepGraph, kept: KeptOutputs = []): Promise<Program> {
-    return await this.#trained.program(key, build, kept, (seconds) => {
+  async #program(
+    key: string,
+    size: Size | null,
+    build: () => StepGraph,
+    kept: KeptOutputs = [],
+    lasting = false,
+  ): Promise<Program> {
+    const onCompile = (seconds: number) => {
       if (size) this.#options.onCompile?.({ width: size.width, height: size.height, seconds })
-    })
+    }
+    return await this.#trained.program(key, build, kept, onCompile, lasting)
   }
 }
 
