@@ -5,6 +5,18 @@ import { Text2LiveError } from '../errors.js'
 import { inheritedFlags } from './inheritedFlags.js'
 
 /**
+ * glibc keeps what a step frees for the next step, instead of giving each large tensor back to the system, which has to
+ * clear it when it is asked for again (bench/memory.mjs). Other C libraries do not read these.
+ */
+const HEAP = { MALLOC_MMAP_THRESHOLD_: '4294967296', MALLOC_TRIM_THRESHOLD_: '8589934592' } as const
+
+/** What whoever started this process says of glibc's memory goes before. */
+function heapOf(environment: NodeJS.ProcessEnv): Readonly<Record<string, string>> {
+  const isSaid = Object.keys(environment).some((name) => name.startsWith('MALLOC_') || name === 'GLIBC_TUNABLES')
+  return isSaid ? {} : HEAP
+}
+
+/**
  * A process of this program beside this one, to talk with by messages.
  * @param script its file, as a URL
  * @param words what it is started with
@@ -18,7 +30,7 @@ export function forkProcess(
   silenceTelemetry()
   return fork(fileURLToPath(script), words, {
     serialization: 'advanced',
-    env: { ...process.env, ...environment },
+    env: { ...heapOf(process.env), ...process.env, ...environment },
     // A group of its own: Ctrl-C reaches this process alone, which lets the step at hand end.
     detached: true,
     stdio: ['ignore', 'ignore', 'inherit', 'ipc'],

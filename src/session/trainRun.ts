@@ -16,6 +16,7 @@ import type { RunControl } from './runControl.js'
 import { runFiles } from './runFiles.js'
 import type { RunLog, RunStore } from './store.js'
 import type { OpenTrainer, Trainer, TrainerInput, TrainerState } from './trainerContract.js'
+import { followControl, TrainingLoop } from './trainingLoop.js'
 import { collectOutputs, makeOutputs, writeOutputs, type OutputFiles } from './outputs.js'
 
 export type Emit = (event: RunEvent) => void
@@ -59,9 +60,6 @@ export interface TrainedRun {
   /** Each output as the bytes of its file; null where they are in the store. */
   readonly files: OutputFiles | null
 }
-
-/** Milliseconds between two checkpoints. */
-const checkpointInterval = 10_000
 
 export const trainerInput = (
   settings: ImageSettings,
@@ -108,12 +106,7 @@ export async function trainRun(plan: RunPlan, emit: Emit): Promise<TrainedRun> {
     if (start !== null) session.emit({ type: 'resumed', step: start.step, steps: settings.steps })
     // A learned start shows something before any training.
     else if (trainer.learned === true && settings.previewEvery > 0) await session.preview(trainer)
-    while (!stopped()) {
-      if (plan.control?.held === true) await session.pause(trainer, plan.control)
-      await session.followControl(trainer)
-      if (stopped() || trainer.step >= session.steps) break
-      await session.step(trainer)
-    }
+    await session.train(trainer)
     return await session.finish(trainer)
   } catch (error) {
     session.fail(error)
@@ -135,7 +128,6 @@ class RunSession {
   #store: RunStore | null = null
   #log: RunLog | null = null
   #steps: StepEvent[] = []
-  #saved = { step: -1, at: performance.now() }
   #settings: ImageSettings
 
   constructor(plan: RunPlan, fingerprint: Fingerprint, emit: Emit) {
@@ -146,43 +138,49 @@ class RunSession {
     this.#input = plan.input
   }
 
-  /** At which step the run ends. */
-  get steps(): number {
-    return this.#settings.steps
-  }
-
-  /** Does what was asked of the control: another mask, other steps, a preview. */
-  async followControl(trainer: Trainer): Promise<void> {
-    const mask = this.#plan.control?.takeMask() ?? null
-    if (mask !== null) await this.#changeMask(trainer, mask.picture)
-    await this.#followSteps()
-    if (this.#plan.control?.takePreview() === true) await this.preview(trainer)
+  /** Trains until the steps are made or somebody stops it, and keeps the state reached. */
+  async train(trainer: Trainer): Promise<void> {
+    const { signal, control, machine } = this.#plan
+    const settings = () => this.#settings
+    const preview = () => this.preview(trainer)
+    await new TrainingLoop(trainer, {
+      settings,
+      signal,
+      control,
+      memory: machine.memory,
+      before: this.#steps.map(({ seconds }) => seconds),
+      tell: (event) => {
+        this.#steps.push(event)
+        this.emit(event)
+      },
+      preview,
+      keep: () => this.#checkpoint(trainer),
+      followControl: (loop) =>
+        followControl(control, signal, {
+          get steps() {
+            return settings().steps
+          },
+          keep: () => loop.keep(),
+          held: (type) => this.emit({ type, step: trainer.step }),
+          changeMask: (picture) => this.#changeMask(trainer, loop, picture),
+          changeSteps: (steps) => this.#changeSteps(steps),
+          preview,
+        }),
+    }).run()
   }
 
   /** Other steps go into the settings, the kept ones too: the run goes on to that step when it is resumed. */
-  async #followSteps(): Promise<void> {
-    const steps = this.#plan.control?.steps ?? null
-    if (steps === null || steps === this.steps) return
+  async #changeSteps(steps: number): Promise<void> {
     this.#settings = { ...this.#settings, steps }
     await this.#store?.write(runFiles.config, writeConfig(this.#settings))
     this.emit({ type: 'steps', steps })
-  }
-
-  async pause(trainer: Trainer, control: RunControl): Promise<void> {
-    await this.#checkpoint(trainer)
-    this.emit({ type: 'paused', step: trainer.step })
-    while (control.held && !this.#plan.signal.aborted) {
-      await control.asked(this.#plan.signal)
-      await this.followControl(trainer)
-    }
-    if (!this.#plan.signal.aborted) this.emit({ type: 'going-on', step: trainer.step })
   }
 
   /**
    * Trains on within another mask. Whenever this process dies, the run can go on: what lies in it is of the mask before
    * or of the new one, and until the new one is in place the checkpoint belongs to either.
    */
-  async #changeMask(trainer: Trainer, picture: PictureSource | null): Promise<void> {
+  async #changeMask(trainer: Trainer, loop: TrainingLoop, picture: PictureSource | null): Promise<void> {
     const { machine } = this.#plan
     let input: ImageInput
     try {
@@ -205,8 +203,7 @@ class RunSession {
     this.#settings = settings
     this.#fingerprint = fingerprint
     this.#input = input
-    this.#saved.step = -1
-    await this.#checkpoint(trainer)
+    await loop.keep(true)
     for (const message of input.notes) if (message.startsWith('mask: ')) this.emit({ type: 'note', message })
     this.emit({ type: 'mask', step: trainer.step, masked: input.mask !== null, file: this.#store && settings.mask })
   }
@@ -240,39 +237,11 @@ class RunSession {
     })
   }
 
-  async step(trainer: Trainer): Promise<void> {
-    const before = performance.now()
-    const { step, losses, learningRate } = await trainer.train()
-    assertFinite(step, losses)
-    const seconds = (performance.now() - before) / 1000
-    const memory = this.#plan.machine.memory?.()
-    const event: StepEvent = {
-      type: 'step',
-      step,
-      steps: this.steps,
-      losses,
-      learningRate,
-      seconds,
-      secondsLeft: this.#secondsLeft(step, seconds),
-      ...(memory === undefined ? {} : { memory }),
-      device: trainer.device,
-    }
-    this.#steps.push(event)
-    this.emit(event)
-    const { previewEvery } = this.#settings
-    if (previewEvery > 0 && step % previewEvery === 0 && step < this.steps) {
-      this.#plan.control?.takePreview()
-      await this.preview(trainer)
-    }
-    if (performance.now() - this.#saved.at >= checkpointInterval) await this.#checkpoint(trainer)
-  }
-
   async finish(trainer: Trainer): Promise<TrainedRun> {
     const { signal, machine } = this.#plan
     const settings = this.#settings
     const store = this.#store
     const finished = trainer.step >= settings.steps
-    await this.#checkpoint(trainer)
     const layer = await trainer.layer()
     // Pictures of the photo's own size need the memory that the guidance model and its graphs hold.
     await trainer.dispose()
@@ -320,30 +289,13 @@ class RunSession {
   }
 
   async #checkpoint(trainer: Trainer): Promise<void> {
-    this.#saved.at = performance.now()
     const store = this.#store
-    if (store === null || this.#saved.step === trainer.step) return
+    if (store === null) return
     const bytes = await writeCheckpoint(store, { state: await trainer.state(), fingerprint: this.#fingerprint })
-    this.#saved = { step: trainer.step, at: performance.now() }
     this.emit({ type: 'checkpoint', step: trainer.step, path: store.file(runFiles.checkpoint), bytes })
-  }
-
-  #secondsLeft(step: number, latest: number): number {
-    const recent = [...this.#steps.slice(-9).map(({ seconds }) => seconds), latest]
-    return ((this.steps - step) * recent.reduce((sum, seconds) => sum + seconds, 0)) / recent.length
   }
 
   #place(): { folder?: string } {
     return this.#store === null ? {} : { folder: this.#store.path }
   }
-}
-
-function assertFinite(step: number, losses: Readonly<Record<string, number>>): void {
-  const bad = Object.entries(losses).find(([, value]) => !Number.isFinite(value))
-  if (bad === undefined) return
-  throw new Text2LiveError(
-    'LOSS_NOT_FINITE',
-    `At step ${step} the ${bad[0]} loss became ${bad[1]}, so training stopped. ` +
-      'The last good checkpoint is kept. Try a lower --learning-rate or another --seed.',
-  )
 }

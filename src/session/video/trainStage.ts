@@ -11,14 +11,12 @@ import { pixelImage } from '../../media/quantise.js'
 import { assertFinite } from '../checkpoint.js'
 import type { RunStore } from '../store.js'
 import type { TrainerState } from '../trainerContract.js'
+import { TrainingLoop } from '../trainingLoop.js'
 import type { ClipGround } from './clipGround.js'
 import type { OpenVideoTrainer, VideoTrainerInput } from './openVideoTrainer.js'
 import { readStageCheckpoint, tensorSchema, writeStageCheckpoint } from './stageCheckpoint.js'
 import { checkpointFiles, clipPreviewFile } from './videoFiles.js'
-import type { StageTools, SteeredTraining } from './videoSession.js'
-
-/** Milliseconds between two checkpoints. */
-const checkpointInterval = 10_000
+import type { StageTools } from './videoSession.js'
 
 /** An edit layer, and the number of steps it was trained for. */
 export interface TrainedEdit {
@@ -46,15 +44,7 @@ export async function trainStage(
   try {
     if (state !== null)
       emit({ type: 'resumed', stage: 'training', layer, done: state.step, total: tools.settings.steps })
-    const loop = new TrainingLoop(tools, ground, layer, trainer)
-    for (;;) {
-      // Whoever asks for something is heard between two steps.
-      await new Promise((resolve) => setTimeout(resolve, 0))
-      await tools.followControl(loop)
-      if (signal.aborted || trainer.step >= tools.settings.steps) break
-      await loop.train()
-    }
-    await loop.checkpoint()
+    await trainLayer(tools, ground, layer, trainer)
     signal.throwIfAborted()
     return await writeEdit(tools, layer, { step: trainer.step, edit: await trainer.edit() })
   } finally {
@@ -78,108 +68,62 @@ export const trainerInput = (
   ...(state === null ? {} : { state }),
 })
 
-class TrainingLoop implements SteeredTraining {
-  readonly #tools: StageTools
-  readonly #ground: ClipGround
-  readonly #layer: LayerName
-  readonly #trainer: VideoTrainer
-  readonly #seconds: number[] = []
-  #saved = { step: -1, at: performance.now() }
+async function trainLayer(
+  tools: StageTools,
+  ground: ClipGround,
+  layer: LayerName,
+  trainer: VideoTrainer,
+): Promise<void> {
+  const { signal, control, machine, emit } = tools
+  const preview = () => showMiddleFrame(tools, ground, layer, trainer)
+  await new TrainingLoop(trainer, {
+    settings: () => tools.settings,
+    signal,
+    control,
+    memory: machine.memory,
+    of: layer,
+    tell: (event) => emit({ ...event, layer }),
+    preview,
+    keep: () => keepState(tools, layer, trainer),
+    followControl: (loop) => tools.followControl({ step: trainer.step, keep: () => loop.keep(), preview }),
+  }).run()
+}
 
-  constructor(tools: StageTools, ground: ClipGround, layer: LayerName, trainer: VideoTrainer) {
-    this.#tools = tools
-    this.#ground = ground
-    this.#layer = layer
-    this.#trainer = trainer
-  }
+async function keepState(
+  { store, fingerprint, emit }: StageTools,
+  layer: LayerName,
+  trainer: VideoTrainer,
+): Promise<void> {
+  const name = checkpointFiles.training(layer)
+  const state = await trainer.state()
+  assertFinite(state)
+  const tensors = new Map(
+    Object.entries(state.tensors).map(([name, { shape, data }]) => [name, float32Tensor(shape, data)]),
+  )
+  const bytes = await writeStageCheckpoint(store, name, `training of the ${layer}`, fingerprint, {
+    tensors,
+    texts: { step: String(state.step) },
+  })
+  emit({ type: 'checkpoint', stage: 'training', layer, step: trainer.step, path: store.file(name), bytes })
+}
 
-  get step(): number {
-    return this.#trainer.step
-  }
-
-  async train(): Promise<void> {
-    const {
-      settings: { steps, previewEvery },
-      machine,
-      control,
-      emit,
-    } = this.#tools
-    const [trainer, layer] = [this.#trainer, this.#layer]
-    const before = performance.now()
-    const { step, losses, learningRate } = await trainer.train()
-    const bad = Object.entries(losses).find(([, value]) => !Number.isFinite(value))
-    if (bad !== undefined) {
-      throw new Text2LiveError(
-        'LOSS_NOT_FINITE',
-        `At step ${step} the ${bad[0]} loss of the ${layer} became ${bad[1]}, so training stopped. ` +
-          'The last good checkpoint is kept. Try a lower --learning-rate or another --seed.',
-      )
-    }
-    const seconds = (performance.now() - before) / 1000
-    this.#seconds.push(seconds)
-    const recent = this.#seconds.slice(-10)
-    const secondsLeft = ((steps - step) * recent.reduce((sum, each) => sum + each, 0)) / recent.length
-    const memory = machine.memory?.()
-    emit({
-      type: 'step',
-      layer,
-      step,
-      steps,
-      losses,
-      learningRate,
-      seconds,
-      secondsLeft,
-      ...(memory === undefined ? {} : { memory }),
-      device: trainer.device,
-    })
-    if (previewEvery > 0 && step % previewEvery === 0 && step < steps) {
-      control?.takePreview()
-      await this.preview()
-    }
-    if (performance.now() - this.#saved.at >= checkpointInterval) await this.checkpoint()
-  }
-
-  async checkpoint(): Promise<void> {
-    const { store, fingerprint, emit } = this.#tools
-    const [trainer, layer] = [this.#trainer, this.#layer]
-    this.#saved.at = performance.now()
-    if (this.#saved.step === trainer.step) return
-    const name = checkpointFiles.training(layer)
-    const state = await trainer.state()
-    assertFinite(state)
-    const tensors = new Map(
-      Object.entries(state.tensors).map(([name, { shape, data }]) => [name, float32Tensor(shape, data)]),
-    )
-    const bytes = await writeStageCheckpoint(store, name, `training of the ${layer}`, fingerprint, {
-      tensors,
-      texts: { step: String(state.step) },
-    })
-    this.#saved = { step: trainer.step, at: performance.now() }
-    emit({ type: 'checkpoint', stage: 'training', layer, step: trainer.step, path: store.file(name), bytes })
-  }
-
-  /** The middle frame with the edit as it is. */
-  async preview(): Promise<void> {
-    const {
-      settings: { atlasSampling },
-      input: { clip },
-      store,
-      machine,
-      emit,
-    } = this.#tools
-    const { atlas, frames } = this.#ground
-    const [trainer, layer] = [this.#trainer, this.#layer]
-    const t = frames.pixels.length >> 1
-    const rendered = await renderEdit(
-      { atlas, frames, edits: { [layer]: await trainer.edit() }, behaviour: atlasSampling },
-      t,
-    )
-    const { frame } = boundedEdit(rendered, frames.pixels[t]!, clip.alphas?.[t] ?? null)
-    const png = await machine.codec.encodePng(pixelImage(frames.width, frames.height, 3, frame))
-    const name = clipPreviewFile(layer, trainer.step)
-    await store.write(name, png)
-    emit({ type: 'preview', layer, step: trainer.step, path: store.file(name), png })
-  }
+/** The middle frame with the edit as it is. */
+async function showMiddleFrame(
+  { settings: { atlasSampling }, input: { clip }, store, machine, emit }: StageTools,
+  { atlas, frames }: ClipGround,
+  layer: LayerName,
+  trainer: VideoTrainer,
+): Promise<void> {
+  const t = frames.pixels.length >> 1
+  const rendered = await renderEdit(
+    { atlas, frames, edits: { [layer]: await trainer.edit() }, behaviour: atlasSampling },
+    t,
+  )
+  const { frame } = boundedEdit(rendered, frames.pixels[t]!, clip.alphas?.[t] ?? null)
+  const png = await machine.codec.encodePng(pixelImage(frames.width, frames.height, 3, frame))
+  const name = clipPreviewFile(layer, trainer.step)
+  await store.write(name, png)
+  emit({ type: 'preview', layer, step: trainer.step, path: store.file(name), png })
 }
 
 /** The state of the last checkpoint of a layer's training, or null. */

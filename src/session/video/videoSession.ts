@@ -12,6 +12,7 @@ import type { ClipMachine } from './clipMachine.js'
 import type { VideoFingerprint } from './stageCheckpoint.js'
 import { startStageMeter } from './stageMeter.js'
 import type { StageName, VideoEvent, VideoStartEvent } from '../videoEvents.js'
+import { followControl } from '../trainingLoop.js'
 import { stageReport, type StageReport } from './stageReport.js'
 import { videoFiles } from './videoFiles.js'
 import type { VideoInput } from './videoInput.js'
@@ -42,7 +43,7 @@ export interface StageTools {
 /** The training of a layer, as somebody can steer it. */
 export interface SteeredTraining {
   readonly step: number
-  checkpoint(): Promise<void>
+  keep(): Promise<void>
   preview(): Promise<void>
 }
 
@@ -151,42 +152,30 @@ export class VideoSession {
    * @param training what is being trained; without, a preview that is asked for waits until something is
    */
   async followControl(training?: SteeredTraining): Promise<void> {
-    const { control, signal } = this.base
-    if (control === undefined) return
-    if (control.held && !signal.aborted) await this.#hold(control, training)
-    await this.#answer(control, training)
-  }
-
-  async #hold(control: RunControl, training: SteeredTraining | undefined): Promise<void> {
-    const { signal } = this.base
+    const now = (): SessionBase => this.base
+    const { control, signal } = now()
     const at = { ...this.#at, ...(training === undefined ? {} : { step: training.step }) }
-    await training?.checkpoint()
-    this.emit({ type: 'paused', ...at })
-    let previewLater = false
-    while (control.held && !signal.aborted) {
-      if (training === undefined && control.takePreview()) previewLater = true
-      // Answered last: what is asked during an answer, to go on among it, is seen before the next wait.
-      await control.asked(signal)
-      await this.#answer(control, training)
-    }
-    if (previewLater) control.preview()
-    if (!signal.aborted) this.emit({ type: 'going-on', ...at })
-  }
-
-  async #answer(control: RunControl, training: SteeredTraining | undefined): Promise<void> {
-    if (control.takeMask() !== null)
-      this.emit({
-        type: 'warning',
-        message:
-          'The mask stays as it is: a run over a clip keeps the one that it began with. Start a new run with --mask.',
-      })
-    await this.#followSteps(control)
-    if (training !== undefined && control.takePreview()) await training.preview()
+    await followControl(control, signal, {
+      get steps() {
+        return now().settings.steps
+      },
+      keep: async () => await training?.keep(),
+      held: (type) => this.emit({ type, ...at }),
+      changeMask: () => {
+        this.emit({
+          type: 'warning',
+          message:
+            'The mask stays as it is: a run over a clip keeps the one that it began with. Start a new run with --mask.',
+        })
+        return Promise.resolve()
+      },
+      changeSteps: (steps) => this.#changeSteps(steps),
+      preview: training && (() => training.preview()),
+    })
   }
 
   /** Other steps go into the settings, the kept ones too: the run goes on to that step when it is resumed. */
-  async #followSteps({ steps }: RunControl): Promise<void> {
-    if (steps === null || steps === this.base.settings.steps) return
+  async #changeSteps(steps: number): Promise<void> {
     const settings = { ...this.base.settings, steps }
     await this.base.store.write(videoFiles.config, writeTableConfig(videoTable, settings))
     this.#base = { ...this.base, settings, fingerprint: { ...this.base.fingerprint, settings } }
