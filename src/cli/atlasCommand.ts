@@ -1,7 +1,7 @@
 import { Command } from 'commander'
 import type { GivenVideoOptions } from '../options/videoOptions.js'
 import { videoTable } from '../options/videoTable.js'
-import type { VideoJob } from '../run/video/videoJob.js'
+import type { ClipJob } from '../run/video/videoJob.js'
 import { followClipRun } from './followClipRun.js'
 import { followVideo } from './followVideo.js'
 import { inputAndPrompt, twoInputs } from './inputAndPrompt.js'
@@ -125,7 +125,7 @@ Examples:
       a published atlas`,
     )
     .action(async (atlas: string, parsed: Record<string, unknown> & { clip?: string }) => {
-      const job = { kind: 'atlas-inspect', ...useOptions(atlas, parsed) } as const satisfies VideoJob
+      const job = { kind: 'atlas-inspect', ...useOptions(atlas, parsed) } as const satisfies ClipJob
       setStatus(await followVideo(job, parsed['json'] === true, terminal))
     })
 }
@@ -157,7 +157,7 @@ Example:
         ...(foreground === undefined ? {} : { foreground }),
         ...(background === undefined ? {} : { background }),
       }
-      const job = { kind: 'atlas-render', painted, ...useOptions(atlas, parsed) } as const satisfies VideoJob
+      const job = { kind: 'atlas-render', painted, ...useOptions(atlas, parsed) } as const satisfies ClipJob
       setStatus(await followVideo(job, parsed['json'] === true, terminal))
     })
 }

@@ -1,4 +1,5 @@
-import type { VideoJob } from '../run/video/videoJob.js'
+import type { ClipJob } from '../run/video/videoJob.js'
+import type { VideoEvent } from '../session/videoEvents.js'
 import { jsonReporter } from './reporters.js'
 import { stopOnSignals } from './stopOnSignals.js'
 import type { Terminal } from './terminal.js'
@@ -8,7 +9,7 @@ import { videoReporter } from './videoReporter.js'
  * Does a job over a clip in the foreground: reports its events, stops it at Ctrl-C (see `stopOnSignals`) with its state
  * kept, and gives the exit status.
  */
-export async function followVideo(job: VideoJob, json: boolean, terminal: Terminal): Promise<number> {
+export async function followVideo(job: ClipJob, json: boolean, terminal: Terminal): Promise<number> {
   const reporter = json ? jsonReporter(terminal.stdout) : videoReporter(terminal.stdout)
   try {
     const stoppable = {
@@ -17,8 +18,12 @@ export async function followVideo(job: VideoJob, json: boolean, terminal: Termin
       goOn: 'text2live video --resume',
     }
     return await stopOnSignals(terminal, stoppable, async (signal) => {
-      const { runInVideoWorker } = await import('../run/video/runInVideoWorker.js')
-      return await runInVideoWorker(job, signal, (event) => reporter.report(event))
+      const [{ askProcess }, { assertKind }] = await Promise.all([
+        import('../run/runInProcess.js'),
+        import('../run/runKind.js'),
+      ])
+      if (job.kind === 'resume') await assertKind(job.run, 'video')
+      return await askProcess(job, signal, (event) => reporter.report(event as VideoEvent))
     })
   } finally {
     reporter.end()

@@ -27,12 +27,8 @@ export type PerformJob = (job: LocalJob, signal: AbortSignal, emit: (event: AnyR
 
 /** Real edits, each in a process of its own: this one stays free to renew locks and to upload, and outlives its end. */
 export const performJob: PerformJob = async (job, signal, emit) => {
-  let done = false
-  const result = await askProcess(askedFor(job), signal, (event) => {
-    done ||= event.type === 'done'
-    emit(event)
-  })
-  return result?.finished ?? done
+  const { finished } = await askProcess(askedFor(job), signal, emit)
+  return finished
 }
 
 /** What the process is asked to do: to begin the run of a job, or to go on with it. */

@@ -58,8 +58,7 @@ async function done({ job: received, modules }: Extract<JobRequest, { job: Proce
   } = at
   if ('clip' in job) {
     const { clipEnvironment, runVideoJob } = await import('./video/runVideoJob.js')
-    await runVideoJob(job.clip, clipEnvironment(signal, control), follow(at))
-    return { done: true }
+    return { result: await runVideoJob(job.clip, clipEnvironment(signal, control), follow(at)) }
   }
   const open = trainerIn({ ...nodePlace, warm: (await keptModels()) ?? undefined })
   return { result: sentResult(await runImageJob(job.photo, { open, signal, control }, follow(at))) }

@@ -4,19 +4,19 @@ import type { AnyRunEvent } from '../session/runHost.js'
 import type { SentResult } from './editResult.js'
 import type { ImageJob } from './imageJob.js'
 import { runKind } from './runKind.js'
-import type { ClipJob } from './video/videoJob.js'
+import type { ClipJob, VideoJobResult } from './video/videoJob.js'
 import type { WorkerFailure } from './workerFailure.js'
 
 /** What is done in a process of its own; runs are called by the paths of their folders. */
-export const processKinds = ['image', 'video', 'resume', 'render', 'paint'] as const
+export const processKinds = ['image', 'video', 'resume', 'render', 'paint', 'atlas-inspect', 'atlas-render'] as const
 
 export type ProcessJob = JobOf<(typeof processKinds)[number]>
 
 /** A job by what it is done on. @throws RUN_NOT_FOUND, RUN_INVALID */
 export async function sortJob(job: ProcessJob): Promise<{ readonly photo: ImageJob } | { readonly clip: ClipJob }> {
   if (job.kind === 'image') return { photo: job }
-  if (job.kind === 'video' || job.kind === 'paint' || (await runKind(job.run)) === 'video') return { clip: job }
-  return { photo: job }
+  if (job.kind !== 'resume' && job.kind !== 'render') return { clip: job }
+  return (await runKind(job.run)) === 'video' ? { clip: job } : { photo: job }
 }
 
 /** What the process is started with to keep its engine and models from one job to the next. */
@@ -28,10 +28,9 @@ export const keepModels = 'keep-models'
  */
 export type JobRequest = { readonly job: ProcessJob; readonly modules: readonly string[] } | { readonly ask: RunAsk }
 
+/** What a job leaves, of a photo or a clip. */
+export type ProcessResult = SentResult | VideoJobResult
+
 /** What it tells. */
 export type JobReply =
-  | { readonly event: AnyRunEvent }
-  | { readonly result: SentResult }
-  /** Of a clip nothing but its files is left. */
-  | { readonly done: true }
-  | { readonly failure: WorkerFailure }
+  { readonly event: AnyRunEvent } | { readonly result: ProcessResult } | { readonly failure: WorkerFailure }

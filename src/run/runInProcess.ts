@@ -9,7 +9,7 @@ import type { Emit } from '../session/trainRun.js'
 import { type EditResult, receivedResult, type SentResult } from './editResult.js'
 import { endedByItself, forkProcess } from './forkProcess.js'
 import type { ImageJob } from './imageJob.js'
-import { type JobReply, type JobRequest, keepModels, type ProcessJob } from './processJob.js'
+import { type JobReply, type JobRequest, keepModels, type ProcessJob, type ProcessResult } from './processJob.js'
 import { assertKind } from './runKind.js'
 import { reviveFailure } from './workerFailure.js'
 
@@ -28,19 +28,16 @@ export async function runInProcess(
 ): Promise<EditResult> {
   if (job.kind !== 'image') await assertKind(job.run, 'image')
   const result = await askProcess(job, signal, (event) => emit(event as RunEvent), control)
-  return receivedResult(result!)
+  return receivedResult(result as SentResult)
 }
 
-/**
- * The same for any job of such a process.
- * @returns null for a job on a clip
- */
+/** The same for any job of such a process. */
 export async function askProcess(
   job: ProcessJob,
   signal: AbortSignal,
   emit: EmitAny,
   control?: RunControl,
-): Promise<SentResult | null> {
+): Promise<ProcessResult> {
   const process = new JobProcess()
   try {
     return await process.ask(job, signal, emit, control)
@@ -68,7 +65,7 @@ export class JobProcess {
   }
 
   /** @throws as `runInProcess` */
-  async ask(job: ProcessJob, signal: AbortSignal, emit: EmitAny, control?: RunControl): Promise<SentResult | null> {
+  async ask(job: ProcessJob, signal: AbortSignal, emit: EmitAny, control?: RunControl): Promise<ProcessResult> {
     if (signal.aborted) throw interrupted()
     const worker = this.#started()
     const send = (request: JobRequest): void => {
@@ -79,12 +76,12 @@ export class JobProcess {
     let fail: (error: Error) => void = () => undefined
     const gone = (code: number | null, by: NodeJS.Signals | null): void =>
       fail(endedByItself('that worked on the run', code, by))
-    const answer = new Promise<SentResult | null>((resolve, reject) => {
+    const answer = new Promise<ProcessResult>((resolve, reject) => {
       fail = reject
       hear = (reply) => {
         if ('event' in reply) emit(reply.event)
         else if ('failure' in reply) reject(reviveFailure(reply.failure))
-        else resolve('result' in reply ? reply.result : null)
+        else resolve(reply.result)
       }
     })
     worker.on('message', hear).on('error', fail).on('exit', gone)

@@ -25,13 +25,6 @@ export function reviveFailure({ code, message, stack }: WorkerFailure): Error {
   )
 }
 
-/** What a worker's `error` event stands for. */
-export function threadError(error: Error): Error {
-  return (error as NodeJS.ErrnoException).code === 'ERR_WORKER_OUT_OF_MEMORY'
-    ? outOfMemory(error.message, error)
-    : error
-}
-
 const outOfMemory = (message: string, cause: unknown): Text2LiveError =>
   new Text2LiveError(
     'OUT_OF_MEMORY',

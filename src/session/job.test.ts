@@ -20,6 +20,8 @@ const asked: readonly Job[] = [
   { kind: 'paint', run: 'a' },
   { kind: 'score', run: 'a', options: {} },
   { kind: 'relevancy', options: {}, photo: null },
+  { kind: 'atlas-inspect', atlas: 'a/atlas.safetensors', options: {}, out: null, force: false },
+  { kind: 'atlas-render', atlas: 'a', options: {}, out: 'b', force: true, painted: { foreground: 'a.png' } },
 ]
 
 test.each(asked)('a job of kind $kind is read as it was asked', (job) => {
@@ -32,6 +34,7 @@ test.each([
   ['a kind that is done elsewhere', { kind: 'score', run: 'a', options: {} }, /"score" is not done here/],
   ['a picture of another shape', { kind: 'image', options: {}, photo: { file: 'a' }, mask: null }, /: photo: /],
   ['no masks', { kind: 'video', options: {}, clip: 'a', object: [], mask: null }, /: object: /],
+  ['a layer of no atlas', { ...asked.at(-1)!, painted: { middle: 'a.png' } }, /: painted: .*middle/],
   ['no name of a run', { kind: 'render', run: '' }, /: run: /],
   ['more than a job has', { kind: 'render', run: 'a', folder: 'b' }, /folder/],
 ] as const)('%s is refused by code', (_, received, message) => {

@@ -12,6 +12,8 @@ const picture = z.union([filePath, bytes, named])
 const options = z.record(z.string(), z.unknown()).transform((given) => given as GivenOptions)
 const clipOptions = z.record(z.string(), z.unknown()).transform((given) => given as GivenVideoOptions)
 const run = filePath
+/** An atlas by its path, without a run. `out` is a folder; null for one in that of the atlas. */
+const atlasUse = { atlas: filePath, options: clipOptions, out: filePath.nullable(), force: z.boolean() }
 const over = z.array(run).max(1000).readonly().optional()
 
 /**
@@ -30,6 +32,8 @@ const over = z.array(run).max(1000).readonly().optional()
  * - `score`: measures the edit of a photo's run, by the models of the options `guidance`, else by its own; `mask` is
  *   where the edit should be. It keeps nothing.
  * - `relevancy`: where a run with these options would edit the photo, before anything is trained; it keeps nothing.
+ * - `atlas-inspect` and `atlas-render`: show an atlas, and map layers that somebody painted on it to the frames of its
+ *   clip; where the machine has files.
  */
 export const jobSchema = z.discriminatedUnion('kind', [
   z.strictObject({
@@ -55,6 +59,12 @@ export const jobSchema = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('score'), run, options, mask: picture.nullable().optional() }),
   z.strictObject({ kind: z.literal('paint'), run }),
   z.strictObject({ kind: z.literal('relevancy'), options, photo: picture.nullable(), over }),
+  z.strictObject({ kind: z.literal('atlas-inspect'), ...atlasUse }),
+  z.strictObject({
+    kind: z.literal('atlas-render'),
+    ...atlasUse,
+    painted: z.strictObject({ foreground: filePath.exactOptional(), background: filePath.exactOptional() }),
+  }),
 ])
 
 /** What a worker or a process is asked to do, as plain data. */

@@ -2,7 +2,7 @@ import type { Device } from '../engine/runtime.js'
 import { Text2LiveError } from '../errors.js'
 import { withoutSecrets } from '../models/withoutSecrets.js'
 import { accessTo } from './guidanceAccess.js'
-import { type Job, type JobOf, readJob } from './job.js'
+import { type JobOf, readJob } from './job.js'
 import { type LocatedPhoto, locatePhoto } from './locatePhoto.js'
 import { beginClip, type ClipHost, takeUpClip } from './video/clipJob.js'
 import type { ClipTools } from './video/clipMachine.js'
@@ -50,11 +50,17 @@ export interface JobMachine extends RunMachine, TrainingPlace {
   device(asked: ImageSettings['device']): Promise<Device>
 }
 
+/** What is done on any machine: an atlas by its path is for one that has files. */
+const hostKinds = ['image', 'video', 'resume', 'render', 'score', 'paint', 'relevancy'] as const
+
+/** A job of such a kind. */
+export type HostJob = JobOf<(typeof hostKinds)[number]>
+
 /** What a job leaves, of a photo or a clip. */
 export type JobRun = Omit<TrainedRun, 'settings'> & { readonly settings: ImageSettings | VideoSettings }
 
 /** What a job leaves, by its kind. */
-export type JobOutcome<Kind extends Job['kind'] = Job['kind']> = Kind extends 'relevancy'
+export type JobOutcome<Kind extends HostJob['kind'] = HostJob['kind']> = Kind extends 'relevancy'
   ? LocatedPhoto
   : Kind extends 'score'
     ? ScoreReport
@@ -67,7 +73,7 @@ export type JobOutcome<Kind extends Job['kind'] = Job['kind']> = Kind extends 'r
  * @param emit hears the events of a photo's run, `emitClip` those of a clip's
  * @throws OPTION_INVALID for what is no job; and all that the run throws
  */
-export async function runJob<Asked extends Job>(
+export async function runJob<Asked extends HostJob>(
   job: Asked,
   machine: JobMachine,
   signal: AbortSignal,
@@ -75,7 +81,7 @@ export async function runJob<Asked extends Job>(
   control?: RunControl,
   emitClip: EmitVideo = () => undefined,
 ): Promise<JobOutcome<Asked['kind']>> {
-  const read = readJob(job)
+  const read = readJob(job, hostKinds)
   try {
     // The kind of what is read is that of what was asked.
     return (await work(read, machine, signal, emit, control, emitClip)) as JobOutcome<Asked['kind']>
@@ -86,7 +92,7 @@ export async function runJob<Asked extends Job>(
 }
 
 async function work(
-  job: Job,
+  job: HostJob,
   machine: JobMachine,
   signal: AbortSignal,
   emit: Emit,

@@ -12,7 +12,7 @@ import {
   decodeVideo,
   encodeVideo,
   fetchSource,
-  type Job,
+  type HostJob,
   type JobResult,
   loadGuidance,
   OpfsRuns,
@@ -26,11 +26,11 @@ import { type Losses, tinyClip, twoSteps } from '../support/twoSteps.js'
 
 /** A job whose pictures are base64. */
 export type PageJob = {
-  [K in PhotoJobKind]: Omit<Extract<Job, { kind: K }>, 'photo' | 'mask'> &
+  [K in PhotoJobKind]: Omit<Extract<HostJob, { kind: K }>, 'photo' | 'mask'> &
     (K extends 'image' ? { photo: string; mask: string | null } : K extends 'relevancy' ? { photo: string } : object)
 }[PhotoJobKind]
 
-type PhotoJobKind = Exclude<Job['kind'], 'video'>
+type PhotoJobKind = Exclude<HostJob['kind'], 'video'>
 
 /** What the test asks of the page. */
 export interface Page {
@@ -81,7 +81,7 @@ function toBase64(bytes: Uint8Array): string {
 
 const fromBase64 = (text: string) => Uint8Array.from(atob(text), (character) => character.charCodeAt(0))
 
-function jobOf(asked: PageJob): Job {
+function jobOf(asked: PageJob): HostJob {
   const picture = (name: string, base64: string) => ({ name, bytes: fromBase64(base64) })
   if (asked.kind === 'relevancy') return { ...asked, photo: picture('photo.png', asked.photo) }
   if (asked.kind !== 'image') return asked

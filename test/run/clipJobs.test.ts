@@ -5,8 +5,7 @@ import { MessageChannel } from 'node:worker_threads'
 import { beforeAll, expect, test } from 'vitest'
 import { writeClip } from '../../src/media/node/writeClip.js'
 import type { GivenVideoOptions } from '../../src/options/videoOptions.js'
-import type { Job } from '../../src/session/job.js'
-import type { JobMachine } from '../../src/session/runJob.js'
+import type { HostJob, JobMachine } from '../../src/session/runJob.js'
 import { atlasBytes } from '../../src/session/video/atlasFile.js'
 import { videoFiles, videoOutputFiles } from '../../src/session/video/videoFiles.js'
 import type { VideoEvent } from '../../src/session/videoEvents.js'
@@ -51,7 +50,7 @@ beforeAll(async () => {
   await machine.runs.make('fitted', { [videoFiles.atlas]: atlasBytes(await slidingAtlas(sliding), '') })
 })
 
-const video = (run: string, given: GivenVideoOptions = {}): Job => ({
+const video = (run: string, given: GivenVideoOptions = {}): HostJob => ({
   kind: 'video',
   options: { ...options, ...given },
   clip,
@@ -62,7 +61,7 @@ const video = (run: string, given: GivenVideoOptions = {}): Job => ({
 
 /** Does a job in a worker's way, over a wire. */
 async function done(
-  job: Job,
+  job: HostJob,
   served: JobMachine,
   onEvent: (event: VideoEvent, run: WorkerRun) => void = () => undefined,
 ) {
@@ -104,7 +103,7 @@ test('a run opens engine and models once for its texts and layers; it is held, l
 
 test('a run stands on another of the same store, on its atlas', async () => {
   const { atlas: _, ...given } = options
-  const job = { ...video('upper'), options: { ...given, prompt: ['snow'] }, over: ['both'] } as Job
+  const job = { ...video('upper'), options: { ...given, prompt: ['snow'] }, over: ['both'] } as HostJob
   expect((await done(job, machine)).result).toMatchObject({ finished: true, run: 'upper' })
   const [lower, upper] = [machine.kept.get('both')!.files, machine.kept.get('upper')!.files]
   for (const layer of ['foreground', 'background'] as const)
@@ -112,7 +111,7 @@ test('a run stands on another of the same store, on its atlas', async () => {
   expect(upper.get(videoFiles.atlas)).toEqual(lower.get(videoFiles.atlas))
   const { events } = await done({ kind: 'render', run: 'upper' }, machine)
   expect(events.at(-1)?.type).toBe('done')
-  await expect(done({ ...job, options: { ...given, over: ['both'] } } as Job, machine)).rejects.toMatchObject({
+  await expect(done({ ...job, options: { ...given, over: ['both'] } } as HostJob, machine)).rejects.toMatchObject({
     code: 'OPTION_INVALID',
   })
 }, 300_000)

@@ -21,7 +21,7 @@ import { runImageJob } from '../../src/run/runImageJob.js'
 import { renderRun } from '../../src/run/renderRun.js'
 import { scoreRun } from '../../src/run/scoreRun.js'
 import { runVideoJob } from '../../src/run/video/runVideoJob.js'
-import { videoJobOf, type VideoJob } from '../../src/run/video/videoJob.js'
+import { videoJobOf, type ClipJob } from '../../src/run/video/videoJob.js'
 import { toyTrainer } from './toyTrainer.mjs'
 import { toyVideoTrainer, writeToyClip, writeToyMask } from './toyVideo.mjs'
 import { toyPhoto } from '../support/toyPhoto.js'
@@ -36,7 +36,7 @@ const signal = new AbortController().signal
 const image = (options: ImageOptions) =>
   runImageJob(imageJobOf(options, false), { open: toyTrainer(), signal }, () => undefined)
 const render = () => renderRun(at('sent'), { open: toyTrainer(), signal }, () => undefined)
-const video = (job: VideoJob) =>
+const video = (job: ClipJob) =>
   runVideoJob(job, { openTrainer: toyVideoTrainer(), checkTexts: () => Promise.resolve(), signal }, () => undefined)
 const painted = () =>
   ({

@@ -6,9 +6,8 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { GivenOptions } from '../../src/options/imageOptions.js'
 import type { RunEvent } from '../../src/session/events.js'
 import { outputFiles } from '../../src/session/events.js'
-import type { Job } from '../../src/session/job.js'
 import { runFiles } from '../../src/session/runFiles.js'
-import type { JobMachine } from '../../src/session/runJob.js'
+import type { HostJob, JobMachine } from '../../src/session/runJob.js'
 import { runInWebWorker, serveJobs, type Wire, type WorkerRun } from '../../src/session/web/runWorker.js'
 import { WarmModels } from '../../src/session/warmModels.js'
 import { countOpenings } from '../support/countOpenings.js'
@@ -60,7 +59,7 @@ function serve(served: JobMachine): Wire {
   return port2 as unknown as Wire
 }
 
-async function done<Asked extends Job>(
+async function done<Asked extends HostJob>(
   job: Asked,
   onEvent: (event: RunEvent, run: WorkerRun) => void = () => undefined,
   worker = page,
@@ -110,7 +109,7 @@ describe('a job of kind relevancy', () => {
   test('refuses by code what a person gets wrong', async () => {
     await expect(share({ prompt: [] })).rejects.toMatchObject({ code: 'PROMPT_EMPTY' })
     await expect(share({ source: ['чайник'] })).rejects.toMatchObject({ code: 'PROMPT_NOT_UNDERSTOOD' })
-    await expect(done({ kind: 'find' } as unknown as Job)).rejects.toMatchObject({ code: 'OPTION_INVALID' })
+    await expect(done({ kind: 'find' } as unknown as HostJob)).rejects.toMatchObject({ code: 'OPTION_INVALID' })
   })
 
   test.each(['texts', 'locating'] as const)('is given up while it is at its %s', async (phase) => {
@@ -155,7 +154,7 @@ describe('two jobs after each other', () => {
     })
     return { opened, kept: own.kept, machine: counted, worker: serve(counted) }
   }
-  const image = (run: string, given: GivenOptions = {}): Job => ({
+  const image = (run: string, given: GivenOptions = {}): HostJob => ({
     kind: 'image',
     // With the learned first weights, which are a model too.
     options: {
@@ -265,7 +264,7 @@ describe('a run in a worker', () => {
   })
 
   test('stands on runs of the same store', async () => {
-    const job: Job = {
+    const job: HostJob = {
       kind: 'image',
       options: { ...options, prompt: ['teapot with snow'], source: ['teapot'], steps: 2, previewEvery: 0 },
       photo: null,

@@ -6,7 +6,7 @@ import { readClip } from '../../src/media/node/readClip.js'
 import { readLog } from '../../src/run/eventLog.js'
 import { runVideoJob } from '../../src/run/video/runVideoJob.js'
 import type { GivenVideoOptions } from '../../src/options/videoOptions.js'
-import { videoJobOf, type VideoJob } from '../../src/run/video/videoJob.js'
+import { videoJobOf, type ClipJob } from '../../src/run/video/videoJob.js'
 import { interrupted } from '../../src/session/interrupted.js'
 import { RunControl } from '../../src/session/runControl.js'
 import type { VideoEvent } from '../../src/session/videoEvents.js'
@@ -27,7 +27,7 @@ export async function run(
 
 /** Does a job with the toy trainer. */
 export async function job(
-  asked: VideoJob,
+  asked: ClipJob,
   toy: Toy = {},
   stopAt: (event: VideoEvent) => boolean = () => false,
   control?: RunControl,

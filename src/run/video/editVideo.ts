@@ -2,7 +2,8 @@ import { Text2LiveError } from '../../errors.js'
 import type { GivenVideoOptions } from '../../options/videoOptions.js'
 import type { RunControl } from '../../session/runControl.js'
 import { eventStream } from '../eventStream.js'
-import { runInVideoWorker } from './runInVideoWorker.js'
+import { assertKind } from '../runKind.js'
+import { askProcess } from '../runInProcess.js'
 import type { VideoResult } from '../../session/video/runVideo.js'
 import type { VideoEvent } from '../../session/videoEvents.js'
 import { videoJobOf } from './videoJob.js'
@@ -28,7 +29,7 @@ export interface EditVideoRun extends AsyncIterable<VideoEvent> {
 
 /**
  * Edits a clip: fits a layered atlas, trains the edit of one or both layers on it and maps it to all frames. Work
- * begins at once, in a thread of its own.
+ * begins at once, in a process of its own.
  *
  * ```ts
  * const run = editVideo({ clip: 'swan.mp4', prompt: 'golden swan', source: 'swan', region: 'swan', out: 'runs/gold' })
@@ -41,7 +42,9 @@ export interface EditVideoRun extends AsyncIterable<VideoEvent> {
  */
 export function editVideo({ signal, control, ...options }: EditVideoOptions): EditVideoRun {
   return eventStream(signal ?? null, async (stop, emit) => {
-    const result = await runInVideoWorker(videoJobOf(options, 'edit'), stop, emit, control)
+    const job = videoJobOf(options, 'edit')
+    if (job.kind === 'resume') await assertKind(job.run, 'video')
+    const result = await askProcess(job, stop, (event) => emit(event as VideoEvent), control)
     if ('metrics' in result) return result
     throw new Text2LiveError('INTERNAL', 'A run over a clip ended without its result.')
   })

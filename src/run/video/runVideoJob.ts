@@ -17,7 +17,8 @@ import { readPainted, renderPainted } from './renderPainted.js'
 import { renderVideo } from './renderVideo.js'
 import { resumeVideo } from './resumeVideo.js'
 import { startVideo } from './startVideo.js'
-import type { AtlasUse, VideoJob, VideoJobResult } from './videoJob.js'
+import type { JobOf } from '../../session/job.js'
+import type { ClipJob, VideoJobResult } from './videoJob.js'
 import { writeAside } from './writeAside.js'
 
 /** Trains in this thread, until `signal` aborts. */
@@ -26,7 +27,7 @@ export const clipEnvironment = (signal: AbortSignal, control: RunControl): Video
 
 /** Does a job in the thread that calls it. */
 export async function runVideoJob(
-  job: VideoJob,
+  job: ClipJob,
   environment: VideoEnvironment,
   emit: EmitVideo,
 ): Promise<VideoJobResult> {
@@ -57,7 +58,7 @@ async function paint(path: string, environment: VideoEnvironment, emit: EmitVide
 }
 
 async function useAtlas(
-  { kind, atlas: path, options, out, force, ...rest }: AtlasUse,
+  { kind, atlas: path, options, out, force, ...rest }: JobOf<'atlas-inspect' | 'atlas-render'>,
   signal: AbortSignal,
   emit: EmitVideo,
 ): Promise<VideoJobResult> {

@@ -1,12 +1,11 @@
 import { Text2LiveError, type ErrorCode } from '../../errors.js'
 import { interrupted } from '../interrupted.js'
 import type { RunEvent } from '../events.js'
-import type { Job } from '../job.js'
 import type { LocatedPhoto } from '../locatePhoto.js'
 import type { OutputFiles } from '../outputs.js'
 import { heed, passOn, type RunAsk, RunControl, type SteeredRun } from '../runControl.js'
 import type { ScoreReport } from '../scorePhoto.js'
-import { type JobMachine, type JobRun, runJob } from '../runJob.js'
+import { type HostJob, type JobMachine, type JobRun, runJob } from '../runJob.js'
 import type { VideoEvent } from '../videoEvents.js'
 import { WarmModels } from '../warmModels.js'
 
@@ -21,14 +20,14 @@ export interface RunResult {
 }
 
 /** What a job leaves, by its kind, as it crosses to the page. */
-export type JobResult<Kind extends Job['kind'] = Job['kind']> = Kind extends 'relevancy'
+export type JobResult<Kind extends HostJob['kind'] = HostJob['kind']> = Kind extends 'relevancy'
   ? LocatedPhoto
   : Kind extends 'score'
     ? ScoreReport
     : RunResult
 
 /** From the page to the worker; `id` is one job's. */
-type Request = { readonly id: number; readonly job: Job } | { readonly id: number; readonly ask: RunAsk }
+type Request = { readonly id: number; readonly job: HostJob } | { readonly id: number; readonly ask: RunAsk }
 
 /** From the worker to the page. */
 type Reply =
@@ -57,7 +56,7 @@ export function serveJobs(scope: Wire, served: JobMachine): void {
   const runs = new Map<number, SteeredRun>()
   let last: Promise<void> = Promise.resolve()
   const post = (reply: Reply): void => scope.postMessage(reply)
-  const work = async (id: number, job: Job, { stop: { signal }, control }: SteeredRun): Promise<void> => {
+  const work = async (id: number, job: HostJob, { stop: { signal }, control }: SteeredRun): Promise<void> => {
     try {
       if (signal.aborted) throw interrupted()
       const outcome = await runJob(
@@ -99,7 +98,7 @@ const crossing = ({ finished, step, store, files }: JobRun): RunResult => ({
 let nextId = 0
 
 /** A job that a worker does. */
-export interface WorkerRun<Kind extends Job['kind'] = Job['kind']> {
+export interface WorkerRun<Kind extends HostJob['kind'] = HostJob['kind']> {
   /** Rejects with all that the run throws, with its code. */
   readonly result: Promise<JobResult<Kind>>
   /** The step at hand is finished, and the outputs of the state reached are written. */
@@ -124,7 +123,7 @@ export interface WorkerRun<Kind extends Job['kind'] = Job['kind']> {
  * @param worker that called `serveJobs`
  * @param onEvent hears the events of a photo's run, `onClipEvent` those of a clip's
  */
-export function runInWebWorker<Asked extends Job>(
+export function runInWebWorker<Asked extends HostJob>(
   worker: Wire,
   job: Asked,
   onEvent: (event: RunEvent) => void = () => undefined,
@@ -147,7 +146,7 @@ export function runInWebWorker<Asked extends Job>(
  * @param broken rejects where the worker is gone
  * @throws all that the run throws, with its code
  */
-export async function askWorker<Asked extends Job>(
+export async function askWorker<Asked extends HostJob>(
   worker: Wire,
   job: Asked,
   {
