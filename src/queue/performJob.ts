@@ -1,8 +1,8 @@
 import type { GivenOptions } from '../options/imageOptions.js'
 import { imageJobOf } from '../run/imageJob.js'
-import type { ProcessJob } from '../run/processJob.js'
 import { askProcess } from '../run/runInProcess.js'
 import { videoJobOf } from '../run/video/videoJob.js'
+import type { JobOf } from '../session/job.js'
 import type { AnyRunEvent } from '../session/runHost.js'
 import type { JobPayload, WorkDevice } from './protocol.js'
 
@@ -32,7 +32,13 @@ export const performJob: PerformJob = async (job, signal, emit) => {
 }
 
 /** What the process is asked to do: to begin the run of a job, or to go on with it. */
-function askedFor({ payload: { kind, options }, inputs, folder, resumed, device }: LocalJob): ProcessJob {
+function askedFor({
+  payload: { kind, options },
+  inputs,
+  folder,
+  resumed,
+  device,
+}: LocalJob): JobOf<'image' | 'video' | 'resume'> {
   if (resumed) {
     // The models are named again, since who started this worker lets it fetch them.
     const { guidance } = options as GivenOptions

@@ -2,14 +2,22 @@
 // outputs block the thread that does it as training does, and only the end of a process gives all its memory back.
 import { Text2LiveError } from '../errors.js'
 import { registerModules } from '../models/node/registerGuidance.js'
-import { readJob } from '../session/job.js'
+import { type JobOf, readJob } from '../session/job.js'
 import { trainerIn } from '../session/openTrainer.js'
 import { heed, RunControl, type SteeredRun } from '../session/runControl.js'
 import type { AnyRunEvent } from '../session/runHost.js'
 import type { WarmModels } from '../session/warmModels.js'
 import { nodePlace } from './buildTrainer.js'
 import { sentResult } from './editResult.js'
-import { type JobReply, type JobRequest, keepModels, type ProcessJob, processKinds, sortJob } from './processJob.js'
+import {
+  type JobReply,
+  type JobRequest,
+  keepModels,
+  type ProcessJob,
+  type ProcessResult,
+  processKinds,
+  sortJob,
+} from './processJob.js'
 import { runImageJob } from './runImageJob.js'
 import { failureOf } from './workerFailure.js'
 
@@ -60,8 +68,14 @@ async function done({ job: received, modules }: Extract<JobRequest, { job: Proce
     const { clipEnvironment, runVideoJob } = await import('./video/runVideoJob.js')
     return { result: await runVideoJob(job.clip, clipEnvironment(signal, control), follow(at)) }
   }
+  if ('look' in job) return { result: await looked(job.look) }
   const open = trainerIn({ ...nodePlace, warm: (await keptModels()) ?? undefined })
   return { result: sentResult(await runImageJob(job.photo, { open, signal, control }, follow(at))) }
+}
+
+async function looked(job: JobOf<'score' | 'relevancy'>): Promise<ProcessResult> {
+  if (job.kind === 'score') return await (await import('./scoreRun.js')).scoreHere(job)
+  return await (await import('./mapRelevancy.js')).relevancyHere(job)
 }
 
 async function failed(error: unknown): Promise<JobReply> {

@@ -11,8 +11,11 @@ import type { GivenOptions } from '../options/imageOptions.js'
 import { resolveSettings } from '../options/resolveSettings.js'
 import { readImageInput } from '../session/imageInput.js'
 import { locateTexts, shareOf } from '../session/locatePhoto.js'
+import type { JobOf } from '../session/job.js'
 import { nodePlace } from './buildTrainer.js'
 import { nodeMachine } from './nodeMachine.js'
+import type { SentRelevancy } from './processJob.js'
+import { askAlone } from './runInProcess.js'
 import { drawSeed } from '../session/savedRun.js'
 
 /** A photo, what to look for in it, and how. */
@@ -39,10 +42,16 @@ export interface RelevancyResult {
 }
 
 /**
- * Where a guidance model sees the texts in a photo.
+ * Where a guidance model sees the texts in a photo; looked for in a process of its own.
  * @throws INPUT_*, PROMPT_EMPTY, PROMPT_TOO_LONG, PROMPT_NOT_UNDERSTOOD, OPTION_INVALID, GUIDANCE_*, DEVICE_UNAVAILABLE
  */
 export async function mapRelevancy({ photo, ...options }: RelevancyOptions): Promise<RelevancyResult> {
+  const { planes, width, height, ...found } = await askAlone({ kind: 'relevancy', options, photo })
+  return { map: mapOf(planes, width, height), ...found }
+}
+
+/** The same in the thread that calls it. */
+export async function relevancyHere({ photo, options }: JobOf<'relevancy'>): Promise<SentRelevancy> {
   const settings = resolveSettings([options], drawSeed)
   const texts = settings.region
   if (texts.length === 0)
@@ -50,6 +59,8 @@ export async function mapRelevancy({ photo, ...options }: RelevancyOptions): Pro
       'PROMPT_EMPTY',
       'A text is needed: say what to look for. For example: text2live relevancy horse.jpg "horse"',
     )
+  if (photo === null)
+    throw new Text2LiveError('INPUT_NOT_FOUND', 'A photo is needed to look for words in, and none was given.')
   const input = await readImageInput(photo, null, settings, nodeMachine.codec)
   const { planes, notes } = await locateTexts(
     input.training,
@@ -59,14 +70,19 @@ export async function mapRelevancy({ photo, ...options }: RelevancyOptions): Pro
     {},
   )
   const { width, height } = input.photo.pixels
-  const map = resize(planes, width, height, { filter: 'bilinear', antialias: true })
+  const map = mapOf(planes, width, height)
   return {
-    map,
+    planes,
+    width,
+    height,
     files: { heat: await encodePng(heatOf(input.photo.pixels, map)), map: await encodePng(quantise(map, 8)) },
     share: shareOf(map),
     notes,
   }
 }
+
+const mapOf = (planes: FloatImage, width: number, height: number): FloatImage =>
+  resize(planes, width, height, { filter: 'bilinear', antialias: true })
 
 /** The overlay in 8 bits, strip by strip. */
 function heatOf(photo: PixelImage, map: FloatImage): PixelImage {

@@ -32,18 +32,23 @@ export async function runInProcess(
 }
 
 /** The same for any job of such a process. */
-export async function askProcess(
-  job: ProcessJob,
+export async function askProcess<Asked extends ProcessJob>(
+  job: Asked,
   signal: AbortSignal,
   emit: EmitAny,
   control?: RunControl,
-): Promise<ProcessResult> {
+): Promise<ProcessResult<Asked['kind']>> {
   const process = new JobProcess()
   try {
     return await process.ask(job, signal, emit, control)
   } finally {
     await process.end()
   }
+}
+
+/** The same for a job that nobody follows or stops. */
+export async function askAlone<Asked extends ProcessJob>(job: Asked): Promise<ProcessResult<Asked['kind']>> {
+  return await askProcess(job, new AbortController().signal, () => undefined)
 }
 
 /** A process that does jobs, one at a time; one that is gone is followed by another at the next job. */
@@ -65,7 +70,12 @@ export class JobProcess {
   }
 
   /** @throws as `runInProcess` */
-  async ask(job: ProcessJob, signal: AbortSignal, emit: EmitAny, control?: RunControl): Promise<ProcessResult> {
+  async ask<Asked extends ProcessJob>(
+    job: Asked,
+    signal: AbortSignal,
+    emit: EmitAny,
+    control?: RunControl,
+  ): Promise<ProcessResult<Asked['kind']>> {
     if (signal.aborted) throw interrupted()
     const worker = this.#started()
     const send = (request: JobRequest): void => {
@@ -76,12 +86,13 @@ export class JobProcess {
     let fail: (error: Error) => void = () => undefined
     const gone = (code: number | null, by: NodeJS.Signals | null): void =>
       fail(endedByItself('that worked on the run', code, by))
-    const answer = new Promise<ProcessResult>((resolve, reject) => {
+    const answer = new Promise<ProcessResult<Asked['kind']>>((resolve, reject) => {
       fail = reject
       hear = (reply) => {
         if ('event' in reply) emit(reply.event)
         else if ('failure' in reply) reject(reviveFailure(reply.failure))
-        else resolve(reply.result)
+        // Of the kind that was asked for: it does one job at a time.
+        else resolve(reply.result as ProcessResult<Asked['kind']>)
       }
     })
     worker.on('message', hear).on('error', fail).on('exit', gone)

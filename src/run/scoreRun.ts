@@ -6,7 +6,9 @@ import { readRun } from '../session/savedRun.js'
 import { noOutputs, openJudge, refuseClip, scoredOutputs, scorePhoto, type ScoreReport } from '../session/scorePhoto.js'
 import { nodePlace } from './buildTrainer.js'
 import { portableGuidance } from './portableGuidance.js'
+import type { JobOf } from '../session/job.js'
 import { accessIn } from './resumeRun.js'
+import { askAlone } from './runInProcess.js'
 import { assertKind, runKind } from './runKind.js'
 import { refuseLink } from './runFile.js'
 import { lookIn } from './runFolder.js'
@@ -18,11 +20,17 @@ export type { ScoreReport }
 export type ScoreOptions = Pick<GivenOptions, 'guidance' | 'mask' | 'device' | 'threads' | 'truncate'>
 
 /**
- * Scores the pictures of a run folder; of several seeds those of each that has some. Nothing is written.
+ * Scores the pictures of a run folder, in a process of its own; of several seeds those of each that has some. Nothing is
+ * written.
  * @throws RUN_NOT_FOUND, RUN_INVALID for a folder without outputs, MASK_INVALID, GUIDANCE_*, PROMPT_TOO_LONG,
  *   PROMPT_NOT_UNDERSTOOD
  */
-export async function scoreRun(path: string, { mask, ...options }: ScoreOptions = {}): Promise<ScoreReport[]> {
+export async function scoreRun(path: string, { mask = null, ...options }: ScoreOptions = {}): Promise<ScoreReport[]> {
+  return await askAlone({ kind: 'score', run: path, options, mask })
+}
+
+/** The same in the thread that calls it. */
+export async function scoreHere({ run: path, options, mask }: JobOf<'score'>): Promise<ScoreReport[]> {
   if ((await runKind(path)) === 'video') refuseClip(path)
   const { settings, seeds } = await readRun(accessIn(lookIn(path)))
   const notes = new Set<string>()

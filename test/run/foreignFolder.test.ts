@@ -19,7 +19,7 @@ import { float32Tensor, readSafetensors, writeSafetensors } from '../../src/form
 import { imageJobOf, type ImageOptions } from '../../src/run/imageJob.js'
 import { runImageJob } from '../../src/run/runImageJob.js'
 import { renderRun } from '../../src/run/renderRun.js'
-import { scoreRun } from '../../src/run/scoreRun.js'
+import { scoreHere } from '../../src/run/scoreRun.js'
 import { runVideoJob } from '../../src/run/video/runVideoJob.js'
 import { videoJobOf, type ClipJob } from '../../src/run/video/videoJob.js'
 import { toyTrainer } from './toyTrainer.mjs'
@@ -36,6 +36,7 @@ const signal = new AbortController().signal
 const image = (options: ImageOptions) =>
   runImageJob(imageJobOf(options, false), { open: toyTrainer(), signal }, () => undefined)
 const render = () => renderRun(at('sent'), { open: toyTrainer(), signal }, () => undefined)
+const score = (run: string) => scoreHere({ kind: 'score', run, options: {} })
 const video = (job: ClipJob) =>
   runVideoJob(job, { openTrainer: toyVideoTrainer(), checkTexts: () => Promise.resolve(), signal }, () => undefined)
 const painted = () =>
@@ -137,7 +138,7 @@ test.each([
 ])("a link at %s of a photo's run is named and neither read nor written through", async (name) => {
   send('image')
   plant(name)
-  for (const doing of [() => image({ resume: at('sent'), steps: 5 }), render, () => scoreRun(at('sent'))])
+  for (const doing of [() => image({ resume: at('sent'), steps: 5 }), render, () => score(at('sent'))])
     expect(await failureOf(doing())).toEqual(says(name))
   expectUntouched()
 })
@@ -146,7 +147,7 @@ test('a link at an output is not read through, and replaced when it is written',
   send('image')
   rmSync(at('sent', 'composite.png'))
   symlinkSync(at('secret'), at('sent', 'composite.png'))
-  expect(await failureOf(scoreRun(at('sent')))).toEqual(says('composite.png'))
+  expect(await failureOf(score(at('sent')))).toEqual(says('composite.png'))
   expect(await failureOf(image({ resume: at('sent') }))).toEqual(says('composite.png'))
   await render()
   expect(lstatSync(at('sent', 'composite.png')).isFile()).toBe(true)
@@ -164,7 +165,7 @@ test('a dangling link makes nothing where it points', async () => {
 test('a link at the folder of a variation is named', async () => {
   send('seeds')
   plant('seed-4')
-  for (const doing of [() => image({ resume: at('sent'), steps: 5 }), render, () => scoreRun(at('sent'))])
+  for (const doing of [() => image({ resume: at('sent'), steps: 5 }), render, () => score(at('sent'))])
     expect(await failureOf(doing())).toEqual(says('seed-4'))
   expectUntouched()
 })
@@ -269,7 +270,7 @@ test.each([
       for (const doing of [
         () => image({ resume: at('sent'), steps: 5 }),
         render,
-        () => scoreRun(at('sent')),
+        () => score(at('sent')),
         () => image({ config: [at('sent', 'config.yaml')], out: at('new') }),
       ]) {
         expect(await failureOf(doing()), key).toMatch(

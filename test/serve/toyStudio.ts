@@ -84,6 +84,7 @@ export async function startToyStudio({
     workers: {
       work: async (asked, signal, emit, control) => {
         const job = await sortJob(asked)
+        if ('look' in job) throw new Error(`The studio asks for no job of kind ${job.look.kind}.`)
         return 'clip' in job
           ? await runVideoJob(job.clip, { ...toyClips(delay), signal: interruptedBy(signal), control }, emit)
           : await runImageJob(job.photo, { open: toyTrainer({ delay }), signal, control }, emit)
