@@ -181,6 +181,8 @@ describe.skipIf(!existsSync(chromiumPath))('the studio in a tab, as a person use
     await page.tab.locator('.run-open', { hasText: 'golden teapot' }).click()
     await page.state('finished')
     expect(await page.tab.getByLabel('Prompt', { exact: true }).inputValue()).toBe('golden teapot')
+    // A run keeps its photo as photo.png; what is saved of it is called as the photo was.
+    expect((await page.download('Layers (PSD)')).name).toBe('pot-layers.psd')
     await page.tab.locator('.run', { hasText: 'blue teapot' }).getByRole('button', { name: 'Delete' }).click()
     await page.tab.getByRole('alertdialog').getByRole('button', { name: 'Delete' }).click()
     await page.tab.locator('.run', { hasText: 'blue teapot' }).waitFor({ state: 'detached' })

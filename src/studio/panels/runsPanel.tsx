@@ -36,6 +36,8 @@ export function RunsPanel({ studio }: { readonly studio: Studio }) {
 
 function Run({ studio, run, place }: { readonly studio: Studio; readonly run: RunEntry; readonly place: number }) {
   const deleting = useSignal(false)
+  // Of a run that works the list is told with its previews, its own events at each step.
+  const step = (run.state === 'running' ? studio.watch(run.name).steps.value.at(-1)?.step : undefined) ?? run.step
   return (
     <li class="run" data-state={run.state}>
       <button
@@ -47,7 +49,7 @@ function Run({ studio, run, place }: { readonly studio: Studio; readonly run: Ru
         <Thumbnail studio={studio} run={run} />
         <span class="run-title">{run.title}</span>
         <small>
-          {text(stateTexts[run.state])} {run.step}/{run.settings.steps} · {text('seedIs', { seed: run.settings.seed })}
+          {text(stateTexts[run.state])} {step}/{run.settings.steps} · {text('seedIs', { seed: run.settings.seed })}
         </small>
       </button>
       {deleting.value ? (

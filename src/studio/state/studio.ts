@@ -260,7 +260,7 @@ export class Studio {
     const file = run.settings.clip
     const bytes = file === null ? null : await this.host.file(run.name, file)
     if (bytes === null) return
-    await this.openClip(file!, new Uint8Array(await bytes.arrayBuffer()))
+    await this.openClip(calledAs(run.name, file!), new Uint8Array(await bytes.arrayBuffer()))
     const clip = this.clip.value!
     batch(() => {
       this.#stack(run)
@@ -276,7 +276,7 @@ export class Studio {
     const file = run.settings.photo
     const photo = file === null ? null : await this.host.file(run.name, file)
     if (photo === null) return
-    await this.open(file!, new Uint8Array(await photo.arrayBuffer()))
+    await this.open(calledAs(run.name, file!), new Uint8Array(await photo.arrayBuffer()))
     if (this.photo.value === null) return
     batch(() => {
       this.#stack(run)
@@ -544,6 +544,9 @@ export class Studio {
     await readRunEvents(this.host, run, this.watch(run))
   }
 }
+
+/** A run's copy of its photo, by the name that the run has from the photo: `teapot.jpg` of `teapot-3`, not `photo.jpg`. */
+const calledAs = (run: string, copy: string): string => `${run.replace(/-\d+$/, '')}${/\.[^.]*$/.exec(copy)?.[0] ?? ''}`
 
 const noFile = (): Text2LiveError =>
   new Text2LiveError(
