@@ -2,6 +2,7 @@ import { gradients } from '../engine/gradients.js'
 import { Graph } from '../engine/graph.js'
 import { add, gelu, matmul, reduceMean, reshape, square } from '../engine/ops.js'
 import type { Runtime } from '../engine/runtime.js'
+import { timeConvolution } from '../engine/timeConvolution.js'
 import { type Rows, TrainedProgram, nextState, stateInputs } from '../engine/trainedProgram.js'
 import { Text2LiveError } from '../errors.js'
 import { generator, initialParameters, joinGradients, parameterCount, splitParameters } from '../models/generator.js'
@@ -87,4 +88,43 @@ const picture = Float32Array.from({ length: 3 * width * height }, (_, i) => (i %
 
 function constant(shape: readonly number[], value: number): Rows {
   return { shape, data: new Float32Array(shape.reduce((a, b) => a * b, 1)).fill(value) }
+}
+
+/**
+ * A convolution that takes longer is that of a graphics card made of software: its step, which would take minutes, is
+ * reckoned instead.
+ */
+const slowConvolution = 100
+/** Arithmetic of the step in small over that of the convolution. */
+const stepOverConvolution = 33
+/**
+ * Steps that are timed, after one that compiles what a device compiles late; the second is left out where the first
+ * took long.
+ */
+const timed = { steps: 2, milliseconds: 200 } as const
+
+/**
+ * Milliseconds that a training step in small takes on a device: by it devices are ranked. First a convolution is tried
+ * whose result is known.
+ * @throws DEVICE_UNAVAILABLE, and DEVICE_FAILED where it computes something else than it should
+ */
+export async function timeTraining(runtime: Runtime): Promise<number> {
+  const convolution = await timeConvolution(runtime)
+  return convolution > slowConvolution ? convolution * stepOverConvolution : await timeStep(runtime)
+}
+
+async function timeStep(runtime: Runtime): Promise<number> {
+  const step = new ProbeStep(runtime)
+  try {
+    await step.run()
+    let least = Infinity
+    for (let run = 0; run < timed.steps && (run === 0 || least < timed.milliseconds); run++) {
+      const start = performance.now()
+      await step.run()
+      least = Math.min(least, performance.now() - start)
+    }
+    return least
+  } finally {
+    await step.dispose()
+  }
 }

@@ -2,9 +2,8 @@ import { execFile } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import { createNodeRuntime } from '../engine/node/createNodeRuntime.js'
 import { loadOnnxRuntime } from '../engine/node/loadOnnxRuntime.js'
-import type { Device, Runtime } from '../engine/runtime.js'
-import { timeConvolution } from '../engine/timeConvolution.js'
-import { ProbeStep } from '../method/probeStep.js'
+import type { Device } from '../engine/runtime.js'
+import { timeTraining } from '../method/probeStep.js'
 import type { ImageSettings } from '../options/imageOptions.js'
 
 /**
@@ -15,19 +14,6 @@ export type DeviceProbe =
   | { readonly device: Device; readonly works: false; readonly reason: string }
 
 export const devices: readonly Device[] = ['cpu', 'webgpu', 'cuda']
-
-/**
- * A convolution that takes longer is that of a graphics card made of software: its step, which would take minutes, is
- * reckoned instead.
- */
-const slowConvolution = 100
-/** Arithmetic of the step in small over that of the convolution. */
-const stepOverConvolution = 33
-/**
- * Steps that are timed, after one that compiles what a device compiles late; the second is left out where the first
- * took long.
- */
-const timed = { steps: 2, milliseconds: 200 } as const
 
 /**
  * Whether the device works. A graphics driver may abort the process or write to stderr, so all but the CPU are tried in
@@ -65,31 +51,9 @@ export async function probeDevices(): Promise<DeviceProbe[]> {
 /** Tries a convolution whose result is known, then a training step in small: works or not, why, and how fast. */
 export async function probeHere(device: Device): Promise<DeviceProbe> {
   try {
-    const runtime = createNodeRuntime({ device })
-    const convolution = await timeConvolution(runtime)
-    return {
-      device,
-      works: true,
-      milliseconds: convolution > slowConvolution ? convolution * stepOverConvolution : await timeStep(runtime),
-    }
+    return { device, works: true, milliseconds: await timeTraining(createNodeRuntime({ device })) }
   } catch (error) {
     return { device, works: false, reason: innermostReason(error) }
-  }
-}
-
-async function timeStep(runtime: Runtime): Promise<number> {
-  const step = new ProbeStep(runtime)
-  try {
-    await step.run()
-    let least = Infinity
-    for (let run = 0; run < timed.steps && (run === 0 || least < timed.milliseconds); run++) {
-      const start = performance.now()
-      await step.run()
-      least = Math.min(least, performance.now() - start)
-    }
-    return least
-  } finally {
-    await step.dispose()
   }
 }
 

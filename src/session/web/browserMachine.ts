@@ -1,8 +1,8 @@
 import { createRuntime, type Device, type OrtModule, type Runtime } from '../../engine/runtime.js'
-import { timeConvolution } from '../../engine/timeConvolution.js'
 import { Text2LiveError } from '../../errors.js'
 import { browserCodec } from '../../media/web/browserCodec.js'
 import { fetchSource, type FileSource } from '../../models/fileSource.js'
+import { timeTraining } from '../../method/probeStep.js'
 import type { ModelOpener } from '../openTrainer.js'
 import type { JobMachine, Runs } from '../runJob.js'
 import { browserClips } from './browserClips.js'
@@ -59,12 +59,12 @@ export function browserMachine({
     device: async (asked) => (asked === 'auto' ? await chosen() : asked),
   }
 
-  /** WebGPU where a step's kind of work is right on it; the CPU else. */
+  /** WebGPU where a step's kind of work is right on it and faster than on the CPU. */
   async function chosen(): Promise<Device> {
     if (!('gpu' in navigator)) return 'cpu'
     try {
-      await timeConvolution(runtimeOn('webgpu'))
-      return 'webgpu'
+      const card = await timeTraining(runtimeOn('webgpu'))
+      return card < (await timeTraining(runtimeOn('cpu'))) ? 'webgpu' : 'cpu'
     } catch (error) {
       if (error instanceof Text2LiveError) return 'cpu'
       throw error
