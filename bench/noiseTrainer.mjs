@@ -10,10 +10,14 @@ import { openGuidance } from '../dist/run/buildTrainer.js'
 /**
  * A trainer, the seconds that it took to make and, as it goes on, those of each graph that it compiled.
  * @param {{ guidance: 'starter' | 'clip', preset: string, size: number, views: number, steps: number, threads: number,
- *   bootstrap: boolean }} request `clip`: random weights of ViT-B/32; step 0 comes besides `steps`
+ *   bootstrap: boolean, models?: number, options?: Record<string, unknown> }} request `clip`: random weights of ViT-B/32;
+ *   step 0 comes besides `steps`; `models`: how many of the guidance judge at once; `options` over those of the preset
  * @param {import('../dist/engine/runtime.js').Runtime} runtime
  */
-export async function noiseTrainer({ guidance: kind, preset, size, views, steps, threads, bootstrap }, runtime) {
+export async function noiseTrainer(
+  { guidance: kind, preset, size, views, steps, threads, bootstrap, models = 1, options = {} },
+  runtime,
+) {
   const settings = resolveSettings(
     [
       {
@@ -23,18 +27,23 @@ export async function noiseTrainer({ guidance: kind, preset, size, views, steps,
         steps: steps + 1,
         threads,
         seed: 1,
-        device: 'cpu',
+        device: runtime.device,
         prompt: 'golden teapot',
         source: 'teapot',
         ...(bootstrap ? { region: 'teapot' } : {}),
+        ...options,
       },
     ],
     () => 1,
   )
   const guidance =
     kind === 'starter'
-      ? await openGuidance(settings, runtime)
-      : [await randomClip({}, runtime, { positions: settings.positionEmbedding })]
+      ? await openGuidance({ ...settings, guidance: Array(models).fill('starter') }, runtime)
+      : await Promise.all(
+          Array.from({ length: models }, (_, seed) =>
+            randomClip({}, runtime, { seed, positions: settings.positionEmbedding }),
+          ),
+        )
   const noise = randomStream(1, 'photo')
   const photo = {
     width: size,
