@@ -35,8 +35,12 @@ pack() {
   mkdir "$staged/bin" "$staged/lib" "$staged/published"
   cp -L "$(node -p process.execPath)" "$staged/bin/node"
   # The loader of Vulkan drivers, for a machine that has a driver without it. The driver itself belongs to the card.
-  loader=$(ldconfig -p 2>/dev/null | sed -n 's/.*libvulkan\.so\.1 .*x86-64.* => //p' | head -n 1)
-  if [ -n "$loader" ]; then cp -L "$loader" "$staged/lib/libvulkan.so.1"; else echo 'no libvulkan.so.1 here to carry' >&2; fi
+  loader=$(PATH=$PATH:/usr/sbin:/sbin ldconfig -p 2>/dev/null | sed -n 's/.*libvulkan\.so\.1 .*x86-64.* => //p' | sed q) || loader=''
+  if [ -n "$loader" ]; then
+    cp -L "$loader" "$staged/lib/libvulkan.so.1"
+  else
+    echo 'there is no libvulkan.so.1 here to carry: the other machine needs its own' >&2
+  fi
   if [ -n "$published" ]; then
     [[ $published == *,* ]] || fail '--published expects two checkouts: <Text2LIVE>,<madgrad>'
     cp -R "${published%%,*}" "$staged/published/Text2LIVE"

@@ -35,12 +35,14 @@ async function adapter() {
   }
 }
 
-/** Steps as a run makes them, until there are `steps` or `seconds` are over: a line for each, as it is done. */
-async function steps({ device, seconds, ...request }) {
+/**
+ * The first `take` of a run's steps, or as many as `seconds` allow: a line for each as it is done, with its losses.
+ */
+async function steps({ device, seconds, take, ...request }) {
   const { trainer, compiles, openSeconds } = await noiseTrainer({ threads: 0, ...request }, runtimeOn(device))
   tell({ openSeconds })
   const start = performance.now()
-  for (let i = 0; i <= request.steps && (performance.now() - start) / 1000 < seconds; i++) {
+  for (let i = 0; i < take && (performance.now() - start) / 1000 < seconds; i++) {
     const [before, began] = [compiles.length, performance.now()]
     const { losses } = await trainer.train()
     if (!Number.isFinite(losses.total)) throw new Error(`step ${i} has no finite loss`)
@@ -48,32 +50,13 @@ async function steps({ device, seconds, ...request }) {
       step: i,
       seconds: (performance.now() - began) / 1000,
       compileSeconds: compiles.slice(before).reduce((sum, s) => sum + s, 0),
+      losses,
     })
   }
   await trainer.dispose()
 }
 
-/** Every loss of two steps on the CPU and on WebGPU: a line for each step with the one that differs most. */
-async function parity(request) {
-  const losses = {}
-  for (const device of ['cpu', 'webgpu']) {
-    const { trainer } = await noiseTrainer({ threads: 0, ...request, steps: 1 }, runtimeOn(device))
-    losses[device] = [(await trainer.train()).losses, (await trainer.train()).losses]
-    await trainer.dispose()
-  }
-  for (const step of [0, 1]) {
-    const differences = Object.entries(losses.cpu[step]).map(([name, wanted]) => {
-      const found = losses.webgpu[step][name]
-      return { name, wanted, found, relative: Math.abs(found - wanted) / Math.max(Math.abs(wanted), 0.1) }
-    })
-    if (differences.length < 5) throw new Error(`step ${step} has only ${differences.length} losses`)
-    tell({ step, losses: differences.length, ...differences.sort((a, b) => b.relative - a.relative)[0] })
-  }
-  // What would not move could not differ.
-  if (losses.cpu[0].total === losses.cpu[1].total) throw new Error('the second step has the losses of the first')
-}
-
 const [what, request = '{}'] = process.argv.slice(2)
-await { adapter, steps, parity }[what](JSON.parse(request))
+await { adapter, steps }[what](JSON.parse(request))
 // Dawn's threads may keep a process that is done.
 process.exit(0)

@@ -2,7 +2,7 @@
 
 const panel = { width: 300, height: 210, left: 58, top: 46, right: 24, bottom: 44 }
 /** Wong, Points of view: Color blindness (2011), but for black; told apart on white and on near black. */
-const colours = ['#0072b2', '#d55e00', '#009e73', '#cc79a7', '#b8860b', '#56b4e9']
+const colours = ['#0072b2', '#d55e00', '#009e73', '#cc79a7', '#b8860b', '#56b4e9', '#8a8a8a']
 /** Seconds below which a stage is not drawn. */
 const least = 0.05
 
@@ -64,8 +64,10 @@ function onePanel(title, unit, lines) {
   const values = all.map(({ value }) => Math.log(value))
   const scale = (from, to, at, end) => (x) => Math.round((at + ((x - from) / (to - from)) * (end - at)) * 10) / 10
   const x = scale(Math.min(...inputs), Math.max(...inputs), left, right)
-  const margin = 0.08 * (Math.max(...values) - Math.min(...values)) + 0.1
-  const [low, high] = [Math.min(...values) - margin, Math.max(...values) + margin]
+  const [from, to] = [Math.min(...values), Math.max(...values)]
+  // What hardly grows is to look so.
+  const margin = Math.max(0.08 * (to - from) + 0.1, (Math.log(4) - (to - from)) / 2)
+  const [low, high] = [from - margin, to + margin]
   const y = scale(low, high, bottom, top)
   const columns = [...new Map(all.map(({ point, input }) => [point, input]))]
   const grid = [
@@ -107,7 +109,7 @@ function onePanel(title, unit, lines) {
 
 /** 1, 2, 5 times powers of ten, and more where a panel shows less than one power. */
 function ticks(low, high) {
-  const steps = high - low > Math.log(6) ? [1, 2, 5] : [1, 1.2, 1.5, 2, 3, 4, 5, 6, 8]
+  const steps = high - low > Math.log(200) ? [1] : high - low > Math.log(20) ? [1, 3] : [1, 1.5, 2, 3, 5, 7]
   const found = []
   for (let power = -3; power <= 4; power++)
     for (const step of steps) {
