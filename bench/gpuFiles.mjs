@@ -48,6 +48,9 @@ const leftOut = new Set(['onnxruntime-web', 'sharp', 'mediabunny', 'hono', '@hon
 const { dependencies } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
 const needed = packages([...Object.keys(dependencies).filter((name) => !leftOut.has(name)), 'vitest', 'fast-check'])
 
+if (!existsSync(join(root, 'dist/engine/runtime.js')))
+  throw new Error('the program is not built: npm run build, then pack again')
+
 const ort = 'node_modules/onnxruntime-node/bin/'
 /** Of a package: what runs, on Linux x64. Nested packages are listed by themselves. */
 const runs = (folder) => (path) =>

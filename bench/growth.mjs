@@ -89,7 +89,7 @@ for (const name of names)
     throw new RangeError(`--series must be one of ${Object.keys(series).join(', ')}, it is "${name}"`)
 const only = values.points?.split(',').map((text) => count('points', text))
 
-/** The least seconds of a step, by the clock and of the processor, and the peak of the process. */
+/** The least seconds of a step, by the clock, of the processor, and of these the system's; the peak of the process. */
 async function photoStep(request) {
   const { result, peakBytes } = await runForJson(process.execPath, [
     ...peakArguments,
@@ -99,7 +99,12 @@ async function photoStep(request) {
   // Step 0 has compiled the one graph of all.
   if (result.examples.some(({ compiles }) => compiles > 0)) throw new Error('a step was to be compiled once')
   const least = (key) => Math.min(...result.examples.map((step) => step[key]))
-  return { clock: { step: least('seconds') }, processor: { step: least('processorSeconds') }, peakGB: peakBytes / 1e9 }
+  return {
+    clock: { step: least('seconds') },
+    processor: { step: least('processorSeconds') },
+    systemSeconds: least('systemSeconds'),
+    peakGB: peakBytes / 1e9,
+  }
 }
 
 /** A clip's run, stage by stage: the clip of the examples played to and fro, small, until it has so many frames. */
@@ -178,7 +183,11 @@ function tableOf(name, points) {
   return [
     [
       series[name].unit,
-      ...parts.flatMap((part) => [...(clock ? [`${part}, s`, 'processor, s'] : [`${part}, s`]), 'exponent']),
+      ...parts.flatMap((part) => [
+        ...(clock ? [`${part}, s`, 'processor, s'] : [`${part}, s`]),
+        'exponent',
+        ...(clock ? ["of it the system's"] : []),
+      ]),
       'peak GB',
       'exponent',
     ],
@@ -188,6 +197,7 @@ function tableOf(name, points) {
         ...(clock ? [digits(point.clock[part])] : []),
         digits(point.processor[part]),
         digits(exponent(points[i - 1], point, ({ processor }) => processor[part])),
+        ...(clock ? [digits(point.systemSeconds)] : []),
       ]),
       digits(point.peakGB),
       digits(exponent(points[i - 1], point, ({ peakGB }) => peakGB)),

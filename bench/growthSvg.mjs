@@ -1,8 +1,13 @@
 // The picture of bench/growth.mjs: time and memory over each input, both logarithmic.
 
 const panel = { width: 300, height: 210, left: 58, top: 46, right: 24, bottom: 44 }
-/** Wong, Points of view: Color blindness (2011), but for black; told apart on white and on near black. */
-const colours = ['#0072b2', '#d55e00', '#009e73', '#cc79a7', '#b8860b', '#56b4e9', '#8a8a8a']
+/** Wong, Points of view: Color blindness (2011), but for black and yellow; on white, and brighter on near black. */
+const colours = {
+  light: ['#0072b2', '#d55e00', '#00825f', '#b85a92', '#9a7000', '#2f8fc7', '#707070'],
+  dark: ['#4aa8e0', '#ff8a3d', '#2fc79c', '#e29bc4', '#e0b040', '#8fd0f5', '#a8a8a8'],
+}
+const lineStyles = (theme) =>
+  colours[theme].map((colour, i) => `.line${i}{stroke:${colour};fill:none}.name${i}{fill:${colour}}`).join('')
 /** Seconds below which a stage is not drawn. */
 const least = 0.05
 
@@ -32,7 +37,9 @@ export function growthSvg(series) {
   return `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}" viewBox="0 0 ${width} ${height}" font-family="system-ui, sans-serif" font-size="12">
 <style>
 .ground{fill:#fff}text{fill:#222}.tick{fill:#666;font-size:11px}.grid{stroke:#e4e4e4}.frame{stroke:#888;fill:none}
-@media (prefers-color-scheme: dark){.ground{fill:#16181d}text{fill:#e6e6e6}.tick{fill:#a0a4ab}.grid{stroke:#2c3038}.frame{stroke:#70757e}}
+${lineStyles('light')}
+@media (prefers-color-scheme: dark){.ground{fill:#16181d}text{fill:#e6e6e6}.tick{fill:#a0a4ab}.grid{stroke:#2c3038}.frame{stroke:#70757e}
+${lineStyles('dark')}}
 </style>
 <rect class="ground" width="${width}" height="${height}"/>
 ${drawn.join('\n')}
@@ -82,22 +89,22 @@ function onePanel(title, unit, lines) {
   ]
   const names = apart(lines.map(({ values: line }) => y(Math.log(line.at(-1).value)) + 4))
   const paths = lines.map(({ name, values: line }, i) => {
-    const colour = colours[i % colours.length]
+    const kind = i % colours.light.length
     const at = line.map(({ input, value }) => `${x(Math.log(input))} ${y(Math.log(value))}`)
     const first = line[0]
     // As far as the panel reaches, to the right and up.
     const steep = Math.min(Math.log(line.at(-1).input), Math.log(first.input) + high - Math.log(first.value))
     const even = `M${at[0]}L${x(steep)} ${y(Math.log(first.value) + steep - Math.log(first.input))}`
     return (
-      `<path d="${even}" fill="none" stroke="${colour}" stroke-dasharray="1 4" stroke-linecap="round" opacity=".8"/>` +
-      `<path d="M${at.join('L')}" fill="none" stroke="${colour}" stroke-width="1.8" stroke-linejoin="round"/>` +
+      `<path d="${even}" class="line${kind}" stroke-dasharray="1 4" stroke-linecap="round" opacity=".8"/>` +
+      `<path d="M${at.join('L')}" class="line${kind}" stroke-width="1.8" stroke-linejoin="round"/>` +
       line
         .map(({ point, value }, k) => {
           const [cx, cy] = at[k].split(' ')
-          return `<circle cx="${cx}" cy="${cy}" r="2.6" fill="${colour}"><title>${name}, ${point}: ${value.toFixed(2)}</title></circle>`
+          return `<circle cx="${cx}" cy="${cy}" r="2.6" class="name${kind}"><title>${name}, ${point}: ${value.toFixed(2)}</title></circle>`
         })
         .join('') +
-      `<text x="${right + 7}" y="${names[i]}" style="fill:${colour}">${name}</text>`
+      `<text x="${right + 7}" y="${names[i]}" class="name${kind}">${name}</text>`
     )
   })
   return (

@@ -38,7 +38,7 @@ export async function noiseTrainer(
   )
   const guidance =
     kind === 'starter'
-      ? await openGuidance({ ...settings, guidance: Array(models).fill('starter') }, runtime)
+      ? (await openGuidance({ ...settings, guidance: Array(models).fill('starter') }, runtime)).map(unlike)
       : await Promise.all(
           Array.from({ length: models }, (_, seed) =>
             randomClip({}, runtime, { seed, positions: settings.positionEmbedding }),
@@ -65,4 +65,11 @@ export async function noiseTrainer(
     },
   })
   return { trainer, compiles, openSeconds: (performance.now() - opening) / 1000 }
+}
+
+/** Equal models would be computed once: the graph shares what is equal. */
+function unlike(model, i) {
+  if (i === 0) return model
+  const scaled = ({ shape, data }) => ({ shape, data: data.map((x) => x * (1 + i / 1000)) })
+  return { ...model, weights: new Map([...model.weights].map(([name, weight]) => [name, scaled(weight)])) }
 }

@@ -22,6 +22,7 @@ for (let i = 0; i <= steps; i++) {
   measured.push({
     seconds,
     processorSeconds: (user + system) / 1e6,
+    systemSeconds: system / 1e6,
     compileSeconds: compiled.reduce((sum, s) => sum + s, 0),
     compiles: compiled.length,
   })
