@@ -22,7 +22,10 @@ pack() {
   shift
   while [ $# -gt 0 ]; do
     case $1 in
-      --published) published=${2:-}; shift 2 || fail '--published expects <checkout of Text2LIVE>,<checkout of madgrad>' ;;
+      --published)
+        published=${2:-}
+        shift 2 || fail '--published expects two checkouts: <Text2LIVE>,<madgrad>'
+        ;;
       *) fail "pack does not know \"$1\"" ;;
     esac
   done
@@ -35,7 +38,8 @@ pack() {
   mkdir "$staged/bin" "$staged/lib" "$staged/published"
   cp -L "$(node -p process.execPath)" "$staged/bin/node"
   # The loader of Vulkan drivers, for a machine that has a driver without it. The driver itself belongs to the card.
-  loader=$(PATH=$PATH:/usr/sbin:/sbin ldconfig -p 2>/dev/null | sed -n 's/.*libvulkan\.so\.1 .*x86-64.* => //p' | sed q) || loader=''
+  loader=$(PATH=$PATH:/usr/sbin:/sbin ldconfig -p 2>/dev/null |
+    sed -n 's/.*libvulkan\.so\.1 .*x86-64.* => //p' | sed q) || loader=''
   if [ -n "$loader" ]; then
     cp -L "$loader" "$staged/lib/libvulkan.so.1"
   else

@@ -12,10 +12,14 @@ import { command, count, digits, peakArguments, printTable, root, runForJson, ru
 
 /** Seconds below which a ratio is the counter's grain. */
 const leastShown = 0.05
+/** As the process of a run has it (src/run/forkProcess.ts): glibc keeps what a step frees for the next one. */
+const heap = Object.keys(process.env).some((name) => name.startsWith('MALLOC_'))
+  ? {}
+  : { MALLOC_MMAP_THRESHOLD_: '4294967296', MALLOC_TRIM_THRESHOLD_: '8589934592' }
 /** Of the times in /proc: what Linux tells programs whatever its kernel counts with. */
 const ticksPerSecond = 100
 
-/** A photo's step as a run makes it, but that every example is the whole photo: it has as many pixels as its row says. */
+/** A step as a run makes it, but that every example is the whole photo: it has as many pixels as its row says. */
 const wholePhoto = { cropsMinCover: 1, scaleMin: 1, scaleMax: 1 }
 const fast = { guidance: 'starter', preset: 'fast', size: 256, views: 8, bootstrap: true, options: wholePhoto }
 const reference = { guidance: 'clip', preset: 'reference', views: 16, bootstrap: false, options: wholePhoto }
@@ -91,11 +95,15 @@ const only = values.points?.split(',').map((text) => count('points', text))
 
 /** The least seconds of a step, by the clock, of the processor, and of these the system's; the peak of the process. */
 async function photoStep(request) {
-  const { result, peakBytes } = await runForJson(process.execPath, [
-    ...peakArguments,
-    fileURLToPath(new URL('./stepProcess.mjs', import.meta.url)),
-    JSON.stringify({ ...request, steps, threads }),
-  ])
+  const { result, peakBytes } = await runForJson(
+    process.execPath,
+    [
+      ...peakArguments,
+      fileURLToPath(new URL('./stepProcess.mjs', import.meta.url)),
+      JSON.stringify({ ...request, steps, threads }),
+    ],
+    { env: { ...heap, ...process.env } },
+  )
   // Step 0 has compiled the one graph of all.
   if (result.examples.some(({ compiles }) => compiles > 0)) throw new Error('a step was to be compiled once')
   const least = (key) => Math.min(...result.examples.map((step) => step[key]))

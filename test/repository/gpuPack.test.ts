@@ -10,7 +10,7 @@ const most = 64 * 2 ** 20
 /** All that the other machine is asked for. */
 const tools = ['bash', 'cat', 'cmp', 'cp', 'gzip', 'ls', 'mkdir', 'rm', 'sha256sum', 'tar']
 
-/** What `bench/gpu.sh pack` makes is all that its `run` has there; a card is not at hand here, and none is looked for. */
+/** What `bench/gpu.sh pack` makes is all that its `run` has there. No card is looked for here. */
 describe.skipIf(process.platform !== 'linux' || process.arch !== 'x64')('the pack of bench/gpu.sh', () => {
   const folder = mkdtempSync(join(tmpdir(), 'text2live-gpu-'))
   const there = { home: join(folder, 'there'), bin: join(folder, 'bin'), results: join(folder, 'results') }
