@@ -30,12 +30,35 @@ const soft = values.swiftshader
 /** Names of adapters that are programs: what they take says nothing of a card. */
 const software = /swiftshader|llvmpipe|lavapipe|softpipe|basic render/i
 
-/** What a software adapter manages in minutes: a small picture of one size, one view, two steps. */
+/**
+ * What a software adapter manages in minutes, most of which are the compiler's: a small picture of one size, one view, a
+ * CLIP of three layers, two steps.
+ */
 const small = {
+  guidance: 'clip',
+  geometry: {
+    projection_dim: 16,
+    vision_config: { hidden_size: 32, intermediate_size: 96, num_hidden_layers: 3, num_attention_heads: 2 },
+    text_config: {
+      hidden_size: 24,
+      intermediate_size: 64,
+      num_hidden_layers: 2,
+      num_attention_heads: 3,
+      vocab_size: 514,
+    },
+  },
   size: 192,
   views: 1,
   steps: 1,
-  options: { generatorWidth: 8, relevancy: 'edges', cropsMinCover: 1, scaleMin: 1, scaleMax: 1, wholeImageEvery: 0 },
+  options: {
+    generatorWidth: 8,
+    generatorLevels: 4,
+    relevancy: 'edges',
+    cropsMinCover: 1,
+    scaleMin: 1,
+    scaleMax: 1,
+    wholeImageEvery: 0,
+  },
 }
 const fast = {
   guidance: 'starter',
@@ -272,7 +295,7 @@ async function suite(files, limit) {
 }
 
 function ofRequest({ size, views, options }) {
-  return `${size} px, ${views} views${options?.generatorWidth ? `, generator ${options.generatorWidth} wide` : ''}`
+  return `${size} px, ${views} views${options?.generatorWidth ? `, generator ${options.generatorWidth} wide, a tiny CLIP` : ''}`
 }
 
 async function stepsPart(request, limit) {
