@@ -36,7 +36,7 @@ describe.skipIf(process.platform !== 'linux' || process.arch !== 'x64')('the pac
     }
     const made = await call(script, ['pack', pack], { ...process.env, TEXT2LIVE_GPU_GZIP: '-1' })
     expect(made.status, made.text).toBe(0)
-  })
+  }, 120_000)
   afterAll(() => {
     rmSync(folder, { recursive: true, force: true })
   })
