@@ -87,13 +87,13 @@ const parts = [
   { name: 'ops', limit: 70, card: true, run: (limit) => suite(['ops'], limit) },
   {
     name: 'fast, WebGPU',
-    limit: soft ? 130 : 60,
+    limit: soft ? 150 : 60,
     card: true,
     run: (limit) => stepsPart({ ...fast, device: 'webgpu' }, limit),
   },
   {
     name: 'reference, WebGPU',
-    limit: soft ? 130 : 100,
+    limit: soft ? 150 : 100,
     card: true,
     run: (limit) => stepsPart({ ...reference, device: 'webgpu' }, limit),
   },
@@ -239,7 +239,7 @@ const lastWords = ({ status, stderr, stdout }) =>
   `ended with ${status}: ${(stderr || stdout)
     .split('\n')
     .map((text) => text.trim())
-    .filter((text) => text !== '' && !/^(at |Node\.js v|\^|\}|\{)/.test(text))
+    .filter((text) => text !== '' && !/^(at |File "|Node\.js v|\^|\}|\{)/.test(text))
     .slice(-3)
     .join(' ')
     .slice(0, 400)}`
