@@ -16,14 +16,14 @@ export const peakArguments = ['--import', preload]
  * one moment; `peakBytes` is the latter, null where the process did not tell its own.
  * @param {string} file
  * @param {readonly string[]} args
- * @param {{ cwd?: string, shell?: boolean, onLine?: (line: string, child: import('node:child_process').ChildProcess,
+ * @param {{ cwd?: string, env?: NodeJS.ProcessEnv, shell?: boolean, onLine?: (line: string, child: import('node:child_process').ChildProcess,
  *   watch: ReturnType<typeof watchMemory>) => void }} [options]
  * @returns {Promise<{ status: number | null, seconds: number, stdout: string, stderr: string, peakBytes: number | null,
  *   peak: { own: number, together: number } }>}
  */
-export function runProcess(file, args, { cwd = root, shell = false, onLine } = {}) {
+export function runProcess(file, args, { cwd = root, env, shell = false, onLine } = {}) {
   const start = performance.now()
-  const child = spawn(file, args, { cwd, shell, stdio: ['ignore', 'pipe', 'pipe', 'pipe'] })
+  const child = spawn(file, args, { cwd, env, shell, stdio: ['ignore', 'pipe', 'pipe', 'pipe'] })
   const watch = watchMemory(child.pid)
   const texts = { stdout: '', stderr: '', peak: '' }
   let rest = ''
@@ -64,8 +64,8 @@ export function runProcess(file, args, { cwd = root, shell = false, onLine } = {
 }
 
 /** A child process of ours that prints one line of JSON at its end. */
-export async function runForJson(file, args) {
-  const { status, stdout, stderr, peakBytes } = await runProcess(file, args)
+export async function runForJson(file, args, options) {
+  const { status, stdout, stderr, peakBytes } = await runProcess(file, args, options)
   if (status !== 0) throw new Error(`${file} ${args.join(' ')} ended with status ${status}:\n${stderr || stdout}`)
   return { result: JSON.parse(stdout.trim().split('\n').at(-1)), peakBytes }
 }

@@ -10,10 +10,15 @@ import { openGuidance } from '../dist/run/buildTrainer.js'
 /**
  * A trainer, the seconds that it took to make and, as it goes on, those of each graph that it compiled.
  * @param {{ guidance: 'starter' | 'clip', preset: string, size: number, views: number, steps: number, threads: number,
- *   bootstrap: boolean }} request `clip`: random weights of ViT-B/32; step 0 comes besides `steps`
+ *   bootstrap: boolean, models?: number, geometry?: Record<string, unknown>, options?: Record<string, unknown> }} request
+ *   guidance `clip`: random weights, of ViT-B/32 where no `geometry` is given; step 0 comes besides `steps`; `models`:
+ *   how many of the guidance judge at once; `options` over those of the preset
  * @param {import('../dist/engine/runtime.js').Runtime} runtime
  */
-export async function noiseTrainer({ guidance: kind, preset, size, views, steps, threads, bootstrap }, runtime) {
+export async function noiseTrainer(
+  { guidance: kind, preset, size, views, steps, threads, bootstrap, models = 1, geometry = {}, options = {} },
+  runtime,
+) {
   const settings = resolveSettings(
     [
       {
@@ -23,18 +28,23 @@ export async function noiseTrainer({ guidance: kind, preset, size, views, steps,
         steps: steps + 1,
         threads,
         seed: 1,
-        device: 'cpu',
+        device: runtime.device,
         prompt: 'golden teapot',
         source: 'teapot',
         ...(bootstrap ? { region: 'teapot' } : {}),
+        ...options,
       },
     ],
     () => 1,
   )
   const guidance =
     kind === 'starter'
-      ? await openGuidance(settings, runtime)
-      : [await randomClip({}, runtime, { positions: settings.positionEmbedding })]
+      ? (await openGuidance({ ...settings, guidance: Array(models).fill('starter') }, runtime)).map(unlike)
+      : await Promise.all(
+          Array.from({ length: models }, (_, seed) =>
+            randomClip(geometry, runtime, { seed, positions: settings.positionEmbedding }),
+          ),
+        )
   const noise = randomStream(1, 'photo')
   const photo = {
     width: size,
@@ -56,4 +66,11 @@ export async function noiseTrainer({ guidance: kind, preset, size, views, steps,
     },
   })
   return { trainer, compiles, openSeconds: (performance.now() - opening) / 1000 }
+}
+
+/** Equal models would be computed once: the graph shares what is equal. */
+function unlike(model, i) {
+  if (i === 0) return model
+  const scaled = ({ shape, data }) => ({ shape, data: data.map((x) => x * (1 + i / 1000)) })
+  return { ...model, weights: new Map([...model.weights].map(([name, weight]) => [name, scaled(weight)])) }
 }

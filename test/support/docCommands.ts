@@ -15,6 +15,8 @@ export type Reason =
   | 'fetches'
   /** Needs a GPU of NVIDIA. */
   | 'cuda'
+  /** For a machine with a graphics card; test/repository/gpuPack.test.ts packs, unpacks and runs what needs none. */
+  | 'card'
   /** Measures for minutes; run by whoever wants the numbers, see docs/benchmarks.md. */
   | 'measures'
   /** Needs Redis and a store; test/queue starts both. */
@@ -48,6 +50,12 @@ export const notRun: Readonly<Record<string, Reason>> = {
   'node bench/demo.mjs': 'measures',
   'node bench/memory.mjs': 'measures',
   'node bench/clip.mjs': 'measures',
+  'node bench/growth.mjs': 'measures',
+  'node bench/growth.mjs --series size --series views --save growth.json': 'measures',
+  'node bench/growth.mjs --save growth.json --draw docs/images/growth.svg': 'measures',
+  'bash bench/gpu.sh pack build/gpu': 'card',
+  'bash bench/gpu.sh unpack build/gpu/1': 'card',
+  'bash bench/gpu.sh unpack build/gpu/2 && bash bench/gpu.sh run --results "$OUT"': 'card',
   'node bench/step.mjs --rounds 2 --text2live ../Text2LIVE --madgrad ../madgrad --py ../venv/bin/python --published-step ../published_step.py':
     'measures',
   'node bench/flow.mjs': 'measures',
