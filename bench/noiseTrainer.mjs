@@ -10,10 +10,11 @@ import { openGuidance } from '../dist/run/buildTrainer.js'
 /**
  * A trainer, the seconds that it took to make and, as it goes on, those of each graph that it compiled.
  * @param {{ guidance: 'starter' | 'clip', preset: string, size: number, views: number, steps: number, threads: number,
- *   bootstrap: boolean }} request `clip`: random weights of ViT-B/32; step 0 comes besides `steps`
+ *   bootstrap: boolean, precision?: 'float32' | 'int8' }} request `clip`: random weights of ViT-B/32; step 0 comes besides
+ *   `steps`
  * @param {import('../dist/engine/runtime.js').Runtime} runtime
  */
-export async function noiseTrainer({ guidance: kind, preset, size, views, steps, threads, bootstrap }, runtime) {
+export async function noiseTrainer({ guidance: kind, preset, size, views, steps, threads, bootstrap, precision = 'float32' }, runtime) {
   const settings = resolveSettings(
     [
       {
@@ -34,7 +35,7 @@ export async function noiseTrainer({ guidance: kind, preset, size, views, steps,
   const guidance =
     kind === 'starter'
       ? await openGuidance(settings, runtime)
-      : [await randomClip({}, runtime, { positions: settings.positionEmbedding })]
+      : [await randomClip({}, runtime, { positions: settings.positionEmbedding, precision })]
   const noise = randomStream(1, 'photo')
   const photo = {
     width: size,

@@ -51,7 +51,7 @@ const profiled = {
   },
 }
 
-const { trainer } = await noiseTrainer(request, createRuntime(profiled, { device: 'cpu', threads }))
+const { trainer } = await noiseTrainer(request, createRuntime(profiled, { device: 'cpu', threads, native: true }))
 const start = performance.now()
 for (let i = 0; i <= steps; i++) await trainer.train()
 const seconds = (performance.now() - start) / 1000

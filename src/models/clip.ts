@@ -6,8 +6,9 @@ import type { ClipTextWeights } from './clipText.js'
 import { clipTokenEmbedding, foldBlocks, foldPatches, foldProjection } from './clipWeights.js'
 import type { ReadWeights } from './clipWeights.js'
 import { everyAnswer, oneImage } from './guidance.js'
-import type { GuidanceModel, Normalisation, WeightTensor } from './guidance.js'
+import type { FrozenTensor, GuidanceModel, Normalisation } from './guidance.js'
 import type { PositionMode } from './positionEmbedding.js'
+import { type Precision, quantizeBlock, requireIntegerProducts } from './precision.js'
 import { tokenizeAll } from './textTokenizer.js'
 import type { TextTokenizer } from './textTokenizer.js'
 import { TextTower } from './textTower.js'
@@ -30,9 +31,14 @@ export interface ClipParts {
   readonly normalisation?: Normalisation
   /** See `PositionMode`. Default `fixed`. */
   readonly positions?: PositionMode
+  /** Of the image tower's products. Default `float32`. */
+  readonly precision?: Precision
 }
 
-/** CLIP with a vision transformer of any size (Radford et al. 2021), its weights prepared for the step graph. */
+/**
+ * CLIP with a vision transformer of any size (Radford et al. 2021), its weights prepared for the step graph.
+ * @throws PRECISION_UNAVAILABLE
+ */
 export async function createClip({
   config,
   read,
@@ -40,7 +46,9 @@ export async function createClip({
   runtime,
   normalisation = clipNormalisation,
   positions = 'fixed',
+  precision = 'float32',
 }: ClipParts): Promise<GuidanceModel> {
+  if (precision === 'int8') await requireIntegerProducts(runtime)
   const { vision_config: vision, text_config: text } = config
   const tower = new TextTower(() => textWeights(config, read))
   return {
@@ -51,7 +59,7 @@ export async function createClip({
     imageSize: vision.image_size,
     contextLength: text.max_position_embeddings,
     normalisation,
-    weights: await visionWeights(config, read, normalisation),
+    weights: await visionWeights(config, read, normalisation, precision),
     constants: new Set(),
     gainsByBatch: true,
     comparesTexts: false,
@@ -68,11 +76,14 @@ export async function createClip({
   }
 }
 
+const asFolded = <T>(folded: T): Promise<T> => Promise.resolve(folded)
+
 async function visionWeights(
   { vision_config: vision }: ClipConfig,
   read: ReadWeights,
   normalisation: Normalisation,
-): Promise<Map<string, WeightTensor>> {
+  precision: Precision,
+): Promise<Map<string, FrozenTensor>> {
   const renamed = new Map([
     ['vision_model.embeddings.class_embedding', 'class'],
     ['vision_model.embeddings.position_embedding.weight', 'positions'],
@@ -80,10 +91,10 @@ async function visionWeights(
     ['vision_model.pre_layrnorm.bias', 'pre.bias'],
   ])
   const asStored = await read(renamed.keys())
-  return new Map([
+  return new Map<string, FrozenTensor>([
     ...[...renamed].map(([stored, name]) => [name, asStored.get(stored)!] as const),
     ...(await foldPatches(read, normalisation)),
-    ...(await foldBlocks(read, 'vision_model', vision)),
+    ...(await foldBlocks(read, 'vision_model', vision, precision === 'int8' ? quantizeBlock : asFolded)),
     ...(await foldProjection(read, 'vision_model.post_layernorm', 'visual_projection')),
   ])
 }
@@ -95,7 +106,7 @@ async function textWeights({ text_config: text }: ClipConfig, read: ReadWeights)
     tokens: tables.get(clipTokenEmbedding)!,
     positions: tables.get(positionEmbedding)!,
     folded: new Map([
-      ...(await foldBlocks(read, 'text_model', text)),
+      ...(await foldBlocks(read, 'text_model', text, asFolded)),
       ...(await foldProjection(read, 'text_model.final_layer_norm', 'text_projection')),
     ]),
   }

@@ -1,5 +1,5 @@
 import type { ClipConfig, ClipTextConfig, ClipVisionConfig } from './clipConfig.js'
-import type { Normalisation, WeightTensor } from './guidance.js'
+import type { FrozenTensor, Normalisation, WeightTensor } from './guidance.js'
 import type { WeightShapes } from './weightFile.js'
 
 /** Reads tensors of the Hugging Face layout by their names. */
@@ -120,17 +120,20 @@ const QUICK_GELU = 1.702
  * folded in, queries scaled by 1 / sqrt(head width)), out, fc1 (layer norm 2 folded in), fc2. For quick GELU, x
  * sigmoid(1.702 x) = u sigmoid(u) / 1.702 with u = 1.702 x: fc1 makes u, fc2 divides. One block is read at a time, so a
  * tower never stands twice in memory.
+ * @param keep what is kept of the weights of one block
  */
-export async function foldBlocks(
+export async function foldBlocks<Kept extends FrozenTensor>(
   read: ReadWeights,
   tower: 'vision_model' | 'text_model',
   config: ClipVisionConfig | ClipTextConfig,
-): Promise<Map<string, WeightTensor>> {
+  keep: (folded: ReadonlyMap<string, WeightTensor>, block: number) => Promise<ReadonlyMap<string, Kept>>,
+): Promise<Map<string, Kept>> {
   const queryScale = (config.hidden_size / config.num_attention_heads) ** -0.5
   const steepness = config.hidden_act === 'quick_gelu' ? QUICK_GELU : 1
-  const folded = new Map<string, WeightTensor>()
+  const kept = new Map<string, Kept>()
   for (let i = 0; i < config.num_hidden_layers; i++) {
     const layer = `${tower}.encoder.layers.${i}`
+    const folded = new Map<string, WeightTensor>()
     const from = await read(blockShapes(layer, config).map(([name]) => name))
     const put = (target: string, source: string, fold: Fold = {}): void => {
       const [weight, bias] = foldLinear(from, `${layer}.${source}`, fold)
@@ -142,8 +145,9 @@ export async function foldBlocks(
     put('out', 'self_attn.out_proj')
     put('fc1', 'mlp.fc1', { after: `${layer}.layer_norm2`, scale: steepness })
     put('fc2', 'mlp.fc2', { divide: steepness })
+    for (const [name, tensor] of await keep(folded, i)) kept.set(name, tensor)
   }
-  return folded
+  return kept
 }
 
 /** The last layer norm and the projection of a tower as one layer, `project.`. */
