@@ -14,7 +14,10 @@ import { openGuidance } from '../dist/run/buildTrainer.js'
  *   `steps`
  * @param {import('../dist/engine/runtime.js').Runtime} runtime
  */
-export async function noiseTrainer({ guidance: kind, preset, size, views, steps, threads, bootstrap, precision = 'float32' }, runtime) {
+export async function noiseTrainer(
+  { guidance: kind, preset, size, views, steps, threads, bootstrap, precision = 'float32' },
+  runtime,
+) {
   const settings = resolveSettings(
     [
       {

@@ -1,14 +1,15 @@
+import type { Value } from '../engine/graph.js'
 import type { Runtime } from '../engine/runtime.js'
 import { stoppable } from '../engine/stoppable.js'
-import type { ClipConfig } from './clipConfig.js'
+import type { ClipConfig, ClipVisionConfig } from './clipConfig.js'
 import { encodeClipTexts } from './clipText.js'
 import type { ClipTextWeights } from './clipText.js'
-import { clipTokenEmbedding, foldBlocks, foldPatches, foldProjection } from './clipWeights.js'
+import { clipTokenEmbedding, foldBlock, foldBlocks, foldPatches, foldProjection } from './clipWeights.js'
 import type { ReadWeights } from './clipWeights.js'
 import { everyAnswer, oneImage } from './guidance.js'
-import type { FrozenTensor, GuidanceModel, Normalisation } from './guidance.js'
+import type { FrozenTensor, GuidanceModel, Normalisation, WeightInputs } from './guidance.js'
 import type { PositionMode } from './positionEmbedding.js'
-import { type Precision, quantizeBlock, requireIntegerProducts } from './precision.js'
+import { type Precision, quantizeBlock, requireIntegerProducts, unevenLayers } from './precision.js'
 import { tokenizeAll } from './textTokenizer.js'
 import type { TextTokenizer } from './textTokenizer.js'
 import { TextTower } from './textTower.js'
@@ -50,6 +51,12 @@ export async function createClip({
 }: ClipParts): Promise<GuidanceModel> {
   if (precision === 'int8') await requireIntegerProducts(runtime)
   const { vision_config: vision, text_config: text } = config
+  const embed = (views: Value, w: WeightInputs): Value => embedViews(views, vision, positions, w)
+  const weights = await visionWeights(config, read, normalisation, precision)
+  if (precision === 'int8') {
+    for (const layer of await unevenLayers(weights, vision.image_size, embed, runtime))
+      await keepFloat32(weights, layer, vision, read)
+  }
   const tower = new TextTower(() => textWeights(config, read))
   return {
     name: 'clip',
@@ -59,11 +66,11 @@ export async function createClip({
     imageSize: vision.image_size,
     contextLength: text.max_position_embeddings,
     normalisation,
-    weights: await visionWeights(config, read, normalisation, precision),
+    weights,
     constants: new Set(),
     gainsByBatch: true,
     comparesTexts: false,
-    embed: (views, w) => embedViews(views, vision, positions, w),
+    embed,
     tokens: (image, w) => lastBlockTokens(oneImage(image, 'CLIP'), vision, positions, w),
     relevancy: (image, texts, w) => attentionRelevancy(oneImage(image, 'CLIP'), texts, vision, positions, w),
     relevancyText: (prompt) => prompt,
@@ -76,7 +83,7 @@ export async function createClip({
   }
 }
 
-const asFolded = <T>(folded: T): Promise<T> => Promise.resolve(folded)
+const asFolded = <T>(folded: T): T => folded
 
 async function visionWeights(
   { vision_config: vision }: ClipConfig,
@@ -97,6 +104,18 @@ async function visionWeights(
     ...(await foldBlocks(read, 'vision_model', vision, precision === 'int8' ? quantizeBlock : asFolded)),
     ...(await foldProjection(read, 'vision_model.post_layernorm', 'visual_projection')),
   ])
+}
+
+/** Puts a layer's weights back to what they were before they were quantised. */
+async function keepFloat32(
+  weights: Map<string, FrozenTensor>,
+  layer: string,
+  config: ClipVisionConfig,
+  read: ReadWeights,
+): Promise<void> {
+  const block = Number(layer.split('.')[1])
+  const folded = await foldBlock(read, 'vision_model', config, block)
+  weights.set(`${layer}.weight`, folded.get(`${layer}.weight`)!).delete(`${layer}.scales`)
 }
 
 async function textWeights({ text_config: text }: ClipConfig, read: ReadWeights): Promise<ClipTextWeights> {

@@ -162,9 +162,7 @@ export function bindWeights(
     const input = `${model.name}.${name}`
     const constant = model.constants?.has(name) === true
     const dtype = weight.data instanceof Int8Array ? 'int8' : 'float32'
-    const value = constant
-      ? graph.constant(weight.data, weight.shape, dtype)
-      : graph.input(input, weight.shape, dtype)
+    const value = constant ? graph.constant(weight.data, weight.shape, dtype) : graph.input(input, weight.shape, dtype)
     values.set(name, value)
     if (!constant) used.set(input, weight)
     return value

@@ -52,7 +52,15 @@ export async function loadGuidance(
     return loadStarter(source, runtime)
   }
   const { config, file, tokenize, normalisation } = await openClip(source)
-  return createClip({ config, read: (names) => file.weights(names), tokenize, runtime, positions, precision, normalisation })
+  return createClip({
+    config,
+    read: (names) => file.weights(names),
+    tokenize,
+    runtime,
+    positions,
+    precision,
+    normalisation,
+  })
 }
 
 /** A CLIP whose files were checked but for the numbers in its tensors. */

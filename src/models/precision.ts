@@ -1,7 +1,12 @@
-import { integerProductsAreExact, quantizeMatrix } from '../engine/ops/quantized.js'
+import { gradients } from '../engine/gradients.js'
+import { Graph, type Value, sizeOf } from '../engine/graph.js'
+import { concat, mul, reduceSum, reshape } from '../engine/ops.js'
+import { integerProductsAreExact, quantizeMatrix, roundedPeaks } from '../engine/ops/quantized.js'
+import { randomStream } from '../engine/random.js'
 import type { Runtime } from '../engine/runtime.js'
 import { Text2LiveError } from '../errors.js'
-import type { FrozenTensor, WeightTensor } from './guidance.js'
+import { bindWeights, weightFeeds } from './guidance.js'
+import type { FrozenTensor, WeightInputs, WeightTensor } from './guidance.js'
 
 /**
  * What the products of a frozen transformer are computed in: float32, or integers of 8 bits (`quantizedLinear`), which
@@ -43,7 +48,7 @@ export function withoutTransformer(model: string): Text2LiveError {
 }
 
 /** The weights of a block with its matrices as codes, and their scales as `<layer>.scales`. */
-export function quantizeBlock(folded: ReadonlyMap<string, WeightTensor>): Promise<Map<string, FrozenTensor>> {
+export function quantizeBlock(folded: ReadonlyMap<string, WeightTensor>): Map<string, FrozenTensor> {
   const kept = new Map<string, FrozenTensor>()
   for (const [name, tensor] of folded) {
     const [out, into] = tensor.shape
@@ -55,5 +60,65 @@ export function quantizeBlock(folded: ReadonlyMap<string, WeightTensor>): Promis
         .set(name.replace(/weight$/, 'scales'), { shape: [out], data: scales })
     }
   }
-  return Promise.resolve(kept)
+  return kept
+}
+
+/**
+ * A layer stays in float32 where `roundedPeaks` is above this: then the step of its rounding is more than a quarter of
+ * the mean magnitude in a row. Random weights give 4 to 12; of the sentence encoder in models/starter, a trained
+ * transformer, the second product of the MLP exceeds it in three of six layers, which are those that cost its gradient
+ * most (bench/precision.mjs).
+ */
+export const LARGEST_PEAK = 34
+
+/**
+ * The layers of a quantised image tower whose numbers are too uneven for 8 bits, forward or backward, as a picture of
+ * noise, shades and edges shows them: names as in `blocks.3.fc2`.
+ */
+export async function unevenLayers(
+  weights: ReadonlyMap<string, FrozenTensor>,
+  side: number,
+  embed: (views: Value, weights: WeightInputs) => Value,
+  runtime: Runtime,
+): Promise<string[]> {
+  const graph = new Graph()
+  const { inputs, used } = bindWeights(graph, { name: 'probe', weights })
+  const views = graph.input('views', [2, 3, side, side])
+  const embedding = embed(views, inputs)
+  const draws = randomStream(0, 'precision')
+  const direction = graph.constant(
+    Array.from({ length: sizeOf(embedding.shape) }, () => draws.uniform(-1, 1)),
+    embedding.shape,
+  )
+  // Called for what it writes into the graph: the products of the backward pass.
+  gradients(reduceSum(mul(embedding, direction)), [views])
+  const peaks = [...roundedPeaks(graph)]
+  const program = await runtime.compile(graph, {
+    peaks: concat(
+      peaks.map(([, peak]) => reshape(peak, [1])),
+      0,
+    ),
+  })
+  try {
+    const found = await program.run({ ...weightFeeds(used, runtime), views: probeViews(side) })
+    const numbers = found.peaks!.data as Float32Array
+    // One that is not a number is above any bound.
+    return peaks.flatMap(([name], i) =>
+      numbers[i]! <= LARGEST_PEAK ? [] : [name.replace(/^probe\./, '').replace(/\.weight$/, '')],
+    )
+  } finally {
+    await program.release()
+  }
+}
+
+/** Two views [2, 3, side, side] in [0, 1]: a disc over a shaded ground, and the same with noise. */
+function probeViews(side: number): Float32Array {
+  const draws = randomStream(0, 'precision views')
+  return Float32Array.from({ length: 6 * side * side }, (_, i) => {
+    const [x, y] = [(i % side) / side, (Math.floor(i / side) % side) / side]
+    const [view, channel] = [Math.floor(i / (3 * side * side)), Math.floor(i / (side * side)) % 3]
+    const disc =
+      Math.hypot(x - 0.5, y - 0.45) < 0.3 ? [0.8, 0.55, 0.1][channel]! : 0.2 + 0.5 * y * (0.5 + 0.25 * channel)
+    return Math.min(1, Math.max(0, disc + (view === 1 ? 0.2 * draws.uniform(-1, 1) : 0)))
+  })
 }

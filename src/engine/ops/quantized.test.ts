@@ -102,8 +102,8 @@ describe('a linear layer of weights in 8 bits', () => {
     const codes = graph.input('codes', [5, 3], 'int8')
     expect(() => quantizedLinear(graph.input('x', [2, 4]), codes, ...inputs)).toThrow(/do not multiply/)
     expect(() => quantizedLinear(graph.input('z', [2, 5]), graph.input('w', [5, 3]), ...inputs)).toThrow(/float32/)
-    expect(() =>
-      quantizedLinear(graph.input('v', [2, 5]), codes, graph.input('few', [2]), inputs[1]),
-    ).toThrow(/scales and bias \[3\]/)
+    expect(() => quantizedLinear(graph.input('v', [2, 5]), codes, graph.input('few', [2]), inputs[1])).toThrow(
+      /scales and bias \[3\]/,
+    )
   })
 })

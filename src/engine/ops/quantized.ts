@@ -2,8 +2,8 @@ import { Text2LiveError } from '../../errors.js'
 import { Graph, type Value, show, withGradient } from '../graph.js'
 import type { Runtime } from '../runtime.js'
 import { reshape } from './broadcasting.js'
-import { add, cast, maximum, mul, neg } from './elementwise.js'
-import { reduceMax, reduceMin } from './reduce.js'
+import { abs, add, cast, div, maximum, mul, neg } from './elementwise.js'
+import { reduceMax, reduceMean, reduceMin } from './reduce.js'
 import { transpose } from './shape.js'
 
 /** A frozen matrix in 8 bits, each of its output channels with a scale of its own. */
@@ -74,11 +74,35 @@ function roundedProduct(a: Value, codes: Value, scales: Value): Value {
     attributes: { axis: 0 },
   })
   const product = graph.apply({
-    op: 'com.microsoft.MatMulIntegerToFloat',
+    op: PRODUCT,
     inputs: [rounded, codes, graph.scalar(1), scales, graph.constant([ZERO], [], 'uint8')],
     shape: [n, m],
   })
   return mul(product, step)
+}
+
+const PRODUCT = 'com.microsoft.MatMulIntegerToFloat'
+
+/**
+ * How far the largest magnitude in a row stands above the mean one, the mean over the rows, of all that
+ * `quantizedLinear` rounds in a graph: by the name of the input that holds the codes, the larger of forward and
+ * backward pass. The finest difference is the largest magnitude / 127: where few numbers stand far out, the others are
+ * rounded to little.
+ */
+export function roundedPeaks(graph: Graph): Map<string, Value> {
+  const peaks = new Map<string, Value>()
+  for (const { op, inputs } of [...graph.nodes]) {
+    if (op !== PRODUCT) continue
+    const [rounded, codes] = inputs as [Value, Value]
+    const magnitude = abs(rounded.node.inputs[0]!)
+    const mean = maximum(reduceMean(magnitude, [1]), SMALLEST)
+    const peak = reduceMean(div(reduceMax(magnitude, [1]), mean)) // []
+    const { kind, op: name, inputs: transposed } = codes.node
+    const layer = kind === 'input' ? name : transposed[0]!.node.op
+    const known = peaks.get(layer)
+    peaks.set(layer, known ? maximum(known, peak) : peak)
+  }
+  return peaks
 }
 
 /**
