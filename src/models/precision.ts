@@ -65,7 +65,7 @@ export function quantizeBlock(folded: ReadonlyMap<string, WeightTensor>): Map<st
 
 /**
  * A layer stays in float32 where `roundedPeaks` is above this: then the step of its rounding is more than a quarter of
- * the mean magnitude in a row. Random weights give 4 to 12; of the sentence encoder in models/starter, a trained
+ * the mean magnitude in a row. Random weights give 4 to 11; of the sentence encoder in models/starter, a trained
  * transformer, the second product of the MLP exceeds it in three of six layers, which are those that cost its gradient
  * most (bench/precision.mjs).
  */
