@@ -6,13 +6,12 @@ import { gradients } from '../dist/engine/gradients.js'
 import { Graph } from '../dist/engine/graph.js'
 import { createNodeRuntime } from '../dist/engine/node/createNodeRuntime.js'
 import { add, gelu, layerNorm, matmul, mul, reduceSum, reshape, softmax, transpose } from '../dist/engine/ops.js'
-import { roundedPeaks } from '../dist/engine/ops/quantized.js'
 import { randomStream } from '../dist/engine/random.js'
 import { decodePhoto } from '../dist/media/node/decodePhoto.js'
 import { resize } from '../dist/media/resample.js'
 import { bindWeights, weightFeeds } from '../dist/models/guidance.js'
 import { folderSource } from '../dist/models/node/folderSource.js'
-import { LARGEST_PEAK, quantizeBlock } from '../dist/models/precision.js'
+import { quantizeBlock, unevenLayers } from '../dist/models/precision.js'
 import { randomClip } from '../dist/models/randomClip.js'
 import { parseStarterConfig } from '../dist/models/starterConfig.js'
 import { readStarterText } from '../dist/models/starterText.js'
@@ -169,8 +168,8 @@ async function sentenceAgreement() {
   )
   const { width: d, heads: H, eps, layers } = config.text
 
-  /** Embedding, its gradients, and what `roundedPeaks` says, of one sentence. */
-  async function run(sentence, weights) {
+  /** Writes the encoder of one sentence: what comes out, its gradients, and the feeds besides the weights. */
+  function write(sentence, graph, w) {
     const { ids } = tokenize(sentence)
     const t = ids.length
     const embedded = new Float32Array(t * d)
@@ -179,8 +178,6 @@ async function sentenceAgreement() {
         embedded[at * d + i] =
           text.words.rows[id * d + i] * text.words.scale[id] + text.positions[at * d + i] + text.types[i]
     })
-    const graph = new Graph()
-    const { inputs: w, used } = bindWeights(graph, { name: 'text', weights })
     const norm = (x, name) => layerNorm(x, w(`${name}.weight`), w(`${name}.bias`), eps)
     const input = graph.input('embedded', [t, d])
     const streams = []
@@ -201,28 +198,28 @@ async function sentenceAgreement() {
     const embedding = reduceSum(x, [0])
     const direction = graph.input('direction', embedding.shape)
     const [pixels, ...slopes] = gradients(reduceSum(mul(embedding, direction)), [input, ...streams])
-    const peaks = roundedPeaks(graph)
-    const program = await runtime.compile(graph, {
-      embedding,
-      pixels,
-      ...Object.fromEntries(slopes.map((slope, i) => [`layer${i}`, slope])),
-      ...Object.fromEntries([...peaks].map(([name, peak]) => [`peak of ${name}`, peak])),
-    })
     const draws = randomStream(3, 'direction')
-    const result = await program.run({
-      ...weightFeeds(used, runtime),
-      embedded,
-      direction: Float32Array.from({ length: d }, () => draws.uniform(-1, 1)),
-    })
+    return {
+      outputs: { embedding, pixels, ...Object.fromEntries(slopes.map((slope, i) => [`layer${i}`, slope])) },
+      feeds: { embedded, direction: Float32Array.from({ length: d }, () => draws.uniform(-1, 1)) },
+    }
+  }
+
+  async function run(sentence, weights) {
+    const graph = new Graph()
+    const { inputs, used } = bindWeights(graph, { name: 'text', weights })
+    const { outputs, feeds } = write(sentence, graph, inputs)
+    const program = await runtime.compile(graph, outputs)
+    const result = await program.run({ ...weightFeeds(used, runtime), ...feeds })
     await program.release()
-    return { result, peaks: new Map([...peaks.keys()].map((name) => [name, result[`peak of ${name}`].data[0]])) }
+    return result
   }
 
   async function agreementOf(name, weights) {
     const rows = []
     for (const sentence of sentences) {
       const [exact, rounded] = [await run(sentence, text.weights), await run(sentence, weights)]
-      rows.push((output) => cosine(exact.result[output].data, rounded.result[output].data))
+      rows.push((output) => cosine(exact[output].data, rounded[output].data))
     }
     const agreement = (output) => summary(rows.map((row) => row(output)))
     return {
@@ -237,16 +234,11 @@ async function sentenceAgreement() {
   const all = quantizeBlock(text.weights)
   // As for a CLIP when it is opened: what is too uneven, in one sentence of eight, stays as it is.
   const kept = new Map(all)
-  const { peaks } = await run(sentences[1], all)
-  for (const [input, peak] of peaks) {
-    if (peak <= LARGEST_PEAK) continue
-    const name = input.slice('text.'.length)
-    kept.set(name, text.weights.get(name)).delete(name.replace(/weight$/, 'scales'))
-  }
-  const layersKept = [...kept.keys()].filter((name) => all.has(name) && all.get(name) !== kept.get(name))
+  const uneven = await unevenLayers(all, runtime, (graph, w) => write(sentences[1], graph, w).feeds)
+  for (const layer of uneven) kept.set(`${layer}.weight`, text.weights.get(`${layer}.weight`)).delete(`${layer}.scales`)
   return [
     await agreementOf('sentence encoder (trained), all layers', all),
-    await agreementOf(`sentence encoder, ${layersKept.length} of ${6 * layers} layers float32`, kept),
+    await agreementOf(`sentence encoder, ${uneven.length} of ${6 * layers} layers float32`, kept),
   ]
 }
 

@@ -9,7 +9,7 @@ import type { ReadWeights } from './clipWeights.js'
 import { everyAnswer, oneImage } from './guidance.js'
 import type { FrozenTensor, GuidanceModel, Normalisation, WeightInputs } from './guidance.js'
 import type { PositionMode } from './positionEmbedding.js'
-import { type Precision, quantizeBlock, requireIntegerProducts, unevenLayers } from './precision.js'
+import { type Precision, pictureProbe, quantizeBlock, requireIntegerProducts, unevenLayers } from './precision.js'
 import { tokenizeAll } from './textTokenizer.js'
 import type { TextTokenizer } from './textTokenizer.js'
 import { TextTower } from './textTower.js'
@@ -54,7 +54,7 @@ export async function createClip({
   const embed = (views: Value, w: WeightInputs): Value => embedViews(views, vision, positions, w)
   const weights = await visionWeights(config, read, normalisation, precision)
   if (precision === 'int8') {
-    for (const layer of await unevenLayers(weights, vision.image_size, embed, runtime))
+    for (const layer of await unevenLayers(weights, runtime, pictureProbe(vision.image_size, embed)))
       await keepFloat32(weights, layer, vision, read)
   }
   const tower = new TextTower(() => textWeights(config, read))

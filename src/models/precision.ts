@@ -69,29 +69,21 @@ export function quantizeBlock(folded: ReadonlyMap<string, WeightTensor>): Map<st
  * transformer, the second product of the MLP exceeds it in three of six layers, which are those that cost its gradient
  * most (bench/precision.mjs).
  */
-export const LARGEST_PEAK = 34
+const LARGEST_PEAK = 34
 
 /**
- * The layers of a quantised image tower whose numbers are too uneven for 8 bits, forward or backward, as a picture of
- * noise, shades and edges shows them: names as in `blocks.3.fc2`.
+ * The layers of a quantised transformer whose numbers are too uneven for 8 bits, forward or backward: names as in
+ * `blocks.3.fc2`.
+ * @param write writes forward and backward pass into the graph and gives its feeds besides the weights
  */
 export async function unevenLayers(
   weights: ReadonlyMap<string, FrozenTensor>,
-  side: number,
-  embed: (views: Value, weights: WeightInputs) => Value,
   runtime: Runtime,
+  write: (graph: Graph, weights: WeightInputs) => Readonly<Record<string, Float32Array>>,
 ): Promise<string[]> {
   const graph = new Graph()
   const { inputs, used } = bindWeights(graph, { name: 'probe', weights })
-  const views = graph.input('views', [2, 3, side, side])
-  const embedding = embed(views, inputs)
-  const draws = randomStream(0, 'precision')
-  const direction = graph.constant(
-    Array.from({ length: sizeOf(embedding.shape) }, () => draws.uniform(-1, 1)),
-    embedding.shape,
-  )
-  // Called for what it writes into the graph: the products of the backward pass.
-  gradients(reduceSum(mul(embedding, direction)), [views])
+  const feeds = write(graph, inputs)
   const peaks = [...roundedPeaks(graph)]
   const program = await runtime.compile(graph, {
     peaks: concat(
@@ -100,7 +92,7 @@ export async function unevenLayers(
     ),
   })
   try {
-    const found = await program.run({ ...weightFeeds(used, runtime), views: probeViews(side) })
+    const found = await program.run({ ...weightFeeds(used, runtime), ...feeds })
     const numbers = found.peaks!.data as Float32Array
     // One that is not a number is above any bound.
     return peaks.flatMap(([name], i) =>
@@ -108,6 +100,22 @@ export async function unevenLayers(
     )
   } finally {
     await program.release()
+  }
+}
+
+/** What `unevenLayers` tries an image tower with: pictures of noise, shades and edges, and a direction of embeddings. */
+export function pictureProbe(side: number, embed: (views: Value, weights: WeightInputs) => Value) {
+  return (graph: Graph, weights: WeightInputs): Record<string, Float32Array> => {
+    const views = graph.input('views', [2, 3, side, side])
+    const embedding = embed(views, weights)
+    const draws = randomStream(0, 'precision')
+    const direction = graph.constant(
+      Array.from({ length: sizeOf(embedding.shape) }, () => draws.uniform(-1, 1)),
+      embedding.shape,
+    )
+    // Called for what it writes into the graph.
+    gradients(reduceSum(mul(embedding, direction)), [views])
+    return { views: probeViews(side) }
   }
 }
 
