@@ -76,7 +76,7 @@ function saturating(engine: Runtime): Runtime {
     async compile(...asked) {
       const program = await engine.compile(...asked)
       const run: Program['run'] = (feeds) => {
-        const { a, b } = feeds as Record<'a' | 'b', { dims: readonly number[]; data: ArrayLike<number> }>
+        const { a, b } = feeds as unknown as Record<'a' | 'b', { dims: readonly number[]; data: ArrayLike<number> }>
         const [[n = 0, k = 0], m = 0] = [a.dims, b.dims[1]]
         const sums = Float32Array.from({ length: n * m }, (_, at) => {
           const [row, column] = [Math.floor(at / m), at % m]
