@@ -10,13 +10,26 @@ import { openGuidance } from '../dist/run/buildTrainer.js'
 /**
  * A trainer, the seconds that it took to make and, as it goes on, those of each graph that it compiled.
  * @param {{ guidance: 'starter' | 'clip', preset: string, size: number, views: number, steps: number, threads: number,
- *   bootstrap: boolean, models?: number, geometry?: Record<string, unknown>, options?: Record<string, unknown> }} request
+ *   bootstrap: boolean, models?: number, geometry?: Record<string, unknown>, options?: Record<string, unknown>,
+ *   precision?: 'float32' | 'int8' }} request
  *   guidance `clip`: random weights, of ViT-B/32 where no `geometry` is given; step 0 comes besides `steps`; `models`:
  *   how many of the guidance judge at once; `options` over those of the preset
  * @param {import('../dist/engine/runtime.js').Runtime} runtime
  */
 export async function noiseTrainer(
-  { guidance: kind, preset, size, views, steps, threads, bootstrap, models = 1, geometry = {}, options = {} },
+  {
+    guidance: kind,
+    preset,
+    size,
+    views,
+    steps,
+    threads,
+    bootstrap,
+    models = 1,
+    geometry = {},
+    options = {},
+    precision = 'float32',
+  },
   runtime,
 ) {
   const settings = resolveSettings(
@@ -42,7 +55,7 @@ export async function noiseTrainer(
       ? (await openGuidance({ ...settings, guidance: Array(models).fill('starter') }, runtime)).map(unlike)
       : await Promise.all(
           Array.from({ length: models }, (_, seed) =>
-            randomClip(geometry, runtime, { seed, positions: settings.positionEmbedding }),
+            randomClip(geometry, runtime, { seed, positions: settings.positionEmbedding, precision }),
           ),
         )
   const noise = randomStream(1, 'photo')

@@ -12,6 +12,8 @@ import { noiseTrainer } from './noiseTrainer.mjs'
 const { values } = parseArgs({
   options: {
     starter: { type: 'boolean', default: false },
+    preset: { type: 'string' },
+    precision: { type: 'string', default: 'float32' },
     size: { type: 'string', default: '256' },
     views: { type: 'string' },
     steps: { type: 'string', default: '3' },
@@ -24,7 +26,8 @@ const steps = count('steps', values.steps)
 const threads = count('threads', values.threads)
 const request = {
   guidance: values.starter ? 'starter' : 'clip',
-  preset: values.starter ? 'fast' : 'reference',
+  preset: values.preset ?? (values.starter ? 'fast' : 'reference'),
+  precision: values.precision,
   size: count('size', values.size),
   views: count('views', values.views ?? (values.starter ? '8' : '16')),
   steps,
@@ -48,7 +51,7 @@ const profiled = {
   },
 }
 
-const { trainer } = await noiseTrainer(request, createRuntime(profiled, { device: 'cpu', threads }))
+const { trainer } = await noiseTrainer(request, createRuntime(profiled, { device: 'cpu', threads, native: true }))
 const start = performance.now()
 for (let i = 0; i <= steps; i++) await trainer.train()
 const seconds = (performance.now() - start) / 1000

@@ -12,6 +12,7 @@ const { values } = parseArgs({
     views: { type: 'string' },
     bootstrap: { type: 'boolean', default: false },
     starter: { type: 'boolean', default: false },
+    precision: { type: 'string', default: 'float32' },
     text2live: { type: 'string' },
     madgrad: { type: 'string' },
     py: { type: 'string', default: 'python3' },
@@ -30,6 +31,9 @@ if (compare && published.includes(undefined))
   throw new RangeError('--text2live, --madgrad and --published-step belong together')
 if (compare && values.starter) throw new RangeError('the published code runs CLIP ViT-B/32 only: leave out --starter')
 
+if (values.precision !== 'float32' && values.starter)
+  throw new RangeError('--precision int8 is for CLIP: leave out --starter')
+
 const stepProcess = fileURLToPath(new URL('./stepProcess.mjs', import.meta.url))
 
 async function ours(size) {
@@ -42,6 +46,7 @@ async function ours(size) {
     steps,
     threads,
     bootstrap: values.starter || values.bootstrap,
+    precision: values.precision,
   }
   const { result, peakBytes } = await runForJson(process.execPath, [
     ...peakArguments,
@@ -97,7 +102,9 @@ function summary(size, own, other) {
     views,
     threads,
     rounds,
-    guidance: values.starter ? 'starter' : 'random ViT-B/32',
+    guidance: values.starter
+      ? 'starter'
+      : `random ViT-B/32${values.precision === 'float32' ? '' : `, ${values.precision}`}`,
     preset: values.starter ? 'fast' : 'reference',
     bootstrap: values.starter || values.bootstrap,
     seconds,

@@ -226,6 +226,12 @@ export const errorGuide: Readonly<Record<ErrorCode, Advice>> = {
       'No guidance model of the run answers what is asked: not all read texts, or say where a text is in a picture.',
     remedy: 'Name one that does beside it: `--guidance ./mine.mjs --guidance starter`.',
   },
+  PRECISION_UNAVAILABLE: {
+    group: 'models',
+    means:
+      '`--precision int8` was asked for where integer products do not come out right or gain nothing: on a graphics card, in a browser, on a processor without instructions for them, or with a guidance model that is no CLIP.',
+    remedy: 'Leave it out: `--precision float32` is the default.',
+  },
   GUIDANCE_NOT_REGISTERED: {
     group: 'models',
     means:

@@ -1,10 +1,10 @@
 import { Text2LiveError } from '../errors.js'
 
 /** Type of a tensor's elements. */
-export type DType = 'float32' | 'int64' | 'int32' | 'bool'
+export type DType = 'float32' | 'int64' | 'int32' | 'int8' | 'uint8' | 'bool'
 /** Lengths of the axes, all known when the graph is built; [] is a scalar. */
 export type Shape = readonly number[]
-export type ConstantData = Float32Array | BigInt64Array | Int32Array
+export type ConstantData = Float32Array | BigInt64Array | Int32Array | Int8Array | Uint8Array
 export type Attribute =
   number | string | readonly number[] | { readonly float: number } | { readonly floats: readonly number[] }
 
@@ -13,7 +13,7 @@ export interface Node {
   /** Position in order of creation, which is a topological order. */
   readonly index: number
   readonly kind: 'input' | 'constant' | 'op'
-  /** ONNX operator (`kind: 'op'`) or the input's name. */
+  /** ONNX operator (`kind: 'op'`; those of ONNX Runtime's own begin with `com.microsoft.`) or the input's name. */
   readonly op: string
   readonly inputs: readonly Value[]
   readonly attributes: Readonly<Record<string, Attribute>>
@@ -221,6 +221,8 @@ function typedData(data: ConstantData | readonly number[], dtype: DType): Consta
   if (!Array.isArray(data)) return data as ConstantData
   if (dtype === 'int64') return BigInt64Array.from(data as number[], (x) => BigInt(x))
   if (dtype === 'int32') return Int32Array.from(data as number[])
+  if (dtype === 'int8') return Int8Array.from(data as number[])
+  if (dtype === 'uint8') return Uint8Array.from(data as number[])
   return Float32Array.from(data as number[])
 }
 

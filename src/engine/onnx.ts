@@ -5,11 +5,13 @@ import { ONNX_TYPES } from './ops/elementwise.js'
 
 const OPSET = 18
 const IR_VERSION = 8
+/** Begins the names of ONNX Runtime's own operators, which are no part of ONNX. */
+const OWN_DOMAIN = 'com.microsoft'
 
 /** Field numbers of onnx.proto3 that this writer uses. */
 const MODEL = { irVersion: 1, producerName: 2, graph: 7, opsetImport: 8 } as const
 const GRAPH = { node: 1, name: 2, initializer: 5, input: 11, output: 12 } as const
-const NODE = { input: 1, output: 2, name: 3, opType: 4, attribute: 5 } as const
+const NODE = { input: 1, output: 2, name: 3, opType: 4, attribute: 5, domain: 7 } as const
 const ATTRIBUTE = { name: 1, f: 2, i: 3, s: 4, floats: 7, ints: 8, type: 20 } as const
 const TENSOR = { dims: 1, dataType: 2, name: 8, rawData: 9 } as const
 const ATTRIBUTE_TYPE = { float: 1, int: 2, string: 3, floats: 6, ints: 7 } as const
@@ -62,7 +64,17 @@ export function encodeModel(
     text(w, 1, '')
     varint(w, 2, OPSET)
   })
+  if (operations.some(isOwnOperator)) {
+    message(model, MODEL.opsetImport, (w) => {
+      text(w, 1, OWN_DOMAIN)
+      varint(w, 2, 1)
+    })
+  }
   return { bytes: model.finish(), inputs, nodeCount: operations.length }
+}
+
+function isOwnOperator({ op }: Node): boolean {
+  return op.startsWith(`${OWN_DOMAIN}.`)
 }
 
 function liveNodes(outputs: Readonly<Record<string, Value>>, given: ReadonlyMap<Node, string>): Set<Node> {
@@ -87,8 +99,10 @@ function ownName(value: Value): string {
 function writeNode(w: protobuf.Writer, node: Node, nameOf: (value: Value) => string): void {
   for (const input of node.inputs) text(w, NODE.input, nameOf(input))
   for (const output of node.outputs) text(w, NODE.output, nameOf(output))
+  const own = isOwnOperator(node)
   text(w, NODE.name, `${node.op}_${node.index}`)
-  text(w, NODE.opType, node.op)
+  text(w, NODE.opType, own ? node.op.slice(OWN_DOMAIN.length + 1) : node.op)
+  if (own) text(w, NODE.domain, OWN_DOMAIN)
   for (const [name, value] of Object.entries(node.attributes))
     message(w, NODE.attribute, (a) => writeAttribute(a, name, value))
 }

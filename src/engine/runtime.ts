@@ -1,6 +1,6 @@
 import type { InferenceSession, InferenceSessionFactory, Tensor } from 'onnxruntime-common'
 import { Text2LiveError } from '../errors.js'
-import { Graph, type Value, sameShape, show, sizeOf } from './graph.js'
+import { Graph, type Shape, type Value, sameShape, show, sizeOf } from './graph.js'
 import { type OnnxModel, encodeModel } from './onnx.js'
 import { add } from './ops/elementwise.js'
 import { type Uploaded, downloadTensor, uploadTensors } from './transfer.js'
@@ -30,6 +30,8 @@ export interface RuntimeOptions {
    * all that we use; CUDA leaves some index arithmetic to the CPU by design.
    */
   strictDevice?: boolean
+  /** The package runs as machine code of the processor, as `onnxruntime-node` does, not as WebAssembly. Default false. */
+  native?: boolean
 }
 
 export interface CompileOptions {
@@ -54,6 +56,17 @@ export interface CompileOptions {
  */
 export type Feed = Tensor | Float32Array
 
+/** Numbers with a shape, row-major. */
+export interface Rows {
+  readonly shape: Shape
+  readonly data: Float32Array | Int8Array
+}
+
+/** What a program is fed of them. */
+export function tensorOf({ data, shape }: Rows, { Tensor }: Pick<Runtime, 'Tensor'>): Tensor {
+  return data instanceof Int8Array ? new Tensor('int8', data, shape) : new Tensor('float32', data, shape)
+}
+
 /** A compiled graph. */
 export interface Program {
   readonly inputs: readonly { readonly name: string; readonly shape: readonly number[] }[]
@@ -72,6 +85,8 @@ export interface Program {
 /** ONNX Runtime on one device. */
 export interface Runtime {
   readonly device: Device
+  /** See `RuntimeOptions.native`. */
+  readonly native: boolean
   readonly Tensor: typeof Tensor
   /** Compiles what the outputs depend on, for the shapes that the graph has. @throws DEVICE_UNAVAILABLE */
   compile(graph: Graph, outputs: Readonly<Record<string, Value>>, options?: CompileOptions): Promise<Program>
@@ -107,6 +122,7 @@ export function createRuntime(ort: OrtModule, options: RuntimeOptions): Runtime 
   }
   return {
     device: options.device,
+    native: options.native ?? false,
     Tensor: ort.Tensor,
     compile,
     upload: (tensors) =>

@@ -2,13 +2,10 @@ import type { Tensor } from 'onnxruntime-common'
 import type { Text2LiveError } from '../errors.js'
 import type { Graph, Shape, Value } from './graph.js'
 import { ProgramCache } from './programCache.js'
-import type { Feed, Program, Runtime } from './runtime.js'
+import { type Feed, type Program, type Rows, type Runtime, tensorOf } from './runtime.js'
 import type { Uploaded } from './transfer.js'
 
-export interface Rows {
-  readonly shape: Shape
-  readonly data: Float32Array
-}
+export type { Rows } from './runtime.js'
 
 interface BuiltGraph {
   readonly graph: Graph
@@ -177,11 +174,8 @@ export class TrainedProgram<Name extends string> {
   }
 
   #tensors<Key extends string>(rows: Readonly<Record<Key, Rows>>): Record<Key, Tensor> {
-    const {
-      runtime: { Tensor },
-    } = this.#options
     return Object.fromEntries(
-      Object.entries<Rows>(rows).map(([name, { shape, data }]) => [name, new Tensor('float32', data, shape)]),
+      Object.entries<Rows>(rows).map(([name, given]) => [name, tensorOf(given, this.#options.runtime)]),
     ) as Record<Key, Tensor>
   }
 }

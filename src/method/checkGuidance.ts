@@ -235,7 +235,7 @@ function finite(values: Float32Array): void {
 }
 
 /** Largest difference, of the largest absolute value. */
-function difference(a: Float32Array, b: Float32Array): number {
+function difference(a: ArrayLike<number>, b: ArrayLike<number>): number {
   if (a.length !== b.length) return Infinity
   let [most, largest] = [0, 1e-12]
   for (let i = 0; i < a.length; i++) {

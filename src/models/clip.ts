@@ -1,13 +1,15 @@
+import type { Value } from '../engine/graph.js'
 import type { Runtime } from '../engine/runtime.js'
 import { stoppable } from '../engine/stoppable.js'
-import type { ClipConfig } from './clipConfig.js'
+import type { ClipConfig, ClipVisionConfig } from './clipConfig.js'
 import { encodeClipTexts } from './clipText.js'
 import type { ClipTextWeights } from './clipText.js'
-import { clipTokenEmbedding, foldBlocks, foldPatches, foldProjection } from './clipWeights.js'
+import { clipTokenEmbedding, foldBlock, foldBlocks, foldPatches, foldProjection } from './clipWeights.js'
 import type { ReadWeights } from './clipWeights.js'
 import { everyAnswer, oneImage } from './guidance.js'
-import type { GuidanceModel, Normalisation, WeightTensor } from './guidance.js'
+import type { FrozenTensor, GuidanceModel, Normalisation, WeightInputs } from './guidance.js'
 import type { PositionMode } from './positionEmbedding.js'
+import { type Precision, pictureProbe, quantizeBlock, requireIntegerProducts, unevenLayers } from './precision.js'
 import { tokenizeAll } from './textTokenizer.js'
 import type { TextTokenizer } from './textTokenizer.js'
 import { TextTower } from './textTower.js'
@@ -30,9 +32,14 @@ export interface ClipParts {
   readonly normalisation?: Normalisation
   /** See `PositionMode`. Default `fixed`. */
   readonly positions?: PositionMode
+  /** Of the image tower's products. Default `float32`. */
+  readonly precision?: Precision
 }
 
-/** CLIP with a vision transformer of any size (Radford et al. 2021), its weights prepared for the step graph. */
+/**
+ * CLIP with a vision transformer of any size (Radford et al. 2021), its weights prepared for the step graph.
+ * @throws PRECISION_UNAVAILABLE
+ */
 export async function createClip({
   config,
   read,
@@ -40,8 +47,16 @@ export async function createClip({
   runtime,
   normalisation = clipNormalisation,
   positions = 'fixed',
+  precision = 'float32',
 }: ClipParts): Promise<GuidanceModel> {
+  if (precision === 'int8') await requireIntegerProducts(runtime)
   const { vision_config: vision, text_config: text } = config
+  const embed = (views: Value, w: WeightInputs): Value => embedViews(views, vision, positions, w)
+  const weights = await visionWeights(config, read, normalisation, precision)
+  if (precision === 'int8') {
+    for (const layer of await unevenLayers(weights, runtime, pictureProbe(vision.image_size, embed)))
+      await keepFloat32(weights, layer, vision, read)
+  }
   const tower = new TextTower(() => textWeights(config, read))
   return {
     name: 'clip',
@@ -51,11 +66,11 @@ export async function createClip({
     imageSize: vision.image_size,
     contextLength: text.max_position_embeddings,
     normalisation,
-    weights: await visionWeights(config, read, normalisation),
+    weights,
     constants: new Set(),
     gainsByBatch: true,
     comparesTexts: false,
-    embed: (views, w) => embedViews(views, vision, positions, w),
+    embed,
     tokens: (image, w) => lastBlockTokens(oneImage(image, 'CLIP'), vision, positions, w),
     relevancy: (image, texts, w) => attentionRelevancy(oneImage(image, 'CLIP'), texts, vision, positions, w),
     relevancyText: (prompt) => prompt,
@@ -68,11 +83,14 @@ export async function createClip({
   }
 }
 
+const asFolded = <T>(folded: T): T => folded
+
 async function visionWeights(
   { vision_config: vision }: ClipConfig,
   read: ReadWeights,
   normalisation: Normalisation,
-): Promise<Map<string, WeightTensor>> {
+  precision: Precision,
+): Promise<Map<string, FrozenTensor>> {
   const renamed = new Map([
     ['vision_model.embeddings.class_embedding', 'class'],
     ['vision_model.embeddings.position_embedding.weight', 'positions'],
@@ -80,12 +98,24 @@ async function visionWeights(
     ['vision_model.pre_layrnorm.bias', 'pre.bias'],
   ])
   const asStored = await read(renamed.keys())
-  return new Map([
+  return new Map<string, FrozenTensor>([
     ...[...renamed].map(([stored, name]) => [name, asStored.get(stored)!] as const),
     ...(await foldPatches(read, normalisation)),
-    ...(await foldBlocks(read, 'vision_model', vision)),
+    ...(await foldBlocks(read, 'vision_model', vision, precision === 'int8' ? quantizeBlock : asFolded)),
     ...(await foldProjection(read, 'vision_model.post_layernorm', 'visual_projection')),
   ])
+}
+
+/** Puts a layer's weights back to what they were before they were quantised. */
+async function keepFloat32(
+  weights: Map<string, FrozenTensor>,
+  layer: string,
+  config: ClipVisionConfig,
+  read: ReadWeights,
+): Promise<void> {
+  const block = Number(layer.split('.')[1])
+  const folded = await foldBlock(read, 'vision_model', config, block)
+  weights.set(`${layer}.weight`, folded.get(`${layer}.weight`)!).delete(`${layer}.scales`)
 }
 
 async function textWeights({ text_config: text }: ClipConfig, read: ReadWeights): Promise<ClipTextWeights> {
@@ -95,7 +125,7 @@ async function textWeights({ text_config: text }: ClipConfig, read: ReadWeights)
     tokens: tables.get(clipTokenEmbedding)!,
     positions: tables.get(positionEmbedding)!,
     folded: new Map([
-      ...(await foldBlocks(read, 'text_model', text)),
+      ...(await foldBlocks(read, 'text_model', text, asFolded)),
       ...(await foldProjection(read, 'text_model.final_layer_norm', 'text_projection')),
     ]),
   }

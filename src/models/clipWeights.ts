@@ -1,5 +1,5 @@
 import type { ClipConfig, ClipTextConfig, ClipVisionConfig } from './clipConfig.js'
-import type { Normalisation, WeightTensor } from './guidance.js'
+import type { FrozenTensor, Normalisation, WeightTensor } from './guidance.js'
 import type { WeightShapes } from './weightFile.js'
 
 /** Reads tensors of the Hugging Face layout by their names. */
@@ -115,35 +115,51 @@ function foldLinear(
 
 const QUICK_GELU = 1.702
 
+type Tower = 'vision_model' | 'text_model'
+
 /**
- * The transformer blocks of a tower as the graph takes them, under `blocks.<i>.`: query, key, value (layer norm 1
- * folded in, queries scaled by 1 / sqrt(head width)), out, fc1 (layer norm 2 folded in), fc2. For quick GELU, x
- * sigmoid(1.702 x) = u sigmoid(u) / 1.702 with u = 1.702 x: fc1 makes u, fc2 divides. One block is read at a time, so a
- * tower never stands twice in memory.
+ * A transformer block of a tower as the graph takes it, under `blocks.<i>.`: query, key, value (layer norm 1 folded in,
+ * queries scaled by 1 / sqrt(head width)), out, fc1 (layer norm 2 folded in), fc2. For quick GELU, x sigmoid(1.702 x) =
+ * u sigmoid(u) / 1.702 with u = 1.702 x: fc1 makes u, fc2 divides.
  */
-export async function foldBlocks(
+export async function foldBlock(
   read: ReadWeights,
-  tower: 'vision_model' | 'text_model',
+  tower: Tower,
   config: ClipVisionConfig | ClipTextConfig,
+  block: number,
 ): Promise<Map<string, WeightTensor>> {
   const queryScale = (config.hidden_size / config.num_attention_heads) ** -0.5
   const steepness = config.hidden_act === 'quick_gelu' ? QUICK_GELU : 1
   const folded = new Map<string, WeightTensor>()
-  for (let i = 0; i < config.num_hidden_layers; i++) {
-    const layer = `${tower}.encoder.layers.${i}`
-    const from = await read(blockShapes(layer, config).map(([name]) => name))
-    const put = (target: string, source: string, fold: Fold = {}): void => {
-      const [weight, bias] = foldLinear(from, `${layer}.${source}`, fold)
-      folded.set(`blocks.${i}.${target}.weight`, weight).set(`blocks.${i}.${target}.bias`, bias)
-    }
-    put('query', 'self_attn.q_proj', { after: `${layer}.layer_norm1`, scale: queryScale })
-    put('key', 'self_attn.k_proj', { after: `${layer}.layer_norm1` })
-    put('value', 'self_attn.v_proj', { after: `${layer}.layer_norm1` })
-    put('out', 'self_attn.out_proj')
-    put('fc1', 'mlp.fc1', { after: `${layer}.layer_norm2`, scale: steepness })
-    put('fc2', 'mlp.fc2', { divide: steepness })
+  const layer = `${tower}.encoder.layers.${block}`
+  const from = await read(blockShapes(layer, config).map(([name]) => name))
+  const put = (target: string, source: string, fold: Fold = {}): void => {
+    const [weight, bias] = foldLinear(from, `${layer}.${source}`, fold)
+    folded.set(`blocks.${block}.${target}.weight`, weight).set(`blocks.${block}.${target}.bias`, bias)
   }
+  put('query', 'self_attn.q_proj', { after: `${layer}.layer_norm1`, scale: queryScale })
+  put('key', 'self_attn.k_proj', { after: `${layer}.layer_norm1` })
+  put('value', 'self_attn.v_proj', { after: `${layer}.layer_norm1` })
+  put('out', 'self_attn.out_proj')
+  put('fc1', 'mlp.fc1', { after: `${layer}.layer_norm2`, scale: steepness })
+  put('fc2', 'mlp.fc2', { divide: steepness })
   return folded
+}
+
+/**
+ * All blocks of a tower (`foldBlock`). One is read at a time, so a tower never stands twice in memory.
+ * @param keep what is kept of the weights of one block
+ */
+export async function foldBlocks<Kept extends FrozenTensor>(
+  read: ReadWeights,
+  tower: Tower,
+  config: ClipVisionConfig | ClipTextConfig,
+  keep: (folded: ReadonlyMap<string, WeightTensor>) => ReadonlyMap<string, Kept>,
+): Promise<Map<string, Kept>> {
+  const kept = new Map<string, Kept>()
+  for (let i = 0; i < config.num_hidden_layers; i++)
+    for (const [name, tensor] of keep(await foldBlock(read, tower, config, i))) kept.set(name, tensor)
+  return kept
 }
 
 /** The last layer norm and the projection of a tower as one layer, `project.`. */

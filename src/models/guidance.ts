@@ -1,12 +1,17 @@
 import type { Tensor } from 'onnxruntime-common'
 import type { Graph, Value } from '../engine/graph.js'
-import type { Runtime } from '../engine/runtime.js'
+import { type Runtime, tensorOf } from '../engine/runtime.js'
 import { Text2LiveError } from '../errors.js'
 import type { TokenizedText } from './textTokenizer.js'
 
-/** A frozen tensor: row-major float32. */
-export interface WeightTensor {
+/** A frozen tensor, row-major: float32, or the codes of a `QuantizedMatrix`. */
+export interface FrozenTensor {
   readonly shape: readonly number[]
+  readonly data: Float32Array | Int8Array
+}
+
+/** A frozen tensor of float32. */
+export interface WeightTensor extends FrozenTensor {
   readonly data: Float32Array
 }
 
@@ -68,7 +73,7 @@ export interface GuidanceModel {
   readonly contextLength: number
   readonly normalisation: Normalisation
   /** The image tower's weights by name: what the graph inputs hold. */
-  readonly weights: ReadonlyMap<string, WeightTensor>
+  readonly weights: ReadonlyMap<string, FrozenTensor>
   /**
    * Those of `weights` that belong into the graph itself: on the CPU, ONNX Runtime only uses its fast blocked layout
    * for convolutions whose kernels are constants (forward and backward of the starter's trunk take two thirds of the
@@ -135,7 +140,7 @@ export interface WeightBinding {
    * What to feed: the tensors that the graph asked for so far as inputs, by the name of their graph input
    * (`<model>.<weight>`).
    */
-  readonly used: ReadonlyMap<string, WeightTensor>
+  readonly used: ReadonlyMap<string, FrozenTensor>
 }
 
 /**
@@ -147,7 +152,7 @@ export function bindWeights(
   graph: Graph,
   model: Pick<GuidanceModel, 'name' | 'weights'> & Partial<Pick<GuidanceModel, 'constants'>>,
 ): WeightBinding {
-  const used = new Map<string, WeightTensor>()
+  const used = new Map<string, FrozenTensor>()
   const values = new Map<string, Value>()
   const inputs: WeightInputs = (name) => {
     const known = values.get(name)
@@ -156,7 +161,8 @@ export function bindWeights(
     if (!weight) throw new Text2LiveError('GRAPH_INVALID', `the ${model.name} model has no weight named "${name}"`)
     const input = `${model.name}.${name}`
     const constant = model.constants?.has(name) === true
-    const value = constant ? graph.constant(weight.data, weight.shape) : graph.input(input, weight.shape)
+    const dtype = weight.data instanceof Int8Array ? 'int8' : 'float32'
+    const value = constant ? graph.constant(weight.data, weight.shape, dtype) : graph.input(input, weight.shape, dtype)
     values.set(name, value)
     if (!constant) used.set(input, weight)
     return value
@@ -166,9 +172,7 @@ export function bindWeights(
 
 /** What a program is fed of the weights that its graph asked for, by the name of their graph input. */
 export function weightFeeds(used: WeightBinding['used'], runtime: Runtime): Record<string, Tensor> {
-  return Object.fromEntries(
-    [...used].map(([name, { data, shape }]) => [name, new runtime.Tensor('float32', data, shape)]),
-  )
+  return Object.fromEntries([...used].map(([name, rows]) => [name, tensorOf(rows, runtime)]))
 }
 
 /** The models with names of their own, so that one graph can hold them all: those that share a name are numbered. */

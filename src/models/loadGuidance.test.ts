@@ -12,7 +12,7 @@ import { readSafetensors, writeSafetensors } from '../formats/safetensors.js'
 import type { SafetensorsTensor } from '../formats/safetensors.js'
 import { byteVocabulary } from './clipTokenizer.js'
 import { fetchSource, memorySource } from './fileSource.js'
-import type { GuidanceModel, WeightTensor } from './guidance.js'
+import type { FrozenTensor, GuidanceModel } from './guidance.js'
 import { loadGuidance } from './loadGuidance.js'
 import { folderSource } from './node/folderSource.js'
 
@@ -70,7 +70,7 @@ async function serve(
 
 function expectSameWeights(a: GuidanceModel, b: GuidanceModel): void {
   expect([...a.weights.keys()]).toEqual([...b.weights.keys()])
-  const bytes = ({ data }: WeightTensor): Buffer => Buffer.from(data.buffer, data.byteOffset, data.byteLength)
+  const bytes = ({ data }: FrozenTensor): Buffer => Buffer.from(data.buffer, data.byteOffset, data.byteLength)
   for (const [name, weight] of a.weights) expect(bytes(weight).equals(bytes(b.weights.get(name)!)), name).toBe(true)
 }
 

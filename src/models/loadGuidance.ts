@@ -13,6 +13,7 @@ import { huggingFaceLayout, normalisationFile, openAiTokens, openAiVocabulary, o
 import { openClipSource } from './openClipSource.js'
 import { kindOfModel, requireBothTowers } from './otherModels.js'
 import type { PositionMode } from './positionEmbedding.js'
+import { type Precision, withoutTransformer } from './precision.js'
 import { openShards, shardIndex } from './shards.js'
 import { loadStarter } from './starter.js'
 import { createTextTokenizer } from './textTokenizer.js'
@@ -25,6 +26,8 @@ import type { WeightFile } from './weightFile.js'
 export interface LoadGuidanceOptions {
   /** Position embeddings of views that are not square; for CLIP only. Default `fixed`. */
   readonly positions?: PositionMode
+  /** For CLIP only. Default `float32`. */
+  readonly precision?: Precision
 }
 
 /**
@@ -34,20 +37,30 @@ export interface LoadGuidanceOptions {
  * encoded.
  * @param runtime runs the text tower
  * @throws GUIDANCE_INVALID for missing files, an unknown kind or activation, wrong shapes, weights that are no numbers;
- *   SAFETENSORS_INVALID
+ *   SAFETENSORS_INVALID; PRECISION_UNAVAILABLE
  */
 export async function loadGuidance(
   source: FileSource,
   runtime: Runtime,
-  { positions = 'fixed' }: LoadGuidanceOptions = {},
+  { positions = 'fixed', precision = 'float32' }: LoadGuidanceOptions = {},
 ): Promise<GuidanceModel> {
   if (
     (await source.size('config.json')) !== null &&
     kindOfModel(await readJson(source, 'config.json'), `${source.location}/config.json`) === 'starter'
-  )
+  ) {
+    if (precision !== 'float32') throw withoutTransformer('the starter model')
     return loadStarter(source, runtime)
+  }
   const { config, file, tokenize, normalisation } = await openClip(source)
-  return createClip({ config, read: (names) => file.weights(names), tokenize, runtime, positions, normalisation })
+  return createClip({
+    config,
+    read: (names) => file.weights(names),
+    tokenize,
+    runtime,
+    positions,
+    precision,
+    normalisation,
+  })
 }
 
 /** A CLIP whose files were checked but for the numbers in its tensors. */

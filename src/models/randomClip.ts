@@ -8,6 +8,7 @@ import { clipTextShapes, clipVisionShapes } from './clipWeights.js'
 import type { ReadWeights } from './clipWeights.js'
 import type { GuidanceModel, WeightTensor } from './guidance.js'
 import type { PositionMode } from './positionEmbedding.js'
+import type { Precision } from './precision.js'
 import { createTextTokenizer } from './textTokenizer.js'
 
 export interface RandomClipOptions {
@@ -15,6 +16,8 @@ export interface RandomClipOptions {
   readonly seed?: number
   /** Default `fixed`. */
   readonly positions?: PositionMode
+  /** Default `float32`. */
+  readonly precision?: Precision
 }
 
 /**
@@ -26,7 +29,7 @@ export interface RandomClipOptions {
 export async function randomClip(
   config: Record<string, unknown>,
   runtime: Runtime,
-  { seed = 0, positions = 'fixed' }: RandomClipOptions = {},
+  { seed = 0, positions = 'fixed', precision = 'float32' }: RandomClipOptions = {},
 ): Promise<GuidanceModel> {
   const parsed = parseClipConfig({ model_type: 'clip', ...config }, 'the random CLIP')
   const { vocab_size: vocabulary, max_position_embeddings: contextLength } = parsed.text_config
@@ -42,7 +45,7 @@ export async function randomClip(
     contextLength,
     'the random CLIP',
   )
-  return createClip({ config: parsed, tokenize, runtime, positions, read: randomClipWeights(parsed, seed) })
+  return createClip({ config: parsed, tokenize, runtime, positions, precision, read: randomClipWeights(parsed, seed) })
 }
 
 /** The weights of `randomClip`, made anew whenever they are read. */

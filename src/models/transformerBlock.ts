@@ -12,6 +12,7 @@ import {
   swapLast,
   transpose,
 } from '../engine/ops.js'
+import { quantizedLinear } from '../engine/ops/quantized.js'
 import type { ClipActivation } from './clipConfig.js'
 import type { WeightInputs } from './guidance.js'
 
@@ -90,9 +91,12 @@ function feedForward(x: Value, block: number, { eps, activation }: TransformerSh
   return add(x, linear(activation === 'quick_gelu' ? silu(hidden) : gelu(hidden), `blocks.${block}.fc2`, w))
 }
 
-/** x W^T + b for x [n, in], W [out, in]. */
+/** x W^T + b for x [n, in] and W [out, in], or the codes and scales of W (`quantizeBlock`). */
 export function linear(x: Value, name: string, w: WeightInputs): Value {
-  return gemm(x, w(`${name}.weight`), w(`${name}.bias`), { transB: true })
+  const [weight, bias] = [w(`${name}.weight`), w(`${name}.bias`)]
+  return weight.dtype === 'int8'
+    ? quantizedLinear(x, weight, w(`${name}.scales`), bias)
+    : gemm(x, weight, bias, { transB: true })
 }
 
 function firstTokens(x: Value, { items: V, tokens: t }: TransformerShape): Value {

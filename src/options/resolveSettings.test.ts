@@ -94,6 +94,11 @@ test.each([
     { preset: 'fats' },
     'OPTION_INVALID: preset takes one of fast, preview, reference, paper; got "fats". Did you mean "fast"?',
   ],
+  [
+    { preset: 'paper', precision: 'int8' },
+    'OPTION_INVALID: --precision int8 rounds what the guidance computes, and the preset paper is to compute as it was published. ' +
+      'Use --precision float32, or the preset fast or preview.',
+  ],
   [{ device: 'gpu' }, 'OPTION_INVALID: device takes one of auto, cpu, webgpu, cuda; got "gpu". Did you mean "cpu"?'],
   [
     { prompt: ['  '] },

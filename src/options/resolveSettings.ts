@@ -93,8 +93,22 @@ export function assertRegionMap(layers: readonly Layer[], { relevancy }: Pick<Im
   }
 }
 
+/**
+ * The presets that stand for the published arithmetic keep to it.
+ * @throws OPTION_INVALID
+ */
+export function assertPrecision({ precision, preset }: Pick<ImageSettings, 'precision' | 'preset'>): void {
+  if (precision === 'float32' || (preset !== 'reference' && preset !== 'paper')) return
+  throw new Text2LiveError(
+    'OPTION_INVALID',
+    `${optionFlag('precision')} ${precision} rounds what the guidance computes, and the preset ${preset} is to compute as it was published. Use ` +
+      `${optionFlag('precision')} float32, or the preset fast or preview.`,
+  )
+}
+
 /** Rules between options. */
 function assertConsistent(settings: ImageSettings): void {
+  assertPrecision(settings)
   const { scaleMin, scaleMax, cropsMinCover, size } = settings
   if (scaleMin > scaleMax) {
     throw new Text2LiveError(

@@ -1,5 +1,5 @@
 import { Text2LiveError } from '../errors.js'
-import { minGeneratorSide, resolveTable } from './resolveSettings.js'
+import { assertPrecision, minGeneratorSide, resolveTable } from './resolveSettings.js'
 import type { GivenVideoOptions, VideoSettings } from './videoOptions.js'
 import { videoTable } from './videoTable.js'
 
@@ -12,6 +12,7 @@ import { videoTable } from './videoTable.js'
  */
 export function resolveVideoSettings(layers: readonly GivenVideoOptions[], drawSeed: () => number): VideoSettings {
   const settings = resolveTable(videoTable, layers, drawSeed) as unknown as VideoSettings
+  assertPrecision(settings)
   const { scaleMin, scaleMax, size, trainSize, cropsMinCover, point } = settings
   if (scaleMin > scaleMax)
     throw new Text2LiveError(

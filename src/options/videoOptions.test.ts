@@ -176,3 +176,10 @@ test('rows stand under a known heading, and what cannot be is refused', () => {
   expect(refused({ scaleMin: 1.5 })).toThrow('--scale-max')
   expect(() => read('align_corners: True', 'my.yaml')).toThrow('can only be false')
 })
+
+test('integer products are asked for, and not of the presets that compute as published', () => {
+  const settings = (options: GivenVideoOptions) => resolveVideoSettings([{ ...options, seed: 1 }], () => 1)
+  expect(settings({}).precision).toBe('float32')
+  expect(settings({ precision: 'int8' }).precision).toBe('int8')
+  expect(() => settings({ preset: 'reference', precision: 'int8' })).toThrow(/the preset reference is to compute/)
+})

@@ -15,6 +15,7 @@ const {
   seed,
   device,
   threads,
+  precision,
   guidance,
   config,
   out,
@@ -215,6 +216,7 @@ export const videoOptions = {
     help: 'where networks run, to find the object, fit the atlas and train; a device that does not work is an error',
   },
   threads,
+  precision,
   guidance,
   config,
 

@@ -33,7 +33,7 @@ export const buildTrainer = trainerIn(nodePlace)
 
 /** `openGuidance` of session/openTrainer.ts, with the models of Node. */
 export const openGuidance = (
-  settings: Pick<ImageSettings, 'guidance' | 'positionEmbedding'>,
+  settings: Pick<ImageSettings, 'guidance' | 'positionEmbedding' | 'precision'>,
   runtime: Runtime,
   notice?: (notice: TrainerNotice) => void,
   signal?: AbortSignal,

@@ -8,6 +8,7 @@ import { registeredPlugin } from '../models/guidanceRegistry.js'
 import { type LearnedStart, loadStart } from '../models/learnedStart.js'
 import { loadGuidance } from '../models/loadGuidance.js'
 import { loadOutline, type OutlineModel } from '../models/outline.js'
+import { withoutTransformer } from '../models/precision.js'
 import { withoutSecrets } from '../models/withoutSecrets.js'
 import type { ImageSettings } from '../options/imageOptions.js'
 import type { RegionTexts } from '../options/region.js'
@@ -108,10 +109,10 @@ export async function startFor(
 /**
  * Each of the models that the settings name, fetched where it must be and may be; one that is warm is not loaded, and
  * nothing is told of it.
- * @throws GUIDANCE_*, SAFETENSORS_INVALID, INTERRUPTED, and as `ModelOpener.guidance`
+ * @throws GUIDANCE_*, PRECISION_UNAVAILABLE, SAFETENSORS_INVALID, INTERRUPTED, and as `ModelOpener.guidance`
  */
 export async function openGuidance(
-  settings: Pick<ImageSettings, 'guidance' | 'positionEmbedding'>,
+  settings: Pick<ImageSettings, 'guidance' | 'positionEmbedding' | 'precision'>,
   runtime: Runtime,
   opener: ModelOpener,
   notice: (notice: TrainerNotice) => void = () => undefined,
@@ -122,14 +123,18 @@ export async function openGuidance(
   const models: GuidanceModel[] = []
   for (const name of settings.guidance) {
     await breathe(signal)
-    const positions = settings.positionEmbedding
+    const { positionEmbedding: positions, precision } = settings
     const open = async (): Promise<GuidanceModel> => {
       notice({ type: 'model-loading', guidance: withoutSecrets(name) })
       const plugin = registeredPlugin(name)
-      if (plugin !== null) return await openPlugin(plugin, runtime)
-      return await loadGuidance(await opener.guidance(name, access, notice, signal), runtime, { positions })
+      if (plugin !== null) {
+        if (precision !== 'float32') throw withoutTransformer(withoutSecrets(name))
+        return await openPlugin(plugin, runtime)
+      }
+      const source = await opener.guidance(name, access, notice, signal)
+      return await loadGuidance(source, runtime, { positions, precision })
     }
-    const key = JSON.stringify([access.addresses[name] ?? name, positions])
+    const key = JSON.stringify([access.addresses[name] ?? name, positions, precision])
     models.push(await (warm?.guidance(runtime, key, open) ?? open()))
   }
   return models

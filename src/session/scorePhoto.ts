@@ -66,7 +66,8 @@ export async function openJudge(
   const settings = given.length === 0 ? resolved : { ...resolved, guidance: given.map(portable) }
   const runtime = await runtimeOf(place, settings)
   const models = await openGuidance(
-    settings,
+    // The same judge, in whatever precision the run was made.
+    { ...settings, precision: 'float32' },
     runtime,
     place.models,
     (notice) => {

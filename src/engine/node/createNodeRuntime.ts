@@ -6,6 +6,6 @@ import { loadOnnxRuntime } from './loadOnnxRuntime.js'
  *
  * @throws Text2LiveError TELEMETRY_ON, DEPENDENCY_MISSING
  */
-export function createNodeRuntime(options: RuntimeOptions): Runtime {
-  return createRuntime(loadOnnxRuntime(), options)
+export function createNodeRuntime(options: Omit<RuntimeOptions, 'native'>): Runtime {
+  return createRuntime(loadOnnxRuntime(), { ...options, native: true })
 }

@@ -158,7 +158,14 @@ function isZero(x: Value): Value {
 }
 
 /** Numbers that ONNX files have for types of elements. */
-export const ONNX_TYPES: Readonly<Record<DType, number>> = { float32: 1, int32: 6, int64: 7, bool: 9 }
+export const ONNX_TYPES: Readonly<Record<DType, number>> = {
+  float32: 1,
+  uint8: 2,
+  int8: 3,
+  int32: 6,
+  int64: 7,
+  bool: 9,
+}
 
 const STEEP = 1e30
 
