@@ -53,13 +53,15 @@ export async function createClip({
   const { vision_config: vision, text_config: text } = config
   const embed = (views: Value, w: WeightInputs): Value => embedViews(views, vision, positions, w)
   const weights = await visionWeights(config, read, normalisation, precision)
-  if (precision === 'int8') {
-    for (const layer of await unevenLayers(weights, runtime, pictureProbe(vision.image_size, embed)))
-      await keepFloat32(weights, layer, vision, read)
-  }
+  const uneven =
+    precision === 'int8' ? await unevenLayers(weights, runtime, pictureProbe(vision.image_size, embed)) : []
+  for (const layer of uneven) await keepFloat32(weights, layer, vision, read)
   const tower = new TextTower(() => textWeights(config, read))
   return {
     name: 'clip',
+    ...(uneven.length === 0
+      ? {}
+      : { notes: [`precision: ${uneven.join(', ')} of the image tower in float32, too uneven for int8`] }),
     answers: everyAnswer,
     embeddingWidth: config.projection_dim,
     cell: vision.patch_size,

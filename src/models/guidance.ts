@@ -58,6 +58,8 @@ export const everyAnswer: GuidanceAnswers = { texts: true, structure: true, rele
 export interface GuidanceModel {
   /** Prefix of the graph inputs that hold its weights. */
   readonly name: string
+  /** What a person should know of how it was opened. */
+  readonly notes?: readonly string[]
   /** What it may be asked; a method that it has no answer for throws GUIDANCE_INCAPABLE. */
   readonly answers: GuidanceAnswers
   /** D: numbers in an embedding; 0 for a model that reads no texts. */

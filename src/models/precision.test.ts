@@ -148,6 +148,7 @@ describe('the precision int8', () => {
     expect(codesOf(int8)).toHaveLength(3 * 6 - 1)
     expect(int8.weights.get('blocks.1.fc2.weight')!.data).toBeInstanceOf(Float32Array)
     expect(int8.weights.has('blocks.1.fc2.scales')).toBe(false)
+    expect(int8.notes).toEqual([expect.stringMatching(/^precision: blocks\.1\.fc2 of the image tower in float32/)])
     const [wanted, found] = [await answers(await open('float32')), await answers(int8)]
     expect(cosine(found.pixels, wanted.pixels)).toBeGreaterThan(0.995)
   })

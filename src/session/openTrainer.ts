@@ -135,7 +135,9 @@ export async function openGuidance(
       return await loadGuidance(source, runtime, { positions, precision })
     }
     const key = JSON.stringify([access.addresses[name] ?? name, positions, precision])
-    models.push(await (warm?.guidance(runtime, key, open) ?? open()))
+    const model = await (warm?.guidance(runtime, key, open) ?? open())
+    for (const message of model.notes ?? []) notice({ type: 'note', message })
+    models.push(model)
   }
   return models
 }
