@@ -139,19 +139,33 @@ export async function fitFastAtlas({
 
   let sweep = 0
   for (const stage of settings.stages) {
+    if (state && state.sweep >= sweep + stage.sweeps) {
+      sweep += stage.sweeps
+      continue
+    }
+    for (const layer of layerNames) {
+      if (lattices[layer][0]!.spacing > stage.spacing)
+        lattices[layer] = lattices[layer].map((lattice) => refineLattice(lattice, frames))
+    }
+    const fitter = new MappingFitter({ runtime, flow: motion.flow, stage, settings, lattices, opacity })
+    try {
+      await fitStage(stage, fitter)
+    } finally {
+      await fitter.release()
+    }
+  }
+
+  async function fitStage(stage: FastStage, fitter: MappingFitter): Promise<void> {
     for (let k = 0; k < stage.sweeps; k++, sweep++) {
       if (state && state.sweep > sweep) continue
-      for (const layer of layerNames) {
-        if (lattices[layer][0]!.spacing > stage.spacing)
-          lattices[layer] = lattices[layer].map((lattice) => refineLattice(lattice, frames))
-      }
       const pixel = Math.max(1, Math.min(stage.pixel, Math.floor(Math.min(frames.width, frames.height) / LEAST_SIDE)))
       const clip = scaleClip(frames, opacity, pixel)
       let textures = emptyTextures(clip, lattices, stage.textureScale / pixel, MOVING_MARGIN)
       let error = 0
       for (let i = 0; i < settings.textureSteps[0]; i++)
         ({ textures, error } = await improveTextures(clip, lattices, textures, pause))
-      const sums = await fitMappings(clip, stage, k, textures)
+      fitter.begin({ clip, textures })
+      const sums = await fitMappings(fitter, k)
       if (stage.opacity) await fitOpacities(textures)
       onProgress?.({
         type: 'sweep',
@@ -187,34 +201,22 @@ export async function fitFastAtlas({
     }
   }
 
-  async function fitMappings(
-    clip: ScaledClip,
-    stage: FastStage,
-    k: number,
-    textures: Layers<Texture>,
-  ): Promise<Layers<Float64Array>> {
-    const [first, last] = stage.learningRate
-    const learningRate = stage.sweeps === 1 ? first : first * (last / first) ** (k / (stage.sweeps - 1))
+  async function fitMappings(fitter: MappingFitter, k: number): Promise<Layers<Float64Array>> {
     const sums = {
       foreground: new Float64Array(mappingLossNames.length),
       background: new Float64Array(mappingLossNames.length),
     }
-    const fitter = new MappingFitter({ runtime, clip, flow: motion.flow, stage, settings, textures, lattices, opacity })
-    try {
-      for (let i = 0; i < count; i++) {
-        const t = k % 2 === 0 ? i : count - 1 - i
-        for (const layer of layerNames) {
-          await pause()
-          const { lattice, losses } = await fitter.visit(layer, t, learningRate)
-          lattices[layer][t] = lattice
-          losses.forEach((x, j) => {
-            sums[layer][j]! += x / count
-          })
-        }
-        onProgress?.({ type: 'frame', sweep: sweep + 1, sweeps, done: i + 1, frames: count })
+    for (let i = 0; i < count; i++) {
+      const t = k % 2 === 0 ? i : count - 1 - i
+      for (const layer of layerNames) {
+        await pause()
+        const { lattice, losses } = await fitter.visit(layer, t)
+        lattices[layer][t] = lattice
+        losses.forEach((x, j) => {
+          sums[layer][j]! += x / count
+        })
       }
-    } finally {
-      await fitter.release()
+      onProgress?.({ type: 'frame', sweep: sweep + 1, sweeps, done: i + 1, frames: count })
     }
     return sums
   }
