@@ -2,6 +2,7 @@ import type { Runtime } from '../../engine/runtime.js'
 import { Text2LiveError } from '../../errors.js'
 import type { SafetensorsTensor } from '../../formats/safetensors.js'
 import { float32Tensor } from '../../formats/safetensors.js'
+import { toFloat32 } from '../../formats/toFloat32.js'
 import type { ClipFrames } from '../../media/clipFrames.js'
 import type { FloatImage } from '../../media/image.js'
 import type { ClipFlow } from '../clipFlow.js'
@@ -70,6 +71,16 @@ export interface FitFastAtlasOptions {
   readonly onProgress?: ((progress: FastAtlasProgress) => void) | undefined
   /** After each sweep. */
   readonly onCheckpoint?: ((state: FastAtlasState) => void | Promise<void>) | undefined
+}
+
+/** Names, in a state, the schedule whose sweeps it counts; the first one, of steps of Adam, had no such tensor. */
+const SCHEDULE = 'schedule'
+const NEWTON = 2
+
+/** Whether a fit can go on from a state: one of another schedule counts other sweeps. */
+export function isOfThisSchedule(tensors: FastAtlasState['tensors']): boolean {
+  const schedule = tensors.get(SCHEDULE)
+  return schedule !== undefined && toFloat32(schedule, SCHEDULE)[0] === NEWTON
 }
 
 const layerNames = ['background', 'foreground'] as const satisfies readonly LayerName[]
@@ -273,6 +284,7 @@ function stateTensors(
 ): Map<string, SafetensorsTensor> {
   return new Map([
     ['sweep', float32Tensor([1], Float32Array.of(sweep))],
+    [SCHEDULE, float32Tensor([1], Float32Array.of(NEWTON))],
     ['opacity', bytesTensor([opacity.length, height, width], joined(opacity))],
     ...latticeTensors('foreground', lattices.foreground),
     ...latticeTensors('background', lattices.background),
