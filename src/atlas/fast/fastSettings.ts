@@ -49,5 +49,5 @@ export const fastSettings = {
     { spacing: 4, pixel: 1, textureScale: 2, sweeps: 6, steps: 1, rounds: 6, opacity: true },
   ],
   weights: { reconstruction: 5000, gradient: 1000, rigidity: 1, flow: 20, bending: 5 },
-  textureSteps: [2, 6],
+  textureSteps: [3, 8],
 } as const satisfies FastSettings

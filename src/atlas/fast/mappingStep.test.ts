@@ -43,7 +43,7 @@ function colours(
   const data = Float32Array.from({ length: 4 * h * w }, (_, k) =>
     k % 4 === 3 ? 1 : texel[(k % 4) * h * w + Math.floor(k / 4)]!,
   )
-  const [scale, origin] = [inputs.scale!.data[0]!, inputs.origin!.data as unknown as [number, number]]
+  const [scale, origin] = [inputs.scale!.data[0]!, inputs.origin!.data]
   const places = surface(lattice, inputs.rows!.data, inputs.columns!.data)
   const n = width * height
   return colourTerms(
