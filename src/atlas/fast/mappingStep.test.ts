@@ -43,7 +43,9 @@ function colours(
   const data = Float32Array.from({ length: 4 * h * w }, (_, k) =>
     k % 4 === 3 ? 1 : texel[(k % 4) * h * w + Math.floor(k / 4)]!,
   )
-  const [scale, origin] = [inputs.scale!.data[0]!, inputs.origin!.data]
+  const scale = inputs.scale!.data[0]!
+  const [left, top] = inputs.origin!.data
+  const origin = [left!, top!] as const
   const places = surface(lattice, inputs.rows!.data, inputs.columns!.data)
   const n = width * height
   return colourTerms(
