@@ -12,10 +12,6 @@ import { command, count, digits, peakArguments, printTable, root, runForJson, ru
 
 /** Seconds below which a ratio is the counter's grain. */
 const leastShown = 0.05
-/** As the process of a run has it (src/run/forkProcess.ts): glibc keeps what a step frees for the next one. */
-const heap = Object.keys(process.env).some((name) => name.startsWith('MALLOC_'))
-  ? {}
-  : { MALLOC_MMAP_THRESHOLD_: '4294967296', MALLOC_TRIM_THRESHOLD_: '8589934592' }
 /** Of the times in /proc: what Linux tells programs whatever its kernel counts with. */
 const ticksPerSecond = 100
 
@@ -95,15 +91,11 @@ const only = values.points?.split(',').map((text) => count('points', text))
 
 /** The least seconds of a step, by the clock, of the processor, and of these the system's; the peak of the process. */
 async function photoStep(request) {
-  const { result, peakBytes } = await runForJson(
-    process.execPath,
-    [
-      ...peakArguments,
-      fileURLToPath(new URL('./stepProcess.mjs', import.meta.url)),
-      JSON.stringify({ ...request, steps, threads }),
-    ],
-    { env: { ...heap, ...process.env } },
-  )
+  const { result, peakBytes } = await runForJson(process.execPath, [
+    ...peakArguments,
+    fileURLToPath(new URL('./stepProcess.mjs', import.meta.url)),
+    JSON.stringify({ ...request, steps, threads }),
+  ])
   // Step 0 has compiled the one graph of all.
   if (result.examples.some(({ compiles }) => compiles > 0)) throw new Error('a step was to be compiled once')
   const least = (key) => Math.min(...result.examples.map((step) => step[key]))

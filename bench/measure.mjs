@@ -63,9 +63,15 @@ export function runProcess(file, args, { cwd = root, env, shell = false, onLine 
   })
 }
 
-/** A child process of ours that prints one line of JSON at its end. */
-export async function runForJson(file, args, options) {
-  const { status, stdout, stderr, peakBytes } = await runProcess(file, args, options)
+/** As a process that trains is started (src/run/forkProcess.ts): glibc keeps what a step frees for the next one. */
+const heap = Object.keys(process.env).some((name) => name.startsWith('MALLOC_') || name === 'GLIBC_TUNABLES')
+  ? {}
+  : { MALLOC_MMAP_THRESHOLD_: '4294967296', MALLOC_TRIM_THRESHOLD_: '8589934592' }
+
+/** A child process that prints one line of JSON at its end; one of ours has its memory as the process of a run. */
+export async function runForJson(file, args) {
+  const env = file === process.execPath ? { ...heap, ...process.env } : process.env
+  const { status, stdout, stderr, peakBytes } = await runProcess(file, args, { env })
   if (status !== 0) throw new Error(`${file} ${args.join(' ')} ended with status ${status}:\n${stderr || stdout}`)
   return { result: JSON.parse(stdout.trim().split('\n').at(-1)), peakBytes }
 }

@@ -6,7 +6,7 @@ afterEach(() => {
   vi.unstubAllEnvs()
 })
 
-const environmentOfChild = async (): Promise<NodeJS.ProcessEnv> => {
+async function environmentOfChild(): Promise<NodeJS.ProcessEnv> {
   const child = forkProcess(new URL('../../test/support/sendEnvironment.mjs', import.meta.url), [], { ASKED: 'yes' })
   const [environment] = (await once(child, 'message')) as [NodeJS.ProcessEnv]
   return environment

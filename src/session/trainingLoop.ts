@@ -100,11 +100,11 @@ export class TrainingLoop {
    * @throws LOSS_NOT_FINITE, and all that training and keeping throw
    */
   async run(): Promise<void> {
-    const { settings, signal, followControl } = this.#host
+    const { settings, signal } = this.#host
     for (;;) {
       // Whoever asks for something is heard between two steps.
       await new Promise((resolve) => setTimeout(resolve, 0))
-      await followControl(this)
+      await this.#host.followControl(this)
       if (signal.aborted || this.#learner.step >= settings().steps) break
       await this.#step()
     }
@@ -121,7 +121,7 @@ export class TrainingLoop {
   }
 
   async #step(): Promise<void> {
-    const { settings, control, memory, tell, preview, of } = this.#host
+    const { settings, control, memory, of } = this.#host
     const start = performance.now()
     const { step, losses, learningRate } = await this.#learner.train()
     assertFinite(step, losses, of)
@@ -129,7 +129,7 @@ export class TrainingLoop {
     this.#seconds.push(seconds)
     const { steps, previewEvery } = settings()
     const bytes = memory?.()
-    tell({
+    this.#host.tell({
       type: 'step',
       step,
       steps,
@@ -142,7 +142,7 @@ export class TrainingLoop {
     })
     if (previewEvery > 0 && step % previewEvery === 0 && step < steps) {
       control?.takePreview()
-      await preview()
+      await this.#host.preview()
     }
     if (performance.now() - this.#kept.at >= checkpointInterval) await this.keep()
   }

@@ -15,6 +15,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import sharp from 'sharp'
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
+import { readSafetensors, writeSafetensors } from '../../src/formats/safetensors.js'
 import { readClip } from '../../src/media/node/readClip.js'
 import { writePsdLayers } from '../../src/media/writePsdLayers.js'
 import { pixelImage } from '../../src/media/quantise.js'
@@ -177,6 +178,20 @@ test.each([
     expect(await computed(at('run'))).toEqual(await computed(join(home, 'atlas')))
   },
 )
+
+test('a fit that an earlier version began is made from its beginning, and says so', async () => {
+  await run(fit(at('run')), 'atlas', {}, (event) => event.type === 'checkpoint' && event.stage === 'atlas')
+  const path = at('run', 'checkpoints', 'atlas.safetensors')
+  const { tensors, metadata } = readSafetensors(readFileSync(path))
+  const earlier = new Map([...tensors].filter(([name]) => name !== 'schedule'))
+  expect(earlier.size).toBe(tensors.size - 1)
+  writeFileSync(path, writeSafetensors(earlier, metadata))
+  const { events } = await run({ resume: at('run') }, 'atlas')
+  expect(events.flatMap((event) => (event.type === 'warning' ? [event.message] : []))).toEqual([
+    expect.stringMatching(/^the atlas is fitted from its beginning: its checkpoint is of an earlier version/),
+  ])
+  expect(await computed(at('run'))).toEqual(await computed(join(home, 'atlas')))
+})
 
 test('a fit that is stopped in its flow keeps the part that it has and goes on bit for bit', async () => {
   // The flow is kept in parts of eight pairs of frames.

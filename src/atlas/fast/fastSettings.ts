@@ -16,10 +16,10 @@ export interface FastStage {
    */
   readonly textureScale: number
   readonly sweeps: number
-  /** Steps of Adam at each visit. */
+  /** Steps of Gauss and Newton at each visit. */
   readonly steps: number
-  /** Learning rate of the first sweep and of the last, px. */
-  readonly learningRate: readonly [number, number]
+  /** Rounds of conjugate gradients in each. */
+  readonly rounds: number
   /** Whether the opacity is fitted too, after each sweep. */
   readonly opacity: boolean
 }
@@ -43,11 +43,11 @@ export interface FastSettings {
 export const fastSettings = {
   textureScale: 2,
   stages: [
-    { spacing: 32, pixel: 4, textureScale: 1, sweeps: 2, steps: 12, learningRate: [0.5, 0.4], opacity: false },
-    { spacing: 16, pixel: 4, textureScale: 1, sweeps: 3, steps: 12, learningRate: [0.4, 0.2], opacity: false },
-    { spacing: 8, pixel: 2, textureScale: 1, sweeps: 6, steps: 12, learningRate: [0.25, 0.08], opacity: false },
-    { spacing: 4, pixel: 1, textureScale: 2, sweeps: 8, steps: 8, learningRate: [0.15, 0.04], opacity: true },
+    { spacing: 32, pixel: 4, textureScale: 1, sweeps: 3, steps: 3, rounds: 8, opacity: false },
+    { spacing: 16, pixel: 4, textureScale: 1, sweeps: 6, steps: 3, rounds: 8, opacity: false },
+    { spacing: 8, pixel: 2, textureScale: 1, sweeps: 6, steps: 2, rounds: 8, opacity: false },
+    { spacing: 4, pixel: 1, textureScale: 2, sweeps: 7, steps: 2, rounds: 6, opacity: true },
   ],
   weights: { reconstruction: 5000, gradient: 1000, rigidity: 1, flow: 20, bending: 5 },
-  textureSteps: [3, 8],
+  textureSteps: [2, 12],
 } as const satisfies FastSettings

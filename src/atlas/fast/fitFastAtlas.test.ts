@@ -15,8 +15,8 @@ const settings: FastSettings = {
   weights: { reconstruction: 5000, gradient: 1000, rigidity: 1, flow: 5, bending: 5 },
   textureSteps: [3, 6],
   stages: [
-    { spacing: 16, pixel: 2, textureScale: 1, sweeps: 1, steps: 6, learningRate: [0.2, 0.2], opacity: false },
-    { spacing: 8, pixel: 1, textureScale: 2, sweeps: 2, steps: 4, learningRate: [0.1, 0.05], opacity: true },
+    { spacing: 16, pixel: 2, textureScale: 1, sweeps: 1, steps: 2, rounds: 6, opacity: false },
+    { spacing: 8, pixel: 1, textureScale: 2, sweeps: 2, steps: 1, rounds: 6, opacity: true },
   ],
 }
 
@@ -113,8 +113,8 @@ describe('fitFastAtlas', () => {
   })
 
   it('stops at numbers that are not finite, and says where', async () => {
-    const stages = settings.stages.map((stage) => ({ ...stage, learningRate: [Infinity, Infinity] as const }))
-    await expect(fitFastAtlas({ ...input, settings: { ...settings, stages } })).rejects.toMatchObject({
+    const weights = { ...settings.weights, bending: Infinity }
+    await expect(fitFastAtlas({ ...input, settings: { ...settings, weights } })).rejects.toMatchObject({
       code: 'LOSS_NOT_FINITE',
       message: expect.stringMatching(/ground of frame \d: .*mapping is not a number or infinite/) as string,
     })

@@ -2,6 +2,7 @@ import type { Runtime } from '../../engine/runtime.js'
 import { Text2LiveError } from '../../errors.js'
 import type { SafetensorsTensor } from '../../formats/safetensors.js'
 import { float32Tensor } from '../../formats/safetensors.js'
+import { toFloat32 } from '../../formats/toFloat32.js'
 import type { ClipFrames } from '../../media/clipFrames.js'
 import type { FloatImage } from '../../media/image.js'
 import type { ClipFlow } from '../clipFlow.js'
@@ -72,6 +73,16 @@ export interface FitFastAtlasOptions {
   readonly onCheckpoint?: ((state: FastAtlasState) => void | Promise<void>) | undefined
 }
 
+/** Names, in a state, the schedule whose sweeps it counts; the first one, of steps of Adam, had no such tensor. */
+const SCHEDULE = 'schedule'
+const NEWTON = 2
+
+/** Whether a fit can go on from a state: one of another schedule counts other sweeps. */
+export function isOfThisSchedule(tensors: FastAtlasState['tensors']): boolean {
+  const schedule = tensors.get(SCHEDULE)
+  return schedule !== undefined && toFloat32(schedule, SCHEDULE)[0] === NEWTON
+}
+
 const layerNames = ['background', 'foreground'] as const satisfies readonly LayerName[]
 
 /** Around what is seen of a layer while its mappings still move, px. */
@@ -139,19 +150,33 @@ export async function fitFastAtlas({
 
   let sweep = 0
   for (const stage of settings.stages) {
+    if (state && state.sweep >= sweep + stage.sweeps) {
+      sweep += stage.sweeps
+      continue
+    }
+    for (const layer of layerNames) {
+      if (lattices[layer][0]!.spacing > stage.spacing)
+        lattices[layer] = lattices[layer].map((lattice) => refineLattice(lattice, frames))
+    }
+    const fitter = new MappingFitter({ runtime, flow: motion.flow, stage, settings, lattices, opacity })
+    try {
+      await fitStage(stage, fitter)
+    } finally {
+      await fitter.release()
+    }
+  }
+
+  async function fitStage(stage: FastStage, fitter: MappingFitter): Promise<void> {
     for (let k = 0; k < stage.sweeps; k++, sweep++) {
       if (state && state.sweep > sweep) continue
-      for (const layer of layerNames) {
-        if (lattices[layer][0]!.spacing > stage.spacing)
-          lattices[layer] = lattices[layer].map((lattice) => refineLattice(lattice, frames))
-      }
       const pixel = Math.max(1, Math.min(stage.pixel, Math.floor(Math.min(frames.width, frames.height) / LEAST_SIDE)))
       const clip = scaleClip(frames, opacity, pixel)
       let textures = emptyTextures(clip, lattices, stage.textureScale / pixel, MOVING_MARGIN)
       let error = 0
       for (let i = 0; i < settings.textureSteps[0]; i++)
         ({ textures, error } = await improveTextures(clip, lattices, textures, pause))
-      const sums = await fitMappings(clip, stage, k, textures)
+      fitter.begin({ clip, textures })
+      const sums = await fitMappings(fitter, k)
       if (stage.opacity) await fitOpacities(textures)
       onProgress?.({
         type: 'sweep',
@@ -187,34 +212,22 @@ export async function fitFastAtlas({
     }
   }
 
-  async function fitMappings(
-    clip: ScaledClip,
-    stage: FastStage,
-    k: number,
-    textures: Layers<Texture>,
-  ): Promise<Layers<Float64Array>> {
-    const [first, last] = stage.learningRate
-    const learningRate = stage.sweeps === 1 ? first : first * (last / first) ** (k / (stage.sweeps - 1))
+  async function fitMappings(fitter: MappingFitter, k: number): Promise<Layers<Float64Array>> {
     const sums = {
       foreground: new Float64Array(mappingLossNames.length),
       background: new Float64Array(mappingLossNames.length),
     }
-    const fitter = new MappingFitter({ runtime, clip, flow: motion.flow, stage, settings, textures, lattices, opacity })
-    try {
-      for (let i = 0; i < count; i++) {
-        const t = k % 2 === 0 ? i : count - 1 - i
-        for (const layer of layerNames) {
-          await pause()
-          const { lattice, losses } = await fitter.visit(layer, t, learningRate)
-          lattices[layer][t] = lattice
-          losses.forEach((x, j) => {
-            sums[layer][j]! += x / count
-          })
-        }
-        onProgress?.({ type: 'frame', sweep: sweep + 1, sweeps, done: i + 1, frames: count })
+    for (let i = 0; i < count; i++) {
+      const t = k % 2 === 0 ? i : count - 1 - i
+      for (const layer of layerNames) {
+        await pause()
+        const { lattice, losses } = await fitter.visit(layer, t)
+        lattices[layer][t] = lattice
+        losses.forEach((x, j) => {
+          sums[layer][j]! += x / count
+        })
       }
-    } finally {
-      await fitter.release()
+      onProgress?.({ type: 'frame', sweep: sweep + 1, sweeps, done: i + 1, frames: count })
     }
     return sums
   }
@@ -271,6 +284,7 @@ function stateTensors(
 ): Map<string, SafetensorsTensor> {
   return new Map([
     ['sweep', float32Tensor([1], Float32Array.of(sweep))],
+    [SCHEDULE, float32Tensor([1], Float32Array.of(NEWTON))],
     ['opacity', bytesTensor([opacity.length, height, width], joined(opacity))],
     ...latticeTensors('foreground', lattices.foreground),
     ...latticeTensors('background', lattices.background),

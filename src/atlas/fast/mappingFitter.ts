@@ -5,51 +5,49 @@ import { Text2LiveError } from '../../errors.js'
 import type { ClipFlow } from '../clipFlow.js'
 import type { LayerName } from '../layeredAtlas.js'
 import { followFlow, gridCount } from './chainMappings.js'
+import { type ColourTarget, colourTerms } from './colourTerms.js'
 import type { FastSettings, FastStage } from './fastSettings.js'
 import { type Lattice, axisMatrix, controlCount, evaluateLattice, pixelCentres, splineAxis } from './lattice.js'
-import { buildMappingStep, mappingLossNames, stepRate } from './mappingStep.js'
+import { buildMappingStep, mappingLossNames } from './mappingStep.js'
 import type { ScaledClip } from './scaledClip.js'
-import { type Layers, placesIn } from './solveTextures.js'
-import { type Texture, sampleTexture, texturePlanes } from './texture.js'
+import { type Layers, type Window, opaqueBox, placesIn } from './solveTextures.js'
+import { type Texture, sampleTexture } from './texture.js'
 
 /** Every so many px flow and rigidity are measured. */
 const GRID = 8
 
-/** A part of the frame that holds a layer, in pixels of the stage. */
-interface Window {
-  readonly x: number
-  readonly y: number
-  readonly width: number
-  readonly height: number
-}
-
 export interface MappingFitterOptions {
   readonly runtime: Runtime
-  readonly clip: ScaledClip
   readonly flow: ClipFlow
   readonly stage: FastStage
   readonly settings: FastSettings
-  readonly textures: Layers<Texture>
   /** Of all frames; the caller puts each new one in its place. */
   readonly lattices: Layers<readonly Lattice[]>
   /** Of the foreground, at the size of the flow, 8 bits. */
   readonly opacity: readonly Uint8Array[]
 }
 
-/** Fits lattices to the frames in one sweep, one frame and layer at a time, the rest held as it is. */
+/** What stays as it is in a sweep. */
+interface Sweep {
+  readonly clip: ScaledClip
+  readonly textures: Layers<Texture>
+}
+
+/**
+ * Fits lattices to the frames in the sweeps of one stage, one frame and layer at a time, the rest held as it is. Its
+ * graphs are compiled once for the stage.
+ */
 export class MappingFitter {
-  readonly #trained: TrainedProgram<'lattice' | 'mean' | 'square'>
+  readonly #trained: TrainedProgram<'lattice'>
   readonly #tables: Record<string, Float32Array>
-  readonly #sizes: Layers<{ width: number; height: number }>
-  readonly #planes: Layers<Float32Array>
-  readonly #clip: ScaledClip
   readonly #flow: ClipFlow
   readonly #options: MappingFitterOptions
+  #sizes: Layers<{ readonly width: number; readonly height: number }>
+  #sweep: Sweep | null = null
 
   constructor(options: MappingFitterOptions) {
     this.#options = options
-    const { runtime, clip, flow, stage, textures } = options
-    this.#clip = clip
+    const { runtime, flow, stage } = options
     this.#flow = flow
     const { width, height } = flow
     const { spacing } = stage
@@ -66,20 +64,27 @@ export class MappingFitter {
       rigidRowSlopes: matrix(down, height, true),
       rigidColumnSlopes: matrix(across, width, true),
     }
-    this.#planes = {
-      foreground: texturePlanes(textures.foreground).data,
-      background: texturePlanes(textures.background).data,
-    }
-    this.#sizes = { foreground: this.#largestWindow(), background: { width: clip.width, height: clip.height } }
+    this.#sizes = { foreground: { width: 1, height: 1 }, background: { width: 1, height: 1 } }
     const shape = [2, controlCount(height, spacing), controlCount(width, spacing)]
-    const zeros = { shape, data: new Float32Array(sizeOf(shape)) }
     // The graphs of both layers are held; a lattice is small and read after each visit.
     this.#trained = new TrainedProgram({
       runtime,
       held: Infinity,
       stateOnDevice: false,
-      state: { lattice: zeros, mean: zeros, square: zeros },
+      state: { lattice: { shape, data: new Float32Array(sizeOf(shape)) } },
     })
+  }
+
+  /** Begins a sweep over the frames. */
+  begin(sweep: Sweep): void {
+    const { width, height } = sweep.clip
+    this.#sweep = sweep
+    this.#sizes = { foreground: largestWindow(sweep.clip), background: { width, height } }
+  }
+
+  get #now(): Sweep {
+    if (this.#sweep === null) throw new Error('A sweep is to be begun first.')
+    return this.#sweep
   }
 
   /**
@@ -87,101 +92,106 @@ export class MappingFitter {
    * @returns the new lattice, and each loss before the last step
    * @throws LOSS_NOT_FINITE
    */
-  async visit(layer: LayerName, t: number, learningRate: number): Promise<{ lattice: Lattice; losses: Float32Array }> {
+  async visit(layer: LayerName, t: number): Promise<{ lattice: Lattice; losses: Float32Array }> {
     const { lattices, stage } = this.#options
-    const alpha = this.#clip.opacity(t)
+    const { clip, textures } = this.#now
+    const alpha = clip.opacity(t)
     const window = this.#window(layer, alpha)
     const start = lattices[layer][t]!
-    const { target, share, total } = this.#residualTarget(layer, t, window, alpha)
-    const idle = { lattice: start, losses: new Float32Array(mappingLossNames.length) }
-    if (total < 16) return idle
-    const texture = this.#options.textures[layer]
-    const program = await this.#program(layer, texture)
-    const { spacing } = stage
-    const { pixel } = this.#clip
+    const target = this.#colourTarget(layer, t, window, alpha)
+    if (target.total < 16) return { lattice: start, losses: new Float32Array(mappingLossNames.length) }
+    const texture = textures[layer]
+    const program = await this.#program(layer)
     const axis = (first: number, count: number, length: number) =>
-      axisMatrix(splineAxis(pixelCentres(count, pixel, first), length, spacing))
+      axisMatrix(splineAxis(pixelCentres(count, clip.pixel, first), length, stage.spacing))
     const feeds: Record<string, Float32Array> = {
       ...this.#tables,
       ...this.#gridFeeds(layer, t, lattices[layer]),
       rows: axis(window.y, window.height, this.#flow.height),
       columns: axis(window.x, window.width, this.#flow.width),
-      target,
-      share,
-      perPixel: Float32Array.of(1 / total),
-      texture: this.#planes[layer],
-      origin: Float32Array.from(texture.origin),
-      scale: Float32Array.of(texture.scale),
-      zoom: Float32Array.of(this.#zoom(start, window, share)),
+      zoom: Float32Array.of(this.#zoom(start, window, target.share)),
     }
-    const shape = [2, start.rows, start.columns]
-    const zeros = { shape, data: new Float32Array(start.data.length) }
-    this.#trained.restart({ lattice: { shape, data: start.data }, mean: zeros, square: zeros })
-    let losses: Float32Array = idle.losses
-    for (let k = 1; k <= stage.steps; k++) {
+    this.#trained.restart({ lattice: { shape: [2, start.rows, start.columns], data: start.data } })
+    let lattice = start
+    let losses = new Float32Array(0)
+    for (let k = 0; k < stage.steps; k++) {
+      const { reconstruction, gradient, slope, curvature } = colourTerms(
+        target,
+        texture,
+        placesIn(texture, lattice, clip, window),
+        this.#options.settings.weights,
+      )
       losses = await this.#trained.pass(async (pass) => {
-        const after = await pass.run(program, { ...feeds, rate: stepRate(learningRate, k) })
-        const report = await pass.finite(after.losses!, [...mappingLossNames, 'mapping'], (found) =>
-          fitStopped(layer, t, found),
-        )
+        const after = await pass.run(program, { ...feeds, slope, curvature })
+        const report = Float32Array.of(reconstruction, gradient, ...(await pass.values(after.losses!)))
+        const bad = [...mappingLossNames, 'mapping'].filter((_, i) => !Number.isFinite(report[i]))
+        if (bad.length > 0) throw fitStopped(layer, t, bad)
         pass.becomeState(after)
         return report.subarray(0, mappingLossNames.length)
       })
+      lattice = { ...start, data: (await this.#trained.vectors()).lattice }
     }
-    const { lattice } = await this.#trained.vectors()
-    return { lattice: { ...start, data: lattice }, losses }
+    return { lattice, losses }
   }
 
   async release(): Promise<void> {
     await this.#trained.dispose()
   }
 
-  async #program(layer: LayerName, texture: Texture): Promise<Program> {
+  async #program(layer: LayerName): Promise<Program> {
     const {
-      stage: { spacing },
+      stage: { spacing, rounds },
       settings,
     } = this.#options
     const grid = { width: gridCount(this.#flow.width, GRID), height: gridCount(this.#flow.height, GRID) }
-    return await this.#trained.program(layer, () =>
+    const { width, height } = this.#sizes[layer]
+    return await this.#trained.program(`${width}x${height}`, () =>
       buildMappingStep({
         rows: controlCount(this.#flow.height, spacing),
         columns: controlCount(this.#flow.width, spacing),
         spacing,
         ...this.#sizes[layer],
-        texture: { width: texture.width, height: texture.height },
         flow: grid,
         rigid: grid,
         weights: settings.weights,
+        rounds,
       }),
     )
   }
 
-  /**
-   * The frame less the other layer's share (planes, [0, 1]), this layer's share, and the sum of that over the window.
-   */
-  #residualTarget(layer: LayerName, t: number, { x, y, width, height }: Window, alpha: Float32Array) {
-    const { lattices, textures } = this.#options
+  /** What frame t asks of a layer's colours in a window, once the other layer has its share. */
+  #colourTarget(layer: LayerName, t: number, window: Window, alpha: Float32Array): ColourTarget {
+    const { lattices } = this.#options
+    const { clip, textures } = this.#now
+    const { x, y, width, height } = window
     const other = layer === 'foreground' ? 'background' : 'foreground'
-    const places = placesIn(textures[other], lattices[other][t]!, this.#clip)
-    const plane = this.#clip.width * this.#clip.height
-    const size = width * height
-    const target = new Float32Array(3 * size)
+    const behind = { texture: textures[other], lattice: lattices[other][t]! }
+    // The background is asked of the whole frame; the foreground is only where it is opaque.
+    const box = layer === 'foreground' ? window : opaqueBox(clip, alpha)
+    const places = placesIn(behind.texture, behind.lattice, clip, box)
+    const [size, area] = [width * height, box.width * box.height]
+    const colours = new Float32Array(3 * size)
     const share = new Float32Array(size)
     const colour = new Float32Array(3)
-    const bytes = this.#clip.colours[t]!
+    const bytes = clip.colours[t]!
     let total = 0
-    for (let k = 0; k < size; k++) {
-      const i = (y + Math.floor(k / width)) * this.#clip.width + x + (k % width)
-      const own = layer === 'foreground' ? alpha[i]! : 1 - alpha[i]!
-      share[k] = own
-      total += own
-      if (own === 0) continue
-      if (own < 1) sampleTexture(textures[other], places[i]!, places[plane + i]!, colour)
-      for (let c = 0; c < 3; c++)
-        target[c * size + k] = bytes[3 * i + c]! / 255 - (own < 1 ? (1 - own) * colour[c]! : 0)
+    for (let row = 0; row < height; row++) {
+      for (let column = 0; column < width; column++) {
+        const k = row * width + column
+        const i = (y + row) * clip.width + x + column
+        const own = layer === 'foreground' ? alpha[i]! : 1 - alpha[i]!
+        if (own === 0) continue
+        share[k] = own
+        total += own
+        const [across, down] = [x + column - box.x, y + row - box.y]
+        const seen = own < 1 && across >= 0 && down >= 0 && across < box.width && down < box.height
+        const j = down * box.width + across
+        if (seen) sampleTexture(behind.texture, places[j]!, places[area + j]!, colour)
+        for (let c = 0; c < 3; c++)
+          colours[c * size + k] = bytes[3 * i + c]! / 255 - (seen ? (1 - own) * colour[c]! : 0)
+      }
     }
-    // Where the layer has no share nothing is asked of it: target and share are 0.
-    return { target, share, total }
+    return { width, height, colours, share, total }
   }
 
   #gridFeeds(layer: LayerName, t: number, lattices: readonly Lattice[]): Record<string, Float32Array> {
@@ -220,74 +230,65 @@ export class MappingFitter {
     }
   }
 
-  /** How much larger a px of the frame is in the atlas, over the layer's part of the frame. */
+  /** How much larger a px of the frame is in the atlas, over the layer's part of the frame, at every third pixel. */
   #zoom(lattice: Lattice, { x, y, width, height }: Window, share: Float32Array): number {
-    const { pixel } = this.#clip
+    const { pixel } = this.#now.clip
+    const every = 3
+    const [columns, rows] = [Math.ceil(width / every), Math.ceil(height / every)]
+    const centres = (count: number, first: number) =>
+      Float32Array.from({ length: count }, (_, i) => (first + every * i + 0.5) * pixel)
     const slopes = (derivative: 'x' | 'y') =>
       evaluateLattice(
         lattice,
-        splineAxis(pixelCentres(width, pixel, x), this.#flow.width, lattice.spacing, derivative === 'x'),
-        splineAxis(pixelCentres(height, pixel, y), this.#flow.height, lattice.spacing, derivative === 'y'),
+        splineAxis(centres(columns, x), this.#flow.width, lattice.spacing, derivative === 'x'),
+        splineAxis(centres(rows, y), this.#flow.height, lattice.spacing, derivative === 'y'),
       )
     const [dx, dy] = [slopes('x'), slopes('y')]
-    const size = width * height
+    const size = columns * rows
     let [sum, total] = [0, 0]
-    for (let i = 0; i < size; i += 7) {
-      sum += share[i]! * Math.abs(dx[i]! * dy[size + i]! - dx[size + i]! * dy[i]!)
-      total += share[i]!
+    for (let i = 0; i < size; i++) {
+      const own = share[every * (Math.floor(i / columns) * width + (i % columns))]!
+      sum += own * Math.abs(dx[i]! * dy[size + i]! - dx[size + i]! * dy[i]!)
+      total += own
     }
     return Math.sqrt(Math.max(sum / Math.max(total, 1e-6), 1e-4))
   }
 
-  #largestWindow(): { width: number; height: number } {
-    let [width, height] = [1, 1]
-    for (let t = 0; t < this.#clip.colours.length; t++) {
-      const box = opaqueBox(this.#clip, this.#clip.opacity(t))
-      width = Math.max(width, box.width)
-      height = Math.max(height, box.height)
-    }
-    const rounded = (n: number, most: number) => Math.min(Math.ceil((n + 2 * MARGIN) / 8) * 8, most)
-    return { width: rounded(width, this.#clip.width), height: rounded(height, this.#clip.height) }
-  }
-
   #window(layer: LayerName, alpha: Float32Array): Window {
+    const { clip } = this.#now
     const { width, height } = this.#sizes[layer]
     if (layer === 'background') return { x: 0, y: 0, width, height }
-    const box = opaqueBox(this.#clip, alpha)
+    const box = opaqueBox(clip, alpha)
     const start = (low: number, length: number, size: number, most: number) =>
       Math.min(Math.max(Math.floor(low + length / 2 - size / 2), 0), most - size)
     return {
-      x: start(box.x, box.width, width, this.#clip.width),
-      y: start(box.y, box.height, height, this.#clip.height),
+      x: start(box.x, box.width, width, clip.width),
+      y: start(box.y, box.height, height, clip.height),
       width,
       height,
     }
   }
 }
 
-function fitStopped(layer: LayerName, t: number, found: string): Text2LiveError {
+/** The size that the object needs in the frame that shows most of it. */
+function largestWindow(clip: ScaledClip): { width: number; height: number } {
+  let [width, height] = [1, 1]
+  for (let t = 0; t < clip.colours.length; t++) {
+    const box = opaqueBox(clip, clip.opacity(t))
+    width = Math.max(width, box.width)
+    height = Math.max(height, box.height)
+  }
+  const rounded = (n: number, most: number) => Math.min(Math.ceil((n + 2 * MARGIN) / 8) * 8, most)
+  return { width: rounded(width, clip.width), height: rounded(height, clip.height) }
+}
+
+function fitStopped(layer: LayerName, t: number, bad: readonly string[]): Text2LiveError {
   return new Text2LiveError(
     'LOSS_NOT_FINITE',
-    `The fit of the atlas stopped at the ${layer} of frame ${t + 1}: expected finite losses, but ${found}. ` +
+    `The fit of the atlas stopped at the ${layer} of frame ${t + 1}: expected finite losses, but ${bad.join(', ')} ${bad.length > 1 ? 'are' : 'is'} not a number or infinite. ` +
       'Check the flow and the mask of this frame.',
   )
 }
 
 /** Pixels around the object in its window. */
 const MARGIN = 4
-
-function opaqueBox({ width, height }: { width: number; height: number }, alpha: Float32Array): Window {
-  let [left, top, right, bottom] = [width, height, -1, -1]
-  for (let y = 0; y < height; y++) {
-    for (let x = 0; x < width; x++) {
-      if (alpha[y * width + x]! <= 0.02) continue
-      left = Math.min(left, x)
-      right = Math.max(right, x)
-      top = Math.min(top, y)
-      bottom = y
-    }
-  }
-  return right < 0
-    ? { x: 0, y: 0, width: 1, height: 1 }
-    : { x: left, y: top, width: right - left + 1, height: bottom - top + 1 }
-}

@@ -1,24 +1,8 @@
 import type { Value } from '../../engine/graph.js'
 import { add, div, mul, reduceSum, slice, sqrt, square, sub } from '../../engine/ops.js'
 
-// The losses of layered neural atlases (Kasten et al. 2021, section 3.2) for one layer of one frame, on explicit
-// textures and lattices. Each is a scalar.
-
-/** Mean squared colour error: residual [3, h, w], `perPixel` [] = 1 / (pixels of the layer). */
-export function reconstructionLoss(residual: Value, perPixel: Value): Value {
-  return mul(reduceSum(square(residual)), perPixel)
-}
-
-/** Mean squared error of the forward differences of the colour: residual [3, h, w]. */
-export function gradientLoss(residual: Value, perPixel: Value): Value {
-  const [, h, w] = residual.shape as readonly [number, number, number]
-  const difference = (axis: number, n: number) =>
-    sub(
-      slice(residual, { axes: [axis], starts: [1], ends: [n] }),
-      slice(residual, { axes: [axis], starts: [0], ends: [n - 1] }),
-    )
-  return mul(add(reduceSum(square(difference(2, w))), reduceSum(square(difference(1, h)))), perPixel)
-}
+// The losses of layered neural atlases (Kasten et al. 2021, section 3.2) for one layer of one frame that ask
+// nothing of its colours, on explicit lattices.
 
 /**
  * How far the mapping is from a rotation: weighted mean of |G| + |(G + .001 I)^-1| (Frobenius) with G = J^T J, less 2
@@ -28,28 +12,31 @@ export function gradientLoss(residual: Value, perPixel: Value): Value {
  * @param weights [h, w], summing to 1
  * @param zoom []: the scale of the frame in the atlas, which is no distortion
  */
-export function rigidityLoss(across: Value, down: Value, weights: Value, zoom: Value): Value {
+export function rigidityLoss(
+  across: Value,
+  down: Value,
+  weights: Value,
+  zoom: Value,
+): { readonly loss: Value; /** |(G + .001 I)^-1|, [h, w] */ readonly inverse: Value } {
   const dot = (p: Value, q: Value) => div(reduceSum(mul(p, q), [0]), square(zoom))
   const [a, b, d] = [dot(across, across), dot(across, down), dot(down, down)]
   const norm = (p: Value, q: Value, r: Value) => sqrt(add(add(square(p), square(r)), mul(square(q), 2)))
   const [ae, de] = [add(a, EPSILON), add(d, EPSILON)]
-  const determinant = sub(mul(ae, de), square(b))
-  return sub(reduceSum(mul(weights, add(norm(a, b, d), div(norm(de, b, ae), determinant)))), 2 * Math.SQRT2)
+  const inverse = div(norm(de, b, ae), sub(mul(ae, de), square(b)))
+  return { loss: sub(reduceSum(mul(weights, add(norm(a, b, d), inverse))), 2 * Math.SQRT2), inverse }
 }
 
 const EPSILON = 1e-3
 
 /**
- * How far the mapping of points that flow connects lies apart: sum of weight * distance, px.
+ * How far the mapping of points that flow connects lies apart, px: [k, 1, h, w].
  * @param places [2, h, w]: the mapping at the points
  * @param targets [k, 2, h, w]: where each of k neighbouring frames maps what the flow leads to
- * @param weights [k, 1, h, w], summing to 1
  */
-export function flowLoss(places: Value, targets: Value, weights: Value): Value {
-  const square2 = reduceSum(square(sub(targets, places)), [1], { keepDims: true }) // [k, 1, h, w]
+export function flowDistance(places: Value, targets: Value): Value {
+  const square2 = reduceSum(square(sub(targets, places)), [1], { keepDims: true })
   // A floor of .1 px under the root: near 0 the flow's own error is larger.
-  const distance = sqrt(add(square2, 0.01))
-  return reduceSum(mul(distance, weights))
+  return sqrt(add(square2, 0.01))
 }
 
 /**

@@ -1,5 +1,5 @@
 import type { LayerName } from '../layeredAtlas.js'
-import { type Lattice, type SplineAxis, evaluateLattice, pixelCentres, splineAxis } from './lattice.js'
+import { type Lattice, evaluateLattice, pixelCentres, splineAxis } from './lattice.js'
 import { fillTexels } from './fillTexels.js'
 import type { ScaledClip } from './scaledClip.js'
 import { type Texture, sampleTexture } from './texture.js'
@@ -13,15 +13,38 @@ const LEAST_SHARE = 0.004
  * unexplained would become colour.
  */
 const TELLING_SHARE = 0.1
+/** Positions in the atlas plane itself. */
+const FRAME_PLANE = { origin: [0, 0], scale: 1 } as const
 /** Longest side of a texture; one that would be longer gets a smaller scale. */
 const LONGEST_SIDE = 4096
 
-/** The axes of a clip's pixel centres for a lattice of `spacing`. */
-function clipAxes({ width, height, pixel }: ScaledClip, spacing: number): { x: SplineAxis; y: SplineAxis } {
-  return {
-    x: splineAxis(pixelCentres(width, pixel), width * pixel, spacing),
-    y: splineAxis(pixelCentres(height, pixel), height * pixel, spacing),
+/** A part of a frame, in pixels of a clip. */
+export interface Window {
+  readonly x: number
+  readonly y: number
+  readonly width: number
+  readonly height: number
+}
+
+/** The part of a frame where it has so much of a layer; one pixel where it has nothing of it. */
+export function opaqueBox(
+  { width, height }: { readonly width: number; readonly height: number },
+  opacity: Float32Array,
+  least = 0.02,
+): Window {
+  let [left, top, right, bottom] = [width, height, -1, -1]
+  for (let y = 0; y < height; y++) {
+    for (let x = 0; x < width; x++) {
+      if (opacity[y * width + x]! <= least) continue
+      if (x < left) left = x
+      if (x > right) right = x
+      if (y < top) top = y
+      bottom = y
+    }
   }
+  return right < 0
+    ? { x: 0, y: 0, width: 1, height: 1 }
+    : { x: left, y: top, width: right - left + 1, height: bottom - top + 1 }
 }
 
 /**
@@ -36,17 +59,20 @@ export function emptyTexture(
   margin: number,
 ): Texture {
   let [left, top, right, bottom] = [Infinity, Infinity, -Infinity, -Infinity]
-  const plane = clip.width * clip.height
   lattices.forEach((lattice, t) => {
-    const { x, y } = clipAxes(clip, lattice.spacing)
-    const places = evaluateLattice(lattice, x, y)
     const opacity = clip.opacity(t)
-    for (let i = 0; i < plane; i++) {
-      if ((layer === 'foreground' ? opacity[i]! : 1 - opacity[i]!) < 0.02) continue
-      left = Math.min(left, places[i]!)
-      right = Math.max(right, places[i]!)
-      top = Math.min(top, places[plane + i]!)
-      bottom = Math.max(bottom, places[plane + i]!)
+    if (layer === 'background') for (let i = 0; i < opacity.length; i++) opacity[i] = 1 - opacity[i]!
+    const box = opaqueBox(clip, opacity)
+    const places = placesIn(FRAME_PLANE, lattice, clip, box)
+    const plane = box.width * box.height
+    for (let k = 0; k < plane; k++) {
+      const i = (box.y + Math.floor(k / box.width)) * clip.width + box.x + (k % box.width)
+      if (opacity[i]! < 0.02) continue
+      const [u, v] = [places[k]!, places[plane + k]!]
+      if (u < left) left = u
+      if (u > right) right = u
+      if (v < top) top = v
+      if (v > bottom) bottom = v
     }
   })
   if (left > right) [left, top, right, bottom] = [0, 0, 1, 1]
@@ -92,20 +118,23 @@ export async function improveTextures(
     await pause()
     const colours = clip.colours[t]!
     const opacity = clip.opacity(t)
-    const inFront = placesIn(front, lattices.foreground[t]!, clip)
+    const box = opaqueBox(clip, opacity, LEAST_SHARE)
+    const inFront = placesIn(front, lattices.foreground[t]!, clip, box)
     const behind = placesIn(back, lattices.background[t]!, clip)
+    const area = box.width * box.height
     for (let i = 0; i < plane; i++) {
       const alpha = opacity[i]!
       const isFront = alpha > LEAST_SHARE
       const isBack = alpha < 1 - LEAST_SHARE
-      if (isFront) sampleTexture(front, inFront[i]!, inFront[plane + i]!, f)
+      const j = isFront ? (Math.floor(i / clip.width) - box.y) * box.width + (i % clip.width) - box.x : 0
+      if (isFront) sampleTexture(front, inFront[j]!, inFront[area + j]!, f)
       if (isBack) sampleTexture(back, behind[i]!, behind[plane + i]!, b)
       for (let c = 0; c < 3; c++) {
         const r = colours[3 * i + c]! / 255 - (isFront ? alpha * f[c]! : 0) - (isBack ? (1 - alpha) * b[c]! : 0)
         rest[c] = r
         error += r * r
       }
-      if (alpha > TELLING_SHARE) splat(frontSum, front, inFront[i]!, inFront[plane + i]!, alpha, rest)
+      if (alpha > TELLING_SHARE) splat(frontSum, front, inFront[j]!, inFront[area + j]!, alpha, rest)
       if (1 - alpha > TELLING_SHARE) splat(backSum, back, behind[i]!, behind[plane + i]!, 1 - alpha, rest)
     }
   }
@@ -125,12 +154,24 @@ export async function improveTextures(
   }
 }
 
-/** The positions of a frame's pixels in a texture, in its pixels: two planes. */
-export function placesIn({ origin, scale }: Texture, lattice: Lattice, clip: ScaledClip): Float32Array {
-  const { x, y } = clipAxes(clip, lattice.spacing)
-  const places = evaluateLattice(lattice, x, y)
+/** The positions of a frame's pixels, or of those of a window, in a texture, in its pixels: two planes. */
+export function placesIn(
+  { origin, scale }: Pick<Texture, 'origin' | 'scale'>,
+  lattice: Lattice,
+  { width, height, pixel }: ScaledClip,
+  window: Window = { x: 0, y: 0, width, height },
+): Float32Array {
+  const places = evaluateLattice(
+    lattice,
+    splineAxis(pixelCentres(window.width, pixel, window.x), width * pixel, lattice.spacing),
+    splineAxis(pixelCentres(window.height, pixel, window.y), height * pixel, lattice.spacing),
+  )
   const plane = places.length / 2
-  for (let i = 0; i < places.length; i++) places[i] = (places[i]! - origin[i < plane ? 0 : 1]) * scale
+  const [x, y] = origin
+  for (let i = 0; i < plane; i++) {
+    places[i] = (places[i]! - x) * scale
+    places[plane + i] = (places[plane + i]! - y) * scale
+  }
   return places
 }
 

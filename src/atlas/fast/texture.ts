@@ -1,5 +1,3 @@
-import type { FloatImage } from '../../media/image.js'
-
 /** The atlas image of a layer while it is fitted: a window of the atlas plane. */
 export interface Texture {
   /** Where its pixel (0, 0) begins, px of the key frame. */
@@ -10,13 +8,6 @@ export interface Texture {
   readonly height: number
   /** RGB and a fourth number for the solver, interleaved: `4 * height * width`. */
   readonly data: Float32Array
-}
-
-export function texturePlanes({ width, height, data }: Texture): FloatImage & { readonly channels: 3 } {
-  const size = width * height
-  const planes = new Float32Array(3 * size)
-  for (let i = 0; i < size; i++) for (let c = 0; c < 3; c++) planes[c * size + i] = data[4 * i + c]!
-  return { width, height, channels: 3, data: planes }
 }
 
 /** Colour of `texture` at (x, y) in its own pixels, bilinear, the border repeated; written to `into[0..2]`. */

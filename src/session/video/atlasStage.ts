@@ -1,5 +1,5 @@
 import type { ClipFlow } from '../../atlas/clipFlow.js'
-import { fitFastAtlas, type FastAtlasProgress } from '../../atlas/fast/fitFastAtlas.js'
+import { fitFastAtlas, isOfThisSchedule, type FastAtlasProgress } from '../../atlas/fast/fitFastAtlas.js'
 import type { LayeredAtlas } from '../../atlas/layeredAtlas.js'
 import { fitNeuralAtlas } from '../../atlas/neural/fitNeuralAtlas.js'
 import { NeuralAtlas } from '../../atlas/neural/neuralAtlas.js'
@@ -73,12 +73,20 @@ export async function fitAtlas(tools: StageTools, flow: ClipFlow, masks: readonl
       }),
     )
   }
+  const goesOn = tensors !== undefined && isOfThisSchedule(tensors)
+  if (tensors !== undefined && !goesOn) {
+    emit({
+      type: 'warning',
+      message:
+        'the atlas is fitted from its beginning: its checkpoint is of an earlier version, which fitted it otherwise',
+    })
+  }
   let detail: Readonly<Record<string, number>> | undefined
   return await keep(
     tools,
     await fitFastAtlas({
       ...common,
-      ...(tensors === undefined ? {} : { state: { sweep: step, tensors } }),
+      ...(goesOn ? { state: { sweep: step, tensors } } : {}),
       onProgress: (progress) => {
         if (progress.type === 'sweep') detail = { psnr: progress.psnr }
         const at = sweepsDone(progress)

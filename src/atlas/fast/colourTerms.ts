@@ -1,0 +1,113 @@
+import type { Texture } from './texture.js'
+
+/** What is compared with a layer's texture in a window of n pixels: three planes of colours, and the layer's share. */
+export interface ColourTarget {
+  readonly width: number
+  readonly height: number
+  /** The frame less the other layer's share of it, [3, n]; 0 where the layer has no share. */
+  readonly colours: Float32Array
+  /** [n] */
+  readonly share: Float32Array
+  /** The sum of the shares: what the losses are means over. */
+  readonly total: number
+}
+
+/** The colour losses of a window, and how their weighted sum weighs a move of each of its n pixels in the atlas. */
+export interface ColourTerms {
+  /** Mean squared colour error. */
+  readonly reconstruction: number
+  /** Mean squared error of the forward differences of the colour. */
+  readonly gradient: number
+  /** Slope of the weighted sum along x, then along y: [2, n], per px of the key frame. */
+  readonly slope: Float32Array
+  /** Its curvature along x, mixed and along y: [3, n]. */
+  readonly curvature: Float32Array
+}
+
+/**
+ * Squared differences, along both axes, of numbers that do not depend on their neighbours are on average so many times
+ * their squares: what the gradient loss adds to the curvature, which so stays that of single pixels.
+ */
+const GRADIENT_SHARE = 4
+
+/**
+ * The losses that compare share * texture with a target (layered neural atlases, Kasten et al. 2021, Eq. 7 and 8) where
+ * the pixels lie at `places` [2, n], in pixels of the texture. The slopes are exact, the curvature is that of Gauss and
+ * Newton: colours are taken to change as the bilinear texture does.
+ */
+export function colourTerms(
+  { width, height, colours, share, total }: ColourTarget,
+  { width: textureWidth, height: textureHeight, scale, data }: Texture,
+  places: Float32Array,
+  weights: { readonly reconstruction: number; readonly gradient: number },
+): ColourTerms {
+  const n = width * height
+  const residual = new Float32Array(3 * n)
+  // Change of each channel along x and along y, interleaved by pixel.
+  const changes = new Float32Array(6 * n)
+  const curvature = new Float32Array(3 * n)
+  const perPixel = 2 / total
+  const bend = perPixel * (weights.reconstruction + GRADIENT_SHARE * weights.gradient)
+  let squares = 0
+  for (let k = 0; k < n; k++) {
+    const own = share[k]!
+    if (own === 0) continue
+    const px = Math.min(Math.max(places[k]! - 0.5, 0), textureWidth - 1)
+    const py = Math.min(Math.max(places[n + k]! - 0.5, 0), textureHeight - 1)
+    const column = Math.min(Math.floor(px), textureWidth - 2)
+    const row = Math.min(Math.floor(py), textureHeight - 2)
+    const fx = px - column
+    const fy = py - row
+    const above = 4 * (row * textureWidth + column)
+    const below = above + 4 * textureWidth
+    const steep = own * scale
+    let [xx, xy, yy] = [0, 0, 0]
+    for (let c = 0; c < 3; c++) {
+      const upper = data[above + 4 + c]! - data[above + c]!
+      const lower = data[below + 4 + c]! - data[below + c]!
+      const top = data[above + c]! + fx * upper
+      const down = data[below + c]! + fx * lower - top
+      const r = own * (top + fy * down) - colours[c * n + k]!
+      const x = steep * (upper + fy * (lower - upper))
+      const y = steep * down
+      residual[c * n + k] = r
+      squares += r * r
+      changes[6 * k + 2 * c] = x
+      changes[6 * k + 2 * c + 1] = y
+      xx += x * x
+      xy += x * y
+      yy += y * y
+    }
+    curvature[k] = bend * xx
+    curvature[n + k] = bend * xy
+    curvature[2 * n + k] = bend * yy
+  }
+  const slope = new Float32Array(2 * n)
+  let differences = 0
+  for (let c = 0; c < 3; c++) {
+    const from = c * n
+    for (let y = 0; y < height; y++) {
+      for (let x = 0; x < width; x++) {
+        const k = y * width + x
+        const r = residual[from + k]!
+        let unlike = 0
+        if (x > 0) unlike += r - residual[from + k - 1]!
+        if (y > 0) unlike += r - residual[from + k - width]!
+        if (x + 1 < width) {
+          const d = r - residual[from + k + 1]!
+          differences += d * d
+          unlike += d
+        }
+        if (y + 1 < height) {
+          const d = r - residual[from + k + width]!
+          differences += d * d
+          unlike += d
+        }
+        const pull = perPixel * (weights.reconstruction * r + weights.gradient * unlike)
+        slope[k]! += pull * changes[6 * k + 2 * c]!
+        slope[n + k]! += pull * changes[6 * k + 2 * c + 1]!
+      }
+    }
+  }
+  return { reconstruction: squares / total, gradient: differences / total, slope, curvature }
+}
