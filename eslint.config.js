@@ -83,6 +83,11 @@ export default tseslint.config(
     files: ['src/**/*.ts', 'src/**/*.tsx'],
     rules: { 'no-restricted-syntax': ['error', functionOfStatements, privateWord] },
   },
+  // Prettier breaks code, and leaves comments and texts as they are.
+  {
+    files: ['**/*.ts', '**/*.tsx'],
+    rules: { 'max-len': ['error', { code: 100_000, comments: 120, ignoreUrls: true }] },
+  },
   // `readFixtureJson<Shape>` says what the reader of a fixture expects.
   { files: ['test/**/*.ts', '**/*.test.ts'], rules: { '@typescript-eslint/no-unnecessary-type-parameters': 'off' } },
 )

@@ -31,8 +31,8 @@ const soft = values.swiftshader
 const software = /swiftshader|llvmpipe|lavapipe|softpipe|basic render/i
 
 /**
- * What a software adapter manages in minutes, most of which are the compiler's: a small picture of one size, one view, a
- * CLIP of three layers, two steps.
+ * What a software adapter manages in minutes, most of which are the compiler's: a small picture of one size, one view,
+ * a CLIP of three layers, two steps.
  */
 const small = {
   guidance: 'clip',

@@ -1,4 +1,5 @@
-// How smoothly the studio paints: frames and tasks while a brush goes over a photo of 24 megapixels. See docs/benchmarks.md.
+// How smoothly the studio paints: frames and tasks while a brush goes over a photo of 24 megapixels. See
+// docs/benchmarks.md.
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
@@ -118,7 +119,9 @@ async function measured(name, tab, act) {
   }
 }
 
-/** The longest task of a page's main thread, by the clock and by the time that the processor had for it; milliseconds. */
+/**
+ * The longest task of a page's main thread, by the clock and by the time that the processor had for it; milliseconds.
+ */
 function longestTask(events) {
   const threads = events
     .filter(({ name, args }) => name === 'thread_name' && args?.name === 'CrRendererMain')

@@ -1,4 +1,5 @@
-// How soon the studio shows something: bytes and seconds to first paint, and to the first preview of an edit, in a tab and served, beside the command line. See docs/benchmarks.md.
+// How soon the studio shows something: bytes and seconds to first paint, and to the first preview of an edit, in a tab
+// and served, beside the command line. See docs/benchmarks.md.
 import { spawn } from 'node:child_process'
 import { createReadStream, existsSync, statSync } from 'node:fs'
 import { mkdtemp, rm } from 'node:fs/promises'

@@ -1,5 +1,7 @@
-// Makes the pictures of the studio's first screen: four photos, and beside each what an edit with default settings makes of it.
-// Usage: npm run build && node scripts/studioExamples.mjs <folder with teapot.jpg, dog.jpg, chalet.jpg, cat-face.jpg> [name of one]
+// Makes the pictures of the studio's first screen: four photos, and beside each what an edit with default settings
+// makes of it.
+// Usage: npm run build && node scripts/studioExamples.mjs <folder with teapot.jpg, dog.jpg, chalet.jpg, cat-face.jpg>
+// [name of one]
 import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
 import { join } from 'node:path'

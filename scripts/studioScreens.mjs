@@ -1,5 +1,6 @@
 // Screenshots of the studio's main states, light and dark, from real edits by a studio that this starts.
-// Usage: npm run build && node scripts/studioScreens.mjs <folder to write> [photo | clip]; needs Chromium (CHROMIUM names another).
+// Usage: npm run build && node scripts/studioScreens.mjs <folder to write> [photo | clip]; needs Chromium (CHROMIUM
+// names another).
 import { spawn } from 'node:child_process'
 import { mkdir, mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'

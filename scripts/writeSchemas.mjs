@@ -1,4 +1,5 @@
-// Writes schemas/ from the option tables and the tables of events, and docs/events.md from the latter. Run after `npm run build`.
+// Writes schemas/ from the option tables and the tables of events, and docs/events.md from the latter. Run after `npm
+// run build`.
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { renderEventDocs } from '../dist/batch/eventDocs.js'
 import { jsonSchemas, schemaText } from '../dist/batch/jsonSchemas.js'

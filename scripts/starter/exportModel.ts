@@ -18,7 +18,9 @@ export interface ExportOptions {
   /** Folder of the config.json, which the model keeps. */
   readonly config: string
   readonly out: string
-  /** The weights are those at this share of the way from a finished model to what was learned (Wortsman et al. 2022). */
+  /**
+   * The weights are those at this share of the way from a finished model to what was learned (Wortsman et al. 2022).
+   */
   readonly between?: { readonly model: string; readonly share: number } | undefined
 }
 

@@ -13,8 +13,8 @@ export interface BatchCounts {
 
 /**
  * What a batch tells while it lasts: `batch-start`, then of each job `job-start`, its run's events as `job-event`, and
- * one of `job-done`, `job-failed`, `job-stopped`; `batch-progress` after each, and `batch-done` or `batch-stopped` last.
- * Plain JSON but for the bytes of previews.
+ * one of `job-done`, `job-failed`, `job-stopped`; `batch-progress` after each, and `batch-done` or `batch-stopped`
+ * last. Plain JSON but for the bytes of previews.
  */
 export type BatchEvent =
   | (BatchCounts & { readonly type: 'batch-start'; readonly out: string })

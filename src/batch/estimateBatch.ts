@@ -21,8 +21,8 @@ export interface BatchEstimate {
 }
 
 /**
- * Training steps of a photo on the CPU, in small training steps as `text2live doctor` times them: measured on the example
- * photo, at the size that each preset has. The others were not measured.
+ * Training steps of a photo on the CPU, in small training steps as `text2live doctor` times them: measured on the
+ * example photo, at the size that each preset has. The others were not measured.
  */
 const probesPerStep: Readonly<Record<string, number>> = { fast: 28, preview: 9 }
 

@@ -38,8 +38,8 @@ const none = { step: 0, error: null, holder: null } as const
 
 /**
  * @param path the job's run folder
- * @throws OUTPUT_EXISTS where something else than a run of ours is there; RUN_INVALID, CONFIG_* for a run that cannot be
- *   read
+ * @throws OUTPUT_EXISTS where something else than a run of ours is there; RUN_INVALID, CONFIG_* for a run that cannot
+ *   be read
  */
 export async function standingOf(path: string, { kind }: Pick<BatchJob, 'kind'>): Promise<JobStanding> {
   const names = await namesIn(path)

@@ -31,8 +31,8 @@ const readers: Readonly<Record<string, (text: string) => ListText>> = {
 const maxBytes = 2 ** 26
 
 /**
- * Reads a list of edits: CSV, JSON lines or YAML, by the ending of its name. It is checked whole: each name and value of
- * an option, the rules between them, each input.
+ * Reads a list of edits: CSV, JSON lines or YAML, by the ending of its name. It is checked whole: each name and value
+ * of an option, the rules between them, each input.
  * @param defaults options that hold where the list itself says nothing else; one may be of photos or clips alone. Above
  *   the list's own defaults, below its rows. Paths are as seen from here, those in the list from its folder
  * @throws LIST_INVALID (a `BatchListError`) with all that is wrong in it; INPUT_NOT_FOUND for the list itself;

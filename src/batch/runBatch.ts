@@ -24,7 +24,9 @@ import { type StandingJob, standingJobs } from './standingJobs.js'
 export interface BatchOptions {
   /** The folder of all run folders. */
   readonly out: string
-  /** How many jobs are at work at once, each in a process of its own; where CUDA has several cards, on one of its own. */
+  /**
+   * How many jobs are at work at once, each in a process of its own; where CUDA has several cards, on one of its own.
+   */
   readonly jobs: number
   /** Take up jobs that failed too: all, or those named; false: none. */
   readonly retry: boolean | readonly string[]

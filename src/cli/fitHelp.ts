@@ -1,6 +1,6 @@
 /**
- * Help, or a message, in lines of at most `width` characters, where words allow it: paragraphs keep their indent, and an
- * example ("  $ text2live ...") is continued as a shell takes it. Lines that fit stay as they are.
+ * Help, or a message, in lines of at most `width` characters, where words allow it: paragraphs keep their indent, and
+ * an example ("  $ text2live ...") is continued as a shell takes it. Lines that fit stay as they are.
  */
 export function fitHelp(text: string, width: number): string {
   return text

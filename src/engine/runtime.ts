@@ -30,7 +30,9 @@ export interface RuntimeOptions {
    * all that we use; CUDA leaves some index arithmetic to the CPU by design.
    */
   strictDevice?: boolean
-  /** The package runs as machine code of the processor, as `onnxruntime-node` does, not as WebAssembly. Default false. */
+  /**
+   * The package runs as machine code of the processor, as `onnxruntime-node` does, not as WebAssembly. Default false.
+   */
   native?: boolean
 }
 

@@ -16,7 +16,9 @@ export async function writeClipTo(file: FileWriter, options: EncodeOptions, soun
   return await encodeVideo(new StreamTarget(stream, { chunked: true }), options, sound)
 }
 
-/** Can frames of that size be written as `format` here? One is written into nothing, since what is promised may fail. */
+/**
+ * Can frames of that size be written as `format` here? One is written into nothing, since what is promised may fail.
+ */
 export async function canWriteClip(format: EncodeOptions['format'], width: number, height: number): Promise<boolean> {
   try {
     await encodeVideo(new NullTarget(), {

@@ -53,8 +53,8 @@ export interface TrainerOptions {
   /** Needed for the relevancy `object` of a region. */
   readonly outline?: OutlineModel | null
   /**
-   * First weights, where they fit the run's generator; random ones else. A run that continues asks them only whether they
-   * read its texts.
+   * First weights, where they fit the run's generator; random ones else. A run that continues asks them only whether
+   * they read its texts.
    */
   readonly start?: LearnedStart | null
   /** Continue from here, bit for bit on the CPU. */
@@ -76,8 +76,8 @@ export type TrainerNotice =
   | { readonly type: 'phase'; readonly phase: 'texts' | 'locating' }
 
 /**
- * Trains one edit layer for one photo. What is asked while it is at work waits its turn: a layer asked for during a step
- * is that after the step.
+ * Trains one edit layer for one photo. What is asked while it is at work waits its turn: a layer asked for during a
+ * step is that after the step.
  */
 export interface Trainer {
   /** Steps done. */

@@ -36,7 +36,9 @@ export interface EncodeTextOptions {
 
 /** What a guidance model can be asked. */
 export interface GuidanceAnswers {
-  /** It reads texts: `embed` and `encodeTexts` meet in one space, for the composition, directional and screen losses. */
+  /**
+   * It reads texts: `embed` and `encodeTexts` meet in one space, for the composition, directional and screen losses.
+   */
   readonly texts: boolean
   /** `tokens` describe the layout of a picture, for the structure loss. */
   readonly structure: boolean

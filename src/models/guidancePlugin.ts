@@ -27,8 +27,8 @@ export interface GuidanceTools {
 
 /**
  * What a plug-in answers. Each of `texts`, `tokens` and `relevancy` may be left out: `texts` serves the composition,
- * directional and screen losses, `tokens` the structure loss, `relevancy` a region. Pixels are in [0, 1], RGB, NCHW; all
- * that is written into a graph must have a gradient down to the pixels.
+ * directional and screen losses, `tokens` the structure loss, `relevancy` a region. Pixels are in [0, 1], RGB, NCHW;
+ * all that is written into a graph must have a gradient down to the pixels.
  */
 export interface GuidanceParts {
   /** Side of the square of pixels that one token or one cell of the relevancy stands for; a whole number. */

@@ -103,7 +103,9 @@ export async function unevenLayers(
   }
 }
 
-/** What `unevenLayers` tries an image tower with: pictures of noise, shades and edges, and a direction of embeddings. */
+/**
+ * What `unevenLayers` tries an image tower with: pictures of noise, shades and edges, and a direction of embeddings.
+ */
 export function pictureProbe(side: number, embed: (views: Value, weights: WeightInputs) => Value) {
   return (graph: Graph, weights: WeightInputs): Record<string, Float32Array> => {
     const views = graph.input('views', [2, 3, side, side])

@@ -5,8 +5,8 @@ import { keysOf } from './openQueue.js'
 import { laneOf, mostStalls, type JobNeeds } from './protocol.js'
 
 /**
- * Milliseconds without renewal after which a taken job is another's to take. Looked for is twice as often, and the second
- * look that finds a job without a lock frees it: within 40 s a dead worker's job waits again.
+ * Milliseconds without renewal after which a taken job is another's to take. Looked for is twice as often, and the
+ * second look that finds a job without a lock frees it: within 40 s a dead worker's job waits again.
  */
 export const defaultLease = 20_000
 

@@ -36,8 +36,8 @@ const needs = z.strictObject({
 })
 
 /**
- * A job as it waits in Redis: names and hashes, never a picture. Whoever reads it from there checks it: others may write
- * to that Redis.
+ * A job as it waits in Redis: names and hashes, never a picture. Whoever reads it from there checks it: others may
+ * write to that Redis.
  */
 export const payloadSchema = z.strictObject({
   protocol: z.literal(protocolVersion),

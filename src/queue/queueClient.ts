@@ -169,8 +169,8 @@ export class QueueClient {
   }
 
   /**
-   * Calls back whenever one of the jobs stands otherwise than before, until all have ended or `signal` aborts. Jobs that
-   * the queue lost are put in again. While Redis cannot be reached, nothing is told.
+   * Calls back whenever one of the jobs stands otherwise than before, until all have ended or `signal` aborts. Jobs
+   * that the queue lost are put in again. While Redis cannot be reached, nothing is told.
    */
   async follow(
     jobs: readonly Submission[],
@@ -193,7 +193,8 @@ export class QueueClient {
     }
     const stopped = new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }))
     for (let round = 0; open.size > 0 && !signal.aborted; round++) {
-      // A Redis that loads its file is asked again; one that is away answers when it is back, and nobody waits who leaves.
+      // A Redis that loads its file is asked again; one that is away answers when it is back, and nobody waits who
+      // leaves.
       await Promise.race([look(round).catch(() => undefined), stopped])
       if (open.size > 0) await pause(lookEvery, signal)
     }

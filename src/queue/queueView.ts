@@ -139,7 +139,9 @@ export class QueueView {
     }
   }
 
-  /** What a job has made, or its latest preview, as a small WebP; null where there is no picture yet. @throws STORE_* */
+  /**
+   * What a job has made, or its latest preview, as a small WebP; null where there is no picture yet. @throws STORE_*
+   */
   async thumbnail(id: string): Promise<Uint8Array | null> {
     const names = (await this.files(id)).map(({ name }) => name)
     const name =

@@ -8,8 +8,8 @@ export interface QueueRedis extends Redis {
    */
   takeFence(fenceKey: string, jobKey: string, lockKey: string, token: string, least: number): Promise<number>
   /**
-   * Holds a taken job for another `milliseconds`. A lock that ran out while Redis could not be reached is taken again as
-   * long as nobody else took the job.
+   * Holds a taken job for another `milliseconds`. A lock that ran out while Redis could not be reached is taken again
+   * as long as nobody else took the job.
    * @returns 1; 0 where the job is another's, or nobody's, by now; 2 where it is ours and was cancelled
    */
   holdJob(

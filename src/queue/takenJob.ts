@@ -16,7 +16,8 @@ export type StopReason = 'cancelled' | 'lost'
 
 /**
  * A job in this worker's hand. Its lock is renewed for as long as it is held, by this thread, which the training never
- * blocks: that is in a process of its own. Where Redis cannot be reached the work goes on, and what is to be told waits.
+ * blocks: that is in a process of its own. Where Redis cannot be reached the work goes on, and what is to be told
+ * waits.
  */
 export class TakenJob {
   readonly id: string

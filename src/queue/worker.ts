@@ -52,7 +52,9 @@ export interface WorkerOptions {
   readonly onEvent: (event: WorkerEvent) => void
 }
 
-/** Milliseconds between two looks at an empty queue; a little more or less, so that many workers do not look at once. */
+/**
+ * Milliseconds between two looks at an empty queue; a little more or less, so that many workers do not look at once.
+ */
 const idle = 1_000
 /** Milliseconds that a list of lanes counts as new. */
 const lanesAge = 3_000

@@ -4,8 +4,8 @@ import { promisify } from 'node:util'
 const variable = 'CUDA_VISIBLE_DEVICES'
 
 /**
- * The cards that CUDA may use here, as CUDA_VISIBLE_DEVICES names them: those that it names already, or all that NVIDIA's
- * driver lists; of a card that is parted (MIG), its parts. None where that driver is not there.
+ * The cards that CUDA may use here, as CUDA_VISIBLE_DEVICES names them: those that it names already, or all that
+ * NVIDIA's driver lists; of a card that is parted (MIG), its parts. None where that driver is not there.
  */
 export async function cudaCards(): Promise<readonly string[]> {
   const named = process.env[variable]

@@ -19,7 +19,8 @@ export interface EditRun extends AsyncIterable<RunEvent> {
 }
 
 /**
- * Edits a photo: trains an edit layer for the prompt and composites it. The run begins at once, in a process of its own.
+ * Edits a photo: trains an edit layer for the prompt and composites it. The run begins at once, in a process of its
+ * own.
  *
  * ```ts
  * const run = editImage({ photo: 'teapot.jpg', prompt: 'golden teapot', source: 'teapot', region: 'teapot' })

@@ -1,8 +1,11 @@
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
+import { Text2LiveError } from '../errors.js'
 import type { ImageSettings } from '../options/imageOptions.js'
+import { outputFiles, type OutputName } from '../session/events.js'
 import type { OutputFiles } from '../session/outputs.js'
+import type { RunStore } from '../session/store.js'
 import type { TrainedRun } from '../session/trainRun.js'
-import { filesOf } from './folderOutputs.js'
+import { readRunFileSync } from './runFile.js'
 
 /** What a run leaves. */
 export interface EditResult {
@@ -44,4 +47,24 @@ export function receivedResult({ variations: sent, files, ...result }: SentResul
     files: variations?.[0]?.files ?? files ?? filesOf({ file: (name) => join(result.folder ?? '', name) }),
     ...(variations === undefined ? {} : { variations }),
   }
+}
+
+const names = Object.keys(outputFiles) as OutputName[]
+
+/** Each file is read when it is asked for: many runs, or one of a large photo, would not fit. */
+export function filesOf(folder: Pick<RunStore, 'file'>): OutputFiles {
+  const paths = names.map((name) => [name, folder.file(outputFiles[name])] as const)
+  return Object.defineProperties(
+    {},
+    Object.fromEntries(paths.map(([name, path]) => [name, { enumerable: true, get: () => readOutput(path) }])),
+  ) as OutputFiles
+}
+
+function readOutput(path: string): Buffer {
+  const bytes = readRunFileSync(path)
+  if (bytes !== null) return bytes
+  throw new Text2LiveError(
+    'RUN_INVALID',
+    `"${path}" was written by the run, and it is no longer there. Write it again with: text2live render ${dirname(path)}`,
+  )
 }

@@ -1,5 +1,5 @@
-// A process that does jobs on photos and clips, one at a time, until who asks lets it go: reading the photo and writing the
-// outputs block the thread that does it as training does, and only the end of a process gives all its memory back.
+// A process that does jobs on photos and clips, one at a time, until who asks lets it go: reading the photo and writing
+// the outputs block the thread that does it as training does, and only the end of a process gives all its memory back.
 import { Text2LiveError } from '../errors.js'
 import { registerModules } from '../models/node/registerGuidance.js'
 import { type JobOf, readJob } from '../session/job.js'

@@ -13,7 +13,7 @@ import { refineLayer } from '../media/refineLayer.js'
 import { outputFiles, type OutputName, type RunEvent } from '../session/events.js'
 import { readImageInput } from '../session/imageInput.js'
 import { collectOutputs, makeOutputs, writeOutputs } from '../session/outputs.js'
-import { filesOf } from './folderOutputs.js'
+import { filesOf } from './editResult.js'
 import { lookIn } from './runFolder.js'
 import { sharpCodec } from '../media/node/sharpCodec.js'
 

@@ -41,8 +41,8 @@ export async function sortJob(
 export const keepModels = 'keep-models'
 
 /**
- * What the process can be told: a job and the guidance modules that it may name, what is asked of it meanwhile, and when
- * that has ended the next.
+ * What the process can be told: a job and the guidance modules that it may name, what is asked of it meanwhile, and
+ * when that has ended the next.
  */
 export type JobRequest = { readonly job: ProcessJob; readonly modules: readonly string[] } | { readonly ask: RunAsk }
 

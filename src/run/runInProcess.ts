@@ -15,9 +15,9 @@ import { reviveFailure } from './workerFailure.js'
 
 /**
  * Does a job in a process of its own, which is gone when this resolves: from the photo to the outputs all is there, and
- * this one stays free. A step blocks the thread that runs it for as long as it takes; and only the end of a process gives
- * all of its memory back. When `signal` aborts, the step at hand is finished and the outputs of the state reached are
- * written. Where this process ends first, the other one finishes the step at hand, keeps it, and ends too.
+ * this one stays free. A step blocks the thread that runs it for as long as it takes; and only the end of a process
+ * gives all of its memory back. When `signal` aborts, the step at hand is finished and the outputs of the state reached
+ * are written. Where this process ends first, the other one finishes the step at hand, keeps it, and ends too.
  * @throws all that the run throws, INTERRUPTED, OUT_OF_MEMORY, DEVICE_FAILED
  */
 export async function runInProcess(

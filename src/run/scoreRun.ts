@@ -20,8 +20,8 @@ export type { ScoreReport }
 export type ScoreOptions = Pick<GivenOptions, 'guidance' | 'mask' | 'device' | 'threads' | 'truncate'>
 
 /**
- * Scores the pictures of a run folder, in a process of its own; of several seeds those of each that has some. Nothing is
- * written.
+ * Scores the pictures of a run folder, in a process of its own; of several seeds those of each that has some. Nothing
+ * is written.
  * @throws RUN_NOT_FOUND, RUN_INVALID for a folder without outputs, MASK_INVALID, GUIDANCE_*, PROMPT_TOO_LONG,
  *   PROMPT_NOT_UNDERSTOOD
  */

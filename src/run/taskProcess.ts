@@ -1,5 +1,5 @@
-// A process that does one task, and ends: decoding a large photo, looking at it and packing it block the thread that does
-// it, and who asked may not want to know any more.
+// A process that does one task, and ends: decoding a large photo, looking at it and packing it block the thread that
+// does it, and who asked may not want to know any more.
 import { Text2LiveError } from '../errors.js'
 import { photoPreview, type PictureSource } from '../media/imageCodec.js'
 import { checksHere } from '../session/queue/checksHere.js'

@@ -34,7 +34,8 @@ export class Access {
 
   constructor(options: AccessOptions) {
     this.#options = options
-    // Derived, so that a server that starts again with the same token knows its pages again, and the token is in no jar.
+    // Derived, so that a server that starts again with the same token knows its pages again, and the token is in no
+    // jar.
     this.#session = createHmac('sha256', options.token).update('text2live studio cookie').digest('base64url')
   }
 

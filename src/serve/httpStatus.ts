@@ -18,7 +18,9 @@ const statuses: Partial<Record<ErrorCode, 400 | 401 | 403 | 404 | 409 | 413 | 50
   DISK_FULL: 507,
 }
 
-/** The HTTP status of an error: what the sender got wrong is 4xx, 422 where the request was whole but cannot be done. */
+/**
+ * The HTTP status of an error: what the sender got wrong is 4xx, 422 where the request was whole but cannot be done.
+ */
 export const httpStatus = ({
   code,
   exitStatus,

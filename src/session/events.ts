@@ -40,8 +40,8 @@ export type RunEvent =
   /** The run ends at another step than was planned. */
   | { readonly type: 'steps'; readonly steps: number }
   /**
-   * From the next step on another mask bounds the edit, or none where it is not `masked`. `file` is what the run calls its
-   * copy; null where there is none.
+   * From the next step on another mask bounds the edit, or none where it is not `masked`. `file` is what the run calls
+   * its copy; null where there is none.
    */
   | { readonly type: 'mask'; readonly step: number; readonly masked: boolean; readonly file?: string | null }
   | { readonly type: 'preview'; readonly step: number; readonly path?: string; readonly png: Uint8Array }

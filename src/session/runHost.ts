@@ -156,9 +156,9 @@ export interface RunHost {
   /** @throws RUN_NOT_FOUND, OPTION_INVALID for what makes no sense in the run's state */
   ask(run: string, request: RunRequest): Promise<void>
   /**
-   * Another mask for the run of a photo that is at work or held: from its next step on the edit stays where it is white.
-   * The run keeps it, and tells it by an event `mask`; one that cannot be read or does not fit the photo by a `warning`,
-   * and goes on with the one it has.
+   * Another mask for the run of a photo that is at work or held: from its next step on the edit stays where it is
+   * white. The run keeps it, and tells it by an event `mask`; one that cannot be read or does not fit the photo by a
+   * `warning`, and goes on with the one it has.
    * @param mask null for none: the edit may go anywhere
    * @throws RUN_NOT_FOUND, OPTION_INVALID for a run that is not at work, or is that of a clip
    */

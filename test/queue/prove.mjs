@@ -1,8 +1,8 @@
-// The proof that nothing is lost and nothing is done twice: toy jobs and real ones on worker processes that are killed at
-// random, on a Redis that is killed once and hangs once, with a store that answers 503 at times.
+// The proof that nothing is lost and nothing is done twice: toy jobs and real ones on worker processes that are killed
+// at random, on a Redis that is killed once and hangs once, with a store that answers 503 at times.
 //   npm run prove:queue [-- --toys 200 --real 6 --workers 3 --seconds 8 --lease 10 --store folder --seed 1]
-// It tells how far it is four times a minute, and ends by itself: with its figures and a verdict, after --limit seconds at
-// the latest with what was not done by then.
+// It tells how far it is four times a minute, and ends by itself: with its figures and a verdict, after --limit seconds
+// at the latest with what was not done by then.
 import { spawn } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'

@@ -1,5 +1,5 @@
-// A worker in a process of its own, to be killed: node queueWorker.mjs <json>. It does toy jobs itself, and real ones as
-// `text2live worker` does.
+// A worker in a process of its own, to be killed: node queueWorker.mjs <json>. It does toy jobs itself, and real ones
+// as `text2live worker` does.
 import { setTimeout as sleep } from 'node:timers/promises'
 import { openQueue } from '../../dist/queue/openQueue.js'
 import { performJob } from '../../dist/queue/performJob.js'

@@ -1,5 +1,5 @@
-// node lockOrphan.mjs <folder>: a command whose process of its own holds the lock of a run folder, and ends half a second
-// after the command was killed.
+// node lockOrphan.mjs <folder>: a command whose process of its own holds the lock of a run folder, and ends half a
+// second after the command was killed.
 import { fork } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import { lockFolder } from '../../dist/run/folderLock.js'

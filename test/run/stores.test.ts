@@ -31,8 +31,8 @@ import { toyTrainer } from './toyTrainer.mjs'
 import { runLaws } from '../support/runLaws.js'
 import { toyPhoto } from '../support/toyPhoto.js'
 
-// The laws of a run (`runLaws`, which test/browser/runs.test.ts asks of Chromium too) over the stores that Node has, and what
-// somebody who steers one can ask.
+// The laws of a run (`runLaws`, which test/browser/runs.test.ts asks of Chromium too) over the stores that Node has,
+// and what somebody who steers one can ask.
 
 let home: string
 let photo: Uint8Array

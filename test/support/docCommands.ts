@@ -108,7 +108,10 @@ export function docCommands(): DocCommand[] {
   return [...found.values()]
 }
 
-/** What cuts a run to seconds: few steps at a small size, a narrow generator, and no region to look for unless the docs ask. */
+/**
+ * What cuts a run to seconds: few steps at a small size, a narrow generator, and no region to look for unless the docs
+ * ask.
+ */
 const toy =
   '--size 192 --views 1 --generator-width 8 --generator-levels 4 --start random --region none --device cpu --threads 1'
 const cuts: readonly (readonly [RegExp, string])[] = [

@@ -16,8 +16,8 @@ export interface Input {
 }
 
 /**
- * What a row's input names: a file; of a folder all photos and clips that lie right in it; of a pattern (`photos/*.jpg`)
- * all files that it matches. Sorted by name.
+ * What a row's input names: a file; of a folder all photos and clips that lie right in it; of a pattern
+ * (`photos/*.jpg`) all files that it matches. Sorted by name.
  * @param base what the name is relative to
  * @param kind what the row says that it is; null: what the file's first bytes say. A folder for a clip is its frames
  * @throws INPUT_NOT_FOUND, INPUT_EMPTY, INPUT_NOT_IMAGE, CLIP_NOT_VIDEO

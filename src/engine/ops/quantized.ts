@@ -35,8 +35,8 @@ export function quantizeMatrix(weight: Float32Array, [out, into]: readonly [numb
 /**
  * x W^T + b with the products in integers: x [n, in], codes int8 [in, out] and scales [out] of `quantizeMatrix`, bias
  * [out] -> [n, out]. Each row of x is rounded to multiples of its largest magnitude / 127; so are the rows of the
- * cotangent times the scales, on the way back. To differentiation the rounding is the identity, and there is no gradient
- * but that of x. CPU only.
+ * cotangent times the scales, on the way back. To differentiation the rounding is the identity, and there is no
+ * gradient but that of x. CPU only.
  *
  * @throws SHAPE_MISMATCH
  */

@@ -27,8 +27,8 @@ export async function removeDeadAsides(path: string): Promise<void> {
 }
 
 /**
- * Removes from a folder what was made aside there, by whatever process that runs no more. A name without a process is of
- * an older version of this program.
+ * Removes from a folder what was made aside there, by whatever process that runs no more. A name without a process is
+ * of an older version of this program.
  * @throws nothing: what cannot be removed stays
  */
 export async function clearAsides(folder: string): Promise<void> {

@@ -38,15 +38,15 @@ const patience = 2000
 const lease = 60_000
 
 /**
- * Takes the lock file `path`, or tells who holds it. The lock of a process that is gone (kill -9) is taken over: at once
- * where it ran here; of another machine, which cannot be asked, when it was not renewed for a minute. Both times are the
- * file system's, so no clocks are compared. Null: others keep taking it. It is released when this process ends by
- * itself, whatever it does.
+ * Takes the lock file `path`, or tells who holds it. The lock of a process that is gone (kill -9) is taken over: at
+ * once where it ran here; of another machine, which cannot be asked, when it was not renewed for a minute. Both times
+ * are the file system's, so no clocks are compared. Null: others keep taking it. It is released when this process ends
+ * by itself, whatever it does.
  *
  * A lock is made by exclusive creation, its text in it. Any lock is removed only by who holds its guard, a lock named
  * after the text of the one that goes, and only if that text is still there; so of all that found the same stale lock
- * one removes it, and nobody removes a fresh one. Each text is unique, so a guard says nothing of later locks. A process
- * killed in a take-over leaves a guard that is stale itself, and is taken over in the same way.
+ * one removes it, and nobody removes a fresh one. Each text is unique, so a guard says nothing of later locks. A
+ * process killed in a take-over leaves a guard that is stale itself, and is taken over in the same way.
  * @throws OUTPUT_NOT_WRITABLE, DISK_FULL
  */
 export async function takeLock(path: string): Promise<ProcessLock | LockHolder | null> {

@@ -18,7 +18,9 @@ export const clipMachine: ClipMachine = {
   models: nodeModels,
   warm: new WarmModels(),
   clips: libavClips,
-  /** The native libraries that a run needs are asked for at its start, since some are needed only to write its clips. */
+  /**
+   * The native libraries that a run needs are asked for at its start, since some are needed only to write its clips.
+   */
   async prepare(goal) {
     loadSharp()
     loadOnnxRuntime()

@@ -30,7 +30,9 @@ export interface KeptRuns {
     name: string,
     contents: Readonly<Record<string, Uint8Array | string>>,
   ): Promise<{ readonly name: string; release(): void }>
-  /** Writes a file of a run. @throws RUN_NOT_FOUND, DISK_FULL, OUTPUT_NOT_WRITABLE; RUN_LOCKED while somebody holds it */
+  /**
+   * Writes a file of a run. @throws RUN_NOT_FOUND, DISK_FULL, OUTPUT_NOT_WRITABLE; RUN_LOCKED while somebody holds it
+   */
   write(name: string, file: string, bytes: Uint8Array): Promise<void>
   /** Deletes a run with all its files. @throws RUN_LOCKED while somebody holds it */
   delete(name: string): Promise<void>

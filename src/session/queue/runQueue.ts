@@ -52,9 +52,9 @@ interface Current {
 
 /**
  * Runs that wait their turn and are worked on one after another. A submitted run is a run in a store from its first
- * moment, and how it stands is read from its own files: a machine that dies forgets nothing, and the next queue over the
- * same runs goes on with the one that was at work and with those that waited. Besides the runs' files there is one small
- * file with the order, the titles and the times.
+ * moment, and how it stands is read from its own files: a machine that dies forgets nothing, and the next queue over
+ * the same runs goes on with the one that was at work and with those that waited. Besides the runs' files there is one
+ * small file with the order, the titles and the times.
  */
 export class RunQueue {
   readonly #machine: QueueMachine
@@ -99,8 +99,8 @@ export class RunQueue {
   /**
    * Checks everything that a person can get wrong, keeps the run and puts it last.
    * @returns its name
-   * @throws OPTION_*, PROMPT_*, INPUT_*, CLIP_*, MASK_INVALID, DISK_FULL; RUN_NOT_FOUND, RUN_INVALID, ATLAS_MISMATCH for
-   *   what it stands on, or takes the atlas of
+   * @throws OPTION_*, PROMPT_*, INPUT_*, CLIP_*, MASK_INVALID, DISK_FULL; RUN_NOT_FOUND, RUN_INVALID, ATLAS_MISMATCH
+   *   for what it stands on, or takes the atlas of
    */
   async submit(run: NewRun): Promise<string> {
     this.#assertRoom()

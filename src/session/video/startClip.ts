@@ -40,7 +40,10 @@ export interface ClipStart {
   openAtlas(settings: VideoSettings, frames: VideoInput['frames'], runtime: Runtime): Promise<OpenedAtlas>
   /** What the run keeps of its input, and what its settings call that. */
   keep(settings: VideoSettings, input: VideoInput): Promise<KeptInput>
-  /** Makes the run's store, with `own` and what is kept of the input in it; `source` is the clip that is read from now on. */
+  /**
+   * Makes the run's store, with `own` and what is kept of the input in it; `source` is the clip that is read from now
+   * on.
+   */
   make(
     input: VideoInput,
     kept: KeptInput,

@@ -13,8 +13,8 @@ export interface BrowserMachineOptions {
   /** `onnxruntime-web/wasm` or `onnxruntime-web/webgpu`, with `env.wasm` set up. */
   readonly ort: OrtModule
   /**
-   * The models that the program carries (`starter`, `outline`, `start`): the address of the folder that holds theirs, or
-   * what gives the files of one.
+   * The models that the program carries (`starter`, `outline`, `start`): the address of the folder that holds theirs,
+   * or what gives the files of one.
    */
   readonly models: string | ((name: string) => FileSource)
   /** The files of other guidance models, by the name that a setting has. @throws GUIDANCE_NOT_FOUND */

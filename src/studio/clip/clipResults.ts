@@ -24,7 +24,9 @@ export class ClipResults {
   /** The names of the files that the selected run has. */
   readonly files: Signal<ReadonlySet<string>> = signal(new Set())
   readonly #of: ResultsOf
-  /** How often runs had written their outputs when they were last at rest: what a run had stays while it works again. */
+  /**
+   * How often runs had written their outputs when they were last at rest: what a run had stays while it works again.
+   */
   readonly #written = new Map<string, number>()
 
   constructor(of: ResultsOf) {

@@ -128,7 +128,9 @@ interface Adapter {
   readonly info?: { readonly isFallbackAdapter?: boolean }
 }
 
-/** Threads need memory that threads share, which a browser gives to isolated pages only; one core is left to the page. */
+/**
+ * Threads need memory that threads share, which a browser gives to isolated pages only; one core is left to the page.
+ */
 function threadCount(): number {
   return crossOriginIsolated ? Math.max(1, Math.min(8, navigator.hardwareConcurrency - 1)) : 1
 }

@@ -1,4 +1,6 @@
-/** A file of the site that is fetched when a person says so: of a model, or of the engine. Made when the site is built. */
+/**
+ * A file of the site that is fetched when a person says so: of a model, or of the engine. Made when the site is built.
+ */
 export interface SiteFile {
   /** Below the site's folder. */
   readonly path: string

@@ -29,7 +29,9 @@ export class TabHost implements RunHost {
   #runs: HostUpdate | null = null
   #isPersistent: Promise<boolean> | null = null
 
-  /** @throws DEPENDENCY_MISSING where the browser, or the way the page is served, lacks what a tab needs to keep runs */
+  /**
+   * @throws DEPENDENCY_MISSING where the browser, or the way the page is served, lacks what a tab needs to keep runs
+   */
   constructor() {
     assertCapable()
     this.#worker = new Worker(new URL('./tabWorker.ts', import.meta.url), { type: 'module' })

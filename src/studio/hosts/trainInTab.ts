@@ -14,8 +14,8 @@ import { type Engine, type Engines, isOfDevice } from './engines.js'
 const patience = 60_000
 
 /**
- * Does jobs of a queue in workers of this tab, each job in one of its own, which ends with it and gives its memory back.
- * Where the device fails in the middle, the run goes on from its checkpoint on the CPU, and says so.
+ * Does jobs of a queue in workers of this tab, each job in one of its own, which ends with it and gives its memory
+ * back. Where the device fails in the middle, the run goes on from its checkpoint on the CPU, and says so.
  */
 export const trainInTab =
   (engines: Engines, runs: OpfsRuns) =>

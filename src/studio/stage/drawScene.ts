@@ -15,7 +15,9 @@ export interface Scene {
   /** Where the words are, as a tint that is laid over the photo. */
   readonly tint: OffscreenCanvas | null
   readonly slider: number
-  /** Are pictures filtered where they are made smaller or larger? Else single samples are taken, in a third of the time. */
+  /**
+   * Are pictures filtered where they are made smaller or larger? Else single samples are taken, in a third of the time.
+   */
   readonly smooth: boolean
   /** Device px for each px of `extent`. */
   readonly zoom: number

@@ -9,8 +9,8 @@ const penRubber = 5
 type Deed = 'pan' | 'paint' | null
 
 /**
- * Wheel, pinch, drags and strokes on the stage's element. One finger, pen or mouse does what the tool does; two fingers,
- * the middle button or a held space bar move the view.
+ * Wheel, pinch, drags and strokes on the stage's element. One finger, pen or mouse does what the tool does; two
+ * fingers, the middle button or a held space bar move the view.
  * @returns ends it
  */
 export function followGestures(element: HTMLElement, model: StageModel): () => void {

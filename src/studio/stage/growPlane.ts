@@ -33,7 +33,9 @@ export async function growPlane(plane: GreyPlane, radius: number, slices: Slices
   }
 }
 
-/** A square of `straight` px and a diamond of twice `diagonal` make the octagon; `straight` fills the diamond's gaps. */
+/**
+ * A square of `straight` px and a diamond of twice `diagonal` make the octagon; `straight` fills the diamond's gaps.
+ */
 function octagonOf(radius: number): { diagonal: number; straight: number } {
   const diagonal = Math.min(Math.round(radius * (1 - Math.SQRT1_2)), Math.floor((radius - 1) / 2))
   return { diagonal, straight: radius - 2 * diagonal }

@@ -146,7 +146,9 @@ export class MaskStroke {
   }
 }
 
-/** The columns of a row that can be within `reach` of the line from a to b: those of the box about what of it is near. */
+/**
+ * The columns of a row that can be within `reach` of the line from a to b: those of the box about what of it is near.
+ */
 function rowSpan(a: Point, b: Point, reach: number, y: number, x0: number, x1: number): [number, number] {
   const [dx, dy] = [b.x - a.x, b.y - a.y]
   const length = Math.hypot(dx, dy)

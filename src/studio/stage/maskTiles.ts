@@ -3,7 +3,9 @@ import type { Area } from './viewMatrix.js'
 /** Side of a tile, px; those at the right and at the bottom may have less. */
 export const tileSide = 256
 
-/** The px of a tile, row by row; or the one value that all of them have. Pixels of a tile are never changed in place. */
+/**
+ * The px of a tile, row by row; or the one value that all of them have. Pixels of a tile are never changed in place.
+ */
 export type Tile = Uint8Array | number
 
 /**

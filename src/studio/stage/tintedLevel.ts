@@ -153,7 +153,9 @@ export class TintedLevel {
 
 const keyOf = (column: number, row: number): string => `${column},${row}`
 
-/** Tints the px of `out`, each of which stands for `step` by `step` px of the mask, that lie in one tile of the mask. */
+/**
+ * Tints the px of `out`, each of which stands for `step` by `step` px of the mask, that lie in one tile of the mask.
+ */
 function tint(out: Uint32Array, target: Area, step: number, tile: Tile, area: Area): void {
   const first = (start: number, origin: number): number => Math.max(0, Math.ceil((start - origin) / step))
   const [left, top] = [first(area.x, target.x), first(area.y, target.y)]

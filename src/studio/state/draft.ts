@@ -74,7 +74,8 @@ class Draft<Options extends Given = Given> {
   }
 
   /**
-   * What an option is when nobody says anything: the preset's value, that of the option that it follows, or the table's.
+   * What an option is when nobody says anything: the preset's value, that of the option that it follows, or the
+   * table's.
    * @param said of the other options
    */
   defaultOf(name: string, said: Values = this.said.value): OptionValue {

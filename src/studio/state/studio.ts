@@ -222,7 +222,10 @@ export class Studio {
     if (kept !== null) await this.loadMask('mask.png', kept)
   }
 
-  /** A photo as the stage shows it, by the host where this browser would not, or not in its colours; null where nobody can. */
+  /**
+   * A photo as the stage shows it, by the host where this browser would not, or not in its colours; null where nobody
+   * can.
+   */
   async #showable(name: string, bytes: Uint8Array): Promise<ShownPhoto | null> {
     const file = new File([bytes as Uint8Array<ArrayBuffer>], name)
     const decodable = (blob: Blob): Promise<ShownPhoto | null> =>
@@ -505,7 +508,10 @@ export class Studio {
     return picture
   }
 
-  /** While the run of the selected layer works, the stage shows its latest preview; then the layers, once they are there. */
+  /**
+   * While the run of the selected layer works, the stage shows its latest preview; then the layers, once they are
+   * there.
+   */
   async #showPreview(): Promise<void> {
     const run = this.run.value
     const turn = ++this.#previews
@@ -545,7 +551,9 @@ export class Studio {
   }
 }
 
-/** A run's copy of its photo, by the name that the run has from the photo: `teapot.jpg` of `teapot-3`, not `photo.jpg`. */
+/**
+ * A run's copy of its photo, by the name that the run has from the photo: `teapot.jpg` of `teapot-3`, not `photo.jpg`.
+ */
 const calledAs = (run: string, copy: string): string => `${run.replace(/-\d+$/, '')}${/\.[^.]*$/.exec(copy)?.[0] ?? ''}`
 
 const noFile = (): Text2LiveError =>
