@@ -24,8 +24,8 @@ const over = z.array(run).max(1000).readonly().optional()
  *   machine calls it after the photo. `over` names runs that it is painted over, the lowest first; a photo of null is
  *   that of the lowest, or the one that the options name.
  * - `video`: a new run over a clip; `object` are masks of the object, each named as its frame, or the path of a mask or
- *   of a folder of them; `mask` bounds the edit. With the goal `atlas` (default `edit`) it fits the layered atlas alone.
- *   `over` names runs over the same clip that it is painted over, whose atlas it shares.
+ *   of a folder of them; `mask` bounds the edit. With the goal `atlas` (default `edit`) it fits the layered atlas
+ *   alone. `over` names runs over the same clip that it is painted over, whose atlas it shares.
  * - `resume`: goes on with a run, of a photo or a clip.
  * - `render`: writes its outputs again.
  * - `paint`: maps the layers that somebody painted on the atlas of a clip's run to its frames.
