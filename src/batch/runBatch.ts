@@ -8,7 +8,7 @@ import type { GivenOptions } from '../options/imageOptions.js'
 import type { GivenVideoOptions } from '../options/videoOptions.js'
 import { writing } from '../run/fileErrors.js'
 import { imageJobOf } from '../run/imageJob.js'
-import type { ProcessJob } from '../run/processJob.js'
+import type { Job } from '../session/job.js'
 import { cudaCards, onCard } from '../run/cudaCards.js'
 import { isRunFolder } from '../run/runFolder.js'
 import { JobProcess } from '../run/runInProcess.js'
@@ -251,7 +251,7 @@ const cancelled = (id: string): Text2LiveError =>
   new Text2LiveError('INTERRUPTED', `The job "${id}" was cancelled. text2live batch retry takes it up again.`)
 
 /** What a process is asked to do for a job: to begin its run, or to go on with it. */
-function askedFor({ kind, options, input }: BatchJob, path: string): ProcessJob {
+function askedFor({ kind, options, input }: BatchJob, path: string): Job {
   if (!isRunFolder(path)) {
     return kind === 'photo'
       ? imageJobOf({ ...options, photo: input, out: path }, true)

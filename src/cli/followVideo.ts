@@ -1,5 +1,4 @@
 import type { ClipJob } from '../run/video/videoJob.js'
-import type { VideoEvent } from '../session/videoEvents.js'
 import { jsonReporter } from './reporters.js'
 import { stopOnSignals } from './stopOnSignals.js'
 import type { Terminal } from './terminal.js'
@@ -18,12 +17,8 @@ export async function followVideo(job: ClipJob, json: boolean, terminal: Termina
       goOn: 'text2live video --resume',
     }
     return await stopOnSignals(terminal, stoppable, async (signal) => {
-      const [{ askProcess }, { assertKind }] = await Promise.all([
-        import('../run/runInProcess.js'),
-        import('../run/runKind.js'),
-      ])
-      if (job.kind === 'resume') await assertKind(job.run, 'video')
-      return await askProcess(job, signal, (event) => reporter.report(event as VideoEvent))
+      const { runClipInProcess } = await import('../run/runInProcess.js')
+      return await runClipInProcess(job, signal, (event) => reporter.report(event))
     })
   } finally {
     reporter.end()

@@ -48,12 +48,16 @@ Examples:
         if (map !== undefined) assertWritablePath(map, '--map')
         const files = { heat: out, ...(map === undefined ? {} : { map }) }
         parseOption('region', region, 'the text')
-        const { assertFreeFile, mapRelevancy, writeMap } = await import('../run/mapRelevancy.js')
+        const [{ assertFreeFile, writeMap }, { askAlone }] = await Promise.all([
+          import('../run/mapRelevancy.js'),
+          import('../run/runInProcess.js'),
+        ])
         for (const path of Object.values(files)) assertFreeFile(path, force)
-        const result = await mapRelevancy({
-          ...options,
+        // The pictures alone: the map in numbers, as large as the photo, is for programs.
+        const result = await askAlone({
+          kind: 'relevancy',
+          options: { ...options, region },
           photo: photo === standardInput ? await readStandardInput() : photo,
-          region,
         })
         for (const [name, path] of Object.entries(files))
           await writeMap(path, result.files[name as keyof typeof files], force)

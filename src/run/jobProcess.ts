@@ -2,22 +2,14 @@
 // the outputs block the thread that does it as training does, and only the end of a process gives all its memory back.
 import { Text2LiveError } from '../errors.js'
 import { registerModules } from '../models/node/registerGuidance.js'
-import { type JobOf, readJob } from '../session/job.js'
+import { type Job, type JobOf, readJob } from '../session/job.js'
 import { trainerIn } from '../session/openTrainer.js'
 import { heed, RunControl, type SteeredRun } from '../session/runControl.js'
 import type { AnyRunEvent } from '../session/runHost.js'
 import type { WarmModels } from '../session/warmModels.js'
 import { nodePlace } from './buildTrainer.js'
 import { sentResult } from './editResult.js'
-import {
-  type JobReply,
-  type JobRequest,
-  keepModels,
-  type ProcessJob,
-  type ProcessResult,
-  processKinds,
-  sortJob,
-} from './processJob.js'
+import { type JobReply, type JobRequest, keepModels, type ProcessResult, sortJob } from './processJob.js'
 import { runImageJob } from './runImageJob.js'
 import { failureOf } from './workerFailure.js'
 
@@ -57,8 +49,8 @@ const follow =
 const keptModels = async (): Promise<WarmModels | null> =>
   process.argv.includes(keepModels) ? ((await import('./video/clipMachine.js')).clipMachine.warm ?? null) : null
 
-async function done({ job: received, modules }: Extract<JobRequest, { job: ProcessJob }>, at: Work): Promise<JobReply> {
-  const job = await sortJob(readJob(received, processKinds))
+async function done({ job: received, modules }: Extract<JobRequest, { job: Job }>, at: Work): Promise<JobReply> {
+  const job = await sortJob(readJob(received))
   await registerModules(modules)
   const {
     stop: { signal },

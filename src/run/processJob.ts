@@ -1,4 +1,4 @@
-import type { JobOf } from '../session/job.js'
+import type { Job, JobOf } from '../session/job.js'
 import type { RunAsk } from '../session/runControl.js'
 import type { AnyRunEvent } from '../session/runHost.js'
 import type { ScoreReport } from '../session/scorePhoto.js'
@@ -9,27 +9,12 @@ import { runKind } from './runKind.js'
 import type { ClipJob, VideoJobResult } from './video/videoJob.js'
 import type { WorkerFailure } from './workerFailure.js'
 
-/** What is done in a process of its own; runs are called by the paths of their folders. */
-export const processKinds = [
-  'image',
-  'video',
-  'resume',
-  'render',
-  'paint',
-  'score',
-  'relevancy',
-  'atlas-inspect',
-  'atlas-render',
-] as const
-
-export type ProcessJob = JobOf<(typeof processKinds)[number]>
-
 /** A job that makes or changes no run. */
 type LookJob = JobOf<'score' | 'relevancy'>
 
 /** A job by what it is done on. @throws RUN_NOT_FOUND, RUN_INVALID */
 export async function sortJob(
-  job: ProcessJob,
+  job: Job,
 ): Promise<{ readonly photo: ImageJob } | { readonly clip: ClipJob } | { readonly look: LookJob }> {
   if (job.kind === 'score' || job.kind === 'relevancy') return { look: job }
   if (job.kind === 'image') return { photo: job }
@@ -44,7 +29,7 @@ export const keepModels = 'keep-models'
  * What the process can be told: a job and the guidance modules that it may name, what is asked of it meanwhile, and
  * when that has ended the next.
  */
-export type JobRequest = { readonly job: ProcessJob; readonly modules: readonly string[] } | { readonly ask: RunAsk }
+export type JobRequest = { readonly job: Job; readonly modules: readonly string[] } | { readonly ask: RunAsk }
 
 /** A map of `mapRelevancy` as it crosses processes: at the size that it was made for, with that of the photo. */
 export interface SentRelevancy {
@@ -57,7 +42,7 @@ export interface SentRelevancy {
 }
 
 /** What a job leaves, by its kind; of a run, what that is one of a photo or a clip leaves. */
-export type ProcessResult<Kind extends ProcessJob['kind'] = ProcessJob['kind']> = Kind extends 'score'
+export type ProcessResult<Kind extends Job['kind'] = Job['kind']> = Kind extends 'score'
   ? ScoreReport[]
   : Kind extends 'relevancy'
     ? SentRelevancy

@@ -1,6 +1,7 @@
 import type { ChildProcess } from 'node:child_process'
 import { Text2LiveError } from '../errors.js'
 import { registeredModules } from '../models/guidanceRegistry.js'
+import type { Job } from '../session/job.js'
 import { interrupted } from '../session/interrupted.js'
 import { passOn, type RunControl } from '../session/runControl.js'
 import type { RunEvent } from '../session/events.js'
@@ -9,8 +10,11 @@ import type { Emit } from '../session/trainRun.js'
 import { type EditResult, receivedResult, type SentResult } from './editResult.js'
 import { endedByItself, forkProcess } from './forkProcess.js'
 import type { ImageJob } from './imageJob.js'
-import { type JobReply, type JobRequest, keepModels, type ProcessJob, type ProcessResult } from './processJob.js'
+import { type JobReply, type JobRequest, keepModels, type ProcessResult } from './processJob.js'
 import { assertKind } from './runKind.js'
+import type { ClipJob, VideoJobResult } from './video/videoJob.js'
+import type { EmitVideo } from '../session/video/videoSession.js'
+import type { VideoEvent } from '../session/videoEvents.js'
 import { reviveFailure } from './workerFailure.js'
 
 /**
@@ -31,8 +35,20 @@ export async function runInProcess(
   return receivedResult(result as SentResult)
 }
 
+/** The same for a job on a clip. @throws as `runInProcess` */
+export async function runClipInProcess(
+  job: ClipJob,
+  signal: AbortSignal,
+  emit: EmitVideo,
+  control?: RunControl,
+): Promise<VideoJobResult> {
+  if (job.kind === 'resume' || job.kind === 'render') await assertKind(job.run, 'video')
+  const result = await askProcess(job, signal, (event) => emit(event as VideoEvent), control)
+  return result as VideoJobResult
+}
+
 /** The same for any job of such a process. */
-export async function askProcess<Asked extends ProcessJob>(
+export async function askProcess<Asked extends Job>(
   job: Asked,
   signal: AbortSignal,
   emit: EmitAny,
@@ -47,7 +63,7 @@ export async function askProcess<Asked extends ProcessJob>(
 }
 
 /** The same for a job that nobody follows or stops. */
-export async function askAlone<Asked extends ProcessJob>(job: Asked): Promise<ProcessResult<Asked['kind']>> {
+export async function askAlone<Asked extends Job>(job: Asked): Promise<ProcessResult<Asked['kind']>> {
   return await askProcess(job, new AbortController().signal, () => undefined)
 }
 
@@ -70,7 +86,7 @@ export class JobProcess {
   }
 
   /** @throws as `runInProcess` */
-  async ask<Asked extends ProcessJob>(
+  async ask<Asked extends Job>(
     job: Asked,
     signal: AbortSignal,
     emit: EmitAny,

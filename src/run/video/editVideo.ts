@@ -2,8 +2,7 @@ import { Text2LiveError } from '../../errors.js'
 import type { GivenVideoOptions } from '../../options/videoOptions.js'
 import type { RunControl } from '../../session/runControl.js'
 import { eventStream } from '../eventStream.js'
-import { assertKind } from '../runKind.js'
-import { askProcess } from '../runInProcess.js'
+import { runClipInProcess } from '../runInProcess.js'
 import type { VideoResult } from '../../session/video/runVideo.js'
 import type { VideoEvent } from '../../session/videoEvents.js'
 import { videoJobOf } from './videoJob.js'
@@ -42,9 +41,7 @@ export interface EditVideoRun extends AsyncIterable<VideoEvent> {
  */
 export function editVideo({ signal, control, ...options }: EditVideoOptions): EditVideoRun {
   return eventStream(signal ?? null, async (stop, emit) => {
-    const job = videoJobOf(options, 'edit')
-    if (job.kind === 'resume') await assertKind(job.run, 'video')
-    const result = await askProcess(job, stop, (event) => emit(event as VideoEvent), control)
+    const result = await runClipInProcess(videoJobOf(options, 'edit'), stop, emit, control)
     if ('metrics' in result) return result
     throw new Text2LiveError('INTERNAL', 'A run over a clip ended without its result.')
   })
