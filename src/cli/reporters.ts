@@ -99,6 +99,8 @@ function describeEvent(event: RunEvent): string | null {
       }`
     case 'step':
       return stepLine(event)
+    case 'stage-start':
+    case 'stage-done':
     case 'checkpoint':
     case 'error':
       return null

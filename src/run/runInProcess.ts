@@ -13,7 +13,7 @@ import type { ImageJob } from './imageJob.js'
 import { type JobReply, type JobRequest, keepModels, type ProcessResult } from './processJob.js'
 import { assertKind } from './runKind.js'
 import type { ClipJob, VideoJobResult } from './video/videoJob.js'
-import type { EmitVideo } from '../session/video/videoSession.js'
+import type { EmitVideo } from '../session/video/clipSession.js'
 import type { VideoEvent } from '../session/videoEvents.js'
 import { reviveFailure } from './workerFailure.js'
 

@@ -12,6 +12,7 @@ import { assertFree, makeRunFolder, type RunFolder } from './runFolder.js'
 import type { ImageInput } from '../session/imageInput.js'
 import type { JobOf } from '../session/job.js'
 import { firstFiles, keptSettings } from '../session/savedRun.js'
+import { remembering } from '../session/stages.js'
 import { lastGiven, preparePhoto } from '../session/startPhoto.js'
 import type { Below } from '../session/takeLayers.js'
 import { trainRun, type Emit } from '../session/trainRun.js'
@@ -29,7 +30,8 @@ export async function startRun(
   emit: Emit,
 ): Promise<EditResult> {
   const command = validateOptions(options)
-  const note = (message: string): void => emit({ type: 'note', message })
+  const early = remembering(emit)
+  const note = (message: string): void => early.emit({ type: 'note', message })
   const configs = await readConfigs((command.config ?? []) as readonly string[], { note, preset: command.preset })
   const layers = [...configs.layers, options]
   const out = run ?? ((lastGiven(layers, 'out') ?? null) as string | null)
@@ -40,12 +42,13 @@ export async function startRun(
   const below = await layersUnder(typeof under === 'string' ? [under] : under)
   const { settings, input } = await preparePhoto(
     { layers, own: [...ownLayers(configs), command], photo, mask, ...(below === null ? {} : { below }) },
-    nodeMachine.codec,
-    emit,
+    nodeMachine,
+    early.emit,
   )
   await assertFree(out, force)
   const device = await chooseDevice(settings.device)
-  if (device !== settings.device) emit({ type: 'note', message: `device: ${device}, the fastest that works here` })
+  if (device !== settings.device)
+    early.emit({ type: 'note', message: `device: ${device}, the fastest that works here` })
   const resolved = { ...keptSettings(settings, input, device), guidance: settings.guidance.map(portableGuidance) }
   const access = fromRun(configs, options) ? hereOnly : accessTo(settings.guidance)
 
@@ -60,7 +63,7 @@ export async function startRun(
         )
   if (seeds > 1)
     return await trainVariations(
-      { settings: resolved, input, access, seeds, makeFolder: makeFolder(resolved, seeds) },
+      { settings: resolved, input, access, seeds, early: early.events, makeFolder: makeFolder(resolved, seeds) },
       environment,
       emit,
     )
@@ -76,6 +79,7 @@ export async function startRun(
         start: null,
         store: makeFolder(resolved, 1),
         machine: nodeMachine,
+        early: early.events,
         control,
       },
       emit,

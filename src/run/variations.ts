@@ -4,6 +4,7 @@ import { decodePhoto } from '../media/node/decodePhoto.js'
 import { toEightBits } from '../media/quantise.js'
 import type { ImageSettings } from '../options/imageOptions.js'
 import type { GuidanceAccess } from '../session/guidanceAccess.js'
+import type { RunEvent } from '../session/events.js'
 import type { ImageInput } from '../session/imageInput.js'
 import { makeRunFolder, runFiles, type RunFolder } from './runFolder.js'
 import { firstFiles } from '../session/savedRun.js'
@@ -18,6 +19,8 @@ interface VariationsPlan {
   readonly access: GuidanceAccess
   /** Number of variations. */
   readonly seeds: number
+  /** Events from before, which go into the log of each. */
+  readonly early: readonly RunEvent[]
   readonly makeFolder: () => Promise<RunFolder | null>
 }
 
@@ -46,7 +49,17 @@ export async function trainVariations(
       }
       return editResult(
         await trainRun(
-          { settings, input: plan.input, access: plan.access, open, signal, start: null, store, machine: nodeMachine },
+          {
+            settings,
+            input: plan.input,
+            access: plan.access,
+            open,
+            signal,
+            start: null,
+            store,
+            machine: nodeMachine,
+            early: plan.early,
+          },
           asPartOf(() => parent, emit),
         ),
       )

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { Text2LiveError } from '../errors.js'
-import type { RunEvent, StepEvent } from './events.js'
+import { photoStages, type RunEvent, type StepEvent } from './events.js'
 import { stageNames } from './videoEvents.js'
 
 /** A whole line of a log. */
@@ -77,7 +77,7 @@ const readEvent = z.union([
   z.looseObject({ type: z.literal('step'), step: z.int().nonnegative(), losses: finite, layer: layer.optional() }),
   z.looseObject({
     type: z.literal('stage-done'),
-    stage: z.enum(stageNames),
+    stage: z.enum([...photoStages, ...stageNames]),
     layer: layer.optional(),
     seconds: z.number(),
     peakMemory: z.number().optional(),

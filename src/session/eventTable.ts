@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { isErrorCode } from '../errors.js'
-import type { RunEvent } from './events.js'
+import { photoStages, type RunEvent } from './events.js'
 import { stageNames, type VideoEvent } from './videoEvents.js'
 
 /** Rises when a field of an event is renamed or removed, or means something else. */
@@ -18,6 +18,7 @@ export interface EventRow {
 
 const layer = z.enum(['foreground', 'background'])
 const stage = z.enum(stageNames)
+const photoStage = z.enum(photoStages)
 const count = z.int().nonnegative()
 const seconds = z.number().nonnegative()
 const size = z.strictObject({ width: count, height: count }).describe('px')
@@ -26,6 +27,12 @@ const device = z.string().describe('cpu, webgpu or cuda')
 const errorCode = z.string().refine(isErrorCode).describe('a code of docs/errors.md')
 const memory = z.number().describe('resident memory of the process, bytes; absent in a browser')
 const already = z.literal(true).optional().describe('it had finished before; nothing was trained')
+/** What a stage took. */
+const cost = {
+  seconds: seconds.describe('of this process'),
+  peakMemory: memory.optional().describe('highest resident memory meanwhile, bytes; absent in a browser'),
+  stopped: z.literal(true).optional().describe('it did not come to its end'),
+}
 const losses = z.record(z.string(), z.number()).describe('unweighted, and total, their weighted sum')
 
 /** What a trainer tells, of a photo as of a clip. */
@@ -107,6 +114,11 @@ const stepExample = {
 
 /** Events of a photo's run, in the order they come. */
 export const photoEvents: Readonly<Record<RunEvent['type'], EventRow>> = {
+  'stage-start': {
+    about: `a stage begins: ${photoStages.join(', ')}`,
+    fields: { stage: photoStage },
+    example: { stage: 'training' },
+  },
   note: notices.note,
   variation: {
     about: 'with several seeds, before the events of each',
@@ -148,8 +160,16 @@ export const photoEvents: Readonly<Record<RunEvent['type'], EventRow>> = {
     fields: { step: count, path: z.string(), bytes: count },
     example: { step: 60, path: 'runs/teapot-1/checkpoint.safetensors', bytes: 6_291_456 },
   },
-  paused: { about: 'somebody holds the run after this step', fields: { step: count }, example: { step: 60 } },
-  'going-on': { about: 'and lets it go', fields: { step: count }, example: { step: 60 } },
+  paused: {
+    about: 'somebody holds the run after this step',
+    fields: { stage: photoStage, step: count },
+    example: { stage: 'training', step: 60 },
+  },
+  'going-on': {
+    about: 'and lets it go',
+    fields: { stage: photoStage, step: count },
+    example: { stage: 'training', step: 60 },
+  },
   steps: notices.steps,
   mask: {
     about: 'from the next step on another mask bounds the edit, or none',
@@ -161,6 +181,11 @@ export const photoEvents: Readonly<Record<RunEvent['type'], EventRow>> = {
     example: { step: 60, masked: true, file: 'mask.png' },
   },
   warning: notices.warning,
+  'stage-done': {
+    about: 'a stage ends, or this part of it',
+    fields: { stage: photoStage, ...cost },
+    example: { stage: 'training', seconds: 41.2, peakMemory: 780_140_544 },
+  },
   output: {
     about: 'an output is written',
     fields: { name: z.string(), path: z.string().optional(), bytes: count },
@@ -259,13 +284,7 @@ export const clipEvents: Readonly<Record<VideoEvent['type'], EventRow>> = {
   warning: notices.warning,
   'stage-done': {
     about: 'a stage ends, or this part of it',
-    fields: {
-      stage,
-      layer: layer.optional(),
-      seconds: seconds.describe('of this process'),
-      peakMemory: memory.optional().describe('highest resident memory meanwhile, bytes; absent in a browser'),
-      stopped: z.literal(true).optional().describe('it did not come to its end'),
-    },
+    fields: { stage, layer: layer.optional(), ...cost },
     example: { stage: 'flow', seconds: 9.7, peakMemory: 912_304_128 },
   },
   output: {

@@ -1,3 +1,4 @@
+import type { LayerName } from '../atlas/layeredAtlas.js'
 import type { ErrorCode } from '../errors.js'
 import type { ImageSettings } from '../options/imageOptions.js'
 import { printableJson } from '../printable.js'
@@ -17,14 +18,75 @@ export const outputFiles = {
 /** Name of an output of a photo's run. */
 export type OutputName = keyof typeof outputFiles
 
+/** The stages of a photo's run, in order: it is read; models, texts and region are made ready; trained; written. */
+export const photoStages = ['photo', 'preparation', 'training', 'rendering'] as const
+
+/** Name of a stage of a photo's run. */
+export type PhotoStage = (typeof photoStages)[number]
+
+/** What every run tells, of a photo or a clip: its stages, and what somebody who steers it has made of it. */
+export type SessionEvent<Stage extends string> =
+  | StageStartEvent<Stage>
+  | StageDoneEvent<Stage>
+  | HeldEvent<Stage>
+  /** The training, of a clip that of each layer, ends at another step than was planned. */
+  | { readonly type: 'steps'; readonly steps: number }
+  | { readonly type: 'warning'; readonly message: string }
+  | { readonly type: 'error'; readonly code: ErrorCode; readonly message: string }
+
+/** A stage begins. */
+export interface StageStartEvent<Stage extends string> {
+  readonly type: 'stage-start'
+  readonly stage: Stage
+  readonly layer?: LayerName
+}
+
+/** How far a stage of a clip's run is. */
+export interface ProgressEvent<Stage extends string> {
+  readonly type: 'progress'
+  readonly stage: Stage
+  /** Of `total`: frames, pairs of frames or steps, as the stage counts. */
+  readonly done: number
+  readonly total: number
+  readonly secondsLeft: number | null
+  /** What the stage says of itself, for instance the losses of a fit. */
+  readonly detail?: Readonly<Record<string, number>>
+}
+
+/** A stage ends. */
+export interface StageDoneEvent<Stage extends string> {
+  readonly type: 'stage-done'
+  readonly stage: Stage
+  readonly layer?: LayerName
+  /** Of this process; a stage that was resumed has one such event for each part (`stopped` where it did not end). */
+  readonly seconds: number
+  /** Highest resident memory of the process meanwhile, bytes; absent in a browser, which does not tell. */
+  readonly peakMemory?: number
+  readonly stopped?: true
+}
+
 /**
- * What a run tells while it lasts, in this order: notes, `run-start`, then `resumed`, `model-loading`,
- * `model-download`, `compile`, `step`, `preview` and `checkpoint` as they come, each `output`, and one of `done`,
- * `interrupted`, `error` last. With several seeds the whole repeats for each `variation`. Every event is plain JSON but
- * for the bytes of a preview. Paths are as given; seconds count from the start.
+ * Somebody holds the run, after this step of a training or where else `stage` can wait, or before it; `going-on` when
+ * he lets it go.
+ */
+export interface HeldEvent<Stage extends string> {
+  readonly type: 'paused' | 'going-on'
+  readonly stage: Stage
+  readonly layer?: LayerName
+  readonly step?: number
+}
+
+/**
+ * What a run tells while it lasts, in this order: the stage `photo`, notes, the stage `preparation` with
+ * `model-loading`, `model-download` and `phase`, `run-start`, then `resumed`, the stages `training` and `rendering`,
+ * with `compile`, `step`, `preview`, `checkpoint` and each `output` as they come, and one of `done`, `interrupted`,
+ * `error` last. With several seeds all but the stage `photo` repeats for each `variation`. A run that goes on does not
+ * tell of that stage either. Every event is plain JSON but for the bytes of a preview. Paths are as given; seconds count
+ * from the start.
  */
 export type RunEvent =
   | RunStartEvent
+  | SessionEvent<PhotoStage>
   | TrainerNotice
   | StepEvent
   | {
@@ -35,21 +97,16 @@ export type RunEvent =
       readonly folder?: string
     }
   | { readonly type: 'resumed'; readonly step: number; readonly steps: number }
-  /** Somebody holds the run after this step; `going-on` when he lets it go. */
-  | { readonly type: 'paused' | 'going-on'; readonly step: number }
-  /** The run ends at another step than was planned. */
-  | { readonly type: 'steps'; readonly steps: number }
   /**
    * From the next step on another mask bounds the edit, or none where it is not `masked`. `file` is what the run calls
    * its copy; null where there is none.
    */
   | { readonly type: 'mask'; readonly step: number; readonly masked: boolean; readonly file?: string | null }
-  | { readonly type: 'preview'; readonly step: number; readonly path?: string; readonly png: Uint8Array }
-  | { readonly type: 'checkpoint'; readonly step: number; readonly path: string; readonly bytes: number }
+  | PreviewEvent
+  | CheckpointEvent
   | { readonly type: 'output'; readonly name: string; readonly path?: string; readonly bytes: number }
   | DoneEvent
   | InterruptedEvent
-  | { readonly type: 'error'; readonly code: ErrorCode; readonly message: string }
 
 export interface RunStartEvent {
   readonly type: 'run-start'
@@ -79,6 +136,22 @@ export interface StepEvent {
    */
   readonly memory?: number
   readonly device: string
+}
+
+/** A picture of the edit so far was made. */
+export interface PreviewEvent {
+  readonly type: 'preview'
+  readonly step: number
+  readonly path?: string
+  readonly png: Uint8Array
+}
+
+/** The state of a training was written. */
+export interface CheckpointEvent {
+  readonly type: 'checkpoint'
+  readonly step: number
+  readonly path: string
+  readonly bytes: number
 }
 
 export interface DoneEvent {

@@ -10,7 +10,7 @@ import { parseRow } from '../options/parseOption.js'
  * @throws CHECKPOINT_INVALID naming the setting
  */
 export function readSavedSettings(table: OptionTable, json: string, path: string): Readonly<Record<string, unknown>> {
-  const given = z.record(z.string(), z.unknown()).safeParse(parsed(json))
+  const given = z.record(z.string(), z.unknown()).safeParse(parsedJson(json))
   if (!given.success) throw invalid(path, 'settings that cannot be read')
   const values: Record<string, unknown> = {}
   for (const name of settingNamesOf(table)) {
@@ -49,7 +49,8 @@ const invalid = (path: string, what: string, cause?: unknown): Text2LiveError =>
     { cause },
   )
 
-function parsed(json: string): unknown {
+/** What the text says; null where it is no JSON. */
+export function parsedJson(json: string): unknown {
   try {
     return JSON.parse(json)
   } catch {

@@ -8,3 +8,6 @@ export const runFiles = {
   below: 'below.json',
   contactSheet: 'contact-sheet.png',
 } as const
+
+/** The picture of a photo's training after a step. */
+export const previewFile = (step: number): string => `${runFiles.previews}/step-${String(step).padStart(6, '0')}.png`

@@ -7,7 +7,7 @@ import { type LocatedPhoto, locatePhoto } from './locatePhoto.js'
 import { beginClip, type ClipHost, takeUpClip } from './video/clipJob.js'
 import type { ClipTools } from './video/clipMachine.js'
 import { isClipRun } from './video/savedClip.js'
-import type { EmitVideo } from './video/videoSession.js'
+import type { EmitVideo } from './video/clipSession.js'
 import { trainerIn, type TrainingPlace } from './openTrainer.js'
 import {
   continueRun,
@@ -23,11 +23,13 @@ import { openJudge, refuseClip, scorePhoto, type ScoreReport } from './scorePhot
 import { preparePhoto } from './startPhoto.js'
 import { runStem } from './queue/runName.js'
 import type { RunControl } from './runControl.js'
+import { remembering } from './stages.js'
 import type { RunStore } from './store.js'
 import { assertOverByName, type Below, type LookedAt, orNone, presentLayers, takeLayers } from './takeLayers.js'
 import type { ImageSettings } from '../options/imageOptions.js'
 import type { VideoSettings } from '../options/videoOptions.js'
-import { type Emit, type RunMachine, type TrainedRun, trainRun } from './trainRun.js'
+import type { RunMachine } from './runMachine.js'
+import { type Emit, type TrainedRun, trainRun } from './trainRun.js'
 
 /** The runs of a machine. */
 export interface Runs {
@@ -121,13 +123,15 @@ async function beginImage(
   control: RunControl | undefined,
 ): Promise<TrainedRun> {
   const { options, photo, mask, run } = job
+  const early = remembering(emit)
   const { settings, input } = await preparePhoto(
     { layers: [options], photo, mask, ...(await standingOn(job, machine)) },
-    machine.codec,
-    emit,
+    machine,
+    early.emit,
   )
   const device = await machine.device(settings.device)
-  if (device !== settings.device) emit({ type: 'note', message: `device: ${device}, the fastest that works here` })
+  if (device !== settings.device)
+    early.emit({ type: 'note', message: `device: ${device}, the fastest that works here` })
   const kept = keptSettings(settings, input, device)
   const store = async (): Promise<RunStore | null> =>
     run === null ? null : await machine.runs.make(run ?? runStem(input.name), firstFiles(kept, input, 1))
@@ -141,6 +145,7 @@ async function beginImage(
       start: null,
       store,
       machine,
+      early: early.events,
       control,
     },
     emit,

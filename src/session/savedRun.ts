@@ -5,7 +5,8 @@ import { readConfig } from '../options/configFile.js'
 import type { GivenOptions, ImageSettings } from '../options/imageOptions.js'
 import { resolveSettings } from '../options/resolveSettings.js'
 import { writeConfig } from '../options/writeConfig.js'
-import { assertSameRun, readCheckpoint } from './checkpoint.js'
+import { imageTable } from '../options/imageTable.js'
+import { assertSameRun, readState } from './checkpoint.js'
 import { checkedEvents, stepEvents } from './eventLog.js'
 import { outputFiles, type OutputName, type RunEvent } from './events.js'
 import { type GuidanceAccess, hereOnly } from './guidanceAccess.js'
@@ -14,14 +15,15 @@ import { belowFile, belowFiles, keptLayers, type LayerBelow } from './layersBelo
 import { makeOutputs, writeOutputs } from './outputs.js'
 import { readRunConfig } from './readRunConfig.js'
 import { runFiles } from './runFiles.js'
+import type { RunMachine } from './runMachine.js'
 import type { RunStore } from './store.js'
 import type { RunEnvironment } from './trainerContract.js'
 import {
   type Emit,
   fingerprintOf,
-  type RunMachine,
   type TrainedRun,
   keptMask,
+  photoCheckpoint,
   titleOf,
   trainerInput,
   trainRun,
@@ -145,11 +147,9 @@ export async function continueRun(
   const { store, machine } = access
   const saved = await readRun(access)
   const settings = resolveSettings([saved.settings, given], drawSeed)
-  const checkpoint = await readCheckpoint(store)
   const now = await fingerprintOf(settings, saved.input)
-  if (checkpoint !== null) assertSameRun(store.file(runFiles.checkpoint), checkpoint.fingerprint, now)
-  else assertSameRun(store.file(runFiles.config), { ...now, settings: saved.settings }, now)
-  const start = checkpoint?.state ?? null
+  const start = await readState(store, photoCheckpoint, now)
+  if (start === null) assertSameRun(store.file(runFiles.config), imageTable, { ...now, settings: saved.settings }, now)
   const step = start?.step ?? 0
   if (step >= settings.steps && (await isFinished(store))) {
     emit({ type: 'done', step, steps: settings.steps, seconds: 0, folder: store.path, already: true })
@@ -195,11 +195,9 @@ export async function renderStored(
   const { store, machine } = access
   const saved = await readRun(access)
   const { settings } = saved
-  const checkpoint = await readCheckpoint(store)
-  if (checkpoint === null) return null
-  assertSameRun(store.file(runFiles.checkpoint), checkpoint.fingerprint, await fingerprintOf(settings, saved.input))
+  const state = await readState(store, photoCheckpoint, await fingerprintOf(settings, saved.input))
+  if (state === null) return null
   const input = await asItIsNow(access, saved, emit)
-  const { state } = checkpoint
   const trainer = await open(trainerInput(settings, input, state, hereOnly), emit, signal)
   try {
     const steps = stepEvents(await store.read(runFiles.events), store.file(runFiles.events)).filter(

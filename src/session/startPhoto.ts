@@ -1,10 +1,12 @@
 import { Text2LiveError } from '../errors.js'
-import type { ImageCodec, PictureSource } from '../media/imageCodec.js'
+import type { PictureSource } from '../media/imageCodec.js'
 import { optionFlag, type GivenOptions, type ImageSettings } from '../options/imageOptions.js'
 import { regionTexts } from '../options/region.js'
 import { assertRegionMap, resolveSettings } from '../options/resolveSettings.js'
 import { assertNotBlank, readImageInput, type ImageInput } from './imageInput.js'
+import type { RunMachine } from './runMachine.js'
 import { drawSeed } from './savedRun.js'
+import { inStage } from './stages.js'
 import type { Below } from './takeLayers.js'
 import type { Emit } from './trainRun.js'
 
@@ -27,18 +29,15 @@ export interface PhotoJob {
  */
 export async function preparePhoto(
   { layers, own = layers, photo, mask, below }: PhotoJob,
-  codec: ImageCodec,
+  machine: RunMachine,
   emit: Emit,
 ): Promise<{ readonly settings: ImageSettings; readonly input: ImageInput }> {
   const settings = resolveSettings(layers, drawSeed)
   assertRegionMap(own, settings)
   assertPrompt(settings)
-  const input = await readImageInput(
-    photo ?? settings.photo ?? below?.photo ?? noPhoto(),
-    mask ?? settings.mask,
-    settings,
-    codec,
-    below?.layers,
+  const source = photo ?? settings.photo ?? below?.photo ?? noPhoto()
+  const input = await inStage({ stage: 'photo' } as const, machine, emit, () =>
+    readImageInput(source, mask ?? settings.mask, settings, machine.codec, below?.layers),
   )
   for (const message of below?.notes ?? []) emit({ type: 'note', message })
   for (const message of input.notes) emit({ type: 'note', message })

@@ -1,25 +1,41 @@
 import { Text2LiveError } from '../errors.js'
 import { compositeOver } from '../media/compositeOver.js'
-import type { ImageCodec, PictureSource } from '../media/imageCodec.js'
+import type { PictureSource } from '../media/imageCodec.js'
 import { quantise } from '../media/quantise.js'
 import type { ImageSettings } from '../options/imageOptions.js'
+import { imageTable } from '../options/imageTable.js'
 import { regionTexts } from '../options/region.js'
 import { writeConfig } from '../options/writeConfig.js'
-import { eitherMask, writeCheckpoint, type Fingerprint } from './checkpoint.js'
+import { type CheckpointPlace, eitherMask, type Fingerprint, writeState } from './checkpoint.js'
 import { digest } from './digest.js'
-import { afterStep, keptBytes, stepEvents } from './eventLog.js'
-import { eventLine, type RunEvent, type StepEvent } from './events.js'
+import { afterStep } from './eventLog.js'
+import type { PhotoStage, RunEvent, StepEvent } from './events.js'
 import type { GuidanceAccess } from './guidanceAccess.js'
 import { type ImageInput, withMask } from './imageInput.js'
 import { interrupted } from './interrupted.js'
 import type { RunControl } from './runControl.js'
-import { runFiles } from './runFiles.js'
-import type { RunLog, RunStore } from './store.js'
+import { previewFile, runFiles } from './runFiles.js'
+import type { RunMachine } from './runMachine.js'
+import { type RunRules, RunSession } from './runSession.js'
+import { showPreview, trainSteered, type Training } from './steeredTraining.js'
+import type { RunStore } from './store.js'
 import type { OpenTrainer, Trainer, TrainerInput, TrainerState } from './trainerContract.js'
-import { followControl, TrainingLoop } from './trainingLoop.js'
 import { collectOutputs, makeOutputs, writeOutputs, type OutputFiles } from './outputs.js'
 
 export type Emit = (event: RunEvent) => void
+
+/** A run on a photo. */
+interface PhotoKind {
+  readonly settings: ImageSettings
+  readonly input: ImageInput
+  readonly stage: PhotoStage
+  readonly event: RunEvent
+  readonly machine: RunMachine
+}
+
+type PhotoSession = RunSession<PhotoKind>
+
+const photoRules: RunRules<PhotoKind> = { table: imageTable, first: 'photo', yields: false, keepsMask: null }
 
 /** Everything one run needs, validated. */
 export interface RunPlan {
@@ -38,15 +54,10 @@ export interface RunPlan {
    */
   readonly store: () => Promise<RunStore | null>
   readonly machine: RunMachine
+  /** Events from before, which the outside has heard. */
+  readonly early?: readonly RunEvent[]
   /** The hand of somebody who watches. */
   readonly control?: RunControl | undefined
-}
-
-/** What a run needs of the machine that it is on. */
-export interface RunMachine {
-  readonly codec: ImageCodec
-  /** Resident memory of this process, bytes; absent where a machine does not tell. */
-  readonly memory?: () => number
 }
 
 /** What a run leaves. */
@@ -81,12 +92,20 @@ export const keptMask = (extension: string): string => `mask.${extension}`
 /** What the layer of a run is called among others. */
 export const titleOf = ({ prompt }: Pick<ImageSettings, 'prompt'>): string => prompt[0] ?? 'edit layer'
 
+/** The checkpoint of a run on a photo. */
+export const photoCheckpoint: CheckpointPlace = { file: runFiles.checkpoint, stage: 'training', table: imageTable }
+
 /** What a checkpoint of this run is recognised by. */
-export const fingerprintOf = async (settings: ImageSettings, input: ImageInput): Promise<Fingerprint> => ({
+export const fingerprintOf = async (
+  settings: ImageSettings,
+  input: ImageInput,
+): Promise<Fingerprint<ImageSettings>> => ({
   settings,
-  photo: await digest(input.photo.bytes),
-  mask: await digest(input.mask?.bytes ?? null),
-  below: await Promise.all(input.below.map(({ png }) => digest(png))),
+  pictures: {
+    photo: await digest(input.photo.bytes),
+    mask: await digest(input.mask?.bytes ?? null),
+    below: (await Promise.all(input.below.map(({ png }) => digest(png)))).join('+'),
+  },
 })
 
 /**
@@ -95,19 +114,31 @@ export const fingerprintOf = async (settings: ImageSettings, input: ImageInput):
  * @throws LOSS_NOT_FINITE, DISK_FULL, OUTPUT_NOT_WRITABLE, ..., and all that opening the trainer throws
  */
 export async function trainRun(plan: RunPlan, emit: Emit): Promise<TrainedRun> {
-  const { settings, input, start, signal } = plan
-  const session = new RunSession(plan, plan.fingerprint ?? (await fingerprintOf(settings, input)), emit)
-  const stopped = (): boolean => signal.aborted
+  const { settings, input, start, signal, access, machine, control } = plan
+  const { pictures } = plan.fingerprint ?? (await fingerprintOf(settings, input))
+  const session: PhotoSession = new RunSession<PhotoKind>({
+    settings,
+    input,
+    pictures,
+    machine,
+    access,
+    signal,
+    control,
+    emit,
+    early: plan.early ?? [],
+    rules: photoRules,
+  })
   let trainer: Trainer | null = null
   try {
-    trainer = await plan.open(trainerInput(settings, input, start, plan.access), session.emit, signal)
-    if (stopped()) throw interrupted()
-    await session.begin(await plan.store())
-    if (start !== null) session.emit({ type: 'resumed', step: start.step, steps: settings.steps })
-    // A learned start shows something before any training.
-    else if (trainer.learned === true && settings.previewEvery > 0) await session.preview(trainer)
-    await session.train(trainer)
-    return await session.finish(trainer)
+    trainer = await session.stage('preparation', async () => {
+      const opened = await plan.open(trainerInput(settings, input, start, access), session.emit, signal)
+      if (!signal.aborted) return opened
+      await opened.dispose()
+      throw interrupted()
+    })
+    await begin(session, plan)
+    await train(session, trainer, start)
+    return await finish(session, trainer)
   } catch (error) {
     session.fail(error)
     throw error
@@ -117,185 +148,94 @@ export async function trainRun(plan: RunPlan, emit: Emit): Promise<TrainedRun> {
   }
 }
 
-class RunSession {
-  readonly #plan: RunPlan
-  readonly #emitOutside: Emit
-  readonly #started = performance.now()
-  #fingerprint: Fingerprint
-  #input: ImageInput
-  /** Events from before the store was made. */
-  #early: RunEvent[] = []
-  #store: RunStore | null = null
-  #log: RunLog | null = null
-  #steps: StepEvent[] = []
-  #settings: ImageSettings
+async function begin(session: PhotoSession, { store, start }: RunPlan): Promise<void> {
+  // What a run that goes on had told of later steps is done again.
+  await session.begin(await store(), afterStep(start?.step ?? 0))
+  const { settings, input } = session
+  const { width, height } = input.training.photo
+  const { width: fullWidth, height: fullHeight } = input.photo.pixels
+  session.emit({
+    type: 'run-start',
+    settings,
+    ...placeOf(session),
+    photo: { width: fullWidth, height: fullHeight },
+    training: { width, height },
+  })
+}
 
-  constructor(plan: RunPlan, fingerprint: Fingerprint, emit: Emit) {
-    this.#plan = plan
-    this.#emitOutside = emit
-    this.#fingerprint = fingerprint
-    this.#settings = plan.settings
-    this.#input = plan.input
+async function train(session: PhotoSession, trainer: Trainer, start: TrainerState | null): Promise<void> {
+  const { machine, emit, settings } = session
+  const training: Training = {
+    trainer,
+    place: photoCheckpoint,
+    previewFile,
+    async picture() {
+      const shown = compositeOver(await trainer.layer(), session.input.training.photo)
+      return await machine.codec.encodePng(quantise(shown, 8))
+    },
+    tell: emit,
+    changeMask: (picture, keep) => changeMask(session, trainer, picture, keep),
   }
+  await session.stage('training', async () => {
+    if (start !== null) emit({ type: 'resumed', step: start.step, steps: settings.steps })
+    // A learned start shows something before any training.
+    else if (trainer.learned === true && settings.previewEvery > 0) await showPreview(session, training)
+    await trainSteered(session, training)
+  })
+}
 
-  /** Trains until the steps are made or somebody stops it, and keeps the state reached. */
-  async train(trainer: Trainer): Promise<void> {
-    const { signal, control, machine } = this.#plan
-    const settings = () => this.#settings
-    const preview = () => this.preview(trainer)
-    await new TrainingLoop(trainer, {
-      settings,
-      signal,
-      control,
-      memory: machine.memory,
-      before: this.#steps.map(({ seconds }) => seconds),
-      tell: (event) => {
-        this.#steps.push(event)
-        this.emit(event)
-      },
-      preview,
-      keep: () => this.#checkpoint(trainer),
-      followControl: (loop) =>
-        followControl(control, signal, {
-          get steps() {
-            return settings().steps
-          },
-          keep: () => loop.keep(),
-          held: (type) => this.emit({ type, step: trainer.step }),
-          changeMask: (picture) => this.#changeMask(trainer, loop, picture),
-          changeSteps: (steps) => this.#changeSteps(steps),
-          preview,
-        }),
-    }).run()
+/**
+ * Trains on within another mask. Whenever this process dies, the run can go on: what lies in it is of the mask before
+ * or of the new one, and until the new one is in place the checkpoint belongs to either.
+ */
+async function changeMask(
+  session: PhotoSession,
+  trainer: Trainer,
+  picture: PictureSource | null,
+  keep: () => Promise<void>,
+): Promise<void> {
+  const { emit, kept, machine, fingerprint } = session
+  let input: ImageInput
+  try {
+    input = await withMask(session.input, picture, machine.codec)
+  } catch (error) {
+    if (!(error instanceof Text2LiveError)) throw error
+    emit({ type: 'warning', message: `The mask stays as it is: ${error.message}` })
+    return
   }
-
-  /** Other steps go into the settings, the kept ones too: the run goes on to that step when it is resumed. */
-  async #changeSteps(steps: number): Promise<void> {
-    this.#settings = { ...this.#settings, steps }
-    await this.#store?.write(runFiles.config, writeConfig(this.#settings))
-    this.emit({ type: 'steps', steps })
+  const file = input.mask && keptMask(input.mask.extension)
+  const settings = { ...session.settings, mask: file }
+  const pictures = { ...fingerprint.pictures, mask: await digest(input.mask?.bytes ?? null) }
+  if (kept !== null) {
+    await writeState(kept, photoCheckpoint, eitherMask(fingerprint, { settings, pictures }), await trainer.state())
+    if (input.mask !== null) await kept.write(file!, input.mask.bytes)
+    await kept.write(runFiles.config, writeConfig(settings))
   }
+  await trainer.setMask(input.training.mask ?? null)
+  session.work = { settings, input, pictures }
+  await keep()
+  for (const message of input.notes) if (message.startsWith('mask: ')) emit({ type: 'note', message })
+  emit({ type: 'mask', step: trainer.step, masked: input.mask !== null, file: kept && file })
+}
 
-  /**
-   * Trains on within another mask. Whenever this process dies, the run can go on: what lies in it is of the mask before
-   * or of the new one, and until the new one is in place the checkpoint belongs to either.
-   */
-  async #changeMask(trainer: Trainer, loop: TrainingLoop, picture: PictureSource | null): Promise<void> {
-    const { machine } = this.#plan
-    let input: ImageInput
-    try {
-      input = await withMask(this.#input, picture, machine.codec)
-    } catch (error) {
-      if (!(error instanceof Text2LiveError)) throw error
-      this.emit({ type: 'warning', message: `The mask stays as it is: ${error.message}` })
-      return
-    }
-    const settings = { ...this.#settings, mask: input.mask && keptMask(input.mask.extension) }
-    const fingerprint = { ...this.#fingerprint, settings, mask: await digest(input.mask?.bytes ?? null) }
-    const state = await trainer.state()
-    if (this.#store !== null) {
-      const before = this.#fingerprint
-      await writeCheckpoint(this.#store, { state, fingerprint: eitherMask(before, fingerprint) })
-      if (input.mask !== null) await this.#store.write(settings.mask!, input.mask.bytes)
-      await this.#store.write(runFiles.config, writeConfig(settings))
-    }
-    await trainer.setMask(input.training.mask ?? null)
-    this.#settings = settings
-    this.#fingerprint = fingerprint
-    this.#input = input
-    await loop.keep(true)
-    for (const message of input.notes) if (message.startsWith('mask: ')) this.emit({ type: 'note', message })
-    this.emit({ type: 'mask', step: trainer.step, masked: input.mask !== null, file: this.#store && settings.mask })
-  }
-
-  readonly emit: Emit = (event) => {
-    if (this.#log === null) this.#early.push(event)
-    else this.#log.append(eventLine(event))
-    this.#emitOutside(event)
-  }
-
-  async begin(store: RunStore | null): Promise<void> {
-    const { settings, start } = this.#plan
-    this.#store = store
-    if (store !== null) {
-      const before = await store.read(runFiles.events)
-      // What a run that goes on had told of later steps is done again.
-      const keep = keptBytes(before, afterStep(start?.step ?? 0))
-      this.#steps = stepEvents(before?.subarray(0, keep) ?? null, store.file(runFiles.events))
-      this.#log = await store.openLog(runFiles.events, keep)
-      for (const event of this.#early) this.#log.append(eventLine(event))
-    }
-    this.#early = []
-    const { width, height } = this.#input.training.photo
-    const { width: fullWidth, height: fullHeight } = this.#input.photo.pixels
-    this.emit({
-      type: 'run-start',
-      settings,
-      ...this.#place(),
-      photo: { width: fullWidth, height: fullHeight },
-      training: { width, height },
-    })
-  }
-
-  async finish(trainer: Trainer): Promise<TrainedRun> {
-    const { signal, machine } = this.#plan
-    const settings = this.#settings
-    const store = this.#store
-    const finished = trainer.step >= settings.steps
+async function finish(session: PhotoSession, trainer: Trainer): Promise<TrainedRun> {
+  const { kept, machine, emit, signal, settings, input } = session
+  const { step } = trainer
+  const steps = session.events().filter((event): event is StepEvent => event.type === 'step')
+  const files = await session.stage('rendering', async () => {
     const layer = await trainer.layer()
     // Pictures of the photo's own size need the memory that the guidance model and its graphs hold.
     await trainer.dispose()
-    const outputs = makeOutputs(this.#input, layer, this.#steps, machine.codec, titleOf(settings))
-    const files = store === null ? await collectOutputs(outputs) : null
-    if (store !== null) await writeOutputs(store, outputs, this.emit)
-    const ending = {
-      step: trainer.step,
-      steps: settings.steps,
-      seconds: (performance.now() - this.#started) / 1000,
-      ...this.#place(),
-    }
-    if (finished) this.emit({ type: 'done', ...ending })
-    else if (signal.aborted) this.emit({ type: 'interrupted', ...ending })
-    return { finished, step: trainer.step, settings, store, files }
-  }
-
-  /** Writes the error to the log as far as the disk allows; the error itself is what the caller hears. */
-  fail(error: unknown): void {
-    if (!(error instanceof Text2LiveError)) return
-    try {
-      this.#log?.append(eventLine({ type: 'error', code: error.code, message: error.message }))
-    } catch (second) {
-      if (!(second instanceof Text2LiveError)) throw second
-    }
-  }
-
-  close(): void {
-    this.#log?.close()
-    this.#log = null
-    this.#store?.release()
-  }
-
-  async preview(trainer: Trainer): Promise<void> {
-    const layer = await trainer.layer()
-    const png = await this.#plan.machine.codec.encodePng(quantise(compositeOver(layer, this.#input.training.photo), 8))
-    const name = `${runFiles.previews}/step-${String(trainer.step).padStart(6, '0')}.png`
-    await this.#store?.write(name, png)
-    this.emit({
-      type: 'preview',
-      step: trainer.step,
-      png,
-      ...(this.#store === null ? {} : { path: this.#store.file(name) }),
-    })
-  }
-
-  async #checkpoint(trainer: Trainer): Promise<void> {
-    const store = this.#store
-    if (store === null) return
-    const bytes = await writeCheckpoint(store, { state: await trainer.state(), fingerprint: this.#fingerprint })
-    this.emit({ type: 'checkpoint', step: trainer.step, path: store.file(runFiles.checkpoint), bytes })
-  }
-
-  #place(): { folder?: string } {
-    return this.#store === null ? {} : { folder: this.#store.path }
-  }
+    const outputs = makeOutputs(input, layer, steps, machine.codec, titleOf(settings))
+    if (kept === null) return await collectOutputs(outputs)
+    await writeOutputs(kept, outputs, emit)
+    return null
+  })
+  const finished = step >= settings.steps
+  const ending = { step, steps: settings.steps, seconds: session.seconds, ...placeOf(session) }
+  if (finished) emit({ type: 'done', ...ending })
+  else if (signal.aborted) emit({ type: 'interrupted', ...ending })
+  return { finished, step, settings, store: kept, files }
 }
+
+const placeOf = ({ kept }: PhotoSession): { folder?: string } => (kept === null ? {} : { folder: kept.path })

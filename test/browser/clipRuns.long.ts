@@ -12,7 +12,7 @@ import { writeClip } from '../../src/media/node/writeClip.js'
 import type { GivenVideoOptions } from '../../src/options/videoOptions.js'
 import { clipEnvironment, runVideoJob } from '../../src/run/video/runVideoJob.js'
 import { RunControl } from '../../src/session/runControl.js'
-import { checkpointFiles, videoFiles, videoOutputFiles } from '../../src/session/video/videoFiles.js'
+import { checkpoints, videoFiles, videoOutputFiles } from '../../src/session/video/videoFiles.js'
 import type { ClipPage, ClipPageJob } from './clipPage.js'
 import { openTab, readInTab } from './openTab.js'
 import type { Page } from './page.js'
@@ -135,12 +135,12 @@ describe.skipIf(!existsSync(executablePath))('a clip in Chromium, from a page wi
     }
     // The state of the training, to the last bit; beside it the settings stand, which name another atlas.
     const tensors = async (run: string) =>
-      readSafetensors(new Uint8Array((await read(run, checkpointFiles.training('foreground')))!)).tensors
+      readSafetensors(new Uint8Array((await read(run, checkpoints.training('foreground').file))!)).tensors
     const [one, other] = [await tensors('whole'), await tensors('stopped')]
     expect(one.size).toBeGreaterThan(1)
     for (const [name, { bytes }] of one)
       expect(Buffer.from(bytes).equals(Buffer.from(other.get(name)!.bytes)), name).toBe(true)
-    expect(await read('stopped', checkpointFiles.flow(0))).toBeNull()
+    expect(await read('stopped', checkpoints.flow(0).file)).toBeNull()
     expect((await done({ kind: 'resume', run: 'whole', options: {} })).told).toEqual(['done'])
   }, 600_000)
 
@@ -186,8 +186,8 @@ describe.skipIf(!existsSync(executablePath))('a clip in Chromium, from a page wi
       config,
       events,
       atlas,
-      checkpointFiles.training('foreground'),
-      checkpointFiles.edit('foreground'),
+      checkpoints.training('foreground').file,
+      checkpoints.edit('foreground').file,
       'clip.mp4',
       'object/00000.png',
     ]) {

@@ -31,7 +31,7 @@ import { resolveSettings } from '../../dist/options/resolveSettings.js'
 import { resolveVideoSettings } from '../../dist/options/resolveVideoSettings.js'
 import { videoTable } from '../../dist/options/videoTable.js'
 import { writeConfig, writeTableConfig } from '../../dist/options/writeConfig.js'
-import { assertSameRun, readCheckpoint } from '../../dist/session/checkpoint.js'
+import { readCheckpoint, readState } from '../../dist/session/checkpoint.js'
 import { afterStep, keptBytes, stepEvents } from '../../dist/session/eventLog.js'
 import { eventLine } from '../../dist/session/events.js'
 import { readConfigs } from '../../dist/run/readConfigs.js'
@@ -39,7 +39,7 @@ import { accessIn } from '../../dist/run/resumeRun.js'
 import { lookIn } from '../../dist/run/runFolder.js'
 import { readRun } from '../../dist/session/savedRun.js'
 import { readAtlasFile } from '../../dist/session/video/atlasFile.js'
-import { readStageCheckpoint } from '../../dist/session/video/stageCheckpoint.js'
+import { photoCheckpoint } from '../../dist/session/trainRun.js'
 import { bytesOf, clipsOf, fixture, ora, photos, psd, repairPng } from './seeds.mjs'
 
 export const home = mkdtempSync(join(tmpdir(), 'text2live-fuzz-'))
@@ -131,7 +131,21 @@ const weights = new Map([
   ['a.weight', float32Tensor([2, 3], Float32Array.of(1, 2, 3, 4, 5, 6))],
   ['a.bias', float32Tensor([3], Float32Array.of(1, 2, 3))],
 ])
+const header = { kind: 'text2live checkpoint', version: '2', step: '3' }
 const checkpoint = writeSafetensors(weights, {
+  ...header,
+  stage: 'training',
+  settings: JSON.stringify(settings),
+  pictures: JSON.stringify({ photo: 'x' }),
+})
+const stage = writeSafetensors(weights, {
+  ...header,
+  stage: 'flow',
+  settings: JSON.stringify(videoSettings),
+  pictures: JSON.stringify({ clip: 'x' }),
+})
+/** As runs wrote them until 0.2. */
+const oldCheckpoint = writeSafetensors(weights, {
   kind: 'text2live image checkpoint',
   version: '1',
   step: '3',
@@ -139,7 +153,7 @@ const checkpoint = writeSafetensors(weights, {
   photo: 'x',
   mask: '',
 })
-const stage = writeSafetensors(weights, {
+const oldStage = writeSafetensors(weights, {
   kind: 'text2live video checkpoint',
   version: '1',
   stage: 'flow',
@@ -356,23 +370,24 @@ export const readers = [
   },
   {
     name: 'run checkpoint',
-    seeds: [checkpoint],
+    seeds: [checkpoint, oldCheckpoint],
     isText: true,
     repair: headerLength,
     file: 'checkpoint.safetensors',
-    read: async (bytes, path) => {
-      const found = await readCheckpoint(runFolder)
-      assertSameRun(path, found.fingerprint, { settings, photo: 'x', mask: '', below: [] })
-    },
+    read: () => readState(runFolder, photoCheckpoint, { settings, pictures: { photo: 'x' } }),
   },
   {
     name: 'stage checkpoint',
-    seeds: [stage],
+    seeds: [stage, oldStage],
     isText: true,
     repair: headerLength,
     file: 'flow.safetensors',
     read: (bytes, path) =>
-      readStageCheckpoint(lookIn(dirname(path)), basename(path), 'flow', { settings: videoSettings, pictures: 'x' }),
+      readCheckpoint(
+        lookIn(dirname(path)),
+        { file: basename(path), stage: 'flow', table: videoTable },
+        { settings: videoSettings, pictures: { clip: 'x' } },
+      ),
   },
   {
     name: 'fast atlas',

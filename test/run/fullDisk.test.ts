@@ -5,7 +5,8 @@ import { join } from 'node:path'
 import sharp from 'sharp'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { lookIn } from '../../src/run/runFolder.js'
-import { readCheckpoint } from '../../src/session/checkpoint.js'
+import { loadCheckpoint } from '../../src/session/checkpoint.js'
+import { photoCheckpoint } from '../../src/session/trainRun.js'
 import { imageJobOf, type ImageOptions } from '../../src/run/imageJob.js'
 import { runImageJob } from '../../src/run/runImageJob.js'
 import { readEvents } from '../../src/run/eventLog.js'
@@ -75,7 +76,7 @@ test('a full disk stops the run with a code; what is there stays whole, and the 
   const said = readEvents(join(out, 'events.ndjson')).filter(({ type }) => type === 'step')
   expect(said.map((event) => 'step' in event && event.step)).toEqual(said.map((_, i) => i + 1))
   expect(readdirSync(out).filter((name) => name.endsWith('.tmp') || name === '.lock')).toEqual([])
-  expect(await readCheckpoint(lookIn(out))).toBeNull()
+  expect(await loadCheckpoint(lookIn(out), photoCheckpoint)).toBeNull()
   rmSync(ballast)
   expect((await train({ resume: out, steps: 5 })).finished).toBe(true)
 })

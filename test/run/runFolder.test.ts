@@ -17,11 +17,12 @@ import { fileURLToPath } from 'node:url'
 import sharp from 'sharp'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { lookIn } from '../../src/run/runFolder.js'
-import { readCheckpoint } from '../../src/session/checkpoint.js'
+import { loadCheckpoint } from '../../src/session/checkpoint.js'
+import { photoCheckpoint } from '../../src/session/trainRun.js'
 import { imageJobOf, type ImageOptions } from '../../src/run/imageJob.js'
 import { runImageJob } from '../../src/run/runImageJob.js'
 import { readEvents } from '../../src/run/eventLog.js'
-import { outputFiles, type RunEvent } from '../../src/session/events.js'
+import { outputFiles, photoStages, type RunEvent } from '../../src/session/events.js'
 import { lockFolder } from '../../src/run/folderLock.js'
 import { renderRun } from '../../src/run/renderRun.js'
 import { toyTrainer } from './toyTrainer.mjs'
@@ -110,8 +111,13 @@ test('a run leaves every file that it promises, and says each step', async () =>
   expect(readFileSync(at('run', 'photo.png'))).toEqual(readFileSync(photo))
   expect(await sharp(result.files.composite).metadata()).toMatchObject({ width: 72, height: 64 })
   expect(types).toEqual([
+    'stage-start',
+    'stage-done',
+    'stage-start',
     'model-loading',
+    'stage-done',
     'run-start',
+    'stage-start',
     'step',
     'step',
     'preview',
@@ -121,12 +127,18 @@ test('a run leaves every file that it promises, and says each step', async () =>
     'step',
     'step',
     'checkpoint',
+    'stage-done',
+    'stage-start',
     ...Array<string>(7).fill('output'),
+    'stage-done',
     'done',
   ])
   expect(readEvents(at('run', 'events.ndjson')).map(({ type }) => type)).toEqual(types)
+  expect(events.flatMap((event) => (event.type === 'stage-done' ? [event.stage] : []))).toEqual([...photoStages])
+  for (const event of events)
+    if (event.type === 'stage-done') expect(event.peakMemory, event.stage).toBeGreaterThan(1e7)
   expect(events.filter((event) => event.type === 'step').map(({ step }) => step)).toEqual([1, 2, 3, 4, 5, 6])
-  expect((await readCheckpoint(lookIn(at('run'))))?.state.step).toBe(6)
+  expect((await loadCheckpoint(lookIn(at('run')), photoCheckpoint))?.step).toBe(6)
 })
 
 test('without a folder the results stay in memory', async () => {

@@ -24,6 +24,7 @@ import {
   type SavedRunAccess,
 } from '../../src/session/savedRun.js'
 import { preparePhoto } from '../../src/session/startPhoto.js'
+import { remembering } from '../../src/session/stages.js'
 import type { RunStore } from '../../src/session/store.js'
 import { presentLayers, takeLayers } from '../../src/session/takeLayers.js'
 import { trainRun } from '../../src/session/trainRun.js'
@@ -104,6 +105,7 @@ describe.each(Object.entries(stores))('a run in %s', (_, openStores) => {
     const events = new Array<RunEvent>()
     const stop = watch.stop ?? new AbortController()
     const emit = listener(events, watch, stop)
+    const early = remembering(emit)
     const given: GivenOptions = {
       prompt: 'golden bowl',
       source: 'bowl',
@@ -123,8 +125,8 @@ describe.each(Object.entries(stores))('a run in %s', (_, openStores) => {
           ? { below: await takeLayers(over, runs.look) }
           : { photo: { name: 'photo.png', bytes: photo } }),
       },
-      nodeMachine.codec,
-      emit,
+      nodeMachine,
+      early.emit,
     )
     const kept = keptSettings(settings, input, 'cpu')
     const result = await trainRun(
@@ -137,6 +139,7 @@ describe.each(Object.entries(stores))('a run in %s', (_, openStores) => {
         start: null,
         store: async () => wrap(await runs.make(name, firstFiles(kept, input, 1))),
         machine: nodeMachine,
+        early: early.events,
         control: watch.control,
       },
       emit,

@@ -31,5 +31,4 @@ export const clipMachine: ClipMachine = {
     for (const piece of pieces) hash.update(piece)
     return hash.digest('hex')
   },
-  highestMemory: () => process.resourceUsage().maxRSS * 1024,
 }

@@ -10,7 +10,7 @@ import type { FittedAtlas } from '../../session/video/atlasFile.js'
 import { assertClip, readVideoSettings } from '../../session/video/savedClip.js'
 import { clipMachine } from './clipMachine.js'
 import { atPaths, inFolder } from './clipPaths.js'
-import type { StageReport } from '../../session/video/stageReport.js'
+import type { StageReport } from '../../session/stages.js'
 import { readVideoInput, type VideoInput } from '../../session/video/videoInput.js'
 
 /**

@@ -11,6 +11,7 @@ import { videoTable } from '../../options/videoTable.js'
 import { accessTo, hereOnly } from '../../session/guidanceAccess.js'
 import type { JobOf } from '../../session/job.js'
 import { drawSeed } from '../../session/savedRun.js'
+import { remembering } from '../../session/stages.js'
 import type { RunStore } from '../../session/store.js'
 import { isFit } from '../../session/video/atlasStage.js'
 import { givenOf } from '../../session/video/clipJob.js'
@@ -18,8 +19,7 @@ import type { VideoResult } from '../../session/video/runVideo.js'
 import { assertPrompts, lastGivenOf, startClip, withAtlasBelow } from '../../session/video/startClip.js'
 import type { VideoEnvironment } from '../../session/video/videoEnvironment.js'
 import { videoFiles } from '../../session/video/videoFiles.js'
-import type { EmitVideo } from '../../session/video/videoSession.js'
-import type { VideoEvent } from '../../session/videoEvents.js'
+import type { EmitVideo } from '../../session/video/clipSession.js'
 import { clipsUnder } from '../layersUnder.js'
 import { portableGuidance } from '../portableGuidance.js'
 import { chooseDevice } from '../probeDevice.js'
@@ -40,14 +40,10 @@ export async function startVideo(
   emit: EmitVideo,
 ): Promise<VideoResult> {
   const { goal = 'edit', run } = job
-  const early: VideoEvent[] = []
+  const early = remembering(emit)
   const given = givenOf(job)
   const flags = validateLayer(videoTable, given)
-  const note = (message: string): void => {
-    const event = { type: 'note', message } as const
-    early.push(event)
-    emit(event)
-  }
+  const note = (message: string): void => early.emit({ type: 'note', message })
   const read = await readConfigs<GivenVideoOptions>((flags['config'] ?? []) as readonly string[], {
     note,
     preset: flags['preset'],
@@ -74,7 +70,7 @@ export async function startVideo(
         settings,
         layers,
         goal,
-        early,
+        early: early.events,
         below,
         find,
         access: fromRun(read, flags) ? hereOnly : accessTo(settings.guidance),

@@ -1,17 +1,17 @@
 import { Text2LiveError } from '../../errors.js'
-import { assertSameRun, readCheckpoint } from '../checkpoint.js'
+import { readState } from '../checkpoint.js'
 import { checkedEvents } from '../eventLog.js'
 import { outputFiles } from '../events.js'
 import { runFiles } from '../runFiles.js'
 import { pictureIn, readRun } from '../savedRun.js'
 import type { RunStore } from '../store.js'
-import { fingerprintOf } from '../trainRun.js'
+import { fingerprintOf, photoCheckpoint } from '../trainRun.js'
 import type { ClipMachine } from '../video/clipMachine.js'
 import { keptClips } from '../video/clipsBelow.js'
+import { clipFingerprint } from '../video/clipSession.js'
 import { editedLayers } from '../video/runVideo.js'
 import { assertClip, filesIn, isClipRun, readVideoSettings } from '../video/savedClip.js'
-import { readState } from '../video/trainStage.js'
-import { isClipFileName } from '../video/videoFiles.js'
+import { checkpoints, isClipFileName } from '../video/videoFiles.js'
 import { readVideoInput, standingOn } from '../video/videoInput.js'
 
 /** What looking into a run needs of the machine. */
@@ -63,9 +63,7 @@ async function checkPhoto(store: GivenRun, { codec }: CheckTools): Promise<(file
       `Expected the pictures of "${store.path}" beside its ${runFiles.config}, and it names "${file}". Copy the picture into the folder and name it there.`,
     )
   }
-  const checkpoint = await readCheckpoint(store)
-  if (checkpoint !== null)
-    assertSameRun(store.file(runFiles.checkpoint), checkpoint.fingerprint, await fingerprintOf(settings, input))
+  await readState(store, photoCheckpoint, await fingerprintOf(settings, input))
   checkedEvents(await store.read(runFiles.events), store.file(runFiles.events))
   const known = new Set<string>([
     runFiles.config,
@@ -94,8 +92,8 @@ async function checkClip(store: GivenRun, machine: CheckTools): Promise<(file: s
     await keptClips(store, settings.over),
     machine,
   )
-  const fingerprint = { settings, pictures: input.digest }
-  for (const layer of editedLayers(settings)) await readState({ store, fingerprint }, layer)
+  const fingerprint = clipFingerprint(settings, input)
+  for (const layer of editedLayers(settings)) await readState(store, checkpoints.training(layer), fingerprint)
   checkedEvents(await store.read(runFiles.events), store.file(runFiles.events))
   return isClipFileName
 }

@@ -9,7 +9,7 @@ import type { QueueChecks, QueueMachine } from './queueMachine.js'
 export const checksHere = ({ codec, clips }: Pick<QueueMachine, 'codec' | 'clips'>): QueueChecks => ({
   async prepare(job) {
     const told: RunEvent[] = []
-    const { settings, input } = await preparePhoto(job, codec, (event) => told.push(event))
+    const { settings, input } = await preparePhoto(job, { codec }, (event) => told.push(event))
     return { files: firstFiles(keptSettings(settings, input, settings.device), input, 1), told }
   },
   prepareClip: (asked) => prepareClip(asked, { codec, ...clips }, new AbortController().signal),

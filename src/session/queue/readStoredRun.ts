@@ -1,10 +1,11 @@
 import { Text2LiveError } from '../../errors.js'
-import { readCheckpoint } from '../checkpoint.js'
+import { loadCheckpoint } from '../checkpoint.js'
 import { checkedEvents } from '../eventLog.js'
 import { outputFiles, type RunEvent } from '../events.js'
 import { readOrigins } from '../layersBelow.js'
-import { runFiles } from '../runFiles.js'
+import { previewFile, runFiles } from '../runFiles.js'
 import { readRunSettings } from '../savedRun.js'
+import { photoCheckpoint } from '../trainRun.js'
 import { isClipRun } from '../video/savedClip.js'
 import type { RunFiles } from './queueMachine.js'
 import { readStoredClip } from './readStoredClip.js'
@@ -12,8 +13,6 @@ import type { StoredPhotoRun, StoredRun } from './storedRun.js'
 
 /** Above this, pixels, a preview is the better thumbnail than the composite, which has the photo's size. */
 const largestThumbnail = 2_000_000
-
-export const previewFile = (step: number): string => `${runFiles.previews}/step-${String(step).padStart(6, '0')}.png`
 
 /**
  * Reads a run without holding it.
@@ -53,7 +52,7 @@ async function keptStep(run: RunFiles, events: readonly RunEvent[]): Promise<num
   const told = events.findLast(({ type }) => type === 'checkpoint' || type === 'done' || type === 'interrupted') as
     Extract<RunEvent, { step: number }> | undefined
   if (told !== undefined) return told.step
-  return (await run.has(runFiles.checkpoint)) ? ((await readCheckpoint(run))?.state.step ?? 0) : 0
+  return (await loadCheckpoint(run, photoCheckpoint))?.step ?? 0
 }
 
 function thumbnailOf(events: readonly RunEvent[]): string | null {

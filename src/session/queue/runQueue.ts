@@ -3,7 +3,7 @@ import type { LayerName } from '../../atlas/layeredAtlas.js'
 import { validateOptions } from '../../options/resolveSettings.js'
 import { isPrintable } from '../../printable.js'
 import { eventLine } from '../events.js'
-import { runFiles } from '../runFiles.js'
+import { previewFile, runFiles } from '../runFiles.js'
 import { assertSteps, RunControl } from '../runControl.js'
 import type {
   AnyRunEvent,
@@ -23,7 +23,8 @@ import { takeClips } from '../video/takeClips.js'
 import { clipPreviewFile, paintedFile, videoFiles, videoOutputFiles } from '../video/videoFiles.js'
 import type { PreparedRun, QueueChecks, QueuedJob, QueueMachine } from './queueMachine.js'
 import { type QueueNotes, readQueueNotes, type RunNote } from './queueNotes.js'
-import { previewFile, readStoredRun } from './readStoredRun.js'
+import { isClipStage } from '../videoEvents.js'
+import { readStoredRun } from './readStoredRun.js'
 import { freeName, runStem, stemOf } from './runName.js'
 import type { StoredRun } from './storedRun.js'
 
@@ -550,7 +551,7 @@ const listed: ReadonlySet<string> = new Set([
 function followed(stored: StoredRun, event: AnyRunEvent): StoredRun {
   if (event.type === 'step') return { ...stored, step: event.step }
   if (stored.kind === 'clip') {
-    if (event.type === 'stage-start') return { ...stored, stage: event.stage }
+    if (event.type === 'stage-start') return isClipStage(event.stage) ? { ...stored, stage: event.stage } : stored
     if (event.type === 'preview' && 'layer' in event)
       return { ...stored, thumbnail: clipPreviewFile(event.layer, event.step) }
     return event.type === 'run-start' && 'clip' in event ? { ...stored, settings: event.settings } : stored

@@ -2,12 +2,11 @@ import { unzipSync, Zip, ZipDeflate, ZipPassThrough } from 'fflate'
 import { Text2LiveError } from '../../errors.js'
 import { checkedEvents } from '../eventLog.js'
 import { outputFiles, type RunEvent } from '../events.js'
-import { runFiles } from '../runFiles.js'
+import { previewFile, runFiles } from '../runFiles.js'
 import { readRunSettings } from '../savedRun.js'
 import { isClipRun, readVideoSettings } from '../video/savedClip.js'
 import { belowFolder, clipFolders, isClipFileName, videoFileNames } from '../video/videoFiles.js'
 import type { RunFiles } from './queueMachine.js'
-import { previewFile } from './readStoredRun.js'
 
 /** Bounds of a zip that may come from anybody; a run of a photo of 100 megapixels stays below, and most of clips. */
 const mostFiles = 20_000

@@ -4,12 +4,13 @@ import type { LayeredAtlas } from '../../atlas/layeredAtlas.js'
 import { fitNeuralAtlas } from '../../atlas/neural/fitNeuralAtlas.js'
 import { NeuralAtlas } from '../../atlas/neural/neuralAtlas.js'
 import { publishedNeuralSettings } from '../../atlas/neural/neuralSettings.js'
+import type { SafetensorsTensor } from '../../formats/safetensors.js'
 import type { FloatImage } from '../../media/image.js'
+import { readCheckpoint, writeCheckpoint } from '../checkpoint.js'
 import { runtimeOf } from '../openTrainer.js'
 import { assertAtlasFits, readAtlasFile, writeAtlasFile, type FittedAtlas } from './atlasFile.js'
-import { readStageCheckpoint, writeStageCheckpoint, type StageCheckpoint } from './stageCheckpoint.js'
-import { checkpointFiles, videoFiles } from './videoFiles.js'
-import type { StageTools } from './videoSession.js'
+import type { StageTools } from './clipSession.js'
+import { checkpoints, videoFiles } from './videoFiles.js'
 
 /** Does the setting ask for a fit; else it names an atlas that is there. */
 export const isFit = (atlas: string): atlas is 'fast' | 'neural' => atlas === 'fast' || atlas === 'neural'
@@ -36,16 +37,13 @@ export async function readFittedAtlas({
  */
 export async function fitAtlas(tools: StageTools, flow: ClipFlow, masks: readonly FloatImage[]): Promise<LayeredAtlas> {
   const { settings, input, store, machine, fingerprint, signal, emit, report, followControl } = tools
-  const name = checkpointFiles.atlas
-  const saved = await readStageCheckpoint(store, name, 'atlas', fingerprint)
+  const place = checkpoints.atlas
+  const saved = await readCheckpoint(store, place, fingerprint)
   const tensors = saved?.tensors
   const step = saved?.step ?? 0
-  const save = async (reached: number, state: StageCheckpoint['tensors']): Promise<void> => {
-    const bytes = await writeStageCheckpoint(store, name, 'atlas', fingerprint, {
-      tensors: state,
-      texts: { step: String(reached) },
-    })
-    emit({ type: 'checkpoint', stage: 'atlas', step: reached, path: store.file(name), bytes })
+  const save = async (reached: number, state: ReadonlyMap<string, SafetensorsTensor>): Promise<void> => {
+    const bytes = await writeCheckpoint(store, place, fingerprint, state, reached)
+    emit({ type: 'checkpoint', stage: 'atlas', step: reached, path: store.file(place.file), bytes })
     await followControl()
   }
   const common = { frames: input.frames, flow, masks, runtime: await runtimeOf(machine, settings), signal }

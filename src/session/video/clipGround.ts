@@ -6,7 +6,7 @@ import { compositeOver } from '../../media/compositeOver.js'
 import type { FloatImage } from '../../media/image.js'
 import { dequantise } from '../../media/quantise.js'
 import type { ClipBelow } from './clipsBelow.js'
-import type { StageTools } from './videoSession.js'
+import type { StageTools } from './clipSession.js'
 
 export type LayerEdits = Readonly<Partial<Record<LayerName, FloatImage>>>
 

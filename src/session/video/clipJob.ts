@@ -26,7 +26,7 @@ import { presentClips, takeClips } from './takeClips.js'
 import { environmentOn } from './videoEnvironment.js'
 import { videoFiles } from './videoFiles.js'
 import { type ClipFinder, keptInput, type VideoInput } from './videoInput.js'
-import type { EmitVideo } from './videoSession.js'
+import type { EmitVideo } from './clipSession.js'
 
 /** A machine that keeps runs of clips. */
 export interface ClipHost extends ClipMachine {

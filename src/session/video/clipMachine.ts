@@ -1,6 +1,6 @@
 import type { ClipCodec } from '../../media/clipCodec.js'
 import type { TrainingPlace } from '../openTrainer.js'
-import type { RunMachine } from '../trainRun.js'
+import type { RunMachine } from '../runMachine.js'
 
 /** What a machine has for clips, besides what photos need. */
 export interface ClipTools {
@@ -12,8 +12,6 @@ export interface ClipTools {
   readonly prepare: (goal: 'edit' | 'atlas') => Promise<void>
   /** SHA-256 in hex over the pieces, one after the other; text as UTF-8. */
   readonly digest: (pieces: Iterable<Uint8Array | string>) => string
-  /** The highest that `memory` has been in this process, bytes; absent where a machine does not tell. */
-  readonly highestMemory?: () => number
 }
 
 /** What a run over a clip needs of the machine that it is on. */

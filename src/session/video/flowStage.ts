@@ -1,9 +1,9 @@
 import { z } from 'zod'
 import { estimateClipFlow, type ClipFlow, type Flow } from '../../atlas/clipFlow.js'
 import type { SafetensorsTensor } from '../../formats/safetensors.js'
-import { readStageCheckpoint, tensorSchema, writeStageCheckpoint } from './stageCheckpoint.js'
-import { checkpointFiles } from './videoFiles.js'
-import type { StageTools } from './videoSession.js'
+import { readCheckpoint, tensorSchema, writeCheckpoint } from '../checkpoint.js'
+import type { StageTools } from './clipSession.js'
+import { checkpoints } from './videoFiles.js'
 
 /** Pairs of frames in one checkpoint file: about 3 s of work and 13 MB at 768x432. */
 const chunk = 8
@@ -32,10 +32,9 @@ export async function flowStage({
   const forward: Flow[] = []
   const backward: Flow[] = []
   for (let first = 0; first < pairs; first += chunk) {
-    const name = checkpointFiles.flow(first)
-    const path = store.file(name)
+    const place = checkpoints.flow(first)
     const count = Math.min(chunk, pairs - first)
-    const saved = await readStageCheckpoint(store, name, 'flow', fingerprint, flowSchema(width, height, count))
+    const saved = await readCheckpoint(store, place, fingerprint, flowSchema(width, height, count))
     const part =
       saved === null
         ? await estimateClipFlow(
@@ -48,8 +47,8 @@ export async function flowStage({
       emit({
         type: 'checkpoint',
         stage: 'flow',
-        path,
-        bytes: await writeStageCheckpoint(store, name, 'flow', fingerprint, { tensors: pack(part), texts: {} }),
+        path: store.file(place.file),
+        bytes: await writeCheckpoint(store, place, fingerprint, pack(part)),
       })
       await followControl()
     }
@@ -65,7 +64,7 @@ export const hasFlow = async ({ input, store }: Pick<StageTools, 'input' | 'stor
 
 /** The files of the flow of a clip, in order. */
 const flowFiles = (frames: number): string[] =>
-  Array.from({ length: Math.ceil((frames - 1) / chunk) }, (_, i) => checkpointFiles.flow(i * chunk))
+  Array.from({ length: Math.ceil((frames - 1) / chunk) }, (_, i) => checkpoints.flow(i * chunk).file)
 
 const most = 32767 / steps
 

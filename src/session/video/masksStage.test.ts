@@ -7,7 +7,7 @@ import { hereOnly } from '../guidanceAccess.js'
 import { memoryStore } from '../memoryStore.js'
 import type { FrameModels, FrameQuestion } from './findInFrames.js'
 import { masksStage } from './masksStage.js'
-import type { StageTools } from './videoSession.js'
+import type { StageTools } from './clipSession.js'
 
 vi.mock('./findInFrames.js', () => ({
   unsaid: '',

@@ -4,11 +4,11 @@ import { foregroundMasks, type ForegroundHint, type ForegroundNotice } from '../
 import type { FloatImage } from '../../media/image.js'
 import { dequantise, pixelImage, quantise } from '../../media/quantise.js'
 import { objectTexts } from '../../method/video/layerTexts.js'
+import { readCheckpoint, tensorSchema, writeCheckpoint } from '../checkpoint.js'
 import { openGuidance, openOutline, runtimeOf } from '../openTrainer.js'
 import { findInFrames, unsaid } from './findInFrames.js'
-import { readStageCheckpoint, tensorSchema, writeStageCheckpoint } from './stageCheckpoint.js'
-import { checkpointFiles, videoFiles } from './videoFiles.js'
-import type { StageTools } from './videoSession.js'
+import type { StageTools } from './clipSession.js'
+import { checkpoints, videoFiles } from './videoFiles.js'
 
 /**
  * The mask of the object in every frame, found as the settings say: from given masks, a point, a text, or else by its
@@ -19,9 +19,8 @@ export async function masksStage(tools: StageTools, flow: ClipFlow): Promise<Flo
   const { input, store, fingerprint, signal, emit, report } = tools
   const { frames } = input
   const { width, height, pixels } = frames
-  const name = checkpointFiles.masks
   const schema = z.object({ masks: tensorSchema('U8', [pixels.length, height, width]) })
-  const saved = await readStageCheckpoint(store, name, 'masks', fingerprint, schema)
+  const saved = await readCheckpoint(store, checkpoints.masks, fingerprint, schema)
   if (saved !== null) return unpack(saved.named.masks.bytes, width, height, pixels.length)
   const hint = await findHint(tools)
   const onNotice = ({ kind, frames: which }: ForegroundNotice): void =>
@@ -35,8 +34,8 @@ export async function masksStage(tools: StageTools, flow: ClipFlow): Promise<Flo
   emit({
     type: 'checkpoint',
     stage: 'masks',
-    path: store.file(name),
-    bytes: await writeStageCheckpoint(store, name, 'masks', fingerprint, { tensors, texts: {} }),
+    path: store.file(checkpoints.masks.file),
+    bytes: await writeCheckpoint(store, checkpoints.masks, fingerprint, tensors),
   })
   return masks
 }

@@ -7,7 +7,7 @@ import type { RenderedClip } from './renderStage.js'
 import type { RunStore } from '../store.js'
 import type { VideoEvent } from '../videoEvents.js'
 import { videoOutputFiles } from './videoFiles.js'
-import type { StageTools } from './videoSession.js'
+import type { StageTools } from './clipSession.js'
 
 /** The numbers of a run, under the names that metrics.json has. */
 export interface VideoMetrics {

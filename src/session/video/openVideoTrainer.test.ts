@@ -9,7 +9,7 @@ import { memoryStore } from '../memoryStore.js'
 import { WarmModels } from '../warmModels.js'
 import { masksStage } from './masksStage.js'
 import { textsCheckedIn, videoTrainerIn } from './openVideoTrainer.js'
-import type { StageTools } from './videoSession.js'
+import type { StageTools } from './clipSession.js'
 
 it('a clip that cannot take the learned start is told so, as a photo is', async () => {
   const settings = resolveVideoSettings(

@@ -8,11 +8,11 @@ import { readFittedAtlas } from './atlasStage.js'
 import { editedFrames } from './renderStage.js'
 import type { VideoResult } from './runVideo.js'
 import { assertClip, readVideoSettings, type SavedClipAccess } from './savedClip.js'
-import { stageReport } from './stageReport.js'
+import { stageReport } from '../stages.js'
 import type { VideoEnvironment } from './videoEnvironment.js'
 import { paintedFile, videoFiles, videoOutputFiles } from './videoFiles.js'
 import { readVideoInput } from './videoInput.js'
-import type { EmitVideo } from './videoSession.js'
+import type { EmitVideo } from './clipSession.js'
 import { writeEditedClip } from './writeEditedClip.js'
 
 /**

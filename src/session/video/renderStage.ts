@@ -12,7 +12,7 @@ import type { ClipGround, LayerEdits } from './clipGround.js'
 import type { ClipMachine } from './clipMachine.js'
 import { fullSizeFrame } from './fullSizeFrame.js'
 import { videoOutputFiles, type VideoOutputName } from './videoFiles.js'
-import type { StageTools } from './videoSession.js'
+import type { StageTools } from './clipSession.js'
 import { writeEditedClip, type EditedFrame } from './writeEditedClip.js'
 
 /** What the metrics need of the rendered clip, at the size of the atlas's frames. */

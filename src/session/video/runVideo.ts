@@ -6,6 +6,7 @@ import type { RunControl } from '../runControl.js'
 import type { RunStore } from '../store.js'
 import { clipGround, type ClipGround, type LayerEdits } from './clipGround.js'
 import type { ClipMachine } from './clipMachine.js'
+import { type ClipSession, clipSession, type EmitVideo, tellEnd } from './clipSession.js'
 import { fitAtlas, isFit, readFittedAtlas, takeAtlas, type OpenedAtlas } from './atlasStage.js'
 import { flowStage, hasFlow } from './flowStage.js'
 import { masksStage } from './masksStage.js'
@@ -16,7 +17,6 @@ import { trainStage, type TrainedEdit } from './trainStage.js'
 import type { VideoEvent } from '../videoEvents.js'
 import { videoFiles } from './videoFiles.js'
 import type { VideoInput } from './videoInput.js'
-import { VideoSession, type EmitVideo } from './videoSession.js'
 import { removeTransientCheckpoints } from './removeTransientCheckpoints.js'
 
 /** Everything that a run over a clip needs, validated; the run releases the store. */
@@ -58,80 +58,90 @@ export const editedLayers = ({ layer }: Pick<VideoSettings, 'layer'>): readonly 
  * @throws what the stages throw, but for INTERRUPTED, which is a result
  */
 export async function runVideo(plan: VideoPlan, emit: EmitVideo): Promise<VideoResult> {
-  const { settings, input, store, machine, access, signal, control } = plan
-  const session = await VideoSession.open(
-    { settings, input, store, machine, access, signal, control, fingerprint: { settings, pictures: input.digest } },
-    emit,
-    plan.beyond,
-  )
+  const { store } = plan
+  const session = clipSession({ ...plan, emit })
   try {
-    session.begin(plan.early)
+    await session.begin(store, plan.beyond)
+    tellStart(session)
     const atlas = await fittedAtlas(session, plan)
     const metrics = plan.goal === 'atlas' ? await measured(session, atlas, null) : await edited(session, plan, atlas)
     await removeTransientCheckpoints(store)
-    session.done()
-    return { finished: true, settings: session.base.settings, folder: store.path, metrics }
+    session.emit({ type: 'done', seconds: session.seconds, folder: store.path })
+    return { finished: true, settings: session.settings, folder: store.path, metrics }
   } catch (error) {
-    session.fail(error)
+    tellEnd(session, error)
     if (error instanceof Text2LiveError && error.code === 'INTERRUPTED')
-      return { finished: false, settings: session.base.settings, folder: store.path, metrics: null }
+      return { finished: false, settings: session.settings, folder: store.path, metrics: null }
     throw error
   } finally {
     session.close()
   }
 }
 
+function tellStart({ settings, input, store, emit }: ClipSession): void {
+  const { width, height } = input.clip.sourceSize
+  const { timestamps, durations } = input.clip.timing
+  const seconds = (timestamps.at(-1) ?? 0) + (durations.at(-1) ?? 0) - (timestamps[0] ?? 0)
+  emit({
+    type: 'run-start',
+    settings,
+    folder: store.path,
+    clip: { width, height, frames: input.frames.pixels.length, seconds },
+    frame: { width: input.frames.width, height: input.frames.height },
+  })
+}
+
 /** The flow and the masks are let go once the atlas stands: training needs the memory. */
-async function fittedAtlas(session: VideoSession, { settings, opened = null }: VideoPlan): Promise<LayeredAtlas> {
-  if (opened !== null) return await session.stage('atlas', (tools) => Promise.resolve(takeAtlas(tools, opened)))
-  const saved = await readFittedAtlas(session.base)
+async function fittedAtlas(session: ClipSession, { settings, opened = null }: VideoPlan): Promise<LayeredAtlas> {
+  if (opened !== null) return await session.stage('atlas', () => Promise.resolve(takeAtlas(session, opened)))
+  const saved = await readFittedAtlas(session)
   if (saved !== null) return saved
   if (!isFit(settings.atlas)) {
     throw new Text2LiveError(
       'RUN_INVALID',
-      `${session.base.store.path} was made with the atlas "${settings.atlas}" and should hold a copy of it, ${videoFiles.atlas}; there is none, and nothing outside a run ` +
+      `${session.store.path} was made with the atlas "${settings.atlas}" and should hold a copy of it, ${videoFiles.atlas}; there is none, and nothing outside a run ` +
         'folder is read. Start a new run with --atlas.',
     )
   }
-  const flow = await session.stage('flow', flowStage)
-  const masks = await session.stage('masks', (tools) => masksStage(tools, flow))
-  return await session.stage('atlas', (tools) => fitAtlas(tools, flow, masks))
+  const flow = await session.stage('flow', () => flowStage(session))
+  const masks = await session.stage('masks', () => masksStage(session, flow))
+  return await session.stage('atlas', () => fitAtlas(session, flow, masks))
 }
 
 /** With an atlas that was there already, nobody needed the flow so far. */
 export async function measured(
-  session: VideoSession,
+  session: ClipSession,
   atlas: LayeredAtlas,
   rendered: RenderedClip | null,
 ): Promise<VideoMetrics> {
-  if (!(await hasFlow(session.base))) await session.stage('flow', flowStage)
-  return await session.stage('metrics', (tools) => metricsStage(tools, atlas, rendered))
+  if (!(await hasFlow(session))) await session.stage('flow', () => flowStage(session))
+  return await session.stage('metrics', () => metricsStage(session, atlas, rendered))
 }
 
 /** Training, rendering and metrics; again where more steps were asked for meanwhile. */
-async function edited(session: VideoSession, plan: VideoPlan, atlas: LayeredAtlas): Promise<VideoMetrics> {
-  const ground = await clipGround(session.base, atlas)
+async function edited(session: ClipSession, plan: VideoPlan, atlas: LayeredAtlas): Promise<VideoMetrics> {
+  const ground = await clipGround(session, atlas)
   for (;;) {
     const { edits, step } = await trained(session, plan, ground)
-    const rendered = await session.stage('rendering', (tools) => renderStage(tools, atlas, ground, edits))
+    const rendered = await session.stage('rendering', () => renderStage(session, atlas, ground, edits))
     const metrics = await measured(session, atlas, rendered)
     await session.followControl()
-    if (step >= session.base.settings.steps) return metrics
+    if (step >= session.settings.steps) return metrics
   }
 }
 
 /** Trains each layer, also on when more steps are asked for while a later layer is trained. */
 async function trained(
-  session: VideoSession,
+  session: ClipSession,
   { openTrainer }: VideoPlan,
   ground: ClipGround,
 ): Promise<{ readonly edits: LayerEdits; readonly step: number }> {
-  const layers = editedLayers(session.base.settings)
+  const layers = editedLayers(session.settings)
   const reached = new Map<LayerName, TrainedEdit>()
   for (;;) {
-    const layer = layers.find((each) => (reached.get(each)?.step ?? -1) < session.base.settings.steps)
+    const layer = layers.find((each) => (reached.get(each)?.step ?? -1) < session.settings.steps)
     if (layer === undefined) break
-    reached.set(layer, await session.stage('training', (tools) => trainStage(tools, ground, layer, openTrainer), layer))
+    reached.set(layer, await session.stage('training', () => trainStage(session, ground, layer, openTrainer), layer))
   }
   return {
     edits: Object.fromEntries([...reached].map(([layer, { edit }]) => [layer, edit])),

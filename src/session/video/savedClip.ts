@@ -7,29 +7,30 @@ import { resolveVideoSettings } from '../../options/resolveVideoSettings.js'
 import type { GivenVideoOptions, VideoSettings } from '../../options/videoOptions.js'
 import { videoTable } from '../../options/videoTable.js'
 import { writeTableConfig } from '../../options/writeConfig.js'
+import { readState } from '../checkpoint.js'
+import { differingSettings } from '../differingSettings.js'
 import { checkedEvents } from '../eventLog.js'
 import { type GuidanceAccess, hereOnly } from '../guidanceAccess.js'
 import { readRunConfig } from '../readRunConfig.js'
 import { drawSeed } from '../savedRun.js'
 import type { RunStore } from '../store.js'
+import { stageReport } from '../stages.js'
 import type { VideoEvent } from '../videoEvents.js'
 import { readFittedAtlas } from './atlasStage.js'
 import { clipGround } from './clipGround.js'
 import type { ClipMachine } from './clipMachine.js'
+import { clipFingerprint, clipSession, type EmitVideo, tellEnd } from './clipSession.js'
 import { type ClipBelow, keptClips } from './clipsBelow.js'
-import { differingSettings } from './differingSettings.js'
 import { lastPart } from './fileNames.js'
 import { readMetrics } from './metricsStage.js'
 import { inOrder, isMaskName } from './readFrameMasks.js'
 import { removeTransientCheckpoints } from './removeTransientCheckpoints.js'
 import { renderStage } from './renderStage.js'
 import { editedLayers, measured, runVideo, type VideoPlan, type VideoResult } from './runVideo.js'
-import { stageReport } from './stageReport.js'
-import { fitting, readEdit, readState, trainerInput } from './trainStage.js'
+import { fitting, readEdit, trainerInput } from './trainStage.js'
 import type { VideoEnvironment } from './videoEnvironment.js'
-import { videoFiles, videoOutputFiles } from './videoFiles.js'
+import { checkpoints, videoFiles, videoOutputFiles } from './videoFiles.js'
 import { type ClipFinder, readVideoInput, standingOn, type VideoInput } from './videoInput.js'
-import { VideoSession, type EmitVideo } from './videoSession.js'
 
 /** What continuing or rendering a run over a clip needs besides its store. */
 export interface SavedClipAccess {
@@ -114,7 +115,7 @@ export async function continueClip(
   const saved = await readVideoSettings(store)
   const asked = environment.control?.steps ?? null
   const settings = resolveVideoSettings([saved, given, asked === null ? {} : { steps: asked }], drawSeed)
-  const differing = differingSettings(saved, settings)
+  const differing = differingSettings(videoTable, saved, settings)
   if (differing.length > 0) {
     throw new Text2LiveError(
       'CHECKPOINT_MISMATCH',
@@ -132,11 +133,11 @@ export async function continueClip(
     await store.write(videoFiles.config, writeTableConfig(videoTable, settings))
   await machine.prepare(goal)
   const input = await readSavedInput(run, settings, environment.signal, emit)
-  const fingerprint = { settings, pictures: input.digest }
+  const fingerprint = clipFingerprint(settings, input)
   // Steps beyond the last checkpoint of a layer are taken back, with all that followed them.
   const steps = new Map<string, number>()
   for (const layer of editedLayers(settings))
-    steps.set(layer, (await readState({ store, fingerprint }, layer))?.step ?? 0)
+    steps.set(layer, (await readState(store, checkpoints.training(layer), fingerprint))?.step ?? 0)
   return await runVideo(
     {
       settings,
@@ -199,24 +200,24 @@ export async function renderClip(
   emit: EmitVideo,
 ): Promise<VideoResult> {
   const { store, machine, present } = run
-  let session: VideoSession | null = null
+  const settings = await readVideoSettings(store)
+  const own = await readSavedInput(run, settings, signal, emit)
+  const note = (message: string): void => emit({ type: 'note', message })
+  const below = own.below.length === 0 ? own.below : ((await present?.(own.below, note)) ?? own.below)
+  // The state is that of the run's own copies; what it is laid over may have become another.
+  const input = { ...own, below }
+  const atlas = await readFittedAtlas({ settings, input, store, machine })
+  if (atlas === null) throw nothingYet(store.path)
+  const session = clipSession({ settings, input, machine, access: hereOnly, signal, emit, early: [] })
   try {
-    const settings = await readVideoSettings(store)
-    const input = await readSavedInput(run, settings, signal, emit)
-    const fingerprint = { settings, pictures: input.digest }
-    const own = { settings, input, store, machine, access: hereOnly, signal, fingerprint }
-    const note = (message: string): void => emit({ type: 'note', message })
-    const below = input.below.length === 0 ? input.below : ((await present?.(input.below, note)) ?? input.below)
-    // The state is that of the run's own copies; what it is laid over may have become another.
-    const base = { ...own, input: { ...input, below } }
-    const atlas = await readFittedAtlas(base)
-    if (atlas === null) throw nothingYet(store.path)
-    session = await VideoSession.open(base, emit)
-    const ground = await clipGround(base, atlas)
+    await session.begin(store)
+    const { fingerprint } = session
+    const ground = await clipGround(session, atlas)
     const edits: { -readonly [Layer in LayerName]?: FloatImage } = {}
     let steps = 0
     for (const layer of editedLayers(settings)) {
-      const [state, drawn] = [await readState(base, layer), await readEdit(base, layer)]
+      const state = await readState(store, checkpoints.training(layer), fingerprint)
+      const drawn = await readEdit(session, layer)
       if (state === null) continue
       steps += state.step
       if (drawn?.step === state.step) {
@@ -226,7 +227,8 @@ export async function renderClip(
       edits[layer] = await session.stage(
         'training',
         async () => {
-          const trainer = await openTrainer(trainerInput(base, ground, layer, state), emit, signal)
+          const opened = trainerInput({ settings, input, access: hereOnly }, ground, layer, state)
+          const trainer = await openTrainer(opened, emit, signal)
           try {
             return await trainer.edit()
           } finally {
@@ -237,17 +239,17 @@ export async function renderClip(
       )
     }
     if (Object.keys(edits).length === 0) throw nothingYet(store.path)
-    const rendered = await session.stage('rendering', (tools) => renderStage(tools, atlas, ground, edits))
+    const rendered = await session.stage('rendering', () => renderStage(session, atlas, ground, edits))
     const metrics = await measured(session, atlas, rendered)
     const finished = steps >= settings.steps * editedLayers(settings).length
     if (finished) await removeTransientCheckpoints(store)
-    session.done()
+    session.emit({ type: 'done', seconds: session.seconds, folder: store.path })
     return { finished, settings, folder: store.path, metrics }
   } catch (error) {
-    session?.fail(error)
+    tellEnd(session, error)
     throw error
   } finally {
-    session?.close()
+    session.close()
   }
 }
 

@@ -11,16 +11,15 @@ import type { RunStore } from '../store.js'
 import { atlasBytes } from './atlasFile.js'
 import { isFit, type OpenedAtlas } from './atlasStage.js'
 import type { ClipMachine } from './clipMachine.js'
+import type { EmitVideo } from './clipSession.js'
 import { assertSameAtlas, atlasDigest, clipBelowFiles } from './clipsBelow.js'
 import { editedLayers, runVideo, type VideoPlan, type VideoResult } from './runVideo.js'
-import { startStageMeter } from './stageMeter.js'
-import { stageReport } from './stageReport.js'
 import type { ClipsBelow } from './takeClips.js'
 import type { VideoEnvironment } from './videoEnvironment.js'
+import { inStage, remembering, stageReport } from '../stages.js'
 import type { VideoEvent } from '../videoEvents.js'
 import { videoFiles } from './videoFiles.js'
 import { type ClipFinder, type KeptInput, readVideoInput, standingOn, type VideoInput } from './videoInput.js'
-import type { EmitVideo } from './videoSession.js'
 
 /** A run over a clip that is to begin. */
 export interface ClipStart {
@@ -65,11 +64,7 @@ export async function startClip(
 ): Promise<VideoResult> {
   const { settings, goal, access } = start
   const { signal } = environment
-  const early: VideoEvent[] = [...(start.early ?? [])]
-  const emit: EmitVideo = (event) => {
-    early.push(event)
-    emitOutside(event)
-  }
+  const { emit, events: early } = remembering(emitOutside)
   if (goal === 'edit') assertPrompts(settings)
   const below = start.below?.layers ?? []
   for (const message of start.below?.notes ?? []) emit({ type: 'note', message })
@@ -102,7 +97,7 @@ export async function startClip(
         machine,
         access,
         goal,
-        early,
+        early: [...(start.early ?? []), ...early],
         opened: opened === null || atlas === null ? null : { ...opened, bytes: atlas.byteLength },
         ...environment,
       },
@@ -113,22 +108,15 @@ export async function startClip(
   }
 }
 
-async function readInput(
+const readInput = (
   { settings, find }: ClipStart,
   machine: ClipMachine,
   signal: AbortSignal,
   emit: EmitVideo,
-): Promise<VideoInput> {
-  emit({ type: 'stage-start', stage: 'clip' })
-  const meter = startStageMeter(machine)
-  try {
-    const input = await readVideoInput(settings, find, machine, signal, stageReport('clip', emit))
-    emit({ type: 'stage-done', stage: 'clip', ...meter.stop() })
-    return input
-  } finally {
-    meter.stop()
-  }
-}
+): Promise<VideoInput> =>
+  inStage({ stage: 'clip' } as const, machine, emit, () =>
+    readVideoInput(settings, find, machine, signal, stageReport('clip', emit)),
+  )
 
 /** Tells what was taken for what. */
 export function announce(

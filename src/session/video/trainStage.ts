@@ -8,15 +8,15 @@ import { toFloat32 } from '../../formats/toFloat32.js'
 import type { FloatImage } from '../../media/image.js'
 import type { VideoTrainer } from '../../method/video/videoTrainer.js'
 import { pixelImage } from '../../media/quantise.js'
-import { assertFinite } from '../checkpoint.js'
-import type { RunStore } from '../store.js'
+import { readCheckpoint, readState, tensorSchema, writeCheckpoint } from '../checkpoint.js'
+import type { CheckpointEvent, PreviewEvent, StepEvent } from '../events.js'
+import { trainSteered } from '../steeredTraining.js'
 import type { TrainerState } from '../trainerContract.js'
-import { TrainingLoop } from '../trainingLoop.js'
+import type { VideoEvent } from '../videoEvents.js'
 import type { ClipGround } from './clipGround.js'
 import type { OpenVideoTrainer, VideoTrainerInput } from './openVideoTrainer.js'
-import { readStageCheckpoint, tensorSchema, writeStageCheckpoint } from './stageCheckpoint.js'
-import { checkpointFiles, clipPreviewFile } from './videoFiles.js'
-import type { StageTools } from './videoSession.js'
+import type { ClipSession, StageTools } from './clipSession.js'
+import { checkpoints, clipPreviewFile } from './videoFiles.js'
 
 /** An edit layer, and the number of steps it was trained for. */
 export interface TrainedEdit {
@@ -31,24 +31,44 @@ export interface TrainedEdit {
  * @throws LOSS_NOT_FINITE, DISK_FULL, INTERRUPTED, CHECKPOINT_*, and all that opening the trainer throws
  */
 export async function trainStage(
-  tools: StageTools,
+  session: ClipSession,
   ground: ClipGround,
   layer: LayerName,
   open: OpenVideoTrainer,
 ): Promise<TrainedEdit> {
-  const { signal, emit } = tools
-  const saved = await readEdit(tools, layer)
-  if (saved !== null && saved.step >= tools.settings.steps) return await fitting(saved, ground.atlas, layer)
-  const state = await readState(tools, layer)
-  const trainer = await open(trainerInput(tools, ground, layer, state), emit, signal)
+  const { signal, emit, store, fingerprint } = session
+  const saved = await readEdit(session, layer)
+  if (saved !== null && saved.step >= session.settings.steps) return await fitting(saved, ground.atlas, layer)
+  const place = checkpoints.training(layer)
+  const state = await readState(store, place, fingerprint)
+  const trainer = await open(trainerInput(session, ground, layer, state), emit, signal)
   try {
     if (state !== null)
-      emit({ type: 'resumed', stage: 'training', layer, done: state.step, total: tools.settings.steps })
-    await trainLayer(tools, ground, layer, trainer)
+      emit({ type: 'resumed', stage: 'training', layer, done: state.step, total: session.settings.steps })
+    await trainSteered(session, {
+      trainer,
+      layer,
+      place,
+      previewFile: (step) => clipPreviewFile(layer, step),
+      picture: () => middleFrame(session, ground, layer, trainer),
+      tell: (event) => emit(ofLayer(layer, event, store.file(clipPreviewFile(layer, event.step)))),
+    })
     signal.throwIfAborted()
-    return await writeEdit(tools, layer, { step: trainer.step, edit: await trainer.edit() })
+    return await writeEdit(session, layer, { step: trainer.step, edit: await trainer.edit() })
   } finally {
     await trainer.dispose()
+  }
+}
+
+/** @param preview the file of a preview after this step */
+function ofLayer(layer: LayerName, event: StepEvent | PreviewEvent | CheckpointEvent, preview: string): VideoEvent {
+  switch (event.type) {
+    case 'step':
+      return { ...event, layer }
+    case 'preview':
+      return { ...event, layer, path: preview }
+    case 'checkpoint':
+      return { ...event, stage: 'training', layer }
   }
 }
 
@@ -68,80 +88,20 @@ export const trainerInput = (
   ...(state === null ? {} : { state }),
 })
 
-async function trainLayer(
-  tools: StageTools,
-  ground: ClipGround,
-  layer: LayerName,
-  trainer: VideoTrainer,
-): Promise<void> {
-  const { signal, control, machine, emit } = tools
-  const preview = () => showMiddleFrame(tools, ground, layer, trainer)
-  await new TrainingLoop(trainer, {
-    settings: () => tools.settings,
-    signal,
-    control,
-    memory: machine.memory,
-    of: layer,
-    tell: (event) => emit({ ...event, layer }),
-    preview,
-    keep: () => keepState(tools, layer, trainer),
-    followControl: (loop) => tools.followControl({ step: trainer.step, keep: () => loop.keep(), preview }),
-  }).run()
-}
-
-async function keepState(
-  { store, fingerprint, emit }: StageTools,
-  layer: LayerName,
-  trainer: VideoTrainer,
-): Promise<void> {
-  const name = checkpointFiles.training(layer)
-  const state = await trainer.state()
-  assertFinite(state)
-  const tensors = new Map(
-    Object.entries(state.tensors).map(([name, { shape, data }]) => [name, float32Tensor(shape, data)]),
-  )
-  const bytes = await writeStageCheckpoint(store, name, `training of the ${layer}`, fingerprint, {
-    tensors,
-    texts: { step: String(state.step) },
-  })
-  emit({ type: 'checkpoint', stage: 'training', layer, step: trainer.step, path: store.file(name), bytes })
-}
-
-/** The middle frame with the edit as it is. */
-async function showMiddleFrame(
-  { settings: { atlasSampling }, input: { clip }, store, machine, emit }: StageTools,
+/** The middle frame with the edit as it is, as PNG. */
+async function middleFrame(
+  { settings: { atlasSampling }, input: { clip }, machine }: StageTools,
   { atlas, frames }: ClipGround,
   layer: LayerName,
   trainer: VideoTrainer,
-): Promise<void> {
+): Promise<Uint8Array> {
   const t = frames.pixels.length >> 1
   const rendered = await renderEdit(
     { atlas, frames, edits: { [layer]: await trainer.edit() }, behaviour: atlasSampling },
     t,
   )
   const { frame } = boundedEdit(rendered, frames.pixels[t]!, clip.alphas?.[t] ?? null)
-  const png = await machine.codec.encodePng(pixelImage(frames.width, frames.height, 3, frame))
-  const name = clipPreviewFile(layer, trainer.step)
-  await store.write(name, png)
-  emit({ type: 'preview', layer, step: trainer.step, path: store.file(name), png })
-}
-
-/** The state of the last checkpoint of a layer's training, or null. */
-export async function readState(
-  { store, fingerprint }: Pick<StageTools, 'fingerprint'> & { readonly store: Pick<RunStore, 'file' | 'read'> },
-  layer: LayerName,
-): Promise<TrainerState | null> {
-  const saved = await readStageCheckpoint(
-    store,
-    checkpointFiles.training(layer),
-    `training of the ${layer}`,
-    fingerprint,
-  )
-  if (saved === null) return null
-  const tensors = Object.fromEntries(
-    [...saved.tensors].map(([name, tensor]) => [name, { shape: tensor.shape, data: toFloat32(tensor, name) }]),
-  )
-  return { step: saved.step, tensors }
+  return await machine.codec.encodePng(pixelImage(frames.width, frames.height, 3, frame))
 }
 
 const editSchema = z.object({ edit: tensorSchema('F32', [4, null, null]) })
@@ -151,8 +111,7 @@ export async function readEdit(
   { store, fingerprint }: Pick<StageTools, 'store' | 'fingerprint'>,
   layer: LayerName,
 ): Promise<TrainedEdit | null> {
-  const name = checkpointFiles.edit(layer)
-  const saved = await readStageCheckpoint(store, name, `edit of the ${layer}`, fingerprint, editSchema)
+  const saved = await readCheckpoint(store, checkpoints.edit(layer), fingerprint, editSchema)
   if (saved === null) return null
   const { edit } = saved.named
   const [, height = 0, width = 0] = edit.shape
@@ -166,7 +125,7 @@ export async function fitting(trained: TrainedEdit, atlas: LayeredAtlas, layer: 
   throw new Text2LiveError(
     'CHECKPOINT_INVALID',
     `Expected the saved edit of the ${layer} to be ${width}x${height}, as its atlas image is; it is ${trained.edit.width}x${trained.edit.height}. ` +
-      `Delete ${checkpointFiles.edit(layer)} and resume the run.`,
+      `Delete ${checkpoints.edit(layer).file} and resume the run.`,
   )
 }
 
@@ -176,13 +135,10 @@ async function writeEdit(
   layer: LayerName,
   trained: TrainedEdit,
 ): Promise<TrainedEdit> {
-  const name = checkpointFiles.edit(layer)
+  const place = checkpoints.edit(layer)
   const { width, height, data } = trained.edit
   const tensors = new Map([['edit', float32Tensor([4, height, width], data)]])
-  const bytes = await writeStageCheckpoint(store, name, `edit of the ${layer}`, fingerprint, {
-    tensors,
-    texts: { step: String(trained.step) },
-  })
-  emit({ type: 'checkpoint', stage: 'training', layer, step: trained.step, path: store.file(name), bytes })
+  const bytes = await writeCheckpoint(store, place, fingerprint, tensors, trained.step)
+  emit({ type: 'checkpoint', stage: 'training', layer, step: trained.step, path: store.file(place.file), bytes })
   return trained
 }

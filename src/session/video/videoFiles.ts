@@ -1,4 +1,6 @@
 import type { LayerName } from '../../atlas/layeredAtlas.js'
+import { videoTable } from '../../options/videoTable.js'
+import type { CheckpointPlace } from '../checkpoint.js'
 import { runFiles } from '../runFiles.js'
 
 /**
@@ -42,13 +44,20 @@ export const videoOutputFiles = {
 /** Name of an output of a clip's run. */
 export type VideoOutputName = keyof typeof videoOutputFiles
 
-/** Files in the folder of checkpoints. `first` is the first pair of frames of a chunk of flow. */
-export const checkpointFiles = {
-  masks: 'checkpoints/masks.safetensors',
-  flow: (first: number) => `checkpoints/flow-${String(first).padStart(5, '0')}.safetensors`,
-  atlas: 'checkpoints/atlas.safetensors',
-  training: (layer: LayerName) => `checkpoints/training-${layer}.safetensors`,
-  edit: (layer: LayerName) => `checkpoints/edit-${layer}.safetensors`,
+/** A stage's checkpoint, in the folder of checkpoints. */
+const place = (name: string, stage: string): CheckpointPlace => ({
+  file: `${videoFiles.checkpoints}/${name}.safetensors`,
+  stage,
+  table: videoTable,
+})
+
+/** Where the stages of a clip's run go on from. `first` is the first pair of frames of a chunk of flow. */
+export const checkpoints = {
+  masks: place('masks', 'masks'),
+  flow: (first: number) => place(`flow-${String(first).padStart(5, '0')}`, 'flow'),
+  atlas: place('atlas', 'atlas'),
+  training: (layer: LayerName) => place(`training-${layer}`, `training of the ${layer}`),
+  edit: (layer: LayerName) => place(`edit-${layer}`, `edit of the ${layer}`),
 } as const
 
 /** The picture of a layer's training after a step. */

@@ -12,7 +12,7 @@ import type { ClipMachine } from './clipMachine.js'
 import { type ClipBelow, editsDigest } from './clipsBelow.js'
 import { endingOf } from './fileNames.js'
 import { readFrameMasks, type MaskFiles, type NamedPicture } from './readFrameMasks.js'
-import type { StageReport } from './stageReport.js'
+import type { StageReport } from '../stages.js'
 import { belowFolder } from './videoFiles.js'
 
 /** The pictures of a run over a clip, decoded and checked. */

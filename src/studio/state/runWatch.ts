@@ -2,7 +2,7 @@ import { signal, type Signal } from '@preact/signals'
 import type { LayerName } from '../../atlas/layeredAtlas.js'
 import type { StepEvent } from '../../session/events.js'
 import type { AnyRunEvent } from '../../session/runHost.js'
-import type { StageName } from '../../session/videoEvents.js'
+import { isClipStage, type StageName } from '../../session/videoEvents.js'
 
 /** What a run is doing between its steps. */
 export type Phase =
@@ -53,6 +53,7 @@ export class RunWatch {
       case 'stage-start': {
         const { stage, layer = null } = event
         this.phase.value = null
+        if (!isClipStage(stage)) return
         this.progress.value = { stage, layer, done: 0, total: null, secondsLeft: null }
         return
       }
