@@ -109,7 +109,7 @@ export class RunSession<Kind extends RunKind> {
   }
 
   /** Goes on with other settings, input and pictures, which are kept already. */
-  set work(work: Work<Kind>) {
+  goOnWith(work: Work<Kind>): void {
     this.#work = work
   }
 

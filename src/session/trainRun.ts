@@ -212,7 +212,7 @@ async function changeMask(
     await kept.write(runFiles.config, writeConfig(settings))
   }
   await trainer.setMask(input.training.mask ?? null)
-  session.work = { settings, input, pictures }
+  session.goOnWith({ settings, input, pictures })
   await keep()
   for (const message of input.notes) if (message.startsWith('mask: ')) emit({ type: 'note', message })
   emit({ type: 'mask', step: trainer.step, masked: input.mask !== null, file: kept && file })

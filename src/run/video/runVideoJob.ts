@@ -3,7 +3,7 @@ import { dirname, join } from 'node:path'
 import type { RunControl } from '../../session/runControl.js'
 import { paintClip } from '../../session/video/paintClip.js'
 import type { VideoResult } from '../../session/video/runVideo.js'
-import { stageReport } from '../../session/stages.js'
+import { inStage, stageReport } from '../../session/stages.js'
 import { environmentOn, type VideoEnvironment } from '../../session/video/videoEnvironment.js'
 import type { EmitVideo } from '../../session/video/clipSession.js'
 import { refuseLink } from '../runFile.js'
@@ -71,13 +71,14 @@ async function useAtlas(
     out ?? join(statSync(path).isDirectory() ? path : dirname(path), kind === 'atlas-inspect' ? 'inspect' : 'painted')
   // A folder that the user names may be a link; one in a run folder, which may come from anybody, leads nowhere else.
   if (own) refuseLink(folder)
-  emit({ type: 'stage-start', stage: 'rendering' })
-  const names = await writeAside(folder, force, (aside) =>
-    edits === null
-      ? inspectAtlas(atlas, input, aside, signal, emit)
-      : renderPainted(atlas, edits, input, aside, signal, emit),
-  )
-  for (const name of names) emit({ type: 'output', name, path: join(folder, name) })
+  await inStage({ stage: 'rendering' } as const, clipMachine, emit, async () => {
+    const names = await writeAside(folder, force, (aside) =>
+      edits === null
+        ? inspectAtlas(atlas, input, aside, signal, emit)
+        : renderPainted(atlas, edits, input, aside, signal, emit),
+    )
+    for (const name of names) emit({ type: 'output', name, path: join(folder, name) })
+  })
   emit({ type: 'done', seconds: (performance.now() - started) / 1000, folder })
   return { finished: true, folder }
 }

@@ -456,7 +456,9 @@ export class RunQueue {
     const run = this.#runs.get(name)
     if (run !== undefined) run.stored = followed(run.stored, event)
     this.#tell({ type: 'event', run: name, event })
-    if (listed.has(event.type)) this.#tellRuns()
+    // The list shows the stages of clips alone.
+    const shown = event.type !== 'stage-start' || run?.stored.kind === 'clip'
+    if (shown && listed.has(event.type)) this.#tellRuns()
   }
 
   #entry(name: string): RunEntry {

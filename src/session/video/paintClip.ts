@@ -8,7 +8,7 @@ import { readFittedAtlas } from './atlasStage.js'
 import { editedFrames } from './renderStage.js'
 import type { VideoResult } from './runVideo.js'
 import { assertClip, readVideoSettings, type SavedClipAccess } from './savedClip.js'
-import { stageReport } from '../stages.js'
+import { inStage, stageReport } from '../stages.js'
 import type { VideoEnvironment } from './videoEnvironment.js'
 import { paintedFile, videoFiles, videoOutputFiles } from './videoFiles.js'
 import { readVideoInput } from './videoInput.js'
@@ -43,7 +43,6 @@ export async function paintClip(
     edits[layer] = dequantise(painted)
   }
   if (Object.keys(edits).length === 0) throw nothingPainted(store.path, 'nothing was painted on its atlas')
-  emit({ type: 'stage-start', stage: 'rendering' })
   const frames = editedFrames({ input, machine, signal, report: stageReport('rendering', emit) }, (t) =>
     renderStack(
       { atlas, frames: input.frames, alphas: input.clip.alphas, stack: [edits], behaviour: settings.atlasSampling },
@@ -52,8 +51,10 @@ export async function paintClip(
   )
   const edited = { frames, clip: input.clip, source: input.source }
   const note = (message: string): void => emit({ type: 'note', message })
-  for (const name of await writeEditedClip(edited, inFolder(store, videoFiles.painted), machine, signal, note))
-    emit({ type: 'output', name, path: store.file(`${videoFiles.painted}/${videoOutputFiles[name]}`) })
+  await inStage({ stage: 'rendering' } as const, machine, emit, async () => {
+    for (const name of await writeEditedClip(edited, inFolder(store, videoFiles.painted), machine, signal, note))
+      emit({ type: 'output', name, path: store.file(`${videoFiles.painted}/${videoOutputFiles[name]}`) })
+  })
   emit({ type: 'done', seconds: (performance.now() - started) / 1000, folder: store.path })
   return { finished: true, settings, folder: store.path, metrics: null }
 }
