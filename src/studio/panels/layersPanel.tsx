@@ -1,3 +1,4 @@
+import { useRef } from 'preact/hooks'
 import { useSignal } from '@preact/signals'
 import type { RunEntry } from '../../session/runHost.js'
 import { Panel } from '../parts/panel.js'
@@ -37,6 +38,11 @@ function Layer({
 }) {
   const { layers } = studio
   const renaming = useSignal(false)
+  const renamed = useRef(false)
+  const endRenaming = (): void => {
+    renaming.value = false
+    renamed.current = true
+  }
   const name = run?.title ?? layer.chosen
   const selected = layers.selectedId.value === layer.id
   const change = (part: Partial<EditLayer>): void => layers.change(layer.id, (one) => ({ ...one, ...part }))
@@ -59,10 +65,10 @@ function Layer({
             ref={(input) => input?.focus()}
             onBlur={() => (renaming.value = false)}
             onKeyDown={(event) => {
-              if (event.key === 'Escape') renaming.value = false
+              if (event.key === 'Escape') endRenaming()
               const title = event.currentTarget.value.trim()
               if (event.key !== 'Enter' || title === '') return
-              renaming.value = false
+              endRenaming()
               void studio.ask(layer.chosen, { do: 'rename', title })
             }}
           />
@@ -71,6 +77,11 @@ function Layer({
             type="button"
             class="name"
             aria-pressed={selected}
+            ref={(button) => {
+              if (button === null || !renamed.current) return
+              renamed.current = false
+              button.focus()
+            }}
             onClick={() => (layers.selectedId.value = layer.id)}
           >
             {name}
