@@ -1,8 +1,8 @@
 import { execFile } from 'node:child_process'
 import { existsSync, readFileSync } from 'node:fs'
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { copyFile, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { gzipSync } from 'node:zlib'
@@ -148,6 +148,41 @@ describe.skipIf(!existsSync(chromiumPath))('the studio in a tab, as a person use
     const [opaque, composed] = [trained, faded].map((psd) => psd.imageData!.data)
     expect(composed!.some((value, i) => value !== opaque![i])).toBe(true)
   }, 300_000)
+
+  it('copies a command line that makes the same picture', async () => {
+    const unfold = async (zip: string): Promise<void> => {
+      for (const [name, bytes] of Object.entries(unzipSync(readFileSync(zip)))) {
+        const file = join(work, 'again', 'runs', ...name.split('/'))
+        await mkdir(dirname(file), { recursive: true })
+        await writeFile(file, bytes)
+      }
+    }
+    const second = await page.download('Run folder (ZIP)')
+    await page.tab.context().grantPermissions(['clipboard-read', 'clipboard-write'])
+    await page.start('Copy command line')
+    await page.tab.getByText('Copied.').waitFor()
+    const line = await page.tab.evaluate(() => navigator.clipboard.readText())
+    await page.start('golden teapot')
+    const first = await page.download('Run folder (ZIP)')
+    await page.start('blue teapot')
+    await unfold(first.path)
+    await unfold(second.path)
+    await copyFile(photo, join(work, 'again', 'pot.png'))
+    const main = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url))
+    const shell = `${line.replace(/^npx text2live/, `'${process.execPath}' '${main}'`)} --device cpu --out made`
+    await promisify(execFile)('sh', ['-c', shell], { cwd: join(work, 'again') })
+    const pixels = (file: string): Promise<Buffer> =>
+      sharp(join(work, 'again', file))
+        .raw()
+        .toBuffer()
+    const [made, kept] = [
+      await pixels('made/composite.png'),
+      await pixels(`runs/${second.name.replace(/\.zip$/, '')}/composite.png`),
+    ]
+    expect(made.length).toBe(3 * width * height)
+    // Both engines are ONNX Runtime's; their kernels round differently.
+    expect(made.reduce((most, value, i) => Math.max(most, Math.abs(value - kept[i]!)), 0)).toBeLessThanOrEqual(2)
+  }, 120_000)
 
   it('gives a zip that the command line goes on with', async () => {
     const { path } = await page.download('Run folder (ZIP)')

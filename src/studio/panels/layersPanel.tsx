@@ -3,6 +3,7 @@ import { useSignal } from '@preact/signals'
 import type { RunEntry } from '../../session/runHost.js'
 import { Panel } from '../parts/panel.js'
 import { Slider } from '../parts/slider.js'
+import { takeFocus } from '../parts/takeFocus.js'
 import { Thumbnail } from '../parts/thumbnail.js'
 import type { EditLayer } from '../state/layers.js'
 import type { Studio } from '../state/studio.js'
@@ -62,7 +63,7 @@ function Layer({
             class="name"
             value={name}
             aria-label={text('layerName')}
-            ref={(input) => input?.focus()}
+            ref={takeFocus}
             onBlur={() => (renaming.value = false)}
             onKeyDown={(event) => {
               if (event.key === 'Escape') endRenaming()

@@ -1,6 +1,7 @@
 import { useSignal } from '@preact/signals'
 import type { RunEntry } from '../../session/runHost.js'
 import { saveFile } from '../parts/saveFile.js'
+import { takeFocus } from '../parts/takeFocus.js'
 import type { Studio } from '../state/studio.js'
 import { text } from '../text/strings.js'
 
@@ -31,6 +32,8 @@ export function LeaveButtons({
 }) {
   const making = useSignal<string | null>(null)
   const copied = useSignal(false)
+  /** The command line, where the browser lets nobody copy it. */
+  const shown = useSignal<string | null>(null)
   const save = ({ name, make }: Pick<Offer, 'name' | 'make'>): void =>
     void studio.attempt(async () => {
       making.value = name
@@ -44,8 +47,15 @@ export function LeaveButtons({
     })
   const copy = (): void =>
     void studio.attempt(async () => {
-      await navigator.clipboard.writeText(command())
-      copied.value = true
+      const line = command()
+      // Over plain HTTP from another machine there is no clipboard, and it can be denied.
+      const clipboard: Clipboard | undefined = navigator.clipboard
+      const isCopied = await clipboard?.writeText(line).then(
+        () => true,
+        () => false,
+      )
+      copied.value = isCopied === true
+      shown.value = isCopied === true ? null : line
     })
   return (
     <>
@@ -76,6 +86,17 @@ export function LeaveButtons({
       <p class="help" aria-live="polite">
         {making.value !== null ? text('leaveMaking', { name: making.value }) : copied.value ? text('leaveCopied') : ''}
       </p>
+      {shown.value !== null && (
+        <textarea
+          class="command"
+          readOnly
+          rows={3}
+          aria-label={text('leaveCommandLine')}
+          value={shown.value}
+          ref={takeFocus}
+          onFocus={({ currentTarget }) => currentTarget.select()}
+        />
+      )}
     </>
   )
 }

@@ -2,6 +2,7 @@ import { useSignal } from '@preact/signals'
 import type { RunEntry } from '../../session/runHost.js'
 import { Panel } from '../parts/panel.js'
 import { pickFile } from '../parts/pickFile.js'
+import { takeFocus } from '../parts/takeFocus.js'
 import { Thumbnail } from '../parts/thumbnail.js'
 import type { Studio } from '../state/studio.js'
 import { text } from '../text/strings.js'
@@ -76,7 +77,7 @@ function Run({
             <button type="button" class="danger" onClick={() => void studio.ask(run.name, { do: 'delete' })}>
               {text('remove')}
             </button>
-            <button type="button" ref={(button) => button?.focus()} onClick={() => (deleting.value = false)}>
+            <button type="button" ref={takeFocus} onClick={() => (deleting.value = false)}>
               {text('cancel')}
             </button>
           </div>

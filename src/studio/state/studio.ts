@@ -1,6 +1,5 @@
 import { batch, computed, effect, signal, type Signal, untracked } from '@preact/signals'
 import { Text2LiveError } from '../../errors.js'
-import { digest } from '../../session/digest.js'
 import type { ClipEntry, PhotoEntry, RunEntry, RunHost, RunRequest } from '../../session/runHost.js'
 import { loadClipMasks, loadMasksByFrame } from '../clip/clipFiles.js'
 import { ClipResults } from '../clip/clipResults.js'
@@ -16,7 +15,7 @@ import { clipDraft, photoDraft } from './draft.js'
 import { isWritten, Layers } from './layers.js'
 import { keepPage, takeUpPage } from './keepPage.js'
 import { Kept, type KeptPage } from './kept.js'
-import type { OpenPhoto } from './openPhoto.js'
+import { identityOf, type OpenPhoto } from './openPhoto.js'
 import { readRunEvents } from './readRunEvents.js'
 import { RunWatch } from './runWatch.js'
 import { composeStack, type StackFile, stackFiles } from './stackFile.js'
@@ -173,7 +172,7 @@ export class Studio {
   ): Promise<void> {
     const { FrameReader } = await import('../clip/frameReader.js')
     const { reader, clip } = await FrameReader.open(name, bytes)
-    const open = new OpenClip({ name, bytes, hash: await digest(bytes) }, clip, reader, this.stage)
+    const open = new OpenClip({ name, bytes, hash: await identityOf(name, bytes) }, clip, reader, this.stage)
     this.close()
     await open.show()
     await loadMasksByFrame(open, await this.kept.clipMasks(open.hash))
@@ -205,7 +204,7 @@ export class Studio {
       return
     }
     const { width, height } = shown.size
-    const hash = await digest(bytes)
+    const hash = await identityOf(name, bytes)
     const kept = await this.kept.mask(hash)
     const mask = new MaskPainting(width, height)
     const before = this.stage.photo.peek()

@@ -215,6 +215,7 @@ export const english = {
   leaveZip: 'Run folder (ZIP)',
   leaveCommand: 'Copy command line',
   leaveCopied: 'Copied.',
+  leaveCommandLine: 'Command line',
   leaveNotYet: 'The pictures come once each edit that is shown is done.',
   leaveHidden: 'Every edit is hidden: show one to take it away.',
   leaveNoClips: 'The files come with the first finished edit.',

@@ -218,6 +218,7 @@ export const german: Readonly<Record<StringName, string>> = {
   leaveZip: 'Laufordner (ZIP)',
   leaveCommand: 'Kommandozeile kopieren',
   leaveCopied: 'Kopiert.',
+  leaveCommandLine: 'Kommandozeile',
   leaveNotYet: 'Die Bilder kommen, sobald jede gezeigte Bearbeitung fertig ist.',
   leaveHidden: 'Alle Bearbeitungen sind ausgeblendet: eine zeigen, um sie mitzunehmen.',
   leaveNoClips: 'Die Dateien kommen mit der ersten fertigen Bearbeitung.',
