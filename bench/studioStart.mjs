@@ -16,11 +16,17 @@ const { values } = parseArgs({
   options: {
     size: { type: 'string', default: '192' },
     steps: { type: 'string', default: '10' },
-    'swiftshader-steps': { type: 'string', default: '2' },
+    'swiftshader-steps': { type: 'string', default: '1' },
+    'swiftshader-views': { type: 'string', default: '1' },
     rows: { type: 'string', default: 'tab,swiftshader,served,command' },
   },
 })
-const [size, steps, swiftshaderSteps] = ['size', 'steps', 'swiftshader-steps'].map((name) => count(name, values[name]))
+const [size, steps, swiftshaderSteps, swiftshaderViews] = [
+  'size',
+  'steps',
+  'swiftshader-steps',
+  'swiftshader-views',
+].map((name) => count(name, values[name]))
 const rows = { tab: inTab, swiftshader: bySwiftshader, served, command: commandLine }
 const asked = values.rows.split(',')
 for (const row of asked)
@@ -35,7 +41,11 @@ const site = path.join(work, 'site')
 try {
   if (asked.some((row) => row === 'tab' || row === 'swiftshader')) await buildSite()
   const measured = []
-  for (const row of asked) measured.push(await rows[row]())
+  for (const row of asked) {
+    measured.push(await rows[row]())
+    // The rows take minutes.
+    console.error(measured.at(-1).filter(Boolean).join(', '))
+  }
   console.log(`examples/teapot.jpg at ${size} px, ${steps} steps of the preset preview\n`)
   printTable([
     ['', 'kB of script', 'first paint, s', 'models, MB', 'fetched in, s', 'first preview, s', 'whole edit, s'],
@@ -75,8 +85,8 @@ async function inTab() {
 /** The same by WebGPU, whose card the processor plays. */
 async function bySwiftshader() {
   const args = ['--enable-unsafe-webgpu', '--use-webgpu-adapter=swiftshader']
-  const row = await ofSite(args, { device: 'webgpu', steps: swiftshaderSteps })
-  return [`in the tab, WebGPU by SwiftShader (${swiftshaderSteps} steps)`, ...row]
+  const row = await ofSite(args, { device: 'webgpu', steps: swiftshaderSteps, views: swiftshaderViews })
+  return [`in the tab, WebGPU by SwiftShader (steps: ${swiftshaderSteps}, views: ${swiftshaderViews})`, ...row]
 }
 
 /** An edit by the static site, from a server on this machine. */
@@ -150,7 +160,7 @@ async function openPage(tab, address) {
 }
 
 /** @returns seconds from the press of the button to the first preview and to the end */
-async function edit(tab, { device, steps }) {
+async function edit(tab, { device, ...numbers }) {
   const chooser = tab.waitForEvent('filechooser')
   await tab.getByRole('button', { name: 'choose a file' }).click()
   await (await chooser).setFiles(photo)
@@ -160,7 +170,7 @@ async function edit(tab, { device, steps }) {
   const drawer = tab.locator('.drawer')
   await drawer.locator('summary').first().click()
   await drawer.getByLabel('device', { exact: true }).selectOption(device)
-  for (const [name, value] of Object.entries({ size, steps })) {
+  for (const [name, value] of Object.entries({ size, ...numbers })) {
     await drawer.getByLabel(name, { exact: true }).fill(String(value))
     await drawer.getByLabel(name, { exact: true }).blur()
   }

@@ -210,7 +210,6 @@ describe.skipIf(!existsSync(chromiumPath))('the served studio, as a person uses 
   }, 30_000)
 
   it('gives an edit once, however often it is asked, and shows the option that a browser would refuse unseen', async () => {
-    await page.tab.getByRole('button', { name: 'New photo' }).click()
     await page.openPhoto(join(work, 'pot.png'))
     await page.say({ Prompt: 'brass teapot' })
     await page.set({ preset: 'reference', size: 192, steps: -1, device: 'cpu' })
