@@ -141,11 +141,13 @@ async function commandLine() {
   return ['command line', '', '', '', '', first, seconds()]
 }
 
-/** @returns kB of script, gzipped, that were there at the first paint, and when that was, seconds */
+/** @returns kB of the page's script, gzipped, that were there at the first paint, and when that was, seconds */
 async function openPage(tab, address) {
   const scripts = []
   tab.on('response', (response) => {
-    if (response.request().resourceType() === 'script') scripts.push(response)
+    // What a worker loads is painted over already.
+    const isWorkers = /worker/i.test(response.url())
+    if (response.request().resourceType() === 'script' && !isWorkers) scripts.push(response)
   })
   await tab.goto(address)
   await tab.getByRole('button', { name: 'choose a file' }).waitFor()

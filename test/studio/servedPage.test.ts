@@ -276,6 +276,8 @@ describe.skipIf(!existsSync(chromiumPath))('the served studio, as a person uses 
     const waiting = page.tab.locator('.run[data-state=waiting]')
     await waiting.waitFor()
     expect(await waiting.getByRole('button', { name: /Later|Earlier/ }).count()).toBe(0)
+    // The one at work has no mask that could be taken off it.
+    expect(await page.tab.getByRole('button', { name: 'Take it off the run at work' }).count()).toBe(0)
     await page.tab.getByRole('radio').nth(1).click()
     await page.start('Stop and keep')
     await page.state('stopped')
@@ -284,6 +286,11 @@ describe.skipIf(!existsSync(chromiumPath))('the served studio, as a person uses 
     await page.tab.getByRole('radio').first().click()
     await page.start('Stop and keep')
     await page.state('stopped')
+    await page.say({ Variations: '3' })
+    await page.tab.getByLabel('Prompt', { exact: true }).focus()
+    await page.tab.waitForTimeout(500)
+    await page.tab.reload()
+    await expect.poll(() => page.tab.getByLabel('Variations').inputValue()).toBe('3')
   }, 60_000)
 
   it('works over plain HTTP from another machine, where a browser hashes and copies nothing', async () => {
