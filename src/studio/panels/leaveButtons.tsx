@@ -48,14 +48,9 @@ export function LeaveButtons({
   const copy = (): void =>
     void studio.attempt(async () => {
       const line = command()
-      // Over plain HTTP from another machine there is no clipboard, and it can be denied.
-      const clipboard: Clipboard | undefined = navigator.clipboard
-      const isCopied = await clipboard?.writeText(line).then(
-        () => true,
-        () => false,
-      )
-      copied.value = isCopied === true
-      shown.value = isCopied === true ? null : line
+      const isCopied = await takeCopy(line)
+      copied.value = isCopied
+      shown.value = isCopied ? null : line
     })
   return (
     <>
@@ -99,4 +94,14 @@ export function LeaveButtons({
       )}
     </>
   )
+}
+
+/** Over plain HTTP from another machine there is no clipboard, and it can be denied. @returns whether it has the text */
+async function takeCopy(line: string): Promise<boolean> {
+  try {
+    await navigator.clipboard.writeText(line)
+    return true
+  } catch {
+    return false
+  }
 }
