@@ -96,7 +96,7 @@ export function LeaveButtons({
   )
 }
 
-/** Over plain HTTP from another machine there is no clipboard, and it can be denied. @returns whether it has the text */
+/** Over plain HTTP from another machine there is no clipboard, and it can be denied. @returns whether it took it */
 async function takeCopy(line: string): Promise<boolean> {
   try {
     await navigator.clipboard.writeText(line)
