@@ -29,6 +29,7 @@ const config = {
   logLevel: 'error',
   configFile: false,
   esbuild: { jsx: 'automatic', jsxImportSource: 'preact' },
+  worker: { format: 'es' },
   build: { outDir, emptyOutDir: true, target: 'es2022' },
   preview: { host: '127.0.0.1', port: 0 },
 }
@@ -50,6 +51,7 @@ try {
   await tab.waitForTimeout(4000)
 
   results.push(await measured('a long stroke', tab, () => paint(tab, moves)))
+  results.push(await measured('keeping the mask', tab, () => tab.evaluate(keep)))
   results.push(await measured('eraser over it', tab, () => paint(tab, moves, 'eraser')))
   await tab.evaluate(() => globalThis.page.model.zoomTo(1))
   results.push(await measured('a stroke at 1:1', tab, () => paint(tab, moves, 'brush')))
@@ -172,6 +174,12 @@ async function paint(tab, moves, tool = 'brush') {
   await tab.mouse.down()
   for (let i = 1; i <= moves; i++) await tab.mouse.move(...at(i / moves))
   await tab.mouse.up()
+}
+
+/** Runs in the page: writes the mask as the page does once nobody has painted for a while. */
+async function keep() {
+  const { model, writeMask } = globalThis.page
+  await writeMask(model.mask.value)
 }
 
 /** Runs in the page. */

@@ -16,6 +16,8 @@ import { TrainingPanel } from './panels/trainingPanel.js'
 import { ViewBar } from './panels/viewBar.js'
 import { WherePanel } from './panels/wherePanel.js'
 import { WordsPanel } from './panels/wordsPanel.js'
+import { keepFocus } from './parts/keepFocus.js'
+import { handleStageKey } from './stage/handleStageKey.js'
 import { Stage } from './stage/stage.js'
 import type { PageModels } from './state/pageModels.js'
 import type { Studio } from './state/studio.js'
@@ -39,6 +41,8 @@ export function App({
   readonly reload: ReadonlySignal<ReloadOffer | null>
 }) {
   useEffect(() => takeFiles(studio), [studio])
+  useEffect(() => takeKeys(studio), [studio])
+  useEffect(() => keepFocus(document.body), [])
   const [photo, clip, run] = [studio.photo.value, studio.clip.value, studio.run.value]
   const isOpen = photo !== null || clip !== null
   useEffect(() => {
@@ -77,7 +81,7 @@ export function App({
             <BeginScreen studio={studio} />
           ) : (
             <>
-              <div class="stage-place" onKeyDown={(event) => clip !== null && scrubByKey(clip, event)}>
+              <div class="stage-place">
                 <Stage
                   model={studio.stage}
                   label={text(clip === null ? 'stageLabel' : 'stageLabelClip')}
@@ -176,13 +180,32 @@ function PlacePanel({ studio }: { readonly studio: Studio }) {
   )
 }
 
-/** A frame on and back by `.` and `,`. */
-function scrubByKey(clip: OpenClip, event: KeyboardEvent): void {
-  if (clip.atlas.value !== null) return
-  const by = event.key === '.' ? 1 : event.key === ',' ? -1 : 0
-  if (by === 0 || event.ctrlKey || event.metaKey || event.altKey) return
-  event.preventDefault()
+/** What takes keys for itself: fields that are written in, and lists. */
+const fields = 'textarea, select, input:not([type=range], [type=checkbox], [type=color])'
+
+/**
+ * The keys of the stage, wherever on the page they are pressed: who has just chosen a tool sizes and undoes by them
+ * too. Those that move something else, or press it, are left to it.
+ * @returns ends it
+ */
+function takeKeys(studio: Studio): () => void {
+  const press = (event: KeyboardEvent): void => {
+    const { target, key } = event
+    if (event.defaultPrevented || studio.openName === null) return
+    if (/^(Arrow.*|Enter| |Tab|Escape)$/.test(key) || (target instanceof Element && target.matches(fields))) return
+    const { value: clip } = studio.clip
+    if (handleStageKey(studio.stage, event) || (clip !== null && scrubByKey(clip, event))) event.preventDefault()
+  }
+  addEventListener('keydown', press)
+  return () => removeEventListener('keydown', press)
+}
+
+/** A frame on and back by `.` and `,`. @returns whether it was one of them */
+function scrubByKey(clip: OpenClip, { key, ctrlKey, metaKey, altKey }: KeyboardEvent): boolean {
+  const by = key === '.' ? 1 : key === ',' ? -1 : 0
+  if (clip.atlas.value !== null || by === 0 || ctrlKey || metaKey || altKey) return false
   clip.step(by)
+  return true
 }
 
 /** Photos and clips that are dropped on the page or pasted. @returns ends it */
@@ -191,18 +214,22 @@ function takeFiles(studio: Studio): () => void {
     const file = files?.[0]
     if (file === undefined) return
     void studio.attempt(async () => {
-      await (file.name.endsWith('.zip') ? studio.bring(file) : studio.openFile(file))
+      await studio.openFile(file)
       if (files!.length > 1) studio.problem.value = { code: null, message: text('beginBoth', { count: files!.length }) }
     })
   }
   const drop = (event: DragEvent): void => {
+    if (event.dataTransfer?.types.includes('Files') !== true) return
     event.preventDefault()
-    const entry = event.dataTransfer?.items[0]?.webkitGetAsEntry()
+    const entry = event.dataTransfer.items[0]?.webkitGetAsEntry()
     if (entry?.isDirectory === true)
       studio.problem.value = { code: null, message: text('folderUnread', { name: entry.name }) }
-    else open(event.dataTransfer?.files)
+    else open(event.dataTransfer.files)
   }
-  const over = (event: DragEvent): void => event.preventDefault()
+  // Words that are dragged are the fields'.
+  const over = (event: DragEvent): void => {
+    if (event.dataTransfer?.types.includes('Files') === true) event.preventDefault()
+  }
   const paste = (event: ClipboardEvent): void => open(event.clipboardData?.files)
   addEventListener('drop', drop)
   addEventListener('dragover', over)

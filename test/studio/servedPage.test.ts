@@ -9,7 +9,7 @@ import sharp from 'sharp'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { readPsd } from '../support/readPsd.js'
 import { startToyStudio, token, type ToyStudio } from '../serve/toyStudio.js'
-import { chromiumPath, openStudio, type StudioPage } from './studioPage.js'
+import { chromiumPath, openStudio, StudioPage } from './studioPage.js'
 
 const teapot = fileURLToPath(new URL('../../examples/teapot.jpg', import.meta.url))
 const built = fileURLToPath(new URL('../../dist/studio', import.meta.url))
@@ -208,6 +208,111 @@ describe.skipIf(!existsSync(chromiumPath))('the served studio, as a person uses 
     await (await chooser).setFiles(gif)
     await page.tab.getByRole('alert').getByText('npx text2live video "loop.gif"').waitFor()
   }, 30_000)
+
+  it('gives an edit once, however often it is asked, and shows the option that a browser would refuse unseen', async () => {
+    await page.openPhoto(join(work, 'pot.png'))
+    await page.say({ Prompt: 'brass teapot' })
+    await page.set({ preset: 'reference', size: 192, steps: -1, device: 'cpu' })
+    const drawer = page.tab.locator('details.drawer')
+    await drawer.locator('summary').first().click()
+    await page.start()
+    const steps = drawer.getByLabel('steps', { exact: true })
+    await expect.poll(() => steps.evaluate((field) => field === document.activeElement)).toBe(true)
+    await page.set({ steps: 2 })
+    await page.tab.getByRole('button', { name: 'Start', exact: true }).evaluate((button: HTMLButtonElement) => {
+      button.click()
+      button.click()
+    })
+    await page.state('finished')
+    expect(await page.tab.locator('.layer:not(.base)').count()).toBe(1)
+    expect(await page.tab.locator('.run', { hasText: 'brass teapot' }).count()).toBe(1)
+  }, 60_000)
+
+  it('keeps the focus near what had it, and takes the keys of the stage all over the page', async () => {
+    const focused = (selector: string): Promise<void> =>
+      page.tab.waitForFunction((one) => document.activeElement?.matches(one), selector).then(() => undefined)
+    await page.tab.getByRole('button', { name: 'Rename', exact: true }).press('Enter')
+    await page.tab.getByLabel('Name of the layer').press('Escape')
+    await focused('button.name')
+    const run = page.tab.locator('.run', { hasText: 'brass teapot' })
+    await run.getByRole('button', { name: 'Delete' }).press('Enter')
+    await focused('[role=alertdialog] button:not(.danger)')
+    await page.tab.keyboard.press('Escape')
+    await page.tab.getByRole('alertdialog').waitFor({ state: 'detached' })
+    await focused('.panel.runs')
+
+    await page.start('Brush')
+    const size = page.tab.getByLabel('Size', { exact: true })
+    const before = Number(await size.inputValue())
+    await page.tab.keyboard.press(']')
+    await expect.poll(async () => Number(await size.inputValue())).toBeGreaterThan(before)
+    await page.start('Invert')
+    await page.tab.getByText('The edit stays inside the mask.').waitFor()
+    await page.tab.keyboard.press('Control+z')
+    await page.tab.getByText('Without a mask').waitFor()
+    await page.tab.getByLabel('Prompt', { exact: true }).press('e')
+    expect(await page.tab.getByRole('button', { name: 'Brush', pressed: true }).count()).toBe(1)
+  }, 60_000)
+
+  it('keeps a mask without holding the page up', async () => {
+    const worker = page.tab.waitForEvent('worker', { predicate: (one) => one.url().includes('maskWorker') })
+    await page.brush([0.48, 0.5], [0.55, 0.5])
+    await worker
+    await page.start('Clear')
+  }, 30_000)
+
+  it('hands out pictures where there are some', async () => {
+    const picture = page.tab.getByRole('button', { name: 'Picture (PNG)' })
+    await page.tab.getByLabel('Show brass teapot').uncheck()
+    await page.tab.getByText('Every edit is hidden').waitFor()
+    expect(await picture.isDisabled()).toBe(true)
+    await page.tab.getByLabel('Show brass teapot').check()
+    await page.tab.getByText('Every edit is hidden').waitFor({ state: 'detached' })
+    expect(await picture.isEnabled()).toBe(true)
+    await page.say({ Prompt: 'tin teapot', Variations: '2' })
+    await page.set({ steps: 400 })
+    await page.start('Start on top')
+    // The second one waits; where it is taken out it has no picture.
+    const waiting = page.tab.locator('.run[data-state=waiting]')
+    await waiting.waitFor()
+    expect(await waiting.getByRole('button', { name: /Later|Earlier/ }).count()).toBe(0)
+    // The one at work has no mask that could be taken off it.
+    expect(await page.tab.getByRole('button', { name: 'Take it off the run at work' }).count()).toBe(0)
+    await page.tab.getByRole('radio').nth(1).click()
+    await page.start('Stop and keep')
+    await page.state('stopped')
+    await page.tab.getByText('once each edit that is shown is done').waitFor()
+    expect(await picture.isDisabled()).toBe(true)
+    await page.tab.getByRole('radio').first().click()
+    await page.start('Stop and keep')
+    await page.state('stopped')
+    await page.say({ Variations: '3' })
+    await page.tab.getByLabel('Prompt', { exact: true }).focus()
+    await page.tab.waitForTimeout(500)
+    await page.tab.reload()
+    await expect.poll(() => page.tab.getByLabel('Variations').inputValue()).toBe('3')
+  }, 60_000)
+
+  it('works over plain HTTP from another machine, where a browser hashes and copies nothing', async () => {
+    const context = await browser.newContext({ locale: 'en' })
+    await context.addInitScript(() => {
+      Object.defineProperty(globalThis, 'isSecureContext', { value: false })
+      Object.defineProperty(Crypto.prototype, 'subtle', { value: undefined })
+      Object.defineProperty(Navigator.prototype, 'clipboard', { value: undefined })
+    })
+    const remote = new StudioPage(await context.newPage())
+    await remote.tab.goto(`${studio.address}?token=${token}`)
+    await remote.openPhoto(join(work, 'pot.png'))
+    await remote.say({ Prompt: 'jade teapot' })
+    await remote.set({ preset: 'reference', size: 192, steps: 2, device: 'cpu' })
+    await remote.start()
+    await remote.state('finished')
+    await remote.start('Copy command line')
+    expect(await remote.tab.getByLabel('Command line').inputValue()).toMatch(
+      /^npx text2live image pot\.png 'jade teapot'/,
+    )
+    await context.close()
+  }, 60_000)
 
   it('tells who comes without a token to open the printed address', async () => {
     const stranger = await browser.newContext()

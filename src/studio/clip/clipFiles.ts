@@ -1,6 +1,6 @@
 import type { NamedFile, RunHost } from '../../session/runHost.js'
 import { decodeLayer } from '../stage/decodePhoto.js'
-import { maskPng } from '../stage/maskPng.js'
+import { readMask, writeMask } from '../stage/maskFile.js'
 import type { FrameLayer, LayersOf, OpenClip } from './openClip.js'
 
 /** Runs number the frames of a clip from 0, with five digits. */
@@ -12,7 +12,7 @@ export async function masksByFrame(
   masked = clip.masked.value,
 ): Promise<ReadonlyMap<number, Uint8Array>> {
   const masks = new Map<number, Uint8Array>()
-  for (const frame of masked) masks.set(frame, await maskPng(clip.maskOf(frame)))
+  for (const frame of masked) masks.set(frame, await writeMask(clip.maskOf(frame)))
   return masks
 }
 
@@ -22,18 +22,8 @@ export const clipMasks = async (clip: OpenClip): Promise<NamedFile[]> =>
 
 /** Takes up masks of frames. */
 export async function loadMasksByFrame(clip: OpenClip, masks: ReadonlyMap<number, Uint8Array>): Promise<void> {
-  if (masks.size === 0) return
-  const { browserCodec } = await import('../../media/web/browserCodec.js')
-  const { width, height } = clip.size
-  for (const [frame, bytes] of masks) {
-    if (frame >= clip.count) continue
-    const { image } = await browserCodec.decodeMask({ name: numbered(frame), bytes }, width, height)
-    await clip.maskOf(frame).load({
-      width,
-      height,
-      data: Uint8Array.from(image.data, (value) => Math.round(255 * value)),
-    })
-  }
+  for (const [frame, bytes] of masks)
+    if (frame < clip.count) await readMask(clip.maskOf(frame), { name: numbered(frame), bytes })
 }
 
 /** Takes up the masks that a run was made with, in place of those that are there. */

@@ -47,7 +47,7 @@ export function ClipLeavePanel({
   const inRun = (file: string | null): string | null => file && `runs/${run.name}/${file}`
   return (
     <Panel title={text('leave')} class="leave">
-      {offered.length === 0 && <p class="help">{text('leaveNotYet')}</p>}
+      {offered.length === 0 && <p class="help">{text('leaveNoClips')}</p>}
       {offered.length > 0 && !asTrained && <p class="help">{text('leaveAsTrained')}</p>}
       <LeaveButtons
         studio={studio}

@@ -1,7 +1,9 @@
+import { useRef } from 'preact/hooks'
 import { useSignal } from '@preact/signals'
 import type { RunEntry } from '../../session/runHost.js'
 import { Panel } from '../parts/panel.js'
 import { Slider } from '../parts/slider.js'
+import { takeFocus } from '../parts/takeFocus.js'
 import { Thumbnail } from '../parts/thumbnail.js'
 import type { EditLayer } from '../state/layers.js'
 import type { Studio } from '../state/studio.js'
@@ -37,6 +39,11 @@ function Layer({
 }) {
   const { layers } = studio
   const renaming = useSignal(false)
+  const renamed = useRef(false)
+  const endRenaming = (): void => {
+    renaming.value = false
+    renamed.current = true
+  }
   const name = run?.title ?? layer.chosen
   const selected = layers.selectedId.value === layer.id
   const change = (part: Partial<EditLayer>): void => layers.change(layer.id, (one) => ({ ...one, ...part }))
@@ -56,13 +63,13 @@ function Layer({
             class="name"
             value={name}
             aria-label={text('layerName')}
-            ref={(input) => input?.focus()}
+            ref={takeFocus}
             onBlur={() => (renaming.value = false)}
             onKeyDown={(event) => {
-              if (event.key === 'Escape') renaming.value = false
+              if (event.key === 'Escape') endRenaming()
               const title = event.currentTarget.value.trim()
               if (event.key !== 'Enter' || title === '') return
-              renaming.value = false
+              endRenaming()
               void studio.ask(layer.chosen, { do: 'rename', title })
             }}
           />
@@ -71,6 +78,11 @@ function Layer({
             type="button"
             class="name"
             aria-pressed={selected}
+            ref={(button) => {
+              if (button === null || !renamed.current) return
+              renamed.current = false
+              button.focus()
+            }}
             onClick={() => (layers.selectedId.value = layer.id)}
           >
             {name}

@@ -1,6 +1,7 @@
 import { useSignal } from '@preact/signals'
 import type { RunEntry } from '../../session/runHost.js'
 import { saveFile } from '../parts/saveFile.js'
+import { takeFocus } from '../parts/takeFocus.js'
 import type { Studio } from '../state/studio.js'
 import { text } from '../text/strings.js'
 
@@ -31,6 +32,8 @@ export function LeaveButtons({
 }) {
   const making = useSignal<string | null>(null)
   const copied = useSignal(false)
+  /** The command line, where the browser lets nobody copy it. */
+  const shown = useSignal<string | null>(null)
   const save = ({ name, make }: Pick<Offer, 'name' | 'make'>): void =>
     void studio.attempt(async () => {
       making.value = name
@@ -44,8 +47,10 @@ export function LeaveButtons({
     })
   const copy = (): void =>
     void studio.attempt(async () => {
-      await navigator.clipboard.writeText(command())
-      copied.value = true
+      const line = command()
+      const isCopied = await takeCopy(line)
+      copied.value = isCopied
+      shown.value = isCopied ? null : line
     })
   return (
     <>
@@ -76,6 +81,27 @@ export function LeaveButtons({
       <p class="help" aria-live="polite">
         {making.value !== null ? text('leaveMaking', { name: making.value }) : copied.value ? text('leaveCopied') : ''}
       </p>
+      {shown.value !== null && (
+        <textarea
+          class="command"
+          readOnly
+          rows={3}
+          aria-label={text('leaveCommandLine')}
+          value={shown.value}
+          ref={takeFocus}
+          onFocus={({ currentTarget }) => currentTarget.select()}
+        />
+      )}
     </>
   )
+}
+
+/** Over plain HTTP from another machine there is no clipboard, and it can be denied. @returns whether it took it */
+async function takeCopy(line: string): Promise<boolean> {
+  try {
+    await navigator.clipboard.writeText(line)
+    return true
+  } catch {
+    return false
+  }
 }

@@ -13,7 +13,11 @@ export function OptionsDrawer({ draft }: { readonly draft: AnyDraft }) {
     .map((group) => ({ group, names: draft.drawerNames.filter((name) => draft.rows[name]!.group === group) }))
     .filter(({ names }) => names.length > 0)
   return (
-    <details class="drawer">
+    <details
+      class="drawer"
+      // A browser says nothing of a value out of range that it cannot show.
+      onInvalidCapture={({ currentTarget }) => (currentTarget.open = true)}
+    >
       <summary>
         {text('allOptions')}
         {count > 0 && <span class="badge">{text('optionsChanged', { count })}</span>}

@@ -2,6 +2,7 @@ import { useSignal } from '@preact/signals'
 import type { RunEntry } from '../../session/runHost.js'
 import { Panel } from '../parts/panel.js'
 import { pickFile } from '../parts/pickFile.js'
+import { takeFocus } from '../parts/takeFocus.js'
 import { Thumbnail } from '../parts/thumbnail.js'
 import type { Studio } from '../state/studio.js'
 import { text } from '../text/strings.js'
@@ -16,7 +17,7 @@ export function RunsPanel({ studio }: { readonly studio: Studio }) {
       {runs.length === 0 && <p class="help">{text('runsNone')}</p>}
       <ul>
         {runs.map((run) => (
-          <Run key={run.name} studio={studio} run={run} place={waiting.indexOf(run)} />
+          <Run key={run.name} studio={studio} run={run} place={waiting.indexOf(run)} isLast={run === waiting.at(-1)} />
         ))}
       </ul>
       <button
@@ -34,7 +35,19 @@ export function RunsPanel({ studio }: { readonly studio: Studio }) {
   )
 }
 
-function Run({ studio, run, place }: { readonly studio: Studio; readonly run: RunEntry; readonly place: number }) {
+function Run({
+  studio,
+  run,
+  place,
+  isLast,
+}: {
+  readonly studio: Studio
+  readonly run: RunEntry
+  /** Among those that wait; -1 for one that does not. */
+  readonly place: number
+  /** Does it wait behind all others? */
+  readonly isLast: boolean
+}) {
   const deleting = useSignal(false)
   // Of a run that works the list is told with its previews, its own events at each step.
   const step = (run.state === 'running' ? studio.watch(run.name).steps.value.at(-1)?.step : undefined) ?? run.step
@@ -53,13 +66,18 @@ function Run({ studio, run, place }: { readonly studio: Studio; readonly run: Ru
         </small>
       </button>
       {deleting.value ? (
-        <div role="alertdialog" aria-label={text('runsDelete', { name: run.title })} class="ask">
+        <div
+          role="alertdialog"
+          aria-label={text('runsDelete', { name: run.title })}
+          class="ask"
+          onKeyDown={({ key }) => key === 'Escape' && (deleting.value = false)}
+        >
           <p>{text('runsDelete', { name: run.title })}</p>
           <div class="buttons">
             <button type="button" class="danger" onClick={() => void studio.ask(run.name, { do: 'delete' })}>
               {text('remove')}
             </button>
-            <button type="button" onClick={() => (deleting.value = false)}>
+            <button type="button" ref={takeFocus} onClick={() => (deleting.value = false)}>
               {text('cancel')}
             </button>
           </div>
@@ -71,15 +89,15 @@ function Run({ studio, run, place }: { readonly studio: Studio; readonly run: Ru
               {text('runsUp')}
             </button>
           )}
+          {place >= 0 && !isLast && (
+            <button type="button" onClick={() => void studio.ask(run.name, { do: 'move', place: place + 1 })}>
+              {text('runsDown')}
+            </button>
+          )}
           {place >= 0 && (
-            <>
-              <button type="button" onClick={() => void studio.ask(run.name, { do: 'move', place: place + 1 })}>
-                {text('runsDown')}
-              </button>
-              <button type="button" onClick={() => void studio.ask(run.name, { do: 'stop' })}>
-                {text('cancel')}
-              </button>
-            </>
+            <button type="button" onClick={() => void studio.ask(run.name, { do: 'stop' })}>
+              {text('cancel')}
+            </button>
           )}
           {(run.kind === 'clip') === (studio.clip.value !== null) && (
             <button type="button" onClick={() => studio.draft.recall(run.settings)}>

@@ -70,16 +70,14 @@ function Controls({ studio, run }: { readonly studio: Studio; readonly run: RunE
   const { kind, name, state, step } = run
   return (
     <div class="buttons">
-      {state === 'running' && (
-        <button type="button" onClick={() => void studio.ask(name, { do: 'pause' })}>
-          {text('pause')}
-        </button>
-      )}
-      {(state === 'paused' || state === 'stopped' || state === 'failed') && (
-        <button type="button" onClick={() => void studio.ask(name, { do: 'go' })}>
-          {text('go')}
-        </button>
-      )}
+      {
+        // One button, so that who holds a run by the keyboard is still on it to let it go.
+        state !== 'waiting' && state !== 'finished' && (
+          <button type="button" onClick={() => void studio.ask(name, { do: state === 'running' ? 'pause' : 'go' })}>
+            {text(state === 'running' ? 'pause' : 'go')}
+          </button>
+        )
+      }
       {(state === 'running' || state === 'paused' || state === 'waiting') && (
         <button type="button" onClick={() => void studio.ask(name, { do: 'stop' })}>
           {text('stop')}

@@ -30,17 +30,21 @@ function SteerMask({ studio }: { readonly studio: Studio }) {
   if (mask === null || run?.kind !== 'photo' || (run.state !== 'running' && run.state !== 'paused')) return null
   const painted = mask.version.value >= 0 && !mask.isEmpty
   const taken = studio.watch(run.name).mask.value
+  const hasMask = taken === null ? run.settings.mask !== null : taken.masked
+  if (!painted && !hasMask && taken === null) return null
   return (
     <div class="steer" aria-live="polite">
-      <button
-        type="button"
-        class="wide"
-        title={text('steerHelp')}
-        disabled={mask.working.value}
-        onClick={() => void studio.attempt(() => studio.steerMask(run.name))}
-      >
-        {text(painted ? 'steerMask' : 'steerUnmask')}
-      </button>
+      {(painted || hasMask) && (
+        <button
+          type="button"
+          class="wide"
+          title={text('steerHelp')}
+          disabled={mask.working.value}
+          onClick={() => void studio.attempt(() => studio.steerMask(run.name))}
+        >
+          {text(painted ? 'steerMask' : 'steerUnmask')}
+        </button>
+      )}
       <p class="help">
         {taken === null ? text('steerHelp') : text(taken.masked ? 'steered' : 'steeredOff', { step: taken.step + 1 })}
       </p>

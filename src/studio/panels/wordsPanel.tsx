@@ -96,6 +96,7 @@ export function WordsPanel({ studio }: { readonly studio: Studio }) {
           class="primary wide"
           type="submit"
           disabled={hindrance !== null}
+          aria-busy={studio.submitting.value}
           aria-describedby={hindrance === null ? undefined : 'start-hindrance'}
         >
           {text(

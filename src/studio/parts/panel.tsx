@@ -13,7 +13,7 @@ export function Panel({
 }) {
   const id = useId()
   return (
-    <section class={`panel ${name}`} aria-labelledby={id}>
+    <section class={`panel ${name}`} aria-labelledby={id} tabIndex={-1}>
       <h2 id={id}>{title}</h2>
       {children}
     </section>

@@ -45,7 +45,7 @@ export class MaskPainting {
   }
 
   /** Its px as they are now, for whoever shows them; they change only by this class. */
-  get tiles(): Pick<MaskTiles, 'get' | 'areaOf' | 'within' | 'columns' | 'rows'> {
+  get tiles(): Pick<MaskTiles, 'get' | 'count' | 'areaOf' | 'within' | 'columns' | 'rows'> {
     return this.#tiles
   }
 
@@ -158,10 +158,7 @@ export class MaskPainting {
 
   /** The px as they are now, row by row: a copy. */
   read(): { width: number; height: number; data: Uint8Array } {
-    const whole = { x: 0, y: 0, width: this.width, height: this.height }
-    const data = new Uint8Array(this.width * this.height)
-    for (let i = 0; i < this.#tiles.count; i++) this.#tiles.copyInto(data, whole, i)
-    return { width: this.width, height: this.height, data }
+    return { width: this.width, height: this.height, data: this.#tiles.read() }
   }
 
   #move(step: () => boolean): boolean {

@@ -36,6 +36,14 @@ export class MaskTiles {
     return this.#tiles[index]!
   }
 
+  /** All of it as one plane. */
+  read(): Uint8Array {
+    const whole = { x: 0, y: 0, width: this.width, height: this.height }
+    const plane = new Uint8Array(this.width * this.height)
+    for (let i = 0; i < this.count; i++) this.copyInto(plane, whole, i)
+    return plane
+  }
+
   /** @returns what was there */
   replace(index: number, tile: Tile): Tile {
     const before = this.#tiles[index]!

@@ -101,7 +101,8 @@ class Draft<Options extends Given = Given> {
   }
 
   /** Takes what `options` gave. */
-  restore({ preset, seed, ...given }: Options): void {
+  restore({ preset, seed, ...given }: Options, variations = 1): void {
+    this.variations.value = variations
     this.preset.value = preset ?? 'fast'
     this.seed.value = seed === undefined || seed === null ? '' : String(seed)
     const values = given as Values

@@ -29,11 +29,11 @@ export async function takeUpPage(studio: KeptStudio): Promise<void> {
   const [photo, page] = [await studio.kept.photo(), await studio.kept.page()]
   if (photo?.kind === 'clip') {
     await studio.openClip(photo.name, photo.bytes, page ?? undefined)
-    if (page !== null) studio.clipDraft.restore(page.options)
+    if (page !== null) studio.clipDraft.restore(page.options, page.variations)
     if (studio.clip.value !== null) studio.clip.value.bound.value = page?.bound ?? null
     return
   }
-  if (page !== null) studio.photoDraft.restore(page.options)
+  if (page !== null) studio.photoDraft.restore(page.options, page.variations)
   if (photo !== null) await studio.open(photo.name, photo.bytes, page ?? undefined)
 }
 
@@ -45,6 +45,7 @@ export function keepPage(studio: KeptStudio): void {
       layers: studio.layers.list.value,
       selected: studio.layers.selectedId.value,
       options: studio.draft.options.value,
+      variations: studio.draft.variations.value,
       bound: studio.clip.value?.bound.value ?? null,
     })
   })

@@ -18,6 +18,8 @@ export interface KeptPage {
   readonly layers: readonly EditLayer[]
   readonly selected: string | null
   readonly options: GivenOptions | GivenVideoOptions
+  /** How often an edit is made; once where it is absent. */
+  readonly variations?: number
   /** What bounds the edit of a clip; null or absent for nothing. */
   readonly bound?: NamedFile | null
 }

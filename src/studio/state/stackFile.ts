@@ -1,4 +1,4 @@
-import { type ErrorCode, Text2LiveError } from '../../errors.js'
+import { askWorker } from '../parts/askWorker.js'
 import type { OpenPhoto } from './openPhoto.js'
 
 /** Files of a stack, by what they are; a run's own file has the same name. */
@@ -28,20 +28,9 @@ export interface StackRequest {
   readonly layers: readonly StackLayer[]
 }
 
-export type StackReply = { readonly file: Blob } | { readonly code: ErrorCode; readonly message: string }
-
 /** Composes a file of a stack that no run has trained as it stands, in a worker of its own. */
 export async function composeStack(file: StackFile, photo: OpenPhoto, layers: readonly StackLayer[]): Promise<Blob> {
   const worker = new Worker(new URL('./stackWorker.ts', import.meta.url), { type: 'module' })
-  try {
-    const reply = await new Promise<StackReply>((resolve, reject) => {
-      worker.addEventListener('message', ({ data }) => resolve(data as StackReply))
-      worker.addEventListener('error', ({ message }) => reject(new Error(message)))
-      worker.postMessage({ file, photo: { name: photo.name, bytes: photo.bytes }, layers } satisfies StackRequest)
-    })
-    if ('message' in reply) throw new Text2LiveError(reply.code, reply.message)
-    return reply.file
-  } finally {
-    worker.terminate()
-  }
+  const request: StackRequest = { file, photo: { name: photo.name, bytes: photo.bytes }, layers }
+  return await askWorker<Blob>(worker, request)
 }

@@ -1,4 +1,3 @@
-import { Text2LiveError } from '../../errors.js'
 import { encodeOra } from '../../media/encodeOra.js'
 import { encodePsd } from '../../media/encodePsd.js'
 import { layeredStrips, layerOver } from '../../media/layeredStrips.js'
@@ -6,18 +5,11 @@ import { mergeLayers, withOpacity } from '../../media/mergeLayers.js'
 import { quantise, pixelImage, type PixelImage } from '../../media/quantise.js'
 import { stripsOf } from '../../media/strips.js'
 import { browserCodec } from '../../media/web/browserCodec.js'
-import type { StackReply, StackRequest } from './stackFile.js'
+import { answerPage } from '../parts/askWorker.js'
+import type { StackRequest } from './stackFile.js'
 
 // Composes one file of a stack: decoding and encoding a large photo takes seconds, in which the page stays free.
-addEventListener('message', ({ data }: MessageEvent) => {
-  compose(data as StackRequest).then(
-    (file) => postMessage({ file } satisfies StackReply),
-    (error: unknown) => {
-      const code = error instanceof Text2LiveError ? error.code : 'INTERNAL'
-      postMessage({ code, message: error instanceof Error ? error.message : String(error) } satisfies StackReply)
-    },
-  )
-})
+answerPage(compose)
 
 async function compose({ file, photo, layers }: StackRequest): Promise<Blob> {
   const { pixels } = await browserCodec.decodePhoto(photo)

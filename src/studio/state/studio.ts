@@ -1,6 +1,5 @@
 import { batch, computed, effect, signal, type Signal, untracked } from '@preact/signals'
 import { Text2LiveError } from '../../errors.js'
-import { digest } from '../../session/digest.js'
 import type { ClipEntry, PhotoEntry, RunEntry, RunHost, RunRequest } from '../../session/runHost.js'
 import { loadClipMasks, loadMasksByFrame } from '../clip/clipFiles.js'
 import { ClipResults } from '../clip/clipResults.js'
@@ -8,7 +7,7 @@ import type { FramePoint } from '../clip/frameReader.js'
 import { OpenClip } from '../clip/openClip.js'
 import { decodeLayer, decodePhoto, isCmykJpeg, type ShownPhoto } from '../stage/decodePhoto.js'
 import { MaskPainting } from '../stage/maskPainting.js'
-import { maskPng } from '../stage/maskPng.js'
+import { readMask, writeMask } from '../stage/maskFile.js'
 import { StageModel } from '../stage/stageModel.js'
 import { text } from '../text/strings.js'
 import { locateQuestion, newRun } from './describedEdit.js'
@@ -16,7 +15,7 @@ import { clipDraft, photoDraft } from './draft.js'
 import { isWritten, Layers } from './layers.js'
 import { keepPage, takeUpPage } from './keepPage.js'
 import { Kept, type KeptPage } from './kept.js'
-import type { OpenPhoto } from './openPhoto.js'
+import { identityOf, type OpenPhoto } from './openPhoto.js'
 import { readRunEvents } from './readRunEvents.js'
 import { RunWatch } from './runWatch.js'
 import { composeStack, type StackFile, stackFiles } from './stackFile.js'
@@ -59,6 +58,8 @@ export class Studio {
   readonly editing: Signal<string | null> = signal(null)
   /** The mask of the last visit was taken up. */
   readonly maskIsBack = signal(false)
+  /** An edit is on its way to the host. */
+  readonly submitting = signal(false)
   /** The map of the words is being made. */
   readonly locating = signal(false)
   readonly located: Signal<LocatedPlace | null> = signal(null)
@@ -149,6 +150,10 @@ export class Studio {
 
   /** Opens a file that was dropped, pasted or chosen. */
   async openFile(file: File): Promise<void> {
+    if (/\.zip$/i.test(file.name)) {
+      await this.bring(file)
+      return
+    }
     if (file.type === 'image/gif' || /\.(avi|gif|m2v|mpe?g|vob|wmv)$/i.test(file.name)) {
       this.problem.value = { code: 'CLIP_CODEC_MISSING', message: text('clipUnread', { name: file.name }) }
       return
@@ -167,7 +172,7 @@ export class Studio {
   ): Promise<void> {
     const { FrameReader } = await import('../clip/frameReader.js')
     const { reader, clip } = await FrameReader.open(name, bytes)
-    const open = new OpenClip({ name, bytes, hash: await digest(bytes) }, clip, reader, this.stage)
+    const open = new OpenClip({ name, bytes, hash: await identityOf(name, bytes) }, clip, reader, this.stage)
     this.close()
     await open.show()
     await loadMasksByFrame(open, await this.kept.clipMasks(open.hash))
@@ -199,7 +204,7 @@ export class Studio {
       return
     }
     const { width, height } = shown.size
-    const hash = await digest(bytes)
+    const hash = await identityOf(name, bytes)
     const kept = await this.kept.mask(hash)
     const mask = new MaskPainting(width, height)
     const before = this.stage.photo.peek()
@@ -298,8 +303,18 @@ export class Studio {
     this.stage.maskShown.value = false
   }
 
-  /** Gives the edit that is described to the host, once for each variation. */
+  /** Gives the edit that is described to the host, once for each variation; not again while it is on its way. */
   async submit(): Promise<void> {
+    if (this.submitting.value) return
+    this.submitting.value = true
+    try {
+      await this.#submit()
+    } finally {
+      this.submitting.value = false
+    }
+  }
+
+  async #submit(): Promise<void> {
     const editing = this.editing.value
     const asked = await newRun(this, editing)
     if (asked === null) return
@@ -397,20 +412,13 @@ export class Studio {
   /** The painted mask as a PNG; null where nothing was painted. */
   async maskFile(): Promise<Uint8Array | null> {
     const mask = this.stage.mask.value
-    return mask === null || mask.isEmpty ? null : await maskPng(mask)
+    return mask === null || mask.isEmpty ? null : await writeMask(mask)
   }
 
   /** Takes a picture as the mask. */
   async loadMask(name: string, bytes: Uint8Array): Promise<void> {
     const mask = this.stage.mask.value
-    if (mask === null) return
-    const { browserCodec } = await import('../../media/web/browserCodec.js')
-    const { image } = await browserCodec.decodeMask({ name, bytes }, mask.width, mask.height)
-    await mask.load({
-      width: mask.width,
-      height: mask.height,
-      data: Uint8Array.from(image.data, (value) => Math.round(255 * value)),
-    })
+    if (mask !== null) await readMask(mask, { name, bytes })
   }
 
   /** Makes the map of the words the mask. */

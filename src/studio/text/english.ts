@@ -54,7 +54,7 @@ export const english = {
   start: 'Start',
   startOver: 'Start on top',
   startAgain: 'Start again',
-  startNeedsBelow: '"{title}" lies below and is not done yet. Wait until it is, stop it, or hide it.',
+  startNeedsBelow: '"{title}" lies below and is not done yet. Wait until it is, let it go on, or hide it.',
   startNeedsModels: 'Fetch the models first, above.',
   promptMissing: 'Say what the edit shows first.',
 
@@ -215,7 +215,10 @@ export const english = {
   leaveZip: 'Run folder (ZIP)',
   leaveCommand: 'Copy command line',
   leaveCopied: 'Copied.',
-  leaveNotYet: 'The files come with the first finished edit.',
+  leaveCommandLine: 'Command line',
+  leaveNotYet: 'The pictures come once each edit that is shown is done.',
+  leaveHidden: 'Every edit is hidden: show one to take it away.',
+  leaveNoClips: 'The files come with the first finished edit.',
   leaveMaking: 'Writing {name} ...',
 
   runs: 'Runs',

@@ -56,7 +56,7 @@ export const german: Readonly<Record<StringName, string>> = {
   start: 'Start',
   startOver: 'Darüber beginnen',
   startAgain: 'Neu beginnen',
-  startNeedsBelow: '„{title}“ liegt darunter und ist noch nicht fertig. Abwarten, anhalten oder ausblenden.',
+  startNeedsBelow: '„{title}“ liegt darunter und ist noch nicht fertig. Abwarten, weiterlaufen lassen oder ausblenden.',
   startNeedsModels: 'Zuerst die Modelle laden, oben.',
   promptMissing: 'Zuerst sagen, was die Bearbeitung zeigt.',
 
@@ -218,7 +218,10 @@ export const german: Readonly<Record<StringName, string>> = {
   leaveZip: 'Laufordner (ZIP)',
   leaveCommand: 'Kommandozeile kopieren',
   leaveCopied: 'Kopiert.',
-  leaveNotYet: 'Die Dateien kommen mit der ersten fertigen Bearbeitung.',
+  leaveCommandLine: 'Kommandozeile',
+  leaveNotYet: 'Die Bilder kommen, sobald jede gezeigte Bearbeitung fertig ist.',
+  leaveHidden: 'Alle Bearbeitungen sind ausgeblendet: eine zeigen, um sie mitzunehmen.',
+  leaveNoClips: 'Die Dateien kommen mit der ersten fertigen Bearbeitung.',
   leaveMaking: 'Schreibt {name} ...',
 
   runs: 'Läufe',

@@ -12,6 +12,7 @@ export async function serveStage(): Promise<{ address: string; close: () => Prom
     logLevel: 'error',
     configFile: false,
     esbuild: { jsx: 'automatic', jsxImportSource: 'preact' },
+    worker: { format: 'es' },
     build: { outDir, emptyOutDir: true, target: 'es2022' },
     preview: { host: '127.0.0.1', port: 0 },
   }
