@@ -2,7 +2,7 @@ import type { LayerName } from '../layeredAtlas.js'
 import { type Lattice, evaluateLattice, pixelCentres, splineAxis } from './lattice.js'
 import { fillTexels } from './fillTexels.js'
 import type { ScaledClip } from './scaledClip.js'
-import { type Texture, sampleTexture } from './texture.js'
+import { type Texture, between } from './texture.js'
 
 export type Layers<T> = Readonly<Record<LayerName, T>>
 
@@ -65,14 +65,17 @@ export function emptyTexture(
     const box = opaqueBox(clip, opacity)
     const places = placesIn(FRAME_PLANE, lattice, clip, box)
     const plane = box.width * box.height
-    for (let k = 0; k < plane; k++) {
-      const i = (box.y + Math.floor(k / box.width)) * clip.width + box.x + (k % box.width)
-      if (opacity[i]! < 0.02) continue
-      const [u, v] = [places[k]!, places[plane + k]!]
-      if (u < left) left = u
-      if (u > right) right = u
-      if (v < top) top = v
-      if (v > bottom) bottom = v
+    for (let y = 0; y < box.height; y++) {
+      for (let x = 0; x < box.width; x++) {
+        if (opacity[(box.y + y) * clip.width + box.x + x]! < 0.02) continue
+        const k = y * box.width + x
+        const u = places[k]!
+        const v = places[plane + k]!
+        if (u < left) left = u
+        if (u > right) right = u
+        if (v < top) top = v
+        if (v > bottom) bottom = v
+      }
     }
   })
   if (left > right) [left, top, right, bottom] = [0, 0, 1, 1]
@@ -91,15 +94,50 @@ export function emptyTexture(
 }
 
 /**
- * Moves both textures towards the least squares of frame = opacity * foreground + (1 - opacity) * background, all
- * mappings and opacities given: one step of majorised descent (each texel's step is over its row sums, so it never
- * overshoots). From empty textures the first step gives the weighted means of the pixels that show each texel, the next
- * ones sharpen them.
+ * Nearly the least squares of frame = opacity * foreground + (1 - opacity) * background, all mappings and opacities
+ * given: steps of majorised descent (each texel's step is over its row sums, so it never overshoots), each from where
+ * the last one leads (Nesterov 1983). From empty textures the first step gives the weighted means of the pixels that
+ * show each texel, the next ones sharpen them.
  *
  * @param pause called between frames
- * @returns the textures and the mean squared error of the colours *before* the step
+ * @returns the textures and the mean squared error of the colours *before* the last step
  */
-export async function improveTextures(
+export async function solveTextures(
+  clip: ScaledClip,
+  lattices: Layers<readonly Lattice[]>,
+  empty: Layers<Texture>,
+  steps: number,
+  pause: () => Promise<void>,
+  onStep?: (step: number) => void,
+): Promise<{ textures: Layers<Texture>; error: number }> {
+  let textures = empty
+  let from = empty
+  let error = 0
+  for (let k = 0; k < steps; k++) {
+    const before = textures
+    ;({ textures, error } = await improveTextures(clip, lattices, from, pause))
+    if (k > 0 && k + 1 < steps) {
+      const share = k / (k + 3)
+      from = {
+        foreground: beyond(before.foreground, textures.foreground, share),
+        background: beyond(before.background, textures.background, share),
+      }
+    } else from = textures
+    onStep?.(k + 1)
+  }
+  return { textures, error }
+}
+
+/** The texture that lies as far beyond `to`, seen from `from`, as `share` says. */
+function beyond(from: Texture, to: Texture, share: number): Texture {
+  const data = to.data.slice()
+  for (let k = 0; k < data.length; k += 4)
+    for (let c = k; c < k + 3; c++) data[c]! += share * (data[c]! - from.data[c]!)
+  return { ...to, data }
+}
+
+/** One step; the error is that before it. */
+async function improveTextures(
   clip: ScaledClip,
   lattices: Layers<readonly Lattice[]>,
   textures: Layers<Texture>,
@@ -110,32 +148,41 @@ export async function improveTextures(
   const frontSum = new Float32Array(front.data.length)
   const backSum = new Float32Array(back.data.length)
   const plane = clip.width * clip.height
-  const f = new Float32Array(3)
-  const b = new Float32Array(3)
-  const rest = new Float32Array(3)
   let error = 0
   for (let t = 0; t < clip.colours.length; t++) {
     await pause()
     const colours = clip.colours[t]!
     const opacity = clip.opacity(t)
     const box = opaqueBox(clip, opacity, LEAST_SHARE)
-    const inFront = placesIn(front, lattices.foreground[t]!, clip, box)
-    const behind = placesIn(back, lattices.background[t]!, clip)
-    const area = box.width * box.height
+    const inFront = tapsIn(front, lattices.foreground[t]!, clip, box)
+    const behind = tapsIn(back, lattices.background[t]!, clip)
     for (let i = 0; i < plane; i++) {
       const alpha = opacity[i]!
       const isFront = alpha > LEAST_SHARE
       const isBack = alpha < 1 - LEAST_SHARE
       const j = isFront ? (Math.floor(i / clip.width) - box.y) * box.width + (i % clip.width) - box.x : 0
-      if (isFront) sampleTexture(front, inFront[j]!, inFront[area + j]!, f)
-      if (isBack) sampleTexture(back, behind[i]!, behind[plane + i]!, b)
-      for (let c = 0; c < 3; c++) {
-        const r = colours[3 * i + c]! / 255 - (isFront ? alpha * f[c]! : 0) - (isBack ? (1 - alpha) * b[c]! : 0)
-        rest[c] = r
-        error += r * r
+      let red = colours[3 * i]! / 255
+      let green = colours[3 * i + 1]! / 255
+      let blue = colours[3 * i + 2]! / 255
+      if (isFront) {
+        const k = inFront.at[j]!
+        const x = inFront.across[j]!
+        const y = inFront.down[j]!
+        red -= alpha * between(front, k, x, y)
+        green -= alpha * between(front, k + 1, x, y)
+        blue -= alpha * between(front, k + 2, x, y)
       }
-      if (alpha > TELLING_SHARE) splat(frontSum, front, inFront[j]!, inFront[area + j]!, alpha, rest)
-      if (1 - alpha > TELLING_SHARE) splat(backSum, back, behind[i]!, behind[plane + i]!, 1 - alpha, rest)
+      if (isBack) {
+        const k = behind.at[i]!
+        const x = behind.across[i]!
+        const y = behind.down[i]!
+        red -= (1 - alpha) * between(back, k, x, y)
+        green -= (1 - alpha) * between(back, k + 1, x, y)
+        blue -= (1 - alpha) * between(back, k + 2, x, y)
+      }
+      error += red * red + green * green + blue * blue
+      if (alpha > TELLING_SHARE) splat(frontSum, front, inFront, j, alpha, red, green, blue)
+      if (1 - alpha > TELLING_SHARE) splat(backSum, back, behind, i, 1 - alpha, red, green, blue)
     }
   }
   const stepped = (texture: Texture, sum: Float32Array): Texture => {
@@ -161,41 +208,71 @@ export function placesIn(
   { width, height, pixel }: ScaledClip,
   window: Window = { x: 0, y: 0, width, height },
 ): Float32Array {
-  const places = evaluateLattice(
-    lattice,
+  const [x, y] = origin
+  const half = lattice.data.length / 2
+  // A spline's weights add up to 1: moving and scaling its control points does so with all places.
+  const data = lattice.data.map((u, i) => (u - (i < half ? x : y)) * scale)
+  return evaluateLattice(
+    { ...lattice, data },
     splineAxis(pixelCentres(window.width, pixel, window.x), width * pixel, lattice.spacing),
     splineAxis(pixelCentres(window.height, pixel, window.y), height * pixel, lattice.spacing),
   )
-  const plane = places.length / 2
-  const [x, y] = origin
-  for (let i = 0; i < plane; i++) {
-    places[i] = (places[i]! - x) * scale
-    places[plane + i] = (places[plane + i]! - y) * scale
-  }
-  return places
 }
 
-/** Adds weight * colour, and weight, to the four texels around (x, y). */
+/** Where the pixels of a window lie between the texels of a texture, `tapsIn`. */
+interface Taps {
+  /** Where the red of the upper left of the four texels around a pixel lies in the texture's data. */
+  readonly at: Int32Array
+  /** How far the pixel is from it, in texels. */
+  readonly across: Float32Array
+  readonly down: Float32Array
+}
+
+function tapsIn(texture: Texture, lattice: Lattice, clip: ScaledClip, window?: Window): Taps {
+  const { width, height } = texture
+  const places = placesIn(texture, lattice, clip, window)
+  const n = places.length / 2
+  const at = new Int32Array(n)
+  const across = places.subarray(0, n)
+  const down = places.subarray(n)
+  for (let i = 0; i < n; i++) {
+    const x = Math.min(Math.max(across[i]! - 0.5, 0), width - 1)
+    const y = Math.min(Math.max(down[i]! - 0.5, 0), height - 1)
+    const column = Math.min(Math.floor(x), width - 2)
+    const row = Math.min(Math.floor(y), height - 2)
+    at[i] = 4 * (row * width + column)
+    across[i] = x - column
+    down[i] = y - row
+  }
+  return { at, across, down }
+}
+
+/** Adds weight * colour, and weight, to the four texels around pixel `i` of the taps. */
 function splat(
   sum: Float32Array,
-  { width, height }: Texture,
-  x: number,
-  y: number,
+  { width }: Texture,
+  { at, across, down }: Taps,
+  i: number,
   weight: number,
-  colour: Float32Array,
+  red: number,
+  green: number,
+  blue: number,
 ): void {
-  const px = Math.min(Math.max(x - 0.5, 0), width - 1)
-  const py = Math.min(Math.max(y - 0.5, 0), height - 1)
-  const column = Math.min(Math.floor(px), width - 2)
-  const row = Math.min(Math.floor(py), height - 2)
-  const fx = px - column
-  const fy = py - row
-  for (let tap = 0; tap < 4; tap++) {
-    const w = weight * (tap & 1 ? fx : 1 - fx) * (tap & 2 ? fy : 1 - fy)
-    const k = 4 * ((row + (tap >> 1)) * width + column + (tap & 1))
-    sum[k]! += w * colour[0]!
-    sum[k + 1]! += w * colour[1]!
-    sum[k + 2]! += w * colour[2]!
-    sum[k + 3]! += w
-  }
+  const x = across[i]!
+  const y = down[i]!
+  const low = weight * y
+  const high = weight - low
+  const k = at[i]!
+  const below = k + 4 * width
+  addTexel(sum, k, high - high * x, red, green, blue)
+  addTexel(sum, k + 4, high * x, red, green, blue)
+  addTexel(sum, below, low - low * x, red, green, blue)
+  addTexel(sum, below + 4, low * x, red, green, blue)
+}
+
+function addTexel(sum: Float32Array, k: number, weight: number, red: number, green: number, blue: number): void {
+  sum[k]! += weight * red
+  sum[k + 1]! += weight * green
+  sum[k + 2]! += weight * blue
+  sum[k + 3]! += weight
 }
