@@ -77,7 +77,7 @@ export function colourTerms(
     const own = share[k]!
     if (own === 0) {
       for (let c = 0; c < 3; c++) residual[c * n + k] = 0
-      changes.fill(0, 6 * k, 6 * k + 6)
+      for (let c = 6 * k; c < 6 * k + 6; c++) changes[c] = 0
       continue
     }
     const px = Math.min(Math.max(places[k]! - 0.5, 0), textureWidth - 1)

@@ -94,7 +94,7 @@ export function evaluateLattice({ data, columns, rows }: Lattice, x: SplineAxis,
   const width = first.length
   const height = y.first.length
   const result = new Float32Array(2 * width * height)
-  const line = new Float32Array(columns)
+  const line = new Float64Array(columns)
   for (let plane = 0; plane < 2; plane++) {
     for (let j = 0; j < height; j++) {
       const from = (plane * rows + y.first[j]!) * columns

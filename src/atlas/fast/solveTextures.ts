@@ -2,7 +2,7 @@ import type { LayerName } from '../layeredAtlas.js'
 import { type Lattice, evaluateLattice, pixelCentres, splineAxis } from './lattice.js'
 import { fillTexels } from './fillTexels.js'
 import type { ScaledClip } from './scaledClip.js'
-import { type Texture, between } from './texture.js'
+import type { Texture } from './texture.js'
 
 export type Layers<T> = Readonly<Record<LayerName, T>>
 
@@ -148,42 +148,23 @@ async function improveTextures(
   const frontSum = new Float32Array(front.data.length)
   const backSum = new Float32Array(back.data.length)
   const plane = clip.width * clip.height
+  const whole: Window = { x: 0, y: 0, width: clip.width, height: clip.height }
+  const rest = new Float32Array(3 * plane)
   let error = 0
   for (let t = 0; t < clip.colours.length; t++) {
     await pause()
     const colours = clip.colours[t]!
     const opacity = clip.opacity(t)
+    const remaining = opacity.map((alpha) => 1 - alpha)
     const box = opaqueBox(clip, opacity, LEAST_SHARE)
     const inFront = tapsIn(front, lattices.foreground[t]!, clip, box)
-    const behind = tapsIn(back, lattices.background[t]!, clip)
-    for (let i = 0; i < plane; i++) {
-      const alpha = opacity[i]!
-      const isFront = alpha > LEAST_SHARE
-      const isBack = alpha < 1 - LEAST_SHARE
-      const j = isFront ? (Math.floor(i / clip.width) - box.y) * box.width + (i % clip.width) - box.x : 0
-      let red = colours[3 * i]! / 255
-      let green = colours[3 * i + 1]! / 255
-      let blue = colours[3 * i + 2]! / 255
-      if (isFront) {
-        const k = inFront.at[j]!
-        const x = inFront.across[j]!
-        const y = inFront.down[j]!
-        red -= alpha * between(front, k, x, y)
-        green -= alpha * between(front, k + 1, x, y)
-        blue -= alpha * between(front, k + 2, x, y)
-      }
-      if (isBack) {
-        const k = behind.at[i]!
-        const x = behind.across[i]!
-        const y = behind.down[i]!
-        red -= (1 - alpha) * between(back, k, x, y)
-        green -= (1 - alpha) * between(back, k + 1, x, y)
-        blue -= (1 - alpha) * between(back, k + 2, x, y)
-      }
-      error += red * red + green * green + blue * blue
-      if (alpha > TELLING_SHARE) splat(frontSum, front, inFront, j, alpha, red, green, blue)
-      if (1 - alpha > TELLING_SHARE) splat(backSum, back, behind, i, 1 - alpha, red, green, blue)
-    }
+    const behind = tapsIn(back, lattices.background[t]!, clip, whole)
+    for (let k = 0; k < rest.length; k++) rest[k] = colours[k]! / 255
+    subtract(rest, front, inFront, opacity, clip.width)
+    subtract(rest, back, behind, remaining, clip.width)
+    for (let k = 0; k < rest.length; k++) error += rest[k]! * rest[k]!
+    splat(frontSum, front, inFront, opacity, rest, clip.width)
+    splat(backSum, back, behind, remaining, rest, clip.width)
   }
   const stepped = (texture: Texture, sum: Float32Array): Texture => {
     for (let k = 0; k < sum.length; k += 4) {
@@ -209,9 +190,9 @@ export function placesIn(
   window: Window = { x: 0, y: 0, width, height },
 ): Float32Array {
   const [x, y] = origin
-  const half = lattice.data.length / 2
   // A spline's weights add up to 1: moving and scaling its control points does so with all places.
-  const data = lattice.data.map((u, i) => (u - (i < half ? x : y)) * scale)
+  const data = lattice.data.slice()
+  for (let k = 0; k < data.length; k++) data[k] = (data[k]! - (k < data.length / 2 ? x : y)) * scale
   return evaluateLattice(
     { ...lattice, data },
     splineAxis(pixelCentres(window.width, pixel, window.x), width * pixel, lattice.spacing),
@@ -221,6 +202,7 @@ export function placesIn(
 
 /** Where the pixels of a window lie between the texels of a texture, `tapsIn`. */
 interface Taps {
+  readonly window: Window
   /** Where the red of the upper left of the four texels around a pixel lies in the texture's data. */
   readonly at: Int32Array
   /** How far the pixel is from it, in texels. */
@@ -228,7 +210,7 @@ interface Taps {
   readonly down: Float32Array
 }
 
-function tapsIn(texture: Texture, lattice: Lattice, clip: ScaledClip, window?: Window): Taps {
+function tapsIn(texture: Texture, lattice: Lattice, clip: ScaledClip, window: Window): Taps {
   const { width, height } = texture
   const places = placesIn(texture, lattice, clip, window)
   const n = places.length / 2
@@ -244,35 +226,74 @@ function tapsIn(texture: Texture, lattice: Lattice, clip: ScaledClip, window?: W
     across[i] = x - column
     down[i] = y - row
   }
-  return { at, across, down }
+  return { window, at, across, down }
 }
 
-/** Adds weight * colour, and weight, to the four texels around pixel `i` of the taps. */
+// Without calls in their loops: a number that is handed over is put on the heap where the callee is not inlined.
+
+/** Takes share * texture from the colours of a frame, RGB, interleaved. */
+function subtract(
+  rest: Float32Array,
+  { width, data }: Texture,
+  { window, at, across, down }: Taps,
+  share: Float32Array,
+  frameWidth: number,
+): void {
+  const below = 4 * width
+  for (let y = 0; y < window.height; y++) {
+    for (let x = 0; x < window.width; x++) {
+      const i = (window.y + y) * frameWidth + window.x + x
+      const own = share[i]!
+      if (own <= LEAST_SHARE) continue
+      const j = y * window.width + x
+      const k = at[j]!
+      const fx = across[j]!
+      const fy = down[j]!
+      for (let c = 0; c < 3; c++) {
+        const l = k + c
+        const upper = data[l]! + fx * (data[l + 4]! - data[l]!)
+        const lower = data[l + below]! + fx * (data[l + below + 4]! - data[l + below]!)
+        rest[3 * i + c]! -= own * (upper + fy * (lower - upper))
+      }
+    }
+  }
+}
+
+/** Adds share * colour, and the share, to the four texels around each pixel that says something of the texture. */
 function splat(
   sum: Float32Array,
   { width }: Texture,
-  { at, across, down }: Taps,
-  i: number,
-  weight: number,
-  red: number,
-  green: number,
-  blue: number,
+  { window, at, across, down }: Taps,
+  share: Float32Array,
+  colours: Float32Array,
+  frameWidth: number,
 ): void {
-  const x = across[i]!
-  const y = down[i]!
-  const low = weight * y
-  const high = weight - low
-  const k = at[i]!
-  const below = k + 4 * width
-  addTexel(sum, k, high - high * x, red, green, blue)
-  addTexel(sum, k + 4, high * x, red, green, blue)
-  addTexel(sum, below, low - low * x, red, green, blue)
-  addTexel(sum, below + 4, low * x, red, green, blue)
-}
-
-function addTexel(sum: Float32Array, k: number, weight: number, red: number, green: number, blue: number): void {
-  sum[k]! += weight * red
-  sum[k + 1]! += weight * green
-  sum[k + 2]! += weight * blue
-  sum[k + 3]! += weight
+  for (let y = 0; y < window.height; y++) {
+    for (let x = 0; x < window.width; x++) {
+      const i = (window.y + y) * frameWidth + window.x + x
+      const own = share[i]!
+      if (own <= TELLING_SHARE) continue
+      const j = y * window.width + x
+      const low = own * down[j]!
+      const high = own - low
+      const right = across[j]!
+      const red = colours[3 * i]!
+      const green = colours[3 * i + 1]!
+      const blue = colours[3 * i + 2]!
+      for (let row = 0; row < 2; row++) {
+        const k = at[j]! + 4 * row * width
+        const both = row === 0 ? high : low
+        const second = both * right
+        const first = both - second
+        sum[k]! += first * red
+        sum[k + 1]! += first * green
+        sum[k + 2]! += first * blue
+        sum[k + 3]! += first
+        sum[k + 4]! += second * red
+        sum[k + 5]! += second * green
+        sum[k + 6]! += second * blue
+        sum[k + 7]! += second
+      }
+    }
+  }
 }

@@ -11,19 +11,18 @@ export interface Texture {
 }
 
 /** Colour of `texture` at (x, y) in its own pixels, bilinear, the border repeated; written to `into[0..2]`. */
-export function sampleTexture(texture: Texture, x: number, y: number, into: Float32Array): void {
-  const { width, height } = texture
+export function sampleTexture({ width, height, data }: Texture, x: number, y: number, into: Float32Array): void {
   const px = Math.min(Math.max(x - 0.5, 0), width - 1)
   const py = Math.min(Math.max(y - 0.5, 0), height - 1)
   const column = Math.min(Math.floor(px), width - 2)
   const row = Math.min(Math.floor(py), height - 2)
+  const fx = px - column
+  const fy = py - row
   const k = 4 * (row * width + column)
-  for (let c = 0; c < 3; c++) into[c] = between(texture, k + c, px - column, py - row)
-}
-
-/** One channel (x, y) texels from that at `k` of a texture's data, bilinear. */
-export function between({ width, data }: Texture, k: number, x: number, y: number): number {
   const below = k + 4 * width
-  const upper = data[k]! + x * (data[k + 4]! - data[k]!)
-  return upper + y * (data[below]! + x * (data[below + 4]! - data[below]!) - upper)
+  for (let c = 0; c < 3; c++) {
+    const upper = data[k + c]! + fx * (data[k + 4 + c]! - data[k + c]!)
+    const lower = data[below + c]! + fx * (data[below + 4 + c]! - data[below + c]!)
+    into[c] = upper + fy * (lower - upper)
+  }
 }
