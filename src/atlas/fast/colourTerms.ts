@@ -115,31 +115,34 @@ export function colourTerms(
     curvature[plane + into]! += bend * xy
     curvature[2 * plane + into]! += bend * yy
   }
-  slope.fill(0)
   let differences = 0
-  for (let c = 0; c < 3; c++) {
-    const from = c * n
-    for (let y = 0; y < height; y++) {
-      for (let x = 0; x < width; x++) {
-        const k = y * width + x
-        const r = residual[from + k]!
+  for (let y = 0; y < height; y++) {
+    for (let x = 0; x < width; x++) {
+      const k = y * width + x
+      let across = 0
+      let down = 0
+      for (let c = 0; c < 3; c++) {
+        const at = c * n + k
+        const r = residual[at]!
         let unlike = 0
-        if (x > 0) unlike += r - residual[from + k - 1]!
-        if (y > 0) unlike += r - residual[from + k - width]!
+        if (x > 0) unlike += r - residual[at - 1]!
+        if (y > 0) unlike += r - residual[at - width]!
         if (x + 1 < width) {
-          const d = r - residual[from + k + 1]!
+          const d = r - residual[at + 1]!
           differences += d * d
           unlike += d
         }
         if (y + 1 < height) {
-          const d = r - residual[from + k + width]!
+          const d = r - residual[at + width]!
           differences += d * d
           unlike += d
         }
         const pull = perPixel * (weights.reconstruction * r + weights.gradient * unlike)
-        slope[k]! += pull * changes[6 * k + 2 * c]!
-        slope[n + k]! += pull * changes[6 * k + 2 * c + 1]!
+        across += pull * changes[6 * k + 2 * c]!
+        down += pull * changes[6 * k + 2 * c + 1]!
       }
+      slope[k] = across
+      slope[n + k] = down
     }
   }
   return { reconstruction: squares / total, gradient: differences / total, slope, curvature }

@@ -115,7 +115,7 @@ export async function solveTextures(
   let error = 0
   for (let k = 0; k < steps; k++) {
     const before = textures
-    ;({ textures, error } = await improveTextures(clip, lattices, from, pause))
+    ;({ textures, error } = await improveTextures(clip, lattices, from, k === 0, pause))
     if (k > 0 && k + 1 < steps) {
       const share = k / (k + 3)
       from = {
@@ -136,11 +136,15 @@ function beyond(from: Texture, to: Texture, share: number): Texture {
   return { ...to, data }
 }
 
-/** One step; the error is that before it. */
+/**
+ * One step; the error is that before it.
+ * @param black nothing is in the textures yet
+ */
 async function improveTextures(
   clip: ScaledClip,
   lattices: Layers<readonly Lattice[]>,
   textures: Layers<Texture>,
+  black: boolean,
   pause: () => Promise<void>,
 ): Promise<{ textures: Layers<Texture>; error: number }> {
   const front = textures.foreground
@@ -160,8 +164,10 @@ async function improveTextures(
     const inFront = tapsIn(front, lattices.foreground[t]!, clip, box)
     const behind = tapsIn(back, lattices.background[t]!, clip, whole)
     for (let k = 0; k < rest.length; k++) rest[k] = colours[k]! / 255
-    subtract(rest, front, inFront, opacity, clip.width)
-    subtract(rest, back, behind, remaining, clip.width)
+    if (!black) {
+      subtract(rest, front, inFront, opacity, clip.width)
+      subtract(rest, back, behind, remaining, clip.width)
+    }
     for (let k = 0; k < rest.length; k++) error += rest[k]! * rest[k]!
     splat(frontSum, front, inFront, opacity, rest, clip.width)
     splat(backSum, back, behind, remaining, rest, clip.width)
