@@ -49,5 +49,5 @@ export const fastSettings = {
     { spacing: 4, pixel: 1, textureScale: 2, sweeps: 7, steps: 2, rounds: 6, opacity: true },
   ],
   weights: { reconstruction: 5000, gradient: 1000, rigidity: 1, flow: 20, bending: 5 },
-  textureSteps: [2, 8],
+  textureSteps: [2, 12],
 } as const satisfies FastSettings
