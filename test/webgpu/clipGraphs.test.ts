@@ -179,12 +179,13 @@ describe.skipIf(!runtime)('on WebGPU as on the CPU', () => {
         spacing,
         width,
         height,
+        blocks: { height, width },
         flow: { height: 3, width: 5 },
         rigid: { height: 3, width: 5 },
         weights,
         rounds: 4,
       }),
-      { ...inputs, slope, curvature },
+      { ...inputs, slope, curvature, blockRows: inputs['rows']!, blockColumns: inputs['columns']! },
     )
     const moved = ({ newLattice }: typeof found) => newLattice!.map((x, i) => x - inputs['lattice']!.data[i]!)
     expect(relativeError(moved(found), moved(expected))).toBeLessThan(1e-3)

@@ -6,7 +6,7 @@ import { fitOpacity } from './fitOpacity.js'
 import { latticeOf } from './lattice.js'
 import { objectMotion } from './objectMotion.js'
 import { scaleClip } from './scaledClip.js'
-import { emptyTexture, improveTextures } from './solveTextures.js'
+import { emptyTexture, solveTextures } from './solveTextures.js'
 import type { Texture } from './texture.js'
 
 const [width, height] = [40, 30]
@@ -32,7 +32,7 @@ describe('fillTexels', () => {
   })
 })
 
-describe('improveTextures', () => {
+describe('solveTextures', () => {
   it('reaches both layers of a clip that they explain, and its error falls', async () => {
     const alpha = Uint8Array.from({ length: width * height }, (_, i) =>
       i % width < 20 ? 255 : i % width < 24 ? 128 : 0,
@@ -46,16 +46,13 @@ describe('improveTextures', () => {
     ]
     const clip = scaleClip({ width, height, pixels }, [alpha], 1)
     const lattices = { foreground: [identity], background: [identity] }
-    let textures = {
+    const empty = {
       foreground: emptyTexture('foreground', clip, [identity], 1, 1),
       background: emptyTexture('background', clip, [identity], 1, 1),
     }
     const errors: number[] = []
-    for (let i = 0; i < 12; i++) {
-      const { error, textures: next } = await improveTextures(clip, lattices, textures, pause)
-      errors.push(error)
-      textures = next
-    }
+    for (let steps = 1; steps <= 10; steps++)
+      errors.push((await solveTextures(clip, lattices, empty, steps, pause)).error)
     errors.forEach((error, i) => {
       if (i > 0) expect(error).toBeLessThan(errors[i - 1]! + 1e-6)
     })

@@ -19,39 +19,34 @@ export function fillTexels(sums: Float32Array, width: number, height: number, le
   const [columns, rows] = [Math.ceil(width / 2), Math.ceil(height / 2)]
   const around = levels > 0 ? fillTexels(halved(sums, width, height), columns, rows, levels - 1) : null
   for (let y = 0; y < height; y++) {
+    // A texel's centre is a quarter of the larger texels from that of the one that it is in.
+    const above = 4 * columns * Math.max((y - 1) >> 1, 0)
+    const below = 4 * columns * Math.min((y + 1) >> 1, rows - 1)
+    const down = y % 2 === 0 ? 0.75 : 0.25
     for (let x = 0; x < width; x++) {
       const k = 4 * (y * width + x)
       const weight = sums[k + 3]!
       const own = weight / (weight + SUPPORT)
-      if (weight > 0) for (let c = 0; c < 3; c++) result[k + c] = (own * sums[k + c]!) / weight
-      if (around && own < 0.995) addBetween(around, columns, rows, x / 2 - 0.25, y / 2 - 0.25, 1 - own, result, k)
+      const each = weight > 0 ? own / weight : 0
       result[k + 3] = weight
+      if (around === null || own >= 0.995) {
+        for (let c = 0; c < 3; c++) result[k + c] = each * sums[k + c]!
+        continue
+      }
+      const left = 4 * Math.max((x - 1) >> 1, 0)
+      const right = 4 * Math.min((x + 1) >> 1, columns - 1)
+      const across = x % 2 === 0 ? 0.75 : 0.25
+      const high = (1 - own) * (1 - down)
+      const low = (1 - own) * down
+      for (let c = 0; c < 3; c++) {
+        result[k + c] =
+          each * sums[k + c]! +
+          high * ((1 - across) * around[above + left + c]! + across * around[above + right + c]!) +
+          low * ((1 - across) * around[below + left + c]! + across * around[below + right + c]!)
+      }
     }
   }
   return result
-}
-
-/**
- * Adds `share` of the colours between the four texels around (x, y), texel centres at whole numbers, to `into` from
- * `at` on.
- */
-function addBetween(
-  colours: Float32Array,
-  width: number,
-  height: number,
-  x: number,
-  y: number,
-  share: number,
-  into: Float32Array,
-  at: number,
-): void {
-  const [left, top] = [Math.floor(x), Math.floor(y)]
-  for (let tap = 0; tap < 4; tap++) {
-    const weight = share * (tap & 1 ? x - left : 1 - x + left) * (tap & 2 ? y - top : 1 - y + top)
-    const column = Math.min(Math.max(left + (tap & 1), 0), width - 1)
-    const k = 4 * (Math.min(Math.max(top + (tap >> 1), 0), height - 1) * width + column)
-    for (let c = 0; c < 3; c++) into[at + c]! += weight * colours[k + c]!
-  }
 }
 
 /** Sums over blocks of 2x2. */
@@ -62,7 +57,10 @@ function halved(sums: Float32Array, width: number, height: number): Float32Array
     for (let x = 0; x < width; x++) {
       const from = 4 * (y * width + x)
       const to = 4 * ((y >> 1) * columns + (x >> 1))
-      for (let c = 0; c < 4; c++) result[to + c]! += sums[from + c]!
+      result[to]! += sums[from]!
+      result[to + 1]! += sums[from + 1]!
+      result[to + 2]! += sums[from + 2]!
+      result[to + 3]! += sums[from + 3]!
     }
   }
   return result

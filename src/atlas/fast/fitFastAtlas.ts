@@ -25,7 +25,7 @@ import { type Lattice, refineLattice } from './lattice.js'
 import { MappingFitter } from './mappingFitter.js'
 import { type MappingLossName, mappingLossNames } from './mappingStep.js'
 import { type ScaledClip, scaleClip } from './scaledClip.js'
-import { type Layers, emptyTexture, improveTextures } from './solveTextures.js'
+import { type Layers, emptyTexture, solveTextures } from './solveTextures.js'
 import { objectMotion } from './objectMotion.js'
 import type { Texture } from './texture.js'
 
@@ -126,9 +126,8 @@ export async function fitFastAtlas({
     signal?.throwIfAborted()
   }
   const sweeps = settings.stages.reduce((sum, stage) => sum + stage.sweeps, 0)
-  const opacity = state
-    ? readOpacity(state, frames)
-    : masks.map((mask) => Uint8Array.from(mask.data, (x) => Math.round(x * 255)))
+  const outlines = masks.map(maskBytes)
+  const opacity = state ? readOpacity(state, frames) : [...outlines]
   const lattices: Record<LayerName, Lattice[]> = { foreground: [], background: [] }
   const motion = await objectMotion(frames, masks, flow, pause)
   for (const layer of layerNames) {
@@ -171,10 +170,8 @@ export async function fitFastAtlas({
       if (state && state.sweep > sweep) continue
       const pixel = Math.max(1, Math.min(stage.pixel, Math.floor(Math.min(frames.width, frames.height) / LEAST_SIDE)))
       const clip = scaleClip(frames, opacity, pixel)
-      let textures = emptyTextures(clip, lattices, stage.textureScale / pixel, MOVING_MARGIN)
-      let error = 0
-      for (let i = 0; i < settings.textureSteps[0]; i++)
-        ({ textures, error } = await improveTextures(clip, lattices, textures, pause))
+      const empty = emptyTextures(clip, lattices, stage.textureScale / pixel, MOVING_MARGIN)
+      const { textures, error } = await solveTextures(clip, lattices, empty, settings.textureSteps[0], pause)
       fitter.begin({ clip, textures })
       const sums = await fitMappings(fitter, k)
       if (stage.opacity) await fitOpacities(textures)
@@ -201,14 +198,7 @@ export async function fitFastAtlas({
       const neighbours = sides.flatMap(([towards, there]) =>
         towards && there ? [{ flow: towards, opacity: there }] : [],
       )
-      opacity[t] = fitOpacity(
-        clip,
-        t,
-        Uint8Array.from(masks[t]!.data, (x) => Math.round(x * 255)),
-        neighbours,
-        lattices,
-        textures,
-      )
+      opacity[t] = fitOpacity(clip, t, outlines[t]!, neighbours, lattices, textures)
     }
   }
 
@@ -233,11 +223,11 @@ export async function fitFastAtlas({
   }
 
   const clip = scaleClip(frames, opacity, 1)
-  let textures = emptyTextures(clip, lattices, settings.textureScale, 1)
-  for (let i = 0; i < settings.textureSteps[1]; i++) {
-    ;({ textures } = await improveTextures(clip, lattices, textures, pause))
-    onProgress?.({ type: 'textures', step: i + 1, steps: settings.textureSteps[1] })
-  }
+  const empty = emptyTextures(clip, lattices, settings.textureScale, 1)
+  const steps = settings.textureSteps[1]
+  const { textures } = await solveTextures(clip, lattices, empty, steps, pause, (step) => {
+    onProgress?.({ type: 'textures', step, steps })
+  })
   return new FastAtlas({
     width: frames.width,
     height: frames.height,
@@ -263,6 +253,12 @@ function emptyTextures(
     foreground: emptyTexture('foreground', clip, lattices.foreground, scale, margin),
     background: emptyTexture('background', clip, lattices.background, scale, margin),
   }
+}
+
+function maskBytes({ data }: FloatImage): Uint8Array {
+  const bytes = new Uint8Array(data.length)
+  for (let i = 0; i < bytes.length; i++) bytes[i] = Math.round(data[i]! * 255)
+  return bytes
 }
 
 function atlasImage({ origin, scale, width, height, data }: Texture): AtlasImage {

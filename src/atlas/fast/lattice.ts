@@ -90,27 +90,31 @@ export function axisMatrix({ count, first, weights }: SplineAxis): Float32Array 
 
 /** The surface at every pair of positions of two axes: two planes [y, x] of atlas positions. */
 export function evaluateLattice({ data, columns, rows }: Lattice, x: SplineAxis, y: SplineAxis): Float32Array {
-  const width = x.first.length
+  const { first, weights } = x
+  const width = first.length
   const height = y.first.length
   const result = new Float32Array(2 * width * height)
-  const line = new Float32Array(columns)
+  const line = new Float64Array(columns)
   for (let plane = 0; plane < 2; plane++) {
     for (let j = 0; j < height; j++) {
       const from = (plane * rows + y.first[j]!) * columns
-      const [a, b, c, d] = y.weights.subarray(4 * j, 4 * j + 4) as unknown as [number, number, number, number]
+      const a = y.weights[4 * j]!
+      const b = y.weights[4 * j + 1]!
+      const c = y.weights[4 * j + 2]!
+      const d = y.weights[4 * j + 3]!
       for (let i = 0; i < columns; i++) {
         const k = from + i
         line[i] = a * data[k]! + b * data[k + columns]! + c * data[k + 2 * columns]! + d * data[k + 3 * columns]!
       }
       const to = (plane * height + j) * width
       for (let i = 0; i < width; i++) {
-        const k = x.first[i]!
+        const k = first[i]!
         const w = 4 * i
         result[to + i] =
-          x.weights[w]! * line[k]! +
-          x.weights[w + 1]! * line[k + 1]! +
-          x.weights[w + 2]! * line[k + 2]! +
-          x.weights[w + 3]! * line[k + 3]!
+          weights[w]! * line[k]! +
+          weights[w + 1]! * line[k + 1]! +
+          weights[w + 2]! * line[k + 2]! +
+          weights[w + 3]! * line[k + 3]!
       }
     }
   }
@@ -118,24 +122,21 @@ export function evaluateLattice({ data, columns, rows }: Lattice, x: SplineAxis,
 }
 
 /** Where `lattice` sends one position of a frame, px; positions outside the frame count as the nearest inside. */
-export function sampleLattice(lattice: Lattice, x: number, y: number): [number, number] {
-  const { columns, rows, data, spacing } = lattice
-  const tap = (position: number, count: number) => {
-    const at = Math.min(Math.max(position / spacing, 0), count - 3)
-    const cell = Math.min(Math.floor(at), count - 4)
-    return { cell, weights: cubicWeights(at - cell) }
-  }
-  const across = tap(x, columns)
-  const down = tap(y, rows)
+export function sampleLattice({ columns, rows, data, spacing }: Lattice, x: number, y: number): [number, number] {
+  const across = Math.min(Math.max(x / spacing, 0), columns - 3)
+  const down = Math.min(Math.max(y / spacing, 0), rows - 3)
+  const column = Math.min(Math.floor(across), columns - 4)
+  const row = Math.min(Math.floor(down), rows - 4)
+  const [a, b, c, d] = cubicWeights(across - column)
+  const weights = cubicWeights(down - row)
   let u = 0
   let v = 0
   for (let j = 0; j < 4; j++) {
-    const from = (down.cell + j) * columns + across.cell
-    for (let i = 0; i < 4; i++) {
-      const w = down.weights[j]! * across.weights[i]!
-      u += w * data[from + i]!
-      v += w * data[rows * columns + from + i]!
-    }
+    const k = (row + j) * columns + column
+    const l = rows * columns + k
+    const w = weights[j]!
+    u += w * (a * data[k]! + b * data[k + 1]! + c * data[k + 2]! + d * data[k + 3]!)
+    v += w * (a * data[l]! + b * data[l + 1]! + c * data[l + 2]! + d * data[l + 3]!)
   }
   return [u, v]
 }

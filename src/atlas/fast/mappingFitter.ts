@@ -5,7 +5,7 @@ import { Text2LiveError } from '../../errors.js'
 import type { ClipFlow } from '../clipFlow.js'
 import type { LayerName } from '../layeredAtlas.js'
 import { followFlow, gridCount } from './chainMappings.js'
-import { type ColourTarget, colourTerms } from './colourTerms.js'
+import { ColourBuffers, type ColourTarget, colourTerms } from './colourTerms.js'
 import type { FastSettings, FastStage } from './fastSettings.js'
 import { type Lattice, axisMatrix, controlCount, evaluateLattice, pixelCentres, splineAxis } from './lattice.js'
 import { buildMappingStep, mappingLossNames } from './mappingStep.js'
@@ -42,7 +42,7 @@ export class MappingFitter {
   readonly #tables: Record<string, Float32Array>
   readonly #flow: ClipFlow
   readonly #options: MappingFitterOptions
-  #sizes: Layers<{ readonly width: number; readonly height: number }>
+  #buffers: Layers<ColourBuffers>
   #sweep: Sweep | null = null
 
   constructor(options: MappingFitterOptions) {
@@ -64,7 +64,7 @@ export class MappingFitter {
       rigidRowSlopes: matrix(down, height, true),
       rigidColumnSlopes: matrix(across, width, true),
     }
-    this.#sizes = { foreground: { width: 1, height: 1 }, background: { width: 1, height: 1 } }
+    this.#buffers = { foreground: new ColourBuffers(1, 1, BLOCK), background: new ColourBuffers(1, 1, BLOCK) }
     const shape = [2, controlCount(height, spacing), controlCount(width, spacing)]
     // The graphs of both layers are held; a lattice is small and read after each visit.
     this.#trained = new TrainedProgram({
@@ -77,9 +77,12 @@ export class MappingFitter {
 
   /** Begins a sweep over the frames. */
   begin(sweep: Sweep): void {
-    const { width, height } = sweep.clip
     this.#sweep = sweep
-    this.#sizes = { foreground: largestWindow(sweep.clip), background: { width, height } }
+    const { foreground, background } = this.#buffers
+    this.#buffers = {
+      foreground: fitting(foreground, largestWindow(sweep.clip)),
+      background: fitting(background, sweep.clip),
+    }
   }
 
   get #now(): Sweep {
@@ -102,13 +105,18 @@ export class MappingFitter {
     if (target.total < 16) return { lattice: start, losses: new Float32Array(mappingLossNames.length) }
     const texture = textures[layer]
     const program = await this.#program(layer)
-    const axis = (first: number, count: number, length: number) =>
-      axisMatrix(splineAxis(pixelCentres(count, clip.pixel, first), length, stage.spacing))
+    const buffers = this.#buffers[layer]
+    const axis = (first: number, count: number, length: number, block = 1) =>
+      axisMatrix(splineAxis(pixelCentres(count, block * clip.pixel, first / block), length, stage.spacing))
+    const [down, across] = [this.#flow.height, this.#flow.width]
+    const blocks = blocksOf(buffers)
     const feeds: Record<string, Float32Array> = {
       ...this.#tables,
       ...this.#gridFeeds(layer, t, lattices[layer]),
-      rows: axis(window.y, window.height, this.#flow.height),
-      columns: axis(window.x, window.width, this.#flow.width),
+      rows: axis(window.y, window.height, down),
+      columns: axis(window.x, window.width, across),
+      blockRows: axis(window.y, blocks.height, down, BLOCK),
+      blockColumns: axis(window.x, blocks.width, across, BLOCK),
       zoom: Float32Array.of(this.#zoom(start, window, target.share)),
     }
     this.#trained.restart({ lattice: { shape: [2, start.rows, start.columns], data: start.data } })
@@ -120,6 +128,7 @@ export class MappingFitter {
         texture,
         placesIn(texture, lattice, clip, window),
         this.#options.settings.weights,
+        buffers,
       )
       losses = await this.#trained.pass(async (pass) => {
         const after = await pass.run(program, { ...feeds, slope, curvature })
@@ -144,13 +153,15 @@ export class MappingFitter {
       settings,
     } = this.#options
     const grid = { width: gridCount(this.#flow.width, GRID), height: gridCount(this.#flow.height, GRID) }
-    const { width, height } = this.#sizes[layer]
+    const { width, height } = this.#buffers[layer]
     return await this.#trained.program(`${width}x${height}`, () =>
       buildMappingStep({
         rows: controlCount(this.#flow.height, spacing),
         columns: controlCount(this.#flow.width, spacing),
         spacing,
-        ...this.#sizes[layer],
+        width,
+        height,
+        blocks: blocksOf(this.#buffers[layer]),
         flow: grid,
         rigid: grid,
         weights: settings.weights,
@@ -191,7 +202,7 @@ export class MappingFitter {
           colours[c * size + k] = bytes[3 * i + c]! / 255 - (seen ? (1 - own) * colour[c]! : 0)
       }
     }
-    return { width, height, colours, share, total }
+    return { colours, share, total }
   }
 
   #gridFeeds(layer: LayerName, t: number, lattices: readonly Lattice[]): Record<string, Float32Array> {
@@ -256,7 +267,7 @@ export class MappingFitter {
 
   #window(layer: LayerName, alpha: Float32Array): Window {
     const { clip } = this.#now
-    const { width, height } = this.#sizes[layer]
+    const { width, height } = this.#buffers[layer]
     if (layer === 'background') return { x: 0, y: 0, width, height }
     const box = opaqueBox(clip, alpha)
     const start = (low: number, length: number, size: number, most: number) =>
@@ -289,6 +300,21 @@ function fitStopped(layer: LayerName, t: number, bad: readonly string[]): Text2L
       'Check the flow and the mask of this frame.',
   )
 }
+
+/** Those at hand, if they are of the size of a window. */
+function fitting(buffers: ColourBuffers, { width, height }: { readonly width: number; readonly height: number }) {
+  return buffers.width === width && buffers.height === height ? buffers : new ColourBuffers(width, height, BLOCK)
+}
+
+function blocksOf({ width, height, block }: ColourBuffers): { readonly width: number; readonly height: number } {
+  return { width: Math.ceil(width / block), height: Math.ceil(height / block) }
+}
+
+/**
+ * Pixels along a side of a block that has one curvature: it only says how far a step goes, and control points are four
+ * pixels apart or more.
+ */
+const BLOCK = 2
 
 /** Pixels around the object in its window. */
 const MARGIN = 4

@@ -6,7 +6,7 @@ import { Graph, type Value } from '../../engine/graph.js'
 import { createNodeRuntime } from '../../engine/node/createNodeRuntime.js'
 import { matmul, mul, reduceSum, transpose } from '../../engine/ops.js'
 import { axisMatrix, pixelCentres, splineAxis } from './lattice.js'
-import { type ColourTerms, colourTerms } from './colourTerms.js'
+import { ColourBuffers, type ColourTerms, colourTerms } from './colourTerms.js'
 import { bendingLoss, flowDistance, rigidityLoss } from './mappingLosses.js'
 import { type MappingLossName, buildMappingStep, mappingLossNames } from './mappingStep.js'
 
@@ -49,10 +49,11 @@ function colours(
   const places = surface(lattice, inputs.rows!.data, inputs.columns!.data)
   const n = width * height
   return colourTerms(
-    { width, height, colours: inputs.target!.data, share: inputs.share!.data, total: 1 / inputs.perPixel!.data[0]! },
+    { colours: inputs.target!.data, share: inputs.share!.data, total: 1 / inputs.perPixel!.data[0]! },
     { width: w, height: h, origin, scale, data },
     places.map((x, i) => (x - origin[i < n ? 0 : 1]) * scale),
     weights,
+    new ColourBuffers(width, height, 1),
   )
 }
 
@@ -96,13 +97,21 @@ async function step(lattice: Float32Array, weights: Readonly<Record<MappingLossN
     spacing: fixture.size.spacing,
     height,
     width,
+    blocks: { height, width },
     flow: { height: 3, width: 5 },
     rigid: { height: 3, width: 5 },
     weights,
     rounds,
   })
   const { slope, curvature, reconstruction, gradient } = colours(lattice, weights)
-  const result = await evaluate(runtime, graph, outputs, { ...feedsOf(graph), lattice, slope, curvature })
+  const result = await evaluate(runtime, graph, outputs, {
+    ...feedsOf(graph),
+    lattice,
+    slope,
+    curvature,
+    blockRows: inputs.rows!,
+    blockColumns: inputs.columns!,
+  })
   return { lattice: result.newLattice!, losses: [reconstruction, gradient, ...result.losses!.subarray(0, 3)] }
 }
 

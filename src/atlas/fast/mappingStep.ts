@@ -32,6 +32,8 @@ export interface MappingStepPlan {
   /** Pixels of the window that is compared. */
   readonly height: number
   readonly width: number
+  /** Blocks of pixels that have a curvature. */
+  readonly blocks: { readonly height: number; readonly width: number }
   /** Points at which flow is compared. */
   readonly flow: { readonly height: number; readonly width: number }
   /** Points at which rigidity is measured. */
@@ -43,24 +45,25 @@ export interface MappingStepPlan {
 
 /**
  * One step of Gauss and Newton on the lattice of one layer in one frame: the move that least squares ask for, solved by
- * conjugate gradients. What colours ask is fed, pixel by pixel (`colourTerms`); the other losses and their gradient are
- * of the graph.
+ * conjugate gradients. What colours ask is fed (`colourTerms`); the other losses and their gradient are of the graph.
  *
- * Inputs: `lattice` [2, rows, columns]; `slope` [2, height, width], `curvature` [3, height, width]; `targets`,
- * `flowWeights` of `flowDistance`; `rigidWeights`, `zoom` of `rigidityLoss`; and spline matrices of the windows:
- * `rows`, `columns`, `flowRows`, `flowColumns`, `rigidRows`, `rigidColumns`, `rigidRowSlopes`, `rigidColumnSlopes`.
+ * Inputs: `lattice` [2, rows, columns]; `slope` [2, height, width], `curvature` [3, blocks.height, blocks.width];
+ * `targets`, `flowWeights` of `flowDistance`; `rigidWeights`, `zoom` of `rigidityLoss`; and spline matrices of the
+ * windows: `rows`, `columns`, `blockRows`, `blockColumns`, `flowRows`, `flowColumns`, `rigidRows`, `rigidColumns`,
+ * `rigidRowSlopes`, `rigidColumnSlopes`.
  * Outputs: `newLattice`; `losses` [4]: rigidity, flow and bending before the step, unweighted, then the size of the new
  * lattice, where a number that is not finite shows.
  */
 export function buildMappingStep(plan: MappingStepPlan): { graph: Graph; outputs: Record<string, Value> } {
-  const { rows, columns, height, width, flow, rigid, weights } = plan
+  const { rows, columns, height, width, blocks, flow, rigid, weights } = plan
   const graph = new Graph()
   const lattice = graph.input('lattice', [2, rows, columns])
   const surface = (size: { height: number; width: number }, down: string, across: string) =>
     new Surface(graph.input(down, [size.height, rows]), graph.input(across, [size.width, columns]))
   const pixels = surface(plan, 'rows', 'columns')
   const slope = planesOf(graph.input('slope', [2, height, width]))
-  const curvature = planesOf(graph.input('curvature', [3, height, width]))
+  const curved = surface(blocks, 'blockRows', 'blockColumns')
+  const curvature = planesOf(graph.input('curvature', [3, blocks.height, blocks.width]))
   const across = surface(rigid, 'rigidRows', 'rigidColumnSlopes')
   const down = surface(rigid, 'rigidRowSlopes', 'rigidColumns')
   const rigidWeights = graph.input('rigidWeights', [rigid.height, rigid.width])
@@ -84,7 +87,7 @@ export function buildMappingStep(plan: MappingStepPlan): { graph: Graph; outputs
   const strain = mul(div(mul(rigidWeights, steep), square(zoom)), weights.rigidity * RIGIDITY_CURVATURE)
   const drift = reshape(reduceSum(div(mul(flowWeights, weights.flow), distance), [0]), [flow.height, flow.width])
   const squares: readonly (readonly [Surface, Weights])[] = [
-    [pixels, { xx: curvature[0]!, xy: curvature[1]!, yy: curvature[2]! }],
+    [curved, { xx: curvature[0]!, xy: curvature[1]!, yy: curvature[2]! }],
     [points, { xx: drift, xy: null, yy: drift }],
     [across, { xx: strain, xy: null, yy: strain }],
     [down, { xx: strain, xy: null, yy: strain }],
@@ -92,13 +95,13 @@ export function buildMappingStep(plan: MappingStepPlan): { graph: Graph; outputs
   const bent = (weights.bending * BENDING_DIAGONAL) / (rows * columns * plan.spacing ** 2)
   const own = squares.map(([of, by]) => of.diagonal(by)).reduce((a, b) => add(a, b), graph.scalar(bent))
   const damping = mul(reduceMean(own), DAMPING)
-  const curved = (x: Value) => {
+  const product = (x: Value) => {
     const [bend] = gradients(mul(bendingLoss(x, plan.spacing), weights.bending), [x]) as [Value]
     return squares
       .map(([of, by]) => of.adjoint(weighted(by, of.planes(x))))
       .reduce((a, b) => add(a, b), add(bend, mul(x, damping)))
   }
-  const newLattice = sub(lattice, conjugateGradients(curved, gradient, add(own, damping), plan.rounds))
+  const newLattice = sub(lattice, conjugateGradients(product, gradient, add(own, damping), plan.rounds))
   const report = [...Object.values(losses), reduceSum(abs(newLattice))]
   return {
     graph,

@@ -19,6 +19,7 @@ export interface ScaledClip {
 export function scaleClip(frames: ClipFrames, opacity: readonly Uint8Array[], pixel: number): ScaledClip {
   const width = Math.floor(frames.width / pixel)
   const height = Math.floor(frames.height / pixel)
+  const shares = pixel === 1 ? opacity : opacity.map((bytes) => blockMean(bytes, 1, frames.width, width, height, pixel))
   const colours =
     pixel === 1 ? frames.pixels : frames.pixels.map((bytes) => blockMean(bytes, 3, frames.width, width, height, pixel))
   return {
@@ -27,13 +28,16 @@ export function scaleClip(frames: ClipFrames, opacity: readonly Uint8Array[], pi
     height,
     colours,
     opacity(t) {
-      const bytes = pixel === 1 ? opacity[t]! : blockMean(opacity[t]!, 1, frames.width, width, height, pixel)
+      const bytes = shares[t]!
       const plane = new Float32Array(bytes.length)
-      for (let i = 0; i < plane.length; i++) plane[i] = bytes[i]! / 255
+      for (let i = 0; i < plane.length; i++) plane[i] = SHARES[bytes[i]!]!
       return plane
     },
   }
 }
+
+/** Bytes in [0, 1]. */
+const SHARES = Float32Array.from({ length: 256 }, (_, byte) => byte / 255)
 
 function blockMean(
   bytes: Uint8Array,

@@ -2,7 +2,7 @@ import type { LayerName } from '../layeredAtlas.js'
 import { type Lattice, evaluateLattice, pixelCentres, splineAxis } from './lattice.js'
 import { fillTexels } from './fillTexels.js'
 import type { ScaledClip } from './scaledClip.js'
-import { type Texture, sampleTexture } from './texture.js'
+import type { Texture } from './texture.js'
 
 export type Layers<T> = Readonly<Record<LayerName, T>>
 
@@ -65,14 +65,17 @@ export function emptyTexture(
     const box = opaqueBox(clip, opacity)
     const places = placesIn(FRAME_PLANE, lattice, clip, box)
     const plane = box.width * box.height
-    for (let k = 0; k < plane; k++) {
-      const i = (box.y + Math.floor(k / box.width)) * clip.width + box.x + (k % box.width)
-      if (opacity[i]! < 0.02) continue
-      const [u, v] = [places[k]!, places[plane + k]!]
-      if (u < left) left = u
-      if (u > right) right = u
-      if (v < top) top = v
-      if (v > bottom) bottom = v
+    for (let y = 0; y < box.height; y++) {
+      for (let x = 0; x < box.width; x++) {
+        if (opacity[(box.y + y) * clip.width + box.x + x]! < 0.02) continue
+        const k = y * box.width + x
+        const u = places[k]!
+        const v = places[plane + k]!
+        if (u < left) left = u
+        if (u > right) right = u
+        if (v < top) top = v
+        if (v > bottom) bottom = v
+      }
     }
   })
   if (left > right) [left, top, right, bottom] = [0, 0, 1, 1]
@@ -91,18 +94,55 @@ export function emptyTexture(
 }
 
 /**
- * Moves both textures towards the least squares of frame = opacity * foreground + (1 - opacity) * background, all
- * mappings and opacities given: one step of majorised descent (each texel's step is over its row sums, so it never
- * overshoots). From empty textures the first step gives the weighted means of the pixels that show each texel, the next
- * ones sharpen them.
+ * Nearly the least squares of frame = opacity * foreground + (1 - opacity) * background, all mappings and opacities
+ * given: steps of majorised descent (each texel's step is over its row sums, so it never overshoots), each from where
+ * the last one leads (Nesterov 1983). From empty textures the first step gives the weighted means of the pixels that
+ * show each texel, the next ones sharpen them.
  *
  * @param pause called between frames
- * @returns the textures and the mean squared error of the colours *before* the step
+ * @returns the textures and the mean squared error of the colours *before* the last step
  */
-export async function improveTextures(
+export async function solveTextures(
+  clip: ScaledClip,
+  lattices: Layers<readonly Lattice[]>,
+  empty: Layers<Texture>,
+  steps: number,
+  pause: () => Promise<void>,
+  onStep?: (step: number) => void,
+): Promise<{ textures: Layers<Texture>; error: number }> {
+  let textures = empty
+  let from = empty
+  let error = 0
+  for (let k = 0; k < steps; k++) {
+    const before = textures
+    ;({ textures, error } = await improveTextures(clip, lattices, from, k === 0, pause))
+    if (k > 0 && k + 1 < steps) {
+      const share = k / (k + 3)
+      from = {
+        foreground: beyond(before.foreground, textures.foreground, share),
+        background: beyond(before.background, textures.background, share),
+      }
+    } else from = textures
+    onStep?.(k + 1)
+  }
+  return { textures, error }
+}
+
+/** The texture that lies as far beyond `to`, seen from `from`, as `share` says; it takes the memory of `from`. */
+function beyond({ data }: Texture, to: Texture, share: number): Texture {
+  for (let k = 0; k < data.length; k++) data[k] = to.data[k]! + share * (to.data[k]! - data[k]!)
+  return { ...to, data }
+}
+
+/**
+ * One step; the error is that before it.
+ * @param black nothing is in the textures yet
+ */
+async function improveTextures(
   clip: ScaledClip,
   lattices: Layers<readonly Lattice[]>,
   textures: Layers<Texture>,
+  black: boolean,
   pause: () => Promise<void>,
 ): Promise<{ textures: Layers<Texture>; error: number }> {
   const front = textures.foreground
@@ -110,33 +150,25 @@ export async function improveTextures(
   const frontSum = new Float32Array(front.data.length)
   const backSum = new Float32Array(back.data.length)
   const plane = clip.width * clip.height
-  const f = new Float32Array(3)
-  const b = new Float32Array(3)
-  const rest = new Float32Array(3)
+  const whole: Window = { x: 0, y: 0, width: clip.width, height: clip.height }
+  const rest = new Float32Array(3 * plane)
   let error = 0
   for (let t = 0; t < clip.colours.length; t++) {
     await pause()
     const colours = clip.colours[t]!
     const opacity = clip.opacity(t)
+    const remaining = opacity.map((alpha) => 1 - alpha)
     const box = opaqueBox(clip, opacity, LEAST_SHARE)
-    const inFront = placesIn(front, lattices.foreground[t]!, clip, box)
-    const behind = placesIn(back, lattices.background[t]!, clip)
-    const area = box.width * box.height
-    for (let i = 0; i < plane; i++) {
-      const alpha = opacity[i]!
-      const isFront = alpha > LEAST_SHARE
-      const isBack = alpha < 1 - LEAST_SHARE
-      const j = isFront ? (Math.floor(i / clip.width) - box.y) * box.width + (i % clip.width) - box.x : 0
-      if (isFront) sampleTexture(front, inFront[j]!, inFront[area + j]!, f)
-      if (isBack) sampleTexture(back, behind[i]!, behind[plane + i]!, b)
-      for (let c = 0; c < 3; c++) {
-        const r = colours[3 * i + c]! / 255 - (isFront ? alpha * f[c]! : 0) - (isBack ? (1 - alpha) * b[c]! : 0)
-        rest[c] = r
-        error += r * r
-      }
-      if (alpha > TELLING_SHARE) splat(frontSum, front, inFront[j]!, inFront[area + j]!, alpha, rest)
-      if (1 - alpha > TELLING_SHARE) splat(backSum, back, behind[i]!, behind[plane + i]!, 1 - alpha, rest)
+    const inFront = tapsIn(front, lattices.foreground[t]!, clip, box)
+    const behind = tapsIn(back, lattices.background[t]!, clip, whole)
+    for (let k = 0; k < rest.length; k++) rest[k] = colours[k]! / 255
+    if (!black) {
+      subtract(rest, front, inFront, opacity, clip.width)
+      subtract(rest, back, behind, remaining, clip.width)
     }
+    for (let k = 0; k < rest.length; k++) error += rest[k]! * rest[k]!
+    splat(frontSum, front, inFront, opacity, rest, clip.width)
+    splat(backSum, back, behind, remaining, rest, clip.width)
   }
   const stepped = (texture: Texture, sum: Float32Array): Texture => {
     for (let k = 0; k < sum.length; k += 4) {
@@ -161,41 +193,111 @@ export function placesIn(
   { width, height, pixel }: ScaledClip,
   window: Window = { x: 0, y: 0, width, height },
 ): Float32Array {
-  const places = evaluateLattice(
-    lattice,
+  const [x, y] = origin
+  // A spline's weights add up to 1: moving and scaling its control points does so with all places.
+  const data = lattice.data.slice()
+  for (let k = 0; k < data.length; k++) data[k] = (data[k]! - (k < data.length / 2 ? x : y)) * scale
+  return evaluateLattice(
+    { ...lattice, data },
     splineAxis(pixelCentres(window.width, pixel, window.x), width * pixel, lattice.spacing),
     splineAxis(pixelCentres(window.height, pixel, window.y), height * pixel, lattice.spacing),
   )
-  const plane = places.length / 2
-  const [x, y] = origin
-  for (let i = 0; i < plane; i++) {
-    places[i] = (places[i]! - x) * scale
-    places[plane + i] = (places[plane + i]! - y) * scale
-  }
-  return places
 }
 
-/** Adds weight * colour, and weight, to the four texels around (x, y). */
+/** Where the pixels of a window lie between the texels of a texture, `tapsIn`. */
+interface Taps {
+  readonly window: Window
+  /** Where the red of the upper left of the four texels around a pixel lies in the texture's data. */
+  readonly at: Int32Array
+  /** How far the pixel is from it, in texels. */
+  readonly across: Float32Array
+  readonly down: Float32Array
+}
+
+function tapsIn(texture: Texture, lattice: Lattice, clip: ScaledClip, window: Window): Taps {
+  const { width, height } = texture
+  const places = placesIn(texture, lattice, clip, window)
+  const n = places.length / 2
+  const at = new Int32Array(n)
+  const across = places.subarray(0, n)
+  const down = places.subarray(n)
+  for (let i = 0; i < n; i++) {
+    const x = Math.min(Math.max(across[i]! - 0.5, 0), width - 1)
+    const y = Math.min(Math.max(down[i]! - 0.5, 0), height - 1)
+    const column = Math.min(Math.floor(x), width - 2)
+    const row = Math.min(Math.floor(y), height - 2)
+    at[i] = 4 * (row * width + column)
+    across[i] = x - column
+    down[i] = y - row
+  }
+  return { window, at, across, down }
+}
+
+// Without calls in their loops: a number that is handed over is put on the heap where the callee is not inlined.
+
+/** Takes share * texture from the colours of a frame, RGB, interleaved. */
+function subtract(
+  rest: Float32Array,
+  { width, data }: Texture,
+  { window, at, across, down }: Taps,
+  share: Float32Array,
+  frameWidth: number,
+): void {
+  const below = 4 * width
+  for (let y = 0; y < window.height; y++) {
+    for (let x = 0; x < window.width; x++) {
+      const i = (window.y + y) * frameWidth + window.x + x
+      const own = share[i]!
+      if (own <= LEAST_SHARE) continue
+      const j = y * window.width + x
+      const k = at[j]!
+      const fx = across[j]!
+      const fy = down[j]!
+      for (let c = 0; c < 3; c++) {
+        const l = k + c
+        const upper = data[l]! + fx * (data[l + 4]! - data[l]!)
+        const lower = data[l + below]! + fx * (data[l + below + 4]! - data[l + below]!)
+        rest[3 * i + c]! -= own * (upper + fy * (lower - upper))
+      }
+    }
+  }
+}
+
+/** Adds share * colour, and the share, to the four texels around each pixel that says something of the texture. */
 function splat(
   sum: Float32Array,
-  { width, height }: Texture,
-  x: number,
-  y: number,
-  weight: number,
-  colour: Float32Array,
+  { width }: Texture,
+  { window, at, across, down }: Taps,
+  share: Float32Array,
+  colours: Float32Array,
+  frameWidth: number,
 ): void {
-  const px = Math.min(Math.max(x - 0.5, 0), width - 1)
-  const py = Math.min(Math.max(y - 0.5, 0), height - 1)
-  const column = Math.min(Math.floor(px), width - 2)
-  const row = Math.min(Math.floor(py), height - 2)
-  const fx = px - column
-  const fy = py - row
-  for (let tap = 0; tap < 4; tap++) {
-    const w = weight * (tap & 1 ? fx : 1 - fx) * (tap & 2 ? fy : 1 - fy)
-    const k = 4 * ((row + (tap >> 1)) * width + column + (tap & 1))
-    sum[k]! += w * colour[0]!
-    sum[k + 1]! += w * colour[1]!
-    sum[k + 2]! += w * colour[2]!
-    sum[k + 3]! += w
+  for (let y = 0; y < window.height; y++) {
+    for (let x = 0; x < window.width; x++) {
+      const i = (window.y + y) * frameWidth + window.x + x
+      const own = share[i]!
+      if (own <= TELLING_SHARE) continue
+      const j = y * window.width + x
+      const low = own * down[j]!
+      const high = own - low
+      const right = across[j]!
+      const red = colours[3 * i]!
+      const green = colours[3 * i + 1]!
+      const blue = colours[3 * i + 2]!
+      for (let row = 0; row < 2; row++) {
+        const k = at[j]! + 4 * row * width
+        const both = row === 0 ? high : low
+        const second = both * right
+        const first = both - second
+        sum[k]! += first * red
+        sum[k + 1]! += first * green
+        sum[k + 2]! += first * blue
+        sum[k + 3]! += first
+        sum[k + 4]! += second * red
+        sum[k + 5]! += second * green
+        sum[k + 6]! += second * blue
+        sum[k + 7]! += second
+      }
+    }
   }
 }
