@@ -61,7 +61,8 @@ describe('the map of a grain', () => {
   })
 
   it('changes what is seen by its strength, and keeps how light the object is', () => {
-    const light = (image: FloatImage) => mean(Array.from(image.data).filter((_, i) => disc.data[i % disc.data.length]! > 0.99))
+    const light = (image: FloatImage) =>
+      mean(Array.from(image.data).filter((_, i) => disc.data[i % disc.data.length]! > 0.99))
     const contrast = (strength: number) => {
       const { data } = made(strength)
       return deviation(Array.from(data).filter((_, i) => disc.data[i]! > 0.99))

@@ -45,7 +45,7 @@ function wood(noise: Noise): GrainPattern {
   return (x, y) => {
     const ring = fraction(x / 15 + 1.1 * bends(x / 70, y / 150) + 0.1 * noise(x / 12, y / 40))
     const late = ring < 0.82 ? (ring / 0.82) ** 2.5 : (1 - ring) / 0.18
-    return 1.12 - 0.45 * late + 0.13 * fibres(x / 2.5, y / 30)
+    return 1.17 - 0.62 * late + 0.16 * fibres(x / 2.5, y / 30)
   }
 }
 

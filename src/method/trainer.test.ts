@@ -531,14 +531,19 @@ describe('the grain of a material', () => {
   const wooden = { ...oneStep, prompt: ['wooden disc'], region: [] } as const
   const noted = async (given: GivenOptions, more: Partial<TrainerOptions> = {}) => {
     const notes: string[] = []
-    const layer = await withTrainer({ ...wooden, ...given }, { onNote: (note) => notes.push(note), ...more }, (trainer) =>
-      trainer.layer(),
+    const layer = await withTrainer(
+      { ...wooden, ...given },
+      { onNote: (note) => notes.push(note), ...more },
+      (trainer) => trainer.layer(),
     )
     return { layer, grain: notes.filter((note) => note.startsWith('grain')) }
   }
 
   it('is what the generator sees of the object, as its weight says, and told', async () => {
-    const [plain, grained] = [await noted({ grain: 0 }, { mask: disc.map }), await noted({ grain: 1 }, { mask: disc.map })]
+    const [plain, grained] = [
+      await noted({ grain: 0 }, { mask: disc.map }),
+      await noted({ grain: 1 }, { mask: disc.map }),
+    ]
     expect(plain.grain).toEqual([])
     expect(grained.grain).toEqual(['grain: wood, as the prompt says; --grain 0 leaves it to the guidance'])
     expect(grained.layer.data).not.toEqual(plain.layer.data)
