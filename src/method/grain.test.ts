@@ -4,7 +4,7 @@ import type { FloatImage } from '../media/image.js'
 import { askedMaterial, grainMap, withGrain } from './grain.js'
 import { type GrainMaterial, grainPattern } from './grainPatterns.js'
 
-const materials: readonly GrainMaterial[] = ['wood', 'brick', 'knitted', 'marble', 'rust', 'leather']
+const materials: readonly GrainMaterial[] = ['wood', 'brick', 'knitted', 'marble']
 const {
   photo,
   disc: { map: disc },
@@ -18,11 +18,12 @@ test.each([
   ['a dog made of wood', 'wood'],
   ['Knitted cat', 'knitted'],
   ['house built with bricks', 'brick'],
-  ['car covered in rust', 'rust'],
+  ['car covered in bricks', 'brick'],
+  ['rusty car', null],
   ['a photo of a marble cup on a wooden table', 'marble'],
   ['dog on a wooden floor', null],
   ['golden teapot', null],
-  ['rust-coloured dog', null],
+  ['brick-coloured dog', null],
   ['dog covered in snow, in a brick house', null],
   ['', null],
 ])('%j asks for %s', (prompt, material) => {
@@ -30,7 +31,7 @@ test.each([
 })
 
 test('of several prompts the first material counts, unless the photo shows it already', () => {
-  expect(askedMaterial(['old car', 'rusty car', 'leather car'], ['car'])).toBe('rust')
+  expect(askedMaterial(['old car', 'marble car', 'wooden car'], ['car'])).toBe('marble')
   expect(askedMaterial(['brick house covered in snow'], ['brick house'])).toBeNull()
 })
 

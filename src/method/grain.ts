@@ -8,8 +8,6 @@ const materialWords: Readonly<Record<GrainMaterial, readonly string[]>> = {
   brick: ['brick', 'bricks', 'brickwork'],
   knitted: ['knitted', 'knit', 'woolen', 'woollen', 'wool', 'crocheted', 'crochet'],
   marble: ['marble'],
-  rust: ['rust', 'rusty', 'rusted'],
-  leather: ['leather'],
 }
 const materialOf = new Map(
   Object.entries(materialWords).flatMap(([material, words]) =>
@@ -34,7 +32,7 @@ export function materialIn(prompt: string): GrainMaterial | null {
   for (const [i, word] of words.entries()) {
     if (i > 0 && elsewhere.has(word) && !made.has(words[i - 1]!)) return null
     const material = materialOf.get(word)
-    // "Rust coloured" is a colour.
+    // "Brick coloured" is a colour.
     if (material && !/^(colou?red|colou?r)$/.test(words[i + 1] ?? '')) return material
   }
   return null

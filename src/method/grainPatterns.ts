@@ -91,33 +91,7 @@ function marble(noise: Noise): GrainPattern {
   }
 }
 
-/** Blotches and pits. */
-function rust(noise: Noise): GrainPattern {
-  const [blotches, pits] = [octaves(noise, 5), octaves(noise, 3)]
-  return (x, y) => 1 + 0.4 * blotches(x / 22, y / 22) + 0.2 * pits(x / 5, y / 5)
-}
-
-/** Cells with creases between them (Worley 1996). */
-function leather(noise: Noise): GrainPattern {
-  const cell = 6
-  return (x, y) => {
-    const [i, j] = [Math.floor(x / cell), Math.floor(y / cell)]
-    let [nearest, second] = [Infinity, Infinity]
-    for (let dj = -1; dj <= 1; dj++) {
-      for (let di = -1; di <= 1; di++) {
-        // At whole numbers the noise is the grid's own number.
-        const px = i + di + 0.5 + 0.5 * noise(i + di, j + dj)
-        const py = j + dj + 0.5 + 0.5 * noise(i + di + 1000, j + dj)
-        const distance = Math.hypot(x / cell - px, y / cell - py)
-        if (distance < nearest) [nearest, second] = [distance, nearest]
-        else if (distance < second) second = distance
-      }
-    }
-    return 0.8 + 0.27 * clamp(4 * (second - nearest)) + 0.1 * noise(x / 3, y / 3)
-  }
-}
-
-const patterns = { wood, brick, knitted, marble, rust, leather } as const
+const patterns = { wood, brick, knitted, marble } as const
 
 export type GrainMaterial = keyof typeof patterns
 
