@@ -27,7 +27,7 @@ const made = new Set(['made', 'covered', 'built', 'carved'])
  * The material that a prompt says its thing is of: "wooden dog", "dog made of wood", not "dog on a wooden floor"; null
  * for none.
  */
-export function materialIn(prompt: string): GrainMaterial | null {
+function materialIn(prompt: string): GrainMaterial | null {
   const words = prompt.toLowerCase().match(/\p{L}+/gu) ?? []
   for (const [i, word] of words.entries()) {
     if (i > 0 && elsewhere.has(word) && !made.has(words[i - 1]!)) return null
