@@ -1,6 +1,6 @@
 import { gradients } from '../engine/gradients.js'
 import { Graph, type Value } from '../engine/graph.js'
-import { add, mul, slice } from '../engine/ops.js'
+import { add, minimum, mul, slice } from '../engine/ops.js'
 import { nextState, stateInputs } from '../engine/trainedProgram.js'
 import { type GeneratorShape, generator, joinGradients, parameterCount, splitParameters } from '../models/generator.js'
 import type { GuidanceModel } from '../models/guidance.js'
@@ -25,6 +25,8 @@ export interface StepPlan extends LossPlan {
   readonly opacity?: boolean
   /** The edit is held to the colours of the layer that the learned start makes, the input 'first' [1, 4, H, W]. */
   readonly held?: boolean
+  /** The generator sees the picture times the input 'grain' [1, 1, H, W]. */
+  readonly grained?: boolean
   /**
    * 'update' applies the optimizer; 'gradient' leaves the gradient, added to the carried one, for a following 'update'
    * to carry.
@@ -69,7 +71,8 @@ export function stepPictures(plan: StepPlan, graph: Graph) {
     const opacity = slice(layer, { axes: [1], starts: [3], ends: [4] })
     return render(slice(layer, { axes: [1], starts: [0], ends: [3] }), mask ? mul(opacity, mask) : opacity, picture)
   }
-  const edit = rendered(generator(picture, parameters, plan.generator))
+  const bearing = plan.grained ? minimum(mul(picture, map('grain')), 1) : picture
+  const edit = rendered(generator(bearing, parameters, plan.generator))
   const first = plan.held ? rendered(graph.input('first', [1, 4, size.height, size.width])).composite : null
   return { pictures: { picture, ...edit, first }, parameters, flat }
 }

@@ -34,6 +34,8 @@ export interface StepItem {
   readonly emphasis?: FloatImage
   /** The learned start's layer of the picture [4, H, W], whose colours the edit is held to by `lambdaColour`. */
   readonly first?: FloatImage
+  /** What the picture is multiplied with where the generator sees it, see `grainMap`. */
+  readonly grain?: FloatImage
 }
 
 export interface StepRequest {
@@ -187,7 +189,7 @@ export class StepRunner {
       picture: item.picture.data,
       ...viewFeeds(item.views, item.picture, this.#options.settings),
     }
-    for (const name of ['mask', 'relevancy', 'emphasis', 'first'] as const) {
+    for (const name of ['mask', 'relevancy', 'emphasis', 'first', 'grain'] as const) {
       const map = item[name]
       if (map) feeds[name] = map.data
     }
@@ -212,6 +214,7 @@ export class StepRunner {
       size: { width, height },
       masked: item.mask !== undefined,
       held: item.first !== undefined,
+      grained: item.grain !== undefined,
       emphasis: item.emphasis !== undefined,
       texts: textCounts(this.#options.targets),
     } as const

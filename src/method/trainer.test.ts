@@ -527,6 +527,50 @@ describe('the colours of a learned start', () => {
   })
 })
 
+describe('the grain of a material', () => {
+  const wooden = { ...oneStep, prompt: ['wooden disc'], region: [] } as const
+  const noted = async (given: GivenOptions, more: Partial<TrainerOptions> = {}) => {
+    const notes: string[] = []
+    const layer = await withTrainer(
+      { ...wooden, ...given },
+      { onNote: (note) => notes.push(note), ...more },
+      (trainer) => trainer.layer(),
+    )
+    return { layer, grain: notes.filter((note) => note.startsWith('grain')) }
+  }
+
+  it('is what the generator sees of the object, as its weight says, and told', async () => {
+    const [plain, grained] = [
+      await noted({ grain: 0 }, { mask: disc.map }),
+      await noted({ grain: 1 }, { mask: disc.map }),
+    ]
+    expect(plain.grain).toEqual([])
+    expect(grained.grain).toEqual(['grain: wood, as the prompt says; --grain 0 leaves it to the guidance'])
+    expect(grained.layer.data).not.toEqual(plain.layer.data)
+    expect((await noted({ prompt: ['golden disc'] }, { mask: disc.map })).grain).toEqual([])
+  })
+
+  it('needs an object', async () => {
+    expect((await noted({ grain: 1 })).grain).toEqual([
+      'grain: none, since without a region or a mask nothing is to be of wood',
+    ])
+  })
+
+  it('is of a run that was stopped as of one that was not', async () => {
+    const given = { ...wooden, steps: 2 }
+    const [middle, whole] = await withTrainer(given, { mask: disc.map }, async (trainer) => {
+      await trainer.train()
+      return [await trainer.state(), await trainer.train()] as const
+    })
+    await withTrainer(given, { mask: disc.map, state: middle }, async (trainer) => {
+      expect(await trainer.train()).toEqual(whole)
+    })
+    await withTrainer({ ...given, grain: 0 }, { mask: disc.map, state: middle }, async (trainer) => {
+      expect((await trainer.train()).losses).not.toEqual(whole.losses)
+    })
+  })
+})
+
 it('reads the text tower once, however often texts are encoded to find the region', async () => {
   const folder = await folderSource(fileURLToPath(new URL('../../models/starter', import.meta.url)))
   const read: string[] = []

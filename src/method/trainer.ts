@@ -11,6 +11,7 @@ import type { RegionTexts } from '../options/region.js'
 import { minGeneratorSide } from '../options/resolveSettings.js'
 import { drawExample, internalExample, placeLike } from './internalExamples.js'
 import { findRegion } from './findRegion.js'
+import { askedMaterial, grainMap, withGrain } from './grain.js'
 import { answerableRegion } from './guidanceAnswers.js'
 import { type LocatedRegion, rivalsFor } from './locateRegion.js'
 import { boundOf, emphasisOf } from './regionMaps.js'
@@ -139,7 +140,9 @@ export async function createTrainer(options: TrainerOptions): Promise<Trainer> {
   })
   let done = state?.step ?? 0
   const isHeld = settings.lambdaColour > 0 && startReads(options.start, generator, guidance)
-  const first = isHeld ? await runner.layer(photo, vectors?.initial) : null
+  const grain = grainOf(options, located ?? options.mask ?? null)
+  const bearing = grain ? withGrain(photo, grain) : photo
+  const first = isHeld ? await runner.layer(bearing, vectors?.initial) : null
 
   const item = (picture: FloatImage, name: string, place: (map: FloatImage) => FloatImage): StepItem => ({
     picture,
@@ -148,6 +151,7 @@ export async function createTrainer(options: TrainerOptions): Promise<Trainer> {
     ...(located ? { relevancy: place(located) } : {}),
     ...(emphasis ? { emphasis: place(emphasis) } : {}),
     ...(first ? { first: place(first) } : {}),
+    ...(grain ? { grain: place(grain) } : {}),
   })
 
   const turn = inOrder()
@@ -190,7 +194,7 @@ export async function createTrainer(options: TrainerOptions): Promise<Trainer> {
     layer: () =>
       asked(async () => {
         // Before the first step it is the start's, which is there already.
-        const layer = first && done === 0 ? { ...first, data: first.data.slice() } : await runner.layer(photo)
+        const layer = first && done === 0 ? { ...first, data: first.data.slice() } : await runner.layer(bearing)
         const n = layer.width * layer.height
         if (mask) for (let i = 0; i < n; i++) layer.data[3 * n + i] = layer.data[3 * n + i]! * mask.data[i]!
         return layer
@@ -217,6 +221,21 @@ export async function createTrainer(options: TrainerOptions): Promise<Trainer> {
         await runner.dispose()
       }),
   }
+}
+
+/** The grain that the object is to bear; null without a material in the prompt, or without an object. */
+function grainOf(
+  { photo, settings: { grain: strength, seed }, texts: { prompt, source }, onNote }: TrainerOptions,
+  object: FloatImage | null,
+): FloatImage | null {
+  const material = strength > 0 ? askedMaterial(prompt, source) : null
+  if (material === null) return null
+  if (object === null) {
+    onNote?.(`grain: none, since without a region or a mask nothing is to be of ${material}`)
+    return null
+  }
+  onNote?.(`grain: ${material}, as the prompt says; --grain 0 leaves it to the guidance`)
+  return grainMap(photo, object, { material, seed, strength })
 }
 
 /** @throws SHAPE_MISMATCH */

@@ -437,6 +437,17 @@ export const imageOptions = {
     example: '0.5',
     help: 'how far the relevancy of the region bounds alpha, as a mask would: 0 not at all, 1 fully; needs --relevancy object or edges, refused with model',
   },
+  grain: {
+    type: 'number',
+    group: 'losses',
+    preset: true,
+    min: 0,
+    max: 2,
+    default: 0,
+    before: 0,
+    example: '1',
+    help: 'how strongly the object bears the grain of the material in the prompt (wood, brick, knitted, marble) where the generator sees it; 0: as in the photo',
+  },
   textSampling: {
     type: 'choice',
     group: 'losses',

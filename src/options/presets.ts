@@ -25,6 +25,7 @@ const reference = {
   lambdaAlphaL1: 0.01,
   sparsityMap: 0,
   regionBound: 0,
+  grain: 0,
   textSampling: 'subset',
 
   lambdaBootstrap: 10,
@@ -85,6 +86,7 @@ const fast = {
   sparsityMap: 4,
   lambdaColour: 100,
   regionBound: 1,
+  grain: 0.75,
   lambdaBootstrapMin: 1.5,
 } as const satisfies PresetSettings
 
