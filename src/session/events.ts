@@ -80,9 +80,8 @@ export interface HeldEvent<Stage extends string> {
  * What a run tells while it lasts, in this order: the stage `photo`, notes, the stage `preparation` with
  * `model-loading`, `model-download` and `phase`, `run-start`, then `resumed`, the stages `training` and `rendering`,
  * with `compile`, `step`, `preview`, `checkpoint` and each `output` as they come, and one of `done`, `interrupted`,
- * `error` last. With several seeds all but the stage `photo` repeats for each `variation`. A run that goes on does not
- * tell of that stage either. Every event is plain JSON but for the bytes of a preview. Paths are as given; seconds count
- * from the start.
+ * `error` last. Of several seeds each `variation` tells all but the stage `photo`, and a run that goes on too. Every
+ * event is plain JSON but for the bytes of a preview. Paths are as given; seconds count from the start.
  */
 export type RunEvent =
   | RunStartEvent
