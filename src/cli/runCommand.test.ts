@@ -280,10 +280,18 @@ test.each([
 test('with --json the error is an event on stdout too, and the words for people are on stderr', async () => {
   const { status, out, err } = await command('image', 'a.jpg', 'gold', '--json', '--source', 'bowl')
   expect(status).toBe(2)
-  expect(JSON.parse(out)).toEqual({
-    type: 'error',
-    code: 'INPUT_NOT_FOUND',
-    message: 'Expected an image file, but there is no file "a.jpg". Check the path.',
-  })
+  expect(
+    out
+      .trimEnd()
+      .split('\n')
+      .map((line) => JSON.parse(line) as unknown),
+  ).toEqual([
+    { type: 'stage-start', stage: 'photo' },
+    {
+      type: 'error',
+      code: 'INPUT_NOT_FOUND',
+      message: 'Expected an image file, but there is no file "a.jpg". Check the path.',
+    },
+  ])
   expect(err).toMatch(/^error INPUT_NOT_FOUND: /)
 })

@@ -52,7 +52,7 @@ async function keptStep(run: RunFiles, events: readonly RunEvent[]): Promise<num
   const told = events.findLast(({ type }) => type === 'checkpoint' || type === 'done' || type === 'interrupted') as
     Extract<RunEvent, { step: number }> | undefined
   if (told !== undefined) return told.step
-  return (await loadCheckpoint(run, photoCheckpoint))?.step ?? 0
+  return (await run.has(runFiles.checkpoint)) ? ((await loadCheckpoint(run, photoCheckpoint))?.step ?? 0) : 0
 }
 
 function thumbnailOf(events: readonly RunEvent[]): string | null {
