@@ -31,6 +31,8 @@ export interface CheckpointPlace {
   readonly file: string
   /** What it is a checkpoint of, as messages call it: "training of the foreground". */
   readonly stage: string
+  /** Does the stage count steps or sweeps? */
+  readonly counted: boolean
   /** The options of such a run. */
   readonly table: OptionTable
 }
@@ -139,7 +141,7 @@ export async function writeCheckpoint(
  */
 export async function loadCheckpoint<Named = unknown>(
   store: StoreToRead,
-  { file, stage, table }: CheckpointPlace,
+  { file, stage, counted, table }: CheckpointPlace,
   schema: z.ZodType<Named> = z.unknown() as z.ZodType<Named>,
 ): Promise<Saved<Named> | null> {
   const bytes = await store.read(file)
@@ -158,17 +160,13 @@ export async function loadCheckpoint<Named = unknown>(
   for (const [name, tensor] of tensors)
     if (/^B?F\d/.test(tensor.dtype)) assertFiniteNumbers(name, toFloat32(tensor, name), path)
   const named = schema.safeParse(Object.fromEntries(tensors))
-  if (named.success)
-    return { step: uncounted.has(stage) ? 0 : readSavedStep(step, path), tensors, named: named.data, fingerprint }
+  if (named.success) return { step: counted ? readSavedStep(step, path) : 0, tensors, named: named.data, fingerprint }
   const [issue] = named.error.issues
   throw new Text2LiveError(
     'CHECKPOINT_INVALID',
     `${path} does not hold what the ${stage} of this run leaves ("${issue?.path.join('.')}": ${issue?.message}). Delete it to begin that again.`,
   )
 }
-
-/** Stages that count no steps. */
-const uncounted = new Set(['flow', 'masks'])
 
 /**
  * The checkpoint of this run; null where there is none.

@@ -161,7 +161,7 @@ export async function continueRun(
     {
       settings,
       input: saved.input,
-      fingerprint: now,
+      pictures: now.pictures,
       access: guidance,
       open,
       signal,

@@ -6,7 +6,7 @@ import type { ImageSettings } from '../options/imageOptions.js'
 import { imageTable } from '../options/imageTable.js'
 import { regionTexts } from '../options/region.js'
 import { writeConfig } from '../options/writeConfig.js'
-import { type CheckpointPlace, eitherMask, type Fingerprint, writeState } from './checkpoint.js'
+import { type CheckpointPlace, eitherMask, type Fingerprint, type Pictures, writeState } from './checkpoint.js'
 import { digest } from './digest.js'
 import { afterStep } from './eventLog.js'
 import type { PhotoStage, RunEvent, StepEvent } from './events.js'
@@ -44,8 +44,8 @@ export interface RunPlan {
   readonly access: GuidanceAccess
   readonly open: OpenTrainer
   readonly signal: AbortSignal
-  /** Of settings and input, where it is known. */
-  readonly fingerprint?: Fingerprint
+  /** Those of the input, where they are hashed already. */
+  readonly pictures?: Pictures
   /** The state of the checkpoint, when the run is continued. */
   readonly start: TrainerState | null
   /**
@@ -93,7 +93,12 @@ export const keptMask = (extension: string): string => `mask.${extension}`
 export const titleOf = ({ prompt }: Pick<ImageSettings, 'prompt'>): string => prompt[0] ?? 'edit layer'
 
 /** The checkpoint of a run on a photo. */
-export const photoCheckpoint: CheckpointPlace = { file: runFiles.checkpoint, stage: 'training', table: imageTable }
+export const photoCheckpoint: CheckpointPlace = {
+  file: runFiles.checkpoint,
+  stage: 'training',
+  counted: true,
+  table: imageTable,
+}
 
 /** What a checkpoint of this run is recognised by. */
 export const fingerprintOf = async (
@@ -115,7 +120,7 @@ export const fingerprintOf = async (
  */
 export async function trainRun(plan: RunPlan, emit: Emit): Promise<TrainedRun> {
   const { settings, input, start, signal, access, machine, control } = plan
-  const { pictures } = plan.fingerprint ?? (await fingerprintOf(settings, input))
+  const pictures = plan.pictures ?? (await fingerprintOf(settings, input)).pictures
   const session: PhotoSession = new RunSession<PhotoKind>({
     settings,
     input,

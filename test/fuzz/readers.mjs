@@ -385,7 +385,7 @@ export const readers = [
     read: (bytes, path) =>
       readCheckpoint(
         lookIn(dirname(path)),
-        { file: basename(path), stage: 'flow', table: videoTable },
+        { file: basename(path), stage: 'flow', counted: false, table: videoTable },
         { settings: videoSettings, pictures: { clip: 'x' } },
       ),
   },

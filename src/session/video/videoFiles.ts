@@ -45,19 +45,20 @@ export const videoOutputFiles = {
 export type VideoOutputName = keyof typeof videoOutputFiles
 
 /** A stage's checkpoint, in the folder of checkpoints. */
-const place = (name: string, stage: string): CheckpointPlace => ({
+const place = (name: string, stage: string, counted: boolean): CheckpointPlace => ({
   file: `${videoFiles.checkpoints}/${name}.safetensors`,
   stage,
+  counted,
   table: videoTable,
 })
 
 /** Where the stages of a clip's run go on from. `first` is the first pair of frames of a chunk of flow. */
 export const checkpoints = {
-  masks: place('masks', 'masks'),
-  flow: (first: number) => place(`flow-${String(first).padStart(5, '0')}`, 'flow'),
-  atlas: place('atlas', 'atlas'),
-  training: (layer: LayerName) => place(`training-${layer}`, `training of the ${layer}`),
-  edit: (layer: LayerName) => place(`edit-${layer}`, `edit of the ${layer}`),
+  masks: place('masks', 'masks', false),
+  flow: (first: number) => place(`flow-${String(first).padStart(5, '0')}`, 'flow', false),
+  atlas: place('atlas', 'atlas', true),
+  training: (layer: LayerName) => place(`training-${layer}`, `training of the ${layer}`, true),
+  edit: (layer: LayerName) => place(`edit-${layer}`, `edit of the ${layer}`, true),
 } as const
 
 /** The picture of a layer's training after a step. */
