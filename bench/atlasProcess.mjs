@@ -5,6 +5,7 @@ import sharp from 'sharp'
 import { estimateClipFlow } from '../dist/atlas/clipFlow.js'
 import { evaluateAtlas } from '../dist/atlas/evaluateAtlas.js'
 import { fastSettings } from '../dist/atlas/fast/fastSettings.js'
+import { openFitThread } from '../dist/atlas/fast/node/openFitThread.js'
 import { fitFastAtlas } from '../dist/atlas/fast/fitFastAtlas.js'
 import { createNodeRuntime } from '../dist/engine/node/createNodeRuntime.js'
 
@@ -39,12 +40,15 @@ const flow = await estimateClipFlow(frames)
 const flowSeconds = seconds(startFlow)
 const startFit = performance.now()
 const before = process.cpuUsage()
+// As a run shares it between threads (src/run/video/clipMachine.ts).
+const each = threads >> 1
 const atlas = await fitFastAtlas({
   frames,
   flow,
   masks,
   settings: fastSettings,
-  runtime: createNodeRuntime({ device: 'cpu', threads }),
+  runtime: createNodeRuntime({ device: 'cpu', threads: Math.max(each, 1) }),
+  openPart: each === 0 ? undefined : (part, settings) => openFitThread(part, settings, { threads: each }),
 })
 const fitSeconds = seconds(startFit)
 const cpu = process.cpuUsage(before)

@@ -32,7 +32,7 @@ export function chainMappings(
   lattices[key] = latticeOf(flow, options.spacing, (x, y) => [x, y])
   const link = (t: number, neighbour: number, motion: Flow, shift: Shift) => {
     const places = followFlow(
-      motion,
+      flowAtGrid(motion, flow, options.stride),
       flow,
       lattices[neighbour]!,
       options.stride,
@@ -80,6 +80,8 @@ function share(layer: LayerName, opacity: FloatImage, i: number): number {
  * Where the points of a grid (stride `stride`, pixel centres) lie in the atlas according to a neighbouring frame: at
  * the mapping of the point that the flow leads to. Weight: the layer's share at both ends; 0 where the flow failed its
  * check or leads out of the frame.
+ *
+ * @param motion of the points, `flowAtGrid`
  */
 export function followFlow(
   motion: Flow,
@@ -91,17 +93,18 @@ export function followFlow(
 ): Places {
   const columns = gridCount(width, stride)
   const rows = gridCount(height, stride)
-  const plane = () => new Float32Array(columns * rows)
+  const size = columns * rows
+  const plane = () => new Float32Array(size)
   const places = { x: plane(), y: plane(), u: plane(), v: plane(), weight: plane() }
-  for (let k = 0; k < columns * rows; k++) {
-    const column = Math.min((k % columns) * stride + (stride >> 1), width - 1)
-    const row = Math.min(Math.floor(k / columns) * stride + (stride >> 1), height - 1)
+  for (let k = 0; k < size; k++) {
+    const column = gridPixel(k % columns, stride, width)
+    const row = gridPixel(Math.floor(k / columns), stride, height)
     const pixel = row * width + column
-    const x = column + 0.5 + motion.data[pixel]!
-    const y = row + 0.5 + motion.data[width * height + pixel]!
+    const x = column + 0.5 + motion.data[k]!
+    const y = row + 0.5 + motion.data[size + k]!
     places.x[k] = column + 0.5
     places.y[k] = row + 0.5
-    if (motion.valid[pixel] === 0 || !(x > 0 && y > 0 && x < width && y < height)) continue
+    if (motion.valid[k] === 0 || !(x > 0 && y > 0 && x < width && y < height)) continue
     const weight = here(pixel) * there(Math.floor(y) * width + Math.floor(x))
     if (weight < 0.01) continue
     const [u, v] = sampleLattice(neighbour, x, y)
@@ -111,6 +114,28 @@ export function followFlow(
   }
   return places
 }
+
+/** What a flow says at the points of the grid of `followFlow`. */
+export function flowAtGrid(
+  { data, valid }: Flow,
+  { width, height }: { width: number; height: number },
+  stride: number,
+): Flow {
+  const columns = gridCount(width, stride)
+  const size = columns * gridCount(height, stride)
+  const grid = { data: new Float32Array(2 * size), valid: new Uint8Array(size) }
+  for (let k = 0; k < size; k++) {
+    const pixel = gridPixel(Math.floor(k / columns), stride, height) * width + gridPixel(k % columns, stride, width)
+    grid.data[k] = data[pixel]!
+    grid.data[size + k] = data[width * height + pixel]!
+    grid.valid[k] = valid[pixel]!
+  }
+  return grid
+}
+
+/** The pixel of a point of the grid along an axis. */
+const gridPixel = (point: number, stride: number, length: number): number =>
+  Math.min(point * stride + (stride >> 1), length - 1)
 
 /** Points of the grid of `followFlow` along a side. */
 export function gridCount(length: number, stride: number): number {

@@ -2,11 +2,11 @@ import { describe, expect, it } from 'vitest'
 import type { FloatImage } from '../../media/image.js'
 import type { ClipFlow, Flow } from '../clipFlow.js'
 import { fillTexels } from './fillTexels.js'
-import { fitOpacity } from './fitOpacity.js'
+import { fitOpacity, opacityBand } from './fitOpacity.js'
 import { latticeOf } from './lattice.js'
 import { objectMotion } from './objectMotion.js'
 import { scaleClip } from './scaledClip.js'
-import { emptyTexture, solveTextures } from './solveTextures.js'
+import { type Layers, emptyTexture, layerExtent, solveTextures, sumColours } from './solveTextures.js'
 import type { Texture } from './texture.js'
 
 const [width, height] = [40, 30]
@@ -46,13 +46,14 @@ describe('solveTextures', () => {
     ]
     const clip = scaleClip({ width, height, pixels }, [alpha], 1)
     const lattices = { foreground: [identity], background: [identity] }
+    const own = { first: 0, end: 1 }
     const empty = {
-      foreground: emptyTexture('foreground', clip, [identity], 1, 1),
-      background: emptyTexture('background', clip, [identity], 1, 1),
+      foreground: emptyTexture(layerExtent('foreground', clip, [identity], own), 1, 1),
+      background: emptyTexture(layerExtent('background', clip, [identity], own), 1, 1),
     }
+    const sums = (textures: Layers<Texture>, black: boolean) => sumColours(clip, lattices, own, textures, black, pause)
     const errors: number[] = []
-    for (let steps = 1; steps <= 10; steps++)
-      errors.push((await solveTextures(clip, lattices, empty, steps, pause)).error)
+    for (let steps = 1; steps <= 10; steps++) errors.push((await solveTextures(empty, steps, sums)).error)
     errors.forEach((error, i) => {
       if (i > 0) expect(error).toBeLessThan(errors[i - 1]! + 1e-6)
     })
@@ -80,6 +81,7 @@ describe('fitOpacity', () => {
       clip,
       0,
       mask,
+      opacityBand(mask, clip),
       [],
       { foreground: [identity], background: [identity] },
       { foreground: flat(0.8), background: flat(0.2) },

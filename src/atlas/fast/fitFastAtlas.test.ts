@@ -8,7 +8,7 @@ import { FastAtlas } from './fastAtlas.js'
 import type { FastSettings } from './fastSettings.js'
 import { type FastAtlasState, fitFastAtlas } from './fitFastAtlas.js'
 
-const [width, height, count] = [64, 48, 5]
+const [width, height, count] = [64, 48, 8]
 const runtime = createNodeRuntime({ device: 'cpu', threads: 1 })
 const settings: FastSettings = {
   textureScale: 2,
@@ -21,7 +21,7 @@ const settings: FastSettings = {
 }
 
 /** A patterned disc that moves by (2, 1) px a frame over a pattern that moves by (-1.5, 0). */
-const object = (t: number) => ({ x: 26 + 2 * t, y: 20 + t })
+const object = (t: number) => ({ x: 22 + 2 * t, y: 18 + t })
 const pattern = (x: number, y: number, c: number) =>
   0.5 + 0.2 * Math.sin(0.5 * x + c) + 0.2 * Math.cos(0.4 * y - 0.2 * x + 2 * c)
 const inside = (x: number, y: number, t: number) => Math.hypot(x - object(t).x, y - object(t).y) < 11

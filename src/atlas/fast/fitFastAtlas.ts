@@ -19,12 +19,11 @@ import {
   readLattices,
   split,
 } from './fastAtlas.js'
-import { type FastSettings, type FastStage, fastSettings } from './fastSettings.js'
-import { fitOpacity } from './fitOpacity.js'
+import { type FastSettings, fastSettings } from './fastSettings.js'
+import { type FitPart, LocalFitPart, type PartFrames, layerNames } from './fitPart.js'
+import { FitParts } from './fitParts.js'
 import { type Lattice, refineLattice } from './lattice.js'
-import { MappingFitter } from './mappingFitter.js'
 import { type MappingLossName, mappingLossNames } from './mappingStep.js'
-import { type ScaledClip, scaleClip } from './scaledClip.js'
 import { type Layers, emptyTexture, solveTextures } from './solveTextures.js'
 import { objectMotion } from './objectMotion.js'
 import type { Texture } from './texture.js'
@@ -65,6 +64,11 @@ export interface FitFastAtlasOptions {
   readonly masks: readonly FloatImage[]
   readonly settings?: FastSettings
   readonly runtime: Runtime
+  /**
+   * Opens a part of the clip elsewhere, to be fitted beside the one that is fitted here. Without it both are, in turn;
+   * the atlas is the same.
+   */
+  readonly openPart?: ((frames: PartFrames, settings: FastSettings) => Promise<FitPart>) | undefined
   /** From `onCheckpoint` of an earlier fit with the same input; it goes on bit for bit on the CPU. */
   readonly state?: FastAtlasState
   readonly signal?: AbortSignal | undefined
@@ -83,8 +87,6 @@ export function isOfThisSchedule(tensors: FastAtlasState['tensors']): boolean {
   return schedule !== undefined && toFloat32(schedule, SCHEDULE)[0] === NEWTON
 }
 
-const layerNames = ['background', 'foreground'] as const satisfies readonly LayerName[]
-
 /** Around what is seen of a layer while its mappings still move, px. */
 const MOVING_MARGIN = 24
 
@@ -102,6 +104,7 @@ export async function fitFastAtlas({
   masks,
   settings = fastSettings,
   runtime,
+  openPart,
   state,
   signal,
   onProgress,
@@ -146,95 +149,78 @@ export async function fitFastAtlas({
       lattices[layer] = chainMappings(layer, motion, masks, { spacing: settings.stages[0]!.spacing, ...CHAIN })
     }
   }
+  const parts = await FitParts.open(frames, outlines, motion.flow, (part, i) =>
+    openPart !== undefined && i > 0
+      ? openPart(part, settings)
+      : Promise.resolve(new LocalFitPart(part, { runtime, settings, pause })),
+  )
+  try {
+    let sweep = 0
+    for (const [index, stage] of settings.stages.entries()) {
+      for (const layer of layerNames) {
+        if (lattices[layer][0]!.spacing > stage.spacing)
+          lattices[layer] = lattices[layer].map((lattice) => refineLattice(lattice, frames))
+      }
+      for (let k = 0; k < stage.sweeps; k++, sweep++) {
+        if (state && state.sweep > sweep) continue
+        await fitSweep(index, k)
+        await onCheckpoint?.({ sweep: sweep + 1, tensors: stateTensors(frames, sweep + 1, lattices, opacity) })
+      }
+    }
 
-  let sweep = 0
-  for (const stage of settings.stages) {
-    if (state && state.sweep >= sweep + stage.sweeps) {
-      sweep += stage.sweeps
-      continue
-    }
-    for (const layer of layerNames) {
-      if (lattices[layer][0]!.spacing > stage.spacing)
-        lattices[layer] = lattices[layer].map((lattice) => refineLattice(lattice, frames))
-    }
-    const fitter = new MappingFitter({ runtime, flow: motion.flow, stage, settings, lattices, opacity })
-    try {
-      await fitStage(stage, fitter)
-    } finally {
-      await fitter.release()
-    }
-  }
-
-  async function fitStage(stage: FastStage, fitter: MappingFitter): Promise<void> {
-    for (let k = 0; k < stage.sweeps; k++, sweep++) {
-      if (state && state.sweep > sweep) continue
+    async function fitSweep(index: number, k: number): Promise<void> {
+      const stage = settings.stages[index]!
       const pixel = Math.max(1, Math.min(stage.pixel, Math.floor(Math.min(frames.width, frames.height) / LEAST_SIDE)))
-      const clip = scaleClip(frames, opacity, pixel)
-      const empty = emptyTextures(clip, lattices, stage.textureScale / pixel, MOVING_MARGIN)
-      const { textures, error } = await solveTextures(clip, lattices, empty, settings.textureSteps[0], pause)
-      fitter.begin({ clip, textures })
-      const sums = await fitMappings(fitter, k)
-      if (stage.opacity) await fitOpacities(textures)
+      const empty = await emptyTextures(pixel, stage.textureScale / pixel, MOVING_MARGIN)
+      const { textures, error } = await solveTextures(empty, settings.textureSteps[0], (from, black) =>
+        parts.sumColours(from, black),
+      )
+      let done = 0
+      const visited = await parts.visit(index, textures, k % 2 === 1, () => {
+        onProgress?.({ type: 'frame', sweep: sweep + 1, sweeps, done: ++done, frames: count })
+      })
+      for (const layer of layerNames) lattices[layer] = [...visited.lattices[layer]]
+      if (stage.opacity) (await parts.fitOpacities(textures)).forEach((fitted, t) => (opacity[t] = fitted))
+      const named = (sums: Float64Array) =>
+        Object.fromEntries(mappingLossNames.map((name, i) => [name, sums[i]! / count])) as Record<
+          MappingLossName,
+          number
+        >
       onProgress?.({
         type: 'sweep',
         sweep: sweep + 1,
         sweeps,
         psnr: -10 * Math.log10(error),
-        losses: { foreground: named(sums.foreground), background: named(sums.background) },
+        losses: { foreground: named(visited.losses.foreground), background: named(visited.losses.background) },
       })
-      await onCheckpoint?.({ sweep: sweep + 1, tensors: stateTensors(frames, sweep + 1, lattices, opacity) })
     }
-  }
 
-  async function fitOpacities(textures: Layers<Texture>): Promise<void> {
-    const clip = scaleClip(frames, opacity, 1)
-    const before = [...opacity]
-    for (let t = 0; t < count; t++) {
-      await pause()
-      const sides = [
-        [motion.flow.forward[t], before[t + 1]],
-        [motion.flow.backward[t - 1], before[t - 1]],
-      ] as const
-      const neighbours = sides.flatMap(([towards, there]) =>
-        towards && there ? [{ flow: towards, opacity: there }] : [],
-      )
-      opacity[t] = fitOpacity(clip, t, outlines[t]!, neighbours, lattices, textures)
-    }
-  }
-
-  async function fitMappings(fitter: MappingFitter, k: number): Promise<Layers<Float64Array>> {
-    const sums = {
-      foreground: new Float64Array(mappingLossNames.length),
-      background: new Float64Array(mappingLossNames.length),
-    }
-    for (let i = 0; i < count; i++) {
-      const t = k % 2 === 0 ? i : count - 1 - i
-      for (const layer of layerNames) {
-        await pause()
-        const { lattice, losses } = await fitter.visit(layer, t)
-        lattices[layer][t] = lattice
-        losses.forEach((x, j) => {
-          sums[layer][j]! += x / count
-        })
+    async function emptyTextures(pixel: number, scale: number, margin: number): Promise<Layers<Texture>> {
+      const { foreground, background } = await parts.begin(pixel, { lattices, opacity })
+      return {
+        foreground: emptyTexture(foreground, scale, margin),
+        background: emptyTexture(background, scale, margin),
       }
-      onProgress?.({ type: 'frame', sweep: sweep + 1, sweeps, done: i + 1, frames: count })
     }
-    return sums
-  }
 
-  const clip = scaleClip(frames, opacity, 1)
-  const empty = emptyTextures(clip, lattices, settings.textureScale, 1)
-  const steps = settings.textureSteps[1]
-  const { textures } = await solveTextures(clip, lattices, empty, steps, pause, (step) => {
-    onProgress?.({ type: 'textures', step, steps })
-  })
-  return new FastAtlas({
-    width: frames.width,
-    height: frames.height,
-    lattices,
-    opacity,
-    images: { foreground: atlasImage(textures.foreground), background: atlasImage(textures.background) },
-  })
+    const empty = await emptyTextures(1, settings.textureScale, 1)
+    const steps = settings.textureSteps[1]
+    const { textures } = await solveTextures(
+      empty,
+      steps,
+      (from, black) => parts.sumColours(from, black),
+      (step) => onProgress?.({ type: 'textures', step, steps }),
+    )
+    return new FastAtlas({
+      width: frames.width,
+      height: frames.height,
+      lattices,
+      opacity,
+      images: { foreground: atlasImage(textures.foreground), background: atlasImage(textures.background) },
+    })
+  } finally {
+    await parts.close()
+  }
 }
 
 /** Frames are not made smaller than this for the coarse stages, px of the short side. */
@@ -242,18 +228,6 @@ const LEAST_SIDE = 100
 
 /** How flow becomes first mappings: places every 4 px, one outlier px counts half. */
 const CHAIN = { bending: 0.05, robustRounds: 2, robustScale: 1, stride: 4 } as const
-
-function emptyTextures(
-  clip: ScaledClip,
-  lattices: Layers<readonly Lattice[]>,
-  scale: number,
-  margin: number,
-): Layers<Texture> {
-  return {
-    foreground: emptyTexture('foreground', clip, lattices.foreground, scale, margin),
-    background: emptyTexture('background', clip, lattices.background, scale, margin),
-  }
-}
 
 function maskBytes({ data }: FloatImage): Uint8Array {
   const bytes = new Uint8Array(data.length)
@@ -266,10 +240,6 @@ function atlasImage({ origin, scale, width, height, data }: Texture): AtlasImage
   for (let i = 0; i < width * height; i++)
     for (let c = 0; c < 3; c++) pixels[3 * i + c] = Math.round(data[4 * i + c]! * 255)
   return { origin, scale, width, height, pixels }
-}
-
-function named(values: Float64Array): Record<MappingLossName, number> {
-  return Object.fromEntries(mappingLossNames.map((name, i) => [name, values[i]!])) as Record<MappingLossName, number>
 }
 
 function stateTensors(

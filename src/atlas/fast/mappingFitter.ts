@@ -2,35 +2,36 @@ import type { Program, Runtime } from '../../engine/runtime.js'
 import { TrainedProgram } from '../../engine/trainedProgram.js'
 import { sizeOf } from '../../engine/graph.js'
 import { Text2LiveError } from '../../errors.js'
-import type { ClipFlow } from '../clipFlow.js'
 import type { LayerName } from '../layeredAtlas.js'
 import { followFlow, gridCount } from './chainMappings.js'
 import { ColourBuffers, type ColourTarget, colourTerms } from './colourTerms.js'
 import type { FastSettings, FastStage } from './fastSettings.js'
+import { type FrameLinks, GRID } from './frameLinks.js'
 import { type Lattice, axisMatrix, controlCount, evaluateLattice, pixelCentres, splineAxis } from './lattice.js'
 import { buildMappingStep, mappingLossNames } from './mappingStep.js'
 import type { ScaledClip } from './scaledClip.js'
 import { type Layers, type Window, opaqueBox, placesIn } from './solveTextures.js'
 import { type Texture, sampleTexture } from './texture.js'
 
-/** Every so many px flow and rigidity are measured. */
-const GRID = 8
-
 export interface MappingFitterOptions {
   readonly runtime: Runtime
-  readonly flow: ClipFlow
+  /** Of the frames. */
+  readonly size: { readonly width: number; readonly height: number }
+  /** The place of the first frame in the clip, for messages. */
+  readonly from: number
+  readonly links: readonly FrameLinks[]
   readonly stage: FastStage
-  readonly settings: FastSettings
-  /** Of all frames; the caller puts each new one in its place. */
-  readonly lattices: Layers<readonly Lattice[]>
-  /** Of the foreground, at the size of the flow, 8 bits. */
-  readonly opacity: readonly Uint8Array[]
+  readonly weights: FastSettings['weights']
 }
 
-/** What stays as it is in a sweep. */
-interface Sweep {
+/** What a sweep is over: all but the lattices stays as it is in it. */
+export interface Sweep {
   readonly clip: ScaledClip
   readonly textures: Layers<Texture>
+  /** Of all frames; the caller puts each new one in its place. */
+  readonly lattices: Layers<readonly Lattice[]>
+  /** Of the foreground, at the size of the frames, 8 bits. */
+  readonly opacity: readonly Uint8Array[]
 }
 
 /**
@@ -40,16 +41,16 @@ interface Sweep {
 export class MappingFitter {
   readonly #trained: TrainedProgram<'lattice'>
   readonly #tables: Record<string, Float32Array>
-  readonly #flow: ClipFlow
+  readonly #size: MappingFitterOptions['size']
   readonly #options: MappingFitterOptions
   #buffers: Layers<ColourBuffers>
   #sweep: Sweep | null = null
 
   constructor(options: MappingFitterOptions) {
     this.#options = options
-    const { runtime, flow, stage } = options
-    this.#flow = flow
-    const { width, height } = flow
+    const { runtime, size, stage } = options
+    this.#size = size
+    const { width, height } = size
     const { spacing } = stage
     const grid = (length: number) =>
       Float32Array.from({ length: gridCount(length, GRID) }, (_, i) => i * GRID + (GRID >> 1) + 0.5)
@@ -96,8 +97,8 @@ export class MappingFitter {
    * @throws LOSS_NOT_FINITE
    */
   async visit(layer: LayerName, t: number): Promise<{ lattice: Lattice; losses: Float32Array }> {
-    const { lattices, stage } = this.#options
-    const { clip, textures } = this.#now
+    const { stage, weights } = this.#options
+    const { clip, textures, lattices } = this.#now
     const alpha = clip.opacity(t)
     const window = this.#window(layer, alpha)
     const start = lattices[layer][t]!
@@ -108,11 +109,11 @@ export class MappingFitter {
     const buffers = this.#buffers[layer]
     const axis = (first: number, count: number, length: number, block = 1) =>
       axisMatrix(splineAxis(pixelCentres(count, block * clip.pixel, first / block), length, stage.spacing))
-    const [down, across] = [this.#flow.height, this.#flow.width]
+    const [down, across] = [this.#size.height, this.#size.width]
     const blocks = blocksOf(buffers)
     const feeds: Record<string, Float32Array> = {
       ...this.#tables,
-      ...this.#gridFeeds(layer, t, lattices[layer]),
+      ...this.#gridFeeds(layer, t),
       rows: axis(window.y, window.height, down),
       columns: axis(window.x, window.width, across),
       blockRows: axis(window.y, blocks.height, down, BLOCK),
@@ -127,14 +128,14 @@ export class MappingFitter {
         target,
         texture,
         placesIn(texture, lattice, clip, window),
-        this.#options.settings.weights,
+        weights,
         buffers,
       )
       losses = await this.#trained.pass(async (pass) => {
         const after = await pass.run(program, { ...feeds, slope, curvature })
         const report = Float32Array.of(reconstruction, gradient, ...(await pass.values(after.losses!)))
         const bad = [...mappingLossNames, 'mapping'].filter((_, i) => !Number.isFinite(report[i]))
-        if (bad.length > 0) throw fitStopped(layer, t, bad)
+        if (bad.length > 0) throw fitStopped(layer, this.#options.from + t, bad)
         pass.becomeState(after)
         return report.subarray(0, mappingLossNames.length)
       })
@@ -150,21 +151,21 @@ export class MappingFitter {
   async #program(layer: LayerName): Promise<Program> {
     const {
       stage: { spacing, rounds },
-      settings,
+      weights,
     } = this.#options
-    const grid = { width: gridCount(this.#flow.width, GRID), height: gridCount(this.#flow.height, GRID) }
+    const grid = { width: gridCount(this.#size.width, GRID), height: gridCount(this.#size.height, GRID) }
     const { width, height } = this.#buffers[layer]
     return await this.#trained.program(`${width}x${height}`, () =>
       buildMappingStep({
-        rows: controlCount(this.#flow.height, spacing),
-        columns: controlCount(this.#flow.width, spacing),
+        rows: controlCount(this.#size.height, spacing),
+        columns: controlCount(this.#size.width, spacing),
         spacing,
         width,
         height,
         blocks: blocksOf(this.#buffers[layer]),
         flow: grid,
         rigid: grid,
-        weights: settings.weights,
+        weights,
         rounds,
       }),
     )
@@ -172,8 +173,7 @@ export class MappingFitter {
 
   /** What frame t asks of a layer's colours in a window, once the other layer has its share. */
   #colourTarget(layer: LayerName, t: number, window: Window, alpha: Float32Array): ColourTarget {
-    const { lattices } = this.#options
-    const { clip, textures } = this.#now
+    const { clip, textures, lattices } = this.#now
     const { x, y, width, height } = window
     const other = layer === 'foreground' ? 'background' : 'foreground'
     const behind = { texture: textures[other], lattice: lattices[other][t]! }
@@ -205,22 +205,24 @@ export class MappingFitter {
     return { colours, share, total }
   }
 
-  #gridFeeds(layer: LayerName, t: number, lattices: readonly Lattice[]): Record<string, Float32Array> {
-    const [width, height] = [gridCount(this.#flow.width, GRID), gridCount(this.#flow.height, GRID)]
+  #gridFeeds(layer: LayerName, t: number): Record<string, Float32Array> {
+    const { opacity, lattices } = this.#now
+    const [width, height] = [gridCount(this.#size.width, GRID), gridCount(this.#size.height, GRID)]
     const size = width * height
     const targets = new Float32Array(4 * size)
     const weights = new Float32Array(2 * size)
     const share = (frame: number) => {
-      const bytes = this.#options.opacity[frame]!
+      const bytes = opacity[frame]!
       return (i: number) => (layer === 'foreground' ? bytes[i]! : 255 - bytes[i]!) / 255
     }
+    const { ahead, behind } = this.#options.links[t]!
     const sides = [
-      [t + 1, this.#flow.forward[t]],
-      [t - 1, this.#flow.backward[t - 1]],
+      [t + 1, ahead],
+      [t - 1, behind],
     ] as const
-    sides.forEach(([neighbour, motion], side) => {
-      if (!motion) return
-      const places = followFlow(motion, this.#flow, lattices[neighbour]!, GRID, share(t), share(neighbour))
+    sides.forEach(([neighbour, link], side) => {
+      if (link === null) return
+      const places = followFlow(link.grid, this.#size, lattices[layer][neighbour]!, GRID, share(t), share(neighbour))
       targets.set(places.u, 2 * side * size)
       targets.set(places.v, (2 * side + 1) * size)
       weights.set(places.weight, side * size)
@@ -230,7 +232,7 @@ export class MappingFitter {
     const rigid = Float32Array.from(
       { length: size },
       (_, k) =>
-        0.01 + here((Math.floor(k / width) * GRID + (GRID >> 1)) * this.#flow.width + (k % width) * GRID + (GRID >> 1)),
+        0.01 + here((Math.floor(k / width) * GRID + (GRID >> 1)) * this.#size.width + (k % width) * GRID + (GRID >> 1)),
     )
     const total = weights.reduce((sum, w) => sum + w, 0)
     const shares = rigid.reduce((sum, w) => sum + w, 0)
@@ -251,8 +253,8 @@ export class MappingFitter {
     const slopes = (derivative: 'x' | 'y') =>
       evaluateLattice(
         lattice,
-        splineAxis(centres(columns, x), this.#flow.width, lattice.spacing, derivative === 'x'),
-        splineAxis(centres(rows, y), this.#flow.height, lattice.spacing, derivative === 'y'),
+        splineAxis(centres(columns, x), this.#size.width, lattice.spacing, derivative === 'x'),
+        splineAxis(centres(rows, y), this.#size.height, lattice.spacing, derivative === 'y'),
       )
     const [dx, dy] = [slopes('x'), slopes('y')]
     const size = columns * rows

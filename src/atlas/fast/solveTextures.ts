@@ -47,23 +47,27 @@ export function opaqueBox(
     : { x: left, y: top, width: right - left + 1, height: bottom - top + 1 }
 }
 
-/**
- * An empty texture that holds all pixels of a layer, with `margin` px (of the key frame) around them.
- * @param scale its pixels to a px of the key frame; less if a side would exceed 4096
- */
-export function emptyTexture(
+/** What of the atlas plane is seen, px of the key frame. */
+export interface Extent {
+  readonly left: number
+  readonly top: number
+  readonly right: number
+  readonly bottom: number
+}
+
+/** What frames `own.first` up to `own.end` show of a layer; null for nothing. */
+export function layerExtent(
   layer: LayerName,
   clip: ScaledClip,
   lattices: readonly Lattice[],
-  scale: number,
-  margin: number,
-): Texture {
+  own: OwnFrames,
+): Extent | null {
   let [left, top, right, bottom] = [Infinity, Infinity, -Infinity, -Infinity]
-  lattices.forEach((lattice, t) => {
+  for (let t = own.first; t < own.end; t++) {
     const opacity = clip.opacity(t)
     if (layer === 'background') for (let i = 0; i < opacity.length; i++) opacity[i] = 1 - opacity[i]!
     const box = opaqueBox(clip, opacity)
-    const places = placesIn(FRAME_PLANE, lattice, clip, box)
+    const places = placesIn(FRAME_PLANE, lattices[t]!, clip, box)
     const plane = box.width * box.height
     for (let y = 0; y < box.height; y++) {
       for (let x = 0; x < box.width; x++) {
@@ -77,8 +81,27 @@ export function emptyTexture(
         if (v > bottom) bottom = v
       }
     }
-  })
-  if (left > right) [left, top, right, bottom] = [0, 0, 1, 1]
+  }
+  return left > right ? null : { left, top, right, bottom }
+}
+
+/** What either shows. */
+export function bothExtents(a: Extent | null, b: Extent | null): Extent | null {
+  if (a === null || b === null) return a ?? b
+  return {
+    left: Math.min(a.left, b.left),
+    top: Math.min(a.top, b.top),
+    right: Math.max(a.right, b.right),
+    bottom: Math.max(a.bottom, b.bottom),
+  }
+}
+
+/**
+ * An empty texture that holds all that is seen of a layer, with `margin` px (of the key frame) around it.
+ * @param scale its pixels to a px of the key frame; less if a side would exceed 4096
+ */
+export function emptyTexture(extent: Extent | null, scale: number, margin: number): Texture {
+  const { left, top, right, bottom } = extent ?? { left: 0, top: 0, right: 1, bottom: 1 }
   const fitting = Math.min(scale, LONGEST_SIDE / (Math.max(right - left, bottom - top) + 2 * margin))
   const length = (low: number, high: number) => Math.max(2, Math.ceil((high - low + 2 * margin) * fitting))
   const width = length(left, right)
@@ -93,21 +116,29 @@ export function emptyTexture(
   }
 }
 
+/** What frames ask of textures. */
+export interface ColourSums {
+  /** As the data of each texture: residual colours times weight, and the weight. */
+  readonly sums: Layers<Float32Array>
+  /** Squared error of the colours. */
+  readonly squares: number
+  /** Of how many colours: three a pixel. */
+  readonly colours: number
+}
+
 /**
  * Nearly the least squares of frame = opacity * foreground + (1 - opacity) * background, all mappings and opacities
  * given: steps of majorised descent (each texel's step is over its row sums, so it never overshoots), each from where
  * the last one leads (Nesterov 1983). From empty textures the first step gives the weighted means of the pixels that
  * show each texel, the next ones sharpen them.
  *
- * @param pause called between frames
+ * @param sumColours what all frames ask of textures, `sumColours`; `black` as long as nothing is in them yet
  * @returns the textures and the mean squared error of the colours *before* the last step
  */
 export async function solveTextures(
-  clip: ScaledClip,
-  lattices: Layers<readonly Lattice[]>,
   empty: Layers<Texture>,
   steps: number,
-  pause: () => Promise<void>,
+  sumColours: (textures: Layers<Texture>, black: boolean) => Promise<ColourSums>,
   onStep?: (step: number) => void,
 ): Promise<{ textures: Layers<Texture>; error: number }> {
   let textures = empty
@@ -115,7 +146,12 @@ export async function solveTextures(
   let error = 0
   for (let k = 0; k < steps; k++) {
     const before = textures
-    ;({ textures, error } = await improveTextures(clip, lattices, from, k === 0, pause))
+    const { sums, squares, colours } = await sumColours(from, k === 0)
+    error = squares / colours
+    textures = {
+      foreground: stepped(from.foreground, sums.foreground),
+      background: stepped(from.background, sums.background),
+    }
     if (k > 0 && k + 1 < steps) {
       const share = k / (k + 3)
       from = {
@@ -134,26 +170,43 @@ function beyond({ data }: Texture, to: Texture, share: number): Texture {
   return { ...to, data }
 }
 
+/** One step of a texture by its sums, whose memory is used up. */
+function stepped(texture: Texture, sum: Float32Array): Texture {
+  for (let k = 0; k < sum.length; k += 4) {
+    // From summed residuals to the weighted colour that the step leads to.
+    for (let c = 0; c < 3; c++) {
+      const colour = texture.data[k + c]! + sum[k + c]! / Math.max(sum[k + 3]!, 1e-6)
+      sum[k + c] = sum[k + 3]! * Math.min(Math.max(colour, 0), 1)
+    }
+  }
+  return { ...texture, data: fillTexels(sum, texture.width, texture.height) }
+}
+
+/** The frames from `first` up to, not including, `end`. */
+export interface OwnFrames {
+  readonly first: number
+  readonly end: number
+}
+
 /**
- * One step; the error is that before it.
+ * What some frames ask of textures.
  * @param black nothing is in the textures yet
+ * @param pause called between frames
  */
-async function improveTextures(
+export async function sumColours(
   clip: ScaledClip,
   lattices: Layers<readonly Lattice[]>,
-  textures: Layers<Texture>,
+  own: OwnFrames,
+  { foreground: front, background: back }: Layers<Texture>,
   black: boolean,
   pause: () => Promise<void>,
-): Promise<{ textures: Layers<Texture>; error: number }> {
-  const front = textures.foreground
-  const back = textures.background
-  const frontSum = new Float32Array(front.data.length)
-  const backSum = new Float32Array(back.data.length)
+): Promise<ColourSums> {
+  const sums = { foreground: new Float32Array(front.data.length), background: new Float32Array(back.data.length) }
   const plane = clip.width * clip.height
   const whole: Window = { x: 0, y: 0, width: clip.width, height: clip.height }
   const rest = new Float32Array(3 * plane)
-  let error = 0
-  for (let t = 0; t < clip.colours.length; t++) {
+  let squares = 0
+  for (let t = own.first; t < own.end; t++) {
     await pause()
     const colours = clip.colours[t]!
     const opacity = clip.opacity(t)
@@ -166,24 +219,11 @@ async function improveTextures(
       subtract(rest, front, inFront, opacity, clip.width)
       subtract(rest, back, behind, remaining, clip.width)
     }
-    for (let k = 0; k < rest.length; k++) error += rest[k]! * rest[k]!
-    splat(frontSum, front, inFront, opacity, rest, clip.width)
-    splat(backSum, back, behind, remaining, rest, clip.width)
+    for (let k = 0; k < rest.length; k++) squares += rest[k]! * rest[k]!
+    splat(sums.foreground, front, inFront, opacity, rest, clip.width)
+    splat(sums.background, back, behind, remaining, rest, clip.width)
   }
-  const stepped = (texture: Texture, sum: Float32Array): Texture => {
-    for (let k = 0; k < sum.length; k += 4) {
-      // From summed residuals to the weighted colour that the step leads to.
-      for (let c = 0; c < 3; c++) {
-        const colour = texture.data[k + c]! + sum[k + c]! / Math.max(sum[k + 3]!, 1e-6)
-        sum[k + c] = sum[k + 3]! * Math.min(Math.max(colour, 0), 1)
-      }
-    }
-    return { ...texture, data: fillTexels(sum, texture.width, texture.height) }
-  }
-  return {
-    textures: { foreground: stepped(front, frontSum), background: stepped(back, backSum) },
-    error: error / (3 * plane * clip.colours.length),
-  }
+  return { sums, squares, colours: 3 * plane * (own.end - own.first) }
 }
 
 /** The positions of a frame's pixels, or of those of a window, in a texture, in its pixels: two planes. */

@@ -1,4 +1,6 @@
 import { createHash } from 'node:crypto'
+import { availableParallelism } from 'node:os'
+import { openFitThread } from '../../atlas/fast/node/openFitThread.js'
 import { loadOnnxRuntime } from '../../engine/node/loadOnnxRuntime.js'
 import { libavClips } from '../../media/node/libavClips.js'
 import { registerCodecs } from '../../media/node/registerCodecs.js'
@@ -30,5 +32,13 @@ export const clipMachine: ClipMachine = {
     const hash = createHash('sha256')
     for (const piece of pieces) hash.update(piece)
     return hash.digest('hex')
+  },
+  fitBeside(asked) {
+    const threads = (asked > 0 ? asked : availableParallelism()) >> 1
+    if (threads === 0) return null
+    return {
+      threads,
+      openPart: (frames, settings, signal) => openFitThread(frames, settings, { threads, signal }),
+    }
   },
 }

@@ -46,7 +46,8 @@ export async function fitAtlas(tools: StageTools, flow: ClipFlow, masks: readonl
     emit({ type: 'checkpoint', stage: 'atlas', step: reached, path: store.file(place.file), bytes })
     await followControl()
   }
-  const common = { frames: input.frames, flow, masks, runtime: await runtimeOf(machine, settings), signal }
+  const runtime = await runtimeOf(machine, settings)
+  const common = { frames: input.frames, flow, masks, signal }
   if (settings.atlas === 'neural') {
     const neural = {
       ...publishedNeuralSettings,
@@ -58,6 +59,7 @@ export async function fitAtlas(tools: StageTools, flow: ClipFlow, masks: readonl
       tools,
       await fitNeuralAtlas({
         ...common,
+        runtime,
         settings: neural,
         seed: settings.seed,
         ...(tensors === undefined ? {} : { state: { step, tensors } }),
@@ -79,11 +81,14 @@ export async function fitAtlas(tools: StageTools, flow: ClipFlow, masks: readonl
         'the atlas is fitted from its beginning: its checkpoint is of an earlier version, which fitted it otherwise',
     })
   }
+  const beside = (runtime.device === 'cpu' && machine.fitBeside?.(settings.threads)) || null
   let detail: Readonly<Record<string, number>> | undefined
   return await keep(
     tools,
     await fitFastAtlas({
       ...common,
+      runtime: beside === null ? runtime : await runtimeOf(machine, { ...settings, threads: beside.threads }),
+      openPart: beside === null ? undefined : (part, fast) => beside.openPart(part, fast, signal),
       ...(goesOn ? { state: { sweep: step, tensors } } : {}),
       onProgress: (progress) => {
         if (progress.type === 'sweep') detail = { psnr: progress.psnr }

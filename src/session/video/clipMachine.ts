@@ -1,3 +1,4 @@
+import type { FitFastAtlasOptions } from '../../atlas/fast/fitFastAtlas.js'
 import type { ClipCodec } from '../../media/clipCodec.js'
 import type { TrainingPlace } from '../openTrainer.js'
 import type { RunMachine } from '../runMachine.js'
@@ -12,6 +13,20 @@ export interface ClipTools {
   readonly prepare: (goal: 'edit' | 'atlas') => Promise<void>
   /** SHA-256 in hex over the pieces, one after the other; text as UTF-8. */
   readonly digest: (pieces: Iterable<Uint8Array | string>) => string
+  /**
+   * How a fit on the CPU is shared between threads; null for one thread. Absent where a machine has no threads.
+   * @param threads what the settings say; 0 for what the machine has
+   */
+  readonly fitBeside?: (threads: number) => FitBeside | null
+}
+
+/** A thread beside this one, for a part of a fit. */
+export interface FitBeside {
+  /** Of ONNX Runtime, for each. */
+  readonly threads: number
+  readonly openPart: (
+    ...part: [...Parameters<NonNullable<FitFastAtlasOptions['openPart']>>, AbortSignal | undefined]
+  ) => ReturnType<NonNullable<FitFastAtlasOptions['openPart']>>
 }
 
 /** What a run over a clip needs of the machine that it is on. */

@@ -193,18 +193,18 @@ describe('painting a mask', () => {
 })
 
 describe('changing a whole mask', () => {
-  it('turns it over, and back', () => {
+  it('turns it over, and back', async () => {
     const mask = new MaskPainting(333, 257)
     stroke(mask, [point(50, 50), point(200, 120)], { ...hard, hardness: 0 })
     const before = mask.read().data
-    mask.invert()
+    await mask.invert()
     expect(
       same(
         mask.read().data,
         before.map((value) => 255 - value),
       ),
     ).toBe(true)
-    mask.invert()
+    await mask.invert()
     expect(same(mask.read().data, before)).toBe(true)
   })
 
@@ -262,7 +262,7 @@ describe('changing a whole mask', () => {
     const growing = mask.grow(30)
     expect(mask.working.value).toBe(true)
     expect(mask.begin(point(10, 10), hard)).toBe(false)
-    expect([mask.invert(), mask.undo(), await mask.shrink(3)]).toEqual([false, false, false])
+    expect([await mask.invert(), mask.undo(), await mask.shrink(3)]).toEqual([false, false, false])
     expect(await growing).toBe(true)
     expect(mask.working.value).toBe(false)
     expect(at(mask, 100, 60)).toBe(255)

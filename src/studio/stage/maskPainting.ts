@@ -6,7 +6,7 @@ import { type Brush, MaskStroke, type StrokePoint } from './maskStroke.js'
 import { MaskTiles, sameTile, type Tile } from './maskTiles.js'
 import { Slices } from './slices.js'
 import type { Area } from './viewMatrix.js'
-import { featheredMask, grownMask, inverted, pictureMask, planeMask, shrunkMask } from './wholeMask.js'
+import { featheredMask, grownMask, invertedMask, pictureMask, planeMask, shrunkMask } from './wholeMask.js'
 
 /**
  * A mask that is painted, of the photo's size: grey, 255 where the edit may be, 0 where not, at first 0 all over. Every
@@ -107,16 +107,17 @@ export class MaskPainting {
 
   /** 0 all over. */
   clear(): boolean {
-    return this.#each(() => 0)
+    return this.#flat(0)
   }
 
   /** 255 all over. */
   fill(): boolean {
-    return this.#each(() => 255)
+    return this.#flat(255)
   }
 
-  invert(): boolean {
-    return this.#each(inverted)
+  /** 255 where it was 0, and the other way round. */
+  async invert(): Promise<boolean> {
+    return await this.#whole((slices) => invertedMask(this.#tiles, slices))
   }
 
   /** What is painted grows by `px` to every side. @throws OPTION_INVALID for less than 1 px or more than 1000 */
@@ -168,15 +169,11 @@ export class MaskPainting {
     return moved
   }
 
-  #each(made: (before: Tile) => Tile): boolean {
+  #flat(value: number): boolean {
     if (this.#working.value) return false
     this.end()
     const tiles = new Map<number, Tile>()
-    for (let i = 0; i < this.#tiles.count; i++) {
-      const before = this.#tiles.get(i)
-      const tile = made(before)
-      if (!sameTile(tile, before)) tiles.set(i, tile)
-    }
+    for (let i = 0; i < this.#tiles.count; i++) if (!sameTile(this.#tiles.get(i), value)) tiles.set(i, value)
     this.#change(tiles)
     return true
   }

@@ -38,6 +38,15 @@ export async function featheredMask(tiles: MaskTiles, px: number, slices: Slices
   return await cut(tiles, plane, inside, slices)
 }
 
+export async function invertedMask(tiles: MaskTiles, slices: Slices): Promise<Changed> {
+  const changed: Changed = new Map()
+  for (let i = 0; i < tiles.count; i++) {
+    changed.set(i, inverted(tiles.get(i)))
+    if (slices.spent) await slices.next()
+  }
+  return changed
+}
+
 /** Another mask of the same size. */
 export const planeMask = (tiles: MaskTiles, plane: GreyPlane, slices: Slices): Promise<Changed> =>
   cut(tiles, plane, { x: 0, y: 0, width: plane.width, height: plane.height }, slices)
@@ -54,7 +63,7 @@ export async function pictureMask(tiles: MaskTiles, picture: ImageBitmap, slices
   return loaded
 }
 
-export function inverted(tile: Tile): Tile {
+function inverted(tile: Tile): Tile {
   if (typeof tile === 'number') return 255 - tile
   // Four px at a time.
   const out = new Uint8Array(tile.length)

@@ -1,0 +1,50 @@
+// The thread of a part of a fit: answers one call after the other, until it is ended.
+import { parentPort, workerData } from 'node:worker_threads'
+import { createNodeRuntime } from '../../../engine/node/createNodeRuntime.js'
+import { LocalFitPart } from '../fitPart.js'
+import type { ColourSums } from '../solveTextures.js'
+import { type FitAnswer, type FitCall, type FitThreadData, failedAnswer } from './fitMessages.js'
+
+const { frames, settings, threads } = workerData as FitThreadData
+let stopped = false
+const part = new LocalFitPart(frames, {
+  runtime: createNodeRuntime({ device: 'cpu', threads }),
+  settings,
+  async pause() {
+    await new Promise((resolve) => setImmediate(resolve))
+    if (stopped) throw new Error('This part of the fit was told to stop.')
+  },
+})
+
+const answer = (message: FitAnswer, moved: readonly ArrayBuffer[] = []): void => parentPort?.postMessage(message, moved)
+
+parentPort?.on('message', (call: FitCall | 'stop') => {
+  if (call === 'stop') {
+    stopped = true
+    return
+  }
+  void asked(call).then(
+    (result) => answer({ type: 'done', result }, call.name === 'sumColours' ? buffersOf(result as ColourSums) : []),
+    (error: unknown) => answer(failedAnswer(error)),
+  )
+})
+
+async function asked(call: FitCall): Promise<unknown> {
+  switch (call.name) {
+    case 'begin':
+      return await part.begin(...call.given)
+    case 'sumColours':
+      return await part.sumColours(...call.given)
+    case 'visit':
+      return await part.visit(...call.given, () => answer({ type: 'visited' }))
+    case 'fitOpacities':
+      return await part.fitOpacities(...call.given)
+    case 'close':
+      await part.close()
+      // Nothing holds the thread any more, which ends by itself.
+      parentPort?.close()
+  }
+}
+
+const buffersOf = ({ sums }: ColourSums): ArrayBuffer[] =>
+  [sums.foreground, sums.background].map(({ buffer }) => buffer as ArrayBuffer)

@@ -1,0 +1,112 @@
+import { SHARE_ENV, Worker } from 'node:worker_threads'
+import { silenceTelemetry } from '../../../engine/node/silenceTelemetry.js'
+import { Text2LiveError } from '../../../errors.js'
+import type { FastSettings } from '../fastSettings.js'
+import type { FitPart, PartFrames } from '../fitPart.js'
+import type { FitAnswer, FitCall, FitThreadData } from './fitMessages.js'
+
+export interface FitThreadOptions {
+  /** Of ONNX Runtime in it. */
+  readonly threads: number
+  /** Ends what it is asked at the frame at hand. */
+  readonly signal?: AbortSignal | undefined
+}
+
+/**
+ * A part of a fit in a thread of its own.
+ * @throws the signal's reason once it is aborted
+ */
+export function openFitThread(
+  frames: PartFrames,
+  settings: FastSettings,
+  { threads, signal }: FitThreadOptions,
+): Promise<FitPart> {
+  silenceTelemetry()
+  signal?.throwIfAborted()
+  const worker = new Worker(new URL('./fitThread.js', import.meta.url), {
+    workerData: { frames, settings, threads } satisfies FitThreadData,
+    env: SHARE_ENV,
+    execArgv: [],
+  })
+  return Promise.resolve(new FitThread(worker, signal))
+}
+
+class FitThread implements FitPart {
+  readonly #worker: Worker
+  readonly #signal: AbortSignal | undefined
+  #pending: {
+    resolve(result: unknown): void
+    reject(reason: unknown): void
+    visited?: (() => void) | undefined
+  } | null = null
+  /** Why it can be asked nothing any more. */
+  #ended: Error | null = null
+  readonly #exit: Promise<void>
+  readonly #stop: () => void
+
+  constructor(worker: Worker, signal: AbortSignal | undefined) {
+    this.#worker = worker
+    this.#signal = signal
+    // A thread that is terminated while ONNX Runtime runs takes the process with it, so it is asked to end by itself.
+    this.#stop = () => worker.postMessage('stop')
+    signal?.addEventListener('abort', this.#stop)
+    worker.on('message', (message: FitAnswer) => this.#answered(message))
+    worker.on('error', (error: Error) => this.#end(error))
+    this.#exit = new Promise((resolve) => {
+      worker.on('exit', () => {
+        this.#end(new Text2LiveError('DEVICE_FAILED', 'The thread of a part of the atlas ended by itself. Try again.'))
+        resolve()
+      })
+    })
+  }
+
+  begin(...given: Parameters<FitPart['begin']>): ReturnType<FitPart['begin']> {
+    return this.#ask({ name: 'begin', given })
+  }
+
+  sumColours(...given: Parameters<FitPart['sumColours']>): ReturnType<FitPart['sumColours']> {
+    return this.#ask({ name: 'sumColours', given })
+  }
+
+  visit(...[stage, textures, backwards, visited]: Parameters<FitPart['visit']>): ReturnType<FitPart['visit']> {
+    return this.#ask({ name: 'visit', given: [stage, textures, backwards] }, visited)
+  }
+
+  fitOpacities(...given: Parameters<FitPart['fitOpacities']>): ReturnType<FitPart['fitOpacities']> {
+    return this.#ask({ name: 'fitOpacities', given })
+  }
+
+  async close(): Promise<void> {
+    this.#signal?.removeEventListener('abort', this.#stop)
+    if (this.#ended === null) this.#worker.postMessage({ name: 'close', given: [] } satisfies FitCall)
+    await this.#exit
+  }
+
+  /** One call at a time. */
+  async #ask<T>(call: FitCall, visited?: () => void): Promise<T> {
+    if (this.#ended !== null) throw this.#ended
+    return await new Promise<T>((resolve, reject) => {
+      this.#pending = { resolve: resolve as (result: unknown) => void, reject, visited }
+      this.#worker.postMessage(call)
+    })
+  }
+
+  #answered(message: FitAnswer): void {
+    if (message.type === 'visited') {
+      this.#pending?.visited?.()
+      return
+    }
+    const pending = this.#pending
+    this.#pending = null
+    if (message.type === 'done') pending?.resolve(message.result)
+    else if (this.#signal?.aborted) pending?.reject(this.#signal.reason)
+    else if (message.code !== null) pending?.reject(new Text2LiveError(message.code, message.message))
+    else pending?.reject(new Error(message.message))
+  }
+
+  #end(reason: Error): void {
+    this.#ended ??= reason
+    this.#pending?.reject(this.#ended)
+    this.#pending = null
+  }
+}
