@@ -191,7 +191,7 @@ async function edit(tab, options) {
 
 /** A static server whose pages may use threads. */
 async function serveFolder(folder) {
-  const types = { '.html': 'text/html', '.js': 'text/javascript', '.mjs': 'text/javascript', '.css': 'text/css' }
+  const types = { '.html': 'text/html', '.js': 'text/javascript', '.css': 'text/css' }
   const server = createServer((request, response) => {
     const { pathname } = new URL(request.url ?? '/', 'http://localhost')
     const file = path.join(folder, path.normalize(pathname), pathname.endsWith('/') ? 'index.html' : '')

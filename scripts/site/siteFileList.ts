@@ -27,7 +27,8 @@ const engineFolder = join(root, 'node_modules/onnxruntime-web/dist')
 
 /** Small scripts that load the engines; they belong to the shell. */
 export const engineLoaders = engines.map(({ name }) => ({
-  path: `ort/${name}.mjs`,
+  // Not .mjs, which many static hosts do not serve as a script.
+  path: `ort/${name}.js`,
   from: join(engineFolder, `${name}.mjs`),
 }))
 

@@ -6,6 +6,7 @@ import { gradients } from './gradients.js'
 import { createNodeRuntime } from './node/createNodeRuntime.js'
 import * as ops from './ops.js'
 import { randomStream } from './random.js'
+import { createRuntime } from './runtime.js'
 
 const runtime = createNodeRuntime({ device: 'cpu', threads: 2 })
 
@@ -49,6 +50,21 @@ describe('a program', () => {
     const graph = new Graph()
     const y = graph.apply({ op: 'NoSuchOperator', inputs: [graph.input('x', [2])], shape: [2] })
     await expect(runtime.compile(graph, { y })).rejects.toMatchObject({ code: 'GRAPH_INVALID' })
+  })
+
+  it('says so when ONNX Runtime itself is not there, as in a browser that cannot fetch it', async () => {
+    const absent = createRuntime(
+      {
+        Tensor: runtime.Tensor,
+        InferenceSession: { create: () => Promise.reject(new Error('no available backend found. ERR: [cpu] gone')) },
+      },
+      { device: 'cpu' },
+    )
+    const graph = new Graph()
+    await expect(absent.compile(graph, { y: ops.exp(graph.input('x', [2])) })).rejects.toMatchObject({
+      code: 'DEVICE_UNAVAILABLE',
+      message: expect.stringContaining('did not load') as string,
+    })
   })
 
   it.skipIf(listSupportedBackends().some(({ name, bundled }) => name === 'cuda' && bundled))(

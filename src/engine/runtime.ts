@@ -236,8 +236,15 @@ async function createSession(
     })
   } catch (cause) {
     const reason = cause instanceof Error ? cause.message : String(cause)
-    if (device === 'cpu')
+    if (device === 'cpu') {
+      if (reason.includes('no available backend'))
+        throw new Text2LiveError(
+          'DEVICE_UNAVAILABLE',
+          `ONNX Runtime did not load: ${reason}. In a browser, see that the page's files are all there and served as what they are.`,
+          { cause },
+        )
       throw new Text2LiveError('GRAPH_INVALID', `ONNX Runtime refused the graph: ${reason}`, { cause })
+    }
     throw new Text2LiveError(
       'DEVICE_UNAVAILABLE',
       `The device "${device}" was asked for, and ONNX Runtime could not start on it: ${reason} Use --device cpu, or --device auto to take what is there.`,

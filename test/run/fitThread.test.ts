@@ -56,7 +56,9 @@ describe('a half of a fit in a thread of its own', () => {
       code: 'LOSS_NOT_FINITE',
       message: expect.stringContaining('ground of frame 5:') as string,
     })
-    await expect(opened!.sumColours(undefined as never, true)).rejects.toMatchObject({ code: 'DEVICE_FAILED' })
+    await expect(opened!.close().then(() => opened!.begin(1, undefined as never))).rejects.toMatchObject({
+      code: 'DEVICE_FAILED',
+    })
   })
 
   it('ends with the frame at hand when it is told to stop', async () => {

@@ -51,7 +51,12 @@ describe('solveTextures', () => {
       foreground: emptyTexture(layerExtent('foreground', clip, [identity], own), 1, 1),
       background: emptyTexture(layerExtent('background', clip, [identity], own), 1, 1),
     }
-    const sums = (textures: Layers<Texture>, black: boolean) => sumColours(clip, lattices, own, textures, black, pause)
+    const room = ({ foreground, background }: Layers<Texture>) => ({
+      foreground: new Float32Array(foreground.data.length),
+      background: new Float32Array(background.data.length),
+    })
+    const sums = (textures: Layers<Texture>, black: boolean) =>
+      sumColours(clip, lattices, own, textures, black, room(textures), pause)
     const errors: number[] = []
     for (let steps = 1; steps <= 10; steps++) errors.push((await solveTextures(empty, steps, sums)).error)
     errors.forEach((error, i) => {

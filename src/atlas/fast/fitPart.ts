@@ -50,7 +50,7 @@ export interface Visited {
 export interface FitPart {
   /** Begins a sweep at pixels of this size. @returns what of the atlas plane its frames show */
   begin(pixel: number, layers: FrameLayers): Promise<Layers<Extent | null>>
-  /** What its frames ask of textures. */
+  /** What its frames ask of textures. The sums hold until it is asked again, and may be changed. */
   sumColours(textures: Layers<Texture>, black: boolean): Promise<ColourSums>
   /**
    * Visits the mappings of its frames, from the first to the last or back.
@@ -70,6 +70,8 @@ export interface LocalPartOptions {
   readonly settings: FastSettings
   /** Called between frames; it may throw, to stop. */
   readonly pause: () => Promise<void>
+  /** Memory for the sums of its frames, so many numbers. Default: this thread's own. */
+  readonly memory?: (length: number) => Float32Array
 }
 
 /** A part in the thread that calls it. */
@@ -81,6 +83,7 @@ export class LocalFitPart implements FitPart {
     readonly lattices: Layers<Lattice[]>
     readonly opacity: readonly Uint8Array[]
   } | null = null
+  #sums: Layers<Float32Array> | null = null
   #fitter: { readonly stage: number; readonly fitter: MappingFitter } | null = null
 
   constructor(frames: PartFrames, options: LocalPartOptions) {
@@ -106,7 +109,13 @@ export class LocalFitPart implements FitPart {
 
   async sumColours(textures: Layers<Texture>, black: boolean): Promise<ColourSums> {
     const { clip, lattices } = this.#now
-    return await sumColours(clip, lattices, this.#frames.own, textures, black, this.#options.pause)
+    const { memory = (length) => new Float32Array(length), pause } = this.#options
+    const fitting = (layer: LayerName) => {
+      const { length } = textures[layer].data
+      return this.#sums?.[layer].length === length ? this.#sums[layer] : memory(length)
+    }
+    this.#sums = { foreground: fitting('foreground'), background: fitting('background') }
+    return await sumColours(clip, lattices, this.#frames.own, textures, black, this.#sums, pause)
   }
 
   async visit(stage: number, textures: Layers<Texture>, backwards: boolean, visited: () => void): Promise<Visited> {

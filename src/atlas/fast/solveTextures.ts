@@ -191,6 +191,7 @@ export interface OwnFrames {
 /**
  * What some frames ask of textures.
  * @param black nothing is in the textures yet
+ * @param sums memory for them, as large as the data of the textures
  * @param pause called between frames
  */
 export async function sumColours(
@@ -199,9 +200,11 @@ export async function sumColours(
   own: OwnFrames,
   { foreground: front, background: back }: Layers<Texture>,
   black: boolean,
+  sums: Layers<Float32Array>,
   pause: () => Promise<void>,
 ): Promise<ColourSums> {
-  const sums = { foreground: new Float32Array(front.data.length), background: new Float32Array(back.data.length) }
+  sums.foreground.fill(0)
+  sums.background.fill(0)
   const plane = clip.width * clip.height
   const whole: Window = { x: 0, y: 0, width: clip.width, height: clip.height }
   const rest = new Float32Array(3 * plane)

@@ -43,7 +43,7 @@ async function loadEngine({ site, device, threads }: EngineStart, files: FileCac
   const ort = device === 'webgpu' ? await import('onnxruntime-web/webgpu') : await import('onnxruntime-web/wasm')
   Object.assign(ort.env.wasm, {
     wasmBinary,
-    wasmPaths: { mjs: new URL(`ort/${name}.mjs`, site).href },
+    wasmPaths: { mjs: new URL(`ort/${name}.js`, site).href },
     numThreads: threads,
   })
   return ort

@@ -129,10 +129,10 @@ function Word({ studio, name }: { readonly studio: Studio; readonly name: WordNa
           spellcheck
           placeholder={text(help)}
           title={`${text(help)}. ${text('moreWordings')}`}
-          onInput={(event) => (word.value = event.currentTarget.value)}
-          onChange={() => {
+          onInput={(event) => {
+            word.value = event.currentTarget.value
             // Where a region is, is shown as soon as it is said.
-            if (name === 'region' && word.value?.trim() !== '') void studio.locate(false)
+            if (name === 'region') studio.locateSoon()
           }}
           onKeyDown={(event) => {
             if (event.key !== 'Enter' || event.shiftKey || event.isComposing) return

@@ -37,6 +37,8 @@ interface LocatedPlace {
 
 /** Files of a run that the page reads. */
 const runFile = { edit: 'edit.png' } as const
+/** So long after the last key a region is taken to be said, milliseconds. */
+const typingPause = 700
 
 /** All that the page shows: the photo, the edit that is described, the edits that are there, the host's runs. */
 export class Studio {
@@ -79,6 +81,7 @@ export class Studio {
   /** Edit layers as pictures, by run; the number counts the outputs that were written since. */
   readonly #pictures = new Map<string, { readonly version: string; readonly picture: Promise<ImageBitmap | null> }>()
   #locator: AbortController | null = null
+  #soon: ReturnType<typeof setTimeout> | undefined
   #layersShown: Promise<void> = Promise.resolve()
   /** Counts the previews, so that an older one that is decoded late is not shown. */
   #previews = 0
@@ -381,6 +384,13 @@ export class Studio {
     })
   }
 
+  /** Shows where the words are once nobody has typed for a moment; takes the map off where no region is said. */
+  locateSoon(): void {
+    clearTimeout(this.#soon)
+    if (this.draft.words.region.peek()?.trim()) this.#soon = setTimeout(() => void this.locate(false), typingPause)
+    else this.hideMap()
+  }
+
   /** Shows what a click on the object grows to in its frame. */
   async #showClicked(clip: OpenClip, point: FramePoint): Promise<void> {
     await this.#showMap(true, async (signal) => {
@@ -466,6 +476,7 @@ export class Studio {
 
   /** Takes the map of the words off, and gives up the one that is being made. */
   hideMap(): void {
+    clearTimeout(this.#soon)
     this.#locator?.abort()
     this.#locator = null
     this.locating.value = false

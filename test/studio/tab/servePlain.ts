@@ -11,7 +11,6 @@ import { sitePlugin } from '../../../scripts/site/sitePlugin.js'
 const types: Readonly<Record<string, string>> = {
   '.html': 'text/html',
   '.js': 'text/javascript',
-  '.mjs': 'text/javascript',
   '.css': 'text/css',
   '.json': 'application/json',
   '.wasm': 'application/wasm',

@@ -298,7 +298,7 @@ describe.skipIf(!existsSync(executablePath))('the studio in a tab, from a static
     await is(tab, 'teapot-2', 'finished')
     const run = await submit(tab, { steps: 1, device: 'webgpu', previewEvery: 0, threads: 2 })
     await heard(tab, run, 'run-start')
-    expect(tab.workers().filter((worker) => worker.url().endsWith('ort-wasm-simd-threaded.mjs'))).toHaveLength(1)
+    expect(tab.workers().filter((worker) => worker.url().endsWith('ort-wasm-simd-threaded.js'))).toHaveLength(1)
     await is(tab, run, 'finished')
     const told = await tab.evaluate((name) => studio.events(name), run)
     expect(told.filter((words) => words.startsWith('device: cpu, since webgpu does not work here'))).toHaveLength(1)

@@ -2,7 +2,6 @@
 import { parentPort, workerData } from 'node:worker_threads'
 import { createNodeRuntime } from '../../../engine/node/createNodeRuntime.js'
 import { LocalFitPart } from '../fitPart.js'
-import type { ColourSums } from '../solveTextures.js'
 import { type FitAnswer, type FitCall, type FitThreadData, failedAnswer } from './fitMessages.js'
 
 const { frames, settings, threads } = workerData as FitThreadData
@@ -14,9 +13,11 @@ const part = new LocalFitPart(frames, {
     await new Promise((resolve) => setImmediate(resolve))
     if (stopped) throw new Error('This part of the fit was told to stop.')
   },
+  // Read by the other thread where they are.
+  memory: (length) => new Float32Array(new SharedArrayBuffer(4 * length)),
 })
 
-const answer = (message: FitAnswer, moved: readonly ArrayBuffer[] = []): void => parentPort?.postMessage(message, moved)
+const answer = (message: FitAnswer): void => parentPort?.postMessage(message)
 
 parentPort?.on('message', (call: FitCall | 'stop') => {
   if (call === 'stop') {
@@ -24,7 +25,7 @@ parentPort?.on('message', (call: FitCall | 'stop') => {
     return
   }
   void asked(call).then(
-    (result) => answer({ type: 'done', result }, call.name === 'sumColours' ? buffersOf(result as ColourSums) : []),
+    (result) => answer({ type: 'done', result }),
     (error: unknown) => answer(failedAnswer(error)),
   )
 })
@@ -45,6 +46,3 @@ async function asked(call: FitCall): Promise<unknown> {
       parentPort?.close()
   }
 }
-
-const buffersOf = ({ sums }: ColourSums): ArrayBuffer[] =>
-  [sums.foreground, sums.background].map(({ buffer }) => buffer as ArrayBuffer)

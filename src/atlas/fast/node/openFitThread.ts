@@ -1,8 +1,11 @@
 import { SHARE_ENV, Worker } from 'node:worker_threads'
 import { silenceTelemetry } from '../../../engine/node/silenceTelemetry.js'
 import { Text2LiveError } from '../../../errors.js'
+import type { LayerName } from '../../layeredAtlas.js'
 import type { FastSettings } from '../fastSettings.js'
 import type { FitPart, PartFrames } from '../fitPart.js'
+import type { Layers } from '../solveTextures.js'
+import type { Texture } from '../texture.js'
 import type { FitAnswer, FitCall, FitThreadData } from './fitMessages.js'
 
 export interface FitThreadOptions {
@@ -41,6 +44,7 @@ class FitThread implements FitPart {
   } | null = null
   /** Why it can be asked nothing any more. */
   #ended: Error | null = null
+  readonly #textures = new Map<LayerName, Float32Array>()
   readonly #exit: Promise<void>
   readonly #stop: () => void
 
@@ -64,22 +68,36 @@ class FitThread implements FitPart {
     return this.#ask({ name: 'begin', given })
   }
 
-  sumColours(...given: Parameters<FitPart['sumColours']>): ReturnType<FitPart['sumColours']> {
-    return this.#ask({ name: 'sumColours', given })
+  sumColours(textures: Layers<Texture>, black: boolean): ReturnType<FitPart['sumColours']> {
+    return this.#ask({ name: 'sumColours', given: [this.#shared(textures), black] })
   }
 
   visit(...[stage, textures, backwards, visited]: Parameters<FitPart['visit']>): ReturnType<FitPart['visit']> {
-    return this.#ask({ name: 'visit', given: [stage, textures, backwards] }, visited)
+    return this.#ask({ name: 'visit', given: [stage, this.#shared(textures), backwards] }, visited)
   }
 
-  fitOpacities(...given: Parameters<FitPart['fitOpacities']>): ReturnType<FitPart['fitOpacities']> {
-    return this.#ask({ name: 'fitOpacities', given })
+  fitOpacities(textures: Layers<Texture>): ReturnType<FitPart['fitOpacities']> {
+    return this.#ask({ name: 'fitOpacities', given: [this.#shared(textures)] })
   }
 
   async close(): Promise<void> {
     this.#signal?.removeEventListener('abort', this.#stop)
     if (this.#ended === null) this.#worker.postMessage({ name: 'close', given: [] } satisfies FitCall)
     await this.#exit
+  }
+
+  /** The textures where both threads can read them; they hold until others are shared. */
+  #shared(textures: Layers<Texture>): Layers<Texture> {
+    const share = (layer: LayerName): Texture => {
+      const texture = textures[layer]
+      const kept = this.#textures.get(layer)
+      const data =
+        kept?.length === texture.data.length ? kept : new Float32Array(new SharedArrayBuffer(texture.data.byteLength))
+      this.#textures.set(layer, data)
+      data.set(texture.data)
+      return { ...texture, data }
+    }
+    return { foreground: share('foreground'), background: share('background') }
   }
 
   /** One call at a time. */
