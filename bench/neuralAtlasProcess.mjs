@@ -9,7 +9,7 @@ const { width, height, frames, steps, threads, device, pretraining } = JSON.pars
 const size = width * height
 const noise = randomStream(1, 'clip')
 const flow = () => ({
-  data: Float32Array.from({ length: 2 * size }, () => noise.uniform(-2, 2)),
+  data: Int16Array.from({ length: 2 * size }, () => noise.integer(-128, 128)),
   valid: new Uint8Array(size).fill(1),
 })
 const input = {

@@ -96,7 +96,8 @@ def make_clip(g, fixture):
     below[:, :-1] = frames[:, 1:] - frames[:, :-1]
     clip = {'frames': frames, 'right': right, 'below': below, 'masks': uniform(g, FRAMES, HEIGHT, WIDTH)}
     for direction, absent in (('forward', FRAMES - 1), ('backward', 0)):
-        clip[direction] = uniform(g, FRAMES, HEIGHT, WIDTH, 2, low=-3.0, high=3.0)
+        # In the units of a flow, 1/64 px.
+        clip[direction] = torch.round(uniform(g, FRAMES, HEIGHT, WIDTH, 2, low=-3.0, high=3.0) * 64) / 64
         clip[f'{direction}.valid'] = uniform(g, FRAMES, HEIGHT, WIDTH) < .7
         clip[f'{direction}.valid'][absent] = False
         kept = slice(0, FRAMES - 1) if direction == 'forward' else slice(1, FRAMES)

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { clipOf, texture } from '../../test/support/movingTexture.js'
-import { type Flow, estimateClipFlow } from './clipFlow.js'
+import { type Flow, estimateClipFlow, FLOW_PIXEL } from './clipFlow.js'
 
 const [width, height] = [96, 72]
 
@@ -13,7 +13,7 @@ function errors(
   valid.forEach((isValid, i) => {
     if (isValid === 0) return
     const [dx, dy] = expected(i % width, Math.floor(i / width))
-    const error = Math.hypot(data[i]! - dx, data[width * height + i]! - dy)
+    const error = Math.hypot(data[i]! / FLOW_PIXEL - dx, data[width * height + i]! / FLOW_PIXEL - dy)
     sum += error
     worst = Math.max(worst, error)
     count++
@@ -62,8 +62,8 @@ describe('estimateClipFlow', () => {
       forward: [there],
     } = await estimateClipFlow(frames)
     const at = (x: number, y: number) => y * width + x
-    expect(there!.data[at(35, 36)]!).toBeCloseTo(8, 0)
-    expect(there!.data[at(80, 10)]!).toBeCloseTo(0, 0)
+    expect(there!.data[at(35, 36)]! / FLOW_PIXEL).toBeCloseTo(8, 0)
+    expect(there!.data[at(80, 10)]! / FLOW_PIXEL).toBeCloseTo(0, 0)
     expect([there!.valid[at(35, 36)], there!.valid[at(80, 10)]]).toEqual([1, 1])
     // The background just right of the disc is covered next.
     const covered = there!.valid.filter((_, i) => {

@@ -3,13 +3,16 @@ import type { ClipFrames } from '../media/clipFrames.js'
 import { greyPlane, greyPyramid } from './motion/greyPlane.js'
 import { opticalFlow } from './motion/opticalFlow.js'
 
+/** A px in the units of a flow. */
+export const FLOW_PIXEL = 64
+
 /** Where the pixels of one frame lie in another one. */
 export interface Flow {
   /**
-   * Two planes, dx then dy, each `height * width` values in px: pixel (x, y) shows what (x + dx, y + dy) of the other
-   * frame shows.
+   * Two planes, dx then dy, each `height * width` values in 1/64 px: pixel (x, y) shows what (x + dx, y + dy) of the
+   * other frame shows. Flow is most of what a clip takes in memory.
    */
-  readonly data: Float32Array
+  readonly data: Int16Array
   /**
    * `height * width` values: 1 where the other frame sees the same point, that is where going there and back misses by
    * less than 1 px, else 0.
@@ -65,12 +68,19 @@ export async function estimateClipFlow(
     const next = greyPyramid(greyPlane(frames, t + 1), COARSEST)
     const there = opticalFlow(here, next)
     const back = opticalFlow(next, here)
-    forward.push({ data: there, valid: returns(there, back, width, height) })
-    backward.push({ data: back, valid: returns(back, there, width, height) })
+    forward.push({ data: flowUnits(there), valid: returns(there, back, width, height) })
+    backward.push({ data: flowUnits(back), valid: returns(back, there, width, height) })
     here = next
     onProgress?.(t + 1, pixels.length - 1)
   }
   return { width, height, forward, backward }
+}
+
+/** Px in the units of a flow; a motion of more than 511 px counts as that. */
+export function flowUnits(px: Float32Array): Int16Array {
+  const units = new Int16Array(px.length)
+  for (let i = 0; i < units.length; i++) units[i] = Math.round(Math.min(Math.max(px[i]! * FLOW_PIXEL, -32767), 32767))
+  return units
 }
 
 /**

@@ -1,3 +1,4 @@
+import { FLOW_PIXEL, type Flow } from './clipFlow.js'
 import { Text2LiveError } from '../errors.js'
 import { type ClipFrames, frameImage } from '../media/clipFrames.js'
 import type { FloatImage } from '../media/image.js'
@@ -6,7 +7,7 @@ import { reconstructFrame } from './reconstructFrame.js'
 
 export interface EvaluateOptions {
   /** Of frame t to frame t + 1: planes dx, dy in px, and where they are to be trusted. */
-  readonly flow?: { readonly forward: readonly { readonly data: Float32Array; readonly valid: Uint8Array }[] }
+  readonly flow?: { readonly forward: readonly Flow[] }
   /** Masks of the object by frame, one channel of the frame's size; a frame without one does not count. */
   readonly masks?: ReadonlyMap<number, FloatImage>
   readonly signal?: AbortSignal
@@ -85,7 +86,7 @@ function overlap(a: Float32Array, b: Float32Array): number {
 async function addDrift(
   atlas: LayeredAtlas,
   t: number,
-  flow: { data: Float32Array; valid: Uint8Array },
+  flow: Flow,
   drift: { sum: number; count: number },
 ): Promise<void> {
   const { width, height } = atlas
@@ -96,7 +97,10 @@ async function addDrift(
     const scale = pixelsPerFramePixel(here)
     for (let i = 0; i < size; i++) {
       if (!flow.valid[i]) continue
-      const [x, y] = [(i % width) + flow.data[i]!, Math.floor(i / width) + flow.data[size + i]!]
+      const [x, y] = [
+        (i % width) + flow.data[i]! / FLOW_PIXEL,
+        Math.floor(i / width) + flow.data[size + i]! / FLOW_PIXEL,
+      ]
       const dx = positionAt(next, 0, x, y) - here.data[i]!
       const dy = positionAt(next, size, x, y) - here.data[size + i]!
       drift.sum += ((name === 'foreground' ? opacity[i]! : 1 - opacity[i]!) * Math.hypot(dx, dy)) / scale

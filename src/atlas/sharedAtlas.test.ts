@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import { flowUnits } from './clipFlow.js'
 import {
   atlasFixture,
   atlasTensor,
@@ -200,7 +201,7 @@ function slidingAtlas(slip: number): LayeredAtlas {
 describe('evaluation', () => {
   const size = 20 * 12
   const forward = [0, 1].map(() => ({
-    data: Float32Array.from({ length: 2 * size }, (_, i) => (i < size ? 2 : 1)),
+    data: flowUnits(Float32Array.from({ length: 2 * size }, (_, i) => (i < size ? 2 : 1))),
     // Where the flow stays in the frame.
     valid: Uint8Array.from({ length: size }, (_, i) => (i % 20 < 18 && i < size - 20 ? 1 : 0)),
   }))

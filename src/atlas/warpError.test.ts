@@ -1,12 +1,12 @@
 import { describe, expect, it } from 'vitest'
 import { clipOf, texture } from '../../test/support/movingTexture.js'
-import type { ClipFlow, Flow } from './clipFlow.js'
+import { type ClipFlow, type Flow, flowUnits } from './clipFlow.js'
 import { warpError } from './warpError.js'
 
 const [width, height] = [12, 9]
 /** Everything moves by (2, 1) a frame; valid where the target is inside. */
 const moved = (sign: number): Flow => ({
-  data: Float32Array.from({ length: 2 * width * height }, (_, i) => (i < width * height ? 2 : 1) * sign),
+  data: flowUnits(Float32Array.from({ length: 2 * width * height }, (_, i) => (i < width * height ? 2 : 1) * sign)),
   valid: Uint8Array.from({ length: width * height }, (_, i) => {
     const [x, y] = [(i % width) + 2 * sign, Math.floor(i / width) + sign]
     return x >= 0 && y >= 0 && x < width && y < height ? 1 : 0

@@ -1,6 +1,6 @@
 import { Text2LiveError } from '../errors.js'
 import type { ClipFrames } from '../media/clipFrames.js'
-import type { ClipFlow } from './clipFlow.js'
+import { FLOW_PIXEL, type ClipFlow } from './clipFlow.js'
 
 /** How much a clip flickers. */
 export interface WarpError {
@@ -34,8 +34,8 @@ export function warpError({ width, height, pixels }: ClipFrames, flow: ClipFlow)
     for (let i = 0; i < size; i++) {
       if (valid[i] !== 1) continue
       // Valid flow ends inside the picture.
-      const x = (i % width) + data[i]!
-      const y = Math.floor(i / width) + data[size + i]!
+      const x = (i % width) + data[i]! / FLOW_PIXEL
+      const y = Math.floor(i / width) + data[size + i]! / FLOW_PIXEL
       const column = Math.min(Math.floor(x), width - 2)
       const row = Math.min(Math.floor(y), height - 2)
       const fx = x - column

@@ -1,5 +1,5 @@
 import type { FloatImage } from '../../media/image.js'
-import type { Flow } from '../clipFlow.js'
+import { FLOW_PIXEL, type Flow } from '../clipFlow.js'
 import type { LayerName } from '../layeredAtlas.js'
 import { type FitLatticeOptions, type Places, fitLattice } from './fitLattice.js'
 import { type Lattice, latticeOf, sampleLattice } from './lattice.js'
@@ -84,7 +84,7 @@ function share(layer: LayerName, opacity: FloatImage, i: number): number {
  * @param motion of the points, `flowAtGrid`
  */
 export function followFlow(
-  motion: Flow,
+  motion: GridFlow,
   { width, height }: { width: number; height: number },
   neighbour: Lattice,
   stride: number,
@@ -115,19 +115,27 @@ export function followFlow(
   return places
 }
 
+/** What a flow says at the points of a grid. */
+export interface GridFlow {
+  /** Two planes, dx then dy, px. */
+  readonly data: Float32Array
+  /** As that of `Flow`. */
+  readonly valid: Uint8Array
+}
+
 /** What a flow says at the points of the grid of `followFlow`. */
 export function flowAtGrid(
   { data, valid }: Flow,
   { width, height }: { width: number; height: number },
   stride: number,
-): Flow {
+): GridFlow {
   const columns = gridCount(width, stride)
   const size = columns * gridCount(height, stride)
   const grid = { data: new Float32Array(2 * size), valid: new Uint8Array(size) }
   for (let k = 0; k < size; k++) {
     const pixel = gridPixel(Math.floor(k / columns), stride, height) * width + gridPixel(k % columns, stride, width)
-    grid.data[k] = data[pixel]!
-    grid.data[size + k] = data[width * height + pixel]!
+    grid.data[k] = data[pixel]! / FLOW_PIXEL
+    grid.data[size + k] = data[width * height + pixel]! / FLOW_PIXEL
     grid.valid[k] = valid[pixel]!
   }
   return grid

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import type { FloatImage } from '../../media/image.js'
-import type { ClipFlow, Flow } from '../clipFlow.js'
+import { type ClipFlow, type Flow, flowUnits } from '../clipFlow.js'
 import { fillTexels } from './fillTexels.js'
 import { fitOpacity, opacityBand } from './fitOpacity.js'
 import { latticeOf } from './lattice.js'
@@ -116,7 +116,7 @@ describe('objectMotion', () => {
     const wrong = (dx: number): Flow => {
       const data = new Float32Array(2 * width * height)
       data.fill(dx, 0, width * height)
-      return { data, valid: new Uint8Array(width * height).fill(1) }
+      return { data: flowUnits(data), valid: new Uint8Array(width * height).fill(1) }
     }
     const flow: ClipFlow = { width, height, forward: [wrong(-10)], backward: [wrong(10)] }
     const motion = await objectMotion({ width, height, pixels }, masks, flow, pause)

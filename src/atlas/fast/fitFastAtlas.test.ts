@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { createNodeRuntime } from '../../engine/node/createNodeRuntime.js'
 import { readSafetensors, writeSafetensors } from '../../formats/safetensors.js'
 import type { FloatImage } from '../../media/image.js'
-import type { ClipFlow, Flow } from '../clipFlow.js'
+import { type ClipFlow, type Flow, flowUnits } from '../clipFlow.js'
 import { evaluateAtlas } from '../evaluateAtlas.js'
 import { FastAtlas } from './fastAtlas.js'
 import type { FastSettings } from './fastSettings.js'
@@ -55,7 +55,7 @@ function motion(error: number): ClipFlow {
       data[i] = sign * (front ? 2 : -1.5) + error
       data[width * height + i] = sign * (front ? 1 : 0) - error
     }
-    return { data, valid: new Uint8Array(width * height).fill(1) }
+    return { data: flowUnits(data), valid: new Uint8Array(width * height).fill(1) }
   }
   const pairs = Array.from({ length: count - 1 }, (_, t) => t)
   return { width, height, forward: pairs.map((t) => flow(t, 1)), backward: pairs.map((t) => flow(t + 1, -1)) }

@@ -1,5 +1,5 @@
 import { boxMean } from '../../media/boxMean.js'
-import type { Flow } from '../clipFlow.js'
+import { FLOW_PIXEL, type Flow } from '../clipFlow.js'
 import type { Lattice } from './lattice.js'
 import type { ScaledClip } from './scaledClip.js'
 import { type Layers, placesIn } from './solveTextures.js'
@@ -30,8 +30,11 @@ export function bandLeads(
 ): Int32Array {
   return band.map((i) => {
     if (valid[i] === 0) return -1
-    const x = Math.min(Math.max(Math.round((i % width) + data[i]!), 0), width - 1)
-    const y = Math.min(Math.max(Math.round(Math.floor(i / width) + data[width * height + i]!), 0), height - 1)
+    const x = Math.min(Math.max(Math.round((i % width) + data[i]! / FLOW_PIXEL), 0), width - 1)
+    const y = Math.min(
+      Math.max(Math.round(Math.floor(i / width) + data[width * height + i]! / FLOW_PIXEL), 0),
+      height - 1,
+    )
     return y * width + x
   })
 }

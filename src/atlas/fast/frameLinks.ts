@@ -1,5 +1,5 @@
 import type { ClipFlow, Flow } from '../clipFlow.js'
-import { flowAtGrid } from './chainMappings.js'
+import { type GridFlow, flowAtGrid } from './chainMappings.js'
 import { bandLeads, opacityBand } from './fitOpacity.js'
 
 /** Every so many px flow and rigidity are measured. */
@@ -8,7 +8,7 @@ export const GRID = 8
 /** What the fit of a frame uses of the flow to a neighbour: a hundredth of it. */
 export interface FrameLink {
   /** At the points of the grid, `flowAtGrid`. */
-  readonly grid: Flow
+  readonly grid: GridFlow
   /** Of the pixels of the band, `bandLeads`. */
   readonly leads: Int32Array
 }

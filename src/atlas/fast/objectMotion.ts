@@ -1,6 +1,6 @@
 import type { ClipFrames } from '../../media/clipFrames.js'
 import type { FloatImage } from '../../media/image.js'
-import type { ClipFlow, Flow } from '../clipFlow.js'
+import { FLOW_PIXEL, type ClipFlow, type Flow } from '../clipFlow.js'
 
 /** How the object as a whole moves from a frame to its neighbour, px. */
 export type Shift = readonly [number, number]
@@ -62,7 +62,11 @@ export async function objectMotion(
 function guard({ data, valid }: Flow, mask: FloatImage, [dx, dy]: Shift): Flow {
   const kept = valid.slice()
   for (let i = 0; i < kept.length; i++) {
-    if (mask.data[i]! > 0.5 && Math.hypot(data[i]! - dx, data[kept.length + i]! - dy) > TOLERANCE) kept[i] = 0
+    if (
+      mask.data[i]! > 0.5 &&
+      Math.hypot(data[i]! / FLOW_PIXEL - dx, data[kept.length + i]! / FLOW_PIXEL - dy) > TOLERANCE
+    )
+      kept[i] = 0
   }
   return { data, valid: kept }
 }
@@ -98,7 +102,7 @@ function objectShift(frames: ClipFrames, masks: readonly FloatImage[], from: num
   }
   const valid = points.filter((i) => flow.valid[i] === 1)
   const median = (offset: number) =>
-    valid.map((i) => flow.data[offset + i]!).sort((a, b) => a - b)[valid.length >> 1] ?? 0
+    valid.map((i) => flow.data[offset + i]! / FLOW_PIXEL).sort((a, b) => a - b)[valid.length >> 1] ?? 0
   let best: Shift = [Math.round(median(0)), Math.round(median(width * height))]
   let least = CLEARLY * cost(...best)
   const search = ([x, y]: Shift, reach: number, step: number) => {

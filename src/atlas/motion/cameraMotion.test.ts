@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import { flowUnits } from '../clipFlow.js'
 import { randomStream } from '../../engine/random.js'
 import { type Homography, cameraMotion, project } from './cameraMotion.js'
 
@@ -15,7 +16,7 @@ function flowOf(camera: Homography, block: (x: number, y: number) => boolean) {
     data[i] = px - x + random.uniform(-0.1, 0.1)
     data[size + i] = py - y + random.uniform(-0.1, 0.1)
   }
-  return { data, valid: new Uint8Array(size).fill(1) }
+  return { data: flowUnits(data), valid: new Uint8Array(size).fill(1) }
 }
 
 const worst = (found: Homography, camera: Homography) =>

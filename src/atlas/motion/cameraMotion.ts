@@ -1,5 +1,5 @@
 import type { RandomStream } from '../../engine/random.js'
-import type { Flow } from '../clipFlow.js'
+import { FLOW_PIXEL, type Flow } from '../clipFlow.js'
 
 /**
  * A homography, row by row: (x, y) goes to ((h0 x + h1 y + h2) / w, (h3 x + h4 y + h5) / w), w = h6 x + h7 y + 1. Pixel
@@ -33,7 +33,13 @@ export function cameraMotion({ data, valid }: Flow, width: number, height: numbe
       const i = py * width + px
       const rim = Math.min(px / width, 1 - px / width, py / height, 1 - py / height) < 0.2
       if (valid[i] === 1)
-        points.push({ x: px, y: py, u: px + data[i]!, v: py + data[size + i]!, weight: rim ? RIM_WEIGHT : 1 })
+        points.push({
+          x: px,
+          y: py,
+          u: px + data[i]! / FLOW_PIXEL,
+          v: py + data[size + i]! / FLOW_PIXEL,
+          weight: rim ? RIM_WEIGHT : 1,
+        })
     }
   }
   // Coordinates about [-1, 1] keep the equations well conditioned.

@@ -5,7 +5,7 @@ import { sharePrograms } from '../../../test/support/sharePrograms.js'
 import { sizeOf } from '../../engine/graph.js'
 import { createNodeRuntime } from '../../engine/node/createNodeRuntime.js'
 import { Text2LiveError } from '../../errors.js'
-import type { ClipFlow, Flow } from '../clipFlow.js'
+import { type ClipFlow, type Flow, flowUnits } from '../clipFlow.js'
 import { adamInit, adamRates } from '../../engine/adam.js'
 import { type NetworkShapes, networkNames, publishedNetworks } from './atlasNetworks.js'
 import { type NeuralAtlasProgress, type NeuralAtlasState, fitNeuralAtlas } from './fitNeuralAtlas.js'
@@ -78,7 +78,7 @@ function plane(name: string, t: number) {
 }
 const flowOf = (direction: string): Flow[] =>
   Array.from({ length: fixture.frames - 1 }, (_, t) => ({
-    data: plane(direction, t),
+    data: flowUnits(plane(direction, t)),
     valid: Uint8Array.from(plane(`${direction}.valid`, t)),
   }))
 const input: FitInput = {

@@ -1,7 +1,7 @@
 import { type RandomStream, randomStream } from '../../engine/random.js'
 import type { ClipFrames } from '../../media/clipFrames.js'
 import type { FloatImage } from '../../media/image.js'
-import type { ClipFlow, Flow } from '../clipFlow.js'
+import { FLOW_PIXEL, type ClipFlow, type Flow } from '../clipFlow.js'
 import type { NeuralSettings } from './neuralSettings.js'
 import { type PointGroup, pointGroups } from './neuralStep.js'
 
@@ -106,7 +106,7 @@ export function fitBatch(
 }
 
 function moved([x, y, t]: ClipPixel, { data }: Flow, at: number, step: number, size: number): ClipPixel {
-  return [x + data[at]!, y + data[size + at]!, t + step]
+  return [x + data[at]! / FLOW_PIXEL, y + data[size + at]! / FLOW_PIXEL, t + step]
 }
 
 /** Point i: positions over half of `side`, the frame over half the number of frames, all less 1. */

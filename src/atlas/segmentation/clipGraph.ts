@@ -1,5 +1,5 @@
 import type { ClipFrames } from '../../media/clipFrames.js'
-import type { ClipFlow, Flow } from '../clipFlow.js'
+import { type ClipFlow, type Flow, FLOW_PIXEL } from '../clipFlow.js'
 import { labPlanes } from './labPlanes.js'
 import { type Superpixels, superpixels } from './superpixels.js'
 
@@ -152,11 +152,10 @@ export function regionMeans(
   return Float32Array.from(sums, (sum, i) => (totals[i]! > 0 ? sum / totals[i]! : 0))
 }
 
-/** The forward flow of a frame, the negative backward one for the last. */
+/** The forward flow of a frame, the negative backward one for the last; px. */
 function motionPlane({ forward, backward }: ClipFlow, t: number, c: number, size: number): Float32Array {
-  return t < forward.length
-    ? forward[t]!.data.subarray(c * size, (c + 1) * size)
-    : backward[t - 1]!.data.subarray(c * size, (c + 1) * size).map((x) => -x)
+  const [flow, sign] = t < forward.length ? [forward[t]!, 1] : [backward[t - 1]!, -1]
+  return Float32Array.from(flow.data.subarray(c * size, (c + 1) * size), (units) => (sign * units) / FLOW_PIXEL)
 }
 
 interface Edge {
@@ -190,8 +189,8 @@ function temporalEdges({ width, height, frames, first, count }: Nodes, { forward
     const [here, there] = [frames[t]!.labels, frames[to]!.labels]
     for (let i = 0; i < size; i++) {
       if (valid[i] !== 1) continue
-      const x = Math.min(Math.max(Math.round((i % width) + data[i]!), 0), width - 1)
-      const y = Math.min(Math.max(Math.round(Math.floor(i / width) + data[size + i]!), 0), height - 1)
+      const x = Math.min(Math.max(Math.round((i % width) + data[i]! / FLOW_PIXEL), 0), width - 1)
+      const y = Math.min(Math.max(Math.round(Math.floor(i / width) + data[size + i]! / FLOW_PIXEL), 0), height - 1)
       counter.count(first[t]! + here[i]!, first[to]! + there[y * width + x]!)
     }
   }

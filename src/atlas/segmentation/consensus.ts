@@ -1,4 +1,4 @@
-import type { ClipFlow } from '../clipFlow.js'
+import { type ClipFlow, FLOW_PIXEL } from '../clipFlow.js'
 import type { ClipGraph } from './clipGraph.js'
 
 /**
@@ -153,8 +153,8 @@ function trackCentres(
         const x = Math.min(Math.max(Math.round(place[i]!), 0), width - 1)
         const y = Math.min(Math.max(Math.round(place[count + i]!), 0), height - 1)
         if (flow.valid[y * width + x] === 1 || step === 1) {
-          velocity[i] = flow.data[y * width + x]!
-          velocity[count + i] = flow.data[size + y * width + x]!
+          velocity[i] = flow.data[y * width + x]! / FLOW_PIXEL
+          velocity[count + i] = flow.data[size + y * width + x]! / FLOW_PIXEL
         }
         place[i]! += velocity[i]!
         place[count + i]! += velocity[count + i]!

@@ -20,7 +20,7 @@ let graph: ClipGraph
 let red: Float32Array
 
 beforeAll(async () => {
-  const still: Flow = { data: new Float32Array(2 * width * height), valid: new Uint8Array(width * height).fill(1) }
+  const still: Flow = { data: new Int16Array(2 * width * height), valid: new Uint8Array(width * height).fill(1) }
   const directions = Array.from({ length: count - 1 }, () => still)
   const flow: ClipFlow = { width, height, forward: directions, backward: directions }
   graph = await createClipGraph(clipOf(width, height, count, colour), flow, breathe)

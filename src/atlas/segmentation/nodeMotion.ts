@@ -1,5 +1,5 @@
 import { randomStream } from '../../engine/random.js'
-import type { ClipFlow, Flow } from '../clipFlow.js'
+import { type ClipFlow, type Flow, FLOW_PIXEL } from '../clipFlow.js'
 import { cameraMotion, project } from '../motion/cameraMotion.js'
 import type { ClipGraph } from './clipGraph.js'
 
@@ -38,8 +38,8 @@ export async function nodeMotion(
         if (valid[i] !== 1) continue
         const [x, y] = [i % width, Math.floor(i / width)]
         const [px, py] = project(camera, x, y)
-        const dx = unit * (x + data[i]! - px)
-        const dy = unit * (y + data[size + i]! - py)
+        const dx = unit * (x + data[i]! / FLOW_PIXEL - px)
+        const dy = unit * (y + data[size + i]! / FLOW_PIXEL - py)
         const node = first[t]! + labels[i]!
         velocity[node]! += sign * dx
         velocity[count + node]! += sign * dy

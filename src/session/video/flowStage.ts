@@ -8,12 +8,6 @@ import { checkpoints } from './videoFiles.js'
 /** Pairs of frames in one checkpoint file: about 3 s of work and 13 MB at 768x432. */
 const chunk = 8
 /**
- * Parts of a pixel that a checkpoint tells apart; a flow is rounded to them at once, so that a resumed run works with
- * the same numbers.
- */
-const steps = 64
-
-/**
  * The flow between all neighbouring frames, taken from checkpoints as far as there are some.
  * @throws INTERRUPTED, DISK_FULL, CHECKPOINT_*
  */
@@ -43,7 +37,6 @@ export async function flowStage({
           )
         : unpack(saved.named, { width, height, pairs: count })
     if (saved === null) {
-      for (const { data } of [...part.forward, ...part.backward]) round(data)
       emit({
         type: 'checkpoint',
         stage: 'flow',
@@ -66,21 +59,12 @@ export const hasFlow = async ({ input, store }: Pick<StageTools, 'input' | 'stor
 const flowFiles = (frames: number): string[] =>
   Array.from({ length: Math.ceil((frames - 1) / chunk) }, (_, i) => checkpoints.flow(i * chunk).file)
 
-const most = 32767 / steps
-
-/** No negative zeros either: whole numbers have none. */
-function round(data: Float32Array): void {
-  for (let i = 0; i < data.length; i++)
-    data[i] = Math.round(Math.min(Math.max(data[i]!, -most), most) * steps) / steps + 0
-}
-
 function pack({ width, height, forward, backward }: ClipFlow): Map<string, SafetensorsTensor> {
   const motion = new Int16Array((forward.length + backward.length) * 2 * width * height)
   const valid = new Uint8Array((forward.length + backward.length) * width * height)
   const all = [...forward, ...backward]
   all.forEach((flow, i) => {
-    const at = i * 2 * width * height
-    for (let k = 0; k < flow.data.length; k++) motion[at + k] = Math.round(flow.data[k]! * steps)
+    motion.set(flow.data, i * 2 * width * height)
     valid.set(flow.valid, i * width * height)
   })
   return new Map([
@@ -103,7 +87,7 @@ function unpack(
   const numbers = new Int16Array(new Uint8Array(motion.bytes).buffer)
   const size = width * height
   const flows = Array.from({ length: count }, (_, i): Flow => ({
-    data: Float32Array.from(numbers.subarray(i * 2 * size, (i + 1) * 2 * size), (value) => value / steps),
+    data: numbers.slice(i * 2 * size, (i + 1) * 2 * size),
     valid: new Uint8Array(valid.bytes.subarray(i * size, (i + 1) * size)),
   }))
   return { width, height, forward: flows.slice(0, count / 2), backward: flows.slice(count / 2) }
