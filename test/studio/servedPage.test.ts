@@ -12,6 +12,7 @@ import { startToyStudio, token, type ToyStudio } from '../serve/toyStudio.js'
 import { chromiumPath, openStudio, StudioPage } from './studioPage.js'
 
 const teapot = fileURLToPath(new URL('../../examples/teapot.jpg', import.meta.url))
+const swan = fileURLToPath(new URL('../../examples/swan.mp4', import.meta.url))
 const built = fileURLToPath(new URL('../../dist/studio', import.meta.url))
 const [width, height] = [256, 192]
 
@@ -302,6 +303,7 @@ describe.skipIf(!existsSync(chromiumPath))('the served studio, as a person uses 
     await context.addInitScript(() => {
       Object.defineProperty(globalThis, 'isSecureContext', { value: false })
       Object.defineProperty(Crypto.prototype, 'subtle', { value: undefined })
+      Object.defineProperty(Crypto.prototype, 'randomUUID', { value: undefined })
       Object.defineProperty(Navigator.prototype, 'clipboard', { value: undefined })
     })
     const remote = new StudioPage(await context.newPage())
@@ -315,6 +317,10 @@ describe.skipIf(!existsSync(chromiumPath))('the served studio, as a person uses 
     expect(await remote.tab.getByLabel('Command line').inputValue()).toMatch(
       /^npx text2live image pot\.png 'jade teapot'/,
     )
+    // Clips need more than that (WebCodecs), which only the browser itself can withhold from a worker.
+    await remote.tab.getByRole('button', { name: 'New photo' }).click()
+    await remote.openPhoto(swan)
+    await remote.tab.getByRole('slider', { name: 'Frame' }).waitFor()
     await context.close()
   }, 60_000)
 

@@ -69,12 +69,3 @@ async function assertContainer(name: string, bytes: Uint8Array): Promise<void> {
       `Expected a whole clip, but "${name}" is cut short: of ${bytes.length + missing} bytes or more there are ${bytes.length}. Copy or download it again.`,
     )
 }
-
-/** @throws Text2LiveError CLIP_CODEC_MISSING where the browser has no WebCodecs */
-export function assertWebCodecs(): void {
-  if ('VideoDecoder' in globalThis && 'VideoEncoder' in globalThis) return
-  throw new Text2LiveError(
-    'CLIP_CODEC_MISSING',
-    'Clips need WebCodecs, which this browser does not have here. Open the page over https, in a browser that has them, or use the command line.',
-  )
-}

@@ -1,6 +1,7 @@
 import { sha256 } from '@noble/hashes/sha2.js'
 import { bytesToHex, utf8ToBytes } from '@noble/hashes/utils.js'
-import { assertWebCodecs, webCodecsClips } from '../../media/web/webCodecsClips.js'
+import { assertWebCodecs } from '../../media/web/assertWebCodecs.js'
+import { webCodecsClips } from '../../media/web/webCodecsClips.js'
 import type { ClipTools } from '../video/clipMachine.js'
 
 /** What a browser's worker has for clips. */

@@ -5,6 +5,7 @@ import { foregroundMasks } from '../../atlas/foregroundMasks.js'
 import { Text2LiveError } from '../../errors.js'
 import type { ClipFrames } from '../../media/clipFrames.js'
 import { containerFormats } from '../../media/containerFormats.js'
+import { assertWebCodecs } from '../../media/web/assertWebCodecs.js'
 import { damagedVideo, openTrack, squarePixels } from '../../media/decodeVideo.js'
 import { answering, type CallMessage } from '../hosts/calls.js'
 import type { FrameCalls, FramePoint, GrownObject, ScrubbedClip } from './frameReader.js'
@@ -37,6 +38,7 @@ const take = answering<FrameCalls>(
 addEventListener('message', ({ data }: MessageEvent<CallMessage>) => take(data))
 
 async function open(name: string, bytes: Uint8Array): Promise<Opened> {
+  assertWebCodecs()
   const track = await openTrack(new Input({ source: new BufferSource(bytes), formats: containerFormats }), name)
   const [square, coded, rotation] = await Promise.all([
     Promise.all([track.getSquarePixelWidth(), track.getSquarePixelHeight()]),

@@ -22,6 +22,9 @@ export type CallMessage =
 
 type Post = (message: CallMessage) => void
 
+/** Several tabs ask the same worker. Not of `randomUUID`, which a page that came over plain HTTP does not have. */
+const randomId = (): string => crypto.getRandomValues(new Uint32Array(4)).join('-')
+
 /** The side that asks. */
 export class Caller<C extends Calls> {
   readonly #post: Post
@@ -40,7 +43,7 @@ export class Caller<C extends Calls> {
 
   /** Rejects with what the other side throws, with its code. */
   call<K extends keyof C & string>(call: K, argument: C[K]['argument'], signal?: AbortSignal): Promise<C[K]['answer']> {
-    const id = crypto.randomUUID()
+    const id = randomId()
     return new Promise((resolve, reject) => {
       const asked = { id, call, argument }
       this.#pending.set(id, { asked, resolve, reject })

@@ -83,6 +83,7 @@ export function ToolButtons({
 /** Shows where the words are in what is on the stage. */
 export function WordsMap({ studio }: { readonly studio: Studio }) {
   const located = studio.located.value
+  const words = studio.clip.value === null ? 'whereShare' : 'whereShareFrame'
   return (
     <div class="words-map" aria-live="polite">
       {located === null ? (
@@ -95,7 +96,7 @@ export function WordsMap({ studio }: { readonly studio: Studio }) {
         </button>
       ) : (
         <>
-          <p>{text(located.of === 'words' ? 'whereShare' : 'objectShare', { share: number(100 * located.share) })}</p>
+          <p>{text(located.of === 'words' ? words : 'objectShare', { share: number(100 * located.share) })}</p>
           {located.notes.map((note) => (
             <p key={note} class="help">
               {note}

@@ -62,6 +62,7 @@ export const english = {
   whereShow: 'Show where the words are',
   whereLooking: 'Looking ...',
   whereShare: 'The words take {share} % of the photo.',
+  whereShareFrame: 'The words take {share} % of this frame.',
   whereToMask: 'Make it the mask',
   whereHide: 'Hide',
   mask: 'Mask',

@@ -64,6 +64,7 @@ export const german: Readonly<Record<StringName, string>> = {
   whereShow: 'Zeigen, wo die Worte sind',
   whereLooking: 'Sucht ...',
   whereShare: 'Die Worte nehmen {share} % des Fotos ein.',
+  whereShareFrame: 'Die Worte nehmen {share} % dieses Frames ein.',
   whereToMask: 'Als Maske nehmen',
   whereHide: 'Ausblenden',
   mask: 'Maske',
