@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
-import { count, digits, peakArguments, printTable, runForJson } from './measure.mjs'
+import { count, digits, printTable, runForJson } from './measure.mjs'
 
 const { values } = parseArgs({
   options: {
@@ -26,12 +26,11 @@ for (const clip of values.clip) {
   if (!existsSync(folder)) throw new Error(`There is no ${folder}.`)
   for (const frames of lengths) {
     const request = JSON.stringify({ folder, frames, width, height, threads })
-    const { result, peakBytes } = await runForJson(process.execPath, [
-      ...peakArguments,
+    const { result } = await runForJson(process.execPath, [
       fileURLToPath(new URL('./atlasProcess.mjs', import.meta.url)),
       request,
     ])
-    results.push({ clip, ...result, peakGB: peakBytes / 1e9 })
+    results.push({ clip, ...result, peakGB: result.peakBytes / 1e9 })
   }
 }
 

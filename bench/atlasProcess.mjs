@@ -6,6 +6,7 @@ import { estimateClipFlow } from '../dist/atlas/clipFlow.js'
 import { evaluateAtlas } from '../dist/atlas/evaluateAtlas.js'
 import { fastSettings } from '../dist/atlas/fast/fastSettings.js'
 import { openFitThread } from '../dist/atlas/fast/node/openFitThread.js'
+import { fitEvidence } from '../dist/atlas/fast/fitEvidence.js'
 import { fitFastAtlas } from '../dist/atlas/fast/fitFastAtlas.js'
 import { createNodeRuntime } from '../dist/engine/node/createNodeRuntime.js'
 
@@ -32,33 +33,46 @@ const order = Array.from({ length: count ?? colours.length }, (_, k) =>
   Math.floor(k / last) % 2 === 0 ? k % last : last - (k % last),
 )
 const frames = { width, height, pixels: order.map((t) => colours[t]) }
-const masks = order.map((t) => ({ width, height, channels: 1, data: Float32Array.from(outlines[t], (x) => x / 255) }))
-
+const masksOf = () =>
+  order.map((t) => ({ width, height, channels: 1, data: Float32Array.from(outlines[t], (x) => x / 255) }))
 const seconds = (since) => (performance.now() - since) / 1000
-const startFlow = performance.now()
-const flow = await estimateClipFlow(frames)
-const flowSeconds = seconds(startFlow)
+
+/** As a run does: the flow and the masks end with this call. */
+async function evidenceOf() {
+  const startFlow = performance.now()
+  const flow = await estimateClipFlow(frames)
+  const flowSeconds = seconds(startFlow)
+  const startEvidence = performance.now()
+  const evidence = await fitEvidence({ frames, flow, masks: masksOf(), settings: fastSettings })
+  return { evidence, flowSeconds, evidenceSeconds: seconds(startEvidence) }
+}
+
+const { evidence, flowSeconds, evidenceSeconds } = await evidenceOf()
 const startFit = performance.now()
 const before = process.cpuUsage()
 // As a run shares it between threads (src/run/video/clipMachine.ts).
 const each = threads >> 1
 const atlas = await fitFastAtlas({
   frames,
-  flow,
-  masks,
+  evidence,
   settings: fastSettings,
   runtime: createNodeRuntime({ device: 'cpu', threads: Math.max(each, 1) }),
   openPart: each === 0 ? undefined : (part, settings) => openFitThread(part, settings, { threads: each }),
 })
-const fitSeconds = seconds(startFit)
+const fitSeconds = evidenceSeconds + seconds(startFit)
 const cpu = process.cpuUsage(before)
-const quality = await evaluateAtlas(atlas, frames, { flow, masks: new Map(masks.entries()) })
+const peakBytes = process.resourceUsage().maxRSS * 1024
+const quality = await evaluateAtlas(atlas, frames, {
+  flow: await estimateClipFlow(frames),
+  masks: new Map(masksOf().entries()),
+})
 const [foreground, background] = [await atlas.image('foreground'), await atlas.image('background')]
 console.log(
   JSON.stringify({
     frames: order.length,
     flowSeconds,
     fitSeconds,
+    peakBytes,
     processorSeconds: (cpu.user + cpu.system) / 1e6,
     meanPsnr: quality.meanPsnr,
     minPsnr: Math.min(...quality.psnr),

@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest'
 import type { FitPart } from '../../src/atlas/fast/fitPart.js'
 import type { FloatImage } from '../../src/media/image.js'
 import { estimateClipFlow } from '../../dist/atlas/clipFlow.js'
+import { fitEvidence } from '../../dist/atlas/fast/fitEvidence.js'
 import { fitFastAtlas } from '../../dist/atlas/fast/fitFastAtlas.js'
 import { fastSettings } from '../../dist/atlas/fast/fastSettings.js'
 import { openFitThread } from '../../dist/atlas/fast/node/openFitThread.js'
@@ -23,7 +24,8 @@ async function given() {
       return { width: 64, height: 48, channels: 1, data }
     }),
   )
-  return { frames, flow: await estimateClipFlow(frames), masks, settings, runtime }
+  const evidence = await fitEvidence({ frames, flow: await estimateClipFlow(frames), masks, settings })
+  return { frames, evidence, settings, runtime }
 }
 
 describe('a half of a fit in a thread of its own', () => {

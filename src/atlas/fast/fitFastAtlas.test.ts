@@ -6,6 +6,7 @@ import { type ClipFlow, type Flow, flowUnits } from '../clipFlow.js'
 import { evaluateAtlas } from '../evaluateAtlas.js'
 import { FastAtlas } from './fastAtlas.js'
 import type { FastSettings } from './fastSettings.js'
+import { fitEvidence } from './fitEvidence.js'
 import { type FastAtlasState, fitFastAtlas } from './fitFastAtlas.js'
 
 const [width, height, count] = [64, 48, 8]
@@ -61,13 +62,14 @@ function motion(error: number): ClipFlow {
   return { width, height, forward: pairs.map((t) => flow(t, 1)), backward: pairs.map((t) => flow(t + 1, -1)) }
 }
 
-const input = { ...clip(), flow: motion(0.15), settings, runtime }
+const given = { ...clip(), flow: motion(0.15), settings }
+const input = { frames: given.frames, evidence: await fitEvidence(given), settings, runtime }
 
 describe('fitFastAtlas', () => {
   it('takes a clip apart, tells what it does, and the atlas survives a file', async () => {
     const seen: string[] = []
     const atlas = await fitFastAtlas({ ...input, onProgress: (progress) => seen.push(progress.type) })
-    const quality = await evaluateAtlas(atlas, input.frames, { flow: motion(0), masks: new Map(input.masks.entries()) })
+    const quality = await evaluateAtlas(atlas, input.frames, { flow: motion(0), masks: new Map(given.masks.entries()) })
     expect(quality.meanPsnr).toBeGreaterThan(33)
     expect(Math.min(...quality.psnr)).toBeGreaterThan(31)
     expect(quality.flowConsistency).toBeLessThan(0.2)
@@ -121,9 +123,11 @@ describe('fitFastAtlas', () => {
   })
 
   it('refuses flow of another clip and a checkpoint of another size', async () => {
-    await expect(fitFastAtlas({ ...input, masks: input.masks.slice(1) })).rejects.toMatchObject({
+    await expect(fitEvidence({ ...given, masks: given.masks.slice(1) })).rejects.toMatchObject({
       code: 'SHAPE_MISMATCH',
     })
+    const shorter = { ...given.frames, pixels: given.frames.pixels.slice(1) }
+    await expect(fitFastAtlas({ ...input, frames: shorter })).rejects.toMatchObject({ code: 'SHAPE_MISMATCH' })
     await expect(fitFastAtlas({ ...input, state: { sweep: 1, tensors: new Map() } })).rejects.toMatchObject({
       code: 'CHECKPOINT_INVALID',
     })

@@ -4,10 +4,7 @@ import type { SafetensorsTensor } from '../../formats/safetensors.js'
 import { float32Tensor } from '../../formats/safetensors.js'
 import { toFloat32 } from '../../formats/toFloat32.js'
 import type { ClipFrames } from '../../media/clipFrames.js'
-import type { FloatImage } from '../../media/image.js'
-import type { ClipFlow } from '../clipFlow.js'
 import type { LayerName } from '../layeredAtlas.js'
-import { chainMappings } from './chainMappings.js'
 import {
   type AtlasImage,
   FastAtlas,
@@ -20,16 +17,15 @@ import {
   split,
 } from './fastAtlas.js'
 import { type FastSettings, fastSettings } from './fastSettings.js'
+import type { FitEvidence } from './fitEvidence.js'
 import { type FitPart, LocalFitPart, type PartFrames, layerNames } from './fitPart.js'
 import { FitParts } from './fitParts.js'
 import { type Lattice, refineLattice } from './lattice.js'
 import { type MappingLossName, mappingLossNames } from './mappingStep.js'
 import { type Layers, emptyTexture, solveTextures } from './solveTextures.js'
-import { objectMotion } from './objectMotion.js'
 import type { Texture } from './texture.js'
 
 export type FastAtlasProgress =
-  | { readonly type: 'chain'; readonly layer: LayerName }
   /** A sweep over all frames: `done` frames of `frames`, `sweep` (from 1) of `sweeps`. */
   | {
       readonly type: 'frame'
@@ -59,9 +55,8 @@ export interface FastAtlasState {
 
 export interface FitFastAtlasOptions {
   readonly frames: ClipFrames
-  readonly flow: ClipFlow
-  /** Where the object is, one channel per frame, [0, 1]: the first opacity. */
-  readonly masks: readonly FloatImage[]
+  /** Of the clip's flow and masks, `fitEvidence`. */
+  readonly evidence: FitEvidence
   readonly settings?: FastSettings
   readonly runtime: Runtime
   /**
@@ -92,16 +87,14 @@ const MOVING_MARGIN = 24
 
 /**
  * Takes a clip apart into two explicit atlas images, a smooth mapping per frame and layer, and opacity: the layered
- * neural atlas (Kasten et al. 2021) without its networks. First mappings follow the optical flow from the middle frame
- * outwards. Then, coarse to fine, textures and opacity are solved in closed form and the lattices of the mappings take
+ * neural atlas (Kasten et al. 2021) without its networks. From first mappings on, coarse to fine, textures and opacity are solved in closed form and the lattices of the mappings take
  * gradient steps on the same losses, in turn. Nothing is drawn at random.
  *
  * @throws SHAPE_MISMATCH, CHECKPOINT_INVALID; the signal's reason once it is aborted
  */
 export async function fitFastAtlas({
   frames,
-  flow,
-  masks,
+  evidence,
   settings = fastSettings,
   runtime,
   openPart,
@@ -111,17 +104,11 @@ export async function fitFastAtlas({
   onCheckpoint,
 }: FitFastAtlasOptions): Promise<FastAtlas> {
   const count = frames.pixels.length
-  if (
-    masks.length !== count ||
-    flow.forward.length !== count - 1 ||
-    flow.width !== frames.width ||
-    flow.height !== frames.height ||
-    masks.some((mask) => mask.width !== frames.width || mask.height !== frames.height)
-  ) {
+  if (evidence.links.length !== count || evidence.width !== frames.width || evidence.height !== frames.height) {
     throw new Text2LiveError(
       'SHAPE_MISMATCH',
-      `fitFastAtlas expected flow and masks of ${count} frames of ${frames.width}x${frames.height}, ` +
-        `got ${masks.length} masks and flow of ${flow.forward.length + 1} frames of ${flow.width}x${flow.height}.`,
+      `fitFastAtlas expected the evidence of ${count} frames of ${frames.width}x${frames.height}, ` +
+        `got that of ${evidence.links.length} of ${evidence.width}x${evidence.height}.`,
     )
   }
   const pause = async () => {
@@ -129,27 +116,10 @@ export async function fitFastAtlas({
     signal?.throwIfAborted()
   }
   const sweeps = settings.stages.reduce((sum, stage) => sum + stage.sweeps, 0)
-  const outlines = masks.map(maskBytes)
-  const opacity = state ? readOpacity(state, frames) : [...outlines]
-  const lattices: Record<LayerName, Lattice[]> = { foreground: [], background: [] }
-  const motion = await objectMotion(frames, masks, flow, pause)
-  for (const layer of layerNames) {
-    await pause()
-    if (state) {
-      lattices[layer] = readLattices(state.tensors, layer)
-      if (!latticesFit(lattices[layer], count, frames)) {
-        throw new Text2LiveError(
-          'CHECKPOINT_INVALID',
-          `Expected the fit of a clip of ${count} frames of ${frames.width}x${frames.height}; the lattices of the ${layer} in the checkpoint are of another. ` +
-            'Start the fit again without it.',
-        )
-      }
-    } else {
-      onProgress?.({ type: 'chain', layer })
-      lattices[layer] = chainMappings(layer, motion, masks, { spacing: settings.stages[0]!.spacing, ...CHAIN })
-    }
-  }
-  const parts = await FitParts.open(frames, outlines, motion.flow, (part, i) =>
+  const opacity = state ? readOpacity(state, frames) : [...evidence.outlines]
+  const lattices: Record<LayerName, readonly Lattice[]> = { ...evidence.lattices }
+  if (state) for (const layer of layerNames) lattices[layer] = savedLattices(state, layer, frames)
+  const parts = await FitParts.open(frames, evidence, (part, i) =>
     openPart !== undefined && i > 0
       ? openPart(part, settings)
       : Promise.resolve(new LocalFitPart(part, { runtime, settings, pause })),
@@ -179,7 +149,7 @@ export async function fitFastAtlas({
       const visited = await parts.visit(index, textures, k % 2 === 1, () => {
         onProgress?.({ type: 'frame', sweep: sweep + 1, sweeps, done: ++done, frames: count })
       })
-      for (const layer of layerNames) lattices[layer] = [...visited.lattices[layer]]
+      for (const layer of layerNames) lattices[layer] = visited.lattices[layer]
       if (stage.opacity) (await parts.fitOpacities(textures)).forEach((fitted, t) => (opacity[t] = fitted))
       const named = (sums: Float64Array) =>
         Object.fromEntries(mappingLossNames.map((name, i) => [name, sums[i]! / count])) as Record<
@@ -226,15 +196,6 @@ export async function fitFastAtlas({
 /** Frames are not made smaller than this for the coarse stages, px of the short side. */
 const LEAST_SIDE = 100
 
-/** How flow becomes first mappings: places every 4 px, one outlier px counts half. */
-const CHAIN = { bending: 0.05, robustRounds: 2, robustScale: 1, stride: 4 } as const
-
-function maskBytes({ data }: FloatImage): Uint8Array {
-  const bytes = new Uint8Array(data.length)
-  for (let i = 0; i < bytes.length; i++) bytes[i] = Math.round(data[i]! * 255)
-  return bytes
-}
-
 function atlasImage({ origin, scale, width, height, data }: Texture): AtlasImage {
   const pixels = new Uint8Array(3 * width * height)
   for (let i = 0; i < width * height; i++)
@@ -255,6 +216,18 @@ function stateTensors(
     ...latticeTensors('foreground', lattices.foreground),
     ...latticeTensors('background', lattices.background),
   ])
+}
+
+/** @throws CHECKPOINT_INVALID */
+function savedLattices({ tensors }: FastAtlasState, layer: LayerName, frames: ClipFrames): readonly Lattice[] {
+  const lattices = readLattices(tensors, layer)
+  const count = frames.pixels.length
+  if (latticesFit(lattices, count, frames)) return lattices
+  throw new Text2LiveError(
+    'CHECKPOINT_INVALID',
+    `Expected the fit of a clip of ${count} frames of ${frames.width}x${frames.height}; the lattices of the ${layer} in the checkpoint are of another. ` +
+      'Start the fit again without it.',
+  )
 }
 
 function readOpacity({ tensors }: FastAtlasState, { width, height, pixels }: ClipFrames): Uint8Array[] {

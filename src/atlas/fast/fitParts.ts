@@ -1,7 +1,6 @@
 import type { ClipFrames } from '../../media/clipFrames.js'
-import type { ClipFlow } from '../clipFlow.js'
+import type { FitEvidence } from './fitEvidence.js'
 import type { FitPart, FrameLayers, PartFrames, Visited } from './fitPart.js'
-import { frameLinks } from './frameLinks.js'
 import { type ColourSums, type Extent, type Layers, type OwnFrames, bothExtents } from './solveTextures.js'
 import type { Texture } from './texture.js'
 
@@ -30,8 +29,7 @@ export class FitParts {
   /** @param open opens the part of index i */
   static async open(
     frames: ClipFrames,
-    outlines: readonly Uint8Array[],
-    flow: ClipFlow,
+    { outlines, links }: FitEvidence,
     open: (part: PartFrames, i: number) => Promise<FitPart>,
   ): Promise<FitParts> {
     const count = frames.pixels.length
@@ -54,7 +52,7 @@ export class FitParts {
         own: { first: first - known.first, end: end - known.first },
         pixels: seen(frames.pixels),
         outlines: seen(outlines),
-        links: seen(outlines).map((mask, k) => frameLinks(flow, mask, known.first + k)),
+        links: seen(links),
       }
       places.push({ part: await open(part, i), own: { first, end }, known })
     }

@@ -1,4 +1,5 @@
 import type { ClipFlow } from '../../atlas/clipFlow.js'
+import { type FitEvidence, fitEvidence } from '../../atlas/fast/fitEvidence.js'
 import { fitFastAtlas, isOfThisSchedule, type FastAtlasProgress } from '../../atlas/fast/fitFastAtlas.js'
 import type { LayeredAtlas } from '../../atlas/layeredAtlas.js'
 import { fitNeuralAtlas } from '../../atlas/neural/fitNeuralAtlas.js'
@@ -31,11 +32,27 @@ export async function readFittedAtlas({
   return saved.atlas
 }
 
+/** What a fit takes of the flow and the masks: all for the networks, little for the fast atlas. */
+export type AtlasEvidence =
+  | { readonly atlas: 'fast'; readonly evidence: FitEvidence }
+  | { readonly atlas: 'neural'; readonly flow: ClipFlow; readonly masks: readonly FloatImage[] }
+
+/** @throws INTERRUPTED */
+export async function atlasEvidence(
+  { settings, input: { frames }, signal }: StageTools,
+  flow: ClipFlow,
+  masks: readonly FloatImage[],
+): Promise<AtlasEvidence> {
+  return settings.atlas === 'neural'
+    ? { atlas: 'neural', flow, masks }
+    : { atlas: 'fast', evidence: await fitEvidence({ frames, flow, masks, signal }) }
+}
+
 /**
  * Fits the layered atlas to the clip, from its last checkpoint where there is one, and writes it to the run folder.
  * @throws INTERRUPTED, DISK_FULL, CHECKPOINT_*
  */
-export async function fitAtlas(tools: StageTools, flow: ClipFlow, masks: readonly FloatImage[]): Promise<LayeredAtlas> {
+export async function fitAtlas(tools: StageTools, evidence: AtlasEvidence): Promise<LayeredAtlas> {
   const { settings, input, store, machine, fingerprint, signal, emit, report, followControl } = tools
   const place = checkpoints.atlas
   const saved = await readCheckpoint(store, place, fingerprint)
@@ -47,8 +64,8 @@ export async function fitAtlas(tools: StageTools, flow: ClipFlow, masks: readonl
     await followControl()
   }
   const runtime = await runtimeOf(machine, settings)
-  const common = { frames: input.frames, flow, masks, signal }
-  if (settings.atlas === 'neural') {
+  const common = { frames: input.frames, signal }
+  if (evidence.atlas === 'neural') {
     const neural = {
       ...publishedNeuralSettings,
       iterations: settings.atlasIterations,
@@ -59,6 +76,8 @@ export async function fitAtlas(tools: StageTools, flow: ClipFlow, masks: readonl
       tools,
       await fitNeuralAtlas({
         ...common,
+        flow: evidence.flow,
+        masks: evidence.masks,
         runtime,
         settings: neural,
         seed: settings.seed,
@@ -87,6 +106,7 @@ export async function fitAtlas(tools: StageTools, flow: ClipFlow, masks: readonl
     tools,
     await fitFastAtlas({
       ...common,
+      evidence: evidence.evidence,
       runtime: beside === null ? runtime : await runtimeOf(machine, { ...settings, threads: beside.threads }),
       openPart: beside === null ? undefined : (part, fast) => beside.openPart(part, fast, signal),
       ...(goesOn ? { state: { sweep: step, tensors } } : {}),

@@ -7,7 +7,15 @@ import type { RunStore } from '../store.js'
 import { clipGround, type ClipGround, type LayerEdits } from './clipGround.js'
 import type { ClipMachine } from './clipMachine.js'
 import { type ClipSession, clipSession, type EmitVideo, tellEnd } from './clipSession.js'
-import { fitAtlas, isFit, readFittedAtlas, takeAtlas, type OpenedAtlas } from './atlasStage.js'
+import {
+  type AtlasEvidence,
+  atlasEvidence,
+  fitAtlas,
+  isFit,
+  readFittedAtlas,
+  takeAtlas,
+  type OpenedAtlas,
+} from './atlasStage.js'
 import { flowStage, hasFlow } from './flowStage.js'
 import { masksStage } from './masksStage.js'
 import { metricsStage, type VideoMetrics } from './metricsStage.js'
@@ -91,7 +99,7 @@ function tellStart({ settings, input, store, emit }: ClipSession): void {
   })
 }
 
-/** The flow and the masks are let go once the atlas stands: training needs the memory. */
+/** The flow and the masks are let go before the fit, which needs the memory, as training does. */
 async function fittedAtlas(session: ClipSession, { settings, opened = null }: VideoPlan): Promise<LayeredAtlas> {
   if (opened !== null) return await session.stage('atlas', () => Promise.resolve(takeAtlas(session, opened)))
   const saved = await readFittedAtlas(session)
@@ -103,9 +111,14 @@ async function fittedAtlas(session: ClipSession, { settings, opened = null }: Vi
         'folder is read. Start a new run with --atlas.',
     )
   }
+  const evidence = await evidenceOf(session)
+  return await session.stage('atlas', () => fitAtlas(session, evidence))
+}
+
+/** What holds the flow and the masks ends here. */
+async function evidenceOf(session: ClipSession): Promise<AtlasEvidence> {
   const flow = await session.stage('flow', () => flowStage(session))
-  const masks = await session.stage('masks', () => masksStage(session, flow))
-  return await session.stage('atlas', () => fitAtlas(session, flow, masks))
+  return await session.stage('masks', async () => atlasEvidence(session, flow, await masksStage(session, flow)))
 }
 
 /** With an atlas that was there already, nobody needed the flow so far. */
