@@ -1,14 +1,14 @@
 import { fileURLToPath } from 'node:url'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { sharePrograms } from '../../test/support/sharePrograms.js'
+import { toyStart } from '../../test/support/toyStart.js'
 import { twoObjects } from '../../test/support/twoObjects.js'
 import { createNodeRuntime } from '../engine/node/createNodeRuntime.js'
 import { randomStream } from '../engine/random.js'
 import { flipHorizontal } from '../media/flipHorizontal.js'
 import type { Runtime } from '../engine/runtime.js'
 import type { FloatImage } from '../media/image.js'
-import { generatorParameters, initialParameters } from '../models/generator.js'
-import { type LearnedStart, conditionedIndices } from '../models/learnedStart.js'
+import { generatorParameters } from '../models/generator.js'
 import type { GuidanceModel } from '../models/guidance.js'
 import type { FileSource } from '../models/fileSource.js'
 import { loadGuidance } from '../models/loadGuidance.js'
@@ -475,17 +475,7 @@ function expectTotal(losses: Readonly<Record<string, number>>, settings: ImageSe
 }
 
 describe('the colours of a learned start', () => {
-  const start = (model: string): LearnedStart => {
-    const names = ['netG.8.1.bias']
-    const embeddingWidth = 8
-    const rows = conditionedIndices(generator, names).length
-    const weight = Float32Array.from({ length: rows * embeddingWidth }, (_, i) => Math.sin(i))
-    return {
-      shape: generator,
-      parameters: initialParameters(generator, 5),
-      conditioned: { guidance: model, embeddingWidth, names, weight },
-    }
-  }
+  const start = (model: string) => toyStart(generator, model)
   /** The colour losses of the first step and of the sixth. */
   const colours = (given: GivenOptions, model: string) =>
     withTrainer({ ...oneStep, steps: 6, ...given }, { start: start(model) }, async (trainer) => {

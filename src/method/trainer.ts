@@ -1,6 +1,7 @@
 import { randomStream } from '../engine/random.js'
 import type { Runtime } from '../engine/runtime.js'
 import { Text2LiveError } from '../errors.js'
+import { boundLayer } from '../media/boundLayer.js'
 import type { FloatImage } from '../media/image.js'
 import { type GeneratorShape, generatorOf } from '../models/generator.js'
 import { type GuidanceModel, holdTextTowers, withDistinctNames } from '../models/guidance.js'
@@ -195,9 +196,7 @@ export async function createTrainer(options: TrainerOptions): Promise<Trainer> {
       asked(async () => {
         // Before the first step it is the start's, which is there already.
         const layer = first && done === 0 ? { ...first, data: first.data.slice() } : await runner.layer(bearing)
-        const n = layer.width * layer.height
-        if (mask) for (let i = 0; i < n; i++) layer.data[3 * n + i] = layer.data[3 * n + i]! * mask.data[i]!
-        return layer
+        return mask ? boundLayer(layer, mask) : layer
       }),
     state: () =>
       asked(async () => {
@@ -316,7 +315,7 @@ function readerOf(
 }
 
 /** Whether a run that starts from it begins with a picture of what the prompt asks for. */
-function startReads(
+export function startReads(
   start: LearnedStart | null | undefined,
   generator: GeneratorShape,
   guidance: readonly GuidanceModel[],

@@ -37,6 +37,7 @@ const {
   lambdaComposition,
   lambdaDirectional,
   lambdaScreen,
+  lambdaColour,
   lambdaStructure,
   lambdaSparsity,
   lambdaAlphaL0,
@@ -325,6 +326,7 @@ export const videoOptions = {
   lambdaComposition,
   lambdaDirectional,
   lambdaScreen,
+  lambdaColour,
   lambdaStructure: {
     ...lambdaStructure,
     default: 3,

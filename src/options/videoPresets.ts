@@ -27,6 +27,7 @@ const reference = {
 
   lambdaComposition: 1,
   lambdaScreen: 1,
+  lambdaColour: 0,
   lambdaStructure: 3,
   lambdaSparsity: 0.1,
   lambdaAlphaL0: 0.005,
@@ -104,6 +105,7 @@ const fast = {
   sparsityMap: 4,
   regionBound: 1,
   lambdaBootstrapMin: 1.5,
+  lambdaColour: 100,
 } as const satisfies VideoPresetSettings
 
 /** A first impression in a minute. */

@@ -87,8 +87,9 @@ const MOVING_MARGIN = 24
 
 /**
  * Takes a clip apart into two explicit atlas images, a smooth mapping per frame and layer, and opacity: the layered
- * neural atlas (Kasten et al. 2021) without its networks. From first mappings on, coarse to fine, textures and opacity are solved in closed form and the lattices of the mappings take
- * gradient steps on the same losses, in turn. Nothing is drawn at random.
+ * neural atlas (Kasten et al. 2021) without its networks. From first mappings on, coarse to fine, textures and opacity
+ * are solved in closed form and the lattices of the mappings take steps of Gauss and Newton on the same losses, in
+ * turn. Nothing is drawn at random.
  *
  * @throws SHAPE_MISMATCH, CHECKPOINT_INVALID; the signal's reason once it is aborted
  */

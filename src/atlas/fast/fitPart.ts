@@ -109,8 +109,8 @@ export class LocalFitPart implements FitPart {
 
   async sumColours(textures: Layers<Texture>, black: boolean): Promise<ColourSums> {
     const { clip, lattices } = this.#now
-    const { memory = (length) => new Float32Array(length), pause } = this.#options
-    const fitting = (layer: LayerName) => {
+    const { memory = (length: number) => new Float32Array(length), pause } = this.#options
+    const fitting = (layer: LayerName): Float32Array => {
       const { length } = textures[layer].data
       return this.#sums?.[layer].length === length ? this.#sums[layer] : memory(length)
     }

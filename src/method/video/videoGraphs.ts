@@ -24,6 +24,11 @@ export interface MappedPlan extends LossPlan {
   /** The edit is bounded by a mask of the atlas crop's size. */
   readonly masked: boolean
   /**
+   * The edit is held to the colours of the layer that the learned start makes, the input 'first' [1, 4, h, w], as the
+   * frame shows it, with the mask.
+   */
+  readonly held?: boolean
+  /**
    * How the frame is made of the sampled atlas. 'plain': as it is (background). 'black': times the foreground's opacity
    * (published code); 'frame': over the original frame, through the opacity (layered neural atlases, Eq. 15, 16).
    */
@@ -48,7 +53,7 @@ export function buildMappedGraph(plan: MappedPlan, guidance: readonly GuidanceMo
 }
 
 function mappedPictures(
-  { size, atlas, masked, ground }: MappedPlan,
+  { size, atlas, masked, ground, held = false }: MappedPlan,
   graph: Graph,
   layer: ReturnType<Graph['input']>,
 ): Pictures {
@@ -58,12 +63,20 @@ function mappedPictures(
   const channels = (x: typeof layer, from: number, to: number) => slice(x, { axes: [1], starts: [from], ends: [to] })
   const colour = channels(layer, 0, 3)
   const alpha = masked ? mul(channels(layer, 3, 4), plane('mask', 1, atlas)) : channels(layer, 3, 4)
+  const first = held ? plane('first', 4, size) : null
+  /** The start's layer over a picture, through an opacity. */
+  const firstOver = (under: typeof layer, through: typeof layer | null) => {
+    if (first === null) return null
+    const own = channels(first, 3, 4)
+    return render(channels(first, 0, 3), through ? mul(own, through) : own, under).composite
+  }
   if (ground === 'frame') {
     const sampled = gridSample(concat([colour, alpha], 1), grid)
     const frame = plane('frame', 3, size)
-    const seen = mul(channels(sampled, 3, 4), plane('opacity', 1, size))
+    const opacity = plane('opacity', 1, size)
+    const seen = mul(channels(sampled, 3, 4), opacity)
     const { composite, greenScreen } = render(channels(sampled, 0, 3), seen, frame)
-    return { picture: frame, composite, greenScreen, alpha: seen }
+    return { picture: frame, composite, greenScreen, alpha: seen, first: firstOver(frame, opacity) }
   }
   // As published, rendered on the atlas and then sampled.
   const crop = plane('picture', 3, atlas)
@@ -71,7 +84,8 @@ function mappedPictures(
   const sampled = gridSample(concat([rendered.composite, rendered.greenScreen, alpha], 1), grid)
   const [composite, greenScreen, seen] = [channels(sampled, 0, 3), channels(sampled, 3, 6), channels(sampled, 6, 7)]
   const picture = gridSample(crop, grid)
-  if (ground === 'plain') return { picture, composite, greenScreen, alpha: seen }
+  const over = firstOver(picture, null)
+  if (ground === 'plain') return { picture, composite, greenScreen, alpha: seen, first: over }
   const opacity = plane('opacity', 1, size)
   const green = graph.constant([...screenGreen], [1, 3, 1, 1])
   return {
@@ -79,6 +93,7 @@ function mappedPictures(
     composite: mul(composite, opacity),
     greenScreen: add(mul(greenScreen, opacity), mul(sub(1, opacity), green)),
     alpha: mul(seen, opacity),
+    first: over && mul(over, opacity),
   }
 }
 

@@ -1,3 +1,4 @@
+import { boundLayer } from '../../media/boundLayer.js'
 import { crop } from '../../media/crop.js'
 import type { FloatImage } from '../../media/image.js'
 import { resize } from '../../media/resample.js'
@@ -14,6 +15,8 @@ export interface LayerMaps {
   readonly relevancy: FloatImage | null
   readonly emphasis: FloatImage | null
   readonly mask: FloatImage | undefined
+  /** The learned start's edit layer [4], where the edit is held to its colours. */
+  readonly first: FloatImage | null
 }
 
 export interface VideoItemsOptions {
@@ -45,6 +48,9 @@ export function videoItems({
     ...(maps.emphasis ? { emphasis: place(maps.emphasis) } : {}),
   })
   const masked = (place: (map: FloatImage) => FloatImage) => (maps.mask ? { mask: place(maps.mask) } : {})
+  const first = (place: (map: FloatImage) => FloatImage) => (maps.first ? { first: place(maps.first) } : {})
+  const firstInFrame = (place: (map: FloatImage) => FloatImage) =>
+    first((layer) => (maps.mask ? boundLayer(place(layer), place(maps.mask)) : place(layer)))
   const mapped = (frame: MappedFrame, i: number): MappedItem => ({
     size: { width: frame.frame.width, height: frame.frame.height },
     grid: frame.grid,
@@ -53,6 +59,7 @@ export function videoItems({
       ? { opacity: frame.opacity, ...(settings.ground === 'frame' ? { frame: frame.frame } : {}) }
       : {}),
     ...placed((map) => sample.inFrame(map, frame), frame.opacity),
+    ...firstInFrame((map) => sample.inFrame(map, frame)),
   })
   const { picture, opacity } = sample.direct
   const inDirect = (map: FloatImage) => sample.inFrame(map, sample.direct)
@@ -63,12 +70,19 @@ export function videoItems({
       ...(opacity ? { opacity } : {}),
       ...masked(inDirect),
       ...placed(inDirect, opacity),
+      ...first(inDirect),
     },
   ]
   if (whole) {
     const place = (map: FloatImage) => wholeAtlas(map, layer, settings.wholeAtlasShrink)
     const atlas = place(layer.image)
-    direct.push({ picture: atlas, views: views('whole', atlas), ...masked(place), ...placed(place, null) })
+    direct.push({
+      picture: atlas,
+      views: views('whole', atlas),
+      ...masked(place),
+      ...placed(place, null),
+      ...first(place),
+    })
   }
   return { atlas: sample.atlas, ...masked((map) => sample.inAtlas(map)), mapped: sample.mapped.map(mapped), direct }
 }

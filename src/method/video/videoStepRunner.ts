@@ -31,6 +31,8 @@ interface ItemBase {
   readonly opacity?: FloatImage
   readonly relevancy?: FloatImage
   readonly emphasis?: FloatImage
+  /** The learned start's layer [4], whose colours the edit is held to by `lambdaColour`; of a frame with the mask. */
+  readonly first?: FloatImage
 }
 
 /** One frame that reads the atlas crop. */
@@ -182,6 +184,7 @@ export class VideoStepRunner {
       generator,
       masked: item.mask !== undefined,
       opacity: item.opacity !== undefined,
+      held: item.first !== undefined,
       kind: 'gradient' as const,
     }
     const key = `direct ${keyOf(plan)} ${plan.opacity} ${plan.masked}`
@@ -215,6 +218,7 @@ export class VideoStepRunner {
       ...this.#lossPlan(item, item.size, weights),
       atlas: { width, height },
       masked: request.mask !== undefined,
+      held: item.first !== undefined,
       ground,
     } as const
     const key = `mapped ${keyOf(plan)} ${width}x${height} ${ground} ${plan.masked}`
@@ -252,7 +256,7 @@ export class VideoStepRunner {
       ...shareFeeds(shares),
       weights: Float32Array.from(weights),
     }
-    for (const name of ['opacity', 'relevancy', 'emphasis'] as const) {
+    for (const name of ['opacity', 'relevancy', 'emphasis', 'first'] as const) {
       const map = item[name]
       if (map) feeds[name] = map.data
     }

@@ -2,6 +2,7 @@ import { fileURLToPath } from 'node:url'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { sharePrograms } from '../../../test/support/sharePrograms.js'
 import { slidingClip } from '../../../test/support/slidingClip.js'
+import { toyStart } from '../../../test/support/toyStart.js'
 import type { LayerName } from '../../atlas/layeredAtlas.js'
 import { createNodeRuntime } from '../../engine/node/createNodeRuntime.js'
 import type { GuidanceModel } from '../../models/guidance.js'
@@ -125,6 +126,47 @@ describe('a video trainer', () => {
       expect(trainer.step).toBe(1)
       expect((await trainer.train()).losses).toEqual(losses)
       expect((await trainer.edit()).data).toEqual(edit.data)
+    })
+  })
+
+  it.each(['foreground', 'background'] as const)(
+    'holds the %s to the colours of a start that reads the texts',
+    async (layer) => {
+      const start = toyStart(generator, guidance.name)
+      const colours = async (more: Partial<VideoTrainerOptions>, lambdaColour: number) =>
+        await withTrainer(
+          { preset: 'fast', steps: 6, backgroundRegion: ['ground'], lambdaColour },
+          layer,
+          more,
+          async (trainer) => {
+            const told: number[] = []
+            while (trainer.step < trainer.steps) told.push((await trainer.train()).losses['colour']!)
+            return told
+          },
+        )
+      const hardly = await colours({ start }, 1e-3)
+      // Not 0: what the start makes of a crop differs from its layer of the whole atlas; of a frame's crop, which has
+      // the ground around the object, more.
+      expect(hardly[0]).toBeGreaterThan(0)
+      expect(hardly[0]).toBeLessThan(hardly.at(-1)! / (layer === 'background' ? 1000 : 2))
+      expect((await colours({ start }, 1e5)).at(-1)).toBeLessThan(hardly.at(-1)! / 2)
+      expect(await colours({ start: toyStart(generator, 'another model') }, 1e3)).toEqual([0, 0, 0, 0, 0, 0])
+      const mask = { width: 168, height: 140, channels: 1, data: new Float32Array(168 * 140).fill(0.5) } as const
+      // Both layers with half their opacity: half the difference.
+      expect((await colours({ start, mask }, 1e-3))[0]! / hardly[0]!).toBeCloseTo(0.25, 2)
+    },
+  )
+
+  it('holds to those colours when it goes on, bit for bit', async () => {
+    const given = { preset: 'fast', lambdaColour: 1000, steps: 2 } as const
+    const start = toyStart(generator, guidance.name)
+    const { state, losses } = await withTrainer(given, 'foreground', { start }, async (trainer) => {
+      await trainer.train()
+      return { state: await trainer.state(), losses: (await trainer.train()).losses }
+    })
+    expect(losses['colour']).toBeGreaterThan(0)
+    await withTrainer(given, 'foreground', { start, state }, async (trainer) => {
+      expect((await trainer.train()).losses).toEqual(losses)
     })
   })
 

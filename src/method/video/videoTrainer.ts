@@ -5,6 +5,7 @@ import { randomStream } from '../../engine/random.js'
 import type { Runtime } from '../../engine/runtime.js'
 import { Text2LiveError } from '../../errors.js'
 import type { ClipFrames } from '../../media/clipFrames.js'
+import { boundLayer } from '../../media/boundLayer.js'
 import { crop } from '../../media/crop.js'
 import type { FloatImage } from '../../media/image.js'
 import { refineLayer } from '../../media/refineLayer.js'
@@ -22,13 +23,20 @@ import { bootstrapWeightAt, learningRateAt } from '../schedule.js'
 import { drawStepShares, drawStepViews } from '../stepDraws.js'
 import { vectorNames } from '../stepRunner.js'
 import { type EmbeddedTexts, embedTexts } from '../textTargets.js'
-import { type Trainer, type TrainerNotice, type TrainerState, learnedVectors, vectorsOf } from '../trainer.js'
+import {
+  type Trainer,
+  type TrainerNotice,
+  type TrainerState,
+  learnedVectors,
+  startReads,
+  vectorsOf,
+} from '../trainer.js'
 import type { Size } from '../viewDraws.js'
 import type { LayerTexts } from './layerTexts.js'
 import { type TrainingLayer, trainingLayer } from './trainingLayer.js'
 import { type LayerMaps, videoItems } from './videoItems.js'
 import { drawVideoSample, videoSample } from './videoSample.js'
-import { VideoStepRunner } from './videoStepRunner.js'
+import { VideoStepRunner, type VideoStepRunnerOptions } from './videoStepRunner.js'
 
 export interface VideoTrainerOptions {
   readonly runtime: Runtime
@@ -86,17 +94,35 @@ export async function createVideoTrainer(options: VideoTrainerOptions): Promise<
         layer.name === 'background' && region.length > 0 ? rivalsFor(settings.relevancy) : [],
       ),
     )
-  const maps = await layerMaps(layer, options, guidance, targets)
-  const runner = new VideoStepRunner({
-    runtime,
-    guidance,
-    targets,
-    settings,
-    generator,
-    vectors: state ? vectorsOf(state) : learnedVectors(options, generator, guidance, targets),
-    onCompile: (compiled) => options.notice?.({ type: 'compile', ...compiled }),
-  })
+  const located = await layerMaps(layer, options, guidance, targets)
+  const runnerOf = (vectors: VideoStepRunnerOptions['vectors']) =>
+    new VideoStepRunner({
+      runtime,
+      guidance,
+      targets,
+      settings,
+      generator,
+      vectors,
+      onCompile: (compiled) => options.notice?.({ type: 'compile', ...compiled }),
+    })
+  const vectors = state ? vectorsOf(state) : learnedVectors(options, generator, guidance, targets)
+  const runner = runnerOf(vectors)
+  const { x, y, width, height } = layer.box
+  const seen = crop(layer.image, x, y, width, height)
+  const isHeld = settings.lambdaColour > 0 && startReads(options.start, generator, guidance)
+  const maps = { ...located, first: isHeld ? await firstLayer() : null }
   let done = state?.step ?? 0
+
+  /** The edit layer before any step, of a training that goes on too. */
+  async function firstLayer(): Promise<FloatImage> {
+    if (!state || !vectors) return grown(await runner.layer(seen), layer)
+    const start = runnerOf({ ...vectors, parameters: vectors.initial })
+    try {
+      return grown(await start.layer(seen), layer)
+    } finally {
+      await start.dispose()
+    }
+  }
 
   return {
     get step() {
@@ -121,10 +147,8 @@ export async function createVideoTrainer(options: VideoTrainerOptions): Promise<
       return { step: done, losses, learningRate }
     },
     async edit() {
-      const { box } = layer
-      const small = grown(await runner.layer(crop(layer.image, box.x, box.y, box.width, box.height)), layer)
-      const n = small.width * small.height
-      if (maps.mask) for (let i = 0; i < n; i++) small.data[3 * n + i] = small.data[3 * n + i]! * maps.mask.data[i]!
+      const small = grown(await runner.layer(seen), layer)
+      if (maps.mask) boundLayer(small, maps.mask)
       const full = await options.atlas.image(layer.name)
       return full.width === small.width && full.height === small.height ? small : refineLayer(full, small, layer.image)
     },
@@ -154,7 +178,7 @@ async function layerMaps(
   { runtime, settings, texts, mask, outline = null, notice }: VideoTrainerOptions,
   guidance: readonly GuidanceModel[],
   embedded: readonly EmbeddedTexts[],
-): Promise<LayerMaps> {
+): Promise<Omit<LayerMaps, 'first'>> {
   const given = mask ? await projectedMask(layer, mask) : undefined
   if (texts.region.length === 0 || settings.relevancy === 'model')
     return { relevancy: null, emphasis: null, mask: given }

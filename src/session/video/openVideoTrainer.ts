@@ -79,7 +79,8 @@ export const videoTrainerIn =
     const guidance = await openGuidance(settings, runtime, models, notice, signal, input.access, warm)
     const texts = layerTexts(settings, layer)
     const outline = layer === 'background' ? await outlineFor(settings, texts.region, models, warm) : null
-    const start = input.state ? null : await startFor(settings, models, warm)
+    // A run that goes on has its weights; the start tells it only whether its hues hold.
+    const start = input.state && settings.lambdaColour === 0 ? null : await startFor(settings, models, warm)
     return await createVideoTrainer({
       runtime,
       guidance,

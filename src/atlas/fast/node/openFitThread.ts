@@ -104,7 +104,7 @@ class FitThread implements FitPart {
   async #ask<T>(call: FitCall, visited?: () => void): Promise<T> {
     if (this.#ended !== null) throw this.#ended
     return await new Promise<T>((resolve, reject) => {
-      this.#pending = { resolve: resolve as (result: unknown) => void, reject, visited }
+      this.#pending = { resolve, reject, visited }
       this.#worker.postMessage(call)
     })
   }
