@@ -46,12 +46,15 @@ describe('a half of a fit in a thread of its own', () => {
   })
 
   it('says what went wrong in it, with the number of the frame in the clip', async () => {
-    const input = await given()
     let opened: FitPart | null = null
     const fit = fitFastAtlas({
-      ...input,
-      settings: { ...settings, weights: { ...settings.weights, bending: Infinity } },
-      openPart: async (part, fast) => (opened = await openFitThread(part, fast, { threads: 1 })),
+      ...(await given()),
+      openPart: async (part, fast) =>
+        (opened = await openFitThread(
+          part,
+          { ...fast, weights: { ...fast.weights, bending: Infinity } },
+          { threads: 1 },
+        )),
     })
     // Its first frame is the middle one.
     await expect(fit).rejects.toMatchObject({
@@ -66,14 +69,36 @@ describe('a half of a fit in a thread of its own', () => {
   it('ends with the frame at hand when it is told to stop', async () => {
     const input = await given()
     const stop = new AbortController()
+    let seen = 0
     const fit = fitFastAtlas({
       ...input,
       signal: stop.signal,
       openPart: (part, fast) => openFitThread(part, fast, { threads: 1, signal: stop.signal }),
       onProgress: ({ type }) => {
-        if (type === 'frame') stop.abort()
+        if (type !== 'frame') return
+        seen++
+        stop.abort()
       },
     })
     await expect(fit).rejects.toThrow(/abort/i)
+    // Not all five of its half.
+    expect(seen).toBeLessThan(5)
+  })
+
+  it('fails with what the listener of its frames throws', async () => {
+    const full = new Error('the disk is full')
+    const fit = fitFastAtlas({
+      ...(await given()),
+      openPart: async (frames, fast) => {
+        const part = await openFitThread(frames, fast, { threads: 1 })
+        const visit = part.visit.bind(part)
+        part.visit = (stage, textures, backwards) =>
+          visit(stage, textures, backwards, () => {
+            throw full
+          })
+        return part
+      },
+    })
+    await expect(fit).rejects.toBe(full)
   })
 })

@@ -48,6 +48,8 @@ export interface Visited {
  * they are told before a sweep.
  */
 export interface FitPart {
+  /** It works in a thread of its own, beside the one that asks. */
+  readonly isBeside: boolean
   /** Begins a sweep at pixels of this size. @returns what of the atlas plane its frames show */
   begin(pixel: number, layers: FrameLayers): Promise<Layers<Extent | null>>
   /** What its frames ask of textures. The sums hold until it is asked again, and may be changed. */
@@ -76,6 +78,7 @@ export interface LocalPartOptions {
 
 /** A part in the thread that calls it. */
 export class LocalFitPart implements FitPart {
+  readonly isBeside = false
   readonly #frames: PartFrames
   readonly #options: LocalPartOptions
   #sweep: {

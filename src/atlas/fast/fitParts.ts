@@ -7,6 +7,9 @@ import type { Texture } from './texture.js'
 /** A shorter clip is fitted as one, frames. */
 const LEAST_PARTED = 8
 
+/** Are the halves of a clip of so many frames fitted on their own? */
+export const isParted = (frames: number): boolean => frames >= LEAST_PARTED
+
 /** A part with the frames that are its own, counted in the clip, and those that it knows: its neighbours too. */
 interface Place {
   readonly part: FitPart
@@ -34,13 +37,12 @@ export class FitParts {
   ): Promise<FitParts> {
     const count = frames.pixels.length
     const middle = count >> 1
-    const owns =
-      count < LEAST_PARTED
-        ? [[0, count] as const]
-        : ([
-            [0, middle],
-            [middle, count],
-          ] as const)
+    const owns = isParted(count)
+      ? ([
+          [0, middle],
+          [middle, count],
+        ] as const)
+      : [[0, count] as const]
     const places: Place[] = []
     for (const [i, [first, end]] of owns.entries()) {
       const known = { first: Math.max(first - 1, 0), end: Math.min(end + 1, count) }
@@ -116,11 +118,19 @@ export class FitParts {
 
   /** Asks all, and waits for all, before it throws what one of them threw. */
   async #each<T>(ask: (place: Place, i: number) => Promise<T>): Promise<T[]> {
-    const places = [...this.#places.entries()]
-    // The last first: it may be elsewhere, and is at work while this thread is.
-    const asked = places.reverse().map(async ([i, place]) => await ask(place, i))
-    await Promise.allSettled(asked)
-    return (await Promise.all(asked)).reverse()
+    const answers = new Map<Place, Promise<T>>()
+    for (const [i, place] of this.#places.entries()) if (place.part.isBeside) answers.set(place, ask(place, i))
+    const beside = Promise.allSettled(answers.values())
+    // Those of this thread in turn: in a browser the engine runs one graph at a time.
+    for (const [i, place] of this.#places.entries()) {
+      if (place.part.isBeside) continue
+      const answer = ask(place, i)
+      answers.set(place, answer)
+      const [{ status }] = await Promise.allSettled([answer])
+      if (status === 'rejected') break
+    }
+    await beside
+    return await Promise.all(this.#places.flatMap((place) => answers.get(place) ?? []))
   }
 }
 

@@ -1,6 +1,7 @@
 import type { ClipFlow } from '../../atlas/clipFlow.js'
 import { type FitEvidence, fitEvidence } from '../../atlas/fast/fitEvidence.js'
 import { fitFastAtlas, isOfThisSchedule, type FastAtlasProgress } from '../../atlas/fast/fitFastAtlas.js'
+import { isParted } from '../../atlas/fast/fitParts.js'
 import type { LayeredAtlas } from '../../atlas/layeredAtlas.js'
 import { fitNeuralAtlas } from '../../atlas/neural/fitNeuralAtlas.js'
 import { NeuralAtlas } from '../../atlas/neural/neuralAtlas.js'
@@ -100,7 +101,8 @@ export async function fitAtlas(tools: StageTools, evidence: AtlasEvidence): Prom
         'the atlas is fitted from its beginning: its checkpoint is of an earlier version, which fitted it otherwise',
     })
   }
-  const beside = (runtime.device === 'cpu' && machine.fitBeside?.(settings.threads)) || null
+  const isShared = runtime.device === 'cpu' && isParted(input.frames.pixels.length)
+  const beside = (isShared && machine.fitBeside?.(settings.threads)) || null
   let detail: Readonly<Record<string, number>> | undefined
   return await keep(
     tools,

@@ -374,10 +374,11 @@ export class Studio {
    * @param asked false where nobody asked for it: then no failure is told
    */
   async locate(asked = true): Promise<void> {
-    if (this.modelsMissing.value) return
-    const question = await locateQuestion(this)
-    if (question === null) return
+    if (this.modelsMissing.value || (this.clip.value === null && this.photo.value === null)) return
     await this.#showMap(asked, async (signal) => {
+      const question = await locateQuestion(this)
+      if (question === null) return null
+      signal.throwIfAborted()
       const { map, share, notes } = await this.host.locate(question, signal)
       const picture = await decodeLayer(new Blob([map as Uint8Array<ArrayBuffer>]))
       return { picture, located: { of: 'words', share, notes } }
@@ -401,17 +402,18 @@ export class Studio {
 
   async #showMap(
     asked: boolean,
-    make: (signal: AbortSignal) => Promise<{ readonly picture: ImageBitmap; readonly located: LocatedPlace }>,
+    make: (signal: AbortSignal) => Promise<{ readonly picture: ImageBitmap; readonly located: LocatedPlace } | null>,
   ): Promise<void> {
+    clearTimeout(this.#soon)
     this.#locator?.abort()
     const locator = new AbortController()
     this.#locator = locator
     this.locating.value = true
     try {
-      const { picture, located } = await make(locator.signal)
-      if (locator.signal.aborted) return
-      this.stage.map.value = picture
-      this.located.value = located
+      const made = await make(locator.signal)
+      if (made === null || locator.signal.aborted) return
+      this.stage.map.value = made.picture
+      this.located.value = made.located
     } catch (error) {
       if (asked && !locator.signal.aborted) this.#show(error)
     } finally {

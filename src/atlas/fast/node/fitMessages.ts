@@ -12,11 +12,11 @@ export interface FitThreadData {
 
 /** A method of the part, with what it is called with; `visit` without its listener. */
 export type FitCall = {
-  [Name in keyof FitPart]: {
+  [Name in Exclude<keyof FitPart, 'isBeside'>]: {
     readonly name: Name
     readonly given: Name extends 'visit' ? FirstThree<Parameters<FitPart['visit']>> : Parameters<FitPart[Name]>
   }
-}[keyof FitPart]
+}[Exclude<keyof FitPart, 'isBeside'>]
 
 type FirstThree<List extends readonly unknown[]> = List extends [infer A, infer B, infer C, ...unknown[]]
   ? [A, B, C]

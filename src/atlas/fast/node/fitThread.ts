@@ -41,8 +41,11 @@ async function asked(call: FitCall): Promise<unknown> {
     case 'fitOpacities':
       return await part.fitOpacities(...call.given)
     case 'close':
-      await part.close()
-      // Nothing holds the thread any more, which ends by itself.
-      parentPort?.close()
+      try {
+        await part.close()
+      } finally {
+        // Nothing holds the thread any more, which ends by itself.
+        parentPort?.close()
+      }
   }
 }

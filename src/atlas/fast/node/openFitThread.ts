@@ -34,14 +34,20 @@ export function openFitThread(
   return Promise.resolve(new FitThread(worker, signal))
 }
 
+/** A call that has no answer yet. */
+interface Pending {
+  resolve(result: unknown): void
+  reject(reason: unknown): void
+  readonly visited?: (() => void) | undefined
+  /** What its listener threw. */
+  fault?: { readonly reason: unknown }
+}
+
 class FitThread implements FitPart {
+  readonly isBeside = true
   readonly #worker: Worker
   readonly #signal: AbortSignal | undefined
-  #pending: {
-    resolve(result: unknown): void
-    reject(reason: unknown): void
-    visited?: (() => void) | undefined
-  } | null = null
+  #pending: Pending | null = null
   /** Why it can be asked nothing any more. */
   #ended: Error | null = null
   readonly #textures = new Map<LayerName, Float32Array>()
@@ -110,16 +116,27 @@ class FitThread implements FitPart {
   }
 
   #answered(message: FitAnswer): void {
+    const pending = this.#pending
     if (message.type === 'visited') {
-      this.#pending?.visited?.()
+      if (pending !== null) this.#tell(pending)
       return
     }
-    const pending = this.#pending
     this.#pending = null
-    if (message.type === 'done') pending?.resolve(message.result)
+    if (pending?.fault) pending.reject(pending.fault.reason)
+    else if (message.type === 'done') pending?.resolve(message.result)
     else if (this.#signal?.aborted) pending?.reject(this.#signal.reason)
     else if (message.code !== null) pending?.reject(new Text2LiveError(message.code, message.message))
     else pending?.reject(new Error(message.message))
+  }
+
+  /** What the listener throws is what the call ends with, once the thread has answered. */
+  #tell(pending: Pending): void {
+    try {
+      pending.visited?.()
+    } catch (reason) {
+      pending.fault ??= { reason }
+      this.#stop()
+    }
   }
 
   #end(reason: Error): void {
