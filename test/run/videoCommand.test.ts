@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process'
-import { existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -99,6 +99,20 @@ test('Ctrl-C keeps what is reached and says how to go on; the resumed fit ends, 
     .map((line) => JSON.parse(line) as { type: string })
   expect(events.at(-1)).toMatchObject({ type: 'done', folder: 'fit' })
   expect(existsSync(join(home, 'fit', 'atlas.safetensors'))).toBe(true)
+})
+
+test('a fit that two threads share is that of one; stopped in the middle it goes on bit for bit', async () => {
+  await writeToyClip(join(home, 'longer'), 9)
+  const fit = (threads: string, out: string): string[] => [
+    ...['atlas', 'fit', 'longer', ...toy.slice(0, -1), threads, '--json', '-o', out],
+  ]
+  expect(await command(fit('1', 'alone'))).toMatchObject({ status: 0, err: '' })
+  const stopped = await command(fit('2', 'shared'), '"stage":"atlas","step":2,')
+  expect(stopped.status).toBe(130)
+  expect(existsSync(join(home, 'shared', 'atlas.safetensors'))).toBe(false)
+  expect(await command(['video', '--resume', 'shared', '--json'])).toMatchObject({ status: 0, err: '' })
+  const [alone, shared] = ['alone', 'shared'].map((out) => readFileSync(join(home, out, 'atlas.safetensors')))
+  expect(shared!.equals(alone!)).toBe(true)
 })
 
 test('the library: events of a run in its own thread; leaving the loop stops it and keeps the folder', async () => {

@@ -154,7 +154,7 @@ describe.skipIf(!existsSync(chromiumPath))('a clip in the studio in a tab, as a 
     await page.tab.getByLabel('What is shown').selectOption('foreground')
     await page.tab.getByRole('heading', { name: 'Painting' }).waitFor()
     await page.tab.getByLabel('Over the trained edit').uncheck()
-    await page.tab.getByLabel('Colour').fill('#ff0000')
+    await page.tab.getByLabel('Colour', { exact: true }).fill('#ff0000')
     await page.brush([0.46, 0.5], [0.52, 0.54])
     for (const colorScheme of ['light', 'dark'] as const) {
       await page.tab.emulateMedia({ colorScheme })
