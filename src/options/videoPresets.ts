@@ -105,7 +105,7 @@ const fast = {
   sparsityMap: 4,
   regionBound: 1,
   lambdaBootstrapMin: 1.5,
-  lambdaColour: 100,
+  lambdaColour: 15,
 } as const satisfies VideoPresetSettings
 
 /** A first impression in a minute. */
