@@ -1,5 +1,6 @@
 import { Text2LiveError } from '../errors.js'
 import type { ClipFrames } from '../media/clipFrames.js'
+import { giveTurn } from './giveTurn.js'
 import { greyPlane, greyPyramid } from './motion/greyPlane.js'
 import { opticalFlow } from './motion/opticalFlow.js'
 
@@ -63,8 +64,7 @@ export async function estimateClipFlow(
   const backward: Flow[] = []
   let here = greyPyramid(greyPlane(frames, 0), COARSEST)
   for (let t = 0; t < pixels.length - 1; t++) {
-    await new Promise((resolve) => setTimeout(resolve, 0))
-    signal?.throwIfAborted()
+    await giveTurn(signal)
     const next = greyPyramid(greyPlane(frames, t + 1), COARSEST)
     const there = opticalFlow(here, next)
     const back = opticalFlow(next, here)

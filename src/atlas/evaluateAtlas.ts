@@ -1,12 +1,12 @@
-import { FLOW_PIXEL, type Flow } from './clipFlow.js'
 import { Text2LiveError } from '../errors.js'
 import { type ClipFrames, frameImage } from '../media/clipFrames.js'
 import type { FloatImage } from '../media/image.js'
+import { FLOW_PIXEL, type Flow } from './clipFlow.js'
 import type { LayerName, LayeredAtlas, Mapping } from './layeredAtlas.js'
 import { reconstructFrame } from './reconstructFrame.js'
 
 export interface EvaluateOptions {
-  /** Of frame t to frame t + 1: planes dx, dy in px, and where they are to be trusted. */
+  /** Of frame t to frame t + 1. */
   readonly flow?: { readonly forward: readonly Flow[] }
   /** Masks of the object by frame, one channel of the frame's size; a frame without one does not count. */
   readonly masks?: ReadonlyMap<number, FloatImage>

@@ -4,6 +4,7 @@ import { crop } from '../media/crop.js'
 import { guidedFilter } from '../media/guided.js'
 import type { FloatImage } from '../media/image.js'
 import type { ClipFlow } from './clipFlow.js'
+import { giveTurn } from './giveTurn.js'
 import { createClipGraph } from './segmentation/clipGraph.js'
 import { findAlike } from './segmentation/consensus.js'
 import {
@@ -90,8 +91,7 @@ export async function foregroundMasks({
   let done = 0
   const parts = 4 * total
   const breathe = async () => {
-    await new Promise((resolve) => setTimeout(resolve, 0))
-    signal?.throwIfAborted()
+    await giveTurn(signal)
     // How many parts there are is a guess; all are done when the masks stand.
     onProgress?.(Math.min(done++, parts - 1), parts)
   }

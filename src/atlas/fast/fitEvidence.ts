@@ -2,6 +2,7 @@ import { Text2LiveError } from '../../errors.js'
 import type { ClipFrames } from '../../media/clipFrames.js'
 import type { FloatImage } from '../../media/image.js'
 import type { ClipFlow } from '../clipFlow.js'
+import { giveTurn } from '../giveTurn.js'
 import { chainMappings } from './chainMappings.js'
 import { type FastSettings, fastSettings } from './fastSettings.js'
 import { type FrameLinks, frameLinks } from './frameLinks.js'
@@ -56,10 +57,7 @@ export async function fitEvidence({
         `got ${masks.length} masks and flow of ${flow.forward.length + 1} frames of ${flow.width}x${flow.height}.`,
     )
   }
-  const pause = async () => {
-    await new Promise((resolve) => setTimeout(resolve, 0))
-    signal?.throwIfAborted()
-  }
+  const pause = () => giveTurn(signal)
   const motion = await objectMotion(frames, masks, flow, pause)
   const options = { spacing: settings.stages[0]!.spacing, ...CHAIN }
   const background = chainMappings('background', motion, masks, options)

@@ -4,6 +4,7 @@ import type { SafetensorsTensor } from '../../formats/safetensors.js'
 import { float32Tensor } from '../../formats/safetensors.js'
 import { toFloat32 } from '../../formats/toFloat32.js'
 import type { ClipFrames } from '../../media/clipFrames.js'
+import { giveTurn } from '../giveTurn.js'
 import type { LayerName } from '../layeredAtlas.js'
 import {
   type AtlasImage,
@@ -112,10 +113,7 @@ export async function fitFastAtlas({
         `got that of ${evidence.links.length} of ${evidence.width}x${evidence.height}.`,
     )
   }
-  const pause = async () => {
-    await new Promise((resolve) => setTimeout(resolve, 0))
-    signal?.throwIfAborted()
-  }
+  const pause = () => giveTurn(signal)
   const sweeps = settings.stages.reduce((sum, stage) => sum + stage.sweeps, 0)
   const opacity = state ? readOpacity(state, frames) : [...evidence.outlines]
   const lattices: Record<LayerName, readonly Lattice[]> = { ...evidence.lattices }

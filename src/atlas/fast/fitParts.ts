@@ -10,10 +10,9 @@ const LEAST_PARTED = 8
 /** Are the halves of a clip of so many frames fitted on their own? */
 export const isParted = (frames: number): boolean => frames >= LEAST_PARTED
 
-/** A part with the frames that are its own, counted in the clip, and those that it knows: its neighbours too. */
+/** A part, and the frames of the clip that it knows: its own, and their neighbours. */
 interface Place {
   readonly part: FitPart
-  readonly own: OwnFrames
   readonly known: OwnFrames
 }
 
@@ -56,7 +55,7 @@ export class FitParts {
         outlines: seen(outlines),
         links: seen(links),
       }
-      places.push({ part: await open(part, i), own: { first, end }, known })
+      places.push({ part: await open(part, i), known })
     }
     return new FitParts(places)
   }

@@ -25,7 +25,7 @@ export interface MappingFitterOptions {
 }
 
 /** What a sweep is over: all but the lattices stays as it is in it. */
-export interface Sweep {
+interface Sweep {
   readonly clip: ScaledClip
   readonly textures: Layers<Texture>
   /** Of all frames; the caller puts each new one in its place. */

@@ -1,4 +1,5 @@
-import type { FitFastAtlasOptions } from '../../atlas/fast/fitFastAtlas.js'
+import type { FastSettings } from '../../atlas/fast/fastSettings.js'
+import type { FitPart, PartFrames } from '../../atlas/fast/fitPart.js'
 import type { ClipCodec } from '../../media/clipCodec.js'
 import type { TrainingPlace } from '../openTrainer.js'
 import type { RunMachine } from '../runMachine.js'
@@ -24,9 +25,7 @@ export interface ClipTools {
 export interface FitBeside {
   /** Of ONNX Runtime, for each. */
   readonly threads: number
-  readonly openPart: (
-    ...part: [...Parameters<NonNullable<FitFastAtlasOptions['openPart']>>, AbortSignal | undefined]
-  ) => ReturnType<NonNullable<FitFastAtlasOptions['openPart']>>
+  readonly openPart: (frames: PartFrames, settings: FastSettings, signal: AbortSignal | undefined) => Promise<FitPart>
 }
 
 /** What a run over a clip needs of the machine that it is on. */
