@@ -91,6 +91,22 @@ describe('the object of a region', () => {
     expect((await located(grey, ['disc'])).by).toBe('words')
   })
 
+  it('of words for what is around things is what speaks for them, less what stands out', async () => {
+    const words = await colourWords(
+      { sky: [0.4, 0.35, 0.25], meadow: [0.4, 0.35, 0.24], disc: [1, -0.5, -0.5], box: [-0.5, -0.5, 1] },
+      runtime,
+    )
+    for (const text of ['sky', 'meadow']) {
+      const { map, by } = await located(single, [text], ['sky', 'disc', 'box'], words)
+      expect(by).toBe('surroundings')
+      expect(overlap({ ...map!, data: map!.data.map((x) => 1 - x) }, disc.map)).toBeGreaterThan(0.85)
+    }
+    // The same words are of a thing where no known name of surroundings is as near.
+    expect((await located(single, ['disc'], ['sky', 'box'], words)).by).toBe('outline')
+    expect((await located(single, ['sky'], ['disc', 'box'], words)).by).not.toBe('surroundings')
+    expect(regionNote({ texts: ['sky'], by: 'surroundings' }, ['sky'])).toMatch(/"sky" is around what stands out/)
+  })
+
   it('needs the outline network', async () => {
     const embedded = [await embedRegion(guidance, ['disc'], false)]
     await expect(

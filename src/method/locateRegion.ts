@@ -10,9 +10,9 @@ import type { RegionTexts } from '../options/region.js'
 import { cosine } from './cosine.js'
 import { type ObjectCase, objectMap } from './objectMap.js'
 import { type RelevancyQuestion, plainRelevancyMap, relevancyMap, withQuestions } from './relevancyMap.js'
-import { rivalWords } from './rivalWords.js'
+import { rivalWords, surroundings } from './rivalWords.js'
 import { viewSide } from './stepViews.js'
-import { type EmbeddedTexts, type Rows, embedRegion } from './textTargets.js'
+import { type EmbeddedTexts, type NamedRows, type Rows, embedRegion } from './textTargets.js'
 import { viewSize } from './viewDraws.js'
 
 /** Words between which a name does not reach, and with which it neither begins nor ends. */
@@ -26,6 +26,8 @@ const linking = new Set(
 const LONGEST_NAME = 3
 /** A rival as near to a region text as this cosine names the same thing, or nearly. */
 const SAME_THING = 0.5
+/** A text as near to a name of what is around things as this cosine means such: "lawn" by "grass", not "snowman" by "snow". */
+const SAME_SURROUNDING = 0.8
 
 /**
  * Names in the prompts that the photo may show: words that end a phrase, with up to two before them ("golden teapot"
@@ -130,10 +132,22 @@ export function regionQuestions(
   guidance: readonly GuidanceModel[],
   embedded: RegionSearch['embedded'],
 ): RelevancyQuestion[] {
-  return guidance.flatMap((model, i) =>
-    model.answers.relevancy
-      ? { model, texts: embedded[i]!.region!, rivals: withoutSame(embedded[i]!.rivals, embedded[i]!.region!) }
-      : [],
+  return guidance.flatMap((model, i) => {
+    if (!model.answers.relevancy) return []
+    const [texts, rivals] = [embedded[i]!.region!, embedded[i]!.rivals]
+    return { model, texts, rivals: withoutSame(rivals, texts), surroundings: areSurroundings(texts, rivals) }
+  })
+}
+
+/** Whether the name that each of the texts is nearest to is one of what is around things. */
+function areSurroundings(texts: Rows, known: NamedRows | null): boolean {
+  return (
+    known !== null &&
+    Array.from({ length: texts.shape[0] }, (_, k) => row(texts, k)).every((text) => {
+      const near = known.names.map((_, k) => cosine(text, row(known, k)))
+      const nearest = Math.max(...near)
+      return nearest >= SAME_SURROUNDING && surroundings.has(known.names[near.indexOf(nearest)]!)
+    })
   )
 }
 
@@ -147,6 +161,8 @@ export function regionNote({ texts, by }: Pick<LocatedRegion, 'texts' | 'by'>, a
   }
   if (by === 'words')
     return `region: ${named} is not what stands out in the photo, so it is taken where the guidance sees it, without an outline; --mask is surer`
+  if (by === 'surroundings')
+    return `region: ${named} is around what stands out in the photo, so it is taken where the guidance sees it, less that; --mask is surer`
   return by === 'outline' ? `region: ${named}, with the outline of what stands out` : null
 }
 

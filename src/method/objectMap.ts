@@ -1,8 +1,8 @@
-import { crop } from '../media/crop.js'
 import { guidedFilter } from '../media/guided.js'
 import type { FloatImage } from '../media/image.js'
 import { resize } from '../media/resample.js'
 import type { OutlineFinder } from '../models/outline.js'
+import { answersHeld, boxAround, closerLook, outlineWithin } from './closerLook.js'
 import {
   type OpenQuestion,
   type RelevancyAnswers,
@@ -20,6 +20,8 @@ export type ObjectCase =
   | 'outline'
   /** They mean something else, or nothing stands out: where the words answer, drawn to the photo's edges. */
   | 'words'
+  /** They mean what is around things, as sky and water are: where they answer more than for other things, less what stands out. */
+  | 'surroundings'
 
 /** Where the object is, with what the answer was made of: one channel of the photo's size each, [0, 1]. */
 export interface ObjectMap {
@@ -44,10 +46,19 @@ const BEST = 0.9
 /** An outline that covers less of the photo than this, or more, is no object's. */
 const [SMALLEST, LARGEST] = [0.002, 0.97]
 /**
- * The second look is at the box around what the first found, and this share of its sides and so many pixels more around
- * it.
+ * Words for what is around things mean none that stands out, unless what they leave over their rivals is so much more
+ * inside the outline than outside, in standard deviations over the photo.
  */
-const AROUND = { share: 0.2, pixels: 4 } as const
+const SURROUNDING_MEANT = 0.5
+/** The second look is at the box around what the first found, and this share of its sides more around it. */
+const AROUND = 0.2
+/** A closer look is taken for the object where it holds so many times the words' answer that the map held. */
+const HOLDS_MORE = 1.2
+/**
+ * Where nothing stands out in the whole photo, it is what a closer look finds if the words answer there so many times
+ * as much as where they alone put the object.
+ */
+const ANSWERS_MORE = 1.5
 /**
  * Windows, px of a short side of 256, and squared contrast of the guided filter that draws the coarse rivalry along the
  * photo's edges.
@@ -71,7 +82,8 @@ const STEEPNESS = 14
  * network sees where an object ends, but not which one is meant; it looks twice, the second time at what the first look
  * found together with the words. The words tell which one; parts of the outline that speak for another thing than the
  * words count less. What they agree on is averaged with the same corrected by the photo's colours: a foot that lies in
- * another light comes back, a gap in the middle closes.
+ * another light comes back, a gap in the middle closes. Last the network looks closer at where the words answer most:
+ * what it sees there counts alone if it holds much more of their answer.
  */
 export async function objectMap(
   photo: FloatImage,
@@ -81,20 +93,46 @@ export async function objectMap(
   const all = await relevancyAndRivalry(photo, questions)
   const { relevancy, rivalry } = all
   const answers = stretched(relevancy)
+  const smooth = rivalry && alongEdges(photo, rivalry)
   const first = await finder.find(photo)
+  const outlined = (words: FloatImage, looks: readonly [FloatImage, FloatImage]): ObjectMap => {
+    const outline = meanOf(looks)
+    // The words' own part of the outline, and all three maps.
+    const agreed = meanOf([ownPart(outline, smooth), meanOf([...looks, words])])
+    const coloured = atHalfSize(photo, agreed, (small, map) => drawnByColour(small, map, 1))
+    const map = withContrast(meanOf([withContrast(agreed, STEEPNESS), coloured]))
+    return { map, by: 'outline', answers, words, outline }
+  }
+  if (rivalry && questions.every(({ surroundings }) => surroundings)) {
+    const stands = isAnObject(first)
+    if (!stands || insideOver(rivalry, first).mean < SURROUNDING_MEANT) {
+      const around = stretched(rivalry)
+      const rest = stands ? { ...around, data: around.data.map((x, i) => x * (1 - first.data[i]!)) } : around
+      const words = sharpenedRelevancy(photo, rest)
+      return { map: words, by: 'surroundings', answers, words, outline: first }
+    }
+  }
   if (!isAnObject(first) || !isMeant(all, first)) {
     const words = sharpenedRelevancy(photo, answers)
+    const closer = isAnObject(first) ? null : await closerLook(photo, all, words, finder)
+    if (closer && isAnObject(closer) && isMeant(all, closer) && answersMore(relevancy, closer, words))
+      return outlined(words, [closer, closer])
     return { map: words, by: 'words', answers, words, outline: first }
   }
   const words = atHalfSize(photo, answers, sharpenedRelevancy)
-  const smooth = rivalry && alongEdges(photo, rivalry)
   const second = await lookAgain(photo, meanOf([ownPart(first, smooth), words]), finder)
-  const outline = meanOf([first, second])
-  // The words' own part of the outline, and all three maps.
-  const agreed = meanOf([ownPart(outline, smooth), meanOf([first, second, words])])
-  const coloured = atHalfSize(photo, agreed, (small, map) => drawnByColour(small, map, 1))
-  const map = withContrast(meanOf([withContrast(agreed, STEEPNESS), coloured]))
-  return { map, by: 'outline', answers, words, outline }
+  const found = outlined(words, [first, second])
+  const candidate = { ...first, data: found.map.data.map((x, i) => Math.max(x, found.outline.data[i]!)) }
+  const closer = await closerLook(photo, all, candidate, finder)
+  const held = answersHeld(relevancy, found.map)
+  return closer && held > 0 && answersHeld(relevancy, closer) >= HOLDS_MORE * held
+    ? outlined(words, [closer, closer])
+    : found
+}
+
+/** Whether the words answer more where a closer look found something than where they alone put the object. */
+function answersMore(relevancy: FloatImage, closer: FloatImage, words: FloatImage): boolean {
+  return insideOver(relevancy, closer).mean >= ANSWERS_MORE * insideOver(relevancy, words).mean
 }
 
 /**
@@ -185,25 +223,7 @@ function ownPart(outline: FloatImage, rivalry: FloatImage | null): FloatImage {
 }
 
 /** The outline of the part of the photo around where `map` says the object is, 0 elsewhere. */
-async function lookAgain(photo: FloatImage, { data }: FloatImage, finder: OutlineFinder): Promise<FloatImage> {
-  const { width, height } = photo
-  let [left, right, top, bottom] = [width, -1, height, -1]
-  data.forEach((x, i) => {
-    if (x <= 0.5) return
-    left = Math.min(left, i % width)
-    right = Math.max(right, i % width)
-    top = Math.min(top, Math.floor(i / width))
-    bottom = Math.max(bottom, Math.floor(i / width))
-  })
-  if (right < 0) return await finder.find(photo)
-  const [dx, dy] = [right + 1 - left, bottom + 1 - top].map((side) => AROUND.share * side + AROUND.pixels) as [
-    number,
-    number,
-  ]
-  const [x, y] = [Math.max(0, Math.floor(left - dx)), Math.max(0, Math.floor(top - dy))]
-  const [w, h] = [Math.min(width, Math.ceil(right + 1 + dx)) - x, Math.min(height, Math.ceil(bottom + 1 + dy)) - y]
-  const part = await finder.find(crop(photo, x, y, w, h))
-  const whole = new Float32Array(width * height)
-  for (let row = 0; row < h; row++) whole.set(part.data.subarray(row * w, (row + 1) * w), (y + row) * width + x)
-  return { width, height, channels: 1, data: whole }
+async function lookAgain(photo: FloatImage, map: FloatImage, finder: OutlineFinder): Promise<FloatImage> {
+  const box = boxAround(map, 0.5, AROUND)
+  return box ? await outlineWithin(photo, box, finder) : await finder.find(photo)
 }

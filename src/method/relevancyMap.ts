@@ -34,6 +34,8 @@ export interface RelevancyQuestion {
   readonly texts: Rows
   /** Of other things [R, D] that the texts compete with in `rivalry`; none where absent. */
   readonly rivals?: Rows | null
+  /** The texts name what is around things, as sky and water are: nothing that stands out. False where absent. */
+  readonly surroundings?: boolean
 }
 
 /** A question that can be asked of any number of pictures. */

@@ -11,3 +11,13 @@ export const rivalWords: readonly string[] = `
 `
   .trim()
   .split(/\s+/)
+
+/**
+ * Those of them that a photo is filled with around its things: they have no outline, and what stands out is not of
+ * them.
+ */
+export const surroundings: ReadonlySet<string> = new Set(
+  'sky cloud forest grass water sea river mountain hill sand snow ice ground road pavement wall floor ceiling'.split(
+    ' ',
+  ),
+)

@@ -21,6 +21,11 @@ export interface Rows {
   readonly data: Float32Array
 }
 
+/** Rows of texts that are known by name. */
+export interface NamedRows extends Rows {
+  readonly names: readonly string[]
+}
+
 /** The mean of the rows, [D]. */
 export function meanRow({ shape: [rows, width], data }: Rows): Float32Array {
   const mean = new Float32Array(width)
@@ -45,7 +50,7 @@ export interface TextTargets {
 /** The targets, and what the region's texts may compete with. */
 export interface EmbeddedTexts extends TextTargets {
   /** [rivals, D]; null where none were given, or the model does not compare texts. */
-  readonly rivals: Rows | null
+  readonly rivals: NamedRows | null
 }
 
 export type TargetName = keyof TextTargets
@@ -98,7 +103,7 @@ export async function embedTexts(
     screen,
     direction: { shape: [pairs, d], data: direction },
     region: present(region),
-    rivals: present(others),
+    rivals: others.shape[0] > 0 ? { ...others, names: rivals } : null,
   }
 }
 
@@ -117,7 +122,7 @@ export async function embedRegion(
   onNote?: (message: string) => void,
   rivals: readonly string[] = [],
   signal?: AbortSignal,
-): Promise<{ readonly region: Rows; readonly rivals: Rows | null }> {
+): Promise<{ readonly region: Rows; readonly rivals: NamedRows | null }> {
   const { region: rows, rivals: others } = await embedTexts(
     guidance,
     { prompt: [], screen: [], source: [], region },
