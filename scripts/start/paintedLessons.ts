@@ -1,18 +1,25 @@
 import { randomStream } from '../../src/engine/random.js'
 import { textTemplates } from '../../src/method/textTemplates.js'
 import type { GuidanceModel } from '../../src/models/guidance.js'
+import { colours } from '../starter/colours.js'
+import { materials } from '../starter/materials.js'
 import { objectLabel } from '../starter/objectMasks.js'
 import type { PairFolder } from '../starter/pairs.js'
 import { objectShare, renderView } from '../starter/renderView.js'
 import { formsOf } from '../starter/texts.js'
-import { type View, type ViewPlan, drawView } from '../starter/views.js'
+import { type Look, type View, type ViewPlan, drawView } from '../starter/views.js'
+import { type Metal, metals, ofMetal } from './metals.js'
 import type { Lesson } from './teachStart.js'
 
+/** Share of the lessons that are of a metal whatever was drawn for them, besides those that were drawn so. */
+const METAL_SHARE = 0.2
 /** Sides of the photos, px: near those of a short run and of its crops; seven levels of the generator need 129. */
 const sizes = [144, 160, 192] as const
 
 interface DrawnLesson {
   readonly view: View
+  /** Null: in the view's own look. */
+  readonly metal: Metal | null
   /** The same two templates for both. */
   readonly prompts: readonly string[]
   readonly sources: readonly string[]
@@ -29,17 +36,24 @@ export async function* paintedLessons(
 ): AsyncGenerator<Lesson> {
   const drawn = Array.from({ length: count }, (_, i) => drawLesson(plan, from + i))
   const directions = await embedDirections(guidance, drawn)
-  for (const [i, { view }] of drawn.entries())
-    yield {
-      size: view.size,
-      photo: await renderView({ ...view, ground: { ...view.ground, look: null } }, folder, plan.masks),
-      target: await renderView(view, folder, plan.masks),
-      object:
-        view.ground.within === null
-          ? new Float32Array(view.size ** 2).fill(1)
-          : await objectShare(view, folder, plan.masks),
-      direction: directions[i]!,
-    }
+  for (const [i, { view, metal }] of drawn.entries()) {
+    const photo = await renderView({ ...view, ground: { ...view.ground, look: null } }, folder, plan.masks)
+    const object =
+      view.ground.within === null
+        ? new Float32Array(view.size ** 2).fill(1)
+        : await objectShare(view, folder, plan.masks)
+    const target = metal ? ofMetal(photo, object, metal) : await renderView(view, folder, plan.masks)
+    yield { size: view.size, photo, target, object, direction: directions[i]! }
+  }
+}
+
+/** A look that names a metal, by the rules of the lessons. */
+function metalOf(look: Look): Metal | null {
+  if (look.of === 'substance') return null
+  const { name } = look.of === 'colour' ? colours[look.index]! : materials[look.index]!
+  return (
+    metals.find(({ forms }) => forms.some((form) => form === `${name} {}` || form === `{} made of ${name}`)) ?? null
+  )
 }
 
 function drawLesson(plan: ViewPlan, i: number): DrawnLesson {
@@ -48,7 +62,9 @@ function drawLesson(plan: ViewPlan, i: number): DrawnLesson {
   const drawn = drawView(plan, 'object', i)
   const { texts } = plan.pairs[drawn.ground.pair]!
   const label = objectLabel(plan.pairs[drawn.ground.pair]!) ?? texts[0]!
-  const prompt = pick(formsOf(drawn.ground.look!)).replace('{}', label)
+  const look = drawn.ground.look!
+  const metal = random.chance(METAL_SHARE) ? pick(metals) : metalOf(look)
+  const prompt = pick(metal?.forms ?? formsOf(look)).replace('{}', label)
   // Most people say what the photo shows; the others have "image".
   const source = random.chance(0.75) ? label : 'image'
   const templates = [pick(textTemplates), pick(textTemplates)]
@@ -56,6 +72,7 @@ function drawLesson(plan: ViewPlan, i: number): DrawnLesson {
   // A run without a region changes all that it sees.
   const within = random.chance(0.2) ? null : drawn.ground.within
   return {
+    metal,
     view: { ...drawn, size: pick(sizes), ground: { ...drawn.ground, within } },
     prompts: said(prompt),
     sources: said(source),
