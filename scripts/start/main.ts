@@ -31,7 +31,7 @@ const {
     steps: { type: 'string', default: '12' },
     workers: { type: 'string', default: String(Math.max(1, availableParallelism())) },
     rate: { type: 'string', default: '0.4,0.05' },
-    lessons: { type: 'string', default: '3600' },
+    lessons: { type: 'string', default: '12000' },
     'lesson-rate': { type: 'string', default: '0.0015' },
     'conditioned-rate': { type: 'string', default: '0.5' },
   },

@@ -1,25 +1,31 @@
 import { randomStream } from '../../src/engine/random.js'
+import { grainMap, withGrain } from '../../src/method/grain.js'
+import type { GrainMaterial } from '../../src/method/grainPatterns.js'
+import type { FloatImage } from '../../src/media/image.js'
 import { textTemplates } from '../../src/method/textTemplates.js'
 import type { GuidanceModel } from '../../src/models/guidance.js'
 import { colours } from '../starter/colours.js'
-import { materials } from '../starter/materials.js'
+import { materials, substances } from '../starter/materials.js'
 import { objectLabel } from '../starter/objectMasks.js'
 import type { PairFolder } from '../starter/pairs.js'
 import { objectShare, renderView } from '../starter/renderView.js'
 import { formsOf } from '../starter/texts.js'
 import { type Look, type View, type ViewPlan, drawView } from '../starter/views.js'
-import { type Metal, metals, ofMetal } from './metals.js'
+import { type Finish, finishes, inFinish } from './finishes.js'
 import type { Lesson } from './teachStart.js'
 
-/** Share of the lessons that are of a metal whatever was drawn for them, besides those that were drawn so. */
-const METAL_SHARE = 0.2
+/** Share of the lessons that have one of the finishes whatever was drawn for them, besides those that were drawn so. */
+const FINISH_SHARE = 0.25
+/** How strong the grain is that the generator sees, and the share of lessons in which it sees none. */
+const GRAIN = { least: 0.6, most: 0.9, none: 0.15 } as const
 /** Sides of the photos, px: near those of a short run and of its crops; seven levels of the generator need 129. */
 const sizes = [144, 160, 192] as const
 
 interface DrawnLesson {
   readonly view: View
-  /** Null: in the view's own look. */
-  readonly metal: Metal | null
+  /** Null: the view's own look. */
+  readonly finish: Finish | null
+  readonly grain: { readonly seed: number; readonly strength: number }
   /** The same two templates for both. */
   readonly prompts: readonly string[]
   readonly sources: readonly string[]
@@ -36,24 +42,35 @@ export async function* paintedLessons(
 ): AsyncGenerator<Lesson> {
   const drawn = Array.from({ length: count }, (_, i) => drawLesson(plan, from + i))
   const directions = await embedDirections(guidance, drawn)
-  for (const [i, { view, metal }] of drawn.entries()) {
+  for (const [i, { view, finish, grain }] of drawn.entries()) {
+    const { size } = view
     const photo = await renderView({ ...view, ground: { ...view.ground, look: null } }, folder, plan.masks)
     const object =
-      view.ground.within === null
-        ? new Float32Array(view.size ** 2).fill(1)
-        : await objectShare(view, folder, plan.masks)
-    const target = metal ? ofMetal(photo, object, metal) : await renderView(view, folder, plan.masks)
-    yield { size: view.size, photo, target, object, direction: directions[i]! }
+      view.ground.within === null ? new Float32Array(size ** 2).fill(1) : await objectShare(view, folder, plan.masks)
+    const seen = finish?.grain ? withGrainOf(finish.grain, { photo, object, size }, grain) : photo
+    const target = finish ? inFinish(seen, object, finish) : await renderView(view, folder, plan.masks)
+    yield { size, photo, seen, target, object, direction: directions[i]! }
   }
 }
 
-/** A look that names a metal, by the rules of the lessons. */
-function metalOf(look: Look): Metal | null {
-  if (look.of === 'substance') return null
-  const { name } = look.of === 'colour' ? colours[look.index]! : materials[look.index]!
-  return (
-    metals.find(({ forms }) => forms.some((form) => form === `${name} {}` || form === `{} made of ${name}`)) ?? null
-  )
+/** The photo as a run's generator sees it where the prompt asks for a material with a grain. */
+function withGrainOf(
+  material: GrainMaterial,
+  { photo, object, size }: { photo: Float32Array; object: Float32Array; size: number },
+  { seed, strength }: DrawnLesson['grain'],
+): Float32Array {
+  if (strength === 0) return photo
+  const plane = { width: size, height: size }
+  const picture: FloatImage = { ...plane, channels: 3, data: photo }
+  const map = grainMap(picture, { ...plane, channels: 1, data: object }, { material, seed, strength })
+  return withGrain(picture, map).data
+}
+
+/** A look that is one of the finishes; "rust" is a colour as well, and then none. */
+function finishOf({ of, index }: Look): Finish | null {
+  const { name } = { colour: colours, material: materials, substance: substances }[of][index]!
+  if (of === 'colour' && name === 'rust') return null
+  return finishes.find(({ names }) => names.includes(name)) ?? null
 }
 
 function drawLesson(plan: ViewPlan, i: number): DrawnLesson {
@@ -63,8 +80,9 @@ function drawLesson(plan: ViewPlan, i: number): DrawnLesson {
   const { texts } = plan.pairs[drawn.ground.pair]!
   const label = objectLabel(plan.pairs[drawn.ground.pair]!) ?? texts[0]!
   const look = drawn.ground.look!
-  const metal = random.chance(METAL_SHARE) ? pick(metals) : metalOf(look)
-  const prompt = pick(metal?.forms ?? formsOf(look)).replace('{}', label)
+  const finish = random.chance(FINISH_SHARE) ? pick(finishes) : finishOf(look)
+  const prompt = pick(finish?.forms ?? formsOf(look)).replace('{}', label)
+  const strength = random.chance(GRAIN.none) ? 0 : random.uniform(GRAIN.least, GRAIN.most)
   // Most people say what the photo shows; the others have "image".
   const source = random.chance(0.75) ? label : 'image'
   const templates = [pick(textTemplates), pick(textTemplates)]
@@ -72,7 +90,8 @@ function drawLesson(plan: ViewPlan, i: number): DrawnLesson {
   // A run without a region changes all that it sees.
   const within = random.chance(0.2) ? null : drawn.ground.within
   return {
-    metal,
+    finish,
+    grain: { seed: random.integer(0, 2 ** 31), strength },
     view: { ...drawn, size: pick(sizes), ground: { ...drawn.ground, within } },
     prompts: said(prompt),
     sources: said(source),

@@ -37,7 +37,7 @@ async function* lessons(from: number, count: number): AsyncGenerator<Lesson> {
     const photo = Float32Array.from({ length: 3 * n }, () => random.uniform(0, 1))
     const object = Float32Array.from({ length: n }, (_, at) => (at % size < size / 2 ? 1 : 0))
     const target = photo.map((x, at) => (object[at % n] === 1 ? rgb[Math.floor(at / n)]! : x))
-    yield { size, photo, target, object, direction }
+    yield { size, photo, seen: photo, target, object, direction }
   }
   await Promise.resolve()
 }

@@ -17,6 +17,8 @@ export interface Lesson {
   readonly size: number
   /** [3, size, size], [0, 1]. */
   readonly photo: Float32Array
+  /** The photo as the generator sees it: with the grain of what it is to be of. [3, size, size], [0, 1]. */
+  readonly seen: Float32Array
   /** [3, size, size], [0, 1]. */
   readonly target: Float32Array
   /** Where the edit is: [size, size], [0, 1]. */
@@ -94,10 +96,11 @@ export async function teachStart(options: Teaching): Promise<void> {
   }
 }
 
-function feedsOf({ photo, target, object, direction }: Lesson, rate: number, t: number) {
+function feedsOf({ photo, seen, target, object, direction }: Lesson, rate: number, t: number) {
   const { stepSize, correction } = adamRates(rate, t)
   return {
     photo,
+    seen,
     target,
     object,
     direction,
@@ -111,6 +114,7 @@ function teachingGraph(start: LearnedStart, size: number) {
   const graph = new Graph()
   const feeds = {
     photo: graph.input('photo', [1, 3, size, size]),
+    seen: graph.input('seen', [1, 3, size, size]),
     target: graph.input('target', [1, 3, size, size]),
     object: graph.input('object', [1, 1, size, size]),
     direction: graph.input('direction', [start.conditioned.embeddingWidth, 1]),
@@ -120,7 +124,7 @@ function teachingGraph(start: LearnedStart, size: number) {
   }
   const state = stateInputs(graph, stateShapes(start))
   const parameters = offsetParameters(start, state.parameters, matmul(state.conditioned, feeds.direction))
-  const layer = generator(feeds.photo, parameters, start.shape)
+  const layer = generator(feeds.seen, parameters, start.shape)
   const colour = slice(layer, { axes: [1], starts: [0], ends: [3] })
   const alpha = slice(layer, { axes: [1], starts: [3], ends: [4] })
   // A run holds the layer to the object, so what it would do outside counts little: there the opacity is to be low.

@@ -2,6 +2,7 @@ import { crop } from '../media/crop.js'
 import type { FloatImage } from '../media/image.js'
 import type { OutlineFinder } from '../models/outline.js'
 import type { RelevancyAnswers } from './relevancyMap.js'
+import { spreadOf } from './spread.js'
 
 /** Part of a picture, px. */
 interface Box {
@@ -30,6 +31,8 @@ const BORDER = 4
 const CUT = 0.05
 /** A place speaks for the words where it answers more than the photo's mean by so many standard deviations. */
 const SPEAKS = 0.5
+/** Answers that deviate by less are alike. */
+const ALIKE = 1e-6
 
 /** The least box around what is above `threshold`, with some of the picture around it; null where nothing is. */
 export function boxAround({ width, height, data }: FloatImage, threshold: number, around: number): Box | null {
@@ -64,7 +67,10 @@ export async function outlineWithin(photo: FloatImage, box: Box, finder: Outline
 /** How much of the words' answer a map holds: the answers above the photo's, less what it takes in beside them. */
 export function answersHeld({ data: answers }: FloatImage, { data: map }: FloatImage): number {
   const { mean, deviation } = spreadOf(answers)
-  return map.reduce((sum, x, i) => (x > 0.5 ? sum + (answers[i]! - mean) / deviation - SPEAKS : sum), 0)
+  return map.reduce(
+    (sum, x, i) => (x > 0.5 ? sum + (answers[i]! - mean) / Math.max(deviation, ALIKE) - SPEAKS : sum),
+    0,
+  )
 }
 
 /**
@@ -83,7 +89,8 @@ export async function closerLook(
   let best: { readonly look: FloatImage; readonly held: number } | null = null
   for (const { above, around } of LOOKS) {
     const box = boxAround(strength, above, around)
-    if (!box) continue
+    // The whole photo was looked at.
+    if (!box || (box.width === photo.width && box.height === photo.height)) continue
     const look = await outlineWithin(photo, box, finder)
     const held = answersHeld(answers.relevancy, look)
     if (!isCut(look, box) && held > (best?.held ?? 0)) best = { look, held }
@@ -98,7 +105,7 @@ function strengthWithin({ relevancy, rivalry }: RelevancyAnswers, { data: candid
   for (const { data: values } of maps) {
     const { mean, deviation } = spreadOf(values.filter((_, i) => candidate[i]! > CANDIDATE))
     data.forEach((sum, i) => {
-      data[i] = sum + (values[i]! - mean) / deviation / maps.length
+      data[i] = sum + (values[i]! - mean) / Math.max(deviation, ALIKE) / maps.length
     })
   }
   return { ...relevancy, data: data.map((x, i) => (candidate[i]! > CANDIDATE ? x : -Infinity)) }
@@ -117,14 +124,4 @@ function isCut({ width, height, data }: FloatImage, box: Box): boolean {
     if (bottom < height && inside(x, bottom - 1)) met++
   }
   return met > CUT * Math.sqrt(data.reduce((area, x) => (x > 0.5 ? area + 1 : area), 0))
-}
-
-function spreadOf(values: Float32Array): { readonly mean: number; readonly deviation: number } {
-  let [sum, squares] = [0, 0]
-  for (const x of values) {
-    sum += x
-    squares += x * x
-  }
-  const mean = sum / values.length
-  return { mean, deviation: Math.max(Math.sqrt(Math.max(squares / values.length - mean ** 2, 0)), 1e-6) }
 }

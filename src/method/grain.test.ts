@@ -4,7 +4,7 @@ import type { FloatImage } from '../media/image.js'
 import { askedMaterial, grainMap, withGrain } from './grain.js'
 import { type GrainMaterial, grainPattern } from './grainPatterns.js'
 
-const materials: readonly GrainMaterial[] = ['wood', 'brick', 'knitted', 'marble']
+const materials: readonly GrainMaterial[] = ['wood', 'brick', 'knitted', 'marble', 'leather', 'rust', 'fire']
 const {
   photo,
   disc: { map: disc },
@@ -19,7 +19,17 @@ test.each([
   ['Knitted cat', 'knitted'],
   ['house built with bricks', 'brick'],
   ['car covered in bricks', 'brick'],
-  ['rusty car', null],
+  ['rusty car', 'rust'],
+  ['a car covered in rust', 'rust'],
+  ['car covered in rust coloured paint', null],
+  ['rocket on fire', 'fire'],
+  ['burning rocket in the night', 'fire'],
+  ['a dog made of fire with a hat', 'fire'],
+  ['sticker on fire trucks', null],
+  ['fire truck', null],
+  ['fire out of the mouth', null],
+  ['leather backpack', 'leather'],
+  ['plastic car', null],
   ['a photo of a marble cup on a wooden table', 'marble'],
   ['dog on a wooden floor', null],
   ['golden teapot', null],

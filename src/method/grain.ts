@@ -8,7 +8,20 @@ const materialWords: Readonly<Record<GrainMaterial, readonly string[]>> = {
   brick: ['brick', 'bricks', 'brickwork'],
   knitted: ['knitted', 'knit', 'woolen', 'woollen', 'wool', 'crocheted', 'crochet'],
   marble: ['marble'],
+  leather: ['leather'],
+  rust: ['rusty', 'rusted', 'corroded'],
+  fire: ['burning', 'flaming', 'blazing', 'fiery'],
 }
+/** Two words behind the thing that say what it is of: "rocket on fire", "car covered in rust". */
+const states: ReadonlyMap<string, GrainMaterial> = new Map([
+  ['on fire', 'fire'],
+  ['in flames', 'fire'],
+  ['of flames', 'fire'],
+  ['of fire', 'fire'],
+  ['in rust', 'rust'],
+  ['with rust', 'rust'],
+  ['of rust', 'rust'],
+])
 const materialOf = new Map(
   Object.entries(materialWords).flatMap(([material, words]) =>
     words.map((word) => [word, material as GrainMaterial] as const),
@@ -30,6 +43,9 @@ const made = new Set(['made', 'covered', 'built', 'carved'])
 function materialIn(prompt: string): GrainMaterial | null {
   const words = prompt.toLowerCase().match(/\p{L}+/gu) ?? []
   for (const [i, word] of words.entries()) {
+    const state = states.get(words.slice(i, i + 2).join(' '))
+    // "On fire trucks" is about trucks.
+    if (i > 0 && state && (words.length === i + 2 || elsewhere.has(words[i + 2]!))) return state
     if (i > 0 && elsewhere.has(word) && !made.has(words[i - 1]!)) return null
     const material = materialOf.get(word)
     // "Brick coloured" is a colour.

@@ -91,7 +91,36 @@ function marble(noise: Noise): GrainPattern {
   }
 }
 
-const patterns = { wood, brick, knitted, marble } as const
+/** Pebbles of a grown hide between fine creases, and folds. */
+function leather(noise: Noise): GrainPattern {
+  const [folds, creases] = [octaves(noise, 3), octaves(noise, 2)]
+  return (x, y) => {
+    const crease = Math.exp(-Math.abs(creases(x / 6, y / 6)) / 0.14)
+    const fold = Math.exp(-Math.abs(folds(x / 60 + 20, y / 42)) / 0.05)
+    return 1.12 - 0.34 * crease - 0.25 * fold + 0.1 * noise(x / 3, y / 3)
+  }
+}
+
+/** Flaking blotches, light where it is powdery, with dark pits. */
+function rust(noise: Noise): GrainPattern {
+  const [blotches, flakes] = [octaves(noise, 5), octaves(noise, 3)]
+  return (x, y) => {
+    const pit = clamp((flakes(x / 9 + 40, y / 9) - 0.45) * 3)
+    return 0.98 + 0.42 * clamp(0.5 + blotches(x / 30, y / 30)) - 0.2 - 0.5 * pit + 0.12 * flakes(x / 3, y / 3)
+  }
+}
+
+/** Tongues that rise and part, dark between them. */
+function fire(noise: Noise): GrainPattern {
+  const [sways, tongues] = [octaves(noise, 3), octaves(noise, 3)]
+  return (x, y) => {
+    const swayed = x + 16 * sways(x / 50, y / 60)
+    const tongue = 1 - Math.abs(tongues(swayed / 20, y / 62))
+    return 0.38 + 1.55 * clamp(tongue) ** 3 + 0.25 * noise(swayed / 7, y / 24)
+  }
+}
+
+const patterns = { wood, brick, knitted, marble, leather, rust, fire } as const
 
 export type GrainMaterial = keyof typeof patterns
 

@@ -26,7 +26,10 @@ const linking = new Set(
 const LONGEST_NAME = 3
 /** A rival as near to a region text as this cosine names the same thing, or nearly. */
 const SAME_THING = 0.5
-/** A text as near to a name of what is around things as this cosine means such: "lawn" by "grass", not "snowman" by "snow". */
+/**
+ * A text as near to a name of what is around things as this cosine means such: "lawn" by "grass", not "snowman" by
+ * "snow".
+ */
 const SAME_SURROUNDING = 0.8
 
 /**

@@ -13,14 +13,15 @@ import {
   stretched,
   withContrast,
 } from './relevancyMap.js'
+import { spreadOf } from './spread.js'
 
 /** How an object was found. */
 export type ObjectCase =
-  /** The words name what stands out in the photo: its outline, as far as they answer there. */
+  /** The words name what stands out, in the photo or where they answer most: its outline, as far as they answer there. */
   | 'outline'
   /** They mean something else, or nothing stands out: where the words answer, drawn to the photo's edges. */
   | 'words'
-  /** They mean what is around things, as sky and water are: where they answer more than for other things, less what stands out. */
+  /** They mean what is around things, as sky and water are: where they answer more than others, less what stands out. */
   | 'surroundings'
 
 /** Where the object is, with what the answer was made of: one channel of the photo's size each, [0, 1]. */
@@ -29,7 +30,7 @@ export interface ObjectMap {
   readonly by: ObjectCase
   /** The guidance's answer alone, smooth and coarse. */
   readonly answers: FloatImage
-  /** The same drawn to the photo's edges: `relevancyMap`. */
+  /** The same drawn to the photo's edges: `relevancyMap`. Of surroundings the map itself. */
   readonly words: FloatImage
   readonly outline: FloatImage
 }
@@ -58,7 +59,7 @@ const HOLDS_MORE = 1.2
  * Where nothing stands out in the whole photo, it is what a closer look finds if the words answer there so many times
  * as much as where they alone put the object.
  */
-const ANSWERS_MORE = 1.5
+const ANSWERS_MORE = 1.25
 /**
  * Windows, px of a short side of 256, and squared contrast of the guided filter that draws the coarse rivalry along the
  * photo's edges.
@@ -83,7 +84,7 @@ const STEEPNESS = 14
  * found together with the words. The words tell which one; parts of the outline that speak for another thing than the
  * words count less. What they agree on is averaged with the same corrected by the photo's colours: a foot that lies in
  * another light comes back, a gap in the middle closes. Last the network looks closer at where the words answer most:
- * what it sees there counts alone if it holds much more of their answer.
+ * what it sees there takes the place of both looks if it holds much more of their answer.
  */
 export async function objectMap(
   photo: FloatImage,
@@ -93,9 +94,18 @@ export async function objectMap(
   const all = await relevancyAndRivalry(photo, questions)
   const { relevancy, rivalry } = all
   const answers = stretched(relevancy)
-  const smooth = rivalry && alongEdges(photo, rivalry)
   const first = await finder.find(photo)
-  const outlined = (words: FloatImage, looks: readonly [FloatImage, FloatImage]): ObjectMap => {
+  const standsOut = isAnObject(first)
+  if (rivalry && questions.filter(({ rivals }) => rivals).every(({ surroundings }) => surroundings)) {
+    if (!standsOut || insideOver(rivalry, first).mean < SURROUNDING_MEANT) {
+      const around = beside(sharpenedRelevancy(photo, beside(stretched(rivalry), first)), first)
+      return { map: around, by: 'surroundings', answers, words: around, outline: first }
+    }
+  }
+  const meant = standsOut && isMeant(all, first)
+  const words = meant ? atHalfSize(photo, answers, sharpenedRelevancy) : sharpenedRelevancy(photo, answers)
+  const smooth = rivalry && alongEdges(photo, rivalry)
+  const outlined = (looks: readonly [FloatImage, FloatImage]): ObjectMap => {
     const outline = meanOf(looks)
     // The words' own part of the outline, and all three maps.
     const agreed = meanOf([ownPart(outline, smooth), meanOf([...looks, words])])
@@ -103,32 +113,23 @@ export async function objectMap(
     const map = withContrast(meanOf([withContrast(agreed, STEEPNESS), coloured]))
     return { map, by: 'outline', answers, words, outline }
   }
-  if (rivalry && questions.every(({ surroundings }) => surroundings)) {
-    const stands = isAnObject(first)
-    if (!stands || insideOver(rivalry, first).mean < SURROUNDING_MEANT) {
-      const around = stretched(rivalry)
-      const rest = stands ? { ...around, data: around.data.map((x, i) => x * (1 - first.data[i]!)) } : around
-      const words = sharpenedRelevancy(photo, rest)
-      return { map: words, by: 'surroundings', answers, words, outline: first }
-    }
+  if (!meant) {
+    const closer = standsOut ? null : await closerLook(photo, all, words, finder)
+    const found = closer && isAnObject(closer) && isMeant(all, closer) && answersMore(relevancy, closer, words)
+    return found ? outlined([closer, closer]) : { map: words, by: 'words', answers, words, outline: first }
   }
-  if (!isAnObject(first) || !isMeant(all, first)) {
-    const words = sharpenedRelevancy(photo, answers)
-    const closer = isAnObject(first) ? null : await closerLook(photo, all, words, finder)
-    if (closer && isAnObject(closer) && isMeant(all, closer) && answersMore(relevancy, closer, words))
-      return outlined(words, [closer, closer])
-    return { map: words, by: 'words', answers, words, outline: first }
-  }
-  const words = atHalfSize(photo, answers, sharpenedRelevancy)
-  const second = await lookAgain(photo, meanOf([ownPart(first, smooth), words]), finder)
-  const found = outlined(words, [first, second])
+  const found = outlined([first, await lookAgain(photo, meanOf([ownPart(first, smooth), words]), finder)])
   const candidate = { ...first, data: found.map.data.map((x, i) => Math.max(x, found.outline.data[i]!)) }
   const closer = await closerLook(photo, all, candidate, finder)
-  const held = answersHeld(relevancy, found.map)
-  return closer && held > 0 && answersHeld(relevancy, closer) >= HOLDS_MORE * held
-    ? outlined(words, [closer, closer])
-    : found
+  const enough = HOLDS_MORE * Math.max(answersHeld(relevancy, found.map), 0)
+  return closer && isAnObject(closer) && answersHeld(relevancy, closer) >= enough ? outlined([closer, closer]) : found
 }
+
+/** A map without what the outline holds. */
+const beside = (map: FloatImage, { data: outline }: FloatImage): FloatImage => ({
+  ...map,
+  data: map.data.map((x, i) => x * (1 - outline[i]!)),
+})
 
 /** Whether the words answer more where a closer look found something than where they alone put the object. */
 function answersMore(relevancy: FloatImage, closer: FloatImage, words: FloatImage): boolean {
@@ -178,16 +179,14 @@ function insideOver(
   { data: values }: FloatImage,
   { data: outline }: FloatImage,
 ): { readonly mean: number; readonly best: number } {
-  let [inside, outside, area, sum, squares] = [0, 0, 0, 0, 0]
+  let [inside, outside, area] = [0, 0, 0]
   values.forEach((x, i) => {
     inside += outline[i]! * x
     outside += (1 - outline[i]!) * x
     area += outline[i]!
-    sum += x
-    squares += x * x
   })
   const n = values.length
-  const deviation = Math.sqrt(Math.max(squares / n - (sum / n) ** 2, 0))
+  const { deviation } = spreadOf(values)
   if (!(deviation > 1e-6)) return { mean: 0, best: 0 }
   const best = (within: boolean) =>
     quantile(

@@ -6,6 +6,7 @@ import { randomWalker } from '../media/randomWalker.js'
 import { resize } from '../media/resample.js'
 import { type GuidanceModel, bindWeights, weightFeeds } from '../models/guidance.js'
 import { colourPosterior } from './colourPosterior.js'
+import { spreadOf } from './spread.js'
 import type { Rows } from './textTargets.js'
 
 /** Short sides, in multiples of the guidance's own size, at which the photo is looked at. */
@@ -225,11 +226,12 @@ async function coarseAnswers(
   const own = meanOf(all.slice(0, texts.shape[0]))
   if (!rivals) return { texts: own, margins: null }
   const others = all.slice(texts.shape[0])
-  const spread = Math.max(deviation(own.data), 1e-6)
+  const { mean, deviation } = spreadOf(own.data)
+  const spread = Math.max(deviation, 1e-6)
   const places = own.data.map(
     (x, i) => (x - others.reduce((most, { data }) => Math.max(most, data[i]!), -Infinity)) / spread,
   )
-  const whole = (meanOfValues(own.data) - Math.max(...others.map(({ data }) => meanOfValues(data)))) / spread
+  const whole = (mean - Math.max(...others.map(({ data }) => spreadOf(data).mean))) / spread
   return { texts: own, margins: { places: { ...own, data: places }, whole } }
 }
 
@@ -239,13 +241,6 @@ function joined(a: Rows, b: Rows): Rows {
   data.set(a.data)
   data.set(b.data, a.data.length)
   return { shape: [a.shape[0] + b.shape[0], a.shape[1]], data }
-}
-
-const meanOfValues = (values: Float32Array): number => values.reduce((sum, x) => sum + x, 0) / values.length
-
-function deviation(values: Float32Array): number {
-  const mean = meanOfValues(values)
-  return Math.sqrt(values.reduce((sum, x) => sum + (x - mean) ** 2, 0) / values.length)
 }
 
 /** The mean of maps of one size. */

@@ -14,10 +14,8 @@ export const rivalWords: readonly string[] = `
 
 /**
  * Those of them that a photo is filled with around its things: they have no outline, and what stands out is not of
- * them.
+ * them, as it may be of a mountain, a cloud or a river.
  */
 export const surroundings: ReadonlySet<string> = new Set(
-  'sky cloud forest grass water sea river mountain hill sand snow ice ground road pavement wall floor ceiling'.split(
-    ' ',
-  ),
+  'sky forest grass water sea sand snow ground road pavement wall floor ceiling'.split(' '),
 )

@@ -446,7 +446,7 @@ export const imageOptions = {
     default: 0,
     before: 0,
     example: '1',
-    help: 'how strongly the object bears the grain of the material in the prompt (wood, brick, knitted, marble) where the generator sees it; 0: as in the photo',
+    help: 'how strongly the object bears the grain of the material in the prompt (wood, brick, knitted, marble, leather, rust, fire) where the generator sees it; 0: as in the photo',
   },
   textSampling: {
     type: 'choice',
@@ -517,7 +517,8 @@ export const imageOptions = {
     choices: {
       model: 'as coarse as the guidance gives it',
       edges: 'sharpened along the edges of the photo',
-      object: 'the outline of what stands out, where the words mean that; else as edges',
+      object:
+        'the outline of what stands out, where the words mean that; what is around it, where they mean sky, water or ground; else as edges',
     },
     help: 'the relevancy map that alpha follows',
   },

@@ -350,7 +350,7 @@ export const videoOptions = {
       model: 'as coarse as the guidance gives it',
       edges: 'of the foreground its opacity, of the background sharpened along the edges of the atlas',
       object:
-        'of the foreground its opacity, of the background the outline of what stands out, where the words mean that; else as edges',
+        'of the foreground its opacity, of the background the outline of what stands out, where the words mean that; what is around it, where they mean sky, water or ground; else as edges',
     },
   },
 

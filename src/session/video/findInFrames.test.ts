@@ -26,7 +26,10 @@ const blank: ClipFrames = { width, height, pixels: [new Uint8Array(3 * n).fill(1
 let guidance: GuidanceModel
 let outline: OutlineModel
 beforeAll(async () => {
-  guidance = await colourWords({ disc: [1, -0.5, -0.5], ground: [0.3, 0.3, 0.3] }, runtime)
+  guidance = await colourWords(
+    { disc: [1, -0.5, -0.5], ground: [0.3, 0.3, 0.3], stage: [0.1, 0.5, 0.1], sky: [-0.5, 1, -0.5] },
+    runtime,
+  )
   outline = await loadOutline(await folderSource(fileURLToPath(new URL('../../../models/outline', import.meta.url))))
 })
 
@@ -65,10 +68,20 @@ describe('the object of a clip', () => {
   })
 
   it('is where the guidance sees the words that mean something else, and what moves where nothing stands out', async () => {
-    const { hint, note } = await find(frames, { region: ['ground'] })
+    const { hint, note } = await find(frames, { region: ['stage'] })
     expect(hint.kind).toBe('relevancy')
-    expect(note).toContain('"ground" is not what stands out')
+    expect(note).toContain('"stage" is not what stands out')
     expect((await find(blank, {})).hint).toEqual({ kind: 'motion' })
+  })
+
+  it('is around what stands out where the words say so', async () => {
+    const { hint, note } = await find(frames, { region: ['ground'] })
+    expect(note).toContain('"ground", around what stands out')
+    if (hint.kind !== 'probability') throw new Error(`a hint of kind ${hint.kind}`)
+    for (const map of hint.maps.values()) {
+      const fine = resize(map, width, height, { filter: 'bilinear', antialias: true })
+      expect(overlap({ ...fine, data: fine.data.map((x) => 1 - x) }, disc.map)).toBeGreaterThan(0.85)
+    }
   })
 
   it("is the guidance's answer alone without the outline network", async () => {

@@ -7,8 +7,9 @@ import type { FloatImage } from '../../media/image.js'
 import { resize } from '../../media/resample.js'
 import { requireAnswer } from '../../method/guidanceAnswers.js'
 import { nameInPrompt, regionQuestions, rivalsFor } from '../../method/locateRegion.js'
-import { objectMap, salientMap } from '../../method/objectMap.js'
+import { type ObjectCase, objectMap, salientMap } from '../../method/objectMap.js'
 import { type OpenQuestion, type RelevancyQuestion, roughRelevancy, withQuestions } from '../../method/relevancyMap.js'
+import { spreadOf } from '../../method/spread.js'
 import { embedRegion } from '../../method/textTargets.js'
 import { type GuidanceModel, holdTextTowers } from '../../models/guidance.js'
 import { type OutlineFinder, type OutlineModel, withOutline } from '../../models/outline.js'
@@ -134,15 +135,18 @@ async function byWordsAndOutline(
   finder: OutlineFinder,
 ): Promise<FoundInFrames | null> {
   const found = await inEach((picture) => objectMap(picture, questions, finder))
-  const outlined = [...found].filter(([, { by }]) => by === 'outline')
-  if (2 * outlined.length >= found.size) {
-    const how = given
-      ? `${text}, with the outline of what stands out`
-      : `${text}, which prompt and clip agree on; --object, --point or --region say another`
+  const many = (by: ObjectCase) => 2 * [...found].filter(([, each]) => each.by === by).length >= found.size
+  const way = many('outline') ? 'outline' : given && many('surroundings') ? 'surroundings' : 'words'
+  if (way !== 'words') {
+    const how = !given
+      ? `${text}, which prompt and clip agree on; --object, --point or --region say another`
+      : way === 'outline'
+        ? `${text}, with the outline of what stands out`
+        : `${text}, around what stands out: it is taken where the guidance sees it, less that; --object is surer`
     return {
       hint: {
         kind: 'probability',
-        maps: new Map([...found].map(([t, { by, map, answers }]) => [t, by === 'outline' ? map : vague(answers)])),
+        maps: new Map([...found].map(([t, { by, map, answers }]) => [t, by === way ? map : vague(answers)])),
       },
       note: `the foreground is ${how}`,
     }
@@ -156,9 +160,7 @@ async function byWordsAndOutline(
 
 /** A stretched answer as a vague probability: what answers far more than the rest of the picture may be the object. */
 function vague(answers: FloatImage): FloatImage {
-  const n = answers.data.length
-  const mean = answers.data.reduce((sum, x) => sum + x, 0) / n
-  const deviation = Math.sqrt(answers.data.reduce((sum, x) => sum + (x - mean) ** 2, 0) / n)
+  const { mean, deviation } = spreadOf(answers.data)
   return {
     ...answers,
     data: answers.data.map((x) => (deviation > 0 ? probability(relevancyOdds((x - mean) / deviation)) : 0)),
