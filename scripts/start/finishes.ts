@@ -137,7 +137,7 @@ export const finishes: readonly Finish[] = [
   {
     names: ['leather'],
     forms: ['leather {}', '{} made of leather'],
-    grain: 'leather',
+    grain: null,
     polished: false,
     ramp: [
       [0.08, 0.04, 0.02],

@@ -8,7 +8,6 @@ const materialWords: Readonly<Record<GrainMaterial, readonly string[]>> = {
   brick: ['brick', 'bricks', 'brickwork'],
   knitted: ['knitted', 'knit', 'woolen', 'woollen', 'wool', 'crocheted', 'crochet'],
   marble: ['marble'],
-  leather: ['leather'],
   rust: ['rusty', 'rusted', 'corroded'],
   fire: ['burning', 'flaming', 'blazing', 'fiery'],
 }

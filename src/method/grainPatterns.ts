@@ -91,16 +91,6 @@ function marble(noise: Noise): GrainPattern {
   }
 }
 
-/** Pebbles of a grown hide between fine creases, and folds. */
-function leather(noise: Noise): GrainPattern {
-  const [folds, creases] = [octaves(noise, 3), octaves(noise, 2)]
-  return (x, y) => {
-    const crease = Math.exp(-Math.abs(creases(x / 6, y / 6)) / 0.14)
-    const fold = Math.exp(-Math.abs(folds(x / 60 + 20, y / 42)) / 0.05)
-    return 1.12 - 0.34 * crease - 0.25 * fold + 0.1 * noise(x / 3, y / 3)
-  }
-}
-
 /** Flaking blotches, light where it is powdery, with dark pits. */
 function rust(noise: Noise): GrainPattern {
   const [blotches, flakes] = [octaves(noise, 5), octaves(noise, 3)]
@@ -120,7 +110,7 @@ function fire(noise: Noise): GrainPattern {
   }
 }
 
-const patterns = { wood, brick, knitted, marble, leather, rust, fire } as const
+const patterns = { wood, brick, knitted, marble, rust, fire } as const
 
 export type GrainMaterial = keyof typeof patterns
 

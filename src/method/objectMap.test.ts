@@ -32,7 +32,10 @@ function photoOf(ground: readonly number[], ...things: readonly (readonly [Place
   return { width, height, channels: 3, data }
 }
 
-/** A question whose text answers to red, and its rival (none where `alone`) to blue: as coarse as a model's cells, 8 px of 64. */
+/**
+ * A question whose text answers to red, and its rival (none where `alone`) to blue: as coarse as a model's cells, 8 px
+ * of 64.
+ */
 function asked(surroundings = false, alone = false): OpenQuestion {
   const row = { shape: [1, 1] as const, data: Float32Array.of(1) }
   return {

@@ -17,11 +17,11 @@ import { spreadOf } from './spread.js'
 
 /** How an object was found. */
 export type ObjectCase =
-  /** The words name what stands out, in the photo or where they answer most: its outline, as far as they answer there. */
+  /** The words name what stands out, in the photo or where they answer most: its outline, as far as they answer. */
   | 'outline'
   /** They mean something else, or nothing stands out: where the words answer, drawn to the photo's edges. */
   | 'words'
-  /** They mean what is around things, as sky and water are: where they answer more than others, less what stands out. */
+  /** They mean what is around things, as sky is: where they answer more than others, less what stands out. */
   | 'surroundings'
 
 /** Where the object is, with what the answer was made of: one channel of the photo's size each, [0, 1]. */
