@@ -84,7 +84,7 @@ const fast = {
   bootstrapItems: 'all',
   relevancy: 'object',
   sparsityMap: 4,
-  lambdaColour: 400,
+  lambdaColour: 100,
   regionBound: 1,
   grain: 0.75,
   lambdaBootstrapMin: 1.5,
