@@ -1,5 +1,6 @@
 import { Text2LiveError } from '../errors.js'
 import { type ClipFrames, frameImage } from '../media/clipFrames.js'
+import { boundingBox } from '../media/boundingBox.js'
 import { crop } from '../media/crop.js'
 import { guidedFilter } from '../media/guided.js'
 import type { FloatImage } from '../media/image.js'
@@ -161,18 +162,14 @@ function drawnToEdges(frames: ClipFrames, t: number, data: Float32Array): FloatI
   const { width, height } = frames
   const mask: FloatImage = { width, height, channels: 1, data }
   const radius = Math.max(2, Math.round(EDGE_RADIUS * Math.max(width, height)))
-  let [left, right, top, bottom] = [width, -1, height, -1]
-  data.forEach((x, i) => {
-    if (x < 0.05) return
-    left = Math.min(left, i % width)
-    right = Math.max(right, i % width)
-    top = Math.min(top, Math.floor(i / width))
-    bottom = Math.max(bottom, Math.floor(i / width))
-  })
   const result = new Float32Array(width * height)
-  if (right < 0) return { ...mask, data: result }
-  ;[left, top] = [Math.max(0, left - 2 * radius), Math.max(0, top - 2 * radius)]
-  const [w, h] = [Math.min(width, right + 2 * radius + 1) - left, Math.min(height, bottom + 2 * radius + 1) - top]
+  const box = boundingBox(mask, (x) => x >= 0.05)
+  if (!box) return { ...mask, data: result }
+  const [left, top] = [Math.max(0, box.left - 2 * radius), Math.max(0, box.top - 2 * radius)]
+  const [w, h] = [
+    Math.min(width, box.right + 2 * radius + 1) - left,
+    Math.min(height, box.bottom + 2 * radius + 1) - top,
+  ]
   const part = guidedFilter(
     crop(frameImage(frames, t), left, top, w, h),
     crop(mask, left, top, w, h),

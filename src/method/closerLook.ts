@@ -1,3 +1,4 @@
+import { boundingBox } from '../media/boundingBox.js'
 import { crop } from '../media/crop.js'
 import type { FloatImage } from '../media/image.js'
 import type { OutlineFinder } from '../models/outline.js'
@@ -35,16 +36,10 @@ const SPEAKS = 0.5
 const ALIKE = 1e-6
 
 /** The least box around what is above `threshold`, with some of the picture around it; null where nothing is. */
-export function boxAround({ width, height, data }: FloatImage, threshold: number, around: number): Box | null {
-  let [left, right, top, bottom] = [width, -1, height, -1]
-  data.forEach((value, i) => {
-    if (!(value > threshold)) return
-    left = Math.min(left, i % width)
-    right = Math.max(right, i % width)
-    top = Math.min(top, Math.floor(i / width))
-    bottom = Math.max(bottom, Math.floor(i / width))
-  })
-  if (right < 0) return null
+export function boxAround(map: FloatImage, threshold: number, around: number): Box | null {
+  const found = boundingBox(map, (value) => value > threshold)
+  if (!found) return null
+  const [{ width, height }, { left, right, top, bottom }] = [map, found]
   const [dx, dy] = [around * (right + 1 - left) + BORDER, around * (bottom + 1 - top) + BORDER]
   const [x, y] = [Math.max(0, Math.floor(left - dx)), Math.max(0, Math.floor(top - dy))]
   return {

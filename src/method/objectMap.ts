@@ -104,6 +104,8 @@ export async function objectMap(
   }
   const meant = standsOut && isMeant(all, first)
   const words = meant ? atHalfSize(photo, answers, sharpenedRelevancy) : sharpenedRelevancy(photo, answers)
+  const byWords: ObjectMap = { map: words, by: 'words', answers, words, outline: first }
+  if (standsOut && !meant) return byWords
   const smooth = rivalry && alongEdges(photo, rivalry)
   const outlined = (looks: readonly [FloatImage, FloatImage]): ObjectMap => {
     const outline = meanOf(looks)
@@ -113,10 +115,10 @@ export async function objectMap(
     const map = withContrast(meanOf([withContrast(agreed, STEEPNESS), coloured]))
     return { map, by: 'outline', answers, words, outline }
   }
-  if (!meant) {
-    const closer = standsOut ? null : await closerLook(photo, all, words, finder)
+  if (!standsOut) {
+    const closer = await closerLook(photo, all, words, finder)
     const found = closer && isAnObject(closer) && isMeant(all, closer) && answersMore(relevancy, closer, words)
-    return found ? outlined([closer, closer]) : { map: words, by: 'words', answers, words, outline: first }
+    return found ? outlined([closer, closer]) : byWords
   }
   const found = outlined([first, await lookAgain(photo, meanOf([ownPart(first, smooth), words]), finder)])
   const candidate = { ...first, data: found.map.data.map((x, i) => Math.max(x, found.outline.data[i]!)) }

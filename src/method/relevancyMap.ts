@@ -6,7 +6,7 @@ import { randomWalker } from '../media/randomWalker.js'
 import { resize } from '../media/resample.js'
 import { type GuidanceModel, bindWeights, weightFeeds } from '../models/guidance.js'
 import { colourPosterior } from './colourPosterior.js'
-import { spreadOf } from './spread.js'
+import { meanValue, spreadOf } from './spread.js'
 import type { Rows } from './textTargets.js'
 
 /** Short sides, in multiples of the guidance's own size, at which the photo is looked at. */
@@ -231,7 +231,7 @@ async function coarseAnswers(
   const places = own.data.map(
     (x, i) => (x - others.reduce((most, { data }) => Math.max(most, data[i]!), -Infinity)) / spread,
   )
-  const whole = (mean - Math.max(...others.map(({ data }) => spreadOf(data).mean))) / spread
+  const whole = (mean - Math.max(...others.map(({ data }) => meanValue(data)))) / spread
   return { texts: own, margins: { places: { ...own, data: places }, whole } }
 }
 
