@@ -127,6 +127,50 @@ describe('a closer look', () => {
   })
 })
 
+describe('two looks that contradict each other', () => {
+  const brown = [0.6, 0.3, 0.2]
+  const [breast, back, tail] = [
+    rectangle(60, 16, 90, 46),
+    rectangle(60, 46, 90, 66),
+    rectangle(66, 76, 84, 104),
+  ] as const
+  const branch = rectangle(0, 66, 160, 76)
+  const bird: Place = (x, y) => breast(x, y) || back(x, y) || tail(x, y)
+  const photo = photoOf(dark, [bird, brown], [breast, red], [branch, wool])
+
+  /** The whole photo shows it a bird with its branch and tail; a part, the bird down to the branch. */
+  const finder: OutlineFinder = {
+    find(picture) {
+      if (picture.width === width && picture.height === height)
+        return Promise.resolve(mask((x, y) => bird(x, y) || branch(x, y)))
+      const size = picture.width * picture.height
+      const is = (i: number, rgb: readonly number[]) =>
+        rgb.every((x, c) => Math.abs(picture.data[c * size + i]! - x) < 0.05)
+      const rows = Math.floor(
+        (Array.from({ length: size }, (_, i) => i).find((i) => is(i, wool)) ?? size) / picture.width,
+      )
+      const data = Float32Array.from({ length: size }, (_, i) =>
+        i < rows * picture.width && (is(i, red) || is(i, brown)) ? 1 : 0,
+      )
+      return Promise.resolve({ width: picture.width, height: picture.height, channels: 1, data })
+    },
+    release: () => Promise.resolve(),
+  }
+
+  it('leave the place to the colours: a tail is of the bird, its branch is not', async () => {
+    const { map, outline, by } = await objectMap(photo, [asked()], finder)
+    expect(by).toBe('outline')
+    const share = (among: FloatImage, place: Place) => {
+      const inside = among.data.filter((_, i) => place(i % width, Math.floor(i / width)))
+      return inside.reduce((sum, x) => sum + x, 0) / inside.length
+    }
+    expect([share(outline, tail), share(outline, branch)]).toEqual([0.5, 0.5])
+    expect(share(map, tail)).toBeGreaterThan(0.8)
+    expect(share(map, branch)).toBeLessThan(0.25)
+    expect(overlap(map, mask(bird))).toBeGreaterThan(0.85)
+  })
+})
+
 describe('words for what is around things', () => {
   const ball = rectangle(60, 40, 90, 76)
 

@@ -1,3 +1,4 @@
+import { connectedParts } from '../media/connectedParts.js'
 import { guidedFilter } from '../media/guided.js'
 import type { FloatImage } from '../media/image.js'
 import { resize } from '../media/resample.js'
@@ -83,8 +84,9 @@ const STEEPNESS = 14
  * network sees where an object ends, but not which one is meant; it looks twice, the second time at what the first look
  * found together with the words. The words tell which one; parts of the outline that speak for another thing than the
  * words count less. What they agree on is averaged with the same corrected by the photo's colours: a foot that lies in
- * another light comes back, a gap in the middle closes. Last the network looks closer at where the words answer most:
- * what it sees there takes the place of both looks if it holds much more of their answer.
+ * another light comes back, a gap in the middle closes. Where the second look denies what the first held, as beyond a
+ * branch that a bird sits on, the colours alone decide: its tail is the bird's. Last the network looks closer at where
+ * the words answer most: what it sees there takes the place of both looks if it holds much more of their answer.
  */
 export async function objectMap(
   photo: FloatImage,
@@ -103,7 +105,9 @@ export async function objectMap(
     }
   }
   const meant = standsOut && isMeant(all, first)
-  const words = meant ? atHalfSize(photo, answers, sharpenedRelevancy) : sharpenedRelevancy(photo, answers)
+  const words = meant
+    ? atHalfSize(photo, [answers], (small, [map]) => sharpenedRelevancy(small, map))
+    : sharpenedRelevancy(photo, answers)
   const byWords: ObjectMap = { map: words, by: 'words', answers, words, outline: first }
   if (standsOut && !meant) return byWords
   const smooth = rivalry && alongEdges(photo, rivalry)
@@ -111,8 +115,7 @@ export async function objectMap(
     const outline = meanOf(looks)
     // The words' own part of the outline, and all three maps.
     const agreed = meanOf([ownPart(outline, smooth), meanOf([...looks, words])])
-    const coloured = atHalfSize(photo, agreed, (small, map) => drawnByColour(small, map, 1))
-    const map = withContrast(meanOf([withContrast(agreed, STEEPNESS), coloured]))
+    const map = withContrast(meanOf(byColours(photo, agreed, contradicted(looks), relevancy)))
     return { map, by: 'outline', answers, words, outline }
   }
   if (!standsOut) {
@@ -148,15 +151,46 @@ export async function salientMap(photo: FloatImage, finder: OutlineFinder): Prom
 }
 
 /** The walk costs most of the time; what is averaged with other maps needs no finer outline. */
-function atHalfSize(
+function atHalfSize<Maps extends readonly FloatImage[]>(
   photo: FloatImage,
-  map: FloatImage,
-  draw: (photo: FloatImage, map: FloatImage) => FloatImage,
+  maps: readonly [...Maps],
+  draw: (photo: FloatImage, maps: Maps) => FloatImage,
 ): FloatImage {
   const { width, height } = photo
   const half = (image: FloatImage) =>
     resize(image, Math.ceil(width / 2), Math.ceil(height / 2), { filter: 'bilinear', antialias: true })
-  return resize(draw(half(photo), half(map)), width, height, { filter: 'bilinear', antialias: true })
+  const drawn = draw(half(photo), maps.map(half) as unknown as Maps)
+  return resize(drawn, width, height, { filter: 'bilinear', antialias: true })
+}
+
+/**
+ * What was agreed on, with its contrast raised, and the same corrected by the photo's colours. Where it is open, the
+ * colours find even odds at least; what they give back there stands in both, if it answers the words more than the
+ * photo does.
+ */
+function byColours(
+  photo: FloatImage,
+  agreed: FloatImage,
+  open: (place: number) => boolean,
+  { data: answers }: FloatImage,
+): readonly [FloatImage, FloatImage] {
+  const odds = { ...agreed, data: agreed.data.map((x, i) => (open(i) ? Math.max(x, 0.5) : x)) }
+  const coloured = atHalfSize(photo, [agreed, odds], (small, [map, prior]) => drawnByColour(small, prior, 1, map))
+  const sure = withContrast(agreed, STEEPNESS)
+  const { mean } = spreadOf(answers)
+  for (const part of connectedParts(photo, (i) => open(i) && coloured.data[i]! > 0.5)) {
+    const own = part.reduce((sum, i) => sum + answers[i]!, 0) / part.length > mean
+    for (const i of part) {
+      if (own) sure.data[i] = Math.max(sure.data[i]!, coloured.data[i]!)
+      else coloured.data[i] = Math.min(sure.data[i]!, coloured.data[i]!)
+    }
+  }
+  return [sure, coloured]
+}
+
+/** Places that the first look holds and the second, closer one denies. */
+function contradicted([first, second]: readonly [FloatImage, FloatImage]): (place: number) => boolean {
+  return (i) => first.data[i]! > 0.5 && second.data[i]! <= 0.5
 }
 
 function isAnObject({ data }: FloatImage): boolean {

@@ -112,10 +112,13 @@ export function sharpenedRelevancy(photo: FloatImage, rough: FloatImage): FloatI
   return withContrast(drawnByColour(photo, withContrast(centred(rough)), ROUNDS))
 }
 
-/** A map in [0, 1] corrected by the colours of the object and of the rest, and drawn to the photo's edges, in turn. */
-export function drawnByColour(photo: FloatImage, prior: FloatImage, rounds: number): FloatImage {
+/**
+ * A map in [0, 1] corrected by the colours of the object and of the rest, and drawn to the photo's edges, in turn.
+ * @param start where the object is taken to be at first, to count its colours and the rest's
+ */
+export function drawnByColour(photo: FloatImage, prior: FloatImage, rounds: number, start = prior): FloatImage {
   const [posterior, walk] = [colourPosterior(photo), randomWalker(photo, WALK)]
-  let map = prior
+  let map = start
   for (let round = 0; round < rounds; round++) map = walk(posterior(prior, map), map)
   return map
 }
