@@ -1,6 +1,7 @@
 // Pictures beside those of the published code, both guided by a starter model, scored by a judge that neither was
 // trained on. See docs/benchmarks.md.
 import { spawnSync } from 'node:child_process'
+import { createHash } from 'node:crypto'
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { mkdtemp } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -107,31 +108,22 @@ for (const [name, prompt, source] of edits.slice(0, chosen)) {
   const embeddings = join(folder, 'embeddings.json')
   await writeEmbeddings(embeddings, prompt, source)
 
-  // Kept between runs: it takes minutes, and only ours changes.
-  const published = join(folder, 'published')
-  const made = join(published, `${size} px, ${views} views, ${steps} steps`)
-  const run = existsSync(made)
-    ? { status: 0 }
-    : spawnSync(
-        values.py,
-        [
-          resolve(values.script),
-          text2live,
-          madgrad,
-          resolve(values.starter),
-          embeddings,
-          photo,
-          String(size),
-          String(steps),
-          String(views),
-          published,
-        ],
-        { encoding: 'utf8' },
-      )
-  if (run.status !== 0) throw new Error(`the published code ended with ${run.status}:\n${run.stderr}`)
-  if (existsSync(made)) kept.push(name)
-  writeFileSync(made, '')
-  const { seconds: theirSeconds } = JSON.parse(readFileSync(join(published, 'log.json'), 'utf8'))
+  // Kept between runs under what it was made from: it takes minutes, and only ours changes.
+  const request = [values.script, text2live, madgrad, values.starter].map((path) => resolve(path))
+  const settings = [photo, ...[size, steps, views].map(String)]
+  const made = createHash('sha256')
+    .update(JSON.stringify([request, settings]))
+    .update(readFileSync(embeddings))
+    .digest('hex')
+  const published = join(folder, `published-${made.slice(0, 12)}`)
+  const log = join(published, 'log.json')
+  if (existsSync(log)) kept.push(name)
+  else {
+    const args = [...request, embeddings, ...settings, published]
+    const run = spawnSync(values.py, args, { encoding: 'utf8' })
+    if (run.status !== 0) throw new Error(`the published code ended with ${run.status}:\n${run.stderr}`)
+  }
+  const { seconds: theirSeconds } = JSON.parse(readFileSync(log, 'utf8'))
   const theirs = await measured(
     photo,
     mask,
@@ -192,7 +184,7 @@ const ratios = {
 }
 if (kept.length > 0)
   console.error(`the published code's pictures and seconds are those of an earlier run: ${kept.join(', ')}`)
-if (values.json) console.log(JSON.stringify({ bench: 'quality', size, views, steps, results, ratios }))
+if (values.json) console.log(JSON.stringify({ bench: 'quality', size, views, steps, results, ratios, kept }))
 else {
   console.log(
     `published code: ${size} px, ${views} views, ${steps} steps; ours: preset fast. Judge: directional similarity of ${values.judge}\n`,

@@ -2,6 +2,7 @@ import protobuf from 'protobufjs/minimal.js'
 import { Text2LiveError } from '../errors.js'
 import { type Attribute, type Graph, type Node, type Value } from './graph.js'
 import { ONNX_TYPES } from './ops/elementwise.js'
+import { type Scheduled, scheduled } from './schedule.js'
 
 const OPSET = 18
 const IR_VERSION = 8
@@ -22,11 +23,13 @@ export interface OnnxModel {
   readonly bytes: Uint8Array
   /** What the outputs depend on and is to be fed, in order of creation; inputs that nothing needs are left out. */
   readonly inputs: readonly { readonly name: string; readonly value: Value }[]
+  /** Operations, those that are written twice counted twice. */
   readonly nodeCount: number
 }
 
 /**
- * Serialises what `outputs` depend on; every other node is dropped.
+ * Serialises what `outputs` depend on; every other node is dropped. Some nodes are written twice, so that the backward
+ * pass makes large results again instead of holding them.
  * @param given first outputs of nodes that are fed by these names instead of being computed
  */
 export function encodeModel(
@@ -41,14 +44,14 @@ export function encodeModel(
   const nameOf = (value: Value) => names.get(value.node) ?? ownName(value)
   const inputs = nodes.filter(isFed).map(({ outputs: [value] }) => ({ name: nameOf(value!), value: value! }))
   const constants = nodes.filter((node) => node.kind === 'constant')
-  const operations = nodes.filter((node) => node.kind === 'op' && !names.has(node))
+  const operations = scheduled(nodes, isFed).filter(({ node }) => node.kind === 'op' && !names.has(node))
 
   const model = protobuf.Writer.create()
   varint(model, MODEL.irVersion, IR_VERSION)
   text(model, MODEL.producerName, 'text2live')
   message(model, MODEL.graph, (g) => {
     text(g, GRAPH.name, 'step')
-    for (const node of operations) message(g, GRAPH.node, (w) => writeNode(w, node, nameOf))
+    for (const operation of operations) message(g, GRAPH.node, (w) => writeNode(w, operation, nameOf))
     for (const [name, value] of Object.entries(outputs)) {
       message(g, GRAPH.node, (w) => {
         text(w, NODE.input, nameOf(value))
@@ -64,7 +67,7 @@ export function encodeModel(
     text(w, 1, '')
     varint(w, 2, OPSET)
   })
-  if (operations.some(isOwnOperator)) {
+  if (operations.some(({ node }) => isOwnOperator(node))) {
     message(model, MODEL.opsetImport, (w) => {
       text(w, 1, OWN_DOMAIN)
       varint(w, 2, 1)
@@ -96,11 +99,13 @@ function ownName(value: Value): string {
   return value.slot === 0 ? `v${value.node.index}` : `v${value.node.index}.${value.slot}`
 }
 
-function writeNode(w: protobuf.Writer, node: Node, nameOf: (value: Value) => string): void {
-  for (const input of node.inputs) text(w, NODE.input, nameOf(input))
-  for (const output of node.outputs) text(w, NODE.output, nameOf(output))
+function writeNode(w: protobuf.Writer, { node, again, reads }: Scheduled, nameOf: (value: Value) => string): void {
+  const second = (name: string) => `${name}.again`
+  for (const input of node.inputs) text(w, NODE.input, reads.has(input.node) ? second(nameOf(input)) : nameOf(input))
+  for (const output of node.outputs) text(w, NODE.output, again ? second(nameOf(output)) : nameOf(output))
   const own = isOwnOperator(node)
-  text(w, NODE.name, `${node.op}_${node.index}`)
+  const label = `${node.op}_${node.index}`
+  text(w, NODE.name, again ? second(label) : label)
   text(w, NODE.opType, own ? node.op.slice(OWN_DOMAIN.length + 1) : node.op)
   if (own) text(w, NODE.domain, OWN_DOMAIN)
   for (const [name, value] of Object.entries(node.attributes))

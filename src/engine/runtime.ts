@@ -146,6 +146,7 @@ export function createRuntime(ort: OrtModule, options: RuntimeOptions): Runtime 
  */
 const IDLE_OPTIMIZERS = [
   'ConstantSharing',
+  // This one would find what is computed again for the backward pass (`schedule.ts`), and undo it.
   'CommonSubexpressionElimination',
   'MatMulAddFusion',
   'ReshapeFusion',

@@ -14,7 +14,7 @@ import {
   stretched,
   withContrast,
 } from './relevancyMap.js'
-import { spreadOf } from './spread.js'
+import { meanValue, spreadOf } from './spread.js'
 
 /** How an object was found. */
 export type ObjectCase =
@@ -84,9 +84,9 @@ const STEEPNESS = 14
  * network sees where an object ends, but not which one is meant; it looks twice, the second time at what the first look
  * found together with the words. The words tell which one; parts of the outline that speak for another thing than the
  * words count less. What they agree on is averaged with the same corrected by the photo's colours: a foot that lies in
- * another light comes back, a gap in the middle closes. Where the second look denies what the first held, as beyond a
- * branch that a bird sits on, the colours alone decide: its tail is the bird's. Last the network looks closer at where
- * the words answer most: what it sees there takes the place of both looks if it holds much more of their answer.
+ * another light comes back, a gap in the middle closes. Where the second look does not hold what the first held, as
+ * beyond a branch that a bird sits on, the colours decide: its tail is the bird's. Last the network looks closer at
+ * where the words answer most: what it sees there takes the place of both looks if it holds much more of their answer.
  */
 export async function objectMap(
   photo: FloatImage,
@@ -165,30 +165,33 @@ function atHalfSize<Maps extends readonly FloatImage[]>(
 
 /**
  * What was agreed on, with its contrast raised, and the same corrected by the photo's colours. Where it is open, the
- * colours find even odds at least; what they give back there stands in both, if it answers the words more than the
- * photo does.
+ * colours find even odds at least; the parts that they give back there stand in both, if they answer the words more
+ * than the photo does; all else there is in neither.
  */
 function byColours(
   photo: FloatImage,
   agreed: FloatImage,
   open: (place: number) => boolean,
-  { data: answers }: FloatImage,
+  relevancy: FloatImage,
 ): readonly [FloatImage, FloatImage] {
   const odds = { ...agreed, data: agreed.data.map((x, i) => (open(i) ? Math.max(x, 0.5) : x)) }
   const coloured = atHalfSize(photo, [agreed, odds], (small, [map, prior]) => drawnByColour(small, prior, 1, map))
   const sure = withContrast(agreed, STEEPNESS)
-  const { mean } = spreadOf(answers)
-  for (const part of connectedParts(photo, (i) => open(i) && coloured.data[i]! > 0.5)) {
-    const own = part.reduce((sum, i) => sum + answers[i]!, 0) / part.length > mean
-    for (const i of part) {
-      if (own) sure.data[i] = Math.max(sure.data[i]!, coloured.data[i]!)
-      else coloured.data[i] = Math.min(sure.data[i]!, coloured.data[i]!)
-    }
+  const least = meanValue(relevancy.data)
+  const given = new Set(
+    connectedParts(photo, (i) => open(i) && coloured.data[i]! > 0.5)
+      .filter((part) => part.reduce((sum, i) => sum + relevancy.data[i]!, 0) > least * part.length)
+      .flat(),
+  )
+  const both = (i: number, pick: (a: number, b: number) => number) => pick(sure.data[i]!, coloured.data[i]!)
+  for (let i = 0; i < sure.data.length; i++) {
+    if (given.has(i)) sure.data[i] = both(i, Math.max)
+    else if (open(i)) coloured.data[i] = both(i, Math.min)
   }
   return [sure, coloured]
 }
 
-/** Places that the first look holds and the second, closer one denies. */
+/** Places that the first look holds and the second, closer one does not: it denies them, or they are beside its box. */
 function contradicted([first, second]: readonly [FloatImage, FloatImage]): (place: number) => boolean {
   return (i) => first.data[i]! > 0.5 && second.data[i]! <= 0.5
 }

@@ -1,0 +1,127 @@
+import { describe, expect, it } from 'vitest'
+import { gradients } from './gradients.js'
+import { Graph, type Node, type Value } from './graph.js'
+import { createNodeRuntime } from './node/createNodeRuntime.js'
+import { encodeModel } from './onnx.js'
+import { mul, pad, reduceMean, slice, upsample2x } from './ops.js'
+import { scheduled } from './schedule.js'
+
+const isFed = ({ kind }: Node) => kind === 'input'
+const border = [
+  [0, 0],
+  [0, 0],
+  [1, 1],
+  [1, 1],
+] as const
+
+/**
+ * The mean of what `make` makes of the picture x times the weight w, through `length` nodes that multiply by 1
+ * together, and the gradient of the weight, which reads what was made.
+ */
+function weighed(make: (x: Value) => Value, { side = 20, length = 100 } = {}) {
+  const graph = new Graph()
+  const [x, w] = [graph.input('x', [1, 1, side, side]), graph.input('w', [1, 1, 1, 1])]
+  const made = make(x)
+  let loss: Value = reduceMean(mul(made, w))
+  for (let i = 0; i < length; i++) loss = mul(loss, i % 2 ? 0.5 : 2)
+  return { graph, made: made.node, loss, gradient: gradients(loss, [w])[0]! }
+}
+
+const small = { numbers: 100, later: 64 }
+const twice = ({ graph }: { graph: Graph }, fed = isFed) =>
+  scheduled(graph.nodes, fed, small).flatMap(({ node, again }) => (again ? [node] : []))
+
+/** Operations that these depend on. */
+function behind(values: readonly Value[]): number {
+  const seen = new Set<Node>()
+  const visit = (node: Node): void => {
+    if (seen.has(node)) return
+    seen.add(node)
+    for (const input of node.inputs) visit(input.node)
+  }
+  for (const { node } of values) visit(node)
+  return [...seen].filter(({ kind }) => kind === 'op').length
+}
+
+describe('the order of nodes', () => {
+  it('has every node after what it reads, and of two inputs the one last that more lies behind', () => {
+    const { graph } = weighed((x) => pad(x, border), { length: 8 })
+    const order = scheduled(graph.nodes, isFed).map(({ node }) => node)
+    expect(new Set(order)).toEqual(new Set(graph.nodes))
+    order.forEach((node, place) => {
+      for (const input of node.inputs) expect(order.indexOf(input.node)).toBeLessThan(place)
+    })
+    const way = (node: Node): number => 1 + Math.max(0, ...node.inputs.map((input) => way(input.node)))
+    expect(order.map(way)).toEqual(order.map(way).sort((a, b) => a - b))
+  })
+})
+
+describe('what the backward pass reads much later', () => {
+  it('is made again for it: a padded picture', () => {
+    const { graph, made } = weighed((x) => pad(x, border))
+    const all = scheduled(graph.nodes, isFed, small)
+    expect(all.filter(({ node }) => node === made).map(({ again }) => again)).toEqual([false, true])
+    expect(all.filter(({ again }) => again)).toHaveLength(1)
+    // The forward pass reads the first, the gradient of the weight the second.
+    const readers = all.filter(({ node }) => node.inputs.some((input) => input.node === made))
+    expect(readers.map(({ reads }) => reads.has(made))).toEqual([false, true])
+  })
+
+  it('is made again of what is made again itself', () => {
+    const enlarged = weighed((x) => pad(upsample2x(x), border))
+    const [raised] = enlarged.made.inputs
+    // The enlarged picture would be held for the second padding alone.
+    expect(twice(enlarged)).toEqual([])
+    // Here it is read later all the same.
+    const { graph, loss } = enlarged
+    const w = graph.input('u', [1, 1, 1, 1])
+    const [, second] = gradients(mul(loss, reduceMean(mul(raised!, w))), [graph.nodes[0]!.outputs[0]!, w])
+    expect(second!.shape).toEqual([1, 1, 1, 1])
+    expect(twice(enlarged)).toEqual([raised!.node, enlarged.made])
+    const all = scheduled(graph.nodes, isFed, small)
+    const again = all.find((one) => one.again && one.node === enlarged.made)
+    expect([...again!.reads]).toEqual([raised!.node])
+  })
+
+  it('is held where it is small, comes soon, is fed, or is made of what only that needs', () => {
+    expect(twice(weighed((x) => pad(x, border), { side: 4 }))).toEqual([])
+    expect(twice(weighed((x) => pad(x, border), { length: 8 }))).toEqual([])
+    const given = weighed((x) => pad(x, border))
+    expect(twice(given, (node) => isFed(node) || node === given.made)).toEqual([])
+    expect(twice(weighed((x) => pad(mul(x, 2), border)))).toEqual([])
+    const half = { axes: [2], starts: [0], ends: [10] }
+    expect(twice(weighed((x) => slice(mul(x, 2), half)))).toEqual([])
+    expect(twice(weighed((x) => slice(x, half)))).toHaveLength(1)
+  })
+
+  it('gives the same numbers, on ONNX Runtime', async () => {
+    const side = 4000
+    const runtime = createNodeRuntime({ device: 'cpu', threads: 2 })
+    const of = async (length: number) => {
+      const { graph, gradient, loss } = weighed((x) => pad(x, border), { side, length })
+      const program = await runtime.compile(graph, { gradient, loss })
+      const data = Float32Array.from({ length: side * side }, (_, i) => (i % 7) - 2)
+      const found = await program.run({ x: data, w: Float32Array.of(3) })
+      await program.release()
+      return {
+        numbers: [found.gradient!, found.loss!].map(({ data: [x] }) => x),
+        repeated: program.nodeCount - behind([gradient, loss]),
+      }
+    }
+    const [once, again] = [await of(2), await of(100)]
+    expect([once.repeated, again.repeated]).toEqual([0, 1])
+    expect(again.numbers).toEqual(once.numbers)
+    expect(Math.abs(once.numbers[0] as number)).toBeGreaterThan(0.01)
+  })
+
+  it('is written in an order that has names before they are read, an output that is made again among them', () => {
+    const { graph, made, loss, gradient } = weighed((x) => pad(x, border), { side: 4000 })
+    const outputs = { gradient, made: made.outputs[0]!, loss }
+    const { bytes, nodeCount } = encodeModel(graph, outputs)
+    expect(nodeCount).toBe(behind(Object.values(outputs)) + 1)
+    const written = Buffer.from(bytes).toString('latin1')
+    const name = `v${made.index}.again`
+    expect(written.indexOf(name)).toBeGreaterThan(0)
+    expect(written.lastIndexOf(name)).toBeGreaterThan(written.indexOf(name))
+  })
+})
