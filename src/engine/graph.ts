@@ -22,6 +22,8 @@ export interface Node {
   readonly gradient?: GradientRule
   /** What the gradient rule speaks of, where that is not `inputs`: see `withGradient`. */
   readonly through?: readonly Value[]
+  /** Its inputs are to be computed one after the other: see `scheduled`. */
+  readonly inOrder?: true
 }
 
 /** A tensor that the graph will compute: static shape, static type. */
@@ -55,6 +57,8 @@ export interface Application {
    */
   readonly extra?: readonly Shape[]
   readonly through?: readonly Value[]
+  /** The inputs are to be computed in their order, where nothing else needs them: for memory, numbers stay the same. */
+  readonly inOrder?: boolean
 }
 
 /**
@@ -118,17 +122,18 @@ export class Graph {
     variant = '',
     extra = [],
     through,
+    inOrder = false,
   }: Application): Value {
     for (const input of inputs) {
       if (input.graph !== this) throw new Text2LiveError('GRAPH_INVALID', `${op}: an input belongs to another graph`)
     }
     const make = () => {
-      const value = this.#add('op', op, inputs, shape, dtype, attributes, gradient, undefined, through)
+      const value = this.#add('op', op, inputs, shape, dtype, attributes, gradient, undefined, through, inOrder)
       extra.forEach((more, i) => value.node.outputs.push({ ...value, slot: i + 1, shape: more }))
       return value
     }
     if (through) return make()
-    const rule = gradient ? `differentiable ${variant}` : ''
+    const rule = `${gradient ? `differentiable ${variant}` : ''}${inOrder ? ' in order' : ''}`
     const ids = inputs.map((v) => `${v.node.index}.${v.slot}`).join()
     return this.#shared(`${op} ${ids} ${JSON.stringify(attributes)} ${dtype} ${shape.join()} ${rule}`, make)
   }
@@ -151,6 +156,7 @@ export class Graph {
     gradient?: GradientRule,
     data?: ConstantData,
     through?: readonly Value[],
+    inOrder = false,
   ): Value {
     if (shape.some((n) => !Number.isInteger(n) || n < 0)) {
       throw new Text2LiveError(
@@ -168,6 +174,7 @@ export class Graph {
       ...(gradient ? { gradient } : {}),
       ...(data ? { data } : {}),
       ...(through ? { through } : {}),
+      ...(inOrder ? { inOrder } : {}),
     }
     const value: Value = { graph: this, node, slot: 0, shape: [...shape], dtype }
     node.outputs.push(value)

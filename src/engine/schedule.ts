@@ -35,7 +35,7 @@ const SMALL = 0.5
 export function scheduled(
   nodes: readonly Node[],
   isFed: (node: Node) => boolean,
-  repeating: Repeating = { numbers: 16e6, later: 64 },
+  repeating: Repeating = { numbers: 8e6, later: 64 },
 ): readonly Scheduled[] {
   const read = (node: Node): readonly Node[] => (isFed(node) ? [] : node.inputs.map((input) => input.node))
   const depths = new Map<Node, number>()
@@ -48,7 +48,27 @@ export function scheduled(
     const first = { node, again: false, reads: reads(node, false) }
     return repeated.has(node) ? [first, { node, again: true, reads: reads(node, true) }] : [first]
   })
-  return all.sort((a, b) => depths.get(a.node)! - depths.get(b.node)!)
+  const places = new Map([...depths, ...joinedInOrder(nodes, depths)])
+  return all.sort((a, b) => places.get(a.node)! - places.get(b.node)!)
+}
+
+/**
+ * Inputs that are to be computed in their order and that nothing else reads go right before their reader, the first of
+ * them last. So the gradients of the parameters, joined in the order of the backward pass, are computed in it: the last
+ * layer's, computed at the end, would keep its cotangents and results until then.
+ */
+function joinedInOrder(nodes: readonly Node[], depths: ReadonlyMap<Node, number>): ReadonlyMap<Node, number> {
+  const readers = new Map<Node, number>()
+  for (const { inputs } of nodes) for (const { node } of inputs) readers.set(node, (readers.get(node) ?? 0) + 1)
+  const places = new Map<Node, number>()
+  for (const join of nodes) {
+    if (!join.inOrder) continue
+    join.inputs.forEach(({ node }, i) => {
+      if (node.kind === 'op' && readers.get(node) === 1)
+        places.set(node, depths.get(join)! - (i + 1) / (join.inputs.length + 1))
+    })
+  }
+  return places
 }
 
 /**

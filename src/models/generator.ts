@@ -285,5 +285,6 @@ export function joinGradients(parts: readonly Value[]): Value {
   return concat(
     parts.map((part) => reshape(part, [-1])),
     0,
+    { inOrder: true },
   )
 }

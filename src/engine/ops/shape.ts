@@ -107,16 +107,19 @@ export function flip(x: Value, axes: readonly number[]): Value {
   })
 }
 
-/** Joins tensors along `axis`. Many pieces are joined in rounds of eight: WebGPU binds few buffers to a shader. */
-export function concat(xs: readonly Value[], axis: number): Value {
+/**
+ * Joins tensors along `axis`. Many pieces are joined in rounds of eight: WebGPU binds few buffers to a shader.
+ * @param options `inOrder`: see `Application`
+ */
+export function concat(xs: readonly Value[], axis: number, options: { readonly inOrder?: boolean } = {}): Value {
   const [first] = xs
   if (!first) throw new Text2LiveError('SHAPE_MISMATCH', 'Concat: expected at least one tensor')
   if (xs.length === 1) return first
   if (xs.length > CONCAT_ARITY) {
     const groups: Value[] = []
     const size = Math.max(CONCAT_ARITY, Math.ceil(xs.length / CONCAT_ARITY))
-    for (let i = 0; i < xs.length; i += size) groups.push(concat(xs.slice(i, i + size), axis))
-    return concat(groups, axis)
+    for (let i = 0; i < xs.length; i += size) groups.push(concat(xs.slice(i, i + size), axis, options))
+    return concat(groups, axis, options)
   }
   const at = axis < 0 ? axis + first.shape.length : axis
   for (const x of xs) {
@@ -132,6 +135,7 @@ export function concat(xs: readonly Value[], axis: number): Value {
   return first.graph.apply({
     op: 'Concat',
     inputs: xs,
+    ...options,
     dtype: first.dtype,
     attributes: { axis: at },
     shape: first.shape.map((n, i) => (i === at ? total : n)),
