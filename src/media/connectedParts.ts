@@ -1,11 +1,10 @@
-/** A picture's size, px. */
-interface Size {
-  readonly width: number
-  readonly height: number
-}
+import type { FloatImage } from './image.js'
 
 /** The places that hold, `y * width + x`, by connected parts: places with a side in common belong together. */
-export function connectedParts({ width, height }: Size, holds: (place: number) => boolean): readonly number[][] {
+export function connectedParts(
+  { width, height }: Pick<FloatImage, 'width' | 'height'>,
+  holds: (place: number) => boolean,
+): readonly number[][] {
   const open = Uint8Array.from({ length: width * height }, (_, place) => (holds(place) ? 1 : 0))
   const parts: number[][] = []
   for (let from = 0; from < open.length; from++) {

@@ -105,9 +105,7 @@ export async function objectMap(
     }
   }
   const meant = standsOut && isMeant(all, first)
-  const words = meant
-    ? atHalfSize(photo, [answers], (small, [map]) => sharpenedRelevancy(small, map))
-    : sharpenedRelevancy(photo, answers)
+  const words = meant ? atHalfSize(photo, answers, sharpenedRelevancy) : sharpenedRelevancy(photo, answers)
   const byWords: ObjectMap = { map: words, by: 'words', answers, words, outline: first }
   if (standsOut && !meant) return byWords
   const smooth = rivalry && alongEdges(photo, rivalry)
@@ -151,17 +149,17 @@ export async function salientMap(photo: FloatImage, finder: OutlineFinder): Prom
 }
 
 /** The walk costs most of the time; what is averaged with other maps needs no finer outline. */
-function atHalfSize<Maps extends readonly FloatImage[]>(
+function atHalfSize(
   photo: FloatImage,
-  maps: readonly [...Maps],
-  draw: (photo: FloatImage, maps: Maps) => FloatImage,
+  map: FloatImage,
+  draw: (photo: FloatImage, map: FloatImage) => FloatImage,
 ): FloatImage {
   const { width, height } = photo
-  const half = (image: FloatImage) =>
-    resize(image, Math.ceil(width / 2), Math.ceil(height / 2), { filter: 'bilinear', antialias: true })
-  const drawn = draw(half(photo), maps.map(half) as unknown as Maps)
-  return resize(drawn, width, height, { filter: 'bilinear', antialias: true })
+  return resize(draw(halved(photo), halved(map)), width, height, { filter: 'bilinear', antialias: true })
 }
+
+const halved = (image: FloatImage): FloatImage =>
+  resize(image, Math.ceil(image.width / 2), Math.ceil(image.height / 2), { filter: 'bilinear', antialias: true })
 
 /**
  * What was agreed on, with its contrast raised, and the same corrected by the photo's colours. Where it is open, the
@@ -175,7 +173,7 @@ function byColours(
   relevancy: FloatImage,
 ): readonly [FloatImage, FloatImage] {
   const odds = { ...agreed, data: agreed.data.map((x, i) => (open(i) ? Math.max(x, 0.5) : x)) }
-  const coloured = atHalfSize(photo, [agreed, odds], (small, [map, prior]) => drawnByColour(small, prior, 1, map))
+  const coloured = atHalfSize(photo, odds, (small, prior) => drawnByColour(small, prior, 1, halved(agreed)))
   const sure = withContrast(agreed, STEEPNESS)
   const least = meanValue(relevancy.data)
   const given = new Set(
