@@ -1,6 +1,7 @@
 // What the benchmarks share: child processes with their peak memory, medians, tables.
 import { spawn } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
+import { heapOf } from '../dist/run/forkProcess.js'
 import { watchMemory } from './watchMemory.mjs'
 
 export const root = fileURLToPath(new URL('..', import.meta.url))
@@ -63,14 +64,9 @@ export function runProcess(file, args, { cwd = root, env, shell = false, onLine 
   })
 }
 
-/** As a process that trains is started (src/run/forkProcess.ts): glibc keeps what a step frees for the next one. */
-const heap = Object.keys(process.env).some((name) => name.startsWith('MALLOC_') || name === 'GLIBC_TUNABLES')
-  ? {}
-  : { MALLOC_MMAP_THRESHOLD_: '4294967296', MALLOC_TRIM_THRESHOLD_: '8589934592' }
-
 /** A child process that prints one line of JSON at its end; one of ours has its memory as the process of a run. */
 export async function runForJson(file, args) {
-  const env = file === process.execPath ? { ...heap, ...process.env } : process.env
+  const env = file === process.execPath ? { ...heapOf(process.env), ...process.env } : process.env
   const { status, stdout, stderr, peakBytes } = await runProcess(file, args, { env })
   if (status !== 0) throw new Error(`${file} ${args.join(' ')} ended with status ${status}:\n${stderr || stdout}`)
   return { result: JSON.parse(stdout.trim().split('\n').at(-1)), peakBytes }

@@ -18,6 +18,7 @@ import { readStarterText } from '../dist/models/starterText.js'
 import { createTextTokenizer } from '../dist/models/textTokenizer.js'
 import { linear } from '../dist/models/transformerBlock.js'
 import { openWeightFile, readJson } from '../dist/models/weightFile.js'
+import { geometries } from './geometries.mjs'
 import { count, digits, median, peakArguments, printTable, root, runForJson } from './measure.mjs'
 import { noiseTrainer } from './noiseTrainer.mjs'
 
@@ -57,23 +58,6 @@ const cosines = (a, b, items) => {
 
 const summary = (found) => ({ mean: found.reduce((sum, x) => sum + x) / found.length, least: Math.min(...found) })
 const megabytes = (weights) => [...weights.values()].reduce((sum, { data }) => sum + data.byteLength, 0) / 1e6
-
-const geometries = {
-  b32: { name: 'random ViT-B/32', config: {} },
-  l14: {
-    name: 'random ViT-L/14',
-    config: {
-      projection_dim: 768,
-      vision_config: {
-        hidden_size: 1024,
-        intermediate_size: 4096,
-        num_hidden_layers: 24,
-        num_attention_heads: 16,
-        patch_size: 14,
-      },
-    },
-  },
-}
 
 /** Crops of the example photo, as views are: [V, 3, 224, 224]. */
 async function viewsOf(number) {

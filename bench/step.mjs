@@ -1,6 +1,7 @@
 // Time and peak memory of a training step, each configuration in a process of its own. See docs/benchmarks.md.
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
+import { geometries } from './geometries.mjs'
 import { count, digits, mean, median, peakArguments, printTable, runForJson } from './measure.mjs'
 
 const { values } = parseArgs({
@@ -13,6 +14,7 @@ const { values } = parseArgs({
     bootstrap: { type: 'boolean', default: false },
     starter: { type: 'boolean', default: false },
     precision: { type: 'string', default: 'float32' },
+    model: { type: 'string', default: 'b32' },
     text2live: { type: 'string' },
     madgrad: { type: 'string' },
     py: { type: 'string', default: 'python3' },
@@ -31,6 +33,11 @@ if (compare && published.includes(undefined))
   throw new RangeError('--text2live, --madgrad and --published-step belong together')
 if (compare && values.starter) throw new RangeError('the published code runs CLIP ViT-B/32 only: leave out --starter')
 
+const geometry = geometries[values.model]
+if (!geometry) throw new RangeError(`--model is one of ${Object.keys(geometries).join(', ')}, not ${values.model}`)
+if (values.model !== 'b32' && (compare || values.starter))
+  throw new RangeError('--model is ours alone: the published code runs ViT-B/32, and --starter the starter')
+
 if (values.precision !== 'float32' && values.starter)
   throw new RangeError('--precision int8 is for CLIP: leave out --starter')
 
@@ -40,6 +47,7 @@ async function ours(size) {
   // The starter is measured as it is used: with a region, whose map holds the edit to the object.
   const request = {
     guidance: values.starter ? 'starter' : 'clip',
+    geometry: geometry.config,
     preset: values.starter ? 'fast' : 'reference',
     size,
     views,
@@ -104,7 +112,7 @@ function summary(size, own, other) {
     rounds,
     guidance: values.starter
       ? 'starter'
-      : `random ViT-B/32${values.precision === 'float32' ? '' : `, ${values.precision}`}`,
+      : `${geometry.name}${values.precision === 'float32' ? '' : `, ${values.precision}`}`,
     preset: values.starter ? 'fast' : 'reference',
     bootstrap: values.starter || values.bootstrap,
     seconds,

@@ -18,10 +18,10 @@ export interface Repeating {
 }
 
 /**
- * Operators that only copy and mix numbers of their first input: for the backward pass they are computed again instead
- * of being held (rematerialisation, Chen et al. 2016, "Training Deep Nets with Sublinear Memory Cost").
+ * Operators that only copy and mix numbers of their first input, or scale them: for the backward pass they are computed
+ * again instead of being held (rematerialisation, Chen et al. 2016, "Training Deep Nets with Sublinear Memory Cost").
  */
-const CHEAP: ReadonlySet<string> = new Set(['Pad', 'Resize', 'Slice'])
+const CHEAP: ReadonlySet<string> = new Set(['Pad', 'Resize', 'Slice', 'InstanceNormalization', 'LeakyRelu'])
 /** An input of at most this share of the result may be held in its place. */
 const SMALL = 0.5
 
@@ -73,7 +73,7 @@ function joinedInOrder(nodes: readonly Node[], depths: ReadonlyMap<Node, number>
 
 /**
  * Nodes that are computed a second time: cheap ones that are read at once and much later, where what they read is held
- * for others too, or small. And by whom they are read later.
+ * for others too, or small, or computed a second time itself. And by whom they are read later.
  */
 function repetitions(
   nodes: readonly Node[],
@@ -86,15 +86,16 @@ function repetitions(
   const timeOf = (node: Node) => Math.max(depths.get(node)!, (needed.get(node) ?? 0) - 1)
   const isLate = (reader: Node, node: Node) => timeOf(reader) > depths.get(node)! + later
   const [soon, late, repeated] = [new Set<Node>(), new Set<Node>(), new Set<Node>()]
-  const isHeld = (input: Node, size: number) =>
-    isFed(input) || late.has(input) || sizeOf(input.outputs[0]!.shape) <= SMALL * size
-  const pays = (node: Node) => {
-    const size = sizeOf(node.outputs[0]!.shape)
-    return CHEAP.has(node.op) && size >= numbers && isHeld(node.inputs[0]!.node, size)
+  const isCheap = ({ op, outputs }: Node) => CHEAP.has(op) && sizeOf(outputs[0]!.shape) >= numbers
+  /** What it reads is held for others too, or small, or made again in its turn. */
+  const pays = (node: Node): boolean => {
+    const { node: input, shape } = node.inputs[0]!
+    const [size, own] = [sizeOf(shape), sizeOf(node.outputs[0]!.shape)]
+    return isFed(input) || late.has(input) || size <= SMALL * own || (isCheap(input) && pays(input))
   }
   for (const node of [...nodes].reverse()) {
     if (isFed(node)) continue
-    const again = soon.has(node) && late.has(node) && pays(node)
+    const again = soon.has(node) && late.has(node) && isCheap(node) && pays(node)
     if (again) repeated.add(node)
     for (const { node: input } of node.inputs) {
       needed.set(input, Math.min(needed.get(input) ?? Infinity, timeOf(node)))

@@ -1,6 +1,7 @@
 import { boxMean } from '../media/boxMean.js'
+import { connectedParts } from '../media/connectedParts.js'
 import type { FloatImage } from '../media/image.js'
-import { type GrainMaterial, grainPattern } from './grainPatterns.js'
+import { type GrainMaterial, grainPattern, snowDepth } from './grainPatterns.js'
 
 /** Words that name a material, as adjective or noun. */
 const materialWords: Readonly<Record<GrainMaterial, readonly string[]>> = {
@@ -10,6 +11,7 @@ const materialWords: Readonly<Record<GrainMaterial, readonly string[]>> = {
   marble: ['marble'],
   rust: ['rusty', 'rusted', 'corroded'],
   fire: ['burning', 'flaming', 'blazing', 'fiery'],
+  snow: ['snowy', 'snowcovered', 'snowcapped'],
 }
 /** Two words behind the thing that say what it is of: "rocket on fire", "car covered in rust". */
 const states: ReadonlyMap<string, GrainMaterial> = new Map([
@@ -21,6 +23,13 @@ const states: ReadonlyMap<string, GrainMaterial> = new Map([
   ['with rust', 'rust'],
   ['of rust', 'rust'],
 ])
+/** The same, but only behind "covered" and the like: a dog in snow stands in it. */
+const coverings: ReadonlyMap<string, GrainMaterial> = new Map([
+  ['in snow', 'snow'],
+  ['with snow', 'snow'],
+  ['by snow', 'snow'],
+])
+const covered = new Set(['covered', 'dusted', 'blanketed', 'capped', 'topped'])
 const materialOf = new Map(
   Object.entries(materialWords).flatMap(([material, words]) =>
     words.map((word) => [word, material as GrainMaterial] as const),
@@ -42,7 +51,8 @@ const made = new Set(['made', 'covered', 'built', 'carved'])
 function materialIn(prompt: string): GrainMaterial | null {
   const words = prompt.toLowerCase().match(/\p{L}+/gu) ?? []
   for (const [i, word] of words.entries()) {
-    const state = states.get(words.slice(i, i + 2).join(' '))
+    const pair = words.slice(i, i + 2).join(' ')
+    const state = states.get(pair) ?? (covered.has(words[i - 1] ?? '') ? coverings.get(pair) : undefined)
     // "On fire trucks" is about trucks.
     if (i > 0 && state && (words.length === i + 2 || elsewhere.has(words[i + 2]!))) return state
     if (i > 0 && elsewhere.has(word) && !made.has(words[i - 1]!)) return null
@@ -69,6 +79,8 @@ const SHADING = 5
 const ROUNDNESS = 0.15
 /** How far the pattern is drawn together where it turns away. */
 const BEND = 0.5
+/** Luminance of snow, and the units over which it ends. */
+const [SNOW, SNOW_EDGE] = [0.92, 4]
 /** Luminance below which no ratio is taken, and the largest ratio. */
 const [DARKEST, LARGEST] = [0.02, 4]
 
@@ -103,6 +115,7 @@ export function grainMap(
   const inside = twice(object.data, window)
   const radius = Math.max(1, Math.round(ROUNDNESS * Math.sqrt(area)))
   const swelling = twice(object.data, radius)
+  const lying = material === 'snow' ? snowOn(object, scale, seed) : null
   const data = new Float32Array(n).fill(1)
   for (let y = 0; y < height; y++) {
     for (let x = 0; x < width; x++) {
@@ -115,11 +128,31 @@ export function grainMap(
       const grain = pattern((x + bend * slopeX) / scale, (y + bend * slopeY) / scale)
       const shading = lit[i]! / Math.max(inside[i]!, 1e-3)
       const own = OWN_DETAIL * luma[i]! + (1 - OWN_DETAIL) * shading
-      const ratio = (own * (1 + strength * (grain - 1))) / Math.max(luma[i]!, DARKEST)
-      data[i] = 1 + within * (Math.min(Math.max(ratio, 0), LARGEST) - 1)
+      const ratio = Math.min(Math.max((own * (1 + strength * (grain - 1))) / Math.max(luma[i]!, DARKEST), 0), LARGEST)
+      const snow = strength * (lying?.[i] ?? 0)
+      data[i] = 1 + within * (ratio + snow * ((SNOW * grain) / Math.max(luma[i]!, DARKEST) - ratio) - 1)
     }
   }
   return { width, height, channels: 1, data }
+}
+
+/**
+ * How much of each place lies under the snow on the object, [0, 1]: from its upper edges down, deeper here than there.
+ * None lies below the photo's own edge, above which the object goes on, nor in holes that the object closes round.
+ */
+function snowOn(object: FloatImage, scale: number, seed: number): ArrayLike<number> {
+  const { width, height, data } = object
+  const n = width * height
+  const isBorder = (i: number) => i < width || i >= n - width || i % width === 0 || i % width === width - 1
+  const open = new Uint8Array(n)
+  for (const part of connectedParts(object, (i) => data[i]! < 0.5))
+    if (part.some(isBorder)) for (const i of part) open[i] = 1
+  const depth = snowDepth(seed)
+  const below = new Float32Array(n)
+  for (let i = 0; i < n; i++) below[i] = open[i] ? 0 : i < width ? Infinity : 1 + below[i - width]!
+  const left = below.map((pixels, i) => (depth((i % width) / scale) - pixels / scale) / SNOW_EDGE)
+  const lying = left.map((x, i) => (open[i] ? 0 : Math.min(Math.max(x, 0), 1)))
+  return boxMean(lying, width, height, Math.max(1, Math.round(SNOW_EDGE * scale)))
 }
 
 /** The photo as the generator sees it. */

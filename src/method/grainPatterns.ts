@@ -110,9 +110,23 @@ function fire(noise: Noise): GrainPattern {
   }
 }
 
-const patterns = { wood, brick, knitted, marble, rust, fire } as const
+/** Powder that the wind blew against it, in soft patches. */
+function snow(noise: Noise): GrainPattern {
+  const [drifts, grains] = [octaves(noise, 3), octaves(noise, 2)]
+  return (x, y) => 1.05 + 0.12 * drifts(x / 40, y / 40) + 0.06 * grains(x / 3, y / 3)
+}
+
+const patterns = { wood, brick, knitted, marble, rust, fire, snow } as const
 
 export type GrainMaterial = keyof typeof patterns
+
+/** How thick snow lies from column to column, in units. */
+export function snowDepth(seed: number): (x: number) => number {
+  const random = randomStream(seed, 'snow')
+  const drifts = octaves(valueNoise(random.integer(0, 2 ** 31)), 2)
+  const at = random.uniform(0, 1000)
+  return (x) => 28 * (1 + 0.4 * drifts(x / 32 + at, 0.5))
+}
 
 /** The grain of a material; another cut of it for another seed. */
 export function grainPattern(material: GrainMaterial, seed: number): GrainPattern {

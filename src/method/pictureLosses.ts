@@ -275,29 +275,19 @@ function modelLosses(
     model,
     weights,
   )
-  if (embeddings.composition) {
-    losses.set(
-      'composition',
-      sphericalLoss(
-        embeddings.composition,
-        target('composition', texts.composition),
-        share('composition', texts.composition),
-      ),
-    )
+  const spherical = (loss: 'composition' | 'screen', parts: readonly Value[]) => {
+    const [embedded, shares] = [target(loss, texts[loss]), share(loss, texts[loss])]
+    losses.set(loss, meanOverViews(parts.map((part) => [part, sphericalLoss(part, embedded, shares)])))
   }
+  if (embeddings.composition) spherical('composition', embeddings.composition)
   if (embeddings.directionalOutput) {
-    const change = sub(embeddings.directionalOutput, model.embed(views('directionalInput'), weights))
-    losses.set(
-      'directional',
-      directionalLoss(change, target('direction', texts.direction), share('direction', texts.direction)),
-    )
+    const after = embeddings.directionalOutput
+    const before = inParts(views('directionalInput'), after.length).map((part) => model.embed(part, weights))
+    const [direction, shares] = [target('direction', texts.direction), share('direction', texts.direction)]
+    const loss = (change: Value): [Value, Value] => [change, directionalLoss(change, direction, shares)]
+    losses.set('directional', meanOverViews(after.map((part, i) => loss(sub(part, before[i]!)))))
   }
-  if (embeddings.screen) {
-    losses.set(
-      'screen',
-      sphericalLoss(embeddings.screen, target('screen', texts.screen), share('screen', texts.screen)),
-    )
-  }
+  if (embeddings.screen) spherical('screen', embeddings.screen)
   if (answers.structure && settings.lambdaStructure > 0) {
     const tokens = (sight: string) => model.tokens(seen(sight), weights)
     losses.set('structure', structureLoss(tokens(names.structure), tokens(names.structureInput)))
@@ -314,38 +304,72 @@ function modelLosses(
   return losses
 }
 
+/** A loss over all views from its parts': the mean, each part [v, D] counting as its views. */
+function meanOverViews(parts: readonly (readonly [part: Value, loss: Value])[]): Value {
+  const views = parts.reduce((sum, [part]) => sum + part.shape[0]!, 0)
+  const shares = parts.map(([part, loss]) => (parts.length === 1 ? loss : mul(loss, part.shape[0]! / views)))
+  return shares.reduce((sum, share) => add(sum, share))
+}
+
 /**
  * Image tokens in a joined batch. With more, products are long without joining sets, whose backward passes then hold
  * their tensors one after the other.
  */
 const BATCH_TOKENS = 1536
+/**
+ * Image tokens of views that are judged at once. With more, products gain nothing by their length, and what the
+ * backward pass holds grows (all 24 layers of ViT-L/14 keep some 2 MB a token).
+ */
+const PART_TOKENS = 768
+
+function tokensOf([views, , height, width]: readonly number[], { cell }: GuidanceModel): number {
+  return views! * Math.floor(height! / cell) * Math.floor(width! / cell)
+}
 
 /**
- * The embeddings [V, D] of several sets of views [V, 3, h, w], encoded as one batch where the model gains by that. Sets
- * that are one node, as losses that share views have them, are encoded once.
+ * In how many parts views [V, 3, h, w] are judged one after the other: forward, loss and backward of one, then the
+ * next. Equal parts, if there are such: what one leaves free fits the next.
+ */
+function partsOf(views: Value, model: GuidanceModel): number {
+  const count = views.shape[0]!
+  const least = Math.min(count, Math.ceil(tokensOf(views.shape, model) / PART_TOKENS))
+  const equal = Array.from({ length: least }, (_, i) => least + i).find((parts) => count % parts === 0)
+  return equal ?? least
+}
+
+/** Views [V, 3, h, w] in so many parts of about the same length. */
+function inParts(views: Value, parts: number): Value[] {
+  const start = (part: number) => Math.round((part * views.shape[0]!) / parts)
+  return Array.from({ length: parts }, (_, i) => slice(views, { axes: [0], starts: [start(i)], ends: [start(i + 1)] }))
+}
+
+/**
+ * The embeddings of several sets of views [V, 3, h, w], each in parts [v, D], encoded as one batch where the model
+ * gains by that. Sets that are one node, as losses that share views have them, are encoded once.
  */
 function embedTogether<Name extends string>(
   sets: Readonly<Partial<Record<Name, Value>>>,
   model: GuidanceModel,
   weights: WeightInputs,
-): Partial<Record<Name, Value>> {
+): Partial<Record<Name, readonly Value[]>> {
   const named = Object.entries(sets) as [Name, Value][]
   const distinct = [...new Set(named.map(([, views]) => views))]
-  const tokens = distinct.reduce(
-    (sum, { shape: [v, , h, w] }) => sum + v! * Math.floor(h! / model.cell) * Math.floor(w! / model.cell),
-    0,
-  )
-  const embeddings = new Map<Value, Value>()
+  const tokens = distinct.reduce((sum, { shape }) => sum + tokensOf(shape, model), 0)
+  const embeddings = new Map<Value, readonly Value[]>()
   if (model.gainsByBatch && distinct.length > 1 && tokens <= BATCH_TOKENS) {
     const all = model.embed(concat(distinct, 0), weights)
     let from = 0
     for (const views of distinct)
-      embeddings.set(views, slice(all, { axes: [0], starts: [from], ends: [(from += views.shape[0]!)] }))
+      embeddings.set(views, [slice(all, { axes: [0], starts: [from], ends: [(from += views.shape[0]!)] })])
   } else {
-    for (const views of distinct) embeddings.set(views, model.embed(views, weights))
+    for (const views of distinct)
+      embeddings.set(
+        views,
+        inParts(views, partsOf(views, model)).map((part) => model.embed(part, weights)),
+      )
   }
   return Object.fromEntries(named.map(([name, views]) => [name, embeddings.get(views)!])) as Partial<
-    Record<Name, Value>
+    Record<Name, readonly Value[]>
   >
 }
 

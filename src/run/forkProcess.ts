@@ -6,12 +6,20 @@ import { inheritedFlags } from './inheritedFlags.js'
 
 /**
  * glibc keeps what a step frees for the next step, instead of giving each large tensor back to the system, which has to
- * clear it when it is asked for again (bench/memory.mjs). Other C libraries do not read these.
+ * clear it when it is asked for again (bench/memory.mjs). And it keeps it in one place for all threads: with a place
+ * for each, what one of them freed is of no use to the others. Other C libraries do not read these.
  */
-const HEAP = { MALLOC_MMAP_THRESHOLD_: '4294967296', MALLOC_TRIM_THRESHOLD_: '8589934592' } as const
+const HEAP = {
+  MALLOC_MMAP_THRESHOLD_: '4294967296',
+  MALLOC_TRIM_THRESHOLD_: '8589934592',
+  MALLOC_ARENA_MAX: '1',
+} as const
 
-/** What whoever started this process says of glibc's memory goes before. */
-function heapOf(environment: NodeJS.ProcessEnv): Readonly<Record<string, string>> {
+/**
+ * What a process that trains finds in its environment besides this one's. What whoever started this process says of
+ * glibc's memory goes before.
+ */
+export function heapOf(environment: NodeJS.ProcessEnv): Readonly<Record<string, string>> {
   const isSaid = Object.keys(environment).some((name) => name.startsWith('MALLOC_') || name === 'GLIBC_TUNABLES')
   return isSaid ? {} : HEAP
 }
