@@ -4,7 +4,7 @@ import type { FloatImage } from '../media/image.js'
 import { askedMaterial, grainMap, withGrain } from './grain.js'
 import { type GrainMaterial, grainPattern } from './grainPatterns.js'
 
-const materials: readonly GrainMaterial[] = ['wood', 'brick', 'knitted', 'marble', 'rust', 'fire']
+const materials: readonly GrainMaterial[] = ['wood', 'brick', 'knitted', 'marble', 'rust', 'fire', 'snow']
 const {
   photo,
   disc: { map: disc },
@@ -34,7 +34,14 @@ test.each([
   ['dog on a wooden floor', null],
   ['golden teapot', null],
   ['brick-coloured dog', null],
-  ['dog covered in snow, in a brick house', null],
+  ['dog covered in snow, in a brick house', 'snow'],
+  ['house covered with thick white snow', 'snow'],
+  ['a snow-covered car on a street', 'snow'],
+  ['snowy roof', 'snow'],
+  ['dog in snow', null],
+  ['dog with snow on its nose', null],
+  ['man covered in snow flakes', null],
+  ['snow', null],
   ['', null],
 ])('%j asks for %s', (prompt, material) => {
   expect(askedMaterial([prompt], [])).toBe(material)
@@ -42,7 +49,8 @@ test.each([
 
 test('of several prompts the first material counts, unless the photo shows it already', () => {
   expect(askedMaterial(['old car', 'marble car', 'wooden car'], ['car'])).toBe('marble')
-  expect(askedMaterial(['brick house covered in snow'], ['brick house'])).toBeNull()
+  expect(askedMaterial(['brick house'], ['old brick house'])).toBeNull()
+  expect(askedMaterial(['brick house covered in snow'], ['brick house'])).toBe('snow')
 })
 
 describe.each(materials)('the grain of %s', (material) => {
@@ -91,6 +99,40 @@ describe('the map of a grain', () => {
       expect(map.data.every((x) => Number.isFinite(x) && x >= 0)).toBe(true)
       expect(withGrain(picture, map).data.every((x) => x >= 0 && x <= 1)).toBe(true)
     }
+  })
+
+  it('of snow makes the upper edges white, a lower one beneath the open sky too, not what a hole is above', () => {
+    const { width, height } = photo
+    const [left, right] = [20, 100]
+    // A roof with a hole in it; beneath its left half, after a gap, a bench that goes on to the left.
+    const isObject = (x: number, y: number) =>
+      (x >= left && x < right && y >= 20 && y < 90 && !(x >= 70 && x < 90 && y >= 60 && y < 70)) ||
+      (x < 50 && y >= 100 && y < 125)
+    const object = { ...disc, data: disc.data.map((_, i) => (isObject(i % width, Math.floor(i / width)) ? 1 : 0)) }
+    const grey = { ...photo, data: new Float32Array(3 * width * height).fill(0.2) }
+    const { data } = grainMap(grey, object, { material: 'snow', seed: 2, strength: 1 })
+    const seen = (x: number, y: number) => 0.2 * data[y * width + x]!
+    for (const [x, y] of [
+      [60, 24],
+      [95, 24],
+      [10, 104],
+      [40, 104],
+    ] as const)
+      expect(seen(x, y)).toBeGreaterThan(0.75)
+    for (const [x, y] of [
+      [60, 80],
+      [80, 74],
+      [10, 122],
+      [110, 50],
+    ] as const)
+      expect(seen(x, y)).toBeLessThan(0.35)
+  })
+
+  it('of snow is none where the object goes on above the photo', () => {
+    const grey = { ...photo, data: new Float32Array(photo.data.length).fill(0.2) }
+    const all = { ...disc, data: new Float32Array(disc.data.length).fill(1) }
+    const { data } = grainMap(grey, all, { material: 'snow', seed: 2, strength: 1 })
+    expect(Math.max(...data)).toBeLessThan(1.5)
   })
 
   it('of no object is 1 everywhere', () => {

@@ -11,7 +11,7 @@ const materialWords: Readonly<Record<GrainMaterial, readonly string[]>> = {
   marble: ['marble'],
   rust: ['rusty', 'rusted', 'corroded'],
   fire: ['burning', 'flaming', 'blazing', 'fiery'],
-  snow: ['snowy', 'snowcovered', 'snowcapped'],
+  snow: ['snowy'],
 }
 /** Two words behind the thing that say what it is of: "rocket on fire", "car covered in rust". */
 const states: ReadonlyMap<string, GrainMaterial> = new Map([
@@ -23,13 +23,14 @@ const states: ReadonlyMap<string, GrainMaterial> = new Map([
   ['with rust', 'rust'],
   ['of rust', 'rust'],
 ])
-/** The same, but only behind "covered" and the like: a dog in snow stands in it. */
+/** The same, but only behind "covered" and the like, or as "snow covered": a dog in snow stands in it. */
 const coverings: ReadonlyMap<string, GrainMaterial> = new Map([
   ['in snow', 'snow'],
   ['with snow', 'snow'],
   ['by snow', 'snow'],
 ])
 const covered = new Set(['covered', 'dusted', 'blanketed', 'capped', 'topped'])
+const HOW_SNOW_IS = /\b(?:(?:deep|thick|fresh|heavy|white|powdery)\s+)+snow\b/g
 const materialOf = new Map(
   Object.entries(materialWords).flatMap(([material, words]) =>
     words.map((word) => [word, material as GrainMaterial] as const),
@@ -45,28 +46,30 @@ const elsewhere = new Set(
 const made = new Set(['made', 'covered', 'built', 'carved'])
 
 /**
- * The material that a prompt says its thing is of: "wooden dog", "dog made of wood", not "dog on a wooden floor"; null
- * for none.
+ * The materials that a prompt says its thing is of or lies under: "wooden dog", "dog made of wood", not "dog on a wooden
+ * floor".
  */
-function materialIn(prompt: string): GrainMaterial | null {
-  const words = prompt.toLowerCase().match(/\p{L}+/gu) ?? []
+function materialsIn(prompt: string): GrainMaterial[] {
+  const plain = prompt.toLowerCase().replace(HOW_SNOW_IS, 'snow')
+  const words = plain.match(/\p{L}+/gu) ?? []
+  const found: GrainMaterial[] = []
   for (const [i, word] of words.entries()) {
     const pair = words.slice(i, i + 2).join(' ')
     const state = states.get(pair) ?? (covered.has(words[i - 1] ?? '') ? coverings.get(pair) : undefined)
     // "On fire trucks" is about trucks.
-    if (i > 0 && state && (words.length === i + 2 || elsewhere.has(words[i + 2]!))) return state
-    if (i > 0 && elsewhere.has(word) && !made.has(words[i - 1]!)) return null
-    const material = materialOf.get(word)
+    if (i > 0 && state && (words.length === i + 2 || elsewhere.has(words[i + 2]!))) return [...found, state]
+    if (i > 0 && elsewhere.has(word) && !made.has(words[i - 1]!)) return found
+    const material = materialOf.get(word) ?? (covered.has(words[i + 1] ?? '') ? coverings.get(`in ${word}`) : undefined)
     // "Brick coloured" is a colour.
-    if (material && !/^(colou?red|colou?r)$/.test(words[i + 1] ?? '')) return material
+    if (material && !/^(colou?red|colou?r)$/.test(words[i + 1] ?? '')) found.push(material)
   }
-  return null
+  return found
 }
 
-/** The first material that a prompt asks for, unless what the photo shows is said to be of it already. */
+/** The first material that a prompt asks for and that what the photo shows is not said to be of already; or null. */
 export function askedMaterial(prompts: readonly string[], sources: readonly string[]): GrainMaterial | null {
-  const there = new Set(sources.map(materialIn))
-  return prompts.map(materialIn).find((material) => material !== null && !there.has(material)) ?? null
+  const there = new Set(sources.flatMap(materialsIn))
+  return prompts.flatMap(materialsIn).find((material) => !there.has(material)) ?? null
 }
 
 /** Pixels of the photo for one unit of a pattern: a share of the object's size, but never finer than can be drawn. */
@@ -129,7 +132,7 @@ export function grainMap(
       const shading = lit[i]! / Math.max(inside[i]!, 1e-3)
       const own = OWN_DETAIL * luma[i]! + (1 - OWN_DETAIL) * shading
       const ratio = Math.min(Math.max((own * (1 + strength * (grain - 1))) / Math.max(luma[i]!, DARKEST), 0), LARGEST)
-      const snow = strength * (lying?.[i] ?? 0)
+      const snow = Math.min(strength, 1) * (lying?.[i] ?? 0)
       data[i] = 1 + within * (ratio + snow * ((SNOW * grain) / Math.max(luma[i]!, DARKEST) - ratio) - 1)
     }
   }

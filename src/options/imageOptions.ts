@@ -446,7 +446,7 @@ export const imageOptions = {
     default: 0,
     before: 0,
     example: '1',
-    help: 'how strongly the object bears the grain of the material in the prompt (wood, brick, knitted, marble, rust, fire) where the generator sees it; 0: as in the photo',
+    help: 'how strongly the object bears the grain of the material in the prompt (wood, brick, knitted, marble, rust, fire; snow that covers it) where the generator sees it; 0: as in the photo',
   },
   textSampling: {
     type: 'choice',
