@@ -1,5 +1,5 @@
 import { randomStream } from '../../src/engine/random.js'
-import { grainMap, withGrain } from '../../src/method/grain.js'
+import { grainOn, withGrain } from '../../src/method/grain.js'
 import type { GrainMaterial } from '../../src/method/grainPatterns.js'
 import type { FloatImage } from '../../src/media/image.js'
 import { textTemplates } from '../../src/method/textTemplates.js'
@@ -62,8 +62,8 @@ function withGrainOf(
   if (strength === 0) return photo
   const plane = { width: size, height: size }
   const picture: FloatImage = { ...plane, channels: 3, data: photo }
-  const map = grainMap(picture, { ...plane, channels: 1, data: object }, { material, seed, strength })
-  return withGrain(picture, map).data
+  const grain = grainOn(picture, { ...plane, channels: 1, data: object }, { material, seed, strength })
+  return withGrain(picture, grain).data
 }
 
 /** A look that is one of the finishes; "rust" is a colour as well, and then none. */

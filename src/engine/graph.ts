@@ -76,7 +76,7 @@ export class Graph {
   input(name: string, shape: Shape, dtype: DType = 'float32'): Value {
     if (this.#inputsByName.has(name))
       throw new Text2LiveError('GRAPH_INVALID', `the graph already has an input named "${name}"`)
-    const value = this.#add('input', name, [], shape, dtype, {})
+    const value = this.#add({ kind: 'input', op: name }, shape, dtype)
     this.#inputsByName.set(name, value)
     return value
   }
@@ -96,7 +96,7 @@ export class Graph {
     this.#constants.set(key, alike)
     const known = alike.find((value) => sameBytes(value.node.data!, bytes))
     if (known) return known
-    const value = this.#add('constant', 'constant', [], shape, dtype, {}, undefined, typed)
+    const value = this.#add({ kind: 'constant', op: 'constant', data: typed }, shape, dtype)
     alike.push(value)
     return value
   }
@@ -128,7 +128,19 @@ export class Graph {
       if (input.graph !== this) throw new Text2LiveError('GRAPH_INVALID', `${op}: an input belongs to another graph`)
     }
     const make = () => {
-      const value = this.#add('op', op, inputs, shape, dtype, attributes, gradient, undefined, through, inOrder)
+      const value = this.#add(
+        {
+          kind: 'op',
+          op,
+          inputs,
+          attributes,
+          ...(gradient ? { gradient } : {}),
+          ...(through ? { through } : {}),
+          ...(inOrder ? { inOrder } : {}),
+        },
+        shape,
+        dtype,
+      )
       extra.forEach((more, i) => value.node.outputs.push({ ...value, slot: i + 1, shape: more }))
       return value
     }
@@ -146,35 +158,14 @@ export class Graph {
     return value
   }
 
-  #add(
-    kind: Node['kind'],
-    op: string,
-    inputs: readonly Value[],
-    shape: Shape,
-    dtype: DType,
-    attributes: Node['attributes'],
-    gradient?: GradientRule,
-    data?: ConstantData,
-    through?: readonly Value[],
-    inOrder = false,
-  ): Value {
+  /** The first output of a new node. */
+  #add(made: Pick<Node, 'kind' | 'op'> & Partial<Omit<Node, 'index' | 'outputs'>>, shape: Shape, dtype: DType): Value {
+    const node: Node = { inputs: [], attributes: {}, ...made, index: this.nodes.length, outputs: [] }
     if (shape.some((n) => !Number.isInteger(n) || n < 0)) {
       throw new Text2LiveError(
         'SHAPE_MISMATCH',
-        `${op}: ${show(shape)} is no shape (inputs ${inputs.map((v) => show(v.shape)).join(', ')})`,
+        `${node.op}: ${show(shape)} is no shape (inputs ${node.inputs.map((v) => show(v.shape)).join(', ')})`,
       )
-    }
-    const node: Node = {
-      index: this.nodes.length,
-      kind,
-      op,
-      inputs,
-      attributes,
-      outputs: [],
-      ...(gradient ? { gradient } : {}),
-      ...(data ? { data } : {}),
-      ...(through ? { through } : {}),
-      ...(inOrder ? { inOrder } : {}),
     }
     const value: Value = { graph: this, node, slot: 0, shape: [...shape], dtype }
     node.outputs.push(value)

@@ -90,8 +90,8 @@ function repetitions(
   /** What it reads is held for others too, or small, or made again in its turn. */
   const pays = (node: Node): boolean => {
     const { node: input, shape } = node.inputs[0]!
-    const [size, own] = [sizeOf(shape), sizeOf(node.outputs[0]!.shape)]
-    return isFed(input) || late.has(input) || size <= SMALL * own || (isCheap(input) && pays(input))
+    if (isFed(input) || late.has(input) || sizeOf(shape) <= SMALL * sizeOf(node.outputs[0]!.shape)) return true
+    return isCheap(input) && (soon.has(input) || !isLate(node, input)) && pays(input)
   }
   for (const node of [...nodes].reverse()) {
     if (isFed(node)) continue

@@ -1,7 +1,7 @@
 import { describe, expect, it, test } from 'vitest'
 import { twoObjects } from '../../test/support/twoObjects.js'
 import type { FloatImage } from '../media/image.js'
-import { askedMaterial, grainMap, withGrain } from './grain.js'
+import { askedMaterial, grainOn, withGrain } from './grain.js'
 import { type GrainMaterial, grainPattern } from './grainPatterns.js'
 
 const materials: readonly GrainMaterial[] = ['wood', 'brick', 'knitted', 'marble', 'rust', 'fire', 'snow']
@@ -38,6 +38,19 @@ test.each([
   ['house covered with thick white snow', 'snow'],
   ['a snow-covered car on a street', 'snow'],
   ['snowy roof', 'snow'],
+  ['roof under a thick blanket of snow', null],
+  ['roof buried under a thick blanket of snow', 'snow'],
+  ['house covered in deep, fresh snow', 'snow'],
+  ['house covered in snow, wooden fence', 'snow'],
+  ['house covered in snow, smoke from its chimney', 'snow'],
+  ['a house, covered in snow', 'snow'],
+  ['red car, snowy day', null],
+  ['snowy owl', null],
+  ['dog covered in snowy white fur', null],
+  ['snow covered in footprints', null],
+  ['dog in a snow-covered forest', null],
+  ['man covered in snow with a hat', 'snow'],
+  ['car covered in snow-white paint', null],
   ['dog in snow', null],
   ['dog with snow on its nose', null],
   ['man covered in snow flakes', null],
@@ -67,11 +80,11 @@ describe.each(materials)('the grain of %s', (material) => {
   })
 })
 
-describe('the map of a grain', () => {
-  const made = (strength: number, seed = 3) => grainMap(photo, disc, { material: 'knitted', seed, strength })
+describe('a grain on an object', () => {
+  const made = (strength: number, seed = 3) => grainOn(photo, disc, { material: 'knitted', seed, strength })
 
   it('is 1 outside the object, and there alone', () => {
-    const { data } = made(1)
+    const { data } = made(1).times
     const inside = Array.from(data.keys()).filter((i) => disc.data[i]! > 0.99)
     data.forEach((x, i) => {
       if (disc.data[i] === 0) expect(x).toBe(1)
@@ -83,7 +96,7 @@ describe('the map of a grain', () => {
     const light = (image: FloatImage) =>
       mean(Array.from(image.data).filter((_, i) => disc.data[i % disc.data.length]! > 0.99))
     const contrast = (strength: number) => {
-      const { data } = made(strength)
+      const { data } = made(strength).times
       return deviation(Array.from(data).filter((_, i) => disc.data[i]! > 0.99))
     }
     expect(contrast(0.5)).toBeGreaterThan(2 * contrast(0))
@@ -94,49 +107,59 @@ describe('the map of a grain', () => {
   it('stays finite where the photo is black, and nothing leaves [0, 1]', () => {
     const black = { ...photo, data: new Float32Array(photo.data.length) }
     const white = { ...photo, data: new Float32Array(photo.data.length).fill(1) }
-    for (const picture of [black, white]) {
-      const map = grainMap(picture, disc, { material: 'brick', seed: 1, strength: 2 })
-      expect(map.data.every((x) => Number.isFinite(x) && x >= 0)).toBe(true)
-      expect(withGrain(picture, map).data.every((x) => x >= 0 && x <= 1)).toBe(true)
+    for (const material of ['brick', 'snow'] as const) {
+      for (const picture of [black, white]) {
+        const grain = grainOn(picture, disc, { material, seed: 1, strength: 2 })
+        expect(grain.times.data.every((x) => Number.isFinite(x) && x >= 0)).toBe(true)
+        expect(withGrain(picture, grain).data.every((x) => x >= 0 && x <= 1)).toBe(true)
+      }
     }
   })
 
-  it('of snow makes the upper edges white, a lower one beneath the open sky too, not what a hole is above', () => {
-    const { width, height } = photo
-    const [left, right] = [20, 100]
-    // A roof with a hole in it; beneath its left half, after a gap, a bench that goes on to the left.
-    const isObject = (x: number, y: number) =>
-      (x >= left && x < right && y >= 20 && y < 90 && !(x >= 70 && x < 90 && y >= 60 && y < 70)) ||
-      (x < 50 && y >= 100 && y < 125)
-    const object = { ...disc, data: disc.data.map((_, i) => (isObject(i % width, Math.floor(i / width)) ? 1 : 0)) }
-    const grey = { ...photo, data: new Float32Array(3 * width * height).fill(0.2) }
-    const { data } = grainMap(grey, object, { material: 'snow', seed: 2, strength: 1 })
-    const seen = (x: number, y: number) => 0.2 * data[y * width + x]!
-    for (const [x, y] of [
-      [60, 24],
-      [95, 24],
-      [10, 104],
-      [40, 104],
-    ] as const)
-      expect(seen(x, y)).toBeGreaterThan(0.75)
-    for (const [x, y] of [
-      [60, 80],
-      [80, 74],
-      [10, 122],
-      [110, 50],
-    ] as const)
-      expect(seen(x, y)).toBeLessThan(0.35)
-  })
+  it.each([
+    ['black', [0, 0, 0]],
+    ['red', [0.8, 0.15, 0.12]],
+  ])(
+    'of snow makes what the sky sees of a %s object white from its edge on, and keeps what is beneath',
+    (_, colour) => {
+      const { width, height } = photo
+      // A roof, and beneath its left half, after a gap, a bench that goes on to the left.
+      const isObject = (x: number, y: number) =>
+        (x >= 20 && x < 100 && y >= 20 && y < 90) || (x < 50 && y >= 100 && y < 125)
+      const object = { ...disc, data: disc.data.map((_, i) => (isObject(i % width, Math.floor(i / width)) ? 1 : 0)) }
+      const n = width * height
+      const plain = { ...photo, data: Float32Array.from({ length: 3 * n }, (_, i) => colour[Math.floor(i / n)]!) }
+      const seen = withGrain(plain, grainOn(plain, object, { material: 'snow', seed: 2, strength: 1 }))
+      const at = (x: number, y: number) => [0, 1, 2].map((c) => seen.data[c * n + y * width + x]!)
+      for (const [x, y] of [
+        [60, 20],
+        [60, 24],
+        [97, 21],
+        [10, 100],
+        [10, 104],
+      ] as const)
+        for (const light of at(x, y)) expect(light).toBeGreaterThan(0.7)
+      for (const [x, y] of [
+        [60, 80],
+        [40, 104],
+        [10, 122],
+      ] as const)
+        at(x, y).forEach((light, c) => {
+          expect(Math.abs(light - colour[c]!)).toBeLessThan(0.3)
+        })
+    },
+  )
 
   it('of snow is none where the object goes on above the photo', () => {
-    const grey = { ...photo, data: new Float32Array(photo.data.length).fill(0.2) }
     const all = { ...disc, data: new Float32Array(disc.data.length).fill(1) }
-    const { data } = grainMap(grey, all, { material: 'snow', seed: 2, strength: 1 })
-    expect(Math.max(...data)).toBeLessThan(1.5)
+    const { plus } = grainOn(photo, all, { material: 'snow', seed: 2, strength: 1 })
+    expect(new Set(plus!.data)).toEqual(new Set([0]))
   })
 
   it('of no object is 1 everywhere', () => {
     const nothing = { ...disc, data: new Float32Array(disc.data.length) }
-    expect(new Set(grainMap(photo, nothing, { material: 'wood', seed: 1, strength: 1 }).data)).toEqual(new Set([1]))
+    expect(new Set(grainOn(photo, nothing, { material: 'wood', seed: 1, strength: 1 }).times.data)).toEqual(
+      new Set([1]),
+    )
   })
 })

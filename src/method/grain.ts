@@ -1,5 +1,4 @@
 import { boxMean } from '../media/boxMean.js'
-import { connectedParts } from '../media/connectedParts.js'
 import type { FloatImage } from '../media/image.js'
 import { type GrainMaterial, grainPattern, snowDepth } from './grainPatterns.js'
 
@@ -23,45 +22,60 @@ const states: ReadonlyMap<string, GrainMaterial> = new Map([
   ['with rust', 'rust'],
   ['of rust', 'rust'],
 ])
-/** The same, but only behind "covered" and the like, or as "snow covered": a dog in snow stands in it. */
-const coverings: ReadonlyMap<string, GrainMaterial> = new Map([
-  ['in snow', 'snow'],
-  ['with snow', 'snow'],
-  ['by snow', 'snow'],
-])
-const covered = new Set(['covered', 'dusted', 'blanketed', 'capped', 'topped'])
-const HOW_SNOW_IS = /\b(?:(?:deep|thick|fresh|heavy|white|powdery)\s+)+snow\b/g
+/** Snow covers a thing only behind "covered" and the like, or as "snow covered": a dog in snow stands in it. */
+const underSnow: ReadonlySet<string> = new Set(['in snow', 'with snow', 'by snow', 'under snow', 'beneath snow'])
+const covering: ReadonlySet<string> = new Set(['covered', 'dusted', 'blanketed', 'capped', 'topped', 'buried'])
+/** How much snow, and of what kind. */
+const SNOW = (() => {
+  const kinds = String.raw`(?:(?:deep|thick|fresh|heavy|white|powdery)[\s,]+)*`
+  return new RegExp(
+    String.raw`\b(?:an?\s+)?${kinds}(?:(?:layer|blanket|coat|coating|dusting)\s+of\s+)?${kinds}snow\b`,
+    'g',
+  )
+})()
 const materialOf = new Map(
   Object.entries(materialWords).flatMap(([material, words]) =>
     words.map((word) => [word, material as GrainMaterial] as const),
   ),
 )
 /** After these another thing is spoken of: "dog on a wooden floor". */
-const elsewhere = new Set(
-  'on in at by beside behind near under over above below before between through from to into onto against around with without and or wearing'.split(
+const elsewhere: ReadonlySet<string> = new Set(
+  'on in at by beside behind near under beneath over above below before between through from to into onto against around with without and or wearing'.split(
     ' ',
   ),
 )
 /** Before "in", "with", "by" and the like these still speak of what the thing is made of. */
-const made = new Set(['made', 'covered', 'built', 'carved'])
+const made: ReadonlySet<string> = new Set(['made', 'built', 'carved', ...covering])
+/** Before these a material's word is a colour, or part of a name. */
+const meanOther: ReadonlySet<string> = new Set('colored coloured color colour white owl egret'.split(' '))
 
 /**
  * The materials that a prompt says its thing is of or lies under: "wooden dog", "dog made of wood", not "dog on a wooden
- * floor".
+ * floor"; nor "dog, wooden floor".
  */
 function materialsIn(prompt: string): GrainMaterial[] {
-  const plain = prompt.toLowerCase().replace(HOW_SNOW_IS, 'snow')
-  const words = plain.match(/\p{L}+/gu) ?? []
+  const [thing = '', ...further] = prompt
+    .toLowerCase()
+    .replace(SNOW, 'snow')
+    .split(/[,;:.]/)
+  const ofIt = further.map(wordsOf).filter(([first = '']) => made.has(first))
+  return [wordsOf(thing), ...ofIt].flatMap(materialsOf)
+}
+
+const wordsOf = (text: string): readonly string[] => text.match(/\p{L}+/gu) ?? []
+
+function materialsOf(words: readonly string[]): GrainMaterial[] {
   const found: GrainMaterial[] = []
   for (const [i, word] of words.entries()) {
-    const pair = words.slice(i, i + 2).join(' ')
-    const state = states.get(pair) ?? (covered.has(words[i - 1] ?? '') ? coverings.get(pair) : undefined)
+    const [before = '', next = '', last] = [words[i - 1], words[i + 1], words[i + 2]]
+    const pair = `${word} ${next}`
+    const state = states.get(pair) ?? (covering.has(before) && underSnow.has(pair) ? 'snow' : undefined)
     // "On fire trucks" is about trucks.
-    if (i > 0 && state && (words.length === i + 2 || elsewhere.has(words[i + 2]!))) return [...found, state]
-    if (i > 0 && elsewhere.has(word) && !made.has(words[i - 1]!)) return found
-    const material = materialOf.get(word) ?? (covered.has(words[i + 1] ?? '') ? coverings.get(`in ${word}`) : undefined)
-    // "Brick coloured" is a colour.
-    if (material && !/^(colou?red|colou?r)$/.test(words[i + 1] ?? '')) found.push(material)
+    if (i > 0 && state && (last === undefined || elsewhere.has(last))) return [...found, state]
+    if (i > 0 && elsewhere.has(word) && !made.has(before)) return found
+    const isCovering = word === 'snow' && covering.has(next) && last !== undefined && !elsewhere.has(last)
+    const material = isCovering ? 'snow' : materialOf.get(word)
+    if (material && !meanOther.has(next)) found.push(material)
   }
   return found
 }
@@ -82,23 +96,30 @@ const SHADING = 5
 const ROUNDNESS = 0.15
 /** How far the pattern is drawn together where it turns away. */
 const BEND = 0.5
-/** Luminance of snow, and the units over which it ends. */
-const [SNOW, SNOW_EDGE] = [0.92, 4]
+/** How light snow is, and the units over which it ends. */
+const [SNOW_LIGHT, SNOW_EDGE] = [0.92, 4]
 /** Luminance below which no ratio is taken, and the largest ratio. */
 const [DARKEST, LARGEST] = [0.02, 4]
 
+/** What the generator sees of a material upon the photo: the photo's colours times `times` plus `plus`, at most 1. */
+export interface Grain {
+  /** One channel of the photo's size, 1 outside the object. */
+  readonly times: FloatImage
+  /** The same, 0 outside the object: what lies on it; null for a material that does not. */
+  readonly plus: FloatImage | null
+}
+
 /**
- * What the photo's colours are to be multiplied with, so that the object bears a material's grain: one channel of the
- * photo's size, 1 outside the object. The pattern is bent where the object's outline turns away; shading stays, the
+ * The grain of a material on the object. The pattern is bent where the object's outline turns away; shading stays, the
  * photo's own detail steps back.
  * @param object where it is, one channel of the photo's size, [0, 1]
  * @param strength of the grain; 1 as the material has it
  */
-export function grainMap(
+export function grainOn(
   photo: FloatImage,
   object: FloatImage,
   { material, seed, strength }: { readonly material: GrainMaterial; readonly seed: number; readonly strength: number },
-): FloatImage {
+): Grain {
   const { width, height } = photo
   const n = width * height
   const area = object.data.reduce((sum, x) => sum + x, 0)
@@ -119,7 +140,8 @@ export function grainMap(
   const radius = Math.max(1, Math.round(ROUNDNESS * Math.sqrt(area)))
   const swelling = twice(object.data, radius)
   const lying = material === 'snow' ? snowOn(object, scale, seed) : null
-  const data = new Float32Array(n).fill(1)
+  const times = new Float32Array(n).fill(1)
+  const plus = lying ? new Float32Array(n) : null
   for (let y = 0; y < height; y++) {
     for (let x = 0; x < width; x++) {
       const i = y * width + x
@@ -131,34 +153,44 @@ export function grainMap(
       const grain = pattern((x + bend * slopeX) / scale, (y + bend * slopeY) / scale)
       const shading = lit[i]! / Math.max(inside[i]!, 1e-3)
       const own = OWN_DETAIL * luma[i]! + (1 - OWN_DETAIL) * shading
-      const ratio = Math.min(Math.max((own * (1 + strength * (grain - 1))) / Math.max(luma[i]!, DARKEST), 0), LARGEST)
-      const snow = Math.min(strength, 1) * (lying?.[i] ?? 0)
-      data[i] = 1 + within * (ratio + snow * ((SNOW * grain) / Math.max(luma[i]!, DARKEST) - ratio) - 1)
+      const ratio = (own * (1 + strength * (grain - 1))) / Math.max(luma[i]!, DARKEST)
+      const covered = Math.min(strength, 1) * (lying?.[i] ?? 0)
+      times[i] = 1 + within * ((1 - covered) * Math.min(Math.max(ratio, 0), LARGEST) - 1)
+      if (plus) plus[i] = within * covered * SNOW_LIGHT * grain
     }
   }
-  return { width, height, channels: 1, data }
+  const map = (data: Float32Array): FloatImage => ({ width, height, channels: 1, data })
+  return { times: map(times), plus: plus && map(plus) }
 }
 
 /**
- * How much of each place lies under the snow on the object, [0, 1]: from its upper edges down, deeper here than there.
- * None lies below the photo's own edge, above which the object goes on, nor in holes that the object closes round.
+ * How much of each place lies under the snow that fell on the object, [0, 1]: in each column from the first of it down,
+ * deeper here than there; none where the object goes on above the photo.
  */
-function snowOn(object: FloatImage, scale: number, seed: number): ArrayLike<number> {
-  const { width, height, data } = object
-  const n = width * height
-  const isBorder = (i: number) => i < width || i >= n - width || i % width === 0 || i % width === width - 1
-  const open = new Uint8Array(n)
-  for (const part of connectedParts(object, (i) => data[i]! < 0.5))
-    if (part.some(isBorder)) for (const i of part) open[i] = 1
+function snowOn({ width, height, data }: FloatImage, scale: number, seed: number): ArrayLike<number> {
   const depth = snowDepth(seed)
-  const below = new Float32Array(n)
-  for (let i = 0; i < n; i++) below[i] = open[i] ? 0 : i < width ? Infinity : 1 + below[i - width]!
-  const left = below.map((pixels, i) => (depth((i % width) / scale) - pixels / scale) / SNOW_EDGE)
-  const lying = left.map((x, i) => (open[i] ? 0 : Math.min(Math.max(x, 0), 1)))
-  return boxMean(lying, width, height, Math.max(1, Math.round(SNOW_EDGE * scale)))
+  const [lying, beneath] = [new Float32Array(width * height), new Float32Array(width * height)]
+  for (let x = 0; x < width; x++) {
+    const thick = depth(x / scale)
+    let top = 0
+    while (top < height && data[top * width + x]! < 0.5) top++
+    for (let y = top; y < height; y++) {
+      const i = y * width + x
+      beneath[i] = 1
+      if (top > 0) lying[i] = Math.min(Math.max((thick - (y - top) / scale) / SNOW_EDGE, 0), 1)
+    }
+  }
+  // Smooth from column to column, without what is above the object.
+  const radius = Math.max(1, Math.round(SNOW_EDGE * scale))
+  const [sum, share] = [lying, beneath].map((plane) => boxMean(plane, width, height, radius)) as [
+    Float64Array,
+    Float64Array,
+  ]
+  return sum.map((x, i) => (beneath[i]! > 0 ? Math.min(Math.max(x / share[i]!, 0), 1) : 0))
 }
 
 /** The photo as the generator sees it. */
-export function withGrain(photo: FloatImage, { data: grain }: FloatImage): FloatImage {
-  return { ...photo, data: photo.data.map((x, i) => Math.min(x * grain[i % grain.length]!, 1)) }
+export function withGrain(photo: FloatImage, { times, plus }: Grain): FloatImage {
+  const n = times.data.length
+  return { ...photo, data: photo.data.map((x, i) => Math.min(x * times.data[i % n]! + (plus?.data[i % n] ?? 0), 1)) }
 }

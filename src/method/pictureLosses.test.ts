@@ -88,7 +88,13 @@ it('keeps the sets of a model that gains nothing apart', async () => {
 })
 
 it('judges the views of a model with many tokens in parts, one after the other', async () => {
-  expect(await batchesOf('reference', { patchSize: 16 })).toEqual([2, 2, 2, 2, 2, 2, 2, 2])
+  expect(await batchesOf('reference', { patchSize: 16 })).toEqual([2, 2, 2, 2, 2, 2, 4])
+  expect(await batchesOf('reference', { views: 16 })).toEqual([8, 8, 8, 8, 8, 8, 16])
+  expect(await batchesOf('reference', { views: 16, fields: { gainsByBatch: false } })).toEqual([16, 16, 16, 16])
+})
+
+it('judges views that are smaller than a cell', async () => {
+  expect(await batchesOf('reference', { fields: { cell: 448 } })).toEqual([12, 4])
 })
 
 it('finds in parts what it finds in one', async () => {
@@ -97,7 +103,7 @@ it('finds in parts what it finds in one', async () => {
   const parts = await lossesOf('reference', { views: 5, fields: { cell: 16 } })
   expect([whole.batches, parts.batches]).toEqual([
     [15, 5],
-    [3, 2, 3, 2, 3, 2, 3, 2],
+    [3, 2, 3, 2, 3, 2, 5],
   ])
   const found = async ({ graph, model, settings, losses, composite }: typeof whole) => {
     const judged = (['composition', 'directional', 'screen'] as const).map((name) => [name, losses.get(name)!] as const)

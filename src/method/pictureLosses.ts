@@ -282,7 +282,8 @@ function modelLosses(
   if (embeddings.composition) spherical('composition', embeddings.composition)
   if (embeddings.directionalOutput) {
     const after = embeddings.directionalOutput
-    const before = inParts(views('directionalInput'), after.length).map((part) => model.embed(part, weights))
+    // No backward pass: nothing of it is held.
+    const before = inParts(model.embed(views('directionalInput'), weights), after.length)
     const [direction, shares] = [target('direction', texts.direction), share('direction', texts.direction)]
     const loss = (change: Value): [Value, Value] => [change, directionalLoss(change, direction, shares)]
     losses.set('directional', meanOverViews(after.map((part, i) => loss(sub(part, before[i]!)))))
@@ -317,8 +318,9 @@ function meanOverViews(parts: readonly (readonly [part: Value, loss: Value])[]):
  */
 const BATCH_TOKENS = 1536
 /**
- * Image tokens of views that are judged at once. With more, products gain nothing by their length, and what the
- * backward pass holds grows (all 24 layers of ViT-L/14 keep some 2 MB a token).
+ * Image tokens of a set of views that is judged at once, where it is not joined with others. With more, products gain
+ * nothing by their length, and what the backward pass holds grows: the 24 layers of ViT-L/14 keep some 2 MB a token. 16
+ * views of ViT-B/32 are two parts.
  */
 const PART_TOKENS = 768
 
@@ -328,19 +330,21 @@ function tokensOf([views, , height, width]: readonly number[], { cell }: Guidanc
 
 /**
  * In how many parts views [V, 3, h, w] are judged one after the other: forward, loss and backward of one, then the
- * next. Equal parts, if there are such: what one leaves free fits the next.
+ * next. Equal parts, if there are such: what one leaves free fits the next. The products of models that gain nothing by
+ * long ones are not split.
  */
 function partsOf(views: Value, model: GuidanceModel): number {
+  if (!model.gainsByBatch) return 1
   const count = views.shape[0]!
-  const least = Math.min(count, Math.ceil(tokensOf(views.shape, model) / PART_TOKENS))
+  const least = Math.max(1, Math.min(count, Math.ceil(tokensOf(views.shape, model) / PART_TOKENS)))
   const equal = Array.from({ length: least }, (_, i) => least + i).find((parts) => count % parts === 0)
   return equal ?? least
 }
 
-/** Views [V, 3, h, w] in so many parts of about the same length. */
-function inParts(views: Value, parts: number): Value[] {
-  const start = (part: number) => Math.round((part * views.shape[0]!) / parts)
-  return Array.from({ length: parts }, (_, i) => slice(views, { axes: [0], starts: [start(i)], ends: [start(i + 1)] }))
+/** Rows [V, ...] in so many parts of about the same length. */
+function inParts(rows: Value, parts: number): Value[] {
+  const start = (part: number) => Math.round((part * rows.shape[0]!) / parts)
+  return Array.from({ length: parts }, (_, i) => slice(rows, { axes: [0], starts: [start(i)], ends: [start(i + 1)] }))
 }
 
 /**

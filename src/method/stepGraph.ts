@@ -27,6 +27,8 @@ export interface StepPlan extends LossPlan {
   readonly held?: boolean
   /** The generator sees the picture times the input 'grain' [1, 1, H, W]. */
   readonly grained?: boolean
+  /** And plus the input 'cover' [1, 1, H, W]. */
+  readonly covered?: boolean
   /**
    * 'update' applies the optimizer; 'gradient' leaves the gradient, added to the carried one, for a following 'update'
    * to carry.
@@ -71,7 +73,9 @@ export function stepPictures(plan: StepPlan, graph: Graph) {
     const opacity = slice(layer, { axes: [1], starts: [3], ends: [4] })
     return render(slice(layer, { axes: [1], starts: [0], ends: [3] }), mask ? mul(opacity, mask) : opacity, picture)
   }
-  const bearing = plan.grained ? minimum(mul(picture, map('grain')), 1) : picture
+  const grained = plan.grained ? mul(picture, map('grain')) : picture
+  const covered = plan.covered ? add(grained, map('cover')) : grained
+  const bearing = covered === picture ? picture : minimum(covered, 1)
   const edit = rendered(generator(bearing, parameters, plan.generator))
   const first = plan.held ? rendered(graph.input('first', [1, 4, size.height, size.width])).composite : null
   return { pictures: { picture, ...edit, first }, parameters, flat }

@@ -34,8 +34,9 @@ export interface StepItem {
   readonly emphasis?: FloatImage
   /** The learned start's layer of the picture [4, H, W], whose colours the edit is held to by `lambdaColour`. */
   readonly first?: FloatImage
-  /** What the picture is multiplied with where the generator sees it, see `grainMap`. */
+  /** What the picture is multiplied with where the generator sees it, and what is added then: see `Grain`. */
   readonly grain?: FloatImage
+  readonly cover?: FloatImage
 }
 
 export interface StepRequest {
@@ -189,7 +190,7 @@ export class StepRunner {
       picture: item.picture.data,
       ...viewFeeds(item.views, item.picture, this.#options.settings),
     }
-    for (const name of ['mask', 'relevancy', 'emphasis', 'first', 'grain'] as const) {
+    for (const name of ['mask', 'relevancy', 'emphasis', 'first', 'grain', 'cover'] as const) {
       const map = item[name]
       if (map) feeds[name] = map.data
     }
@@ -215,6 +216,7 @@ export class StepRunner {
       masked: item.mask !== undefined,
       held: item.first !== undefined,
       grained: item.grain !== undefined,
+      covered: item.cover !== undefined,
       emphasis: item.emphasis !== undefined,
       texts: textCounts(this.#options.targets),
     } as const

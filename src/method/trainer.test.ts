@@ -546,19 +546,22 @@ describe('the grain of a material', () => {
     ])
   })
 
-  it('is of a run that was stopped as of one that was not', async () => {
-    const given = { ...wooden, steps: 2 }
-    const [middle, whole] = await withTrainer(given, { mask: disc.map }, async (trainer) => {
-      await trainer.train()
-      return [await trainer.state(), await trainer.train()] as const
-    })
-    await withTrainer(given, { mask: disc.map, state: middle }, async (trainer) => {
-      expect(await trainer.train()).toEqual(whole)
-    })
-    await withTrainer({ ...given, grain: 0 }, { mask: disc.map, state: middle }, async (trainer) => {
-      expect((await trainer.train()).losses).not.toEqual(whole.losses)
-    })
-  })
+  it.each(['wooden disc', 'disc covered in snow'])(
+    'is of a run that was stopped as of one that was not: %s',
+    async (prompt) => {
+      const given = { ...wooden, prompt: [prompt], steps: 2 }
+      const [middle, whole] = await withTrainer(given, { mask: disc.map }, async (trainer) => {
+        await trainer.train()
+        return [await trainer.state(), await trainer.train()] as const
+      })
+      await withTrainer(given, { mask: disc.map, state: middle }, async (trainer) => {
+        expect(await trainer.train()).toEqual(whole)
+      })
+      await withTrainer({ ...given, grain: 0 }, { mask: disc.map, state: middle }, async (trainer) => {
+        expect((await trainer.train()).losses).not.toEqual(whole.losses)
+      })
+    },
+  )
 })
 
 it('reads the text tower once, however often texts are encoded to find the region', async () => {

@@ -12,7 +12,7 @@ import type { RegionTexts } from '../options/region.js'
 import { minGeneratorSide } from '../options/resolveSettings.js'
 import { drawExample, internalExample, placeLike } from './internalExamples.js'
 import { findRegion } from './findRegion.js'
-import { askedMaterial, grainMap, withGrain } from './grain.js'
+import { type Grain, askedMaterial, grainOn, withGrain } from './grain.js'
 import { answerableRegion } from './guidanceAnswers.js'
 import { type LocatedRegion, rivalsFor } from './locateRegion.js'
 import { boundOf, emphasisOf } from './regionMaps.js'
@@ -152,7 +152,8 @@ export async function createTrainer(options: TrainerOptions): Promise<Trainer> {
     ...(located ? { relevancy: place(located) } : {}),
     ...(emphasis ? { emphasis: place(emphasis) } : {}),
     ...(first ? { first: place(first) } : {}),
-    ...(grain ? { grain: place(grain) } : {}),
+    ...(grain ? { grain: place(grain.times) } : {}),
+    ...(grain?.plus ? { cover: place(grain.plus) } : {}),
   })
 
   const turn = inOrder()
@@ -226,7 +227,7 @@ export async function createTrainer(options: TrainerOptions): Promise<Trainer> {
 function grainOf(
   { photo, settings: { grain: strength, seed }, texts: { prompt, source }, onNote }: TrainerOptions,
   object: FloatImage | null,
-): FloatImage | null {
+): Grain | null {
   const material = strength > 0 ? askedMaterial(prompt, source) : null
   if (material === null) return null
   if (object === null) {
@@ -234,7 +235,7 @@ function grainOf(
     return null
   }
   onNote?.(`grain: ${material}, as the prompt says; --grain 0 leaves it to the guidance`)
-  return grainMap(photo, object, { material, seed, strength })
+  return grainOn(photo, object, { material, seed, strength })
 }
 
 /** @throws SHAPE_MISMATCH */
