@@ -50,8 +50,8 @@ const made: ReadonlySet<string> = new Set(['made', 'built', 'carved', ...coverin
 const meanOther: ReadonlySet<string> = new Set('colored coloured color colour white owl egret'.split(' '))
 
 /**
- * The materials that a prompt says its thing is of or lies under: "wooden dog", "dog made of wood", not "dog on a wooden
- * floor"; nor "dog, wooden floor".
+ * The materials that a prompt says its thing is of or lies under: "wooden dog", "dog made of wood", not "dog on a
+ * wooden floor"; nor "dog, wooden floor".
  */
 function materialsIn(prompt: string): GrainMaterial[] {
   const [thing = '', ...further] = prompt
