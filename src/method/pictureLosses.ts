@@ -277,7 +277,10 @@ function modelLosses(
   )
   const spherical = (loss: 'composition' | 'screen', parts: readonly Value[]) => {
     const [embedded, shares] = [target(loss, texts[loss]), share(loss, texts[loss])]
-    losses.set(loss, meanOverViews(parts.map((part) => [part, sphericalLoss(part, embedded, shares)])))
+    losses.set(
+      loss,
+      meanOverViews(parts, (part) => sphericalLoss(part, embedded, shares)),
+    )
   }
   if (embeddings.composition) spherical('composition', embeddings.composition)
   if (embeddings.directionalOutput) {
@@ -285,8 +288,11 @@ function modelLosses(
     // No backward pass: nothing of it is held.
     const before = inParts(model.embed(views('directionalInput'), weights), after.length)
     const [direction, shares] = [target('direction', texts.direction), share('direction', texts.direction)]
-    const loss = (change: Value): [Value, Value] => [change, directionalLoss(change, direction, shares)]
-    losses.set('directional', meanOverViews(after.map((part, i) => loss(sub(part, before[i]!)))))
+    const changes = after.map((part, i) => sub(part, before[i]!))
+    losses.set(
+      'directional',
+      meanOverViews(changes, (change) => directionalLoss(change, direction, shares)),
+    )
   }
   if (embeddings.screen) spherical('screen', embeddings.screen)
   if (answers.structure && settings.lambdaStructure > 0) {
@@ -305,11 +311,11 @@ function modelLosses(
   return losses
 }
 
-/** A loss over all views from its parts': the mean, each part [v, D] counting as its views. */
-function meanOverViews(parts: readonly (readonly [part: Value, loss: Value])[]): Value {
-  const views = parts.reduce((sum, [part]) => sum + part.shape[0]!, 0)
-  const shares = parts.map(([part, loss]) => (parts.length === 1 ? loss : mul(loss, part.shape[0]! / views)))
-  return shares.reduce((sum, share) => add(sum, share))
+/** The mean of a loss over all views, of parts [v, D] of them, each counting as its views. */
+function meanOverViews(parts: readonly Value[], loss: (part: Value) => Value): Value {
+  if (parts.length === 1) return loss(parts[0]!)
+  const views = parts.reduce((sum, part) => sum + part.shape[0]!, 0)
+  return parts.map((part) => mul(loss(part), part.shape[0]! / views)).reduce((sum, share) => add(sum, share))
 }
 
 /**
@@ -330,8 +336,8 @@ function tokensOf([views, , height, width]: readonly number[], { cell }: Guidanc
 
 /**
  * In how many parts views [V, 3, h, w] are judged one after the other: forward, loss and backward of one, then the
- * next. Equal parts, if there are such: what one leaves free fits the next. The products of models that gain nothing by
- * long ones are not split.
+ * next. Equal parts, if there are such: what one leaves free fits the next. Of a model that gains nothing by long
+ * products, one part.
  */
 function partsOf(views: Value, model: GuidanceModel): number {
   if (!model.gainsByBatch) return 1
