@@ -5,13 +5,13 @@ import type { FloatImage } from '../../src/media/image.js'
 import { textTemplates } from '../../src/method/textTemplates.js'
 import type { GuidanceModel } from '../../src/models/guidance.js'
 import { colours } from '../starter/colours.js'
+import { type Finish, finishes, inFinish } from '../starter/finishes.js'
 import { materials, substances } from '../starter/materials.js'
 import { objectLabel } from '../starter/objectMasks.js'
 import type { PairFolder } from '../starter/pairs.js'
 import { objectShare, renderView } from '../starter/renderView.js'
 import { formsOf } from '../starter/texts.js'
 import { type Look, type View, type ViewPlan, drawView } from '../starter/views.js'
-import { type Finish, finishes, inFinish } from './finishes.js'
 import type { Lesson } from './teachStart.js'
 
 /** Share of the lessons that have one of the finishes whatever was drawn for them, besides those that were drawn so. */
@@ -68,6 +68,7 @@ function withGrainOf(
 
 /** A look that is one of the finishes; "rust" is a colour as well, and then none. */
 function finishOf({ of, index }: Look): Finish | null {
+  if (of === 'finish') return finishes[index]!
   const { name } = { colour: colours, material: materials, substance: substances }[of][index]!
   if (of === 'colour' && name === 'rust') return null
   return finishes.find(({ names }) => names.includes(name)) ?? null

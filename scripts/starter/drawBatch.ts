@@ -13,6 +13,8 @@ import { type Layer, type ViewKind, type ViewPlan, cellsOf, drawView, regionShar
  */
 const parts = { plain: 0.38, crop: 0.12, tinted: 0.14, textured: 0.04, object: 0.32 } as const
 const sceneParts = { scene: 0.4, gathered: 0.6 } as const
+/** Share of the plain views that are of pictures whose colour or material a person named: few, and exact. */
+const NAMED = 0.25
 type WholeKind = keyof typeof parts
 type SceneKind = keyof typeof sceneParts
 
@@ -78,13 +80,15 @@ export function drawBatch(
   const views = new Float32Array(sizes.views * sizes.cellsPerView * FEATURES)
   const half = new Uint16Array(SCENE_CELLS * FEATURES)
   const kinds = drawKinds(parts, counts, sizes.views)
+  const named = plan.named.filter((i) => i < counts.plain)
   const groups: Record<GroupedKind, number[]> = { tinted: [], object: [] }
   kinds.forEach((kind, v) => {
     let i: number
     if (kind === 'tinted' || kind === 'object') {
       if (groups[kind].length === 0) groups[kind] = drawGroup(pool, kind, random.integer(0, counts[kind]), random)
       i = groups[kind].pop()!
-    } else i = random.integer(0, counts[kind])
+    } else if (kind === 'plain' && named.length > 0 && random.chance(NAMED)) i = pick(named)
+    else i = random.integer(0, counts[kind])
     images.push(imageOf(drawView(plan, kind, i).ground, 1))
     store.read(kind, i, half)
     random

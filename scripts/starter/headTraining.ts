@@ -56,12 +56,14 @@ export interface Parameter {
   readonly decay: number
 }
 
-/** Everything that is learned, at its seeded start: head, text projection and temperature. */
+export const PROJECTION = 'text_projection.weight'
+
+/** Everything that can be learned, at its seeded start: head, text projection and temperature. */
 export function initialParameters(config: StarterConfig, seed: number): Parameter[] {
   const shapes = [...starterImageShapes(config)].filter(
     ([name]) => name.startsWith('head.') && !name.startsWith('head.token.'),
   )
-  shapes.push(['text_projection.weight', [config.embed_dim, SENTENCE]])
+  shapes.push([PROJECTION, [config.embed_dim, SENTENCE]])
   const parameters = shapes.map(([name, shape]): Parameter => {
     const size = shape.reduce((product, n) => product * n, 1)
     const isNorm = /\.ln(_post)?\.weight$/.test(name)
@@ -78,6 +80,11 @@ export function initialParameters(config: StarterConfig, seed: number): Paramete
     }
   })
   return [...parameters, { name: 'log_scale', shape: [], initial: Float32Array.of(Math.log(1 / 0.07)), decay: 0 }]
+}
+
+/** Whether a parameter is learned where the texts' projection stays as it is, or is learned as well. */
+export function isLearned(name: string, keepTexts: boolean): boolean {
+  return !(keepTexts && name === PROJECTION)
 }
 
 /** Inputs of a step besides the parameters and the optimizer's state. */
@@ -111,12 +118,14 @@ export interface TrainingGraph {
 }
 
 /**
- * One step: the losses, and every parameter p with its state `p mean` and `p square` after the update, see `nextState`.
+ * One step: the losses, and every learned parameter p with its state `p mean` and `p square` after the update, see
+ * `nextState`.
  */
 export function trainingGraph(
   config: StarterConfig,
   parameters: readonly Parameter[],
   sizes: BatchSizes,
+  keepTexts: boolean,
 ): TrainingGraph {
   const graph = new Graph()
   const feeds = Object.fromEntries(
@@ -133,19 +142,20 @@ export function trainingGraph(
   const regions = matmul(feeds.shares, reshape(sceneTokens, [sizes.scenes, SCENE_CELLS, d])) // [P, R, d]
   const pooled = concat([whole, reshape(regions, [sizes.scenes * sizes.regions, d])], 0) // [N, d]
   const images = normalizeLength(gemm(pooled, w('head.proj.weight'), null, { transB: true })) // [N, D]
-  const texts = normalizeLength(gemm(feeds.sentences, w('text_projection.weight'), null, { transB: true })) // [N, D]
+  const texts = normalizeLength(gemm(feeds.sentences, w(PROJECTION), null, { transB: true })) // [N, D]
   const scale = clip(exp(w('log_scale')), 1, LARGEST_SCALE)
   const contrastive = contrastiveLoss(images, texts, feeds, scale)
 
   const rivalry = rivalLoss(images, texts, feeds.rivals, scale)
   const total = add(contrastive, mul(rivalry, LAMBDA_RIVALS))
 
-  const wrt = parameters.map(({ name }) => values.get(name)!)
+  const learned = parameters.filter(({ name }) => isLearned(name, keepTexts))
+  const wrt = learned.map(({ name }) => values.get(name)!)
   const found = gradients(total, wrt)
   const norm = sqrt(squaredNorm(found))
   const shrink = div(GRADIENT_NORM, maximum(norm, GRADIENT_NORM))
   const outputs: Record<string, Value> = { contrastive, rivalry, norm, scale }
-  parameters.forEach(({ name, shape, decay }, i) => {
+  learned.forEach(({ name, shape, decay }, i) => {
     const [mean, square] = [`${name} mean`, `${name} square`]
     const state = stateInputs(graph, { [mean]: shape, [square]: shape })
     const next = adamw(wrt[i]!, mul(found[i]!, shrink), { mean: state[mean]!, square: state[square]! }, feeds, {

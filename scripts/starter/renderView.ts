@@ -3,7 +3,10 @@ import type { FloatImage } from '../../src/media/image.js'
 import { crop } from '../../src/media/crop.js'
 import { flipHorizontal } from '../../src/media/flipHorizontal.js'
 import { resize } from '../../src/media/resample.js'
-import { colours, tint } from './colours.js'
+import { randomStream } from '../../src/engine/random.js'
+import { grainOn, withGrain } from '../../src/method/grain.js'
+import { colours, shadeOf, tint } from './colours.js'
+import { finishes, inFinish } from './finishes.js'
 import { type ObjectBox, type ObjectMasks, noMasks } from './objectMasks.js'
 import { layUpon, paintSubstance } from './paint.js'
 import type { PairFolder } from './pairs.js'
@@ -76,7 +79,7 @@ async function paint(photo: FloatImage, look: Look, amount: Float32Array | null,
   }
   switch (look.of) {
     case 'colour': {
-      tint(photo.data, photo.width * photo.height, colours[look.index]!, amount ?? undefined)
+      tint(photo.data, photo.width * photo.height, shadeOf(colours[look.index]!, look.shade), amount ?? undefined)
       return
     }
     case 'material': {
@@ -87,7 +90,35 @@ async function paint(photo: FloatImage, look: Look, amount: Float32Array | null,
       paintSubstance(photo, look.index, amount, look.picture === null ? null : await filled(look.picture), look.seed)
       return
     }
+    case 'finish': {
+      paintFinish(photo, look, amount ?? new Float32Array(photo.width * photo.height).fill(1))
+      return
+    }
   }
+}
+
+/** How strong the grain of a finish is. */
+const GRAIN = { least: 0.5, most: 1 } as const
+
+/** In a finish's colours, with its grain, as an edit has it. */
+function paintFinish(photo: FloatImage, { index, seed }: Extract<Look, { of: 'finish' }>, object: Float32Array): void {
+  const finish = finishes[index]!
+  const grained =
+    finish.grain === null
+      ? photo
+      : withGrain(
+          photo,
+          grainOn(
+            photo,
+            { ...photo, channels: 1, data: object },
+            {
+              material: finish.grain,
+              seed,
+              strength: randomStream(seed, 'grain').uniform(GRAIN.least, GRAIN.most),
+            },
+          ),
+        )
+  photo.data.set(inFinish(grained.data, object, finish))
 }
 
 /** A part of a picture in whole pixels. */

@@ -40,6 +40,7 @@ const layer = (index: number, more: Partial<Layer> = {}): Layer => ({
 const gold = colours.findIndex(({ name }) => name === 'gold')
 const marble = materials.findIndex(({ name }) => name === 'marble')
 const blue = colours.findIndex(({ name }) => name === 'blue')
+const tinted = (index: number) => ({ of: 'colour', index, shade: { hue: 0, light: 0 } }) as const
 const say = (text: string, label: string | null, attribute: string | null) => ({ text, label, attribute })
 
 describe('texts of a photo', () => {
@@ -57,7 +58,7 @@ describe('texts of a photo', () => {
   })
 
   it('say the colour or the material that it was given', () => {
-    const texts = phrasesOf(layer(0, { look: { of: 'colour', index: gold } }), plan).map(({ text }) => text)
+    const texts = phrasesOf(layer(0, { look: tinted(gold) }), plan).map(({ text }) => text)
     for (const said of ['gold tabby', 'golden tabby', 'tabby made of gold'])
       expect(texts.some((text) => text.endsWith(said))).toBe(true)
     for (const { text, attribute } of phrasesOf(
@@ -74,9 +75,7 @@ describe('texts of a photo', () => {
     const ellipse = { x: 0.5, y: 0.5, rx: 0.3, ry: 0.3 }
     for (let index = 0; index < colours.length; index++) {
       expect(
-        phrasesOf(layer(0, { look: { of: 'colour', index }, within: ellipse }), plan).every(
-          ({ label }) => label === 'tabby',
-        ),
+        phrasesOf(layer(0, { look: tinted(index), within: ellipse }), plan).every(({ label }) => label === 'tabby'),
       ).toBe(true)
     }
   })
@@ -84,7 +83,7 @@ describe('texts of a photo', () => {
 
 describe('what a text tells of a photo', () => {
   const cat = shownIn(layer(0), plan)
-  const blueCat = shownIn(layer(0, { look: { of: 'colour', index: blue } }), plan)
+  const blueCat = shownIn(layer(0, { look: tinted(blue) }), plan)
   const redShirt = shownIn(layer(1), plan)
   it.each([
     ['its label', say('a photo of cat', 'cat', null), cat, 'tells'],

@@ -1,4 +1,5 @@
 import { colours } from './colours.js'
+import { finishes } from './finishes.js'
 import { materials, substances } from './materials.js'
 import { objectLabel } from './objectMasks.js'
 import type { Layer, Look, ViewPlan } from './views.js'
@@ -32,15 +33,16 @@ export function shownIn(layer: Layer, { pairs }: ViewPlan): Shown {
 }
 
 function attributeOf({ look }: Layer): string | null {
-  return look === null
-    ? null
-    : { colour: colours, material: materials, substance: substances }[look.of][look.index]!.name
+  if (look === null) return null
+  if (look.of === 'finish') return finishes[look.index]!.names[0]!
+  return { colour: colours, material: materials, substance: substances }[look.of][look.index]!.name
 }
 
 /** How a thing with the look is said: "{}" is the thing. */
 export function formsOf(look: Look): readonly string[] {
   if (look.of === 'material') return materials[look.index]!.forms
   if (look.of === 'substance') return substances[look.index]!.forms
+  if (look.of === 'finish') return finishes[look.index]!.forms
   const colour = colours[look.index]!
   if (colour.name === 'gold') return ['gold {}', 'golden {}', '{} made of gold']
   return 'metal' in colour ? [`${colour.name} {}`, `{} made of ${colour.name}`] : [`${colour.name} {}`]

@@ -8,7 +8,7 @@ import { readSafetensors } from '../../src/formats/safetensors.js'
 import { toFloat32 } from '../../src/formats/toFloat32.js'
 import { type Pool, viewsByLabel } from './drawBatch.js'
 import { FeatureStore } from './featureStore.js'
-import { SENTENCE } from './headTraining.js'
+import { PROJECTION, SENTENCE, initialParameters } from './headTraining.js'
 import type { Pair } from './pairs.js'
 import { type TrainSettings, trainHead } from './trainHead.js'
 import { FEATURES, readStarterConfig } from './trunkFeatures.js'
@@ -79,7 +79,7 @@ beforeAll(async () => {
 afterAll(() => rm(work, { recursive: true, force: true }))
 
 /** Trains until the end, or until `stopAfter` steps are saved. */
-async function train(name: string, stopAfter = Infinity): Promise<Map<string, Float32Array>> {
+async function train(name: string, stopAfter = Infinity, keepTexts = false): Promise<Map<string, Float32Array>> {
   const checkpoint = join(work, `${name}.safetensors`)
   const stop = new AbortController()
   const seen = losses.get(name) ?? []
@@ -89,6 +89,7 @@ async function train(name: string, stopAfter = Infinity): Promise<Map<string, Fl
     pool,
     settings,
     checkpoint,
+    keepTexts,
     every: 100,
     threads: 1,
     say: () => undefined,
@@ -115,6 +116,17 @@ it('learns, and goes on after a stop as if there had been none, bit for bit', as
   const all = losses.get('whole')!
   expect(all).toHaveLength(14)
   expect(mean(all.slice(-4))).toBeLessThan(mean(all.slice(0, 4)) * 0.9)
+})
+
+it('leaves the texts where they are if told to, and learns the head', async () => {
+  const kept = await train('kept', 3, true)
+  const { initial } = initialParameters(config, settings.seed).find(({ name }) => name === PROJECTION)!
+  expect(kept.get(PROJECTION)).toEqual(initial)
+  expect([...kept.keys()].filter((name) => name.startsWith(PROJECTION))).toEqual([PROJECTION])
+  const moved = await train('moved', 3)
+  expect(moved.get(PROJECTION)).not.toEqual(initial)
+  const head = initialParameters(config, settings.seed).find(({ name }) => name === 'head.proj.weight')!
+  expect(kept.get(head.name)).not.toEqual(head.initial)
 })
 
 function bytesOf({ buffer, byteOffset, byteLength }: Float32Array): Buffer {

@@ -21,6 +21,7 @@ import {
   type Feeds,
   LARGEST_SCALE,
   initialParameters,
+  isLearned,
   optimizer,
   trainingGraph,
 } from './headTraining.js'
@@ -41,6 +42,8 @@ export interface TrainOptions {
   readonly settings: TrainSettings
   /** Folder of a finished model that the training begins at; without one it begins at random. */
   readonly from?: string | undefined
+  /** Texts are embedded as by that model: what was learned of their directions stays valid. Off where absent. */
+  readonly keepTexts?: boolean
   /** Safetensors file: what is learned, the optimizer's state, the step. Training goes on from it. */
   readonly checkpoint: string
   /** Steps between two checkpoints. */
@@ -66,6 +69,7 @@ export async function trainHead({
   settings,
   checkpoint,
   from,
+  keepTexts = false,
   every,
   threads,
   say,
@@ -79,10 +83,12 @@ export async function trainHead({
     ...parameter,
     initial: known?.get(parameter.name) ?? parameter.initial,
   }))
-  const origin = JSON.stringify({ ...settings, counts: pool.counts, ...(known && { from: known.hash }) })
+  const origin = JSON.stringify({ ...settings, counts: pool.counts, ...(known && { from: known.hash, keepTexts }) })
   const shapes = new Map(
     parameters.flatMap(({ name, shape }) =>
-      [name, `${name} mean`, `${name} square`].map((key) => [key, shape] as const),
+      (isLearned(name, keepTexts) ? [name, `${name} mean`, `${name} square`] : [name]).map(
+        (key) => [key, shape] as const,
+      ),
     ),
   )
 
@@ -122,7 +128,7 @@ export async function trainHead({
     state: rows(shapes.keys()),
     frozen: { tokenMean: fixed[tokenNames[0]]!, tokenStd: fixed[tokenNames[1]]! },
   })
-  const program = await trained.program('step', () => trainingGraph(config, parameters, sizes))
+  const program = await trained.program('step', () => trainingGraph(config, parameters, sizes, keepTexts))
   const save = async (): Promise<void> => {
     const learned = Object.entries(await trained.vectors()).map(
       ([name, data]) => [name, float32Tensor(shapes.get(name)!, data)] as const,

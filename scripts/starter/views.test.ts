@@ -3,7 +3,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import sharp from 'sharp'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { colours, luminance } from './colours.js'
+import { colours, luminance, shadeOf } from './colours.js'
+import { finishes } from './finishes.js'
 import { substances } from './materials.js'
 import { MASK_SIDE, MaskStore, type ObjectMasks, maskCandidates, objectLabel } from './objectMasks.js'
 import { type Pair, PairFolder } from './pairs.js'
@@ -96,15 +97,18 @@ describe('masks', () => {
   })
 })
 
+const indexOf = (colour: string): number => colours.findIndex(({ name }) => name === colour)
+
 describe('a look', () => {
   const looks: [string, Look][] = [
-    ['blue', { of: 'colour', index: colours.findIndex(({ name }) => name === 'blue') }],
-    ['gold', { of: 'colour', index: colours.findIndex(({ name }) => name === 'gold') }],
+    ['blue', { of: 'colour', index: indexOf('blue'), shade: { hue: 0, light: 0 } }],
+    ['gold', { of: 'colour', index: indexOf('gold'), shade: { hue: 1, light: -1 } }],
     ['a material', { of: 'material', index: 0, picture: 0 }],
     ...substances.map(({ name, picture }, index): [string, Look] => [
       name,
       { of: 'substance', index, picture: picture ? 0 : null, seed: 1 },
     ]),
+    ...finishes.map(({ forms }, index): [string, Look] => [forms[0]!, { of: 'finish', index, seed: 1 }]),
   ]
   it.each(looks)('%s changes the object and, but for flames, nothing beside it', async (name, look) => {
     const before = await renderView(alone(layer()), folder, masks)
@@ -131,6 +135,34 @@ describe('a look', () => {
     }
     expect(bright(60)).toBeLessThan(bright(75))
     expect(bright(75)).toBeLessThan(bright(90))
+  })
+})
+
+describe('shades of a colour', () => {
+  const shade = (name: string, hue: number, light = 0) => shadeOf(colours[indexOf(name)]!, { hue, light }).rgb
+  it('are turned towards yellow or away from it, and lighter or darker', () => {
+    const [r, g, b] = shade('orange', 0)
+    expect([r, g, b].map((x) => x.toFixed(6))).toEqual(colours[indexOf('orange')]!.rgb.map((x) => x.toFixed(6)))
+    expect(shade('orange', 1)[1]).toBeGreaterThan(g + 0.08)
+    expect(shade('orange', -1)[1]).toBeLessThan(g - 0.08)
+    expect(luminance(...shade('green', 0, 1)) / luminance(...shade('green', 0))).toBeCloseTo(1.15, 6)
+  })
+
+  it('of greys are greys', () => {
+    for (const x of shade('grey', 1)) expect(x).toBeCloseTo(0.5, 6)
+  })
+
+  it('of orange stay apart from those of red and of yellow', () => {
+    expect(shade('orange', -1)[1]).toBeGreaterThan(shade('red', 1)[1] + 0.1)
+    expect(shade('orange', 1)[1]).toBeLessThan(shade('yellow', -1)[1] - 0.05)
+  })
+
+  it('are drawn anew for every view', () => {
+    const drawn = Array.from({ length: 40 }, (_, i) => drawView(plan, 'object', i).ground.look).flatMap((look) =>
+      look?.of === 'colour' ? [look.shade.hue] : [],
+    )
+    expect(new Set(drawn).size).toBe(drawn.length)
+    expect(drawn.length).toBeGreaterThan(5)
   })
 })
 

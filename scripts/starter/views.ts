@@ -1,5 +1,6 @@
 import { type RandomStream, randomStream } from '../../src/engine/random.js'
-import { colours, namesColour } from './colours.js'
+import { type Shade, colours, namesColour } from './colours.js'
+import { finishes } from './finishes.js'
 import { materials, substances } from './materials.js'
 import { type ObjectMasks, noMasks } from './objectMasks.js'
 import type { Pair } from './pairs.js'
@@ -21,13 +22,14 @@ export interface Ellipse {
 }
 
 /**
- * How a photo was changed: an index into `colours`; or into `materials`, with the pair whose picture shows it; or into
- * `substances`, with a picture where one is needed.
+ * How a photo was changed: an index into `colours`, and which shade of it; or into `materials`, with the pair whose
+ * picture shows it; or into `substances`, with a picture where one is needed; or into `finishes`.
  */
 export type Look =
-  | { readonly of: 'colour'; readonly index: number }
+  | { readonly of: 'colour'; readonly index: number; readonly shade: Shade }
   | { readonly of: 'material'; readonly index: number; readonly picture: number }
   | { readonly of: 'substance'; readonly index: number; readonly picture: number | null; readonly seed: number }
+  | { readonly of: 'finish'; readonly index: number; readonly seed: number }
 
 /** One photo of a view: a window of a pair's picture, maybe mirrored, maybe changed, all over or in a part. */
 export interface Layer {
@@ -89,8 +91,10 @@ export interface ViewPlan {
   readonly seed: number
   readonly pairs: readonly Pair[]
   readonly cleanCount: number
-  /** Pairs whose centre square is a view: every so-manieth. */
+  /** Pairs whose centre square is a view: every so-manieth, and all whose colour or material a person named. */
   readonly plain: readonly number[]
+  /** Places in `plain` of the latter. */
+  readonly named: readonly number[]
   /** Pairs that crops are made of: every second. */
   readonly cropped: readonly number[]
   /** Pairs that may be tinted: their text is a short one that names no colour. */
@@ -148,11 +152,13 @@ export function planViews(
   // Every fourth of the unclean pairs that can be tinted: the materials are few.
   const texturable = tintable.filter((i) => i >= cleanCount && i % 4 === 0)
   const half = (list: readonly number[]): number[] => list.filter((_, k) => k % 2 === 0)
+  const plain = all.filter((i) => i % counts.plainEvery === 0 || namesLook(pairs[i]!))
   return {
     seed,
     pairs,
     cleanCount,
-    plain: all.filter((i) => i % counts.plainEvery === 0),
+    plain,
+    named: plain.flatMap((i, place) => (namesLook(pairs[i]!) ? [place] : [])),
     cropped: half(all),
     tintable,
     tinted: half(tintable),
@@ -163,6 +169,11 @@ export function planViews(
     objects: all.filter((i) => masks.has(i)),
     counts,
   }
+}
+
+/** Whether somebody named the picture's colour, or what the thing in it is made of. */
+function namesLook({ color, source }: Pair): boolean {
+  return color !== undefined || source === 'trashnet'
 }
 
 export function viewCount(plan: ViewPlan, kind: ViewKind): number {
@@ -243,10 +254,16 @@ export function drawView(plan: ViewPlan, kind: ViewKind, i: number): View {
   }
 }
 
-/** How many ways there are to be called a colour, a material, a substance, when a look is drawn. */
-const looks = { colour: 0.5, material: 0.32, substance: 0.18 } as const
+/** Shares of the looks that are drawn. */
+const looks = { colour: 0.42, material: 0.22, finish: 0.22, substance: 0.14 } as const
 
-const someColour = (random: RandomStream): Look => ({ of: 'colour', index: random.integer(0, colours.length) })
+const someColour = (random: RandomStream): Look => ({
+  of: 'colour',
+  index: random.integer(0, colours.length),
+  shade: someShade(random),
+})
+
+const someShade = (random: RandomStream): Shade => ({ hue: random.uniform(-1, 1), light: random.uniform(-1, 1) })
 
 function someMaterial(plan: ViewPlan, random: RandomStream): Look {
   const shown = plan.materials.flatMap((pictures, index) => (pictures.length > 0 ? [index] : []))
@@ -255,11 +272,13 @@ function someMaterial(plan: ViewPlan, random: RandomStream): Look {
   return { of: 'material', index, picture: pictures[random.integer(0, pictures.length)]! }
 }
 
-/** Clean views have colours and the substances that need no picture. */
+/** Clean views have colours, finishes and the substances that need no picture. */
 function someLook(plan: ViewPlan, clean: boolean, random: RandomStream): Look {
   const share = random.uniform()
   if (share < looks.colour) return someColour(random)
-  if (!clean && share < looks.colour + looks.material) return someMaterial(plan, random)
+  if (share < looks.colour + looks.finish)
+    return { of: 'finish', index: random.integer(0, finishes.length), seed: random.integer(0, 2 ** 31) }
+  if (!clean && share < looks.colour + looks.finish + looks.material) return someMaterial(plan, random)
   const possible = substances.flatMap((substance, index) => (clean && substance.picture ? [] : [index]))
   const index = possible[random.integer(0, possible.length)]!
   const picture = substances[index]!.picture ? plan.fires[random.integer(0, plan.fires.length)]! : null
@@ -361,7 +380,11 @@ function inAnotherColour(layer: Layer, { index }: Look, random: RandomStream): L
   return {
     ...layer,
     flip: !layer.flip,
-    look: { of: 'colour', index: (index + random.integer(1, colours.length)) % colours.length },
+    look: {
+      of: 'colour',
+      index: (index + random.integer(1, colours.length)) % colours.length,
+      shade: someShade(random),
+    },
   }
 }
 

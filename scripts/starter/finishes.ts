@@ -1,5 +1,5 @@
 import type { GrainMaterial } from '../../src/method/grainPatterns.js'
-import { luminance, spread } from '../starter/colours.js'
+import { luminance, spread } from './colours.js'
 
 type Rgb = readonly [number, number, number]
 
@@ -19,8 +19,9 @@ export interface Finish {
 }
 
 /**
- * What lessons paint by rule. What a metal reflects is coloured by it once for each reflection: in the shade, which is
- * lit by the thing itself, its hue is deeper; in the highlights it is nearly the light's.
+ * What is painted by rule, for the model's views and for the lessons of the generator's start. What a metal reflects is
+ * coloured by it once for each reflection: in the shade, which is lit by the thing itself, its hue is deeper; in the
+ * highlights it is nearly the light's.
  */
 export const finishes: readonly Finish[] = [
   {

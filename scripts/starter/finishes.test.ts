@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { luminance } from '../starter/colours.js'
+import { luminance } from './colours.js'
 import { finishes, inFinish } from './finishes.js'
 
 const n = 64
