@@ -25,10 +25,11 @@ export interface StepPlan extends LossPlan {
   readonly opacity?: boolean
   /** The edit is held to the colours of the layer that the learned start makes, the input 'first' [1, 4, H, W]. */
   readonly held?: boolean
-  /** The generator sees the picture times the input 'grain' [1, 1, H, W]. */
-  readonly grained?: boolean
-  /** And plus the input 'cover' [1, 1, H, W]. */
-  readonly covered?: boolean
+  /**
+   * The generator sees the picture times the input 'grain' [1, 1, H, W], where it lies upon things plus the input
+   * 'cover' [1, 1, H, W], at most 1.
+   */
+  readonly grain?: 'within' | 'upon' | undefined
   /**
    * 'update' applies the optimizer; 'gradient' leaves the gradient, added to the carried one, for a following 'update'
    * to carry.
@@ -73,9 +74,9 @@ export function stepPictures(plan: StepPlan, graph: Graph) {
     const opacity = slice(layer, { axes: [1], starts: [3], ends: [4] })
     return render(slice(layer, { axes: [1], starts: [0], ends: [3] }), mask ? mul(opacity, mask) : opacity, picture)
   }
-  const grained = plan.grained ? mul(picture, map('grain')) : picture
-  const covered = plan.covered ? add(grained, map('cover')) : grained
-  const bearing = covered === picture ? picture : minimum(covered, 1)
+  const grained = plan.grain ? mul(picture, map('grain')) : picture
+  const covered = plan.grain === 'upon' ? add(grained, map('cover')) : grained
+  const bearing = plan.grain ? minimum(covered, 1) : picture
   const edit = rendered(generator(bearing, parameters, plan.generator))
   const first = plan.held ? rendered(graph.input('first', [1, 4, size.height, size.width])).composite : null
   return { pictures: { picture, ...edit, first }, parameters, flat }

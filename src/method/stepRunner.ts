@@ -215,8 +215,7 @@ export class StepRunner {
       size: { width, height },
       masked: item.mask !== undefined,
       held: item.first !== undefined,
-      grained: item.grain !== undefined,
-      covered: item.cover !== undefined,
+      grain: item.cover ? 'upon' : item.grain ? 'within' : undefined,
       emphasis: item.emphasis !== undefined,
       texts: textCounts(this.#options.targets),
     } as const
