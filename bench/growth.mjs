@@ -9,6 +9,7 @@ import { parseArgs } from 'node:util'
 import sharp from 'sharp'
 import { growthSvg } from './growthSvg.mjs'
 import { command, count, digits, peakArguments, printTable, root, runForJson, runProcess } from './measure.mjs'
+import { descendants } from './watchMemory.mjs'
 
 /** Seconds below which a ratio is the counter's grain. */
 const leastShown = 0.05
@@ -144,13 +145,29 @@ async function clipRun(frames) {
   }
 }
 
-/** What the threads of a process have computed so far (Linux). */
+/**
+ * What a process and those it made (a run is in one) have computed so far, in all their threads (Linux).
+ */
 function processorSeconds(pid) {
-  // Behind the name in brackets, which may hold anything: state is the third field, utime and stime the 14th and 15th.
-  const fields = readFileSync(`/proc/${pid}/stat`, 'utf8')
+  return times(pid) + descendants(pid).reduce((sum, made) => sum + times(made), 0)
+}
+
+/** Seconds of a process with those that it made and that have ended; none of a process that is gone. */
+function times(pid) {
+  let stat
+  try {
+    stat = readFileSync(`/proc/${pid}/stat`, 'utf8')
+  } catch {
+    return 0
+  }
+  // Behind the name in brackets, which may hold anything: state is the third field, utime and stime the 14th and 15th,
+  // those of the ended the 16th and 17th.
+  const ticks = stat
     .replace(/^.*\) /s, '')
     .split(' ')
-  return (Number(fields[11]) + Number(fields[12])) / ticksPerSecond
+    .slice(11, 15)
+    .map(Number)
+  return ticks.reduce((sum, some) => sum + some, 0) / ticksPerSecond
 }
 
 async function writeFrames(folder, frames) {

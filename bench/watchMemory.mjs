@@ -12,7 +12,7 @@ export function watchMemory(pid) {
   const peak = { own: 0, together: 0 }
   const now = () => {
     const own = residentBytes(pid)
-    const together = own + children(pid).reduce((sum, child) => sum + residentBytes(child), 0)
+    const together = own + descendants(pid).reduce((sum, child) => sum + residentBytes(child), 0)
     peak.own = Math.max(peak.own, own)
     peak.together = Math.max(peak.together, together)
     return { own, together }
@@ -25,12 +25,13 @@ function residentBytes(pid) {
   return Number(/^VmRSS:\s+(\d+) kB/m.exec(read(`/proc/${pid}/status`))?.[1] ?? 0) * 1024
 }
 
-function children(pid) {
+/** The processes that a process made and that still run, and those that they made. */
+export function descendants(pid) {
   try {
     const own = readdirSync(`/proc/${pid}/task`).flatMap((task) =>
       read(`/proc/${pid}/task/${task}/children`).split(' ').filter(Boolean).map(Number),
     )
-    return [...own, ...own.flatMap(children)]
+    return [...own, ...own.flatMap(descendants)]
   } catch {
     return []
   }
