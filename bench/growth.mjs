@@ -149,7 +149,9 @@ async function clipRun(frames) {
  * What a process and those it made (a run is in one) have computed so far, in all their threads (Linux).
  */
 function processorSeconds(pid) {
-  return times(pid) + descendants(pid).reduce((sum, made) => sum + times(made), 0)
+  // A process that ends meanwhile is counted twice rather than not at all: the one that made it is told of it.
+  const made = descendants(pid).reduce((sum, each) => sum + times(each), 0)
+  return made + times(pid)
 }
 
 /** Seconds of a process with those that it made and that have ended; none of a process that is gone. */

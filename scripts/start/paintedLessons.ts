@@ -1,11 +1,9 @@
 import { randomStream } from '../../src/engine/random.js'
-import { grainOn, withGrain } from '../../src/method/grain.js'
-import type { GrainMaterial } from '../../src/method/grainPatterns.js'
 import type { FloatImage } from '../../src/media/image.js'
 import { textTemplates } from '../../src/method/textTemplates.js'
 import type { GuidanceModel } from '../../src/models/guidance.js'
 import { colours } from '../starter/colours.js'
-import { type Finish, finishes, inFinish } from '../starter/finishes.js'
+import { type Finish, finishes, inFinish, withGrainOf } from '../starter/finishes.js'
 import { materials, substances } from '../starter/materials.js'
 import { objectLabel } from '../starter/objectMasks.js'
 import type { PairFolder } from '../starter/pairs.js'
@@ -14,8 +12,6 @@ import { formsOf } from '../starter/texts.js'
 import { type Look, type View, type ViewPlan, drawView } from '../starter/views.js'
 import type { Lesson } from './teachStart.js'
 
-/** Share of the lessons that have one of the finishes whatever was drawn for them, besides those that were drawn so. */
-const FINISH_SHARE = 0.25
 /** How strong the grain is that the generator sees, and the share of lessons in which it sees none. */
 const GRAIN = { least: 0.6, most: 0.9, none: 0.15 } as const
 /** Sides of the photos, px: near those of a short run and of its crops; seven levels of the generator need 129. */
@@ -47,23 +43,11 @@ export async function* paintedLessons(
     const photo = await renderView({ ...view, ground: { ...view.ground, look: null } }, folder, plan.masks)
     const object =
       view.ground.within === null ? new Float32Array(size ** 2).fill(1) : await objectShare(view, folder, plan.masks)
-    const seen = finish?.grain ? withGrainOf(finish.grain, { photo, object, size }, grain) : photo
+    const picture: FloatImage = { width: size, height: size, channels: 3, data: photo }
+    const seen = finish ? withGrainOf(finish, picture, object, grain).data : photo
     const target = finish ? inFinish(seen, object, finish) : await renderView(view, folder, plan.masks)
     yield { size, photo, seen, target, object, direction: directions[i]! }
   }
-}
-
-/** The photo as a run's generator sees it where the prompt asks for a material with a grain. */
-function withGrainOf(
-  material: GrainMaterial,
-  { photo, object, size }: { photo: Float32Array; object: Float32Array; size: number },
-  { seed, strength }: DrawnLesson['grain'],
-): Float32Array {
-  if (strength === 0) return photo
-  const plane = { width: size, height: size }
-  const picture: FloatImage = { ...plane, channels: 3, data: photo }
-  const grain = grainOn(picture, { ...plane, channels: 1, data: object }, { material, seed, strength })
-  return withGrain(picture, grain).data
 }
 
 /** A look that is one of the finishes; "rust" is a colour as well, and then none. */
@@ -81,7 +65,7 @@ function drawLesson(plan: ViewPlan, i: number): DrawnLesson {
   const { texts } = plan.pairs[drawn.ground.pair]!
   const label = objectLabel(plan.pairs[drawn.ground.pair]!) ?? texts[0]!
   const look = drawn.ground.look!
-  const finish = random.chance(FINISH_SHARE) ? pick(finishes) : finishOf(look)
+  const finish = finishOf(look)
   const prompt = pick(finish?.forms ?? formsOf(look)).replace('{}', label)
   const strength = random.chance(GRAIN.none) ? 0 : random.uniform(GRAIN.least, GRAIN.most)
   // Most people say what the photo shows; the others have "image".

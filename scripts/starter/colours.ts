@@ -3,53 +3,55 @@ export interface NamedColour {
   readonly name: string
   readonly rgb: readonly [number, number, number]
   readonly metal?: boolean
-  /** Degrees that its hue may turn either way and still have its name; `NARROW` where absent. */
-  readonly reach?: number
+  /**
+   * How far its shades reach either way and still have its name: degrees of the hue, a share of the brightness. None
+   * where absent: metals, white and what lies next to another name.
+   */
+  readonly reach?: { readonly hue: number; readonly light: number }
 }
 
-/** Which of the shades that bear a colour's name: from -1 to 1, of its hue's reach and of its brightness. */
+/** Which shade of a colour: from -1 to 1 of how far its hue and its brightness reach. */
 export interface Shade {
   readonly hue: number
   readonly light: number
 }
 
-const NARROW = 6
-/** Share of its brightness that a shade may have more or less. */
-const LIGHTER = 0.15
-
 /** The colours that views are tinted with. */
 export const colours = [
-  { name: 'red', rgb: [0.86, 0.08, 0.1], reach: 7 },
-  { name: 'orange', rgb: [0.98, 0.52, 0.05], reach: 14 },
-  { name: 'yellow', rgb: [0.98, 0.86, 0.1], reach: 8 },
-  { name: 'green', rgb: [0.12, 0.62, 0.2], reach: 24 },
-  { name: 'blue', rgb: [0.1, 0.3, 0.88], reach: 16 },
-  { name: 'purple', rgb: [0.5, 0.15, 0.68], reach: 12 },
-  { name: 'pink', rgb: [0.98, 0.55, 0.72], reach: 14 },
-  { name: 'brown', rgb: [0.45, 0.27, 0.12] },
-  { name: 'black', rgb: [0.07, 0.07, 0.08] },
+  { name: 'red', rgb: [0.86, 0.08, 0.1], reach: { hue: 6, light: 0.12 } },
+  { name: 'orange', rgb: [0.98, 0.52, 0.05], reach: { hue: 10, light: 0.06 } },
+  { name: 'yellow', rgb: [0.98, 0.86, 0.1], reach: { hue: 6, light: 0.06 } },
+  { name: 'green', rgb: [0.12, 0.62, 0.2], reach: { hue: 22, light: 0.15 } },
+  { name: 'blue', rgb: [0.1, 0.3, 0.88], reach: { hue: 16, light: 0.15 } },
+  { name: 'purple', rgb: [0.5, 0.15, 0.68], reach: { hue: 12, light: 0.15 } },
+  { name: 'pink', rgb: [0.98, 0.55, 0.72], reach: { hue: 10, light: 0.08 } },
+  { name: 'brown', rgb: [0.45, 0.27, 0.12], reach: { hue: 5, light: 0.08 } },
+  { name: 'black', rgb: [0.07, 0.07, 0.08], reach: { hue: 0, light: 0.15 } },
   { name: 'white', rgb: [0.96, 0.96, 0.95] },
-  { name: 'grey', rgb: [0.5, 0.5, 0.5] },
+  { name: 'grey', rgb: [0.5, 0.5, 0.5], reach: { hue: 0, light: 0.15 } },
   { name: 'gold', rgb: [0.86, 0.66, 0.18], metal: true },
   { name: 'silver', rgb: [0.73, 0.74, 0.77], metal: true },
   { name: 'bronze', rgb: [0.6, 0.4, 0.17], metal: true },
   { name: 'copper', rgb: [0.75, 0.42, 0.24], metal: true },
-  { name: 'teal', rgb: [0.04, 0.47, 0.47], reach: 8 },
-  { name: 'turquoise', rgb: [0.2, 0.83, 0.78], reach: 8 },
-  { name: 'navy blue', rgb: [0.05, 0.08, 0.36], reach: 12 },
-  { name: 'maroon', rgb: [0.42, 0.03, 0.1] },
+  { name: 'teal', rgb: [0.04, 0.47, 0.47], reach: { hue: 6, light: 0.08 } },
+  { name: 'turquoise', rgb: [0.2, 0.83, 0.78], reach: { hue: 6, light: 0.08 } },
+  { name: 'navy blue', rgb: [0.05, 0.08, 0.36], reach: { hue: 10, light: 0.12 } },
+  { name: 'maroon', rgb: [0.42, 0.03, 0.1], reach: { hue: 5, light: 0.1 } },
   { name: 'beige', rgb: [0.9, 0.83, 0.68] },
-  { name: 'olive', rgb: [0.43, 0.44, 0.1] },
-  { name: 'lavender', rgb: [0.75, 0.64, 0.9], reach: 10 },
+  { name: 'olive', rgb: [0.43, 0.44, 0.1], reach: { hue: 4, light: 0.08 } },
+  { name: 'lavender', rgb: [0.75, 0.64, 0.9], reach: { hue: 8, light: 0.06 } },
   { name: 'cream', rgb: [0.98, 0.95, 0.82] },
-  { name: 'magenta', rgb: [0.88, 0.1, 0.66], reach: 10 },
-  { name: 'rust', rgb: [0.68, 0.27, 0.07] },
+  { name: 'magenta', rgb: [0.88, 0.1, 0.66], reach: { hue: 8, light: 0.1 } },
+  { name: 'rust', rgb: [0.68, 0.27, 0.07], reach: { hue: 3, light: 0.06 } },
 ] as const satisfies readonly NamedColour[]
 
 /** The shade of a colour that a view has. */
-export function shadeOf({ rgb, reach = NARROW, ...colour }: NamedColour, { hue, light }: Shade): NamedColour {
-  const factor = 1 + LIGHTER * light
-  const [r, g, b] = turned(rgb, (reach * hue * Math.PI) / 180).map((x) => Math.min(Math.max(x * factor, 0), 1))
+export function shadeOf({ reach, ...colour }: NamedColour, { hue, light }: Shade): NamedColour {
+  if (reach === undefined) return colour
+  const factor = 1 + reach.light * light
+  const [r, g, b] = turned(colour.rgb, (reach.hue * hue * Math.PI) / 180).map((x) =>
+    Math.min(Math.max(x * factor, 0), 1),
+  )
   return { ...colour, rgb: [r!, g!, b!] }
 }
 

@@ -2,16 +2,18 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, it } from 'vitest'
-import { type Pool, drawBatch } from './drawBatch.js'
+import { type Pool, drawBatch, plainByName } from './drawBatch.js'
 import { FeatureStore } from './featureStore.js'
 import { SENTENCE } from './headTraining.js'
 import type { Pair } from './pairs.js'
 import { FEATURES } from './trunkFeatures.js'
 import { cellsOf, planViews } from './views.js'
 
-const PAIRS = 12
+const PAIRS = 60
 const STEPS = 20
 const sizes = { views: 20, cellsPerView: 1, scenes: 0, regions: 1 }
+/** Pairs whose colour a person named, or what the thing is made of; beside every third, what plain views are made of. */
+const [SHIRT, BOTTLE] = [4, 9]
 
 let work: string
 beforeAll(async () => {
@@ -19,41 +21,51 @@ beforeAll(async () => {
 })
 afterAll(() => rm(work, { recursive: true, force: true }))
 
-/** The share of views that are of red shirts, of which a person named the colour: one pair in twelve. */
-async function shareOfNamed(color: string | undefined): Promise<number> {
-  const pairs = Array.from({ length: PAIRS }, (_, i): Pair => ({
-    id: String(i),
-    shard: '',
-    off: 0,
-    len: 1,
-    w: 128,
-    h: 128,
-    texts: [i === 0 ? 'red shirt' : 'cat'],
-    kind: 'label',
-    source: 'fashion',
-    ...(i === 0 && color ? { color } : {}),
-  }))
-  const none = { scenes: 0, cleanScenes: 0, objects: 0, cleanObjects: 0, gathered: 0, cleanGathered: 0 }
-  const plan = planViews(pairs, PAIRS, { seed: 3, counts: { plainEvery: 1, ...none } })
-  const store = new FeatureStore(join(work, `features ${color}`))
-  await store.write('plain', 0, new Float32Array(PAIRS * cellsOf('plain') * FEATURES))
-  let red = 0
+const pairs = Array.from({ length: PAIRS }, (_, i): Pair => ({
+  id: String(i),
+  shard: '',
+  off: 0,
+  len: 1,
+  w: 128,
+  h: 128,
+  texts: [i === SHIRT ? 'red shirt' : i === BOTTLE ? 'glass bottle' : 'cat'],
+  kind: 'label',
+  source: i === BOTTLE ? 'trashnet' : 'fashion',
+  ...(i === SHIRT ? { color: 'red' } : {}),
+}))
+const none = { scenes: 0, cleanScenes: 0, objects: 0, cleanObjects: 0, gathered: 0, cleanGathered: 0 }
+const plan = planViews(pairs, PAIRS, { seed: 3, counts: { plainEvery: 3, ...none } })
+
+it('has plain views of every third picture and of all whose colour or material a person named', () => {
+  expect(plan.plain.slice(0, 5)).toEqual([0, 3, 4, 6, 9])
+  expect(plan.plain).toHaveLength(21)
+  expect(plan.named.map((place) => plan.plain[place])).toEqual([SHIRT, BOTTLE])
+  const { named, others, share } = plainByName(plan, 3)
+  expect({ named, others }).toEqual({ named: [2], others: [0, 1] })
+  expect(share).toBeCloseTo(1 / 3, 6)
+})
+
+it('draws a quarter of the plain views of those whose colour or material a person named', async () => {
+  const store = new FeatureStore(join(work, 'features'))
+  await store.write('plain', 0, new Float32Array(plan.plain.length * cellsOf('plain') * FEATURES))
+  const seen = { red: 0, glass: 0, cat: 0 }
   const vector = (text: string): Float32Array => {
-    if (text.includes('red')) red++
+    seen[text.includes('red') ? 'red' : text.includes('glass') ? 'glass' : 'cat']++
     return new Float32Array(SENTENCE)
   }
   const pool: Pool = {
     plan,
     store,
     sentences: { vector },
-    counts: { plain: PAIRS, tinted: 0, scene: 0, crop: 0, textured: 0, object: 0, gathered: 0 },
+    counts: { plain: plan.plain.length, tinted: 0, scene: 0, crop: 0, textured: 0, object: 0, gathered: 0 },
+    plain: plainByName(plan, plan.plain.length),
     alike: { tinted: new Map(), object: new Map() },
   }
   for (let step = 0; step < STEPS; step++) drawBatch(pool, sizes, 5, step)
-  return red / (STEPS * sizes.views)
-}
-
-it('draws pictures whose colour a person named more often than others', async () => {
-  expect(await shareOfNamed(undefined)).toBeLessThan(0.15)
-  expect(await shareOfNamed('red')).toBeGreaterThan(0.25)
+  store.close()
+  const views = STEPS * sizes.views
+  expect(seen.red + seen.glass + seen.cat).toBe(views)
+  expect((seen.red + seen.glass) / views).toBeGreaterThan(0.19)
+  expect((seen.red + seen.glass) / views).toBeLessThan(0.31)
+  expect(seen.red / views).toBeGreaterThan(0.07)
 })

@@ -13,7 +13,7 @@ import { type Layer, type ViewKind, type ViewPlan, cellsOf, drawView, regionShar
  */
 const parts = { plain: 0.38, crop: 0.12, tinted: 0.14, textured: 0.04, object: 0.32 } as const
 const sceneParts = { scene: 0.4, gathered: 0.6 } as const
-/** Share of the plain views that are of pictures whose colour or material a person named: few, and exact. */
+/** Share of the plain views, at least, that are of pictures whose colour or material a person named. */
 const NAMED = 0.25
 type WholeKind = keyof typeof parts
 type SceneKind = keyof typeof sceneParts
@@ -28,8 +28,24 @@ export interface Pool {
   readonly sentences: SentenceBank
   /** Views of each kind to draw from: the first so many. */
   readonly counts: Readonly<Record<ViewKind, number>>
+  readonly plain: PlainByName
   /** Changed views by label: those of one label in several looks are drawn together. */
   readonly alike: Readonly<Record<GroupedKind, Groups>>
+}
+
+/** Plain views of pictures whose colour or material a person named, and the others; with the share of the former drawn. */
+interface PlainByName {
+  readonly named: readonly number[]
+  readonly others: readonly number[]
+  readonly share: number
+}
+
+/** The first `count` plain views. */
+export function plainByName(plan: ViewPlan, count: number): PlainByName {
+  const known = new Set(plan.named)
+  const all = Array.from({ length: count }, (_, i) => i)
+  const [named, others] = [all.filter((i) => known.has(i)), all.filter((i) => !known.has(i))]
+  return { named, others, share: named.length === 0 ? 0 : Math.max(NAMED, named.length / count) }
 }
 
 /** Cells that a region must fill to be one. */
@@ -67,7 +83,7 @@ export function drawBatch(
   seed: number,
   step: number,
 ): Omit<Feeds, 'tokenMean' | 'tokenStd' | 'learningRate' | 'meanCorrection' | 'squareCorrection'> {
-  const { plan, store, sentences, counts } = pool
+  const { plan, store, sentences, counts, plain } = pool
   const random = randomStream(seed, 'batch', step)
   const pick = <T>(list: readonly T[]): T => list[random.integer(0, list.length)]!
   const imageOf = (layer: Layer, weight: number): Image => ({
@@ -80,14 +96,13 @@ export function drawBatch(
   const views = new Float32Array(sizes.views * sizes.cellsPerView * FEATURES)
   const half = new Uint16Array(SCENE_CELLS * FEATURES)
   const kinds = drawKinds(parts, counts, sizes.views)
-  const named = plan.named.filter((i) => i < counts.plain)
   const groups: Record<GroupedKind, number[]> = { tinted: [], object: [] }
   kinds.forEach((kind, v) => {
     let i: number
     if (kind === 'tinted' || kind === 'object') {
       if (groups[kind].length === 0) groups[kind] = drawGroup(pool, kind, random.integer(0, counts[kind]), random)
       i = groups[kind].pop()!
-    } else if (kind === 'plain' && named.length > 0 && random.chance(NAMED)) i = pick(named)
+    } else if (kind === 'plain') i = pick(random.chance(plain.share) ? plain.named : plain.others)
     else i = random.integer(0, counts[kind])
     images.push(imageOf(drawView(plan, kind, i).ground, 1))
     store.read(kind, i, half)

@@ -1,13 +1,10 @@
-import { createHash } from 'node:crypto'
-import { readFileSync } from 'node:fs'
-import { join } from 'node:path'
 import { silenceTelemetry } from '../../src/engine/node/silenceTelemetry.js'
-import { CHUNK, FeatureStore, type StoreOrigin } from './featureStore.js'
+import { CHUNK, FeatureStore, storeOrigin } from './featureStore.js'
 import type { FeatureJob, FeatureWorkerData } from './featureWorker.js'
 import { MaskStore } from './objectMasks.js'
 import { PairFolder } from './pairs.js'
 import { workThrough } from './workerPool.js'
-import { type ViewKind, type ViewPlan, cleanViewCount, planViews, viewCount } from './views.js'
+import { type ViewKind, cleanViewCount, planViews, viewCount } from './views.js'
 
 export interface ExtractOptions extends FeatureWorkerData {
   readonly workers: number
@@ -51,11 +48,4 @@ export async function extractFeatures(options: ExtractOptions): Promise<void> {
       say(`${kind} ${chunk}: ${done} of ${jobs.length} files, ${minutes.toFixed(1)} min, ${left.toFixed(1)} min to go`),
   })
   folder.close()
-}
-
-function storeOrigin(plan: ViewPlan, parts: string): StoreOrigin {
-  const trunk = createHash('sha256')
-    .update(readFileSync(join(parts, 'trunk.safetensors')))
-    .digest('hex')
-  return { seed: plan.seed, pairs: plan.pairs.length, objects: plan.objects.length, counts: plan.counts, trunk }
 }

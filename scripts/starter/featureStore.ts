@@ -1,9 +1,10 @@
+import { createHash } from 'node:crypto'
 import { closeSync, existsSync, mkdirSync, openSync, readFileSync, readSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { atomicWrite } from '../../src/media/node/atomicWrite.js'
 import { toHalf } from './toHalf.js'
 import { FEATURES } from './trunkFeatures.js'
-import { type PlannedViews, type ViewKind, cellsOf } from './views.js'
+import { type PlannedViews, type ViewKind, type ViewPlan, cellsOf, drawView, viewCount, viewKinds } from './views.js'
 
 /** Views in one file. */
 export const CHUNK = 256
@@ -17,6 +18,27 @@ export interface StoreOrigin {
   readonly counts: PlannedViews
   /** SHA-256 of trunk.safetensors. */
   readonly trunk: string
+  /** SHA-256 of how many views each kind has, and of the first of them as they are drawn. */
+  readonly drawn: string
+}
+
+/** Views of each kind that stand for the rules by which all are drawn. */
+const TELLING = 32
+
+export function storeOrigin(plan: ViewPlan, parts: string): StoreOrigin {
+  const sum = (data: string | Uint8Array): string => createHash('sha256').update(data).digest('hex')
+  const drawn = viewKinds.map((kind) => {
+    const count = viewCount(plan, kind)
+    return [count, ...Array.from({ length: Math.min(TELLING, count) }, (_, i) => drawView(plan, kind, i))]
+  })
+  return {
+    seed: plan.seed,
+    pairs: plan.pairs.length,
+    objects: plan.objects.length,
+    counts: plan.counts,
+    trunk: sum(readFileSync(join(parts, 'trunk.safetensors'))),
+    drawn: sum(JSON.stringify(drawn)),
+  }
 }
 
 /** Trunk features of views on disk, fp16: `<folder>/<kind>/<chunk>.f16` = [views of the chunk, cells, FEATURES]. */

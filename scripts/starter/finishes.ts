@@ -1,3 +1,5 @@
+import type { FloatImage } from '../../src/media/image.js'
+import { grainOn, withGrain } from '../../src/method/grain.js'
 import type { GrainMaterial } from '../../src/method/grainPatterns.js'
 import { luminance, spread } from './colours.js'
 
@@ -130,7 +132,7 @@ export const finishes: readonly Finish[] = [
   },
   {
     names: ['knitted', 'wool'],
-    forms: ['knitted {}', 'knitted wool {}', 'crocheted {}', 'woolen {}'],
+    forms: ['knitted {}', 'knitted wool {}', 'crocheted {}'],
     grain: 'knitted',
     polished: false,
     ramp: null,
@@ -175,6 +177,20 @@ export const finishes: readonly Finish[] = [
     ],
   },
 ]
+
+/**
+ * A photo whose part bears the finish's grain, as a run shows it to its generator; the photo where the finish has none.
+ * @param amount where the part is, [n], [0, 1]
+ */
+export function withGrainOf(
+  { grain }: Finish,
+  photo: FloatImage,
+  amount: Float32Array,
+  { seed, strength }: { readonly seed: number; readonly strength: number },
+): FloatImage {
+  if (grain === null || strength === 0) return photo
+  return withGrain(photo, grainOn(photo, { ...photo, channels: 1, data: amount }, { material: grain, seed, strength }))
+}
 
 /** How many deviations of the part's brightness lie between its darkest and its lightest colour. */
 const RANGE = 4.2

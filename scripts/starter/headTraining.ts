@@ -82,7 +82,7 @@ export function initialParameters(config: StarterConfig, seed: number): Paramete
   return [...parameters, { name: 'log_scale', shape: [], initial: Float32Array.of(Math.log(1 / 0.07)), decay: 0 }]
 }
 
-/** Whether a parameter is learned where the texts' projection stays as it is, or is learned as well. */
+/** Whether a parameter is learned: all are, but for the projection of the texts where these are kept. */
 export function isLearned(name: string, keepTexts: boolean): boolean {
   return !(keepTexts && name === PROJECTION)
 }

@@ -13,7 +13,7 @@ import { trainHead } from './trainHead.js'
 import { readStarterConfig } from './trunkFeatures.js'
 import { type ViewKind, planViews, viewKinds } from './views.js'
 
-/** The views of the shipped model. */
+/** The views that a model is trained on; the card of the shipped one says which it was. */
 const planned = {
   seed: 7,
   counts: {

@@ -1,6 +1,6 @@
 import type { StarterConfig } from '../../src/models/starterConfig.js'
-import { type Pool, viewsByLabel } from './drawBatch.js'
-import type { FeatureStore } from './featureStore.js'
+import { type Pool, plainByName, viewsByLabel } from './drawBatch.js'
+import { type FeatureStore, storeOrigin } from './featureStore.js'
 import { encodeSentences } from './sentences.js'
 import { phrasesOf } from './texts.js'
 import { type ViewKind, type ViewPlan, cleanViewCount, drawView, viewKinds } from './views.js'
@@ -20,6 +20,7 @@ export interface PoolOptions {
 /**
  * What training draws from: the views whose features are stored (of clean pairs alone, if asked), and the vectors of
  * all their texts.
+ * @throws where the features are of other views
  */
 export async function openPool({
   plan,
@@ -31,6 +32,7 @@ export async function openPool({
   threads,
   say,
 }: PoolOptions): Promise<Pool> {
+  await store.claim(storeOrigin(plan, parts))
   const counts = Object.fromEntries(
     viewKinds.map((kind) => {
       const stored = store.stored(kind)
@@ -53,6 +55,7 @@ export async function openPool({
     store,
     sentences,
     counts,
+    plain: plainByName(plan, counts.plain),
     alike: { tinted: viewsByLabel(plan, 'tinted', counts.tinted), object: viewsByLabel(plan, 'object', counts.object) },
   }
 }

@@ -4,9 +4,8 @@ import { crop } from '../../src/media/crop.js'
 import { flipHorizontal } from '../../src/media/flipHorizontal.js'
 import { resize } from '../../src/media/resample.js'
 import { randomStream } from '../../src/engine/random.js'
-import { grainOn, withGrain } from '../../src/method/grain.js'
 import { colours, shadeOf, tint } from './colours.js'
-import { finishes, inFinish } from './finishes.js'
+import { finishes, inFinish, withGrainOf } from './finishes.js'
 import { type ObjectBox, type ObjectMasks, noMasks } from './objectMasks.js'
 import { layUpon, paintSubstance } from './paint.js'
 import type { PairFolder } from './pairs.js'
@@ -103,22 +102,8 @@ const GRAIN = { least: 0.5, most: 1 } as const
 /** In a finish's colours, with its grain, as an edit has it. */
 function paintFinish(photo: FloatImage, { index, seed }: Extract<Look, { of: 'finish' }>, object: Float32Array): void {
   const finish = finishes[index]!
-  const grained =
-    finish.grain === null
-      ? photo
-      : withGrain(
-          photo,
-          grainOn(
-            photo,
-            { ...photo, channels: 1, data: object },
-            {
-              material: finish.grain,
-              seed,
-              strength: randomStream(seed, 'grain').uniform(GRAIN.least, GRAIN.most),
-            },
-          ),
-        )
-  photo.data.set(inFinish(grained.data, object, finish))
+  const strength = randomStream(seed, 'grain').uniform(GRAIN.least, GRAIN.most)
+  photo.data.set(inFinish(withGrainOf(finish, photo, object, { seed, strength }).data, object, finish))
 }
 
 /** A part of a picture in whole pixels. */

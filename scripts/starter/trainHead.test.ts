@@ -6,9 +6,9 @@ import { afterAll, beforeAll, expect, it } from 'vitest'
 import { randomStream } from '../../src/engine/random.js'
 import { readSafetensors } from '../../src/formats/safetensors.js'
 import { toFloat32 } from '../../src/formats/toFloat32.js'
-import { type Pool, viewsByLabel } from './drawBatch.js'
+import { type Pool, plainByName, viewsByLabel } from './drawBatch.js'
 import { FeatureStore } from './featureStore.js'
-import { PROJECTION, SENTENCE, initialParameters } from './headTraining.js'
+import { PROJECTION, SENTENCE } from './headTraining.js'
 import type { Pair } from './pairs.js'
 import { type TrainSettings, trainHead } from './trainHead.js'
 import { FEATURES, readStarterConfig } from './trunkFeatures.js'
@@ -72,6 +72,7 @@ beforeAll(async () => {
     store,
     sentences: { vector: (text) => direction(text, SENTENCE).map((x) => x / Math.sqrt(SENTENCE / 3)) },
     counts: { plain: 12, tinted: 6, scene: 12, crop: 0, textured: 0, object: 0, gathered: 0 },
+    plain: plainByName(plan, 12),
     alike: { tinted: viewsByLabel(plan, 'tinted', 6), object: new Map() },
   }
 })
@@ -79,7 +80,7 @@ beforeAll(async () => {
 afterAll(() => rm(work, { recursive: true, force: true }))
 
 /** Trains until the end, or until `stopAfter` steps are saved. */
-async function train(name: string, stopAfter = Infinity, keepTexts = false): Promise<Map<string, Float32Array>> {
+async function train(name: string, stopAfter = Infinity, from?: string): Promise<Map<string, Float32Array>> {
   const checkpoint = join(work, `${name}.safetensors`)
   const stop = new AbortController()
   const seen = losses.get(name) ?? []
@@ -89,7 +90,8 @@ async function train(name: string, stopAfter = Infinity, keepTexts = false): Pro
     pool,
     settings,
     checkpoint,
-    keepTexts,
+    from,
+    keepTexts: from !== undefined,
     every: 100,
     threads: 1,
     say: () => undefined,
@@ -118,15 +120,30 @@ it('learns, and goes on after a stop as if there had been none, bit for bit', as
   expect(mean(all.slice(-4))).toBeLessThan(mean(all.slice(0, 4)) * 0.9)
 })
 
-it('leaves the texts where they are if told to, and learns the head', async () => {
-  const kept = await train('kept', 3, true)
-  const { initial } = initialParameters(config, settings.seed).find(({ name }) => name === PROJECTION)!
-  expect(kept.get(PROJECTION)).toEqual(initial)
+it('leaves the texts where a finished model has them if told to, and learns the head, also after a stop', async () => {
+  const shipped = fileURLToPath(new URL('../../models/starter', import.meta.url))
+  const { tensors } = readSafetensors(new Uint8Array(await readFile(join(shipped, 'text.safetensors'))))
+  const projection = toFloat32(tensors.get(PROJECTION)!)
+  await train('kept', 2, shipped)
+  const kept = await train('kept', 4, shipped)
+  expect(kept.get(PROJECTION)).toEqual(projection)
   expect([...kept.keys()].filter((name) => name.startsWith(PROJECTION))).toEqual([PROJECTION])
-  const moved = await train('moved', 3)
-  expect(moved.get(PROJECTION)).not.toEqual(initial)
-  const head = initialParameters(config, settings.seed).find(({ name }) => name === 'head.proj.weight')!
-  expect(kept.get(head.name)).not.toEqual(head.initial)
+  const image = readSafetensors(new Uint8Array(await readFile(join(shipped, 'image.safetensors')))).tensors
+  expect(kept.get('head.proj.weight')).not.toEqual(toFloat32(image.get('head.proj.weight')!))
+  const whole = await train('kept whole', 4, shipped)
+  for (const [key, values] of whole) expect(Buffer.compare(bytesOf(kept.get(key)!), bytesOf(values)), key).toBe(0)
+})
+
+it('refuses to keep the texts of no model, and to go on with texts that it kept as if it had not', async () => {
+  const options = { config, pool, settings, every: 100, threads: 1, say: () => undefined }
+  await expect(trainHead({ ...options, checkpoint: join(work, 'none.safetensors'), keepTexts: true })).rejects.toThrow(
+    'Expected --from <model> beside --keep-texts',
+  )
+  const shipped = fileURLToPath(new URL('../../models/starter', import.meta.url))
+  await train('changed', 1, shipped)
+  await expect(trainHead({ ...options, checkpoint: join(work, 'changed.safetensors'), from: shipped })).rejects.toThrow(
+    'is of another training',
+  )
 })
 
 function bytesOf({ buffer, byteOffset, byteLength }: Float32Array): Buffer {

@@ -62,6 +62,7 @@ const tokenNames = ['head.token.mean', 'head.token.std'] as const
 /**
  * Trains the head and the text projection; a run that was stopped and goes on makes the same numbers as one that was
  * not.
+ * @throws where texts are to be kept and there is no model whose they are, or the checkpoint is of another training
  */
 export async function trainHead({
   config,
@@ -76,6 +77,7 @@ export async function trainHead({
   onStep,
   signal,
 }: TrainOptions): Promise<void> {
+  if (keepTexts && from === undefined) throw new Error('Expected --from <model> beside --keep-texts: whose texts?')
   const { sizes } = settings
   const runtime = createNodeRuntime({ device: 'cpu', threads })
   const known = from === undefined ? null : finishedModel(from)
@@ -83,7 +85,12 @@ export async function trainHead({
     ...parameter,
     initial: known?.get(parameter.name) ?? parameter.initial,
   }))
-  const origin = JSON.stringify({ ...settings, counts: pool.counts, ...(known && { from: known.hash, keepTexts }) })
+  const origin = JSON.stringify({
+    ...settings,
+    counts: pool.counts,
+    ...(known && { from: known.hash }),
+    ...(keepTexts && { keepTexts }),
+  })
   const shapes = new Map(
     parameters.flatMap(({ name, shape }) =>
       (isLearned(name, keepTexts) ? [name, `${name} mean`, `${name} square`] : [name]).map(

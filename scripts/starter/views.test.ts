@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import sharp from 'sharp'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { colours, luminance, shadeOf } from './colours.js'
-import { finishes } from './finishes.js'
+import { finishes, withGrainOf } from './finishes.js'
 import { substances } from './materials.js'
 import { MASK_SIDE, MaskStore, type ObjectMasks, maskCandidates, objectLabel } from './objectMasks.js'
 import { type Pair, PairFolder } from './pairs.js'
@@ -118,6 +118,27 @@ describe('a look', () => {
     expect(after.every((x) => x >= 0 && x <= 1)).toBe(true)
   })
 
+  it('of wood bears its grain, beside the colours of wood', async () => {
+    const { data } = await sharp(folder.jpeg(folder.pairs[2]!)).raw().toBuffer({ resolveWithObject: true })
+    const plane = Float32Array.from({ length: 3 * SIDE * SIDE }, (_, at) => {
+      const [c, i] = [Math.floor(at / SIDE ** 2), at % SIDE ** 2]
+      return data[3 * i + c]! / 255
+    })
+    const photo = { width: SIDE, height: SIDE, channels: 3, data: plane } as const
+    const all = new Float32Array(SIDE * SIDE).fill(1)
+    const wood = finishes.find(({ grain }) => grain === 'wood')!
+    const grained = withGrainOf(wood, photo, all, { seed: 1, strength: 1 })
+    expect(Math.max(...grained.data.map((x, i) => Math.abs(x - plane[i]!)))).toBeGreaterThan(0.05)
+    expect(withGrainOf(wood, photo, all, { seed: 1, strength: 0 })).toBe(photo)
+    expect(withGrainOf({ ...wood, grain: null }, photo, all, { seed: 1, strength: 1 })).toBe(photo)
+    const look = { of: 'finish', index: finishes.indexOf(wood) } as const
+    const [one, other] = [
+      await renderView(alone(layer({ look: { ...look, seed: 1 } })), folder, masks),
+      await renderView(alone(layer({ look: { ...look, seed: 2 } })), folder, masks),
+    ]
+    expect(one).not.toEqual(other)
+  })
+
   it('follows the photo when it is mirrored', async () => {
     const look = looks[0]![1]
     const before = await renderView(alone(layer({ flip: true })), folder, masks)
@@ -148,13 +169,24 @@ describe('shades of a colour', () => {
     expect(luminance(...shade('green', 0, 1)) / luminance(...shade('green', 0))).toBeCloseTo(1.15, 6)
   })
 
-  it('of greys are greys', () => {
-    for (const x of shade('grey', 1)) expect(x).toBeCloseTo(0.5, 6)
+  it('are none of a metal, and grey of grey', () => {
+    expect(shade('gold', 1, 1)).toEqual(colours[indexOf('gold')]!.rgb)
+    const [r, g, b] = shade('grey', 1, 1)
+    expect(r).toBeGreaterThan(0.55)
+    expect([g, b].every((x) => Math.abs(x - r) < 1e-6)).toBe(true)
   })
 
-  it('of orange stay apart from those of red and of yellow', () => {
-    expect(shade('orange', -1)[1]).toBeGreaterThan(shade('red', 1)[1] + 0.1)
-    expect(shade('orange', 1)[1]).toBeLessThan(shade('yellow', -1)[1] - 0.05)
+  it('of one name are no shades of another', () => {
+    const steps = [-1, -0.5, 0, 0.5, 1]
+    const all = colours.map(({ name }) => steps.flatMap((hue) => steps.map((light) => shade(name, hue, light))))
+    for (const [i, some] of all.entries()) {
+      for (const [j, others] of all.slice(0, i).entries()) {
+        const apart = Math.min(
+          ...some.flatMap((a) => others.map((b) => Math.hypot(a[0] - b[0], a[1] - b[1], a[2] - b[2]))),
+        )
+        expect(apart, `${colours[i]!.name} and ${colours[j]!.name}`).toBeGreaterThan(0.1)
+      }
+    }
   })
 
   it('are drawn anew for every view', () => {

@@ -215,7 +215,7 @@ export class StepRunner {
       size: { width, height },
       masked: item.mask !== undefined,
       held: item.first !== undefined,
-      grain: item.cover ? 'upon' : item.grain ? 'within' : undefined,
+      grain: item.grain && (item.cover ? 'upon' : 'within'),
       emphasis: item.emphasis !== undefined,
       texts: textCounts(this.#options.targets),
     } as const
