@@ -12,7 +12,7 @@ import { cellsOf, planViews } from './views.js'
 const PAIRS = 60
 const STEPS = 20
 const sizes = { views: 20, cellsPerView: 1, scenes: 0, regions: 1 }
-/** Pairs whose colour a person named, or what the thing is made of; beside every third, what plain views are made of. */
+/** Pairs whose colour or material a person named: beside every third, plain views are made of them. */
 const [SHIRT, BOTTLE] = [4, 9]
 
 let work: string

@@ -33,7 +33,7 @@ export interface Pool {
   readonly alike: Readonly<Record<GroupedKind, Groups>>
 }
 
-/** Plain views of pictures whose colour or material a person named, and the others; with the share of the former drawn. */
+/** Plain views of pictures whose colour or material a person named, the others, and which share the former have. */
 interface PlainByName {
   readonly named: readonly number[]
   readonly others: readonly number[]
