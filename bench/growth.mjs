@@ -9,7 +9,7 @@ import { parseArgs } from 'node:util'
 import sharp from 'sharp'
 import { growthSvg } from './growthSvg.mjs'
 import { command, count, digits, peakArguments, printTable, root, runForJson, runProcess } from './measure.mjs'
-import { descendants } from './watchMemory.mjs'
+import { descendants, read } from './watchMemory.mjs'
 
 /** Seconds below which a ratio is the counter's grain. */
 const leastShown = 0.05
@@ -145,9 +145,7 @@ async function clipRun(frames) {
   }
 }
 
-/**
- * What a process and those it made (a run is in one) have computed so far, in all their threads (Linux).
- */
+/** What a process and those it made (a run is in one) have computed so far, in all their threads (Linux). */
 function processorSeconds(pid) {
   // A process that ends meanwhile is counted twice rather than not at all: the one that made it is told of it.
   const made = descendants(pid).reduce((sum, each) => sum + times(each), 0)
@@ -156,15 +154,9 @@ function processorSeconds(pid) {
 
 /** Seconds of a process with those that it made and that have ended; none of a process that is gone. */
 function times(pid) {
-  let stat
-  try {
-    stat = readFileSync(`/proc/${pid}/stat`, 'utf8')
-  } catch {
-    return 0
-  }
   // Behind the name in brackets, which may hold anything: state is the third field, utime and stime the 14th and 15th,
   // those of the ended the 16th and 17th.
-  const ticks = stat
+  const ticks = read(`/proc/${pid}/stat`)
     .replace(/^.*\) /s, '')
     .split(' ')
     .slice(11, 15)

@@ -37,8 +37,8 @@ export function descendants(pid) {
   }
 }
 
-/** A process may end between two looks. */
-function read(path) {
+/** A file of /proc; empty where its process has ended between two looks. */
+export function read(path) {
   try {
     return readFileSync(path, 'utf8')
   } catch {

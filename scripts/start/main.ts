@@ -6,7 +6,7 @@ import { createNodeRuntime } from '../../src/engine/node/createNodeRuntime.js'
 import { loadGuidance } from '../../src/models/loadGuidance.js'
 import { MaskStore } from '../starter/objectMasks.js'
 import { PairFolder } from '../starter/pairs.js'
-import { planViews } from '../starter/views.js'
+import { everyPlainView, planViews } from '../starter/views.js'
 import { loadStart } from '../../src/models/learnedStart.js'
 import { folderSource } from '../../src/models/node/folderSource.js'
 import { exportStart } from './exportStart.js'
@@ -75,18 +75,9 @@ switch (command) {
   }
   case 'teach': {
     const folder = new PairFolder(need('pairs'), 'train')
-    const counts = {
-      plainEvery: 1,
-      scenes: 0,
-      cleanScenes: 0,
-      objects: 0,
-      cleanObjects: 0,
-      gathered: 0,
-      cleanGathered: 0,
-    }
     const plan = planViews(folder.pairs, folder.cleanCount, {
       seed,
-      counts,
+      counts: everyPlainView,
       masks: new MaskStore(need('masks')).open(folder.pairs),
     })
     const runtime = createNodeRuntime({ device: 'cpu', threads })

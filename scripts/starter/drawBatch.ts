@@ -6,7 +6,7 @@ import type { SentenceBank } from './sentences.js'
 import { objectLabel } from './objectMasks.js'
 import { type Phrase, type Shown, phrasesOf, relation, shownIn } from './texts.js'
 import { FEATURES } from './trunkFeatures.js'
-import { type Layer, type ViewKind, type ViewPlan, cellsOf, drawView, regionShares } from './views.js'
+import { type Layer, type ViewKind, type ViewPlan, cellsOf, drawView, namesLook, regionShares } from './views.js'
 
 /**
  * Parts of the whole views, and of the scenes, that each kind has; kinds that are not there leave theirs to the others.
@@ -42,9 +42,8 @@ interface PlainByName {
 
 /** The first `count` plain views. */
 export function plainByName(plan: ViewPlan, count: number): PlainByName {
-  const known = new Set(plan.named)
-  const all = Array.from({ length: count }, (_, i) => i)
-  const [named, others] = [all.filter((i) => known.has(i)), all.filter((i) => !known.has(i))]
+  const [named, others]: [number[], number[]] = [[], []]
+  for (const [i, pair] of plan.plain.slice(0, count).entries()) (namesLook(plan.pairs[pair]!) ? named : others).push(i)
   return { named, others, share: named.length === 0 ? 0 : Math.max(NAMED, named.length / count) }
 }
 

@@ -12,7 +12,7 @@ import { loadStarter } from '../../src/models/starter.js'
 import { folderSource } from '../../src/models/node/folderSource.js'
 import { type Pair, PairFolder, isClean } from './pairs.js'
 import { decodeJpeg, renderView } from './renderView.js'
-import { drawView, planViews, regionShares } from './views.js'
+import { drawView, everyPlainView, planViews, regionShares } from './views.js'
 
 const SIZE = 224
 const BATCH = 16
@@ -142,15 +142,7 @@ async function scenes({ model, runtime, pairs }: Subject): Promise<Figures> {
   const folder = new PairFolder(pairs, 'heldout')
   const plan = planViews(folder.pairs, 0, {
     seed: 1,
-    counts: {
-      plainEvery: 1,
-      scenes: SCENES,
-      cleanScenes: 0,
-      objects: 0,
-      cleanObjects: 0,
-      gathered: 0,
-      cleanGathered: 0,
-    },
+    counts: { ...everyPlainView, scenes: SCENES },
   })
   const views = Array.from({ length: SCENES }, (_, i) => drawView(plan, 'scene', i))
   const textOf = (pair: number): string => folder.pairs[pair]!.texts[0]!

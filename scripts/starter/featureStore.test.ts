@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { FeatureStore, storeOrigin } from './featureStore.js'
 import type { Pair } from './pairs.js'
-import { planViews } from './views.js'
+import { everyPlainView, planViews } from './views.js'
 
 let work: string
 beforeAll(async () => {
@@ -26,16 +26,7 @@ function planOf(tinted: readonly number[]) {
     kind: 'label',
     source: 'caltech101',
   }))
-  const counts = {
-    plainEvery: 1,
-    scenes: 0,
-    cleanScenes: 0,
-    objects: 0,
-    cleanObjects: 0,
-    gathered: 0,
-    cleanGathered: 0,
-  }
-  return planViews(pairs, 6, { seed: 3, counts })
+  return planViews(pairs, 6, { seed: 3, counts: everyPlainView })
 }
 
 it('refuses features of views that were drawn otherwise, though all that is counted is the same', async () => {

@@ -3,7 +3,7 @@ import { colours } from './colours.js'
 import { materials } from './materials.js'
 import type { Pair } from './pairs.js'
 import { phrasesOf, relation, shownIn } from './texts.js'
-import { type Layer, planViews } from './views.js'
+import { type Layer, everyPlainView, planViews } from './views.js'
 
 const pair = (texts: string[], more: Partial<Pair> = {}): Pair => ({
   id: texts[0]!,
@@ -26,7 +26,7 @@ const plan = planViews(
   2,
   {
     seed: 1,
-    counts: { plainEvery: 1, scenes: 0, cleanScenes: 0, objects: 0, cleanObjects: 0, gathered: 0, cleanGathered: 0 },
+    counts: everyPlainView,
   },
 )
 const layer = (index: number, more: Partial<Layer> = {}): Layer => ({

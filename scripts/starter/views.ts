@@ -93,8 +93,6 @@ export interface ViewPlan {
   readonly cleanCount: number
   /** Pairs whose centre square is a view: every so-manieth, and all whose colour or material a person named. */
   readonly plain: readonly number[]
-  /** Places in `plain` of the latter. */
-  readonly named: readonly number[]
   /** Pairs that crops are made of: every second. */
   readonly cropped: readonly number[]
   /** Pairs that may be tinted: their text is a short one that names no colour. */
@@ -128,6 +126,17 @@ export interface PlannedViews {
   readonly cleanGathered: number
 }
 
+/** A plain view of every pair, and none whose number is planned. */
+export const everyPlainView: PlannedViews = {
+  plainEvery: 1,
+  scenes: 0,
+  cleanScenes: 0,
+  objects: 0,
+  cleanObjects: 0,
+  gathered: 0,
+  cleanGathered: 0,
+}
+
 export function planViews(
   pairs: readonly Pair[],
   cleanCount: number,
@@ -152,13 +161,11 @@ export function planViews(
   // Every fourth of the unclean pairs that can be tinted: the materials are few.
   const texturable = tintable.filter((i) => i >= cleanCount && i % 4 === 0)
   const half = (list: readonly number[]): number[] => list.filter((_, k) => k % 2 === 0)
-  const plain = all.filter((i) => i % counts.plainEvery === 0 || namesLook(pairs[i]!))
   return {
     seed,
     pairs,
     cleanCount,
-    plain,
-    named: plain.flatMap((i, place) => (namesLook(pairs[i]!) ? [place] : [])),
+    plain: all.filter((i) => i % counts.plainEvery === 0 || namesLook(pairs[i]!)),
     cropped: half(all),
     tintable,
     tinted: half(tintable),
@@ -172,7 +179,7 @@ export function planViews(
 }
 
 /** Whether somebody named the picture's colour, or what the thing in it is made of. */
-function namesLook({ color, source }: Pair): boolean {
+export function namesLook({ color, source }: Pair): boolean {
   return color !== undefined || source === 'trashnet'
 }
 
