@@ -9,7 +9,7 @@ import { createNodeRuntime } from '../dist/engine/node/createNodeRuntime.js'
 import { resolveSettings } from '../dist/options/resolveSettings.js'
 import { openGuidance } from '../dist/run/buildTrainer.js'
 import { bundledSource } from '../dist/models/node/bundled.js'
-import { loadOutline } from '../dist/models/outline.js'
+import { loadOutline, withOutline } from '../dist/models/outline.js'
 import { findInFrames } from '../dist/session/video/findInFrames.js'
 import { mean } from './measure.mjs'
 
@@ -53,11 +53,10 @@ function middle({ data }) {
   return inside.reduce((best, p) => (Math.hypot(p.x - cx, p.y - cy) < Math.hypot(best.x - cx, best.y - cy) ? p : best))
 }
 
-async function hintOf(kind, frames, truth) {
+async function hintOf(kind, frames, truth, outline) {
   if (kind === 'mask') return { kind: 'masks', masks: new Map([[0, truth[0]]]) }
   if (kind === 'point') return { kind, ...middle(truth[0]), frame: 0 }
   if (kind === 'motion') return { kind }
-  const runtime = createNodeRuntime({ device: 'cpu' })
   const texts = kind === 'word' ? [region] : []
   const guidance =
     texts.length > 0
@@ -70,12 +69,13 @@ async function hintOf(kind, frames, truth) {
   const { hint } = await findInFrames(
     frames,
     { region: texts, prompts: [], truncate: false },
-    { guidance, outline: await loadOutline(await bundledSource('outline')), runtime },
+    { guidance, outline, runtime },
     quietly,
   )
   return hint
 }
 
+const runtime = createNodeRuntime({ device: 'cpu' })
 const [colours, outlines] = await Promise.all([images('frames', 3), images('masks', 1)])
 const frames = { width, height, pixels: colours }
 const truth = outlines.map((bytes) => ({ width, height, channels: 1, data: Float32Array.from(bytes, (x) => x / 255) }))
@@ -83,12 +83,13 @@ const pairs = colours.length - 1
 const { result: flow, ...flowTime } = await timed(() => estimateClipFlow(frames))
 const valid = mean([...flow.forward, ...flow.backward].map((one) => mean([...one.valid])))
 
+const outlineModel = await loadOutline(await bundledSource('outline'))
 const found = []
 for (const hint of hints) {
-  const given = await hintOf(hint, frames, truth)
-  const { result: masks, ...time } = await timed(() =>
-    foregroundMasks({ frames, flow, hint: given }).catch((error) => error),
-  )
+  const { result: masks, ...time } = await withOutline(outlineModel, runtime, async (outline) => {
+    const given = await hintOf(hint, frames, truth, outline)
+    return await timed(() => foregroundMasks({ frames, flow, hint: given }).catch((error) => error))
+  })
   // A given mask is no result.
   const overlaps =
     masks instanceof Error ? [0] : masks.map((mask, t) => overlap(mask, truth[t])).slice(hint === 'mask' ? 1 : 0)

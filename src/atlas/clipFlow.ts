@@ -107,7 +107,14 @@ function returns(there: Float32Array, back: Float32Array, width: number, height:
 }
 
 /** The value of a plane that starts at `offset` at a place inside the picture, pixel centres at whole numbers. */
-function bilinear(plane: Float32Array, offset: number, width: number, height: number, x: number, y: number): number {
+export function bilinear(
+  plane: Float32Array,
+  offset: number,
+  width: number,
+  height: number,
+  x: number,
+  y: number,
+): number {
   const column = Math.min(Math.floor(x), width - 2)
   const row = Math.min(Math.floor(y), height - 2)
   const fx = x - column

@@ -132,6 +132,31 @@ describe('foregroundMasks', () => {
     expect(worst(await foregroundMasks({ frames, flow, hint }))).toBeGreaterThan(0.7)
   })
 
+  it('looks closely at an object that stands out, and does not believe a look that met something else', async () => {
+    const half = { ...disc(3), data: disc(3).data.map((x, i) => (i % width < 55 ? x : 0)) }
+    const elsewhere = { ...nothing(), data: nothing().data.map((_, i) => (i % width < 20 ? 1 : 0)) }
+    const looked: number[] = []
+    const hint: ForegroundHint = {
+      kind: 'object',
+      maps: new Map([
+        [0, disc(0)],
+        [3, half],
+      ]),
+      answers: null,
+      look: (t, around) => {
+        looked.push(t)
+        expect(overlap(around, disc(t))).toBeGreaterThan(0.5)
+        return Promise.resolve(t === 2 ? elsewhere : t === 4 ? null : disc(t))
+      },
+    }
+    const masks = await foregroundMasks({ frames, flow, hint })
+    expect(looked.toSorted()).toEqual([0, 1, 2, 3, 4, 5])
+    const overlaps = masks.map((mask, t) => overlap(mask, disc(t)))
+    // Seen in four frames, and carried to the other two.
+    expect(Math.min(...[0, 1, 3, 5].map((t) => overlaps[t]!))).toBeGreaterThan(0.95)
+    expect(Math.min(overlaps[2]!, overlaps[4]!)).toBeGreaterThan(0.8)
+  })
+
   it('says what is wrong with a hint', async () => {
     const masks = (map: [number, FloatImage][]) =>
       foregroundMasks({ frames, flow, hint: { kind: 'masks', masks: new Map(map) } })

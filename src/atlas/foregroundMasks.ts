@@ -7,6 +7,7 @@ import type { FloatImage } from '../media/image.js'
 import type { ClipFlow } from './clipFlow.js'
 import { giveTurn } from './giveTurn.js'
 import { createClipGraph } from './segmentation/clipGraph.js'
+import { closerMasks, type CloserLook } from './segmentation/closerMasks.js'
 import { findAlike } from './segmentation/consensus.js'
 import {
   frameMeans,
@@ -35,6 +36,16 @@ export type ForegroundHint =
   | { readonly kind: 'relevancy'; readonly maps: ReadonlyMap<number, FloatImage> }
   /** How likely each place of some frames is the object's: 1 channel, any size, [0, 1]. */
   | { readonly kind: 'probability'; readonly maps: ReadonlyMap<number, FloatImage> }
+  /**
+   * How likely each place of some frames is an object's that stands out, what the guidance answers in some (null: it was
+   * not asked), and how to look at a frame closely.
+   */
+  | {
+      readonly kind: 'object'
+      readonly maps: ReadonlyMap<number, FloatImage>
+      readonly answers: ReadonlyMap<number, FloatImage> | null
+      readonly look: CloserLook
+    }
   /** What moves against the background. */
   | { readonly kind: 'motion' }
 
@@ -69,8 +80,8 @@ const EDGE_EPSILON = 1e-4
 /**
  * A mask of the foreground in every frame from a hint. Frames are cut into superpixels; labels spread over these by
  * random walks, by what looks alike along the flow in frames up to 16 away (so that something hidden for a moment is
- * found again), and by the speed against the background; a guided filter takes them to the edges. Given masks are
- * returned as they are.
+ * found again), and by the speed against the background; a guided filter takes them to the edges. An object that stands
+ * out is looked at closely in every frame instead of the random walks. Given masks are returned as they are.
  *
  * @returns one channel in [0, 1] for each frame; all zeros where the object is not seen
  * @throws Text2LiveError MASK_INVALID (size, all empty), POINT_INVALID (outside the picture or clip), OBJECT_NOT_FOUND
@@ -103,27 +114,27 @@ export async function foregroundMasks({
     motion: await nodeMotion(graph, flow, breathe),
   }
   const labels = await labelScene(scene, hint, given, breathe)
-  const area = labels.reduce((sum, x, i) => sum + (x > 0.5 ? graph.area[i]! : 0), 0)
-  if (area === 0) {
+  const painted = (t: number): FloatImage => ({
+    width: frames.width,
+    height: frames.height,
+    channels: 1,
+    data: Float32Array.from(graph.frames[t]!.labels, (region) => labels[graph.first[t]! + region]!),
+  })
+  const edged = (t: number) => drawnToEdges(frames, t, painted(t))
+  const masks: FloatImage[] = []
+  if (hint.kind === 'object') masks.push(...(await closerMasks(flow, painted, edged, hint.look, breathe)))
+  else
+    for (let t = 0; t < total; t++) {
+      await breathe()
+      masks.push(given.get(t) ?? edged(t))
+    }
+  const unseen = masks.flatMap(({ data }, t) => (data.some((x) => x > 0.5) ? [] : [t]))
+  if (unseen.length === total) {
     throw new Text2LiveError(
       'OBJECT_NOT_FOUND',
       'No object was found in any frame of the clip. Give a mask of one frame with --object, or a point on the object with --point x,y.',
     )
   }
-  const masks: FloatImage[] = []
-  for (let t = 0; t < total; t++) {
-    await breathe()
-    const { labels: regions } = graph.frames[t]!
-    masks.push(
-      given.get(t) ??
-        drawnToEdges(
-          frames,
-          t,
-          Float32Array.from(regions, (region) => labels[graph.first[t]! + region]!),
-        ),
-    )
-  }
-  const unseen = masks.flatMap(({ data }, t) => (data.some((x) => x > 0.5) ? [] : [t]))
   if (unseen.length > 0) onNotice?.({ kind: 'unseen', frames: unseen })
   onProgress?.(parts, parts)
   return masks
@@ -143,6 +154,10 @@ async function labelScene(
     await carryLabels(scene, labels, fixed, breathe)
     return await settleLabels(scene, labels, fixed, SETTLING, breathe)
   }
+  if (hint.kind === 'object') {
+    const answers = hint.answers && clipMaps(hint.answers, graph.frames.length)
+    return probabilityEvidence(scene, clipMaps(hint.maps, graph.frames.length), answers)
+  }
   if (hint.kind === 'probability')
     return await labelByColour(scene, probabilityEvidence(scene, clipMaps(hint.maps, graph.frames.length)), breathe)
   if (hint.kind === 'relevancy')
@@ -158,9 +173,8 @@ const clipMaps = (maps: ReadonlyMap<number, FloatImage>, frames: number) =>
  * The mask follows the edges of the picture, within a window around its regions; values below and above 1/2 go towards
  * 0 and 1.
  */
-function drawnToEdges(frames: ClipFrames, t: number, data: Float32Array): FloatImage {
+function drawnToEdges(frames: ClipFrames, t: number, mask: FloatImage): FloatImage {
   const { width, height } = frames
-  const mask: FloatImage = { width, height, channels: 1, data }
   const radius = Math.max(2, Math.round(EDGE_RADIUS * Math.max(width, height)))
   const result = new Float32Array(width * height)
   const box = boundingBox(mask, (x) => x >= 0.05)
@@ -193,7 +207,7 @@ function checkHint(hint: ForegroundHint, { width, height, pixels }: ClipFrames):
         `got x ${x}, y ${y}, frame ${frame}. Coordinates are in pixels of the clip at its working size.`,
     )
   }
-  if ((hint.kind === 'relevancy' || hint.kind === 'probability') && clipMaps(hint.maps, pixels.length).size === 0) {
+  if ('maps' in hint && clipMaps(hint.maps, pixels.length).size === 0) {
     throw new Text2LiveError('OBJECT_NOT_FOUND', 'A map of at least one frame was expected, got none.')
   }
 }

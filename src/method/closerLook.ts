@@ -51,12 +51,26 @@ export function boxAround(map: FloatImage, threshold: number, around: number): B
 }
 
 /** The outline of what stands out in a part of the photo; one channel of the photo's size, 0 outside the part. */
-export async function outlineWithin(photo: FloatImage, box: Box, finder: OutlineFinder): Promise<FloatImage> {
+async function outlineWithin(photo: FloatImage, box: Box, finder: OutlineFinder): Promise<FloatImage> {
   const part = await finder.find(crop(photo, box.x, box.y, box.width, box.height))
   const data = new Float32Array(photo.width * photo.height)
   for (let row = 0; row < box.height; row++)
     data.set(part.data.subarray(row * box.width, (row + 1) * box.width), (box.y + row) * photo.width + box.x)
   return { width: photo.width, height: photo.height, channels: 1, data }
+}
+
+/**
+ * The outline of what stands out around the places that a map holds; null where it holds none.
+ * @param around share of the sides of the box around these places that is looked at beside it
+ */
+export async function outlineAround(
+  photo: FloatImage,
+  map: FloatImage,
+  around: number,
+  finder: OutlineFinder,
+): Promise<FloatImage | null> {
+  const box = boxAround(map, 0.5, around)
+  return box && (await outlineWithin(photo, box, finder))
 }
 
 /** How much of the words' answer a map holds: the answers above the photo's, less what it takes in beside them. */

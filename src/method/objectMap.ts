@@ -3,7 +3,7 @@ import { guidedFilter } from '../media/guided.js'
 import type { FloatImage } from '../media/image.js'
 import { resize } from '../media/resample.js'
 import type { OutlineFinder } from '../models/outline.js'
-import { answersHeld, boxAround, closerLook, outlineWithin } from './closerLook.js'
+import { answersHeld, closerLook, outlineAround } from './closerLook.js'
 import {
   type OpenQuestion,
   type RelevancyAnswers,
@@ -260,6 +260,5 @@ function ownPart(outline: FloatImage, rivalry: FloatImage | null): FloatImage {
 
 /** The outline of the part of the photo around where `map` says the object is, 0 elsewhere. */
 async function lookAgain(photo: FloatImage, map: FloatImage, finder: OutlineFinder): Promise<FloatImage> {
-  const box = boxAround(map, 0.5, AROUND)
-  return box ? await outlineWithin(photo, box, finder) : await finder.find(photo)
+  return (await outlineAround(photo, map, AROUND, finder)) ?? (await finder.find(photo))
 }

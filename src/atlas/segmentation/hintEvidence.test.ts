@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest'
 import type { FloatImage } from '../../media/image.js'
 import type { ClipGraph } from './clipGraph.js'
-import { relevancyEvidence } from './hintEvidence.js'
+import { probabilityEvidence, relevancyEvidence } from './hintEvidence.js'
 import type { ClipScene } from './labelling.js'
 
 const [width, frames] = [10, 3]
@@ -57,4 +57,23 @@ it('relevancyEvidence measures what moves within each frame: an object that runs
   // Nothing moves in the last frame: the answers alone decide.
   expect(likely[2 * width + 5]).toBeCloseTo(likely[2 * width + 6]!, 6)
   expect(likely[2 * width + 5]).toBeGreaterThan(0.5)
+})
+
+it('probabilityEvidence takes what the guidance answers together with where an object may be', () => {
+  const scene = sceneOf(new Float32Array(count))
+  const mapOf = (at: readonly number[]): FloatImage => ({
+    width,
+    height: 1,
+    channels: 1,
+    data: Float32Array.from({ length: width }, (_, x) => (at.includes(x) ? 0.9 : 0.1)),
+  })
+  const each = (map: FloatImage) => new Map([0, 1, 2].map((t) => [t, map]))
+  const [either, answers] = [each(mapOf([2, 6])), each(mapOf([6]))]
+  const unasked = probabilityEvidence(scene, either)
+  expect([unasked[2], unasked[6], unasked[4]].map((x) => Math.round(10 * x!))).toEqual([9, 9, 1])
+  const asked = probabilityEvidence(scene, either, answers)
+  expect(asked[6]).toBeGreaterThan(0.97)
+  expect(asked[2]).toBeLessThan(0.3)
+  // Answers that are the same everywhere say nothing.
+  expect(probabilityEvidence(scene, either, each(mapOf([])))).toEqual(unasked)
 })

@@ -55,32 +55,50 @@ const POINT_VELOCITY = { least: 1.5, share: 0.15 } as const
  * @returns how likely each node belongs to the object, [0, 1]
  */
 export function relevancyEvidence(scene: ClipScene, maps: ReadonlyMap<number, FloatImage>): Float32Array {
-  const { area } = scene.graph
-  const relevancy = overAllFrames(scene, maps)
-  const total = area.reduce((sum, x) => sum + x, 0)
-  const mean = relevancy.reduce((sum, x, i) => sum + area[i]! * x, 0) / total
-  const deviation = Math.sqrt(relevancy.reduce((sum, x, i) => sum + area[i]! * (x - mean) ** 2, 0) / total)
-  if (!(deviation > 1e-6)) {
+  const odds = answeredOdds(scene, maps)
+  if (odds === null) {
     throw new Text2LiveError(
       'OBJECT_NOT_FOUND',
       'The guidance finds the region text nowhere in the clip: its relevancy is the same everywhere. Name the object with other words, or point at it.',
     )
   }
-  const moving = movingInFrames(scene)
-  return relevancy.map((x, i) => probability(relevancyOdds((x - mean) / deviation) + logOdds(moving[i]!, MOVING_DOUBT)))
+  return withMotion(scene, odds)
 }
 
 /**
  * From maps of some frames that say how likely each place is the object's: their mean over alike nodes of many frames,
- * taken together with how fast a node moves against the background.
+ * taken together with what the guidance answers there, if it was asked, and with how fast a node moves against the
+ * background.
  *
+ * @param answers relevancy maps of some frames, of any size
  * @returns how likely each node belongs to the object, [0, 1]
  */
-export function probabilityEvidence(scene: ClipScene, maps: ReadonlyMap<number, FloatImage>): Float32Array {
-  const moving = movingInFrames(scene)
-  return overAllFrames(scene, maps).map((x, i) =>
-    probability(logOdds(x, LEAST_DOUBT) + logOdds(moving[i]!, MOVING_DOUBT)),
+export function probabilityEvidence(
+  scene: ClipScene,
+  maps: ReadonlyMap<number, FloatImage>,
+  answers: ReadonlyMap<number, FloatImage> | null = null,
+): Float32Array {
+  const answered = answers && answeredOdds(scene, answers)
+  return withMotion(
+    scene,
+    overAllFrames(scene, maps).map((x, i) => logOdds(x, LEAST_DOUBT) + (answered?.[i] ?? 0)),
   )
+}
+
+/** The log-odds of each node by what alike nodes of many frames answer; null where all answer alike. */
+function answeredOdds(scene: ClipScene, answers: ReadonlyMap<number, FloatImage>): Float32Array | null {
+  const { area } = scene.graph
+  const relevancy = overAllFrames(scene, answers)
+  const total = area.reduce((sum, x) => sum + x, 0)
+  const mean = relevancy.reduce((sum, x, i) => sum + area[i]! * x, 0) / total
+  const deviation = Math.sqrt(relevancy.reduce((sum, x, i) => sum + area[i]! * (x - mean) ** 2, 0) / total)
+  return deviation > 1e-6 ? relevancy.map((x) => relevancyOdds((x - mean) / deviation)) : null
+}
+
+/** Log-odds of each node, taken together with how fast it moves against the background, as a probability. */
+function withMotion(scene: ClipScene, odds: Float32Array): Float32Array {
+  const moving = movingInFrames(scene)
+  return odds.map((x, i) => probability(x + logOdds(moving[i]!, MOVING_DOUBT)))
 }
 
 /** What the maps say of each node, averaged with what alike nodes of other frames say. */

@@ -8,7 +8,7 @@ import type { ClipFrames } from '../../media/clipFrames.js'
 import { resize } from '../../media/resample.js'
 import type { GuidanceModel } from '../../models/guidance.js'
 import { folderSource } from '../../models/node/folderSource.js'
-import { loadOutline, type OutlineModel } from '../../models/outline.js'
+import { loadOutline, type OutlineFinder, type OutlineModel, withOutline } from '../../models/outline.js'
 import { findInFrames, type FrameQuestion } from './findInFrames.js'
 
 const runtime = createNodeRuntime({ device: 'cpu', threads: 2 })
@@ -33,25 +33,28 @@ beforeAll(async () => {
   outline = await loadOutline(await folderSource(fileURLToPath(new URL('../../../models/outline', import.meta.url))))
 })
 
-async function find(clip: ClipFrames, question: Partial<FrameQuestion>, withOutline = true) {
+async function find(clip: ClipFrames, question: Partial<FrameQuestion>, outlined = true) {
   const heard: number[] = []
-  const found = await findInFrames(
-    clip,
-    { region: [], prompts: [], truncate: false, ...question },
-    { guidance: [guidance], outline: withOutline ? outline : null, runtime },
-    { signal: new AbortController().signal, onProgress: (done) => heard.push(done) },
-  )
+  const look = (finder: OutlineFinder | null) =>
+    findInFrames(
+      clip,
+      { region: [], prompts: [], truncate: false, ...question },
+      { guidance: [guidance], outline: finder, runtime },
+      { signal: new AbortController().signal, onProgress: (done) => heard.push(done) },
+    )
+  const found = outlined ? await withOutline(outline, runtime, look) : await look(null)
   return { ...found, heard }
 }
 
 describe('the object of a clip', () => {
   it('is found by its name, with the outline of what stands out', async () => {
     const { hint, note, heard } = await find(frames, { region: ['disc'] })
-    expect(hint.kind).toBe('probability')
+    expect(hint.kind).toBe('object')
     expect(heard).toEqual([1, 2])
     expect(note).toContain('"disc", with the outline')
-    if (hint.kind !== 'probability') return
+    if (hint.kind !== 'object') return
     expect([...hint.maps.keys()]).toEqual([0, 1])
+    expect([...hint.answers!.keys()]).toEqual([0, 1])
     for (const map of hint.maps.values())
       expect(overlap(resize(map, width, height, { filter: 'bilinear', antialias: true }), disc.map)).toBeGreaterThan(
         0.9,
@@ -63,7 +66,7 @@ describe('the object of a clip', () => {
       '"disc", which prompt and clip agree on',
     )
     const { hint, note } = await find(frames, {})
-    expect(hint.kind).toBe('probability')
+    expect(hint).toMatchObject({ kind: 'object', answers: null })
     expect(note).toContain('what stands out and moves')
   })
 

@@ -1,4 +1,5 @@
 import type { ForegroundHint } from '../../atlas/foregroundMasks.js'
+import type { CloserLook } from '../../atlas/segmentation/closerMasks.js'
 import { relevancyOdds } from '../../atlas/segmentation/hintEvidence.js'
 import { probability } from '../../atlas/segmentation/logOdds.js'
 import type { Runtime } from '../../engine/runtime.js'
@@ -7,16 +8,19 @@ import type { FloatImage } from '../../media/image.js'
 import { resize } from '../../media/resample.js'
 import { requireAnswer } from '../../method/guidanceAnswers.js'
 import { nameInPrompt, regionQuestions, rivalsFor } from '../../method/locateRegion.js'
+import { outlineAround } from '../../method/closerLook.js'
 import { type ObjectCase, objectMap, salientMap } from '../../method/objectMap.js'
 import { type OpenQuestion, type RelevancyQuestion, roughRelevancy, withQuestions } from '../../method/relevancyMap.js'
 import { spreadOf } from '../../method/spread.js'
 import { embedRegion } from '../../method/textTargets.js'
 import { type GuidanceModel, holdTextTowers } from '../../models/guidance.js'
-import { type OutlineFinder, type OutlineModel, withOutline } from '../../models/outline.js'
+import type { OutlineFinder } from '../../models/outline.js'
 import type { RegionTexts } from '../../options/region.js'
 
 /** Frames that are asked about, spread over the clip: one answer is vague, many agree on the object. */
 const asked = 12
+/** Beside the box around an object that is looked at closely: this share of the box's sides. */
+const lookedAround = 0.5
 /** Short side of the pictures that the models see, px: that of a photo with the preset `fast`. */
 const side = 256
 
@@ -33,8 +37,8 @@ export interface FrameQuestion {
 export interface FrameModels {
   /** None where no text is asked for. */
   readonly guidance: readonly GuidanceModel[]
-  /** Null: the guidance's answer alone counts. */
-  readonly outline: OutlineModel | null
+  /** Null: the guidance's answer alone counts. The hint that is found looks at frames with it. */
+  readonly outline: OutlineFinder | null
   readonly runtime: Runtime
 }
 
@@ -81,10 +85,9 @@ export async function findInFrames(
         hint: { kind: 'relevancy', maps: await inEach((picture) => roughRelevancy(picture, questions)) },
         note: null,
       }
-    return await withOutline(outline, runtime, async (finder) => {
-      const byWords = named && (await byWordsAndOutline(named, questions, inEach, finder))
-      return byWords ?? (await byOutline(inEach, finder))
-    })
+    const look = (t: number, around: FloatImage) => outlineAround(frameImage(frames, t), around, lookedAround, outline)
+    const byWords = named && (await byWordsAndOutline(named, questions, inEach, outline, look))
+    return byWords ?? (await byOutline(inEach, outline, look))
   })
 }
 
@@ -133,8 +136,10 @@ async function byWordsAndOutline(
   questions: readonly OpenQuestion[],
   inEach: InEach,
   finder: OutlineFinder,
+  look: CloserLook,
 ): Promise<FoundInFrames | null> {
   const found = await inEach((picture) => objectMap(picture, questions, finder))
+  const answers = new Map([...found].map(([t, each]) => [t, each.answers]))
   const many = (by: ObjectCase) => 2 * [...found].filter(([, each]) => each.by === by).length >= found.size
   const way = many('outline') ? 'outline' : given && many('surroundings') ? 'surroundings' : 'words'
   if (way !== 'words') {
@@ -143,17 +148,17 @@ async function byWordsAndOutline(
       : way === 'outline'
         ? `${text}, with the outline of what stands out`
         : `${text}, around what stands out: it is taken where the guidance sees it, less that; --object is surer`
-    return {
-      hint: {
-        kind: 'probability',
-        maps: new Map([...found].map(([t, { by, map, answers }]) => [t, by === way ? map : vague(answers)])),
-      },
-      note: `the foreground is ${how}`,
+    const note = `the foreground is ${how}`
+    if (way === 'surroundings') {
+      const maps = new Map([...found].map(([t, { by, map, answers }]) => [t, by === way ? map : vague(answers)]))
+      return { hint: { kind: 'probability', maps }, note }
     }
+    const outlined = [...found].filter(([, { by }]) => by === way)
+    return { hint: { kind: 'object', maps: new Map(outlined.map(([t, { map }]) => [t, map])), answers, look }, note }
   }
   if (!given) return null
   return {
-    hint: { kind: 'relevancy', maps: new Map([...found].map(([t, { answers }]) => [t, answers])) },
+    hint: { kind: 'relevancy', maps: answers },
     note: `${text} is not what stands out in the clip, so it is taken where the guidance sees it; --object or --point are surer`,
   }
 }
@@ -167,14 +172,14 @@ function vague(answers: FloatImage): FloatImage {
   }
 }
 
-async function byOutline(inEach: InEach, finder: OutlineFinder): Promise<FoundInFrames> {
+async function byOutline(inEach: InEach, finder: OutlineFinder, look: CloserLook): Promise<FoundInFrames> {
   const found = [...(await inEach((picture) => salientMap(picture, finder)))].filter(
     (each): each is [number, FloatImage] => each[1] !== null,
   )
   if (found.length === 0)
     return { hint: { kind: 'motion' }, note: `the foreground is what moves against the background, ${unsaid}` }
   return {
-    hint: { kind: 'probability', maps: new Map(found) },
+    hint: { kind: 'object', maps: new Map(found), answers: null, look },
     note: `the foreground is what stands out and moves, ${unsaid}`,
   }
 }

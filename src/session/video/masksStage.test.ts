@@ -28,7 +28,11 @@ async function lookedFor(options: GivenVideoOptions): Promise<string> {
     input: { frames, object: null, point: null },
     store: memoryStore('nowhere'),
     // No machine has every device: what is asked for is what is looked at.
-    machine: { ...clipMachine, runtime: ({ device }: { device: string }) => Promise.resolve({ device }) },
+    machine: {
+      ...clipMachine,
+      runtime: ({ device }: { device: string }) =>
+        Promise.resolve({ device, compile: () => Promise.resolve({ release: () => Promise.resolve() }) }),
+    },
     fingerprint: { settings, pictures: '' },
   } as unknown as StageTools
   return await masksStage(tools, { width: 8, height: 8, forward: [], backward: [] }).then(

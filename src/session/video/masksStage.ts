@@ -4,6 +4,7 @@ import { foregroundMasks, type ForegroundHint, type ForegroundNotice } from '../
 import type { FloatImage } from '../../media/image.js'
 import { dequantise, pixelImage, quantise } from '../../media/quantise.js'
 import { objectTexts } from '../../method/video/layerTexts.js'
+import { type OutlineFinder, withOutline } from '../../models/outline.js'
 import { readCheckpoint, tensorSchema, writeCheckpoint } from '../checkpoint.js'
 import { openGuidance, openOutline, runtimeOf } from '../openTrainer.js'
 import { findInFrames, unsaid } from './findInFrames.js'
@@ -22,10 +23,11 @@ export async function masksStage(tools: StageTools, flow: ClipFlow): Promise<Flo
   const schema = z.object({ masks: tensorSchema('U8', [pixels.length, height, width]) })
   const saved = await readCheckpoint(store, checkpoints.masks, fingerprint, schema)
   if (saved !== null) return unpack(saved.named.masks.bytes, width, height, pixels.length)
-  const hint = await findHint(tools)
   const onNotice = ({ kind, frames: which }: ForegroundNotice): void =>
     emit({ type: 'note', message: `${notices[kind]}: ${frameList(which)}` })
-  const found = await foregroundMasks({ frames, flow, hint, signal, onProgress: report, onNotice })
+  const found = await withHint(tools, (hint) =>
+    foregroundMasks({ frames, flow, hint, signal, onProgress: report, onNotice }),
+  )
   const bytes = new Uint8Array(pixels.length * height * width)
   for (const [t, mask] of found.entries()) bytes.set(quantise(mask, 8).data, t * height * width)
   const masks = unpack(bytes, width, height, pixels.length)
@@ -57,35 +59,35 @@ function frameList(frames: readonly number[]): string {
   return runs.map(([from, to]) => (from === to ? String(from) : `${from} to ${to}`)).join(', ')
 }
 
-async function findHint({
-  settings,
-  input,
-  machine,
-  access,
-  signal,
-  emit,
-  report,
-}: StageTools): Promise<ForegroundHint> {
+/** Runs `use` with how the foreground is named, while the models that it looks with are open. */
+async function withHint<T>(
+  { settings, input, machine, access, signal, emit, report }: StageTools,
+  use: (hint: ForegroundHint) => Promise<T>,
+): Promise<T> {
   const { frames } = input
-  if (input.object !== null) return { kind: 'masks', masks: input.object }
-  if (input.point !== null) return { kind: 'point', ...input.point }
+  if (input.object !== null) return await use({ kind: 'masks', masks: input.object })
+  if (input.point !== null) return await use({ kind: 'point', ...input.point })
   const region = objectTexts(settings)
   if (settings.relevancy !== 'object' && region.length === 0) {
     emit({ type: 'note', message: `the foreground is what moves against the background, ${unsaid}` })
-    return { kind: 'motion' }
+    return await use({ kind: 'motion' })
   }
   const { models, warm } = machine
   const runtime = await runtimeOf(machine, settings)
   const guidance = region.length > 0 ? await openGuidance(settings, runtime, models, emit, signal, access, warm) : []
-  const outline = settings.relevancy === 'object' ? await openOutline(models, warm) : null
-  const { hint, note } = await findInFrames(
-    frames,
-    { region, prompts: settings.prompt, truncate: settings.truncate },
-    { guidance, outline, runtime },
-    { signal, onProgress: report },
-  )
-  if (note !== null) emit({ type: 'note', message: note })
-  return hint
+  const find = async (outline: OutlineFinder | null) => {
+    const { hint, note } = await findInFrames(
+      frames,
+      { region, prompts: settings.prompt, truncate: settings.truncate },
+      { guidance, outline, runtime },
+      { signal, onProgress: report },
+    )
+    if (note !== null) emit({ type: 'note', message: note })
+    return await use(hint)
+  }
+  return settings.relevancy === 'object'
+    ? await withOutline(await openOutline(models, warm), runtime, find)
+    : await find(null)
 }
 
 function unpack(bytes: Uint8Array, width: number, height: number, count: number): FloatImage[] {
