@@ -10,7 +10,7 @@ import { resolveSettings } from '../dist/options/resolveSettings.js'
 import { openGuidance } from '../dist/run/buildTrainer.js'
 import { bundledSource } from '../dist/models/node/bundled.js'
 import { loadOutline, withOutline } from '../dist/models/outline.js'
-import { findInFrames } from '../dist/session/video/findInFrames.js'
+import { findInFrames, lookAt, standingAt } from '../dist/session/video/findInFrames.js'
 import { mean } from './measure.mjs'
 
 const { folder, region, frames: count, width, height, hints } = JSON.parse(process.argv[2])
@@ -54,8 +54,9 @@ function middle({ data }) {
 }
 
 async function hintOf(kind, frames, truth, outline) {
-  if (kind === 'mask') return { kind: 'masks', masks: new Map([[0, truth[0]]]) }
-  if (kind === 'point') return { kind, ...middle(truth[0]), frame: 0 }
+  const quietly = { signal: new AbortController().signal, onProgress: () => undefined }
+  if (kind === 'mask') return { kind: 'masks', masks: new Map([[0, truth[0]]]), look: lookAt(frames, outline) }
+  if (kind === 'point') return await standingAt(frames, { ...middle(truth[0]), frame: 0 }, outline, quietly)
   if (kind === 'motion') return { kind }
   const texts = kind === 'word' ? [region] : []
   const guidance =
@@ -65,7 +66,6 @@ async function hintOf(kind, frames, truth, outline) {
           runtime,
         )
       : []
-  const quietly = { signal: new AbortController().signal, onProgress: () => undefined }
   const { hint } = await findInFrames(
     frames,
     { region: texts, prompts: [], truncate: false },

@@ -157,6 +157,37 @@ describe('foregroundMasks', () => {
     expect(Math.min(overlaps[2]!, overlaps[4]!)).toBeGreaterThan(0.8)
   })
 
+  it('looks closely at the frames without a mask, if a look at the masked one meets its mask', async () => {
+    const masksOf = (found: (t: number) => FloatImage, looked: number[]) =>
+      foregroundMasks({
+        frames,
+        flow,
+        hint: {
+          kind: 'masks',
+          masks: new Map([[2, disc(2)]]),
+          look: (t) => {
+            looked.push(t)
+            return Promise.resolve(found(t))
+          },
+        },
+      })
+    const looked: number[] = []
+    const masks = await masksOf(disc, looked)
+    expect(worst(masks)).toBeGreaterThan(0.95)
+    expect(looked).toEqual([2, 5, 4, 3, 1, 0])
+    // What stands out is more than was painted: the masks are carried as if nobody looked.
+    const larger = (t: number) => ({
+      ...disc(t),
+      data: disc(t).data.map((x, i) => (Math.floor(i / width) < 42 ? 1 : x)),
+    })
+    const once: number[] = []
+    const carried = await masksOf(larger, once)
+    expect(once).toEqual([2])
+    expect(carried).toEqual(
+      await foregroundMasks({ frames, flow, hint: { kind: 'masks', masks: new Map([[2, disc(2)]]) } }),
+    )
+  })
+
   it('says what is wrong with a hint', async () => {
     const masks = (map: [number, FloatImage][]) =>
       foregroundMasks({ frames, flow, hint: { kind: 'masks', masks: new Map(map) } })

@@ -1,6 +1,7 @@
 import { Text2LiveError } from '../errors.js'
 import { type ClipFrames, frameImage } from '../media/clipFrames.js'
 import { boundingBox } from '../media/boundingBox.js'
+import { overlap } from '../media/changeMeasures.js'
 import { crop } from '../media/crop.js'
 import { guidedFilter } from '../media/guided.js'
 import type { FloatImage } from '../media/image.js'
@@ -10,6 +11,7 @@ import { createClipGraph } from './segmentation/clipGraph.js'
 import { closerMasks, type CloserLook } from './segmentation/closerMasks.js'
 import { findAlike } from './segmentation/consensus.js'
 import {
+  answeredOdds,
   frameMeans,
   movingEvidence,
   pointEvidence,
@@ -24,28 +26,37 @@ import {
   settleLabels,
   sharpened,
 } from './segmentation/labelling.js'
+import { logOdds } from './segmentation/logOdds.js'
 import { nodeMotion } from './segmentation/nodeMotion.js'
+
+/** What stands out in a clip. */
+export interface StandsOut {
+  /** How likely each place of some frames is the object's: 1 channel, any size, [0, 1]. */
+  readonly maps: ReadonlyMap<number, FloatImage>
+  readonly look: CloserLook
+}
 
 /** How the foreground is named. Frames count from 0; frames that the clip lacks are passed over. */
 export type ForegroundHint =
-  /** Masks of some frames, of the frames' size, 1 channel in [0, 1]. */
-  | { readonly kind: 'masks'; readonly masks: ReadonlyMap<number, FloatImage> }
-  /** A place on the object, px. */
-  | { readonly kind: 'point'; readonly x: number; readonly y: number; readonly frame: number }
+  /**
+   * Masks of some frames, of the frames' size, 1 channel in [0, 1]; the others are looked at closely, if the looks at
+   * these meet their masks.
+   */
+  | { readonly kind: 'masks'; readonly masks: ReadonlyMap<number, FloatImage>; readonly look?: CloserLook | undefined }
+  /** A place on the object, px, and what stands out there in some frames. */
+  | {
+      readonly kind: 'point'
+      readonly x: number
+      readonly y: number
+      readonly frame: number
+      readonly standsOut?: StandsOut | undefined
+    }
   /** Where the guidance finds the object in some frames: 1 channel, any size, the higher the likelier. */
   | { readonly kind: 'relevancy'; readonly maps: ReadonlyMap<number, FloatImage> }
   /** How likely each place of some frames is the object's: 1 channel, any size, [0, 1]. */
   | { readonly kind: 'probability'; readonly maps: ReadonlyMap<number, FloatImage> }
-  /**
-   * How likely each place of some frames is an object's that stands out, what the guidance answers in some (null: it was
-   * not asked), and how to look at a frame closely.
-   */
-  | {
-      readonly kind: 'object'
-      readonly maps: ReadonlyMap<number, FloatImage>
-      readonly answers: ReadonlyMap<number, FloatImage> | null
-      readonly look: CloserLook
-    }
+  /** An object that stands out, and what the guidance answers in some frames (null: it was not asked). */
+  | ({ readonly kind: 'object'; readonly answers: ReadonlyMap<number, FloatImage> | null } & StandsOut)
   /** What moves against the background. */
   | { readonly kind: 'motion' }
 
@@ -70,6 +81,11 @@ export interface ForegroundMasksOptions {
 
 /** Rounds in which all frames agree with each other at the end. */
 const SETTLING = 4
+/** No place is surer than this to be the object's, or not to be, by what grew from a point, where an object stands out. */
+const GROWN_DOUBT = 0.2
+/** Given masks that looks are tried at, and how far each must overlap with its mask. */
+const MASKS_LOOKED_AT = 3
+const LOOK_MEETS = 0.75
 /**
  * Window and squared contrast of the guided filter that takes a mask from the regions to the edges of the picture; the
  * window is a share of the longer side.
@@ -81,7 +97,7 @@ const EDGE_EPSILON = 1e-4
  * A mask of the foreground in every frame from a hint. Frames are cut into superpixels; labels spread over these by
  * random walks, by what looks alike along the flow in frames up to 16 away (so that something hidden for a moment is
  * found again), and by the speed against the background; a guided filter takes them to the edges. An object that stands
- * out is looked at closely in every frame instead of the random walks. Given masks are returned as they are.
+ * out is then looked at closely in every frame. Given masks are returned as they are.
  *
  * @returns one channel in [0, 1] for each frame; all zeros where the object is not seen
  * @throws Text2LiveError MASK_INVALID (size, all empty), POINT_INVALID (outside the picture or clip), OBJECT_NOT_FOUND
@@ -122,7 +138,9 @@ export async function foregroundMasks({
   })
   const edged = (t: number) => drawnToEdges(frames, t, painted(t))
   const masks: FloatImage[] = []
-  if (hint.kind === 'object') masks.push(...(await closerMasks(flow, painted, edged, hint.look, breathe)))
+  const look = await lookOf(hint, given)
+  if (look)
+    masks.push(...(await closerMasks(flow, painted, edged, look, breathe)).map((mask, t) => given.get(t) ?? mask))
   else
     for (let t = 0; t < total; t++) {
       await breathe()
@@ -155,15 +173,32 @@ async function labelScene(
     return await settleLabels(scene, labels, fixed, SETTLING, breathe)
   }
   if (hint.kind === 'object') {
-    const answers = hint.answers && clipMaps(hint.answers, graph.frames.length)
-    return probabilityEvidence(scene, clipMaps(hint.maps, graph.frames.length), answers)
+    const answered = hint.answers && answeredOdds(scene, clipMaps(hint.answers, graph.frames.length))
+    return probabilityEvidence(scene, clipMaps(hint.maps, graph.frames.length), answered)
   }
   if (hint.kind === 'probability')
     return await labelByColour(scene, probabilityEvidence(scene, clipMaps(hint.maps, graph.frames.length)), breathe)
   if (hint.kind === 'relevancy')
     return await labelByColour(scene, relevancyEvidence(scene, clipMaps(hint.maps, graph.frames.length)), breathe)
   const { prior, start, counts } = hint.kind === 'motion' ? movingEvidence(scene) : pointEvidence(scene, hint)
-  return await settleLabels(scene, await labelClip(scene, prior, start, counts, breathe), new Set(), SETTLING, breathe)
+  const labels = await labelClip(scene, prior, start, counts, breathe)
+  const settled = await settleLabels(scene, labels, new Set(), SETTLING, breathe)
+  if (hint.kind === 'motion' || !hint.standsOut) return settled
+  const grown = settled.map((x) => logOdds(x, GROWN_DOUBT))
+  return probabilityEvidence(scene, clipMaps(hint.standsOut.maps, graph.frames.length), grown)
+}
+
+/** How the frames are looked at closely; null where they are not. */
+async function lookOf(hint: ForegroundHint, given: ReadonlyMap<number, FloatImage>): Promise<CloserLook | null> {
+  if (hint.kind === 'object') return hint.look
+  if (hint.kind === 'point') return hint.standsOut?.look ?? null
+  if (hint.kind !== 'masks' || !hint.look) return null
+  const { look } = hint
+  for (const [t, mask] of [...given].slice(0, MASKS_LOOKED_AT)) {
+    const found = await look(t, mask)
+    if (!found || overlap(found, mask) < LOOK_MEETS) return null
+  }
+  return async (t, around) => given.get(t) ?? (await look(t, around))
 }
 
 const clipMaps = (maps: ReadonlyMap<number, FloatImage>, frames: number) =>

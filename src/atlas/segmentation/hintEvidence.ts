@@ -67,26 +67,27 @@ export function relevancyEvidence(scene: ClipScene, maps: ReadonlyMap<number, Fl
 
 /**
  * From maps of some frames that say how likely each place is the object's: their mean over alike nodes of many frames,
- * taken together with what the guidance answers there, if it was asked, and with how fast a node moves against the
- * background.
+ * taken together with what else is known and with how fast a node moves against the background.
  *
- * @param answers relevancy maps of some frames, of any size
+ * @param known log-odds of each node by something else
  * @returns how likely each node belongs to the object, [0, 1]
  */
 export function probabilityEvidence(
   scene: ClipScene,
   maps: ReadonlyMap<number, FloatImage>,
-  answers: ReadonlyMap<number, FloatImage> | null = null,
+  known: Float32Array | null = null,
 ): Float32Array {
-  const answered = answers && answeredOdds(scene, answers)
   return withMotion(
     scene,
-    overAllFrames(scene, maps).map((x, i) => logOdds(x, LEAST_DOUBT) + (answered?.[i] ?? 0)),
+    overAllFrames(scene, maps).map((x, i) => logOdds(x, LEAST_DOUBT) + (known?.[i] ?? 0)),
   )
 }
 
-/** The log-odds of each node by what alike nodes of many frames answer; null where all answer alike. */
-function answeredOdds(scene: ClipScene, answers: ReadonlyMap<number, FloatImage>): Float32Array | null {
+/**
+ * The log-odds of each node by what alike nodes of many frames answer; null where all answer alike.
+ * @param answers relevancy maps of some frames, of any size
+ */
+export function answeredOdds(scene: ClipScene, answers: ReadonlyMap<number, FloatImage>): Float32Array | null {
   const { area } = scene.graph
   const relevancy = overAllFrames(scene, answers)
   const total = area.reduce((sum, x) => sum + x, 0)

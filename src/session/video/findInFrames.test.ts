@@ -9,7 +9,7 @@ import { resize } from '../../media/resample.js'
 import type { GuidanceModel } from '../../models/guidance.js'
 import { folderSource } from '../../models/node/folderSource.js'
 import { loadOutline, type OutlineFinder, type OutlineModel, withOutline } from '../../models/outline.js'
-import { findInFrames, type FrameQuestion } from './findInFrames.js'
+import { findInFrames, type FrameQuestion, standingAt } from './findInFrames.js'
 
 const runtime = createNodeRuntime({ device: 'cpu', threads: 2 })
 const { photo, disc, square } = twoObjects(128, 160)
@@ -90,4 +90,36 @@ describe('the object of a clip', () => {
   it("is the guidance's answer alone without the outline network", async () => {
     expect((await find(frames, { region: ['disc'] }, false)).hint.kind).toBe('relevancy')
   })
+
+  it('is at a point what stands out there, unless something else does too', async () => {
+    const at = (clip: ClipFrames, x: number, y: number, frame = 0) =>
+      withOutline(outline, runtime, async (finder) => {
+        const tools = { signal: new AbortController().signal, onProgress: () => undefined }
+        const hint = await standingAt(clip, { x, y, frame }, finder, tools)
+        if (hint.kind === 'point' && hint.standsOut)
+          expect(overlap((await hint.standsOut.look(1, disc.map))!, disc.map)).toBeGreaterThan(0.9)
+        return hint
+      })
+    const [cx, cy] = middleOf(disc.map)
+    const hint = await at(frames, cx, cy)
+    expect(hint).toMatchObject({ kind: 'point', x: cx, y: cy, frame: 0 })
+    expect(hint.kind === 'point' && [...hint.standsOut!.maps.keys()].toSorted()).toEqual([0, 1])
+    // Beside it, where nothing stands out, in no frame of the clip, and beside another thing that does.
+    const alone = (x: number, y: number, frame: number) => ({ kind: 'point', x, y, frame })
+    expect(await at(frames, 1, 1)).toEqual(alone(1, 1, 0))
+    expect(await at(blank, cx, cy)).toEqual(alone(cx, cy, 0))
+    expect(await at(frames, cx, cy, 7)).toEqual(alone(cx, cy, 7))
+    // The disc once more, to the right.
+    const both = frame.slice()
+    for (let i = n - 1; i >= 80; i--)
+      if (i % width >= 80 && disc.map.data[i - 80]! > 0.5) both.set(frame.subarray(3 * (i - 80), 3 * (i - 79)), 3 * i)
+    expect(await at({ width, height, pixels: [both, both] }, cx, cy)).toEqual(alone(cx, cy, 0))
+  })
 })
+
+/** The middle of what a map holds, px. */
+function middleOf({ data }: { readonly data: Float32Array }): [number, number] {
+  const inside = [...data.keys()].filter((i) => data[i]! > 0.5)
+  const mean = (of: (i: number) => number) => Math.round(inside.reduce((sum, i) => sum + of(i), 0) / inside.length)
+  return [mean((i) => i % width), mean((i) => Math.floor(i / width))]
+}

@@ -4,6 +4,7 @@ import { relevancyOdds } from '../../atlas/segmentation/hintEvidence.js'
 import { probability } from '../../atlas/segmentation/logOdds.js'
 import type { Runtime } from '../../engine/runtime.js'
 import { frameImage, type ClipFrames } from '../../media/clipFrames.js'
+import { connectedParts } from '../../media/connectedParts.js'
 import type { FloatImage } from '../../media/image.js'
 import { resize } from '../../media/resample.js'
 import { requireAnswer } from '../../method/guidanceAnswers.js'
@@ -24,6 +25,9 @@ const lookedAround = 0.5
 /** Short side of the pictures that the models see, px: that of a photo with the preset `fast`. */
 const side = 256
 
+/** Part of what stands out in a frame that is the thing at a point, where no other is. */
+const alone = 0.8
+
 export const unsaid = 'since nobody said what it is; --object, --point or --region say it'
 
 /** What is to be found. */
@@ -42,6 +46,12 @@ export interface FrameModels {
   readonly runtime: Runtime
 }
 
+export interface FrameTools {
+  readonly signal: AbortSignal
+  /** Frames looked at, of all that are. */
+  readonly onProgress: (done: number, total: number) => void
+}
+
 /** Where the object is in some frames, and a sentence on how it was found. */
 export interface FoundInFrames {
   readonly hint: ForegroundHint
@@ -57,39 +67,77 @@ export async function findInFrames(
   frames: ClipFrames,
   question: FrameQuestion,
   models: FrameModels,
-  { signal, onProgress }: { readonly signal: AbortSignal; readonly onProgress: (done: number, total: number) => void },
+  tools: FrameTools,
 ): Promise<FoundInFrames> {
-  const count = Math.min(asked, frames.pixels.length)
-  const { width, height } = frames
-  const scale = side / Math.min(width, height)
-  const small = (t: number): FloatImage =>
-    resize(frameImage(frames, t), Math.round(width * scale), Math.round(height * scale), {
-      filter: 'bilinear',
-      antialias: true,
-    })
-  const times = Array.from({ length: count }, (_, i) => Math.round(((i + 0.5) * frames.pixels.length) / count - 0.5))
-  const inEach = async <T>(look: (picture: FloatImage) => Promise<T>): Promise<Map<number, T>> => {
-    const found = new Map<number, T>()
-    for (const [i, t] of times.entries()) {
-      signal.throwIfAborted()
-      found.set(t, await look(small(t)))
-      onProgress(i + 1, count)
-    }
-    return found
-  }
+  const inEach = inSomeOf(frames, tools)
   const { outline, runtime } = models
-  const named = await holdTextTowers(models.guidance, () => nameOf(question, models, small(frames.pixels.length >> 1)))
+  const middle = small(frames, frames.pixels.length >> 1)
+  const named = await holdTextTowers(models.guidance, () => nameOf(question, models, middle))
   return await withQuestions(named?.questions ?? [], runtime, async (questions) => {
     if (outline === null)
       return {
         hint: { kind: 'relevancy', maps: await inEach((picture) => roughRelevancy(picture, questions)) },
         note: null,
       }
-    const look = (t: number, around: FloatImage) => outlineAround(frameImage(frames, t), around, lookedAround, outline)
+    const look = lookAt(frames, outline)
     const byWords = named && (await byWordsAndOutline(named, questions, inEach, outline, look))
     return byWords ?? (await byOutline(inEach, outline, look))
   })
 }
+
+/** Looks at frames of a clip closely. */
+export const lookAt =
+  (frames: ClipFrames, outline: OutlineFinder): CloserLook =>
+  (t, around) =>
+    outlineAround(frameImage(frames, t), around, lookedAround, outline)
+
+/** A point on the object, with what stands out in the clip, if nothing but the thing at the point does in its frame. */
+export async function standingAt(
+  frames: ClipFrames,
+  { x, y, frame }: { readonly x: number; readonly y: number; readonly frame: number },
+  outline: OutlineFinder,
+  tools: FrameTools,
+): Promise<ForegroundHint> {
+  const point = { kind: 'point', x, y, frame } as const
+  if (!frames.pixels[frame]) return point
+  const there = await salientMap(small(frames, frame), outline)
+  if (!there) return point
+  const at = Math.floor((y * there.height) / frames.height) * there.width + Math.floor((x * there.width) / frames.width)
+  const parts = connectedParts(there, (i) => there.data[i]! > 0.5)
+  const own = parts.find((part) => part.includes(at))
+  const whole = parts.reduce((sum, part) => sum + part.length, 0)
+  if (!own || own.length < alone * whole) return point
+  const maps = standing(await inSomeOf(frames, tools)((picture) => salientMap(picture, outline)))
+  return { ...point, standsOut: { maps: maps.set(frame, there), look: lookAt(frames, outline) } }
+}
+
+/** A frame at the size that the models see. */
+function small(frames: ClipFrames, t: number): FloatImage {
+  const { width, height } = frames
+  const scale = side / Math.min(width, height)
+  return resize(frameImage(frames, t), Math.round(width * scale), Math.round(height * scale), {
+    filter: 'bilinear',
+    antialias: true,
+  })
+}
+
+/** Looks at frames spread over the clip. */
+const inSomeOf =
+  ({ pixels, ...size }: ClipFrames, { signal, onProgress }: FrameTools): InEach =>
+  async (look) => {
+    const count = Math.min(asked, pixels.length)
+    const found = new Map<number, Awaited<ReturnType<typeof look>>>()
+    for (let i = 0; i < count; i++) {
+      signal.throwIfAborted()
+      const t = Math.round(((i + 0.5) * pixels.length) / count - 0.5)
+      found.set(t, await look(small({ ...size, pixels }, t)))
+      onProgress(i + 1, count)
+    }
+    return found
+  }
+
+const standing = (found: ReadonlyMap<number, FloatImage | null>): Map<number, FloatImage> =>
+  new Map([...found].filter((each): each is [number, FloatImage] => each[1] !== null))
 
 interface NamedObject {
   readonly questions: readonly RelevancyQuestion[]
@@ -173,13 +221,11 @@ function vague(answers: FloatImage): FloatImage {
 }
 
 async function byOutline(inEach: InEach, finder: OutlineFinder, look: CloserLook): Promise<FoundInFrames> {
-  const found = [...(await inEach((picture) => salientMap(picture, finder)))].filter(
-    (each): each is [number, FloatImage] => each[1] !== null,
-  )
-  if (found.length === 0)
+  const maps = standing(await inEach((picture) => salientMap(picture, finder)))
+  if (maps.size === 0)
     return { hint: { kind: 'motion' }, note: `the foreground is what moves against the background, ${unsaid}` }
   return {
-    hint: { kind: 'object', maps: new Map(found), answers: null, look },
+    hint: { kind: 'object', maps, answers: null, look },
     note: `the foreground is what stands out and moves, ${unsaid}`,
   }
 }

@@ -7,7 +7,7 @@ import { objectTexts } from '../../method/video/layerTexts.js'
 import { type OutlineFinder, withOutline } from '../../models/outline.js'
 import { readCheckpoint, tensorSchema, writeCheckpoint } from '../checkpoint.js'
 import { openGuidance, openOutline, runtimeOf } from '../openTrainer.js'
-import { findInFrames, unsaid } from './findInFrames.js'
+import { findInFrames, lookAt, standingAt, unsaid } from './findInFrames.js'
 import type { StageTools } from './clipSession.js'
 import { checkpoints, videoFiles } from './videoFiles.js'
 
@@ -65,29 +65,41 @@ async function withHint<T>(
   use: (hint: ForegroundHint) => Promise<T>,
 ): Promise<T> {
   const { frames } = input
-  if (input.object !== null) return await use({ kind: 'masks', masks: input.object })
-  if (input.point !== null) return await use({ kind: 'point', ...input.point })
+  const { models, warm } = machine
+  const tools = { signal, onProgress: report }
+  const outlines = settings.relevancy === 'object'
+  const { object: masks, point } = input
+  if (masks !== null && (!outlines || frames.pixels.every((_, t) => masks.has(t))))
+    return await use({ kind: 'masks', masks })
+  if (masks === null && point !== null && !outlines) return await use({ kind: 'point', ...point })
+  const runtime = await runtimeOf(machine, settings)
+  const withFinder = async (find: (finder: OutlineFinder) => Promise<T>) =>
+    await withOutline(await openOutline(models, warm), runtime, find)
+  if (masks !== null) return await withFinder((finder) => use({ kind: 'masks', masks, look: lookAt(frames, finder) }))
+  if (point !== null)
+    return await withFinder(async (finder) => {
+      const hint = await standingAt(frames, point, finder, tools)
+      if (hint.kind === 'point' && hint.standsOut)
+        emit({ type: 'note', message: 'the foreground is what stands out at the point; --object is surer' })
+      return await use(hint)
+    })
   const region = objectTexts(settings)
-  if (settings.relevancy !== 'object' && region.length === 0) {
+  if (!outlines && region.length === 0) {
     emit({ type: 'note', message: `the foreground is what moves against the background, ${unsaid}` })
     return await use({ kind: 'motion' })
   }
-  const { models, warm } = machine
-  const runtime = await runtimeOf(machine, settings)
   const guidance = region.length > 0 ? await openGuidance(settings, runtime, models, emit, signal, access, warm) : []
   const find = async (outline: OutlineFinder | null) => {
     const { hint, note } = await findInFrames(
       frames,
       { region, prompts: settings.prompt, truncate: settings.truncate },
       { guidance, outline, runtime },
-      { signal, onProgress: report },
+      tools,
     )
     if (note !== null) emit({ type: 'note', message: note })
     return await use(hint)
   }
-  return settings.relevancy === 'object'
-    ? await withOutline(await openOutline(models, warm), runtime, find)
-    : await find(null)
+  return outlines ? await withFinder(find) : await find(null)
 }
 
 function unpack(bytes: Uint8Array, width: number, height: number, count: number): FloatImage[] {
