@@ -10,7 +10,7 @@ import { resolveSettings } from '../dist/options/resolveSettings.js'
 import { openGuidance } from '../dist/run/buildTrainer.js'
 import { bundledSource } from '../dist/models/node/bundled.js'
 import { loadOutline, withOutline } from '../dist/models/outline.js'
-import { findInFrames, lookAt, standingAt } from '../dist/session/video/findInFrames.js'
+import { findInFrames, lookAt, salientAtPoint } from '../dist/session/video/findInFrames.js'
 import { mean } from './measure.mjs'
 
 const { folder, region, frames: count, width, height, hints } = JSON.parse(process.argv[2])
@@ -56,7 +56,7 @@ function middle({ data }) {
 async function hintOf(kind, frames, truth, outline) {
   const quietly = { signal: new AbortController().signal, onProgress: () => undefined }
   if (kind === 'mask') return { kind: 'masks', masks: new Map([[0, truth[0]]]), look: lookAt(frames, outline) }
-  if (kind === 'point') return await standingAt(frames, { ...middle(truth[0]), frame: 0 }, outline, quietly)
+  if (kind === 'point') return await salientAtPoint(frames, { ...middle(truth[0]), frame: 0 }, outline, quietly)
   if (kind === 'motion') return { kind }
   const texts = kind === 'word' ? [region] : []
   const guidance =

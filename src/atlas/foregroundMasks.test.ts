@@ -170,7 +170,9 @@ describe('foregroundMasks', () => {
             return Promise.resolve(found(t))
           },
         },
+        onNotice: ({ kind }) => told.push(kind),
       })
+    const told: string[] = []
     const looked: number[] = []
     const masks = await masksOf(disc, looked)
     expect(worst(masks)).toBeGreaterThan(0.95)
@@ -180,12 +182,23 @@ describe('foregroundMasks', () => {
       ...disc(t),
       data: disc(t).data.map((x, i) => (Math.floor(i / width) < 42 ? 1 : x)),
     })
+    expect(told).toEqual(['looked-at'])
     const once: number[] = []
     const carried = await masksOf(larger, once)
     expect(once).toEqual([2])
+    expect(told).toEqual(['looked-at', 'unmet'])
     expect(carried).toEqual(
       await foregroundMasks({ frames, flow, hint: { kind: 'masks', masks: new Map([[2, disc(2)]]) } }),
     )
+  })
+
+  it('takes what stands out at a point, and looks closely at it', async () => {
+    const point = { kind: 'point', x: 44, y: 42, frame: 1 } as const
+    const standsOut = { maps: new Map([[1, disc(1)]]), look: (t: number) => Promise.resolve(disc(t)) }
+    const masks = await foregroundMasks({ frames, flow, hint: { ...point, standsOut } })
+    const grown = await foregroundMasks({ frames, flow, hint: point })
+    expect(worst(masks)).toBeGreaterThan(0.8)
+    expect(masks.every((mask, t) => overlap(mask, disc(t)) > overlap(grown[t]!, disc(t)) + 0.1)).toBe(true)
   })
 
   it('says what is wrong with a hint', async () => {

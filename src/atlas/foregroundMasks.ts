@@ -8,11 +8,11 @@ import type { FloatImage } from '../media/image.js'
 import type { ClipFlow } from './clipFlow.js'
 import { giveTurn } from './giveTurn.js'
 import { createClipGraph } from './segmentation/clipGraph.js'
-import { closerMasks, type CloserLook } from './segmentation/closerMasks.js'
+import { closerMasks, type FrameLook } from './segmentation/closerMasks.js'
 import { findAlike } from './segmentation/consensus.js'
 import {
-  answeredOdds,
   frameMeans,
+  grownEvidence,
   movingEvidence,
   pointEvidence,
   probabilityEvidence,
@@ -26,31 +26,32 @@ import {
   settleLabels,
   sharpened,
 } from './segmentation/labelling.js'
-import { logOdds } from './segmentation/logOdds.js'
 import { nodeMotion } from './segmentation/nodeMotion.js'
 
 /** What stands out in a clip. */
 export interface StandsOut {
   /** How likely each place of some frames is the object's: 1 channel, any size, [0, 1]. */
   readonly maps: ReadonlyMap<number, FloatImage>
-  readonly look: CloserLook
+  readonly look: FrameLook
+}
+
+/** A place on the object, px, and what stands out there. */
+export interface PointHint {
+  readonly kind: 'point'
+  readonly x: number
+  readonly y: number
+  readonly frame: number
+  readonly standsOut?: StandsOut | undefined
 }
 
 /** How the foreground is named. Frames count from 0; frames that the clip lacks are passed over. */
 export type ForegroundHint =
   /**
-   * Masks of some frames, of the frames' size, 1 channel in [0, 1]; the others are looked at closely, if the looks at
-   * these meet their masks.
+   * Masks of some frames, of the frames' size, 1 channel in [0, 1]; the others are looked at closely, if looks at some
+   * of these meet their masks.
    */
-  | { readonly kind: 'masks'; readonly masks: ReadonlyMap<number, FloatImage>; readonly look?: CloserLook | undefined }
-  /** A place on the object, px, and what stands out there in some frames. */
-  | {
-      readonly kind: 'point'
-      readonly x: number
-      readonly y: number
-      readonly frame: number
-      readonly standsOut?: StandsOut | undefined
-    }
+  | { readonly kind: 'masks'; readonly masks: ReadonlyMap<number, FloatImage>; readonly look?: FrameLook | undefined }
+  | PointHint
   /** Where the guidance finds the object in some frames: 1 channel, any size, the higher the likelier. */
   | { readonly kind: 'relevancy'; readonly maps: ReadonlyMap<number, FloatImage> }
   /** How likely each place of some frames is the object's: 1 channel, any size, [0, 1]. */
@@ -61,11 +62,12 @@ export type ForegroundHint =
   | { readonly kind: 'motion' }
 
 /**
- * Something to tell: masks that are empty count as not given; frames in which the object is not seen have masks of
+ * Something to tell: masks that are empty count as not given; to frames without one the object was carried (unmet:
+ * since looks did not meet the given masks), or they were looked at; frames in which it is not seen have masks of
  * zeros.
  */
 export interface ForegroundNotice {
-  readonly kind: 'empty-masks' | 'carried' | 'unseen'
+  readonly kind: 'empty-masks' | 'carried' | 'unmet' | 'looked-at' | 'unseen'
   readonly frames: readonly number[]
 }
 
@@ -81,9 +83,7 @@ export interface ForegroundMasksOptions {
 
 /** Rounds in which all frames agree with each other at the end. */
 const SETTLING = 4
-/** No place is surer than this to be the object's, or not to be, by what grew from a point, where an object stands out. */
-const GROWN_DOUBT = 0.2
-/** Given masks that looks are tried at, and how far each must overlap with its mask. */
+/** Given masks that looks are tried at, spread over them, and how far these must overlap with them on average. */
 const MASKS_LOOKED_AT = 3
 const LOOK_MEETS = 0.75
 /**
@@ -94,10 +94,11 @@ const EDGE_RADIUS = 1 / 64
 const EDGE_EPSILON = 1e-4
 
 /**
- * A mask of the foreground in every frame from a hint. Frames are cut into superpixels; labels spread over these by
- * random walks, by what looks alike along the flow in frames up to 16 away (so that something hidden for a moment is
- * found again), and by the speed against the background; a guided filter takes them to the edges. An object that stands
- * out is then looked at closely in every frame. Given masks are returned as they are.
+ * A mask of the foreground in every frame from a hint. Frames are cut into superpixels. What the hint says of some goes
+ * to all by what looks alike along the flow in frames up to 16 away, so that something hidden for a moment is found
+ * again, and by the speed against the background; unless an object stands out, labels then spread by random walks, and
+ * a guided filter takes them to the edges. An object that stands out is looked at closely in every frame. Given masks
+ * are returned as they are.
  *
  * @returns one channel in [0, 1] for each frame; all zeros where the object is not seen
  * @throws Text2LiveError MASK_INVALID (size, all empty), POINT_INVALID (outside the picture or clip), OBJECT_NOT_FOUND
@@ -117,10 +118,10 @@ export async function foregroundMasks({
   if (given.size === total) return frames.pixels.map((_, t) => given.get(t)!)
 
   let done = 0
-  const parts = 4 * total
+  // How many parts there are is a guess; all are done when the masks stand.
+  const parts = (looksAt(hint) ? 7 : 4) * total
   const breathe = async () => {
     await giveTurn(signal)
-    // How many parts there are is a guess; all are done when the masks stand.
     onProgress?.(Math.min(done++, parts - 1), parts)
   }
   const graph = await createClipGraph(frames, flow, breathe)
@@ -137,10 +138,14 @@ export async function foregroundMasks({
     data: Float32Array.from(graph.frames[t]!.labels, (region) => labels[graph.first[t]! + region]!),
   })
   const edged = (t: number) => drawnToEdges(frames, t, painted(t))
+  const look = looksAt(hint)
+  const looked = look !== null && (await meetsMasks(look, given, breathe))
+  if (given.size > 0) {
+    const carried = frames.pixels.flatMap((_, t) => (given.has(t) ? [] : [t]))
+    onNotice?.({ kind: looked ? 'looked-at' : look ? 'unmet' : 'carried', frames: carried })
+  }
   const masks: FloatImage[] = []
-  const look = await lookOf(hint, given)
-  if (look)
-    masks.push(...(await closerMasks(flow, painted, edged, look, breathe)).map((mask, t) => given.get(t) ?? mask))
+  if (looked) masks.push(...(await closerMasks({ flow, likely: painted, edged, look, given, breathe })))
   else
     for (let t = 0; t < total; t++) {
       await breathe()
@@ -173,8 +178,8 @@ async function labelScene(
     return await settleLabels(scene, labels, fixed, SETTLING, breathe)
   }
   if (hint.kind === 'object') {
-    const answered = hint.answers && answeredOdds(scene, clipMaps(hint.answers, graph.frames.length))
-    return probabilityEvidence(scene, clipMaps(hint.maps, graph.frames.length), answered)
+    const answers = hint.answers && clipMaps(hint.answers, graph.frames.length)
+    return probabilityEvidence(scene, clipMaps(hint.maps, graph.frames.length), answers)
   }
   if (hint.kind === 'probability')
     return await labelByColour(scene, probabilityEvidence(scene, clipMaps(hint.maps, graph.frames.length)), breathe)
@@ -184,21 +189,32 @@ async function labelScene(
   const labels = await labelClip(scene, prior, start, counts, breathe)
   const settled = await settleLabels(scene, labels, new Set(), SETTLING, breathe)
   if (hint.kind === 'motion' || !hint.standsOut) return settled
-  const grown = settled.map((x) => logOdds(x, GROWN_DOUBT))
-  return probabilityEvidence(scene, clipMaps(hint.standsOut.maps, graph.frames.length), grown)
+  return grownEvidence(scene, settled, clipMaps(hint.standsOut.maps, graph.frames.length))
 }
 
 /** How the frames are looked at closely; null where they are not. */
-async function lookOf(hint: ForegroundHint, given: ReadonlyMap<number, FloatImage>): Promise<CloserLook | null> {
+function looksAt(hint: ForegroundHint): FrameLook | null {
   if (hint.kind === 'object') return hint.look
   if (hint.kind === 'point') return hint.standsOut?.look ?? null
-  if (hint.kind !== 'masks' || !hint.look) return null
-  const { look } = hint
-  for (const [t, mask] of [...given].slice(0, MASKS_LOOKED_AT)) {
+  return (hint.kind === 'masks' && hint.look) || null
+}
+
+/** Whether looks find what the given masks hold; where none is given, nothing says that they do not. */
+async function meetsMasks(
+  look: FrameLook,
+  given: ReadonlyMap<number, FloatImage>,
+  breathe: () => Promise<void>,
+): Promise<boolean> {
+  const all = [...given]
+  const count = Math.min(MASKS_LOOKED_AT, all.length)
+  let sum = 0
+  for (let i = 0; i < count; i++) {
+    await breathe()
+    const [t, mask] = all[Math.floor(((i + 0.5) * all.length) / count)]!
     const found = await look(t, mask)
-    if (!found || overlap(found, mask) < LOOK_MEETS) return null
+    sum += found ? overlap(found, mask) : 0
   }
-  return async (t, around) => given.get(t) ?? (await look(t, around))
+  return sum >= LOOK_MEETS * count
 }
 
 const clipMaps = (maps: ReadonlyMap<number, FloatImage>, frames: number) =>
@@ -273,7 +289,5 @@ function usableMasks(
     )
   }
   if (empty.length > 0) onNotice?.({ kind: 'empty-masks', frames: empty })
-  const carried = pixels.flatMap((_, t) => (usable.has(t) ? [] : [t]))
-  if (carried.length > 0) onNotice?.({ kind: 'carried', frames: carried })
   return usable
 }

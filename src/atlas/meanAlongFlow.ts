@@ -14,11 +14,13 @@ interface Sums {
  * as much, and what the flow does not hold for ends there. Maps are held in steps of 1/255.
  *
  * @param map of frame t, `height * width` values in [0, 1]; asked for twice
+ * @param breathe called before each frame's work, twice for each: lets others run, throws to stop
  * @param take is given the means, the last frame's first
  */
 export async function meanAlongFlow(
   flow: ClipFlow,
   map: (t: number) => Float32Array,
+  breathe: () => Promise<void>,
   take: (t: number, mean: Float32Array) => Promise<void>,
 ): Promise<void> {
   const { forward, backward, width, height } = flow
@@ -26,6 +28,7 @@ export async function meanAlongFlow(
   const held: { readonly mean: Uint8Array; readonly weight: Uint8Array }[] = []
   let before: Sums | null = null
   for (let t = 0; t <= forward.length; t++) {
+    await breathe()
     before = joined(map(t), before, backward[t - 1], flow)
     const [mean, weight] = [new Uint8Array(size), new Uint8Array(size)]
     for (let i = 0; i < size; i++) {
@@ -37,6 +40,7 @@ export async function meanAlongFlow(
   }
   let after: Sums | null = null
   for (let t = forward.length; t >= 0; t--) {
+    await breathe()
     const own = map(t)
     after = joined(own, after, forward[t], flow)
     const { mean, weight } = held.pop()!

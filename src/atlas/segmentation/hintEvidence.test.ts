@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest'
 import type { FloatImage } from '../../media/image.js'
 import type { ClipGraph } from './clipGraph.js'
-import { answeredOdds, probabilityEvidence, relevancyEvidence } from './hintEvidence.js'
+import { grownEvidence, probabilityEvidence, relevancyEvidence } from './hintEvidence.js'
 import type { ClipScene } from './labelling.js'
 
 const [width, frames] = [10, 3]
@@ -71,9 +71,39 @@ it('probabilityEvidence takes what the guidance answers together with where an o
   const [either, answers] = [each(mapOf([2, 6])), each(mapOf([6]))]
   const unasked = probabilityEvidence(scene, either)
   expect([unasked[2], unasked[6], unasked[4]].map((x) => Math.round(10 * x!))).toEqual([9, 9, 1])
-  const asked = probabilityEvidence(scene, either, answeredOdds(scene, answers))
+  const asked = probabilityEvidence(scene, either, answers)
   expect(asked[6]).toBeGreaterThan(0.97)
   expect(asked[2]).toBeLessThan(0.3)
   // Answers that are the same everywhere say nothing.
-  expect(answeredOdds(scene, each(mapOf([])))).toBeNull()
+  expect(probabilityEvidence(scene, either, each(mapOf([])))).toEqual(unasked)
+  // What no map tells of is the object's as often as what they tell of.
+  const far = probabilityEvidence(scene, new Map([[0, mapOf([2, 6])]]))
+  expect(far.slice(width).map((x) => Math.round(100 * x))).toEqual(new Float32Array(2 * width).fill(26))
+})
+
+it('grownEvidence takes what stands out for what grew from a point where the two meet', () => {
+  const scene = sceneOf(new Float32Array(count))
+  // Grown: regions 2 to 5 in all frames. Standing out: 2 and 3 in the first, something else in the second.
+  const labels = Float32Array.from({ length: count }, (_, i) => (i % width >= 2 && i % width <= 5 ? 1 : 0))
+  const mapOf = (at: readonly number[]): FloatImage => ({
+    width,
+    height: 1,
+    channels: 1,
+    data: Float32Array.from({ length: width }, (_, x) => (at.includes(x) ? 1 : 0)),
+  })
+  const likely = grownEvidence(
+    scene,
+    labels,
+    new Map([
+      [0, mapOf([2, 3])],
+      [1, mapOf([8, 9])],
+    ]),
+  )
+  const object = (t: number) =>
+    [...likely.slice(t * width, (t + 1) * width).keys()].filter((x) => likely[t * width + x]! > 0.5)
+  expect([0, 1, 2].map(object)).toEqual([
+    [2, 3],
+    [2, 3, 4, 5],
+    [2, 3, 4, 5],
+  ])
 })

@@ -28,6 +28,12 @@ export const relevancyOdds = (deviations: number): number => RELEVANCY_SLOPE * (
 const LEAST_DOUBT = 0.02
 /** The same of what its motion says. */
 const MOVING_DOUBT = 0.03
+/** The same of labels that grew from a point, where something stands out. */
+const GROWN_DOUBT = 0.2
+/** What stands out in a frame is the object that grew from a point if they overlap by more than this. */
+const MEETS = 0.25
+/** Maps tell of a node in full that is known to them by this. */
+const HARDLY = 0.1
 /** Rounds in which the frames' answers are averaged, and how much those of other frames count beside a node's own. */
 const ANSWER_ROUNDS = 3
 const OTHER_FRAMES = 4
@@ -67,29 +73,75 @@ export function relevancyEvidence(scene: ClipScene, maps: ReadonlyMap<number, Fl
 
 /**
  * From maps of some frames that say how likely each place is the object's: their mean over alike nodes of many frames,
- * taken together with what else is known and with how fast a node moves against the background.
+ * taken together with what the guidance answers there, if it was asked, and with how fast a node moves against the
+ * background.
  *
- * @param known log-odds of each node by something else
+ * @param answers relevancy maps of some frames, of any size
  * @returns how likely each node belongs to the object, [0, 1]
  */
 export function probabilityEvidence(
   scene: ClipScene,
   maps: ReadonlyMap<number, FloatImage>,
-  known: Float32Array | null = null,
+  answers: ReadonlyMap<number, FloatImage> | null = null,
 ): Float32Array {
+  const { area } = scene.graph
+  const answered = answers && answeredOdds(scene, answers)
+  const told = overAllFrames(scene, maps)
+  // What no map tells of belongs to the object as often as what they tell of does.
+  const weight = told.known.map((known, i) => known * area[i]!)
+  const share = told.values.reduce((sum, x, i) => sum + weight[i]! * x, 0) / weight.reduce((sum, x) => sum + x, 0)
+  const mapped = mappedOdds(told, logOdds(share, LEAST_DOUBT))
   return withMotion(
     scene,
-    overAllFrames(scene, maps).map((x, i) => logOdds(x, LEAST_DOUBT) + (known?.[i] ?? 0)),
+    mapped.map((x, i) => x + (answered?.[i] ?? 0)),
   )
+}
+
+/**
+ * Labels that grew from a point, taken together with what stands out: maps of frames that say how likely each place is
+ * its, as far as each meets the labels of its frame.
+ *
+ * @returns how likely each node belongs to the object, [0, 1]
+ */
+export function grownEvidence(
+  scene: ClipScene,
+  labels: Float32Array,
+  maps: ReadonlyMap<number, FloatImage>,
+): Float32Array {
+  const { graph } = scene
+  const met = [...maps].filter(([t, map]) => {
+    const own = labels.subarray(graph.first[t], graph.first[t + 1])
+    const stands = frameMeans(graph, t, atSizeOf(graph, map).data)
+    let [both, either] = [0, 0]
+    own.forEach((x, k) => {
+      const area = graph.area[graph.first[t]! + k]!
+      if (x > 0.5 && stands[k]! > 0.5) both += area
+      if (x > 0.5 || stands[k]! > 0.5) either += area
+    })
+    return both > MEETS * either
+  })
+  const odds = mappedOdds(overAllFrames(scene, new Map(met)), 0)
+  return labels.map((x, i) => probability(logOdds(x, GROWN_DOUBT) + odds[i]!))
+}
+
+/**
+ * The log-odds of each node by maps of some frames and alike nodes of others.
+ * @param untold of what hardly any tells
+ */
+function mappedOdds({ values, known }: Told, untold: number): Float32Array {
+  return values.map((x, i) => {
+    const told = Math.min(1, known[i]! / HARDLY)
+    return told * logOdds(x, LEAST_DOUBT) + (1 - told) * untold
+  })
 }
 
 /**
  * The log-odds of each node by what alike nodes of many frames answer; null where all answer alike.
  * @param answers relevancy maps of some frames, of any size
  */
-export function answeredOdds(scene: ClipScene, answers: ReadonlyMap<number, FloatImage>): Float32Array | null {
+function answeredOdds(scene: ClipScene, answers: ReadonlyMap<number, FloatImage>): Float32Array | null {
   const { area } = scene.graph
-  const relevancy = overAllFrames(scene, answers)
+  const { values: relevancy } = overAllFrames(scene, answers)
   const total = area.reduce((sum, x) => sum + x, 0)
   const mean = relevancy.reduce((sum, x, i) => sum + area[i]! * x, 0) / total
   const deviation = Math.sqrt(relevancy.reduce((sum, x, i) => sum + area[i]! * (x - mean) ** 2, 0) / total)
@@ -102,22 +154,29 @@ function withMotion(scene: ClipScene, odds: Float32Array): Float32Array {
   return odds.map((x, i) => probability(x + logOdds(moving[i]!, MOVING_DOUBT)))
 }
 
+/** What maps say of nodes, and how far each is known to them, [0, 1]. */
+interface Told {
+  readonly values: Float32Array
+  readonly known: Float32Array
+}
+
 /** What the maps say of each node, averaged with what alike nodes of other frames say. */
-function overAllFrames(scene: ClipScene, maps: ReadonlyMap<number, FloatImage>): Float32Array {
+function overAllFrames(scene: ClipScene, maps: ReadonlyMap<number, FloatImage>): Told {
   const { graph } = scene
-  const { width, height, first, count } = graph
+  const { first, count } = graph
   const answers = new Float32Array(count)
   const known = new Float32Array(count)
   for (const [t, map] of maps) {
-    const fine =
-      map.width === width && map.height === height
-        ? map
-        : resize(map, width, height, { filter: 'bilinear', antialias: true })
-    answers.set(frameMeans(graph, t, fine.data), first[t])
+    answers.set(frameMeans(graph, t, atSizeOf(graph, map).data), first[t])
     known.fill(1, first[t], first[t + 1])
   }
   return overFrames(scene, answers, known)
 }
+
+const atSizeOf = ({ width, height }: ClipGraph, map: FloatImage): FloatImage =>
+  map.width === width && map.height === height
+    ? map
+    : resize(map, width, height, { filter: 'bilinear', antialias: true })
 
 /**
  * How likely each node is one that moves, among those of its frame: what runs in one frame walks in another. 1/2 where
@@ -138,7 +197,7 @@ function movingInFrames({ graph, motion }: ClipScene): Float32Array {
  * Each node's answer and those of alike nodes in other frames, averaged a few times over so that they reach frames that
  * were not asked.
  */
-function overFrames({ graph: { count }, alike }: ClipScene, answers: Float32Array, asked: Float32Array): Float32Array {
+function overFrames({ graph: { count }, alike }: ClipScene, answers: Float32Array, asked: Float32Array): Told {
   let [values, known] = [answers, asked]
   for (let round = 0; round < ANSWER_ROUNDS; round++) {
     const { vote, support } = consensus(alike, values, known, 0, count)
@@ -146,7 +205,7 @@ function overFrames({ graph: { count }, alike }: ClipScene, answers: Float32Arra
     values = values.map((x, i) => (known[i]! * x + weight[i]! * vote[i]!) / Math.max(known[i]! + weight[i]!, 1e-9))
     known = known.map((x, i) => Math.min(1, x + weight[i]!))
   }
-  return values
+  return { values, known }
 }
 
 /** From what moves against the background, over the whole clip. */

@@ -9,7 +9,7 @@ import { resize } from '../../media/resample.js'
 import type { GuidanceModel } from '../../models/guidance.js'
 import { folderSource } from '../../models/node/folderSource.js'
 import { loadOutline, type OutlineFinder, type OutlineModel, withOutline } from '../../models/outline.js'
-import { findInFrames, type FrameQuestion, standingAt } from './findInFrames.js'
+import { findInFrames, type FrameQuestion, salientAtPoint } from './findInFrames.js'
 
 const runtime = createNodeRuntime({ device: 'cpu', threads: 2 })
 const { photo, disc, square } = twoObjects(128, 160)
@@ -95,15 +95,14 @@ describe('the object of a clip', () => {
     const at = (clip: ClipFrames, x: number, y: number, frame = 0) =>
       withOutline(outline, runtime, async (finder) => {
         const tools = { signal: new AbortController().signal, onProgress: () => undefined }
-        const hint = await standingAt(clip, { x, y, frame }, finder, tools)
-        if (hint.kind === 'point' && hint.standsOut)
-          expect(overlap((await hint.standsOut.look(1, disc.map))!, disc.map)).toBeGreaterThan(0.9)
+        const hint = await salientAtPoint(clip, { x, y, frame }, finder, tools)
+        if (hint.standsOut) expect(overlap((await hint.standsOut.look(1, disc.map))!, disc.map)).toBeGreaterThan(0.9)
         return hint
       })
     const [cx, cy] = middleOf(disc.map)
     const hint = await at(frames, cx, cy)
     expect(hint).toMatchObject({ kind: 'point', x: cx, y: cy, frame: 0 })
-    expect(hint.kind === 'point' && [...hint.standsOut!.maps.keys()].toSorted()).toEqual([0, 1])
+    expect([...hint.standsOut!.maps.keys()].toSorted()).toEqual([0, 1])
     // Beside it, where nothing stands out, in no frame of the clip, and beside another thing that does.
     const alone = (x: number, y: number, frame: number) => ({ kind: 'point', x, y, frame })
     expect(await at(frames, 1, 1)).toEqual(alone(1, 1, 0))

@@ -1,5 +1,5 @@
-import type { ForegroundHint } from '../../atlas/foregroundMasks.js'
-import type { CloserLook } from '../../atlas/segmentation/closerMasks.js'
+import type { ForegroundHint, PointHint } from '../../atlas/foregroundMasks.js'
+import type { FrameLook } from '../../atlas/segmentation/closerMasks.js'
 import { relevancyOdds } from '../../atlas/segmentation/hintEvidence.js'
 import { probability } from '../../atlas/segmentation/logOdds.js'
 import type { Runtime } from '../../engine/runtime.js'
@@ -87,19 +87,21 @@ export async function findInFrames(
 
 /** Looks at frames of a clip closely. */
 export const lookAt =
-  (frames: ClipFrames, outline: OutlineFinder): CloserLook =>
+  (frames: ClipFrames, outline: OutlineFinder): FrameLook =>
   (t, around) =>
     outlineAround(frameImage(frames, t), around, lookedAround, outline)
 
 /** A point on the object, with what stands out in the clip, if nothing but the thing at the point does in its frame. */
-export async function standingAt(
+export async function salientAtPoint(
   frames: ClipFrames,
   { x, y, frame }: { readonly x: number; readonly y: number; readonly frame: number },
   outline: OutlineFinder,
   tools: FrameTools,
-): Promise<ForegroundHint> {
+): Promise<PointHint> {
   const point = { kind: 'point', x, y, frame } as const
-  if (!frames.pixels[frame]) return point
+  // foregroundMasks refuses a point outside the clip.
+  if (!frames.pixels[frame] || !(x >= 0 && x < frames.width && y >= 0 && y < frames.height)) return point
+  tools.signal.throwIfAborted()
   const there = await salientMap(small(frames, frame), outline)
   if (!there) return point
   const at = Math.floor((y * there.height) / frames.height) * there.width + Math.floor((x * there.width) / frames.width)
@@ -107,7 +109,7 @@ export async function standingAt(
   const own = parts.find((part) => part.includes(at))
   const whole = parts.reduce((sum, part) => sum + part.length, 0)
   if (!own || own.length < alone * whole) return point
-  const maps = standing(await inSomeOf(frames, tools)((picture) => salientMap(picture, outline)))
+  const maps = presentIn(await inSomeOf(frames, tools)((picture) => salientMap(picture, outline)))
   return { ...point, standsOut: { maps: maps.set(frame, there), look: lookAt(frames, outline) } }
 }
 
@@ -123,20 +125,21 @@ function small(frames: ClipFrames, t: number): FloatImage {
 
 /** Looks at frames spread over the clip. */
 const inSomeOf =
-  ({ pixels, ...size }: ClipFrames, { signal, onProgress }: FrameTools): InEach =>
+  (frames: ClipFrames, { signal, onProgress }: FrameTools): InEach =>
   async (look) => {
-    const count = Math.min(asked, pixels.length)
+    const total = frames.pixels.length
+    const count = Math.min(asked, total)
     const found = new Map<number, Awaited<ReturnType<typeof look>>>()
     for (let i = 0; i < count; i++) {
       signal.throwIfAborted()
-      const t = Math.round(((i + 0.5) * pixels.length) / count - 0.5)
-      found.set(t, await look(small({ ...size, pixels }, t)))
+      const t = Math.round(((i + 0.5) * total) / count - 0.5)
+      found.set(t, await look(small(frames, t)))
       onProgress(i + 1, count)
     }
     return found
   }
 
-const standing = (found: ReadonlyMap<number, FloatImage | null>): Map<number, FloatImage> =>
+const presentIn = (found: ReadonlyMap<number, FloatImage | null>): Map<number, FloatImage> =>
   new Map([...found].filter((each): each is [number, FloatImage] => each[1] !== null))
 
 interface NamedObject {
@@ -184,7 +187,7 @@ async function byWordsAndOutline(
   questions: readonly OpenQuestion[],
   inEach: InEach,
   finder: OutlineFinder,
-  look: CloserLook,
+  look: FrameLook,
 ): Promise<FoundInFrames | null> {
   const found = await inEach((picture) => objectMap(picture, questions, finder))
   const answers = new Map([...found].map(([t, each]) => [t, each.answers]))
@@ -220,8 +223,8 @@ function vague(answers: FloatImage): FloatImage {
   }
 }
 
-async function byOutline(inEach: InEach, finder: OutlineFinder, look: CloserLook): Promise<FoundInFrames> {
-  const maps = standing(await inEach((picture) => salientMap(picture, finder)))
+async function byOutline(inEach: InEach, finder: OutlineFinder, look: FrameLook): Promise<FoundInFrames> {
+  const maps = presentIn(await inEach((picture) => salientMap(picture, finder)))
   if (maps.size === 0)
     return { hint: { kind: 'motion' }, note: `the foreground is what moves against the background, ${unsaid}` }
   return {

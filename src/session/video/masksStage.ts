@@ -7,13 +7,13 @@ import { objectTexts } from '../../method/video/layerTexts.js'
 import { type OutlineFinder, withOutline } from '../../models/outline.js'
 import { readCheckpoint, tensorSchema, writeCheckpoint } from '../checkpoint.js'
 import { openGuidance, openOutline, runtimeOf } from '../openTrainer.js'
-import { findInFrames, lookAt, standingAt, unsaid } from './findInFrames.js'
+import { findInFrames, lookAt, salientAtPoint, unsaid } from './findInFrames.js'
 import type { StageTools } from './clipSession.js'
 import { checkpoints, videoFiles } from './videoFiles.js'
 
 /**
- * The mask of the object in every frame, found as the settings say: from given masks, a point, a text, or else by its
- * motion. Written to `masks/` for people to look at, correct and give back with `--object`.
+ * The mask of the object in every frame, found as the settings say: from given masks, a point, a text, or else by what
+ * stands out or moves. Written to `masks/` for people to look at, correct and give back with `--object`.
  * @throws MASK_*, GUIDANCE_*, INTERRUPTED, DISK_FULL, CHECKPOINT_*
  */
 export async function masksStage(tools: StageTools, flow: ClipFlow): Promise<FloatImage[]> {
@@ -45,6 +45,9 @@ export async function masksStage(tools: StageTools, flow: ClipFlow): Promise<Flo
 const notices: Readonly<Record<ForegroundNotice['kind'], string>> = {
   'empty-masks': 'empty masks count as not given, for frames',
   carried: 'the mask of the object was carried to frames',
+  unmet:
+    'the mask of the object was carried, since what stands out around it is not what the given masks hold, to frames',
+  'looked-at': 'the mask of the object was carried, and what stands out there looked at closely, to frames',
   unseen: 'the object is not seen in frames',
 }
 
@@ -78,9 +81,11 @@ async function withHint<T>(
   if (masks !== null) return await withFinder((finder) => use({ kind: 'masks', masks, look: lookAt(frames, finder) }))
   if (point !== null)
     return await withFinder(async (finder) => {
-      const hint = await standingAt(frames, point, finder, tools)
-      if (hint.kind === 'point' && hint.standsOut)
-        emit({ type: 'note', message: 'the foreground is what stands out at the point; --object is surer' })
+      const hint = await salientAtPoint(frames, point, finder, tools)
+      const how = hint.standsOut
+        ? 'the foreground is what stands out at the point; --object is surer'
+        : 'the foreground is what grows from the point by motion and colour, since it is not alone in standing out there; --object or --region are surer'
+      emit({ type: 'note', message: how })
       return await use(hint)
     })
   const region = objectTexts(settings)
