@@ -17,9 +17,6 @@ export type FrameLook = (t: number, around: FloatImage) => Promise<FloatImage | 
  */
 const [DOUBTED, BELIEVED] = [0.5, 0.8]
 
-/** How likely each pixel of a frame belongs to the object; one channel of the frame's size in [0, 1]. */
-export type Likelihood = (t: number) => FloatImage
-
 /** What the masks of a clip are made of. Maps have one channel of the frames' size in [0, 1]. */
 export interface CloserMasksOptions {
   readonly flow: ClipFlow
