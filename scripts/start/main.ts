@@ -10,7 +10,8 @@ import { everyPlainView, planViews } from '../starter/views.js'
 import { loadStart } from '../../src/models/learnedStart.js'
 import { folderSource } from '../../src/models/node/folderSource.js'
 import { exportStart } from './exportStart.js'
-import { paintedLessons } from './paintedLessons.js'
+import { measureStart } from './measureStart.js'
+import { type LessonSource, paintedLessons } from './paintedLessons.js'
 import { teachStart } from './teachStart.js'
 import { randomStart, trainStart, widened } from './trainStart.js'
 
@@ -50,6 +51,20 @@ function untilInterrupt(): AbortSignal {
   process.once('SIGINT', () => stop.abort())
   return stop.signal
 }
+/** What the pairs, their masks and the seed make lessons of. */
+async function openLessons(): Promise<LessonSource> {
+  const folder = new PairFolder(need('pairs'), 'train')
+  const plan = planViews(folder.pairs, folder.cleanCount, {
+    seed,
+    counts: everyPlainView,
+    masks: new MaskStore(need('masks')).open(folder.pairs),
+  })
+  const runtime = createNodeRuntime({ device: 'cpu', threads })
+  const guidance = await loadGuidance(await folderSource('models/starter'), runtime, { positions: 'fixed' })
+  return { folder, plan, guidance }
+}
+/** The first lesson that a start is measured by. */
+const FAR = 10_000_000
 const given = values.from === undefined ? null : widened(await loadStart(await folderSource(values.from)))
 const checkpoint = join(need('work'), `${values.name}.safetensors`)
 
@@ -74,16 +89,9 @@ switch (command) {
     break
   }
   case 'teach': {
-    const folder = new PairFolder(need('pairs'), 'train')
-    const plan = planViews(folder.pairs, folder.cleanCount, {
-      seed,
-      counts: everyPlainView,
-      masks: new MaskStore(need('masks')).open(folder.pairs),
-    })
-    const runtime = createNodeRuntime({ device: 'cpu', threads })
-    const guidance = await loadGuidance(await folderSource('models/starter'), runtime, { positions: 'fixed' })
+    const source = await openLessons()
     await teachStart({
-      lessons: (from, count) => paintedLessons({ folder, plan, guidance }, from, count),
+      lessons: (from, count) => paintedLessons(source, from, count),
       start: given ?? randomStart(seed),
       checkpoint,
       between: 200,
@@ -95,9 +103,22 @@ switch (command) {
     })
     break
   }
+  case 'measure': {
+    if (given === null) throw new Error('Expected --from <folder>: a start to measure')
+    // None of them is taught with the same seed.
+    const lessons = paintedLessons(await openLessons(), FAR, Number(values.lessons))
+    const errors = await measureStart(given, lessons, createNodeRuntime({ device: 'cpu', threads }))
+    for (const { look, lessons: count, left } of errors)
+      say(`${look.padEnd(12)} ${String(count).padStart(5)}  ${left.toFixed(3)}`)
+    const all = errors.reduce((sum, { lessons: count }) => sum + count, 0)
+    say(
+      `${'mean'.padEnd(12)} ${String(all).padStart(5)}  ${(errors.reduce((sum, { left }) => sum + left, 0) / errors.length).toFixed(3)}`,
+    )
+    break
+  }
   case 'export':
     await exportStart(checkpoint, seed, need('out'))
     break
   default:
-    throw new Error(`Expected a command (train, export), came ${command ?? 'none'}`)
+    throw new Error(`Expected a command (train, teach, measure, export), came ${command ?? 'none'}`)
 }

@@ -18,6 +18,7 @@ const GRAIN = { least: 0.6, most: 0.9, none: 0.15 } as const
 const sizes = [144, 160, 192] as const
 
 interface DrawnLesson {
+  readonly look: string
   readonly view: View
   /** Null: the view's own look. */
   readonly finish: Finish | null
@@ -27,18 +28,24 @@ interface DrawnLesson {
   readonly sources: readonly string[]
 }
 
+export interface LessonSource {
+  readonly folder: PairFolder
+  readonly plan: ViewPlan
+  readonly guidance: GuidanceModel
+}
+
 /**
  * Lessons number `from` to `from + count`, painted by the rules that the starter model's training views are painted by:
  * the object of a photo, or all of it, in a colour or a material.
  */
 export async function* paintedLessons(
-  { folder, plan, guidance }: { folder: PairFolder; plan: ViewPlan; guidance: GuidanceModel },
+  { folder, plan, guidance }: LessonSource,
   from: number,
   count: number,
 ): AsyncGenerator<Lesson> {
   const drawn = Array.from({ length: count }, (_, i) => drawLesson(plan, from + i))
   const directions = await embedDirections(guidance, drawn)
-  for (const [i, { view, finish, grain }] of drawn.entries()) {
+  for (const [i, { look, view, finish, grain }] of drawn.entries()) {
     const { size } = view
     const photo = await renderView({ ...view, ground: { ...view.ground, look: null } }, folder, plan.masks)
     const object =
@@ -46,15 +53,20 @@ export async function* paintedLessons(
     const picture: FloatImage = { width: size, height: size, channels: 3, data: photo }
     const seen = finish ? withGrainOf(finish, picture, object, grain).data : photo
     const target = finish ? inFinish(seen, object, finish) : await renderView(view, folder, plan.masks)
-    yield { size, photo, seen, target, object, direction: directions[i]! }
+    yield { look, size, photo, seen, target, object, direction: directions[i]! }
   }
 }
 
+function nameOf({ of, index }: Look): string {
+  if (of === 'finish') return finishes[index]!.names[0]!
+  return { colour: colours, material: materials, substance: substances }[of][index]!.name
+}
+
 /** A look that is one of the finishes; "rust" is a colour as well, and then none. */
-function finishOf({ of, index }: Look): Finish | null {
-  if (of === 'finish') return finishes[index]!
-  const { name } = { colour: colours, material: materials, substance: substances }[of][index]!
-  if (of === 'colour' && name === 'rust') return null
+function finishOf(look: Look): Finish | null {
+  if (look.of === 'finish') return finishes[look.index]!
+  const name = nameOf(look)
+  if (look.of === 'colour' && name === 'rust') return null
   return finishes.find(({ names }) => names.includes(name)) ?? null
 }
 
@@ -75,6 +87,7 @@ function drawLesson(plan: ViewPlan, i: number): DrawnLesson {
   // A run without a region changes all that it sees.
   const within = random.chance(0.2) ? null : drawn.ground.within
   return {
+    look: finish?.names[0] ?? nameOf(look),
     finish,
     grain: { seed: random.integer(0, 2 ** 31), strength },
     view: { ...drawn, size: pick(sizes), ground: { ...drawn.ground, within } },

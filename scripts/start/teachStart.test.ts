@@ -2,10 +2,12 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { createNodeRuntime } from '../../src/engine/node/createNodeRuntime.js'
 import { randomStream } from '../../src/engine/random.js'
 import { initialParameters } from '../../src/models/generator.js'
 import { type LearnedStart, conditionedIndices, startParameters } from '../../src/models/learnedStart.js'
 import { type Lesson, readTaught, teachStart } from './teachStart.js'
+import { measureStart } from './measureStart.js'
 import { widened } from './trainStart.js'
 
 const shape = { width: 8, skipWidth: 2, levels: 2 }
@@ -23,21 +25,23 @@ const start: LearnedStart = {
 }
 
 const size = 16
+/** The fourth of netG.8.1.bias, which come first. */
+const ALPHA_BIAS = 3
 const looks = [
-  { direction: Float32Array.of(1, 0, 0, 0), rgb: [0.9, 0.1, 0.1] },
-  { direction: Float32Array.of(0, 1, 0, 0), rgb: [0.1, 0.1, 0.9] },
+  { look: 'red', direction: Float32Array.of(1, 0, 0, 0), rgb: [0.9, 0.1, 0.1] },
+  { look: 'blue', direction: Float32Array.of(0, 1, 0, 0), rgb: [0.1, 0.1, 0.9] },
 ] as const
 
 /** Noise whose left half is to be red or blue, as the direction says. */
 async function* lessons(from: number, count: number): AsyncGenerator<Lesson> {
   for (let i = from; i < from + count; i++) {
     const random = randomStream(3, 'lesson', i)
-    const { direction, rgb } = looks[i % 2]!
+    const { look, direction, rgb } = looks[i % 2]!
     const n = size * size
     const photo = Float32Array.from({ length: 3 * n }, () => random.uniform(0, 1))
     const object = Float32Array.from({ length: n }, (_, at) => (at % size < size / 2 ? 1 : 0))
     const target = photo.map((x, at) => (object[at % n] === 1 ? rgb[Math.floor(at / n)]! : x))
-    yield { size, photo, seen: photo, target, object, direction }
+    yield { look, size, photo, seen: photo, target, object, direction }
   }
   await Promise.resolve()
 }
@@ -80,6 +84,27 @@ test('a start learns to answer the direction of the words, and one that was stop
   expect(readTaught(join(folder, 'parts'), start).t).toBe(80)
   await teach('parts')
   expect(readTaught(join(folder, 'parts'), start)).toEqual(readTaught(join(folder, 'whole'), start))
+})
+
+test('a taught start leaves less of what its lessons show, look by look', async () => {
+  await teach('measured')
+  const { state } = readTaught(join(folder, 'measured'), start)
+  const taught = {
+    ...start,
+    parameters: state.parameters,
+    conditioned: { ...start.conditioned, weight: state.conditioned },
+  }
+  const runtime = createNodeRuntime({ device: 'cpu', threads: 1 })
+  const before = await measureStart(start, lessons(1000, 6), runtime)
+  const after = await measureStart(taught, lessons(1000, 6), runtime)
+  expect(after.map(({ look, lessons: count }) => [look, count])).toEqual([
+    ['blue', 3],
+    ['red', 3],
+  ])
+  after.forEach(({ left }, i) => expect(left).toBeLessThan(0.7 * before[i]!.left))
+  // A generator whose layer is transparent changes nothing.
+  const still = { ...start, parameters: start.parameters.map((x, i) => (i === ALPHA_BIAS ? -1e3 : x)) }
+  for (const { left } of await measureStart(still, lessons(1000, 2), runtime)) expect(left).toBeCloseTo(1, 5)
 })
 
 test('a start with room for more offsets gives the same weights', () => {

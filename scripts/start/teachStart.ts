@@ -14,6 +14,8 @@ import type { LearnedStart } from '../../src/models/learnedStart.js'
 
 /** A photo, an edit of it that was made by other means, and the direction of the words for it. */
 export interface Lesson {
+  /** What the object is changed into: "red", "gold", "ice". */
+  readonly look: string
   readonly size: number
   /** [3, size, size], [0, 1]. */
   readonly photo: Float32Array
@@ -125,10 +127,9 @@ function teachingGraph(start: LearnedStart, size: number) {
   const state = stateInputs(graph, stateShapes(start))
   const parameters = offsetParameters(start, state.parameters, matmul(state.conditioned, feeds.direction))
   const layer = generator(feeds.seen, parameters, start.shape)
-  const colour = slice(layer, { axes: [1], starts: [0], ends: [3] })
   const alpha = slice(layer, { axes: [1], starts: [3], ends: [4] })
   // A run holds the layer to the object, so what it would do outside counts little: there the opacity is to be low.
-  const composite = add(feeds.photo, mul(mul(feeds.object, alpha), sub(colour, feeds.photo)))
+  const composite = compositeOf(layer, feeds.photo, feeds.object)
   const difference = reduceMean(abs(sub(composite, feeds.target)))
   const inside = reduceMean(mul(feeds.object, square(sub(alpha, 1))))
   const outside = reduceMean(mul(sub(1, feeds.object), square(alpha)))
@@ -164,6 +165,13 @@ function teachingGraph(start: LearnedStart, size: number) {
       }),
     },
   }
+}
+
+/** A layer [1, 4, H, W], held to the object [1, 1, H, W], over the photo [1, 3, H, W]. */
+export function compositeOf(layer: Value, photo: Value, object: Value): Value {
+  const colour = slice(layer, { axes: [1], starts: [0], ends: [3] })
+  const alpha = slice(layer, { axes: [1], starts: [3], ends: [4] })
+  return add(photo, mul(mul(object, alpha), sub(colour, photo)))
 }
 
 /** The generator's parameters with their offsets [C, 1] added, by name. */

@@ -1,7 +1,7 @@
 import { Command, Option } from 'commander'
 import { basename, extname, join } from 'node:path'
 import { BatchListError } from '../batch/list/batchListError.js'
-import { type BatchList, readBatchList } from '../batch/readBatchList.js'
+import type { BatchList } from '../batch/readBatchList.js'
 import type { StandingJob } from '../batch/standingJobs.js'
 import { Text2LiveError } from '../errors.js'
 import { imageTable } from '../options/imageTable.js'
@@ -180,6 +180,7 @@ const allFlags = (command: Command): RunFlags & Record<string, unknown> => comma
 async function read(path: string, parsed: Flags & Record<string, unknown>, terminal: Terminal): Promise<BatchList> {
   if (parsed.out !== undefined) assertWritablePath(parsed.out, '--out')
   const defaults = { ...givenTableFlags(parsed, imageTable), ...givenTableFlags(parsed, videoTable) }
+  const { readBatchList } = await import('../batch/readBatchList.js')
   const own = Object.fromEntries(Object.entries(defaults).filter(([name]) => !ofTheList.has(name)))
   return await tellingFaults(parsed.json === true, terminal, () => readBatchList(path, own))
 }

@@ -3,11 +3,6 @@ import { Text2LiveError } from '../errors.js'
 import { belowFile, keptLayers } from '../session/layersBelow.js'
 import { readRunSettings } from '../session/savedRun.js'
 import { type Below, type LookedAt, takeLayers } from '../session/takeLayers.js'
-import type { ClipMachine } from '../session/video/clipMachine.js'
-import { keptClips } from '../session/video/clipsBelow.js'
-import { belowFolder } from '../session/video/videoFiles.js'
-import { readVideoSettings } from '../session/video/savedClip.js'
-import { type ClipsBelow, takeClips } from '../session/video/takeClips.js'
 import { checkFolder } from './checkFolder.js'
 import { isRunFolder, lookIn } from './runFolder.js'
 
@@ -23,23 +18,8 @@ export async function layersUnder(paths: readonly string[]): Promise<Below | nul
   return own === null ? await takeLayers(paths, lookAt) : await copiesIn(own)
 }
 
-/**
- * The same for a run over a clip.
- * @throws RUN_NOT_FOUND, RUN_INVALID, CONFIG_*
- */
-export async function clipsUnder(
-  paths: readonly string[],
-  machine: Pick<ClipMachine, 'digest'>,
-): Promise<ClipsBelow | undefined> {
-  if (paths.length === 0) return undefined
-  const own = folderOfCopies(paths, belowFolder)
-  if (own === null) return await takeClips(paths, lookAt, machine)
-  const run = lookIn(own)
-  return { layers: await keptClips(run, (await readVideoSettings(run)).over), notes: [] }
-}
-
 /** The run folder whose own copies of what it stands on are named; null for other paths. */
-function folderOfCopies(paths: readonly string[], nameOf: (i: number) => string): string | null {
+export function folderOfCopies(paths: readonly string[], nameOf: (i: number) => string): string | null {
   const own = dirname(resolve(paths[0]!))
   return paths.every((path, i) => resolve(path) === join(own, nameOf(i))) && isRunFolder(own) ? own : null
 }
@@ -51,7 +31,7 @@ async function copiesIn(folder: string): Promise<Below> {
 }
 
 /** @throws RUN_NOT_FOUND, RUN_INVALID */
-function lookAt(path: string): Promise<LookedAt> {
+export function lookAt(path: string): Promise<LookedAt> {
   checkFolder(path)
   if (isRunFolder(path)) return Promise.resolve(lookIn(path))
   return Promise.reject(

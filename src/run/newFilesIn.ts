@@ -1,6 +1,6 @@
 import { mkdir } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
-import { newFile } from '../media/node/writeClip.js'
+import { newFile } from '../media/node/newFile.js'
 import { syncFolder } from '../media/node/syncFolder.js'
 import type { NewFiles } from '../session/store.js'
 import { writing } from './fileErrors.js'

@@ -1,12 +1,12 @@
-import { access, copyFile, constants, link, open, rm } from 'node:fs/promises'
+import { access, copyFile, constants, link, rm } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { Text2LiveError } from '../../errors.js'
-import type { FileWriter } from '../clipCodec.js'
 import type { EncodeOptions, WrittenClip } from '../encodeVideo.js'
 import type { Sound } from '../sound.js'
 import { writeClipTo } from '../writeClipTo.js'
 import { asidePath } from './asidePath.js'
 import { writeError } from './atomicWrite.js'
+import { newFile } from './newFile.js'
 import { readClipSound } from './readClipSound.js'
 import { registerCodecs } from './registerCodecs.js'
 import { syncFolder } from './syncFolder.js'
@@ -47,25 +47,6 @@ export async function writeClip(path: string, options: WriteClipOptions): Promis
     throw writeError(path, cause)
   } finally {
     await rm(temporary, { force: true }).catch(() => undefined)
-  }
-}
-
-/** A file that was not there, on the disk when it is closed. */
-export async function newFile(path: string): Promise<FileWriter> {
-  const file = await open(path, 'wx')
-  return {
-    async write(data, position) {
-      // A write may be cut short, as on a full disk.
-      for (let done = 0; done < data.length;)
-        done += (await file.write(data, done, data.length - done, position + done)).bytesWritten
-    },
-    async close() {
-      try {
-        await file.sync()
-      } finally {
-        await file.close()
-      }
-    },
   }
 }
 

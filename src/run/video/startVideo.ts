@@ -20,7 +20,7 @@ import { assertPrompts, lastGivenOf, startClip, withAtlasBelow } from '../../ses
 import type { VideoEnvironment } from '../../session/video/videoEnvironment.js'
 import { videoFiles } from '../../session/video/videoFiles.js'
 import type { EmitVideo } from '../../session/video/clipSession.js'
-import { clipsUnder } from '../layersUnder.js'
+import { clipsUnder } from './clipsUnder.js'
 import { portableGuidance } from '../portableGuidance.js'
 import { chooseDevice } from '../probeDevice.js'
 import { fromRun, ownLayers, readConfigs } from '../readConfigs.js'

@@ -1,0 +1,68 @@
+import { Graph } from '../../src/engine/graph.js'
+import { abs, reduceMean, sub } from '../../src/engine/ops.js'
+import type { Program, Runtime } from '../../src/engine/runtime.js'
+import { generator, splitParameters } from '../../src/models/generator.js'
+import { type LearnedStart, startParameters } from '../../src/models/learnedStart.js'
+import { type Lesson, compositeOf } from './teachStart.js'
+
+/** How far the start's first pictures are from what lessons show. */
+export interface StartError {
+  readonly look: string
+  readonly lessons: number
+  /** Absolute difference from what was painted, as a share of what painting changed. */
+  readonly left: number
+}
+
+/** The errors of a start, look by look, the looks in the order of their names. */
+export async function measureStart(
+  start: LearnedStart,
+  lessons: AsyncIterable<Lesson>,
+  runtime: Runtime,
+): Promise<StartError[]> {
+  const programs = new Map<number, Program>()
+  const found = new Map<string, { lessons: number; left: number; changed: number }>()
+  try {
+    for await (const { look, size, photo, seen, target, object, direction } of lessons) {
+      let program = programs.get(size)
+      if (!program) programs.set(size, (program = await errorProgram(start, size, runtime)))
+      const parameters = startParameters(start, direction)
+      const picture = [1, 3, size, size]
+      const { left, changed } = await program.run({
+        photo: new runtime.Tensor('float32', photo, picture),
+        seen: new runtime.Tensor('float32', seen, picture),
+        target: new runtime.Tensor('float32', target, picture),
+        object: new runtime.Tensor('float32', object, [1, 1, size, size]),
+        parameters: new runtime.Tensor('float32', parameters, [parameters.length]),
+      })
+      const sum = found.get(look) ?? { lessons: 0, left: 0, changed: 0 }
+      found.set(look, {
+        lessons: sum.lessons + 1,
+        left: sum.left + scalar(left!),
+        changed: sum.changed + scalar(changed!),
+      })
+    }
+  } finally {
+    for (const program of programs.values()) await program.release()
+  }
+  return [...found]
+    .map(([look, { lessons: count, left, changed }]) => ({ look, lessons: count, left: left / changed }))
+    .sort((a, b) => (a.look < b.look ? -1 : 1))
+}
+
+const scalar = ({ data }: { readonly data: unknown }): number => (data as Float32Array)[0]!
+
+async function errorProgram({ shape, parameters }: LearnedStart, size: number, runtime: Runtime): Promise<Program> {
+  const graph = new Graph()
+  const photo = graph.input('photo', [1, 3, size, size])
+  const target = graph.input('target', [1, 3, size, size])
+  const layer = generator(
+    graph.input('seen', [1, 3, size, size]),
+    splitParameters(graph.input('parameters', [parameters.length]), shape),
+    shape,
+  )
+  const composite = compositeOf(layer, photo, graph.input('object', [1, 1, size, size]))
+  return await runtime.compile(graph, {
+    left: reduceMean(abs(sub(composite, target))),
+    changed: reduceMean(abs(sub(photo, target))),
+  })
+}
