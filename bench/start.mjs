@@ -53,8 +53,11 @@ const randomRate = 2.5e-3
 /** The losses of the texts alone: what a person wants to see done; the other terms hold the layer together. */
 const textLoss = ({ composition, directional, screen }) => composition + directional + screen
 
-/** Total loss and seconds so far, step by step, until `enough` says so. */
-async function train(name, prompt, source, start, enough) {
+/**
+ * Total loss and seconds so far, step by step, until `enough` says so.
+ * @param more settings beside those of the preset
+ */
+async function train(name, prompt, source, start, more, enough) {
   const settings = resolveSettings(
     [
       {
@@ -65,7 +68,7 @@ async function train(name, prompt, source, start, enough) {
         seed: Number(values.seed),
         steps,
         device: 'cpu',
-        ...(start === null ? { learningRate: randomRate } : {}),
+        ...more,
       },
     ],
     () => 0,
@@ -91,73 +94,81 @@ async function train(name, prompt, source, start, enough) {
   return { losses, seconds }
 }
 
+/** The learned start as it ships, held to the hues of its first picture, and let go of them, as the random one is. */
+const kinds = { held: {}, free: { lambdaColour: 0 } }
+
 const rows = []
 for (const [name, prompt, source] of pairs.slice(0, chosen)) {
-  const random = await train(name, prompt, source, null, () => false)
+  const random = await train(name, prompt, source, null, { learningRate: randomRate }, () => false)
   const level = mean(random.losses.slice(-10))
   const reached = (losses) => losses.length >= window && mean(losses.slice(-window)) <= level
-  const own = await train(name, prompt, source, learned, reached)
-  const done = reached(own.losses)
-  rows.push({
-    name,
-    prompt,
-    level,
-    steps: done ? own.losses.length : null,
-    seconds: done ? own.seconds.at(-1) : null,
-    randomSeconds: random.seconds.at(-1),
-    first: { random: random.losses[0], learned: own.losses[0] },
-    atTen: {
-      random: mean(random.losses.slice(5, 10)),
-      learned: own.losses.length >= 10 ? mean(own.losses.slice(5, 10)) : null,
-    },
-  })
-  if (!values.json) console.error(name, prompt, rows.at(-1).steps)
+  const row = { name, prompt, level, random: { seconds: random.seconds.at(-1), first: random.losses[0] } }
+  for (const [kind, more] of Object.entries(kinds)) {
+    const { losses, seconds } = await train(name, prompt, source, learned, more, reached)
+    const done = reached(losses)
+    row[kind] = {
+      steps: done ? losses.length : null,
+      seconds: done ? seconds.at(-1) : null,
+      first: losses[0],
+      // The mean of as many steps as are to reach the level, at their best.
+      nearest: Math.min(...losses.slice(window - 1).map((_, i) => mean(losses.slice(i, i + window)))),
+    }
+  }
+  rows.push(row)
+  if (!values.json) console.error(name, prompt, JSON.stringify(row))
 }
 
-const summary = {
-  steps: median(rows.map((row) => row.steps ?? Infinity)),
-  seconds: median(rows.map((row) => row.seconds ?? Infinity)),
-}
+const summary = Object.fromEntries(
+  Object.keys(kinds).map((kind) => [
+    kind,
+    {
+      steps: median(rows.map((row) => row[kind].steps ?? Infinity)),
+      seconds: median(rows.map((row) => row[kind].seconds ?? Infinity)),
+    },
+  ]),
+)
 if (values.json)
-  console.log(JSON.stringify({ bench: 'start', preset: values.preset, of: steps, window, rows, ...summary }))
+  console.log(JSON.stringify({ bench: 'start', preset: values.preset, of: steps, window, rows, summary }))
 else {
   console.log(
-    `preset ${values.preset}: composition + directional + screen loss; the level is the random start's mean of its last 10 of ${steps} steps, reached by the mean of ${window} steps\n`,
+    `preset ${values.preset}: composition + directional + screen loss; the level is the random start's mean of its last 10 of ${steps} steps, reached by the mean of ${window} steps; held to the hues of its first picture as it ships, and free of them (--lambda-colour 0)\n`,
   )
+  const shown = ({ steps: taken, seconds }) => [taken ?? `> ${steps}`, seconds === null ? '' : digits(seconds)]
   printTable([
     [
       'photo',
       'prompt',
       'level',
       `random, s for ${steps}`,
-      'learned: steps',
+      'held: steps',
+      's',
+      'nearest',
+      'free: steps',
       's',
       'first step: random',
-      'learned',
-      'steps 6-10: random',
       'learned',
     ],
     ...rows.map((r) => [
       r.name,
       r.prompt,
       digits(r.level),
-      digits(r.randomSeconds),
-      r.steps ?? `> ${steps}`,
-      r.seconds === null ? '' : digits(r.seconds),
-      digits(r.first.random),
-      digits(r.first.learned),
-      digits(r.atTen.random),
-      r.atTen.learned === null ? '' : digits(r.atTen.learned),
+      digits(r.random.seconds),
+      ...shown(r.held),
+      digits(r.held.nearest),
+      ...shown(r.free),
+      digits(r.random.first),
+      digits(r.held.first),
     ]),
     [
       'median',
       '',
       '',
       '',
-      summary.steps,
-      Number.isFinite(summary.seconds) ? digits(summary.seconds) : '',
-      '',
-      '',
+      ...Object.values(summary).flatMap(({ steps: taken, seconds }, i) => [
+        Number.isFinite(taken) ? taken : `> ${steps}`,
+        Number.isFinite(seconds) ? digits(seconds) : '',
+        ...(i === 0 ? [''] : []),
+      ]),
       '',
       '',
     ],

@@ -123,7 +123,7 @@ export function tint(
   { rgb, metal = false }: NamedColour,
   amount?: Float32Array,
 ): void {
-  const bright = Float32Array.from({ length: n }, (_, i) => luminance(planes[i]!, planes[n + i]!, planes[2 * n + i]!))
+  const bright = new Float32Array(n).map((_, i) => luminance(planes[i]!, planes[n + i]!, planes[2 * n + i]!))
   const part = spread(bright, amount ?? null)
   const { mean } = part
   const deviation = Math.max(part.deviation, 0.06)

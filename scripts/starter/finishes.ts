@@ -206,9 +206,9 @@ const EVEN = 0.05
 export function inFinish(photo: Float32Array, amount: Float32Array, { ramp, polished }: Finish): Float32Array {
   if (ramp === null) return photo.slice()
   const n = amount.length
-  const bright = Float32Array.from({ length: n }, (_, i) => luminance(photo[i]!, photo[n + i]!, photo[2 * n + i]!))
+  const bright = new Float32Array(n).map((_, i) => luminance(photo[i]!, photo[n + i]!, photo[2 * n + i]!))
   const { mean, deviation } = spread(bright, amount)
-  return Float32Array.from(photo, (own, at) => {
+  return photo.map((own, at) => {
     const [c, i] = [Math.floor(at / n), at % n]
     const light = 0.5 + (bright[i]! - mean) / (RANGE * Math.max(deviation, EVEN))
     const bands = polished ? BANDS * Math.sin(4 * Math.PI * light) : 0

@@ -75,7 +75,7 @@ export function initialParameters(config: StarterConfig, seed: number): Paramete
     return {
       name,
       shape,
-      initial: Float32Array.from({ length: size }, () => random.uniform(-bound, bound)),
+      initial: new Float32Array(size).map(() => random.uniform(-bound, bound)),
       decay: DECAY,
     }
   })

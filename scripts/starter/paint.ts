@@ -8,7 +8,7 @@ const bilinear = { filter: 'bilinear', antialias: true } as const
 
 function brightness({ data, width, height }: FloatImage): Float32Array {
   const n = width * height
-  return Float32Array.from({ length: n }, (_, i) => luminance(data[i]!, data[n + i]!, data[2 * n + i]!))
+  return new Float32Array(n).map((_, i) => luminance(data[i]!, data[n + i]!, data[2 * n + i]!))
 }
 
 /** Puts `colour` (called with a pixel and its brightness) over the photo, as far as `amount` says. */
@@ -99,8 +99,8 @@ function translucent(
 /** The ground without the part, spread over it: a coarse picture of the ground, enlarged. */
 function blurred(photo: FloatImage, amount: Float32Array | null): FloatImage {
   const n = photo.width * photo.height
-  const seen = Float32Array.from(photo.data, (x, at) => x * (1.02 - (amount?.[at % n] ?? 0)))
-  const weight = Float32Array.from({ length: n }, (_, i) => 1.02 - (amount?.[i] ?? 0))
+  const seen = photo.data.map((x, at) => x * (1.02 - (amount?.[at % n] ?? 0)))
+  const weight = new Float32Array(n).map((_, i) => 1.02 - (amount?.[i] ?? 0))
   const small = (image: FloatImage): FloatImage =>
     resize(resize(image, 6, 6, bilinear), photo.width, photo.height, bilinear)
   const [sum, weights] = [small({ ...photo, data: seen }), small({ ...photo, channels: 1, data: weight })]
@@ -188,7 +188,7 @@ function fur(photo: FloatImage, amount: Float32Array | null, random: RandomStrea
     width: w,
     height: h,
     channels: 1,
-    data: Float32Array.from({ length: w * h }, () => random.uniform()),
+    data: new Float32Array(w * h).map(() => random.uniform()),
   })
   // Noise stretched along the strokes, fine across them.
   const strokes = resize(coarse(Math.ceil(width / 1.5), Math.ceil(height / 7)), width, height, bilinear).data

@@ -123,7 +123,7 @@ function objectAmount(
   height: number,
   masks: ObjectMasks,
 ): Float32Array {
-  return Float32Array.from({ length: width * height }, (_, i) => {
+  return new Float32Array(width * height).map((_, i) => {
     const u = ((i % width) + 0.5) / width
     const x = cut.x + (flip ? 1 - u : u) * cut.width
     const y = cut.y + ((Math.floor(i / width) + 0.5) / height) * cut.height

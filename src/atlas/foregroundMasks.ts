@@ -135,7 +135,7 @@ export async function foregroundMasks({
     width: frames.width,
     height: frames.height,
     channels: 1,
-    data: Float32Array.from(graph.frames[t]!.labels, (region) => labels[graph.first[t]! + region]!),
+    data: new Float32Array(graph.frames[t]!.labels).map((region) => labels[graph.first[t]! + region]!),
   })
   const edged = (t: number) => drawnToEdges(frames, t, painted(t))
   const look = looksAt(hint)

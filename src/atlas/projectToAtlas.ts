@@ -36,6 +36,6 @@ export async function projectToAtlas(
     width,
     height,
     channels: 1,
-    data: Float32Array.from(near, (x, i) => (count[i]! > 1e-9 ? Math.min(Math.max(x / count[i]!, 0), 1) : 0)),
+    data: new Float32Array(near.map((x, i) => (count[i]! > 1e-9 ? Math.min(Math.max(x / count[i]!, 0), 1) : 0))),
   }
 }

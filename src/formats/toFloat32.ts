@@ -18,10 +18,10 @@ export function toFloat32({ dtype, bytes }: SafetensorsTensor, name = 'a tensor'
     case 'BF16':
       return fromBfloat(bytes)
     case 'I8':
-      return Float32Array.from(new Int8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength))
+      return new Float32Array(new Int8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength))
     case 'U8':
     case 'BOOL':
-      return Float32Array.from(bytes)
+      return new Float32Array(bytes)
     default:
       return fromWide(dtype, bytes, name)
   }
@@ -50,7 +50,7 @@ function fromBfloat(bytes: Uint8Array): Float32Array {
 function fromWide(dtype: SafetensorsTensor['dtype'], bytes: Uint8Array, name: string): Float32Array {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
   const read = (width: number, at: (byte: number) => number): Float32Array =>
-    Float32Array.from({ length: bytes.byteLength / width }, (_, i) => at(i * width))
+    new Float32Array(bytes.byteLength / width).map((_, i) => at(i * width))
   switch (dtype) {
     case 'I16':
       return read(2, (byte) => view.getInt16(byte, true))
@@ -78,7 +78,7 @@ let halves: Float32Array | undefined
 
 /** All 65,536 half-precision numbers (IEEE 754 binary16). */
 function halfTable(): Float32Array {
-  return Float32Array.from({ length: 65536 }, (_, bits) => {
+  return new Float32Array(65536).map((_, bits) => {
     const sign = bits & 0x8000 ? -1 : 1
     const exponent = (bits >> 10) & 31
     const fraction = bits & 1023

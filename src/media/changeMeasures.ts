@@ -38,8 +38,7 @@ export function measureChange(
     )
   }
   const plane = width * height
-  const change = Float64Array.from(
-    { length: plane },
+  const change = new Float64Array(plane).map(
     (_, i) =>
       [0, plane, 2 * plane].reduce((sum, at) => sum + Math.abs(composite.data[at + i]! - photo.data[at + i]!), 0) / 3,
   )

@@ -5,7 +5,7 @@ export function connectedParts(
   { width, height }: Pick<FloatImage, 'width' | 'height'>,
   holds: (place: number) => boolean,
 ): readonly number[][] {
-  const open = Uint8Array.from({ length: width * height }, (_, place) => (holds(place) ? 1 : 0))
+  const open = new Uint8Array(width * height).map((_, place) => (holds(place) ? 1 : 0))
   const parts: number[][] = []
   for (let from = 0; from < open.length; from++) {
     if (!open[from]) continue

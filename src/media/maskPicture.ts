@@ -78,7 +78,9 @@ export function labelsOf({ name, width, height, indices, colour, opacity }: Inde
   const codes = indices.map((index) =>
     index === ground || (isVoid && index === 255) ? 0 : index === 0 ? ground : index,
   )
-  const alpha = entries.some((index) => opacity(index) < 1) ? Float32Array.from(indices, opacity) : null
+  const alpha = entries.some((index) => opacity(index) < 1)
+    ? new Float32Array(indices).map((index) => opacity(index))
+    : null
   const notes = isVoid ? [`${name} has pixels of index 255, the void of PASCAL VOC, which count as background`] : []
   return { name, width, height, white: 255, kind: 'labels', colours: null, exact: true, codes, alpha, notes }
 }

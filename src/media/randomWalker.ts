@@ -71,7 +71,7 @@ function walked(
     )
   }
   const scale = (256 / Math.min(width, height)) ** 2
-  const held = Float64Array.from(prior.data, (p) => options.pull * scale * (Math.abs(2 * p - 1) + UNDECIDED))
+  const held = new Float64Array(prior.data).map((p) => options.pull * scale * (Math.abs(2 * p - 1) + UNDECIDED))
   const diagonal = held.slice()
   for (const { step, weight } of joins) {
     for (let i = 0; i < n; i++) {

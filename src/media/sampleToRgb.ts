@@ -89,7 +89,7 @@ function split(
 function alphaOf({ width, height, bits, data, planes }: YuvPlanes): Uint8Array {
   const { offset, stride } = planes.at(-1)!
   const most = 2 ** bits - 1
-  return Uint8Array.from({ length: width * height }, (_, i) =>
+  return new Uint8Array(width * height).map((_, i) =>
     Math.round((data[offset + Math.floor(i / width) * stride + (i % width)]! * 255) / most),
   )
 }

@@ -166,7 +166,7 @@ async function checkSlope(model: GuidanceModel, part: Part, runtime: Runtime): P
   const pictures = graph.input('pictures', shape)
   const output = part.write(pictures, inputs)
   const random = randomStream(0, 'conformance weighting')
-  const weighting = Float32Array.from({ length: output.shape.reduce((n, m) => n * m, 1) }, () => random.uniform(-1, 1))
+  const weighting = new Float32Array(output.shape.reduce((n, m) => n * m, 1)).map(() => random.uniform(-1, 1))
   const weighted = reduceSum(mul(output, graph.constant(weighting, output.shape)))
   const [gradient] = gradients(weighted, [pictures])
   const program = await runtime.compile(graph, { weighted, gradient: gradient! })

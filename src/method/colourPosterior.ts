@@ -23,7 +23,7 @@ type ColourPosterior = (prior: FloatImage, map?: FloatImage) => FloatImage
 export function colourPosterior(photo: FloatImage): ColourPosterior {
   const n = photo.width * photo.height
   const level = (c: number, i: number) => Math.min(Math.max(Math.floor(photo.data[c * n + i]! * LEVELS), 0), LEVELS - 1)
-  const bin = Int32Array.from({ length: n }, (_, i) => (level(0, i) * LEVELS + level(1, i)) * LEVELS + level(2, i))
+  const bin = new Int32Array(n).map((_, i) => (level(0, i) * LEVELS + level(1, i)) * LEVELS + level(2, i))
   return (prior, map = prior) => {
     const inside = histogram(
       bin,

@@ -125,8 +125,7 @@ export function grainOn(
   const area = object.data.reduce((sum, x) => sum + x, 0)
   const scale = Math.max(Math.sqrt(area) * SCALE.share, SCALE.least)
   const pattern = grainPattern(material, seed)
-  const luma = Float32Array.from(
-    { length: n },
+  const luma = new Float32Array(n).map(
     (_, i) => 0.299 * photo.data[i]! + 0.587 * photo.data[n + i]! + 0.114 * photo.data[2 * n + i]!,
   )
   const window = Math.max(1, Math.round(SHADING * scale))

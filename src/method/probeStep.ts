@@ -84,7 +84,7 @@ function probeGraph(): StepGraph {
   return { graph, outputs: { ...nextState({ ...update }), loss } }
 }
 
-const picture = Float32Array.from({ length: 3 * width * height }, (_, i) => (i % 251) / 250)
+const picture = new Float32Array(3 * width * height).map((_, i) => (i % 251) / 250)
 
 function constant(shape: readonly number[], value: number): Rows {
   return { shape, data: new Float32Array(shape.reduce((a, b) => a * b, 1)).fill(value) }

@@ -96,7 +96,7 @@ export async function embedTexts(
     return rows
   }) as [Rows, Rows, Rows, Rows, Rows]
   const pairs = Math.min(composition.shape[0], source.shape[0])
-  const direction = Float32Array.from({ length: pairs * d }, (_, i) => composition.data[i]! - source.data[i]!)
+  const direction = new Float32Array(pairs * d).map((_, i) => composition.data[i]! - source.data[i]!)
   const present = (rows: Rows) => (rows.shape[0] > 0 ? rows : null)
   return {
     composition,

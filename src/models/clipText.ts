@@ -107,5 +107,5 @@ function embedTokens(
 
 /** [t, t]: 0 on and below the diagonal, above it so low that softmax gives 0. */
 function causalMask(t: number): Float32Array {
-  return Float32Array.from({ length: t * t }, (_, i) => (i % t > Math.floor(i / t) ? -1e9 : 0))
+  return new Float32Array(t * t).map((_, i) => (i % t > Math.floor(i / t) ? -1e9 : 0))
 }

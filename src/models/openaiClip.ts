@@ -100,7 +100,7 @@ export function readOpenaiNames(
 /** [rows, columns] -> [columns, rows] */
 function turned(data: Float32Array, rows: number): Float32Array {
   const columns = data.length / rows
-  return Float32Array.from(data, (_, i) => data[(i % rows) * columns + Math.floor(i / rows)]!)
+  return data.map((_, i) => data[(i % rows) * columns + Math.floor(i / rows)]!)
 }
 
 function configOf({ shapes, location }: StoredTensors): ClipConfig {

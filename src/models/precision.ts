@@ -124,7 +124,7 @@ export function pictureProbe(side: number, embed: (views: Value, weights: Weight
 /** Two views [2, 3, side, side] in [0, 1]: a disc over a shaded ground, and the same with noise. */
 function probeViews(side: number): Float32Array {
   const draws = randomStream(0, 'precision views')
-  return Float32Array.from({ length: 6 * side * side }, (_, i) => {
+  return new Float32Array(6 * side * side).map((_, i) => {
     const [x, y] = [(i % side) / side, (Math.floor(i / side) % side) / side]
     const [view, channel] = [Math.floor(i / (3 * side * side)), Math.floor(i / (side * side)) % 3]
     const disc =

@@ -197,7 +197,7 @@ async function encodeBatch(
       ...weightFeeds(used, runtime),
       mask: new runtime.Tensor(
         'float32',
-        Float32Array.from({ length: N * t }, (_, i) => (i % t < ids[Math.floor(i / t)]!.length ? 1 : 0)),
+        new Float32Array(N * t).map((_, i) => (i % t < ids[Math.floor(i / t)]!.length ? 1 : 0)),
         [N, t],
       ),
       embedded: new runtime.Tensor('float32', embedTokens(ids, t, d, encoder), [N * t, d]),

@@ -60,7 +60,7 @@ export class FastAtlas implements LayeredAtlas {
       width: this.width,
       height: this.height,
       channels: 1,
-      data: Float32Array.from(this.#parts.opacity[frame]!, (x) => x / 255),
+      data: new Float32Array(this.#parts.opacity[frame]!).map((x) => x / 255),
     })
   }
 

@@ -177,7 +177,7 @@ function subdivide(data: Float32Array, lines: number, count: number, stride: num
 
 /** The centres of `count` pixels, each `size` px wide, from pixel `start` on. */
 export function pixelCentres(count: number, size = 1, start = 0): Float32Array {
-  return Float32Array.from({ length: count }, (_, i) => (start + i + 0.5) * size)
+  return new Float32Array(count).map((_, i) => (start + i + 0.5) * size)
 }
 
 /**

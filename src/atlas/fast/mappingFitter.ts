@@ -53,7 +53,7 @@ export class MappingFitter {
     const { width, height } = size
     const { spacing } = stage
     const grid = (length: number) =>
-      Float32Array.from({ length: gridCount(length, GRID) }, (_, i) => i * GRID + (GRID >> 1) + 0.5)
+      new Float32Array(gridCount(length, GRID)).map((_, i) => i * GRID + (GRID >> 1) + 0.5)
     const matrix = (positions: Float32Array, length: number, derivative = false) =>
       axisMatrix(splineAxis(positions, length, spacing, derivative))
     const [across, down] = [grid(width), grid(height)]
@@ -229,8 +229,7 @@ export class MappingFitter {
     })
     // What the layer does not show still keeps some shape, so that its mapping goes on smoothly there.
     const here = share(t)
-    const rigid = Float32Array.from(
-      { length: size },
+    const rigid = new Float32Array(size).map(
       (_, k) =>
         0.01 + here((Math.floor(k / width) * GRID + (GRID >> 1)) * this.#size.width + (k % width) * GRID + (GRID >> 1)),
     )
@@ -249,7 +248,7 @@ export class MappingFitter {
     const every = 3
     const [columns, rows] = [Math.ceil(width / every), Math.ceil(height / every)]
     const centres = (count: number, first: number) =>
-      Float32Array.from({ length: count }, (_, i) => (first + every * i + 0.5) * pixel)
+      new Float32Array(count).map((_, i) => (first + every * i + 0.5) * pixel)
     const slopes = (derivative: 'x' | 'y') =>
       evaluateLattice(
         lattice,

@@ -37,7 +37,7 @@ export function scaleClip(frames: ClipFrames, opacity: readonly Uint8Array[], pi
 }
 
 /** Bytes in [0, 1]. */
-const SHARES = Float32Array.from({ length: 256 }, (_, byte) => byte / 255)
+const SHARES = new Float32Array(256).map((_, byte) => byte / 255)
 
 function blockMean(
   bytes: Uint8Array,

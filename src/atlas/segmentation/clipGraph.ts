@@ -73,8 +73,8 @@ export async function createClipGraph(
       colour.set(mean.subarray((c * mean.length) / 3, ((c + 1) * mean.length) / 3), c * count + first[t]!)
   })
   const centre = new Float32Array(2 * count)
-  const xs = Float32Array.from({ length: size }, (_, i) => i % width)
-  const ys = Float32Array.from({ length: size }, (_, i) => Math.floor(i / width))
+  const xs = new Float32Array(size).map((_, i) => i % width)
+  const ys = new Float32Array(size).map((_, i) => Math.floor(i / width))
   centre.set(regionMeans(nodes, () => xs))
   centre.set(
     regionMeans(nodes, () => ys),
@@ -123,7 +123,7 @@ function meanColours(lab: Float32Array, { count, labels }: Superpixels): Float32
     members[k]!++
     for (let c = 0; c < 3; c++) sums[c * count + k]! += lab[c * labels.length + i]!
   }
-  return Float32Array.from(sums, (sum, k) => sum / members[k % count]!)
+  return new Float32Array(sums.map((sum, k) => sum / members[k % count]!))
 }
 
 type Nodes = Pick<ClipGraph, 'width' | 'height' | 'frames' | 'first' | 'count'>
@@ -149,13 +149,13 @@ export function regionMeans(
       totals[node]! += w
     }
   })
-  return Float32Array.from(sums, (sum, i) => (totals[i]! > 0 ? sum / totals[i]! : 0))
+  return new Float32Array(sums.map((sum, i) => (totals[i]! > 0 ? sum / totals[i]! : 0)))
 }
 
 /** The forward flow of a frame, the negative backward one for the last; px. */
 function motionPlane({ forward, backward }: ClipFlow, t: number, c: number, size: number): Float32Array {
   const [flow, sign] = t < forward.length ? [forward[t]!, 1] : [backward[t - 1]!, -1]
-  return Float32Array.from(flow.data.subarray(c * size, (c + 1) * size), (units) => (sign * units) / FLOW_PIXEL)
+  return new Float32Array(flow.data.subarray(c * size, (c + 1) * size)).map((units) => (sign * units) / FLOW_PIXEL)
 }
 
 interface Edge {

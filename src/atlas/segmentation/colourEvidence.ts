@@ -44,7 +44,7 @@ export function colourEvidence(
   const sum = (histogram: Float64Array) => histogram.reduce((s, x) => s + x, 0)
   const [insideTotal, outsideTotal] = [Math.max(sum(inside), 1e-9), Math.max(sum(outside), 1e-9)]
   const prior = PRIOR * total
-  return Float32Array.from(cell, (k) => {
+  return new Float32Array(cell).map((k) => {
     const p = (inside[k]! + prior) / insideTotal ** 0.75
     const q = (outside[k]! + prior) / outsideTotal ** 0.75
     return p / (p + q)

@@ -23,7 +23,7 @@ export function labPlanes({ width, height, pixels }: ClipFrames, t: number): Flo
 }
 
 /** sRGB bytes as linear light. */
-const linear = Float64Array.from({ length: 256 }, (_, i) =>
+const linear = new Float64Array(256).map((_, i) =>
   i / 255 <= 0.04045 ? i / 255 / 12.92 : ((i / 255 + 0.055) / 1.055) ** 2.4,
 )
 

@@ -98,7 +98,7 @@ export function motionEvidence(
     outside[binOf(i)]! += weight * (1 - foreground[i]!)
   }
   const [p, q] = [density(inside), density(outside)]
-  return Float32Array.from({ length: first[t + 1]! - first[t]! }, (_, k) => {
+  return new Float32Array(first[t + 1]! - first[t]!).map((_, k) => {
     const bin = binOf(first[t]! + k)
     return p[bin]! / (p[bin]! + q[bin]!)
   })

@@ -66,7 +66,7 @@ export function randomWalker(
     for (let i = 0; i < count; i++) direction[i] = residual[i]! / diagonal[i]! + (next / rho) * direction[i]!
     rho = next
   }
-  return Float32Array.from(x, (value) => Math.min(Math.max(value, 0), 1))
+  return new Float32Array(x.map((value) => Math.min(Math.max(value, 0), 1)))
 }
 
 function dot(a: Float64Array, b: Float64Array): number {

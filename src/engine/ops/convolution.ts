@@ -110,7 +110,7 @@ function inputGradient(
 function spreadPixels(g: Value, stride: number): Value {
   const repeated = repeatPixels(g, stride)
   const [, , height, width] = repeated.shape as [number, number, number, number]
-  const corner = Float32Array.from({ length: height * width }, (_, i) =>
+  const corner = new Float32Array(height * width).map((_, i) =>
     (i % width) % stride === 0 && Math.floor(i / width) % stride === 0 ? 1 : 0,
   )
   return mul(repeated, g.graph.constant(corner, [1, 1, height, width]))

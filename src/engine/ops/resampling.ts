@@ -41,7 +41,7 @@ export function upsample2x(x: Value): Value {
 
 function tentKernel(x: Value, channels: number): Value {
   const taps = [0.25, 0.75, 0.75, 0.25]
-  const kernel = Float32Array.from({ length: channels * 16 }, (_, i) => taps[i % 4]! * taps[Math.floor(i / 4) % 4]!)
+  const kernel = new Float32Array(channels * 16).map((_, i) => taps[i % 4]! * taps[Math.floor(i / 4) % 4]!)
   return x.graph.constant(kernel, [channels, 1, 4, 4])
 }
 

@@ -28,12 +28,10 @@ async function paletteLabels(header: ImageHeader): Promise<MaskPicture | null> {
     .extractChannel(0)
     .raw()
   const step = 255 / (2 ** depth - 1)
-  const indices = Uint8Array.from(
-    await grey.toBuffer().catch((cause: unknown) => {
-      throw damagedImage(header.name, 'PNG', cause)
-    }),
-    (value) => Math.round(value / step),
-  )
+  const spread = await grey.toBuffer().catch((cause: unknown) => {
+    throw damagedImage(header.name, 'PNG', cause)
+  })
+  const indices = new Uint8Array(spread).map((value) => Math.round(value / step))
   return labelsOf({
     name,
     width,

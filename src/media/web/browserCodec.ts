@@ -145,7 +145,7 @@ function unpacked(data: ArrayLike<number>, width: number, height: number, depth:
   const perByte = 8 / depth
   const rowBytes = Math.ceil(width / perByte)
   const mask = 2 ** depth - 1
-  return Uint8Array.from({ length: width * height }, (_, i) => {
+  return new Uint8Array(width * height).map((_, i) => {
     const [x, y] = [i % width, Math.floor(i / width)]
     return (data[y * rowBytes + Math.floor(x / perByte)]! >> (8 - depth * ((x % perByte) + 1))) & mask
   })

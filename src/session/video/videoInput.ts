@@ -141,7 +141,7 @@ function opaqueObject({ frames: { width, height }, alphas }: Clip): ReadonlyMap<
   return new Map(
     alphas.map((alpha, t) => [
       t,
-      { width, height, channels: 1, data: Float32Array.from(alpha, (value) => value / 255) },
+      { width, height, channels: 1, data: new Float32Array(alpha).map((value) => value / 255) },
     ]),
   )
 }

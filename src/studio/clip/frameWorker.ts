@@ -124,7 +124,7 @@ async function smallFrames(clip: Opened, first: number): Promise<ClipFrames> {
     context.drawImage(picture, 0, 0, width, height)
     picture.close()
     const { data } = context.getImageData(0, 0, width, height)
-    pixels.push(Uint8Array.from({ length: 3 * width * height }, (_, i) => data[4 * Math.floor(i / 3) + (i % 3)]!))
+    pixels.push(new Uint8Array(3 * width * height).map((_, i) => data[4 * Math.floor(i / 3) + (i % 3)]!))
   }
   return { width, height, pixels }
 }

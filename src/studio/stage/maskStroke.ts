@@ -43,7 +43,7 @@ export class MaskStroke {
     this.#tiles = tiles
     this.#brush = brush
     this.#target = target
-    this.#strength = Float64Array.from({ length: 256 }, (_, coverage) => (coverage / 255) * brush.opacity)
+    this.#strength = new Float64Array(256).map((_, coverage) => (coverage / 255) * brush.opacity)
   }
 
   /**

@@ -13,5 +13,5 @@ answerPage(async (request: MaskFileRequest): Promise<Uint8Array | GreyPlane> => 
   }
   const { file } = request
   const { image } = await browserCodec.decodeMask(file, width, height)
-  return { width, height, data: Uint8Array.from(image.data, (value) => Math.round(255 * value)) }
+  return { width, height, data: new Uint8Array(image.data.map((value) => Math.round(255 * value))) }
 })

@@ -15,7 +15,7 @@ interface TintedTile {
 const kept = 192
 const [red, green, blue, most] = [255, 40, 90, 140]
 /** The tint of each value of the mask, as the bytes of a picture. */
-const tints = Uint32Array.from({ length: 256 }, (_, value) => {
+const tints = new Uint32Array(256).map((_, value) => {
   const alpha = Math.round((value * most) / 255)
   return ((alpha << 24) | (blue << 16) | (green << 8) | red) >>> 0
 })

@@ -61,7 +61,7 @@ const greyRamp = (): PixelImage =>
     256,
     1,
     1,
-    Uint8Array.from({ length: 256 }, (_, i) => i),
+    new Uint8Array(256).map((_, i) => i),
   )
 
 function throughCurve(image: FloatImage, curve: FloatImage): FloatImage {
