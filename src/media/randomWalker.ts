@@ -53,7 +53,7 @@ export function randomWalker(guide: FloatImage, options: WalkOptions): Walk {
 
 function walked(
   guide: FloatImage,
-  joins: readonly Join[],
+  joins: Joins,
   options: WalkOptions,
   prior: FloatImage,
   start?: FloatImage,
@@ -72,48 +72,73 @@ function walked(
   }
   const scale = (256 / Math.min(width, height)) ** 2
   const held = new Float64Array(prior.data).map((p) => options.pull * scale * (Math.abs(2 * p - 1) + UNDECIDED))
-  const diagonal = held.slice()
-  for (const { step, weight } of joins) {
-    for (let i = 0; i < n; i++) {
-      const w = weight[i]!
-      if (w === 0) continue
-      diagonal[i]! += w
-      diagonal[i + step]! += w
-    }
+  const diagonal = held.map((h, i) => h + joins.sum[i]!)
+  const border = width + 1
+  const x = bordered(width, (start ?? coarseStart(guide, prior, options)).data)
+  const [product, residual, direction] = [new Float64Array(n), new Float64Array(n), new Float64Array(x.length)]
+  apply(joins, diagonal, x, product)
+  let [pulled, left, fall] = [0, 0, 0]
+  for (let i = 0; i < n; i++) {
+    const b = held[i]! * prior.data[i]!
+    const r = b - product[i]!
+    residual[i] = r
+    direction[border + i] = r / diagonal[i]!
+    pulled += b * b
+    left += r * r
+    fall += (r * r) / diagonal[i]!
   }
-  const apply = (x: Float64Array, out: Float64Array): void => {
-    for (let i = 0; i < n; i++) out[i] = diagonal[i]! * x[i]!
-    for (const { step, weight } of joins) {
-      for (let i = 0; i + step < n; i++) {
-        const w = weight[i]!
-        out[i]! -= w * x[i + step]!
-        out[i + step]! -= w * x[i]!
-      }
-    }
-  }
-  const x = Float64Array.from((start ?? coarseStart(guide, prior, options)).data)
-  const product = new Float64Array(n)
-  apply(x, product)
-  const pulled = held.map((h, i) => h * prior.data[i]!)
-  const residual = pulled.map((b, i) => b - product[i]!)
-  const direction = residual.map((r, i) => r / diagonal[i]!)
-  const enough = TOLERANCE ** 2 * dot(pulled, pulled)
-  let fall = residual.reduce((sum, r, i) => sum + (r * r) / diagonal[i]!, 0)
-  for (let k = 0; k < MOST_ITERATIONS && dot(residual, residual) > enough; k++) {
-    apply(direction, product)
-    const length = fall / dot(direction, product)
+  for (let k = 0; k < MOST_ITERATIONS && left > TOLERANCE ** 2 * pulled; k++) {
+    const length = fall / apply(joins, diagonal, direction, product)
     let next = 0
+    left = 0
     for (let i = 0; i < n; i++) {
-      x[i]! += length * direction[i]!
+      x[border + i]! += length * direction[border + i]!
       const r = residual[i]! - length * product[i]!
       residual[i] = r
+      left += r * r
       next += (r * r) / diagonal[i]!
     }
     const turn = next / fall
     fall = next
-    for (let i = 0; i < n; i++) direction[i] = residual[i]! / diagonal[i]! + turn * direction[i]!
+    for (let i = 0; i < n; i++) direction[border + i] = residual[i]! / diagonal[i]! + turn * direction[border + i]!
   }
-  return { width, height, channels: 1, data: Float32Array.from(x) }
+  return { width, height, channels: 1, data: new Float32Array(x.subarray(border, border + n)) }
+}
+
+/**
+ * The product of the system's matrix with a bordered x, written to `out` without a border; its dot product with x is
+ * returned. The neighbours of each pixel are gathered, so that each result is written once.
+ */
+function apply(
+  { width, east, south, southEast, southWest }: Joins,
+  diagonal: Float64Array,
+  x: Float64Array,
+  out: Float64Array,
+): number {
+  let dot = 0
+  for (let i = 0, at = width + 1; i < out.length; i++, at++) {
+    const own = x[at]!
+    const value =
+      diagonal[i]! * own -
+      east[at]! * x[at + 1]! -
+      east[at - 1]! * x[at - 1]! -
+      south[at]! * x[at + width]! -
+      south[at - width]! * x[at - width]! -
+      southEast[at]! * x[at + width + 1]! -
+      southEast[at - width - 1]! * x[at - width - 1]! -
+      southWest[at]! * x[at + width - 1]! -
+      southWest[at - width + 1]! * x[at - width + 1]!
+    out[i] = value
+    dot += own * value
+  }
+  return dot
+}
+
+/** The values with a row and a pixel of zeros before and behind, so that each pixel has all its neighbours. */
+function bordered(width: number, values: ArrayLike<number>): Float64Array {
+  const out = new Float64Array(values.length + 2 * (width + 1))
+  out.set(values, width + 1)
+  return out
 }
 
 function coarseStart(guide: FloatImage, prior: FloatImage, options: WalkOptions): FloatImage {
@@ -127,19 +152,21 @@ function coarseStart(guide: FloatImage, prior: FloatImage, options: WalkOptions)
   })
 }
 
-/**
- * One of the four ways to a neighbour that is not yet joined: `weight[i]` between pixel i and pixel i + step, 0 where
- * there is none.
- */
-interface Join {
-  readonly step: number
-  readonly weight: Float64Array
+/** What joins each pixel to the neighbour on the side that is named, bordered; 0 where there is none. */
+interface Joins {
+  readonly width: number
+  readonly east: Float64Array
+  readonly south: Float64Array
+  readonly southEast: Float64Array
+  readonly southWest: Float64Array
+  /** Of all eight joins of each pixel, without a border. */
+  readonly sum: Float64Array
 }
 
-function joinsOf({ width, height, data }: FloatImage, beta: number): Join[] {
+function joinsOf({ width, height, data }: FloatImage, beta: number): Joins {
   const n = width * height
-  let [sum, count] = [0, 0]
-  const joins = (
+  let [total, count] = [0, 0]
+  const ways = (
     [
       [0, 1],
       [1, 0],
@@ -155,24 +182,27 @@ function joinsOf({ width, height, data }: FloatImage, beta: number): Join[] {
         let square = 0
         for (let c = 0; c < 3; c++) square += (data[c * n + i]! - data[c * n + i + step]!) ** 2
         weight[i] = square / (down * down + right * right)
-        sum += weight[i]
+        total += weight[i]
         count++
       }
     }
     return { step, weight, distance: Math.hypot(down, right) }
   })
-  const mean = count > 0 ? sum / count : 0
-  for (const { weight, distance } of joins) {
+  const mean = count > 0 ? total / count : 0
+  const sum = new Float64Array(n)
+  const [east, south, southEast, southWest] = ways.map(({ step, weight, distance }) => {
     for (let i = 0; i < n; i++) {
       const square = weight[i]!
-      weight[i] = square < 0 ? 0 : ((mean > 0 ? Math.exp((-beta * square) / mean) : 1) + WEAKEST_JOIN) / distance
+      if (square < 0) {
+        weight[i] = 0
+        continue
+      }
+      const join = ((mean > 0 ? Math.exp((-beta * square) / mean) : 1) + WEAKEST_JOIN) / distance
+      weight[i] = join
+      sum[i]! += join
+      sum[i + step]! += join
     }
-  }
-  return joins
-}
-
-function dot(a: Float64Array, b: Float64Array): number {
-  let sum = 0
-  for (let i = 0; i < a.length; i++) sum += a[i]! * b[i]!
-  return sum
+    return bordered(width, weight)
+  })
+  return { width, east: east!, south: south!, southEast: southEast!, southWest: southWest!, sum }
 }
