@@ -31,8 +31,21 @@ export interface ClipFlow {
   readonly backward: readonly Flow[]
 }
 
+/** Flow that is estimated beside this thread. */
+export interface FlowBeside {
+  /**
+   * The flow of a clip, as `estimateClipFlow` gives it.
+   * @param onPair called after each pair of frames
+   */
+  estimate(frames: ClipFrames, onPair: () => void): Promise<ClipFlow>
+  /** Ends it, also while it works. */
+  close(): Promise<void>
+}
+
 export interface ClipFlowOptions {
   readonly signal?: AbortSignal | undefined
+  /** Takes half of the pairs, the flow stays the same. Who gives it closes it. */
+  readonly beside?: FlowBeside | undefined
   /** Pairs of frames done, of all. */
   readonly onProgress?: ((done: number, total: number) => void) | undefined
 }
@@ -55,11 +68,30 @@ const TOLERANCE = 1
  */
 export async function estimateClipFlow(
   frames: ClipFrames,
-  { signal, onProgress }: ClipFlowOptions = {},
+  { signal, beside, onProgress }: ClipFlowOptions = {},
 ): Promise<ClipFlow> {
   const { width, height, pixels } = frames
   if (pixels.length < 2)
     throw new Text2LiveError('CLIP_TOO_SHORT', `Optical flow expected at least 2 frames, got ${pixels.length}.`)
+  const pairs = pixels.length - 1
+  let done = 0
+  const onPair = (): void => onProgress?.(++done, pairs)
+  const own = beside === undefined ? pairs : Math.ceil(pairs / 2)
+  if (beside === undefined || own === pairs) return await estimatePairs(frames, signal, onPair)
+  const rest = beside.estimate({ width, height, pixels: pixels.slice(own) }, onPair)
+  // Heard below, unless this thread's half fails first.
+  rest.catch(() => undefined)
+  const first = await estimatePairs({ width, height, pixels: pixels.slice(0, own + 1) }, signal, onPair)
+  const { forward, backward } = await rest
+  return { width, height, forward: [...first.forward, ...forward], backward: [...first.backward, ...backward] }
+}
+
+async function estimatePairs(
+  frames: ClipFrames,
+  signal: AbortSignal | undefined,
+  onPair: () => void,
+): Promise<ClipFlow> {
+  const { width, height, pixels } = frames
   const forward: Flow[] = []
   const backward: Flow[] = []
   let here = greyPyramid(greyPlane(frames, 0), COARSEST)
@@ -71,7 +103,7 @@ export async function estimateClipFlow(
     forward.push({ data: flowUnits(there), valid: returns(there, back, width, height) })
     backward.push({ data: flowUnits(back), valid: returns(back, there, width, height) })
     here = next
-    onProgress?.(t + 1, pixels.length - 1)
+    onPair()
   }
   return { width, height, forward, backward }
 }

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import { availableParallelism } from 'node:os'
 import { openFitThread } from '../../atlas/fast/node/openFitThread.js'
+import { openFlowThread } from '../../atlas/node/openFlowThread.js'
 import { loadOnnxRuntime } from '../../engine/node/loadOnnxRuntime.js'
 import { libavClips } from '../../media/node/libavClips.js'
 import { registerCodecs } from '../../media/node/registerCodecs.js'
@@ -33,11 +34,12 @@ export const clipMachine: ClipMachine = {
     for (const piece of pieces) hash.update(piece)
     return hash.digest('hex')
   },
-  fitBeside(asked) {
+  beside(asked) {
     const threads = (asked > 0 ? asked : availableParallelism()) >> 1
     if (threads === 0) return null
     return {
       threads,
+      openFlow: openFlowThread,
       openPart: (frames, settings, signal) => openFitThread(frames, settings, { threads, signal }),
     }
   },

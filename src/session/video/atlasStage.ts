@@ -102,7 +102,7 @@ export async function fitAtlas(tools: StageTools, evidence: AtlasEvidence): Prom
     })
   }
   const isShared = runtime.device === 'cpu' && isParted(input.frames.pixels.length)
-  const beside = (isShared && machine.fitBeside?.(settings.threads)) || null
+  const beside = (isShared && machine.beside?.(settings.threads)) || null
   let detail: Readonly<Record<string, number>> | undefined
   return await keep(
     tools,

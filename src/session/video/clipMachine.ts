@@ -1,3 +1,4 @@
+import type { FlowBeside } from '../../atlas/clipFlow.js'
 import type { FastSettings } from '../../atlas/fast/fastSettings.js'
 import type { FitPart, PartFrames } from '../../atlas/fast/fitPart.js'
 import type { ClipCodec } from '../../media/clipCodec.js'
@@ -15,15 +16,18 @@ export interface ClipTools {
   /** SHA-256 in hex over the pieces, one after the other; text as UTF-8. */
   readonly digest: (pieces: Iterable<Uint8Array | string>) => string
   /**
-   * How a fit on the CPU is shared between threads; null for one thread. Absent where a machine has no threads.
+   * How work on the CPU is shared with a thread beside this one; null for one thread. Absent where a machine has no
+   * threads.
    * @param threads what the settings say; 0 for what the machine has
    */
-  readonly fitBeside?: (threads: number) => FitBeside | null
+  readonly beside?: (threads: number) => WorkBeside | null
 }
 
-/** A thread beside this one, for a part of a fit. */
-export interface FitBeside {
-  /** Of ONNX Runtime, for each. */
+/** What a thread beside this one can do. */
+export interface WorkBeside {
+  /** A part of a clip's flow. */
+  readonly openFlow: () => FlowBeside
+  /** Of ONNX Runtime, for each part of a fit. */
   readonly threads: number
   readonly openPart: (frames: PartFrames, settings: FastSettings, signal: AbortSignal | undefined) => Promise<FitPart>
 }

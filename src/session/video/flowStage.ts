@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { estimateClipFlow, type ClipFlow, type Flow } from '../../atlas/clipFlow.js'
+import { type ClipFlow, estimateClipFlow, type Flow, type FlowBeside } from '../../atlas/clipFlow.js'
 import type { SafetensorsTensor } from '../../formats/safetensors.js'
 import { readCheckpoint, tensorSchema, writeCheckpoint } from '../checkpoint.js'
 import type { StageTools } from './clipSession.js'
@@ -7,13 +7,18 @@ import { checkpoints } from './videoFiles.js'
 
 /** Pairs of frames in one checkpoint file: about 3 s of work and 13 MB at 768x432. */
 const chunk = 8
+/** A thread takes about as long to begin as a pair of frames: so many pairs are shared with one. */
+const LEAST_SHARED = 7
+
 /**
  * The flow between all neighbouring frames, taken from checkpoints as far as there are some.
  * @throws INTERRUPTED, DISK_FULL, CHECKPOINT_*
  */
 export async function flowStage({
+  settings,
   input,
   store,
+  machine,
   fingerprint,
   signal,
   report,
@@ -25,28 +30,35 @@ export async function flowStage({
   const pairs = pixels.length - 1
   const forward: Flow[] = []
   const backward: Flow[] = []
-  for (let first = 0; first < pairs; first += chunk) {
-    const place = checkpoints.flow(first)
-    const count = Math.min(chunk, pairs - first)
-    const saved = await readCheckpoint(store, place, fingerprint, flowSchema(width, height, count))
-    const part =
-      saved === null
-        ? await estimateClipFlow(
-            { width, height, pixels: pixels.slice(first, first + chunk + 1) },
-            { signal, onProgress: (done) => report(first + done, pairs) },
-          )
-        : unpack(saved.named, { width, height, pairs: count })
-    if (saved === null) {
-      emit({
-        type: 'checkpoint',
-        stage: 'flow',
-        path: store.file(place.file),
-        bytes: await writeCheckpoint(store, place, fingerprint, pack(part)),
-      })
-      await followControl()
+  const work = pairs >= LEAST_SHARED ? machine.beside?.(settings.threads) : null
+  let beside: FlowBeside | undefined
+  const estimated = async (first: number): Promise<ClipFlow> => {
+    beside ??= work?.openFlow()
+    return await estimateClipFlow(
+      { width, height, pixels: pixels.slice(first, first + chunk + 1) },
+      { signal, beside, onProgress: (done) => report(first + done, pairs) },
+    )
+  }
+  try {
+    for (let first = 0; first < pairs; first += chunk) {
+      const place = checkpoints.flow(first)
+      const count = Math.min(chunk, pairs - first)
+      const saved = await readCheckpoint(store, place, fingerprint, flowSchema(width, height, count))
+      const part = saved === null ? await estimated(first) : unpack(saved.named, { width, height, pairs: count })
+      if (saved === null) {
+        emit({
+          type: 'checkpoint',
+          stage: 'flow',
+          path: store.file(place.file),
+          bytes: await writeCheckpoint(store, place, fingerprint, pack(part)),
+        })
+        await followControl()
+      }
+      forward.push(...part.forward)
+      backward.push(...part.backward)
     }
-    forward.push(...part.forward)
-    backward.push(...part.backward)
+  } finally {
+    await beside?.close()
   }
   return { width, height, forward, backward }
 }
