@@ -41,6 +41,8 @@ const { values } = parseArgs({
 if (values.photos === undefined) throw new Error('Give --photos <folder> with teapot.jpg and the others.')
 const [steps, window, chosen] = ['steps', 'window', 'pairs'].map((name) => count(name, values[name]))
 
+if (steps < window) throw new Error(`Expected --steps of at least --window ${window}, came ${steps}.`)
+
 const runtime = createNodeRuntime({ device: 'cpu' })
 const [outline, learned] = [
   await loadOutline(await bundledSource('outline')),
@@ -110,7 +112,7 @@ for (const [name, prompt, source] of pairs.slice(0, chosen)) {
       steps: done ? losses.length : null,
       seconds: done ? seconds.at(-1) : null,
       first: losses[0],
-      // The mean of as many steps as are to reach the level, at their best.
+      // The lowest mean of `window` steps in a row.
       nearest: Math.min(...losses.slice(window - 1).map((_, i) => mean(losses.slice(i, i + window)))),
     }
   }

@@ -12,7 +12,7 @@ import { folderSource } from '../../src/models/node/folderSource.js'
 import { exportStart } from './exportStart.js'
 import { measureStart } from './measureStart.js'
 import { type LessonSource, paintedLessons } from './paintedLessons.js'
-import { teachStart } from './teachStart.js'
+import { type Lesson, teachStart } from './teachStart.js'
 import { randomStart, trainStart, widened } from './trainStart.js'
 
 const {
@@ -32,7 +32,7 @@ const {
     steps: { type: 'string', default: '12' },
     workers: { type: 'string', default: String(Math.max(1, availableParallelism())) },
     rate: { type: 'string', default: '0.4,0.05' },
-    lessons: { type: 'string', default: '12000' },
+    lessons: { type: 'string' },
     'lesson-rate': { type: 'string', default: '0.0015' },
     'conditioned-rate': { type: 'string', default: '0.5' },
   },
@@ -63,19 +63,24 @@ async function openLessons(): Promise<LessonSource> {
   const guidance = await loadGuidance(await folderSource('models/starter'), runtime, { positions: 'fixed' })
   return { folder, plan, guidance }
 }
-/** The first lesson that a start is measured by. */
-const FAR = 10_000_000
+/** Lessons on the photos that are taught, with other draws: the number of the first lies beyond all that are taught. */
+async function* untaught(source: LessonSource, count: number): AsyncGenerator<Lesson> {
+  const [far, chunk] = [10_000_000, 200]
+  for (let i = 0; i < count; i += chunk) yield* paintedLessons(source, far + i, Math.min(chunk, count - i))
+}
 const given = values.from === undefined ? null : widened(await loadStart(await folderSource(values.from)))
-const checkpoint = join(need('work'), `${values.name}.safetensors`)
-
-mkdirSync(need('work'), { recursive: true })
+/** The checkpoint of what is trained, in a folder that is there then. */
+function checkpointAt(): string {
+  mkdirSync(need('work'), { recursive: true })
+  return join(need('work'), `${values.name}.safetensors`)
+}
 
 switch (command) {
   case 'train': {
     const [first = 0.4, last = 0.05] = values.rate.split(',').map(Number)
     await trainStart({
       pairs: need('pairs'),
-      checkpoint,
+      checkpoint: checkpointAt(),
       from: given,
       seed,
       tasks: Number(values.tasks),
@@ -93,9 +98,9 @@ switch (command) {
     await teachStart({
       lessons: (from, count) => paintedLessons(source, from, count),
       start: given ?? randomStart(seed),
-      checkpoint,
+      checkpoint: checkpointAt(),
       between: 200,
-      steps: Number(values.lessons),
+      steps: Number(values.lessons ?? 12_000),
       learningRate: Number(values['lesson-rate']),
       threads,
       say,
@@ -105,19 +110,20 @@ switch (command) {
   }
   case 'measure': {
     if (given === null) throw new Error('Expected --from <folder>: a start to measure')
-    // None of them is taught with the same seed.
-    const lessons = paintedLessons(await openLessons(), FAR, Number(values.lessons))
+    const lessons = untaught(await openLessons(), Number(values.lessons ?? 600))
     const errors = await measureStart(given, lessons, createNodeRuntime({ device: 'cpu', threads }))
-    for (const { look, lessons: count, left } of errors)
-      say(`${look.padEnd(12)} ${String(count).padStart(5)}  ${left.toFixed(3)}`)
+    const mean = (of: 'left' | 'level'): number => errors.reduce((sum, error) => sum + error[of], 0) / errors.length
     const all = errors.reduce((sum, { lessons: count }) => sum + count, 0)
-    say(
-      `${'mean'.padEnd(12)} ${String(all).padStart(5)}  ${(errors.reduce((sum, { left }) => sum + left, 0) / errors.length).toFixed(3)}`,
-    )
+    say('look        lessons   left  of it brightness')
+    for (const { look, lessons: count, left, level } of [
+      ...errors,
+      { look: 'mean', lessons: all, left: mean('left'), level: mean('level') },
+    ])
+      say(`${look.padEnd(12)} ${String(count).padStart(6)}  ${left.toFixed(3)}  ${level.toFixed(3)}`)
     break
   }
   case 'export':
-    await exportStart(checkpoint, seed, need('out'))
+    await exportStart(checkpointAt(), seed, need('out'))
     break
   default:
     throw new Error(`Expected a command (train, teach, measure, export), came ${command ?? 'none'}`)

@@ -1,5 +1,5 @@
 import { Graph } from '../../src/engine/graph.js'
-import { abs, reduceMean, sub } from '../../src/engine/ops.js'
+import { abs, mul, reduceMean, sub } from '../../src/engine/ops.js'
 import type { Program, Runtime } from '../../src/engine/runtime.js'
 import { generator, splitParameters } from '../../src/models/generator.js'
 import { type LearnedStart, startParameters } from '../../src/models/learnedStart.js'
@@ -11,6 +11,8 @@ export interface StartError {
   readonly lessons: number
   /** Absolute difference from what was painted, as a share of what painting changed. */
   readonly left: number
+  /** How far the brightness is off as a whole, as the same share. */
+  readonly level: number
 }
 
 /** The errors of a start, look by look, the looks in the order of their names. */
@@ -20,24 +22,25 @@ export async function measureStart(
   runtime: Runtime,
 ): Promise<StartError[]> {
   const programs = new Map<number, Program>()
-  const found = new Map<string, { lessons: number; left: number; changed: number }>()
+  const found = new Map<string, { lessons: number; left: number; level: number; changed: number }>()
   try {
     for await (const { look, size, photo, seen, target, object, direction } of lessons) {
       let program = programs.get(size)
       if (!program) programs.set(size, (program = await errorProgram(start, size, runtime)))
       const parameters = startParameters(start, direction)
       const picture = [1, 3, size, size]
-      const { left, changed } = await program.run({
+      const { left, level, changed } = await program.run({
         photo: new runtime.Tensor('float32', photo, picture),
         seen: new runtime.Tensor('float32', seen, picture),
         target: new runtime.Tensor('float32', target, picture),
         object: new runtime.Tensor('float32', object, [1, 1, size, size]),
         parameters: new runtime.Tensor('float32', parameters, [parameters.length]),
       })
-      const sum = found.get(look) ?? { lessons: 0, left: 0, changed: 0 }
+      const sum = found.get(look) ?? { lessons: 0, left: 0, level: 0, changed: 0 }
       found.set(look, {
         lessons: sum.lessons + 1,
         left: sum.left + scalar(left!),
+        level: sum.level + scalar(level!),
         changed: sum.changed + scalar(changed!),
       })
     }
@@ -45,7 +48,12 @@ export async function measureStart(
     for (const program of programs.values()) await program.release()
   }
   return [...found]
-    .map(([look, { lessons: count, left, changed }]) => ({ look, lessons: count, left: left / changed }))
+    .map(([look, { lessons: count, left, level, changed }]) => ({
+      look,
+      lessons: count,
+      left: left / changed,
+      level: level / changed,
+    }))
     .sort((a, b) => (a.look < b.look ? -1 : 1))
 }
 
@@ -61,8 +69,12 @@ async function errorProgram({ shape, parameters }: LearnedStart, size: number, r
     shape,
   )
   const composite = compositeOf(layer, photo, graph.input('object', [1, 1, size, size]))
+  const off = sub(composite, target)
+  // The mean is over three channels.
+  const luma = graph.constant(new Float32Array([3 * 0.299, 3 * 0.587, 3 * 0.114]), [1, 3, 1, 1])
   return await runtime.compile(graph, {
-    left: reduceMean(abs(sub(composite, target))),
+    left: reduceMean(abs(off)),
+    level: abs(reduceMean(mul(off, luma))),
     changed: reduceMean(abs(sub(photo, target))),
   })
 }

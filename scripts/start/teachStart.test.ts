@@ -104,7 +104,15 @@ test('a taught start leaves less of what its lessons show, look by look', async 
   after.forEach(({ left }, i) => expect(left).toBeLessThan(0.7 * before[i]!.left))
   // A generator whose layer is transparent changes nothing.
   const still = { ...start, parameters: start.parameters.map((x, i) => (i === ALPHA_BIAS ? -1e3 : x)) }
-  for (const { left } of await measureStart(still, lessons(1000, 2), runtime)) expect(left).toBeCloseTo(1, 5)
+  const unchanged = await measureStart(still, lessons(1000, 2), runtime)
+  for (const { left } of unchanged) expect(left).toBeCloseTo(1, 5)
+  const n = size * size
+  for await (const { look, photo, target } of lessons(1000, 2)) {
+    const off = photo.map((x, at) => x - target[at]!)
+    const luma = off.reduce((sum, x, at) => sum + x * [0.299, 0.587, 0.114][Math.floor(at / n)]!, 0)
+    const changed = off.reduce((sum, x) => sum + Math.abs(x), 0) / 3
+    expect(unchanged.find((error) => error.look === look)!.level).toBeCloseTo(Math.abs(luma) / changed, 5)
+  }
 })
 
 test('a start with room for more offsets gives the same weights', () => {

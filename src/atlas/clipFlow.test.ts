@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { clipOf, texture } from '../../test/support/movingTexture.js'
-import { type Flow, estimateClipFlow, FLOW_PIXEL } from './clipFlow.js'
+import { type Flow, type FlowBeside, estimateClipFlow, FLOW_PIXEL } from './clipFlow.js'
 
 const [width, height] = [96, 72]
 
@@ -85,5 +85,26 @@ describe('estimateClipFlow', () => {
     await expect(estimateClipFlow({ ...frames, pixels: frames.pixels.slice(0, 1) })).rejects.toThrow(
       'at least 2 frames, got 1',
     )
+  })
+
+  it('takes the later half of the pairs from beside, and ends with what ends that', async () => {
+    const frames = clipOf(width, height, 4, (x, y, t) => texture(x - 2 * t, y))
+    const asked: number[] = []
+    const close = () => Promise.resolve()
+    const told: number[] = []
+    const onProgress = (done: number): void => void told.push(done)
+    const estimate: FlowBeside['estimate'] = async (part, onPair) => {
+      asked.push(part.pixels.length)
+      return await estimateClipFlow(part, { onProgress: onPair })
+    }
+    const shared = await estimateClipFlow(frames, { beside: { estimate, close }, onProgress })
+    expect([asked, told]).toEqual([[2], [1, 2, 3]])
+    expect(shared).toEqual(await estimateClipFlow(frames))
+
+    told.length = 0
+    const reason = new Error('no thread')
+    const broken = { estimate: () => Promise.reject(reason), close }
+    await expect(estimateClipFlow(frames, { beside: broken, onProgress })).rejects.toBe(reason)
+    expect(told).toEqual([])
   })
 })

@@ -34,10 +34,10 @@ export interface ClipFlow {
 /** Flow that is estimated beside this thread. */
 export interface FlowBeside {
   /**
-   * The flow of a clip, as `estimateClipFlow` gives it.
+   * The flow of a clip, one at a time, as `estimateClipFlow` gives it; after a failure nothing can be asked any more.
    * @param onPair called after each pair of frames
    */
-  estimate(frames: ClipFrames, onPair: () => void): Promise<ClipFlow>
+  estimate(frames: ClipFrames, onPair: () => void, signal: AbortSignal | undefined): Promise<ClipFlow>
   /** Ends it, also while it works. */
   close(): Promise<void>
 }
@@ -78,10 +78,12 @@ export async function estimateClipFlow(
   const onPair = (): void => onProgress?.(++done, pairs)
   const own = beside === undefined ? pairs : Math.ceil(pairs / 2)
   if (beside === undefined || own === pairs) return await estimatePairs(frames, signal, onPair)
-  const rest = beside.estimate({ width, height, pixels: pixels.slice(own) }, onPair)
-  // Heard below, unless this thread's half fails first.
-  rest.catch(() => undefined)
-  const first = await estimatePairs({ width, height, pixels: pixels.slice(0, own + 1) }, signal, onPair)
+  const rest = beside.estimate({ width, height, pixels: pixels.slice(own) }, onPair, signal)
+  // What ends the other half ends this one.
+  const failed = new AbortController()
+  rest.catch((reason: unknown) => failed.abort(reason))
+  const either = AbortSignal.any([failed.signal, ...(signal ? [signal] : [])])
+  const first = await estimatePairs({ width, height, pixels: pixels.slice(0, own + 1) }, either, onPair)
   const { forward, backward } = await rest
   return { width, height, forward: [...first.forward, ...forward], backward: [...first.backward, ...backward] }
 }

@@ -33,9 +33,13 @@ describe('randomWalker', () => {
     expect(Math.max(...drawn.data)).toBeLessThanOrEqual(1.01)
   })
 
-  it('solves the equations: the energy is no lower anywhere near', () => {
+  it.each([
+    [7, 5],
+    [1, 6],
+    [6, 1],
+    [2, 2],
+  ])('solves the equations of %ix%i px: the energy is no lower anywhere near', (width, height) => {
     const random = randomStream(1, 'walk')
-    const [width, height] = [7, 5]
     const guide: FloatImage = {
       width,
       height,
@@ -46,8 +50,10 @@ describe('randomWalker', () => {
       Float32Array.from({ length: width * height }, () => random.uniform()),
       width,
     )
-    const result = randomWalker(guide, { beta: 1, pull: 0.05 })(prior)
-    const energy = energyOf(guide, prior, 1, 0.05)
+    // A side of one pixel counts as a large picture made small.
+    const pull = 0.002 * Math.min(width, height) ** 2
+    const result = randomWalker(guide, { beta: 1, pull })(prior)
+    const energy = energyOf(guide, prior, 1, pull)
     const least = energy(result.data)
     expect(least).toBeLessThan(energy(prior.data))
     for (let i = 0; i < width * height; i++) {

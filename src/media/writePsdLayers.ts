@@ -178,7 +178,7 @@ function hidesSomething(image: PixelImage): boolean {
   return false
 }
 
-const ascii = (text: string): Uint8Array => Uint8Array.from(text, (letter) => letter.charCodeAt(0))
+const ascii = (text: string): Uint8Array => new TextEncoder().encode(text)
 
 /** Whole numbers as the format has them, the highest byte first. */
 function written(bytes: number, write: (view: DataView) => void): Uint8Array {

@@ -38,10 +38,6 @@ export async function startRun(
   const force = command.force === true
   const seeds = (lastGiven(layers, 'seeds') ?? 1) as number
 
-  // Trying what may be there takes as long as reading the photo does.
-  const choosing = chooseDevice((lastGiven(layers, 'device') ?? 'auto') as ImageSettings['device'])
-  choosing.catch(() => undefined)
-
   const under = over ?? ((lastGiven(layers, 'over') ?? []) as string | readonly string[])
   const below = await layersUnder(typeof under === 'string' ? [under] : under)
   const { settings, input } = await preparePhoto(
@@ -50,7 +46,7 @@ export async function startRun(
     early.emit,
   )
   await assertFree(out, force)
-  const device = await choosing
+  const device = await chooseDevice(settings.device)
   if (device !== settings.device)
     early.emit({ type: 'note', message: `device: ${device}, the fastest that works here` })
   const resolved = { ...keptSettings(settings, input, device), guidance: settings.guidance.map(portableGuidance) }

@@ -23,28 +23,38 @@ test('flow that a thread beside this one has half of is the same, and each pair 
   }
 })
 
-test('what a listener throws for a pair of the thread ends the estimate, and so does the end of the thread', async () => {
-  const last = { ...frames, pixels: frames.pixels.slice(3) }
-  const listening = openFlowThread()
+test('what a listener throws for a pair of the thread ends the estimate', async () => {
+  const beside = openFlowThread()
   const refused = new Error('no more')
-  await expect(
-    listening.estimate(last, () => {
-      throw refused
-    }),
-  ).rejects.toBe(refused)
-  await listening.close()
-
-  const closed = openFlowThread()
-  const estimate = closed.estimate(frames, () => undefined)
-  const failed = expect(estimate).rejects.toMatchObject({ code: 'DEVICE_FAILED' })
-  await closed.close()
-  await failed
+  const refuse = (): never => {
+    throw refused
+  }
+  await expect(beside.estimate(frames, refuse, undefined)).rejects.toBe(refused)
+  await expect(beside.estimate(frames, () => undefined, undefined)).rejects.toBe(refused)
+  await beside.close()
 })
 
-test('a thread whose frames make no clip says so where it was asked', async () => {
+test('an abort ends the estimate while only the thread works, and so does the end of the thread', async () => {
+  const stopped = openFlowThread()
+  const stop = new AbortController()
+  const reason = new Error('stopped')
+  const estimate = stopped.estimate(frames, () => stop.abort(reason), stop.signal)
+  await expect(estimate).rejects.toBe(reason)
+  await stopped.close()
+
+  const closed = openFlowThread()
+  const failed = expect(closed.estimate(frames, () => undefined, undefined)).rejects.toMatchObject({
+    code: 'DEVICE_FAILED',
+  })
+  await closed.close()
+  await failed
+  // Later calls are told the same, and none waits for ever.
+  await expect(closed.estimate(frames, () => undefined, undefined)).rejects.toMatchObject({ code: 'DEVICE_FAILED' })
+})
+
+test('a thread says what was wrong with its frames where it was asked', async () => {
   const beside = openFlowThread()
-  await expect(beside.estimate({ ...frames, pixels: frames.pixels.slice(0, 1) }, () => undefined)).rejects.toThrow(
-    'at least 2 frames',
-  )
+  const alone = { ...frames, pixels: frames.pixels.slice(0, 1) }
+  await expect(beside.estimate(alone, () => undefined, undefined)).rejects.toMatchObject({ code: 'CLIP_TOO_SHORT' })
   await beside.close()
 })

@@ -135,7 +135,7 @@ function lossWeights({ weights, globalRigidityUntil, bootstrapUntil }: NeuralSet
     bootstrap: k <= bootstrapUntil ? weights.bootstrap : 0,
     sparsity: weights.sparsity,
   }
-  return Float32Array.from(neuralLossNames, (name) => factor[name])
+  return Float32Array.from(neuralLossNames.map((name) => factor[name]))
 }
 
 function fitStopped(kind: Kind, step: number, found: string): Text2LiveError {

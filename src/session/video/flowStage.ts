@@ -7,7 +7,7 @@ import { checkpoints } from './videoFiles.js'
 
 /** Pairs of frames in one checkpoint file: about 3 s of work and 13 MB at 768x432. */
 const chunk = 8
-/** A thread takes about as long to begin as a pair of frames: so many pairs are shared with one. */
+/** For fewer pairs a thread that helps is not worth its beginning, which takes about as long as a pair. */
 const LEAST_SHARED = 7
 
 /**
@@ -30,10 +30,9 @@ export async function flowStage({
   const pairs = pixels.length - 1
   const forward: Flow[] = []
   const backward: Flow[] = []
-  const work = pairs >= LEAST_SHARED ? machine.beside?.(settings.threads) : null
   let beside: FlowBeside | undefined
   const estimated = async (first: number): Promise<ClipFlow> => {
-    beside ??= work?.openFlow()
+    if (pairs - first >= LEAST_SHARED) beside ??= machine.beside?.(settings.threads)?.openFlow()
     return await estimateClipFlow(
       { width, height, pixels: pixels.slice(first, first + chunk + 1) },
       { signal, beside, onProgress: (done) => report(first + done, pairs) },

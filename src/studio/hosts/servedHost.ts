@@ -138,7 +138,7 @@ export class ServedHost implements RunHost {
   async locate(asked: LocateQuestion, signal: AbortSignal): Promise<LocatedMap> {
     const answer = await this.#ask('/locate', { method: 'POST', body: formOf(asked), signal })
     const { map, ...located } = (await answer.json()) as Omit<LocatedMap, 'map'> & { map: string }
-    return { ...located, map: Uint8Array.from(atob(map), (letter) => letter.charCodeAt(0)) }
+    return { ...located, map: Uint8Array.from(Array.from(atob(map), (letter) => letter.charCodeAt(0))) }
   }
 
   /** Holds the stream open, and opens it again, until nobody watches. */

@@ -1,4 +1,4 @@
-import { type ErrorCode, Text2LiveError } from '../../../errors.js'
+import type { FailedAnswer } from '../../node/failedAnswer.js'
 import type { FastSettings } from '../fastSettings.js'
 import type { FitPart, PartFrames } from '../fitPart.js'
 
@@ -24,11 +24,4 @@ type FirstThree<List extends readonly unknown[]> = List extends [infer A, infer 
 
 /** What the thread answers: frames visited as they are, then what the method gave. */
 export type FitAnswer =
-  | { readonly type: 'visited' }
-  | { readonly type: 'done'; readonly result: unknown }
-  | { readonly type: 'failed'; readonly code: ErrorCode | null; readonly message: string }
-
-export function failedAnswer(error: unknown): FitAnswer {
-  const message = error instanceof Error ? error.message : String(error)
-  return { type: 'failed', code: error instanceof Text2LiveError ? error.code : null, message }
-}
+  { readonly type: 'visited' } | { readonly type: 'done'; readonly result: unknown } | FailedAnswer

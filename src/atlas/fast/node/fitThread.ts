@@ -1,8 +1,9 @@
 // The thread of a part of a fit: answers one call after the other, until it is ended.
 import { parentPort, workerData } from 'node:worker_threads'
 import { createNodeRuntime } from '../../../engine/node/createNodeRuntime.js'
+import { failedAnswer } from '../../node/failedAnswer.js'
 import { LocalFitPart } from '../fitPart.js'
-import { type FitAnswer, type FitCall, type FitThreadData, failedAnswer } from './fitMessages.js'
+import type { FitAnswer, FitCall, FitThreadData } from './fitMessages.js'
 
 const { frames, settings, threads } = workerData as FitThreadData
 let stopped = false

@@ -2,6 +2,7 @@ import { SHARE_ENV, Worker } from 'node:worker_threads'
 import { silenceTelemetry } from '../../../engine/node/silenceTelemetry.js'
 import { Text2LiveError } from '../../../errors.js'
 import type { LayerName } from '../../layeredAtlas.js'
+import { failureIn } from '../../node/failedAnswer.js'
 import type { FastSettings } from '../fastSettings.js'
 import type { FitPart, PartFrames } from '../fitPart.js'
 import type { Layers } from '../solveTextures.js'
@@ -125,8 +126,7 @@ class FitThread implements FitPart {
     if (pending?.fault) pending.reject(pending.fault.reason)
     else if (message.type === 'done') pending?.resolve(message.result)
     else if (this.#signal?.aborted) pending?.reject(this.#signal.reason)
-    else if (message.code !== null) pending?.reject(new Text2LiveError(message.code, message.message))
-    else pending?.reject(new Error(message.message))
+    else pending?.reject(failureIn(message))
   }
 
   /** What the listener throws is what the call ends with, once the thread has answered. */
