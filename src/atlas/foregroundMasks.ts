@@ -170,6 +170,7 @@ async function labelScene(
   breathe: () => Promise<void>,
 ): Promise<Float32Array> {
   const { graph } = scene
+  const ofClip = (maps: ReadonlyMap<number, FloatImage>) => clipMaps(maps, graph.frames.length)
   if (hint.kind === 'masks') {
     const labels = new Float32Array(graph.count)
     for (const [t, { data }] of given) labels.set(frameMeans(graph, t, data), graph.first[t])
@@ -177,19 +178,15 @@ async function labelScene(
     await carryLabels(scene, labels, fixed, breathe)
     return await settleLabels(scene, labels, fixed, SETTLING, breathe)
   }
-  if (hint.kind === 'object') {
-    const answers = hint.answers && clipMaps(hint.answers, graph.frames.length)
-    return probabilityEvidence(scene, clipMaps(hint.maps, graph.frames.length), answers)
-  }
+  if (hint.kind === 'object') return probabilityEvidence(scene, ofClip(hint.maps), hint.answers && ofClip(hint.answers))
   if (hint.kind === 'probability')
-    return await labelByColour(scene, probabilityEvidence(scene, clipMaps(hint.maps, graph.frames.length)), breathe)
-  if (hint.kind === 'relevancy')
-    return await labelByColour(scene, relevancyEvidence(scene, clipMaps(hint.maps, graph.frames.length)), breathe)
+    return await labelByColour(scene, probabilityEvidence(scene, ofClip(hint.maps)), breathe)
+  if (hint.kind === 'relevancy') return await labelByColour(scene, relevancyEvidence(scene, ofClip(hint.maps)), breathe)
   const { prior, start, counts } = hint.kind === 'motion' ? movingEvidence(scene) : pointEvidence(scene, hint)
   const labels = await labelClip(scene, prior, start, counts, breathe)
   const settled = await settleLabels(scene, labels, new Set(), SETTLING, breathe)
   if (hint.kind === 'motion' || !hint.standsOut) return settled
-  return grownEvidence(scene, settled, clipMaps(hint.standsOut.maps, graph.frames.length))
+  return grownEvidence(scene, settled, ofClip(hint.standsOut.maps))
 }
 
 /** How the frames are looked at closely; null where they are not. */

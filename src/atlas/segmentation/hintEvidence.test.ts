@@ -29,18 +29,21 @@ function sceneOf(speed: Float32Array): ClipScene {
   }
 }
 
+/** A frame in which these regions have the second value, and the others the first. */
+const mapOf = (at: readonly number[], [others, own]: readonly [number, number] = [0, 1]): FloatImage => ({
+  width,
+  height: 1,
+  channels: 1,
+  data: Float32Array.from({ length: width }, (_, x) => (at.includes(x) ? own : others)),
+})
+
 it('relevancyEvidence measures what moves within each frame: an object that runs, then walks, then stands', () => {
   // Regions 4 and 5 are the object, regions 5 and 6 answer: the background shakes by less than the error of the flow.
   const object = [24, 4, 0]
   const speed = Float32Array.from({ length: count }, (_, i) =>
     i % width === 4 || i % width === 5 ? object[Math.floor(i / width)]! : 0.2 * (i % 3),
   )
-  const map: FloatImage = {
-    width,
-    height: 1,
-    channels: 1,
-    data: Float32Array.from({ length: width }, (_, x) => (x === 5 || x === 6 ? 1 : 0)),
-  }
+  const map = mapOf([5, 6])
   const likely = relevancyEvidence(
     sceneOf(speed),
     new Map([
@@ -61,23 +64,18 @@ it('relevancyEvidence measures what moves within each frame: an object that runs
 
 it('probabilityEvidence takes what the guidance answers together with where an object may be', () => {
   const scene = sceneOf(new Float32Array(count))
-  const mapOf = (at: readonly number[]): FloatImage => ({
-    width,
-    height: 1,
-    channels: 1,
-    data: Float32Array.from({ length: width }, (_, x) => (at.includes(x) ? 0.9 : 0.1)),
-  })
+  const unsure = (at: readonly number[]) => mapOf(at, [0.1, 0.9])
   const each = (map: FloatImage) => new Map([0, 1, 2].map((t) => [t, map]))
-  const [either, answers] = [each(mapOf([2, 6])), each(mapOf([6]))]
+  const [either, answers] = [each(unsure([2, 6])), each(unsure([6]))]
   const unasked = probabilityEvidence(scene, either)
   expect([unasked[2], unasked[6], unasked[4]].map((x) => Math.round(10 * x!))).toEqual([9, 9, 1])
   const asked = probabilityEvidence(scene, either, answers)
   expect(asked[6]).toBeGreaterThan(0.97)
   expect(asked[2]).toBeLessThan(0.3)
   // Answers that are the same everywhere say nothing.
-  expect(probabilityEvidence(scene, either, each(mapOf([])))).toEqual(unasked)
+  expect(probabilityEvidence(scene, either, each(unsure([])))).toEqual(unasked)
   // What no map tells of is the object's as often as what they tell of.
-  const far = probabilityEvidence(scene, new Map([[0, mapOf([2, 6])]]))
+  const far = probabilityEvidence(scene, new Map([[0, unsure([2, 6])]]))
   expect(far.slice(width).map((x) => Math.round(100 * x))).toEqual(new Float32Array(2 * width).fill(26))
 })
 
@@ -85,12 +83,6 @@ it('grownEvidence takes what stands out for what grew from a point where the two
   const scene = sceneOf(new Float32Array(count))
   // Grown: regions 2 to 5 in all frames. Standing out: 2 and 3 in the first, something else in the second.
   const labels = Float32Array.from({ length: count }, (_, i) => (i % width >= 2 && i % width <= 5 ? 1 : 0))
-  const mapOf = (at: readonly number[]): FloatImage => ({
-    width,
-    height: 1,
-    channels: 1,
-    data: Float32Array.from({ length: width }, (_, x) => (at.includes(x) ? 1 : 0)),
-  })
   const likely = grownEvidence(
     scene,
     labels,
