@@ -2,6 +2,7 @@ import { execFile } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import { createNodeRuntime } from '../engine/node/createNodeRuntime.js'
 import { loadOnnxRuntime } from '../engine/node/loadOnnxRuntime.js'
+import { mayHaveCuda } from '../engine/node/mayHaveCuda.js'
 import type { Device } from '../engine/runtime.js'
 import { timeTraining } from '../method/probeStep.js'
 import type { ImageSettings } from '../options/imageOptions.js'
@@ -67,7 +68,8 @@ export async function chooseDevice(asked: ImageSettings['device']): Promise<Devi
   if (asked !== 'auto') return asked
   loadOnnxRuntime()
   const cards: DeviceProbe[] = []
-  for (const device of devices) if (device !== 'cpu') cards.push(await probeDevice(device))
+  const tried = devices.filter((device) => device !== 'cpu' && (device !== 'cuda' || mayHaveCuda()))
+  for (const device of tried) cards.push(await probeDevice(device))
   // Where nothing else works there is nothing to rank.
   if (!cards.some(({ works }) => works)) return 'cpu'
   const working = [...cards, await probeDevice('cpu')].filter((probe) => probe.works)
