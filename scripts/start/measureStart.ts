@@ -1,5 +1,6 @@
 import { Graph } from '../../src/engine/graph.js'
 import { abs, mul, reduceMean, sub } from '../../src/engine/ops.js'
+import { ProgramCache } from '../../src/engine/programCache.js'
 import type { Program, Runtime } from '../../src/engine/runtime.js'
 import { generator, splitParameters } from '../../src/models/generator.js'
 import { type LearnedStart, startParameters } from '../../src/models/learnedStart.js'
@@ -21,12 +22,11 @@ export async function measureStart(
   lessons: AsyncIterable<Lesson>,
   runtime: Runtime,
 ): Promise<StartError[]> {
-  const programs = new Map<number, Program>()
+  const programs = new ProgramCache(2 ** 32)
   const found = new Map<string, { lessons: number; left: number; level: number; changed: number }>()
   try {
     for await (const { look, size, photo, seen, target, object, direction } of lessons) {
-      let program = programs.get(size)
-      if (!program) programs.set(size, (program = await errorProgram(start, size, runtime)))
+      const program = await programs.get(`${size}`, () => errorProgram(start, size, runtime))
       const parameters = startParameters(start, direction)
       const picture = [1, 3, size, size]
       const { left, level, changed } = await program.run({
@@ -45,7 +45,7 @@ export async function measureStart(
       })
     }
   } finally {
-    for (const program of programs.values()) await program.release()
+    await programs.clear()
   }
   return [...found]
     .map(([look, { lessons: count, left, level, changed }]) => ({
