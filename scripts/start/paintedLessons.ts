@@ -1,5 +1,8 @@
 import { randomStream } from '../../src/engine/random.js'
+import { boxMean } from '../../src/media/boxMean.js'
 import type { FloatImage } from '../../src/media/image.js'
+import { boundOf } from '../../src/method/regionMaps.js'
+import { objectAlone, seenBy } from '../../src/method/sight.js'
 import { textTemplates } from '../../src/method/textTemplates.js'
 import type { GuidanceModel } from '../../src/models/guidance.js'
 import { colours } from '../starter/colours.js'
@@ -14,6 +17,8 @@ import type { Lesson } from './teachStart.js'
 
 /** How strong the grain is that the generator sees, and the share of lessons in which it sees none. */
 const GRAIN = { least: 0.6, most: 0.9, none: 0.15 } as const
+/** Most pixels by which the edge of an object that is seen alone is blurred: a run's map is not exact. */
+const SOFTEST = 2
 /** Sides of the photos, px: near those of a short run and of its crops; seven levels of the generator need 129. */
 const sizes = [144, 160, 192] as const
 
@@ -23,6 +28,8 @@ interface DrawnLesson {
   /** Null: the view's own look. */
   readonly finish: Finish | null
   readonly grain: { readonly seed: number; readonly strength: number }
+  /** Pixels that the edge of the object is blurred by where it is seen alone. */
+  readonly softness: number
   /** The same two templates for both. */
   readonly prompts: readonly string[]
   readonly sources: readonly string[]
@@ -45,16 +52,25 @@ export async function* paintedLessons(
 ): AsyncGenerator<Lesson> {
   const drawn = Array.from({ length: count }, (_, i) => drawLesson(plan, from + i))
   const directions = await embedDirections(guidance, drawn)
-  for (const [i, { look, view, finish, grain }] of drawn.entries()) {
+  for (const [i, { look, view, finish, grain, softness }] of drawn.entries()) {
     const { size } = view
     const photo = await renderView({ ...view, ground: { ...view.ground, look: null } }, folder, plan.masks)
     const object =
       view.ground.within === null ? new Float32Array(size ** 2).fill(1) : await objectShare(view, folder, plan.masks)
     const picture: FloatImage = { width: size, height: size, channels: 3, data: photo }
-    const seen = finish ? withGrainOf(finish, picture, object, grain).data : photo
-    const target = finish ? inFinish(seen, object, finish) : await renderView(view, folder, plan.masks)
+    const grained = finish ? withGrainOf(finish, picture, object, grain).data : photo
+    const target = finish ? inFinish(grained, object, finish) : await renderView(view, folder, plan.masks)
+    const seen = view.ground.within === null ? grained : aloneIn(picture, grained, object, softness)
     yield { look, size, photo, seen, target, object, direction: directions[i]! }
   }
+}
+
+/** A photo with its grain as a run shows it that knows where the object is, if not to the pixel. */
+function aloneIn(photo: FloatImage, grained: Float32Array, object: Float32Array, softness: number): Float32Array {
+  const { width, height } = photo
+  const data = Float32Array.from(boxMean(object, width, height, softness))
+  const sight = objectAlone(photo, boundOf(undefined, { width, height, channels: 1, data }, 1)!)
+  return sight ? seenBy(sight, { ...photo, data: grained }).data : grained
 }
 
 function nameOf({ of, index }: Look): string {
@@ -90,6 +106,7 @@ function drawLesson(plan: ViewPlan, i: number): DrawnLesson {
     look: finish?.names[0] ?? nameOf(look),
     finish,
     grain: { seed: random.integer(0, 2 ** 31), strength },
+    softness: random.integer(0, SOFTEST + 1),
     view: { ...drawn, size: pick(sizes), ground: { ...drawn.ground, within } },
     prompts: said(prompt),
     sources: said(source),

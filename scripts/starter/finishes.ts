@@ -1,5 +1,6 @@
 import type { FloatImage } from '../../src/media/image.js'
-import { grainOn, withGrain } from '../../src/method/grain.js'
+import { grainOn } from '../../src/method/grain.js'
+import { seenBy } from '../../src/method/sight.js'
 import type { GrainMaterial } from '../../src/method/grainPatterns.js'
 import { luminance, spread } from './colours.js'
 
@@ -189,7 +190,7 @@ export function withGrainOf(
   { seed, strength }: { readonly seed: number; readonly strength: number },
 ): FloatImage {
   if (grain === null || strength === 0) return photo
-  return withGrain(photo, grainOn(photo, { ...photo, channels: 1, data: amount }, { material: grain, seed, strength }))
+  return seenBy(grainOn(photo, { ...photo, channels: 1, data: amount }, { material: grain, seed, strength }), photo)
 }
 
 /** How many deviations of the part's brightness lie between its darkest and its lightest colour. */

@@ -1,7 +1,8 @@
 import { describe, expect, it, test } from 'vitest'
 import { twoObjects } from '../../test/support/twoObjects.js'
 import type { FloatImage } from '../media/image.js'
-import { askedMaterial, grainOn, withGrain } from './grain.js'
+import { askedMaterial, grainOn } from './grain.js'
+import { seenBy } from './sight.js'
 import { type GrainMaterial, grainPattern } from './grainPatterns.js'
 
 const materials: readonly GrainMaterial[] = ['wood', 'brick', 'knitted', 'marble', 'rust', 'fire', 'snow']
@@ -101,7 +102,7 @@ describe('a grain on an object', () => {
     }
     expect(contrast(0.5)).toBeGreaterThan(2 * contrast(0))
     expect(contrast(1)).toBeGreaterThan(1.5 * contrast(0.5))
-    expect(Math.abs(light(withGrain(photo, made(0.75))) / light(photo) - 1)).toBeLessThan(0.25)
+    expect(Math.abs(light(seenBy(made(0.75), photo)) / light(photo) - 1)).toBeLessThan(0.25)
   })
 
   it('stays finite where the photo is black, and nothing leaves [0, 1]', () => {
@@ -111,7 +112,7 @@ describe('a grain on an object', () => {
       for (const picture of [black, white]) {
         const grain = grainOn(picture, disc, { material, seed: 1, strength: 2 })
         expect(grain.times.data.every((x) => Number.isFinite(x) && x >= 0)).toBe(true)
-        expect(withGrain(picture, grain).data.every((x) => x >= 0 && x <= 1)).toBe(true)
+        expect(seenBy(grain, picture).data.every((x) => x >= 0 && x <= 1)).toBe(true)
       }
     }
   })
@@ -129,7 +130,7 @@ describe('a grain on an object', () => {
       const object = { ...disc, data: disc.data.map((_, i) => (isObject(i % width, Math.floor(i / width)) ? 1 : 0)) }
       const n = width * height
       const plain = { ...photo, data: Float32Array.from({ length: 3 * n }, (_, i) => colour[Math.floor(i / n)]!) }
-      const seen = withGrain(plain, grainOn(plain, object, { material: 'snow', seed: 2, strength: 1 }))
+      const seen = seenBy(grainOn(plain, object, { material: 'snow', seed: 2, strength: 1 }), plain)
       const at = (x: number, y: number) => [0, 1, 2].map((c) => seen.data[c * n + y * width + x]!)
       for (const [x, y] of [
         [60, 20],

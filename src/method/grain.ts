@@ -1,6 +1,7 @@
 import { boxMean } from '../media/boxMean.js'
 import type { FloatImage } from '../media/image.js'
 import { type GrainMaterial, grainPattern, snowDepth } from './grainPatterns.js'
+import type { Sight } from './sight.js'
 
 /** Words that name a material, as adjective or noun. */
 const materialWords: Readonly<Record<GrainMaterial, readonly string[]>> = {
@@ -101,17 +102,9 @@ const [SNOW_LIGHT, SNOW_EDGE] = [0.92, 4]
 /** Luminance below which no ratio is taken, and the largest ratio. */
 const [DARKEST, LARGEST] = [0.02, 4]
 
-/** What the generator sees of a material upon the photo: the photo's colours times `times` plus `plus`, at most 1. */
-export interface Grain {
-  /** One channel of the photo's size, 1 outside the object. */
-  readonly times: FloatImage
-  /** The same, 0 outside the object: what lies on it; null for a material that does not. */
-  readonly plus: FloatImage | null
-}
-
 /**
  * The grain of a material on the object. The pattern is bent where the object's outline turns away; shading stays, the
- * photo's own detail steps back.
+ * photo's own detail steps back. Outside the object nothing changes; something is added by a material that lies on it.
  * @param object where it is, one channel of the photo's size, [0, 1]
  * @param strength of the grain; 1 as the material has it
  */
@@ -119,7 +112,7 @@ export function grainOn(
   photo: FloatImage,
   object: FloatImage,
   { material, seed, strength }: { readonly material: GrainMaterial; readonly seed: number; readonly strength: number },
-): Grain {
+): Sight {
   const { width, height } = photo
   const n = width * height
   const area = object.data.reduce((sum, x) => sum + x, 0)
@@ -186,10 +179,4 @@ function snowOn({ width, height, data }: FloatImage, scale: number, seed: number
     Float64Array,
   ]
   return sum.map((x, i) => (beneath[i]! > 0 ? Math.min(Math.max(x / share[i]!, 0), 1) : 0))
-}
-
-/** The photo as the generator sees it. */
-export function withGrain(photo: FloatImage, { times, plus }: Grain): FloatImage {
-  const n = times.data.length
-  return { ...photo, data: photo.data.map((x, i) => Math.min(x * times.data[i % n]! + (plus?.data[i % n] ?? 0), 1)) }
 }

@@ -8,6 +8,7 @@ import type { ImageSettings } from '../options/imageOptions.js'
 import { runPicture } from './judgedStep.js'
 import { type LossName, lossNames } from './losses.js'
 import { madgradLambda } from './madgrad.js'
+import { type Sight, sightFeeds, sightKind } from './sight.js'
 import {
   LossSum,
   type ViewSetDraws,
@@ -34,9 +35,8 @@ export interface StepItem {
   readonly emphasis?: FloatImage
   /** The learned start's layer of the picture [4, H, W], whose colours the edit is held to by `lambdaColour`. */
   readonly first?: FloatImage
-  /** What the picture is multiplied with where the generator sees it, and what is added then: see `Grain`. */
-  readonly grain?: FloatImage
-  readonly cover?: FloatImage
+  /** What the generator sees of the picture. */
+  readonly sight?: Sight
 }
 
 export interface StepRequest {
@@ -190,11 +190,11 @@ export class StepRunner {
       picture: item.picture.data,
       ...viewFeeds(item.views, item.picture, this.#options.settings),
     }
-    for (const name of ['mask', 'relevancy', 'emphasis', 'first', 'grain', 'cover'] as const) {
+    for (const name of ['mask', 'relevancy', 'emphasis', 'first'] as const) {
       const map = item[name]
       if (map) feeds[name] = map.data
     }
-    return feeds
+    return { ...feeds, ...sightFeeds(item.sight) }
   }
 
   async #runItem(
@@ -215,11 +215,11 @@ export class StepRunner {
       size: { width, height },
       masked: item.mask !== undefined,
       held: item.first !== undefined,
-      grain: item.grain && (item.cover ? 'upon' : 'within'),
+      sight: sightKind(item.sight),
       emphasis: item.emphasis !== undefined,
       texts: textCounts(this.#options.targets),
     } as const
-    const key = `${kind} ${width}x${height} ${bootstrap} ${plan.masked} ${plan.emphasis}`
+    const key = `${kind} ${width}x${height} ${bootstrap} ${plan.masked} ${plan.emphasis} ${plan.sight}`
     return await runPicture(
       pass,
       {

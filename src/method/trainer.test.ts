@@ -517,6 +517,55 @@ describe('the colours of a learned start', () => {
   })
 })
 
+describe('the surroundings of the object', () => {
+  const n = photo.width * photo.height
+  /** The photo with what lies outside the disc turned to its negative. */
+  const elsewhere = { ...photo, data: photo.data.map((x, i) => (disc.map.data[i % n] === 0 ? 1 - x : x)) }
+  const layerOf = (given: GivenOptions, seen: FloatImage, more: Partial<TrainerOptions> = { mask: disc.map }) =>
+    withTrainer({ ...oneStep, region: [], ...given }, { ...more, photo: seen }, async (trainer) =>
+      bytes((await trainer.layer()).data),
+    )
+
+  it('are hidden from the generator where the edit is bounded, and shown where it is not, or as asked', async () => {
+    const same = async (given: GivenOptions, more?: Partial<TrainerOptions>) =>
+      (await layerOf(given, photo, more)).equals(await layerOf(given, elsewhere, more))
+    expect(await same({ surroundings: 'hidden' })).toBe(true)
+    expect(await same({ surroundings: 'shown' })).toBe(false)
+    expect(await same({ surroundings: 'hidden' }, {})).toBe(false)
+  })
+
+  it('are hidden from where the words find the object too, as far as they bound the edit', async () => {
+    const words = { preset: 'fast', relevancy: 'object', region: ['disc'], surroundings: 'hidden' } as const
+    const layers = []
+    for (const given of [words, { ...words, surroundings: 'shown' as const }, { ...words, regionBound: 0 }])
+      layers.push((await layerOf(given, photo, {})).toString('base64'))
+    const [hidden, shown, unbounded] = layers
+    expect(hidden).not.toBe(shown)
+    // The bound changes the opacity only.
+    const colours = (layer: string | undefined) => Buffer.from(layer!, 'base64').subarray(0, 12 * n)
+    expect(colours(unbounded).equals(colours(shown))).toBe(true)
+    expect(colours(hidden).equals(colours(shown))).toBe(false)
+  })
+
+  it('follow a mask that is given on the way, and are hidden in the steps as in the layer', async () => {
+    const given = { ...oneStep, region: [], surroundings: 'hidden' } as const
+    const other = { ...disc.map, data: disc.map.data.map((x, i) => (i % photo.width < photo.width / 2 ? x : 0)) }
+    await withTrainer(given, { mask: disc.map }, async (trainer) => {
+      await trainer.train()
+      const state = await trainer.state()
+      await trainer.setMask(other)
+      const report = await trainer.train()
+      await withTrainer(given, { mask: other, state }, async (told) => {
+        expect(await told.train()).toEqual(report)
+        expect(bytes((await told.layer()).data).equals(bytes((await trainer.layer()).data))).toBe(true)
+      })
+      await withTrainer({ ...given, surroundings: 'shown' }, { mask: other, state }, async (told) => {
+        expect(await told.train()).not.toEqual(report)
+      })
+    })
+  })
+})
+
 describe('the grain of a material', () => {
   const wooden = { ...oneStep, prompt: ['wooden disc'], region: [] } as const
   const noted = async (given: GivenOptions, more: Partial<TrainerOptions> = {}) => {

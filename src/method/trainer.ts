@@ -12,11 +12,12 @@ import type { RegionTexts } from '../options/region.js'
 import { minGeneratorSide } from '../options/resolveSettings.js'
 import { drawExample, internalExample, placeLike } from './internalExamples.js'
 import { findRegion } from './findRegion.js'
-import { type Grain, askedMaterial, grainOn, withGrain } from './grain.js'
+import { askedMaterial, grainOn } from './grain.js'
 import { answerableRegion } from './guidanceAnswers.js'
 import { type LocatedRegion, rivalsFor } from './locateRegion.js'
 import { boundOf, emphasisOf } from './regionMaps.js'
 import { bootstrapWeightAt, learningRateAt } from './schedule.js'
+import { type Sight, placedSight, seenBy, sightAfter, withoutSurroundings } from './sight.js'
 import { drawStepShares, drawStepViews } from './stepDraws.js'
 import { type StepItem, StepRunner, type VectorName, vectorNames } from './stepRunner.js'
 import { type EmbeddedTexts, type TextTargets, type Texts, embedTexts, meanRow } from './textTargets.js'
@@ -141,9 +142,16 @@ export async function createTrainer(options: TrainerOptions): Promise<Trainer> {
   })
   let done = state?.step ?? 0
   const isHeld = settings.lambdaColour > 0 && startReads(options.start, generator, guidance)
-  const grain = grainOf(options, located ?? options.mask ?? null)
-  const bearing = grain ? withGrain(photo, grain) : photo
-  const first = isHeld ? await runner.layer(bearing, vectors?.initial) : null
+  /** What the generator sees with this mask, and the learned start's layer of it where colours are held to that. */
+  const looking = async (given: FloatImage | undefined, onNote?: TrainerOptions['onNote']) => {
+    const sight = sightAfter(
+      grainOf(options, located ?? given ?? null, onNote),
+      withoutSurroundings(photo, settings, located, given),
+    )
+    const shown = sight ? seenBy(sight, photo) : photo
+    return { sight, shown, first: isHeld ? await runner.layer(shown, vectors?.initial) : null }
+  }
+  let look = await looking(options.mask, options.onNote)
 
   const item = (picture: FloatImage, name: string, place: (map: FloatImage) => FloatImage): StepItem => ({
     picture,
@@ -151,9 +159,8 @@ export async function createTrainer(options: TrainerOptions): Promise<Trainer> {
     ...(mask ? { mask: place(mask) } : {}),
     ...(located ? { relevancy: place(located) } : {}),
     ...(emphasis ? { emphasis: place(emphasis) } : {}),
-    ...(first ? { first: place(first) } : {}),
-    ...(grain ? { grain: place(grain.times) } : {}),
-    ...(grain?.plus ? { cover: place(grain.plus) } : {}),
+    ...(look.first ? { first: place(look.first) } : {}),
+    ...(look.sight ? { sight: placedSight(look.sight, place) } : {}),
   })
 
   const turn = inOrder()
@@ -196,7 +203,8 @@ export async function createTrainer(options: TrainerOptions): Promise<Trainer> {
     layer: () =>
       asked(async () => {
         // Before the first step it is the start's, which is there already.
-        const layer = first && done === 0 ? { ...first, data: first.data.slice() } : await runner.layer(bearing)
+        const { first, shown } = look
+        const layer = first && done === 0 ? { ...first, data: first.data.slice() } : await runner.layer(shown)
         return mask ? boundLayer(layer, mask) : layer
       }),
     state: () =>
@@ -210,10 +218,11 @@ export async function createTrainer(options: TrainerOptions): Promise<Trainer> {
         }
       }),
     setMask: (given) =>
-      asked(() => {
+      asked(async () => {
         if (given !== null) assertMaskFits(given, photo)
+        // Where the object was found in the photo, a mask changes nothing about what the generator sees.
+        if (!located) look = await looking(given ?? undefined)
         mask = boundOf(given ?? undefined, located, settings.regionBound)
-        return Promise.resolve()
       }),
     dispose: () =>
       turn(async () => {
@@ -225,9 +234,10 @@ export async function createTrainer(options: TrainerOptions): Promise<Trainer> {
 
 /** The grain that the object is to bear; null without a material in the prompt, or without an object. */
 function grainOf(
-  { photo, settings: { grain: strength, seed }, texts: { prompt, source }, onNote }: TrainerOptions,
+  { photo, settings: { grain: strength, seed }, texts: { prompt, source } }: TrainerOptions,
   object: FloatImage | null,
-): Grain | null {
+  onNote: TrainerOptions['onNote'],
+): Sight | null {
   const material = strength > 0 ? askedMaterial(prompt, source) : null
   if (material === null) return null
   if (object === null) {

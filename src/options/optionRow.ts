@@ -30,7 +30,7 @@ interface RowBase {
   /** A resumed run may change it: it does not alter what the steps already done would have been. */
   readonly free?: true
   /** What a run was made with whose version had no such option: its config.yaml does not name it. */
-  readonly before?: number
+  readonly before?: number | string
   /** Steers the command only; it is not written to the run's config.yaml. */
   readonly command?: true
   /** A path that is written to. */

@@ -26,6 +26,7 @@ const reference = {
   sparsityMap: 0,
   regionBound: 0,
   grain: 0,
+  surroundings: 'shown',
   textSampling: 'subset',
 
   lambdaBootstrap: 10,
@@ -87,6 +88,7 @@ const fast = {
   lambdaColour: 100,
   regionBound: 1,
   grain: 0.75,
+  surroundings: 'hidden',
   lambdaBootstrapMin: 1.5,
 } as const satisfies PresetSettings
 

@@ -44,6 +44,7 @@ const {
   lambdaAlphaL1,
   sparsityMap,
   regionBound,
+  surroundings,
   textSampling,
 } = imageOptions
 const { lambdaBootstrap, lambdaBootstrapMin, bootstrapSteps, bootstrapSchedule, bootstrapItems, relevancy } =
@@ -337,6 +338,7 @@ export const videoOptions = {
   lambdaAlphaL1,
   sparsityMap,
   regionBound,
+  surroundings,
   textSampling,
 
   lambdaBootstrap,

@@ -34,6 +34,7 @@ const reference = {
   lambdaAlphaL1: 0.01,
   sparsityMap: 0,
   regionBound: 0,
+  surroundings: 'shown',
   textSampling: 'subset',
 
   lambdaBootstrap: 10,
@@ -104,6 +105,7 @@ const fast = {
   relevancy: 'object',
   sparsityMap: 4,
   regionBound: 1,
+  surroundings: 'hidden',
   lambdaBootstrapMin: 1.5,
   lambdaColour: 15,
 } as const satisfies VideoPresetSettings

@@ -4,6 +4,7 @@ import type { FloatImage } from '../../media/image.js'
 import { resize } from '../../media/resample.js'
 import { minGeneratorSide } from '../../options/resolveSettings.js'
 import type { VideoSettings } from '../../options/videoOptions.js'
+import { type Sight, placedSight, seenBy } from '../sight.js'
 import type { ViewSetDraws } from '../stepFeeds.js'
 import type { Size } from '../viewDraws.js'
 import { type TrainingLayer, through } from './trainingLayer.js'
@@ -17,6 +18,8 @@ export interface LayerMaps {
   readonly mask: FloatImage | undefined
   /** The learned start's edit layer [4], where the edit is held to its colours. */
   readonly first: FloatImage | null
+  /** What the generator sees of it; null: all. */
+  readonly sight: Sight | null
 }
 
 export interface VideoItemsOptions {
@@ -41,7 +44,7 @@ export function videoItems({
   settings,
   whole,
   views,
-}: VideoItemsOptions): Pick<VideoStepRequest, 'atlas' | 'mask' | 'mapped' | 'direct'> {
+}: VideoItemsOptions): Pick<VideoStepRequest, 'atlas' | 'shown' | 'mask' | 'mapped' | 'direct'> {
   /** The maps as an item shows them, the relevancy through the opacity of the foreground. */
   const placed = (place: (map: FloatImage) => FloatImage, opacity: FloatImage | null) => ({
     ...(maps.relevancy ? { relevancy: opacity ? through(place(maps.relevancy), opacity) : place(maps.relevancy) } : {}),
@@ -49,6 +52,8 @@ export function videoItems({
   })
   const masked = (place: (map: FloatImage) => FloatImage) => (maps.mask ? { mask: place(maps.mask) } : {})
   const first = (place: (map: FloatImage) => FloatImage) => (maps.first ? { first: place(maps.first) } : {})
+  const { sight } = maps
+  const seen = (place: (map: FloatImage) => FloatImage) => (sight ? { sight: placedSight(sight, place) } : {})
   const firstInFrame = (place: (map: FloatImage) => FloatImage) =>
     first((layer) => (maps.mask ? boundLayer(place(layer), place(maps.mask)) : place(layer)))
   const mapped = (frame: MappedFrame, i: number): MappedItem => ({
@@ -71,6 +76,7 @@ export function videoItems({
       ...masked(inDirect),
       ...placed(inDirect, opacity),
       ...first(inDirect),
+      ...seen(inDirect),
     },
   ]
   if (whole) {
@@ -82,9 +88,17 @@ export function videoItems({
       ...masked(place),
       ...placed(place, null),
       ...first(place),
+      ...seen(place),
     })
   }
-  return { atlas: sample.atlas, ...masked((map) => sample.inAtlas(map)), mapped: sample.mapped.map(mapped), direct }
+  const inAtlas = (map: FloatImage) => sample.inAtlas(map)
+  return {
+    atlas: sample.atlas,
+    ...(sight ? { shown: seenBy(placedSight(sight, inAtlas), sample.atlas) } : {}),
+    ...masked(inAtlas),
+    mapped: sample.mapped.map(mapped),
+    direct,
+  }
 }
 
 /**

@@ -90,7 +90,7 @@ describe('five steps of preset reference on a layered atlas', () => {
             layer,
             sample,
             settings,
-            maps: { relevancy: null, emphasis: null, mask: undefined, first: null },
+            maps: { relevancy: null, emphasis: null, mask: undefined, first: null, sight: null },
             whole: (k + 1) % fixture.settings.wholeAtlasEvery === 0,
             views: (item) => viewSets.map((set) => ({ set, side: 224, draws: step.views[set][order.indexOf(item)]! })),
           }),

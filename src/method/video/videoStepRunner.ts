@@ -22,6 +22,7 @@ import type { StepGraph } from '../stepGraph.js'
 import { type StepResult, type VectorName, trainedGenerator } from '../stepRunner.js'
 import type { TextShares, TextTargets } from '../textTargets.js'
 import type { Size } from '../viewDraws.js'
+import { type Sight, sightFeeds, sightKind } from '../sight.js'
 import { GeneratorPasses } from './generatorPasses.js'
 import { buildMappedGraph, buildUpdateGraph } from './videoGraphs.js'
 
@@ -48,11 +49,14 @@ export interface MappedItem extends ItemBase {
 export interface DirectItem extends ItemBase {
   readonly picture: FloatImage
   readonly mask?: FloatImage
+  /** What the generator sees of the picture. */
+  readonly sight?: Sight
 }
 
 export interface VideoStepRequest {
-  /** The atlas crop [3] and the mask of the edit on it. */
+  /** The atlas crop [3], as the generator sees it, and the mask of the edit on it. */
   readonly atlas: FloatImage
+  readonly shown?: FloatImage
   readonly mask?: FloatImage
   readonly mapped: readonly MappedItem[]
   /** The frame crop, then the whole atlas if it joins. */
@@ -122,7 +126,7 @@ export class VideoStepRunner {
   }
 
   async #run(pass: Pass, request: VideoStepRequest): Promise<StepResult> {
-    const { atlas, mapped, direct, k } = request
+    const { atlas, shown = atlas, mapped, direct, k } = request
     const { settings, generator } = this.#options
     const items = mapped.length + direct.length
     const sum = new LossSum(settings, items)
@@ -137,7 +141,7 @@ export class VideoStepRunner {
       if (carried) pass.free(carried)
       carried = after['gradient']!
     }
-    const layer = await this.#passes.forward(pass, atlas, true)
+    const layer = await this.#passes.forward(pass, shown, true)
     let cotangent: Feed = new Float32Array(4 * atlas.height * atlas.width)
     for (const item of mapped) {
       const last = direct.length === 0 && item === mapped.at(-1)
@@ -151,7 +155,7 @@ export class VideoStepRunner {
       cotangent = after['layerGradient']!
     }
     pass.free(layer)
-    const gradient = await this.#passes.backward(pass, atlas, cotangent, carried)
+    const gradient = await this.#passes.backward(pass, shown, cotangent, carried)
     pass.free(cotangent)
     if (carried) pass.free(carried)
     const program = await this.#program('update', null, () => buildUpdateGraph(generator, settings))
@@ -185,6 +189,7 @@ export class VideoStepRunner {
       masked: item.mask !== undefined,
       opacity: item.opacity !== undefined,
       held: item.first !== undefined,
+      sight: sightKind(item.sight),
       kind: 'gradient' as const,
     }
     const key = `direct ${keyOf(plan)} ${plan.opacity} ${plan.masked}`
@@ -199,6 +204,7 @@ export class VideoStepRunner {
       {
         ...this.#itemFeeds(item, item.picture, request.shares, weights),
         ...(item.mask ? { mask: item.mask.data } : {}),
+        ...sightFeeds(item.sight),
         picture: item.picture.data,
         ...(carried ? { carried } : {}),
       },

@@ -21,6 +21,7 @@ import { locateRegion, rivalsFor } from '../locateRegion.js'
 import { boundOf, emphasisOf } from '../regionMaps.js'
 import { bootstrapWeightAt, learningRateAt } from '../schedule.js'
 import { drawStepShares, drawStepViews } from '../stepDraws.js'
+import { seenBy, withoutSurroundings } from '../sight.js'
 import { vectorNames } from '../stepRunner.js'
 import { type EmbeddedTexts, embedTexts } from '../textTargets.js'
 import {
@@ -108,9 +109,10 @@ export async function createVideoTrainer(options: VideoTrainerOptions): Promise<
   const vectors = state ? vectorsOf(state) : learnedVectors(options, generator, guidance, targets)
   const runner = runnerOf(vectors)
   const { x, y, width, height } = layer.box
-  const seen = crop(layer.image, x, y, width, height)
+  const sight = withoutSurroundings(layer.image, settings, located.relevancy, located.given)
+  const seen = crop(sight ? seenBy(sight, layer.image) : layer.image, x, y, width, height)
   const isHeld = settings.lambdaColour > 0 && startReads(options.start, generator, guidance)
-  const maps = { ...located, first: isHeld ? await firstLayer() : null }
+  const maps = { ...located, sight, first: isHeld ? await firstLayer() : null }
   let done = state?.step ?? 0
 
   /** The edit layer before any step, of a training that goes on too. */
@@ -178,10 +180,10 @@ async function layerMaps(
   { runtime, settings, texts, mask, outline = null, notice }: VideoTrainerOptions,
   guidance: readonly GuidanceModel[],
   embedded: readonly EmbeddedTexts[],
-): Promise<Omit<LayerMaps, 'first'>> {
+): Promise<Omit<LayerMaps, 'first' | 'sight'> & { readonly given: FloatImage | undefined }> {
   const given = mask ? await projectedMask(layer, mask) : undefined
   if (texts.region.length === 0 || settings.relevancy === 'model')
-    return { relevancy: null, emphasis: null, mask: given }
+    return { relevancy: null, emphasis: null, mask: given, given }
   if (layer.name === 'background') notice?.({ type: 'phase', phase: 'locating' })
   const relevancy =
     layer.name === 'foreground'
@@ -201,6 +203,7 @@ async function layerMaps(
     relevancy,
     emphasis: relevancy && settings.sparsityMap > 0 ? emphasisOf(relevancy, settings.sparsityMap) : null,
     mask: boundOf(given, relevancy, settings.regionBound),
+    given,
   }
 }
 
