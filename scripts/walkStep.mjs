@@ -6,7 +6,7 @@ import { readFileSync } from 'node:fs'
 import { gradients } from '../dist/engine/gradients.js'
 import { Graph } from '../dist/engine/graph.js'
 import { createNodeRuntime } from '../dist/engine/node/createNodeRuntime.js'
-import { mul, slice, sub } from '../dist/engine/ops.js'
+import { add, minimum, mul, slice, sub } from '../dist/engine/ops.js'
 import { randomStream } from '../dist/engine/random.js'
 import { clipViews, resizePicture } from '../dist/method/clipViews.js'
 import { drawExample, internalExample, placeLike } from '../dist/method/internalExamples.js'
@@ -25,6 +25,7 @@ import { madgrad, madgradLambda } from '../dist/method/madgrad.js'
 import { weightedTotal } from '../dist/method/pictureLosses.js'
 import { boundOf, emphasisOf } from '../dist/method/regionMaps.js'
 import { bootstrapWeightAt, learningRateAt } from '../dist/method/schedule.js'
+import { placedSight, seenBy, sightFeeds, withoutSurroundings } from '../dist/method/sight.js'
 import { drawStepShares, drawStepViews } from '../dist/method/stepDraws.js'
 import { frozenInputs, lossWeights, viewFeeds } from '../dist/method/stepFeeds.js'
 import { buildLayerGraph } from '../dist/method/stepGraph.js'
@@ -90,10 +91,12 @@ const { map, by } = await locateRegion({
 })
 const mask = boundOf(undefined, map, settings.regionBound)
 const emphasis = emphasisOf(map, settings.sparsityMap)
+const sight = withoutSurroundings(photo, settings, map, undefined)
 say('# the region')
 say(`found by the ${by}: ${planeOf(map)}, ${range(map.data)}`)
 say(`bound on alpha ${planeOf(mask)}, ${range(mask.data)}`)
 say(`sparsity counts ${range(emphasis.data)}`)
+say(`around the object the generator sees a grey of ${digits(sight.grey)}`)
 
 // The first step, by the trainer, so that the second is one on an internal example.
 const trainerOptions = {
@@ -114,7 +117,10 @@ const k = before.step
 const generatorShape = generatorOf(settings)
 const begin = buildLayerGraph(photo, generatorShape)
 const begun = await runtime.compile(begin.graph, begin.outputs)
-const { layer: beginning } = await begun.run({ picture: photo.data, parameters: before.tensors.initial.data })
+const { layer: beginning } = await begun.run({
+  picture: seenBy(sight, photo).data,
+  parameters: before.tensors.initial.data,
+})
 await begun.release()
 const startLayer = { ...photo, channels: 4, data: beginning.data }
 
@@ -151,7 +157,8 @@ const rendered = (layer) => {
   const opacity = slice(layer, { axes: [1], starts: [3], ends: [4] })
   return render(slice(layer, { axes: [1], starts: [0], ends: [3] }), mul(opacity, limit), picture)
 }
-const { edit, alpha, composite, greenScreen } = rendered(generator(picture, parameters, generatorShape))
+const shown = minimum(add(mul(picture, plane('sightTimes')), plane('sightPlus')), 1)
+const { edit, alpha, composite, greenScreen } = rendered(generator(shown, parameters, generatorShape))
 const first = rendered(graph.input('first', [1, 4, size.height, size.width])).composite
 
 const side = viewSide(model)
@@ -211,6 +218,7 @@ const fed = {
   emphasis: placed(emphasis).data,
   relevancy: placed(map).data,
   first: placed(startLayer).data,
+  ...sightFeeds(placedSight(sight, placed)),
   ...viewFeeds(viewDraws, example, settings),
   ...Object.fromEntries(Object.entries(shares).map(([name, data]) => [`share.${name}`, data])),
   weights: Float32Array.from(weights),

@@ -1,8 +1,7 @@
 import { randomStream } from '../../src/engine/random.js'
 import { boxMean } from '../../src/media/boxMean.js'
 import type { FloatImage } from '../../src/media/image.js'
-import { boundOf } from '../../src/method/regionMaps.js'
-import { objectAlone, seenBy } from '../../src/method/sight.js'
+import { seenBy, withoutSurroundings } from '../../src/method/sight.js'
 import { textTemplates } from '../../src/method/textTemplates.js'
 import type { GuidanceModel } from '../../src/models/guidance.js'
 import { colours } from '../starter/colours.js'
@@ -17,7 +16,7 @@ import type { Lesson } from './teachStart.js'
 
 /** How strong the grain is that the generator sees, and the share of lessons in which it sees none. */
 const GRAIN = { least: 0.6, most: 0.9, none: 0.15 } as const
-/** Most pixels by which the edge of an object that is seen alone is blurred: a run's map is not exact. */
+/** Most pixels by which more than the object is seen where it is seen alone: a run's map is not exact. */
 const SOFTEST = 2
 /** Sides of the photos, px: near those of a short run and of its crops; seven levels of the generator need 129. */
 const sizes = [144, 160, 192] as const
@@ -28,7 +27,7 @@ interface DrawnLesson {
   /** Null: the view's own look. */
   readonly finish: Finish | null
   readonly grain: { readonly seed: number; readonly strength: number }
-  /** Pixels that the edge of the object is blurred by where it is seen alone. */
+  /** Radius of the blur of the object's map where it is seen alone; what is left of it there is seen. */
   readonly softness: number
   /** The same two templates for both. */
   readonly prompts: readonly string[]
@@ -69,7 +68,8 @@ export async function* paintedLessons(
 function aloneIn(photo: FloatImage, grained: Float32Array, object: Float32Array, softness: number): Float32Array {
   const { width, height } = photo
   const data = Float32Array.from(boxMean(object, width, height, softness))
-  const sight = objectAlone(photo, boundOf(undefined, { width, height, channels: 1, data }, 1)!)
+  const region: FloatImage = { width, height, channels: 1, data }
+  const sight = withoutSurroundings(photo, { surroundings: 'hidden', regionBound: 1 }, region, undefined)
   return sight ? seenBy(sight, { ...photo, data: grained }).data : grained
 }
 

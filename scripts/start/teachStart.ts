@@ -19,7 +19,10 @@ export interface Lesson {
   readonly size: number
   /** [3, size, size], [0, 1]. */
   readonly photo: Float32Array
-  /** The photo as the generator sees it: with the grain of what it is to be of. [3, size, size], [0, 1]. */
+  /**
+   * The photo as the generator sees it: with the grain of what it is to be of, without what is around the object.
+   * [3, size, size], [0, 1].
+   */
   readonly seen: Float32Array
   /** [3, size, size], [0, 1]. */
   readonly target: Float32Array

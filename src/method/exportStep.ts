@@ -17,19 +17,22 @@ export interface ExportStepOptions {
 
 /**
  * One training step, forward, backward and update, as a serialised ONNX model: a square picture of `size` px, the texts
- * of `settings`, the bootstrap loss in it if they name a region. Inputs and outputs are those of `buildStepGraph`.
+ * of `settings`, the bootstrap loss in it if they name a region; without what a run adds by its prompt and its start
+ * (`grain`, `lambdaColour`). Inputs and outputs are those of `buildStepGraph`.
  * @throws GUIDANCE_INCAPABLE
  */
 export function exportStep({ size, settings, guidance }: ExportStepOptions): Uint8Array {
   const pairs = Math.min(settings.prompt.length, settings.source.length)
   const region = answerableRegion(guidance, settings, regionTexts(settings))
   const mapped = settings.relevancy !== 'model'
+  const masked = settings.mask !== null || (region.length > 0 && mapped && settings.regionBound > 0)
   const plan: StepPlan = {
     size: { height: size, width: size },
     generator: generatorOf(settings),
     settings,
     kind: 'update',
-    masked: settings.mask !== null || (region.length > 0 && mapped && settings.regionBound > 0),
+    masked,
+    sight: masked && settings.surroundings === 'hidden' ? 'plus' : undefined,
     bootstrap: region.length === 0 ? 'off' : mapped ? 'map' : 'model',
     emphasis: region.length > 0 && mapped && settings.sparsityMap > 0,
     texts: {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { twoObjects } from '../../test/support/twoObjects.js'
-import { type Sight, objectAlone, seenBy, sightAfter, withoutSurroundings } from './sight.js'
+import { type Sight, objectAlone, seenBy, sightAfter, sightThrough, withoutSurroundings } from './sight.js'
 
 const { photo, disc } = twoObjects(40, 36)
 const object = disc.map
@@ -56,13 +56,27 @@ describe('a photo without its surroundings', () => {
   const hidden = { surroundings: 'hidden', regionBound: 1 } as const
   const half = map((i) => object.data[i]! / 2)
 
-  it('is the object alone, of a region as far as it bounds, of a mask wherever it lets the edit through', () => {
+  it('is the object alone: a region as far as it bounds, or else what a mask lets through', () => {
     expect(withoutSurroundings(photo, hidden, object, undefined)!.times.data[0]).toBe(0)
-    expect(withoutSurroundings(photo, { ...hidden, regionBound: 0.25 }, object, undefined)!.times.data[0]).toBe(0.75)
+    const [whole, partly] = [1, 0.25].map((regionBound) =>
+      withoutSurroundings(photo, { ...hidden, regionBound }, object, undefined),
+    )
+    expect(partly!.times.data[0]).toBe(0.75)
+    // As light as the object, however little of what is around it is hidden.
+    expect(partly!.grey).toBe(whole!.grey)
+    expect(partly!.plus.data[0]).toBeCloseTo(0.25 * whole!.grey, 6)
     const { times } = withoutSurroundings(photo, hidden, null, half)!
     object.data.forEach((x, i) => {
       if (x === 0 || x === 1) expect(times.data[i]).toBe(x)
     })
+    expect(
+      withoutSurroundings(
+        photo,
+        { ...hidden, regionBound: 0 },
+        map(() => 1),
+        half,
+      )!.times,
+    ).toEqual(times)
     // A region is the object, whatever part of it the mask leaves.
     expect(
       withoutSurroundings(
@@ -76,8 +90,32 @@ describe('a photo without its surroundings', () => {
 
   it('is the photo where nothing bounds the edit, or as asked', () => {
     expect(withoutSurroundings(photo, { ...hidden, surroundings: 'shown' }, object, half)).toBeNull()
-    expect(withoutSurroundings(photo, { ...hidden, regionBound: 0 }, object, half)).toBeNull()
+    expect(withoutSurroundings(photo, { ...hidden, regionBound: 0 }, object, undefined)).toBeNull()
+    expect(
+      withoutSurroundings(
+        photo,
+        hidden,
+        null,
+        map(() => 0.1),
+      ),
+    ).toBeNull()
     expect(withoutSurroundings(photo, hidden, null, undefined)).toBeNull()
+  })
+})
+
+describe('a part of the photo that is black where something else is', () => {
+  it('is seen as the object alone: grey where it is black', () => {
+    const alone = objectAlone(photo, object)!
+    const opacity = map((i) => (i % 2 === 0 ? 1 : 0.25))
+    const black = { ...photo, data: photo.data.map((x, i) => x * opacity.data[i % n]!) }
+    const seen = seenBy(
+      sightThrough(alone, (place) => place, opacity),
+      black,
+    )
+    seen.data.forEach((x, i) => {
+      const share = object.data[i % n]! * opacity.data[i % n]!
+      expect(x).toBeCloseTo(share * photo.data[i]! + (1 - share) * alone.grey, 5)
+    })
   })
 })
 

@@ -16,13 +16,21 @@ export function seenBy({ times, plus }: Sight, photo: FloatImage): FloatImage {
   return { ...photo, data: photo.data.map((x, i) => Math.min(x * times.data[i % n]! + (plus?.data[i % n] ?? 0), 1)) }
 }
 
+/** A sight of an object alone. */
+export interface SightOfObject extends Sight {
+  readonly plus: FloatImage
+  /** Of what is around it, [0, 1]. */
+  readonly grey: number
+}
+
 /**
  * The object alone: what is around it is of one grey, as light as the object is on the whole. So the generator, whose
  * instance norms measure light and contrast over all that it sees, measures those of the object.
  * @param object where it is, one channel of the photo's size, [0, 1]
+ * @param strength how far what is around it is hidden: 0 not at all, 1 wholly
  * @returns null where there is no object
  */
-export function objectAlone(photo: FloatImage, object: FloatImage): Sight | null {
+export function objectAlone(photo: FloatImage, object: FloatImage, strength = 1): SightOfObject | null {
   const n = object.data.length
   let [light, area] = [0, 0]
   object.data.forEach((share, i) => {
@@ -30,7 +38,36 @@ export function objectAlone(photo: FloatImage, object: FloatImage): Sight | null
     area += share
   })
   if (area < LEAST_AREA * n) return null
-  return { times: object, plus: { ...object, data: object.data.map((share) => (1 - share) * (light / area)) } }
+  const grey = light / area
+  const times = object.data.map((share) => 1 - strength * (1 - share))
+  return { times: { ...object, data: times }, plus: { ...object, data: times.map((x) => (1 - x) * grey) }, grey }
+}
+
+/**
+ * What the generator sees with `surroundings` hidden: the region as far as it bounds the edit, or else what the mask
+ * leaves of the photo; null: all of it. A mask is read as the map of a region is (see `boundOf`): what it lets through
+ * faintly is seen as what it lets through wholly.
+ */
+export function withoutSurroundings(
+  photo: FloatImage,
+  { surroundings, regionBound }: Pick<ImageSettings, 'surroundings' | 'regionBound'>,
+  region: FloatImage | null,
+  mask: FloatImage | undefined,
+): SightOfObject | null {
+  if (surroundings === 'shown') return null
+  const bounding = region && regionBound > 0 ? region : (mask ?? null)
+  const object = boundOf(undefined, bounding, 1)
+  return object ? objectAlone(photo, object, bounding === region ? regionBound : 1) : null
+}
+
+/** The same of a picture that is cut from the photo as `place` cuts maps, and black where `opacity` is 0 already. */
+export function sightThrough(
+  { times, grey }: SightOfObject,
+  place: (map: FloatImage) => FloatImage,
+  { data: opacity }: FloatImage,
+): Sight {
+  const placed = place(times)
+  return { times: placed, plus: { ...placed, data: placed.data.map((x, i) => (1 - x * opacity[i]!) * grey) } }
 }
 
 /** What is seen of a part of a photo, or of a scaled one, where `place` cuts maps as the photo was cut. */
@@ -53,22 +90,7 @@ export const sightFeeds = (sight: Sight | undefined): Record<string, Float32Arra
 /** Less than this share of a photo is no object. */
 const LEAST_AREA = 1e-4
 
-/**
- * What the generator sees with `surroundings` hidden: the region as far as it bounds the edit, or else the mask, which
- * is seen whole where it lets the edit through faintly; null: all of the photo.
- */
-export function withoutSurroundings(
-  photo: FloatImage,
-  { surroundings, regionBound }: Pick<ImageSettings, 'surroundings' | 'regionBound'>,
-  region: FloatImage | null,
-  mask: FloatImage | undefined,
-): Sight | null {
-  if (surroundings === 'shown') return null
-  const bound = region ? boundOf(undefined, region, regionBound) : boundOf(undefined, mask ?? null, 1)
-  return bound ? objectAlone(photo, bound) : null
-}
-
-/** What is seen of a photo by `then` where it is shown as `first` sees it. */
+/** What is seen of a photo by `then` where it is shown as `first` sees it; only the end is kept to 1. */
 export function sightAfter(first: Sight | null, then: Sight | null): Sight | null {
   if (!first || !then) return first ?? then
   const { times, plus } = then

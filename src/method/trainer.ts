@@ -142,16 +142,22 @@ export async function createTrainer(options: TrainerOptions): Promise<Trainer> {
   })
   let done = state?.step ?? 0
   const isHeld = settings.lambdaColour > 0 && startReads(options.start, generator, guidance)
+  const told = new Set<string>()
+  /** What a mask that comes on the way changes is told, what stays as it was is not told again. */
+  const noteOnce = (note: string): void => {
+    if (!told.has(note)) options.onNote?.(note)
+    told.add(note)
+  }
   /** What the generator sees with this mask, and the learned start's layer of it where colours are held to that. */
-  const looking = async (given: FloatImage | undefined, onNote?: TrainerOptions['onNote']) => {
+  const looking = async (given: FloatImage | undefined) => {
     const sight = sightAfter(
-      grainOf(options, located ?? given ?? null, onNote),
+      grainOf(options, located ?? given ?? null, noteOnce),
       withoutSurroundings(photo, settings, located, given),
     )
     const shown = sight ? seenBy(sight, photo) : photo
     return { sight, shown, first: isHeld ? await runner.layer(shown, vectors?.initial) : null }
   }
-  let look = await looking(options.mask, options.onNote)
+  let look = await looking(options.mask)
 
   const item = (picture: FloatImage, name: string, place: (map: FloatImage) => FloatImage): StepItem => ({
     picture,
@@ -220,8 +226,8 @@ export async function createTrainer(options: TrainerOptions): Promise<Trainer> {
     setMask: (given) =>
       asked(async () => {
         if (given !== null) assertMaskFits(given, photo)
-        // Where the object was found in the photo, a mask changes nothing about what the generator sees.
-        if (!located) look = await looking(given ?? undefined)
+        // Where the object was found in the photo and bounds the edit, a mask changes nothing about what is seen.
+        if (!located || settings.regionBound === 0) look = await looking(given ?? undefined)
         mask = boundOf(given ?? undefined, located, settings.regionBound)
       }),
     dispose: () =>
@@ -236,15 +242,15 @@ export async function createTrainer(options: TrainerOptions): Promise<Trainer> {
 function grainOf(
   { photo, settings: { grain: strength, seed }, texts: { prompt, source } }: TrainerOptions,
   object: FloatImage | null,
-  onNote: TrainerOptions['onNote'],
+  onNote: (note: string) => void,
 ): Sight | null {
   const material = strength > 0 ? askedMaterial(prompt, source) : null
   if (material === null) return null
   if (object === null) {
-    onNote?.(`grain: none, since without a region or a mask nothing is to be of ${material}`)
+    onNote(`grain: none, since without a region or a mask nothing is to be of ${material}`)
     return null
   }
-  onNote?.(`grain: ${material}, as the prompt says; --grain 0 leaves it to the guidance`)
+  onNote(`grain: ${material}, as the prompt says; --grain 0 leaves it to the guidance`)
   return grainOn(photo, object, { material, seed, strength })
 }
 

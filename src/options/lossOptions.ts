@@ -125,7 +125,7 @@ export const lossOptions = {
     choices: {
       shown: 'the generator sees the whole picture, as published',
       hidden:
-        'it sees what the region or the mask leaves it to change, in a grey of the same brightness; the whole picture where neither bounds the edit',
+        'it sees the region, as far as that bounds the edit, or else what the mask leaves, in a grey as light as the object; the whole picture where neither bounds the edit',
     },
     help: 'what the generator sees around the object',
   },

@@ -4,7 +4,7 @@ import type { FloatImage } from '../../media/image.js'
 import { resize } from '../../media/resample.js'
 import { minGeneratorSide } from '../../options/resolveSettings.js'
 import type { VideoSettings } from '../../options/videoOptions.js'
-import { type Sight, placedSight, seenBy } from '../sight.js'
+import { type SightOfObject, placedSight, seenBy, sightThrough } from '../sight.js'
 import type { ViewSetDraws } from '../stepFeeds.js'
 import type { Size } from '../viewDraws.js'
 import { type TrainingLayer, through } from './trainingLayer.js'
@@ -19,7 +19,7 @@ export interface LayerMaps {
   /** The learned start's edit layer [4], where the edit is held to its colours. */
   readonly first: FloatImage | null
   /** What the generator sees of it; null: all. */
-  readonly sight: Sight | null
+  readonly sight: SightOfObject | null
 }
 
 export interface VideoItemsOptions {
@@ -53,7 +53,8 @@ export function videoItems({
   const masked = (place: (map: FloatImage) => FloatImage) => (maps.mask ? { mask: place(maps.mask) } : {})
   const first = (place: (map: FloatImage) => FloatImage) => (maps.first ? { first: place(maps.first) } : {})
   const { sight } = maps
-  const seen = (place: (map: FloatImage) => FloatImage) => (sight ? { sight: placedSight(sight, place) } : {})
+  const seen = (place: (map: FloatImage) => FloatImage, opacity: FloatImage | null) =>
+    sight ? { sight: opacity ? sightThrough(sight, place, opacity) : placedSight(sight, place) } : {}
   const firstInFrame = (place: (map: FloatImage) => FloatImage) =>
     first((layer) => (maps.mask ? boundLayer(place(layer), place(maps.mask)) : place(layer)))
   const mapped = (frame: MappedFrame, i: number): MappedItem => ({
@@ -76,7 +77,7 @@ export function videoItems({
       ...masked(inDirect),
       ...placed(inDirect, opacity),
       ...first(inDirect),
-      ...seen(inDirect),
+      ...seen(inDirect, opacity),
     },
   ]
   if (whole) {
@@ -88,7 +89,7 @@ export function videoItems({
       ...masked(place),
       ...placed(place, null),
       ...first(place),
-      ...seen(place),
+      ...seen(place, null),
     })
   }
   const inAtlas = (map: FloatImage) => sample.inAtlas(map)

@@ -6,15 +6,19 @@ import { sharePrograms } from '../../../test/support/sharePrograms.js'
 import type { Box } from '../../atlas/frameBoxes.js'
 import type { LayerName, LayeredAtlas } from '../../atlas/layeredAtlas.js'
 import { createNodeRuntime } from '../../engine/node/createNodeRuntime.js'
+import type { FloatImage } from '../../media/image.js'
 import { createClip } from '../../models/clip.js'
 import { parseClipConfig } from '../../models/clipConfig.js'
 import { clipTextShapes, clipVisionShapes } from '../../models/clipWeights.js'
 import { generatorParameters } from '../../models/generator.js'
 import { folderSource } from '../../models/node/folderSource.js'
 import { openWeightFile, readJson } from '../../models/weightFile.js'
+import type { Runtime } from '../../engine/runtime.js'
+import type { VideoSettings } from '../../options/videoOptions.js'
 import { resolveVideoSettings } from '../../options/resolveVideoSettings.js'
 import { lossNames } from '../losses.js'
 import { bootstrapWeightAt, learningRateAt } from '../schedule.js'
+import { objectAlone, seenBy } from '../sight.js'
 import { type ViewSet, viewSets } from '../stepViews.js'
 import type { ViewDraw } from '../viewDraws.js'
 import { trainingLayer } from './trainingLayer.js'
@@ -53,38 +57,14 @@ describe('five steps of preset reference on a layered atlas', () => {
     async (name) => {
       const runtime = sharePrograms(createNodeRuntime({ device: 'cpu', threads: 2 }))
       const { steps, box } = fixture.layers[name]
-      const settings = resolveVideoSettings(
-        [{ preset: 'reference', prompt: ['unused'], region: ['unused'], views: fixture.settings.views, seed: 0 }],
-        () => 0,
-      )
-      const layer = await trainingLayer(
-        atlas,
-        { ...fixture.frames, pixels: Array.from({ length: fixture.frames.count }, (_, t) => frame(t)) },
-        name,
-        settings,
-      )
+      const settings = settingsOf({})
+      const layer = await layerOf(name, settings)
       if (box) expect(layer.box).toEqual(box)
-      const flat = (state: string) =>
-        Float32Array.from(parameters.flatMap((p) => [...tensor(`${state}.${p.name}`).data]))
-      const initial = flat('initial')
-      const runner = new VideoStepRunner({
-        runtime,
-        guidance: [await tinyClip(runtime)],
-        settings,
-        generator: shape,
-        targets: [targets()],
-        vectors: {
-          parameters: initial,
-          initial: initial.slice(),
-          gradientSum: new Float32Array(initial.length),
-          squareSum: new Float32Array(initial.length),
-        },
-      })
+      const runner = await runnerOf(runtime, settings)
       for (const [k, step] of steps.entries()) {
         expect(learningRateAt(k, settings)).toBeCloseTo(step.learningRate, 12)
         const sample = await videoSample(layer, step, settings)
         expect([sample.atlas.height, sample.atlas.width]).toEqual(step.atlasCrop)
-        const order = ['frame 0', 'frame 1', 'frame 2', 'direct', 'whole']
         const { losses } = await runner.step({
           ...videoItems({
             layer,
@@ -92,13 +72,9 @@ describe('five steps of preset reference on a layered atlas', () => {
             settings,
             maps: { relevancy: null, emphasis: null, mask: undefined, first: null, sight: null },
             whole: (k + 1) % fixture.settings.wholeAtlasEvery === 0,
-            views: (item) => viewSets.map((set) => ({ set, side: 224, draws: step.views[set][order.indexOf(item)]! })),
+            views: viewsOf(step),
           }),
-          shares: {
-            composition: shares(step.targets.composition, targets().composition.shape[0]),
-            direction: shares(step.targets.directional, targets().direction.shape[0]),
-            screen: shares(step.targets.screen, targets().screen.shape[0]),
-          },
+          shares: sharesOf(step),
           learningRate: step.learningRate,
           bootstrapWeight: bootstrapWeightAt(k, settings),
           k,
@@ -117,6 +93,115 @@ describe('five steps of preset reference on a layered atlas', () => {
     },
   )
 })
+
+describe('an object that is seen alone', () => {
+  it('is what the generator draws upon and learns from', async () => {
+    const runtime = sharePrograms(createNodeRuntime({ device: 'cpu', threads: 2 }))
+    const settings = settingsOf({ ground: 'frame' })
+    const layer = await layerOf('foreground', settings)
+    const [step] = fixture.layers.foreground.steps as [Step]
+    const sample = await videoSample(layer, step, settings)
+    const { width: wide, height: high } = layer.image
+    const disc = new Float32Array(wide * high).map((_, i) => isInDisc(i, layer.image))
+    const region: FloatImage = { width: wide, height: high, channels: 1, data: disc }
+    const sight = objectAlone(layer.image, region)!
+    const itemsWith = (seen: typeof sight | null) =>
+      videoItems({
+        layer,
+        sample,
+        settings,
+        maps: { relevancy: null, emphasis: null, mask: undefined, first: null, sight: seen },
+        whole: false,
+        views: viewsOf(step),
+      })
+    const after = async (items: ReturnType<typeof itemsWith>) => {
+      const runner = await runnerOf(runtime, settings)
+      const { losses } = await runner.step({
+        ...items,
+        shares: sharesOf(step),
+        learningRate: step.learningRate,
+        bootstrapWeight: 0,
+        k: 0,
+      })
+      const { parameters: made } = await runner.vectors()
+      await runner.dispose()
+      return { losses, made: Buffer.from(made.buffer, made.byteOffset, made.byteLength) }
+    }
+    const items = itemsWith(sight)
+    const plain = itemsWith(null)
+    expect(items.atlas).toEqual(plain.atlas)
+    // Over the frame the picture of the atlas is nothing but what the generator sees.
+    const drawn = await after({ ...items, direct: [] })
+    const told = await after({ ...plain, atlas: items.shown!, direct: [] })
+    expect(drawn.losses).toEqual(told.losses)
+    expect(drawn.made.equals(told.made)).toBe(true)
+    expect(drawn.made.equals((await after({ ...plain, direct: [] })).made)).toBe(false)
+    // The crop of the frame is black where the frame shows something else: there it is grey too.
+    const [direct] = items.direct
+    const seen = seenBy(direct!.sight!, direct!.picture).data
+    const { opacity, frame: whole } = sample.direct
+    const n = opacity!.data.length
+    const shown = sample.inFrame(region, sample.direct)
+    seen.forEach((x, i) => {
+      const share = shown.data[i % n]! * opacity!.data[i % n]!
+      expect(x).toBeCloseTo(share * whole.data[i]! + (1 - share) * sight.grey, 4)
+    })
+    const [own, without] = [
+      await after({ ...items, mapped: [] }),
+      await after({ ...items, mapped: [], direct: plain.direct }),
+    ]
+    expect(own.made.equals(without.made)).toBe(false)
+  })
+})
+
+/** 1 within a disc in the middle of an image. */
+function isInDisc(i: number, { width, height }: { readonly width: number; readonly height: number }): number {
+  const [x, y] = [i % width, Math.floor(i / width)]
+  return (x - width / 2) ** 2 + (y - height / 2) ** 2 < (Math.min(width, height) / 3) ** 2 ? 1 : 0
+}
+
+function settingsOf(given: Partial<VideoSettings>): VideoSettings {
+  const common = { preset: 'reference', prompt: ['unused'], region: ['unused'], seed: 0 } as const
+  return resolveVideoSettings([{ ...common, views: fixture.settings.views, ...given }], () => 0)
+}
+
+const layerOf = (name: LayerName, settings: VideoSettings) =>
+  trainingLayer(
+    atlas,
+    { ...fixture.frames, pixels: Array.from({ length: fixture.frames.count }, (_, t) => frame(t)) },
+    name,
+    settings,
+  )
+
+async function runnerOf(runtime: Runtime, settings: VideoSettings): Promise<VideoStepRunner> {
+  const initial = Float32Array.from(parameters.flatMap((p) => [...tensor(`initial.${p.name}`).data]))
+  return new VideoStepRunner({
+    runtime,
+    guidance: [await tinyClip(runtime)],
+    settings,
+    generator: shape,
+    targets: [targets()],
+    vectors: {
+      parameters: initial,
+      initial: initial.slice(),
+      gradientSum: new Float32Array(initial.length),
+      squareSum: new Float32Array(initial.length),
+    },
+  })
+}
+
+const sharesOf = (step: Step) => ({
+  composition: shares(step.targets.composition, targets().composition.shape[0]),
+  direction: shares(step.targets.directional, targets().direction.shape[0]),
+  screen: shares(step.targets.screen, targets().screen.shape[0]),
+})
+
+const viewsOf = (step: Step) => (item: string) =>
+  viewSets.map((set) => ({
+    set,
+    side: 224,
+    draws: step.views[set][['frame 0', 'frame 1', 'frame 2', 'direct', 'whole'].indexOf(item)]!,
+  }))
 
 /** The formulas of the fixture. */
 const { count, height, width } = fixture.frames
@@ -156,7 +241,7 @@ function frame(t: number): Uint8Array {
   return bytes
 }
 
-async function tinyClip(runtime: ReturnType<typeof createNodeRuntime>) {
+async function tinyClip(runtime: Runtime) {
   const source = await folderSource(fileURLToPath(new URL('../../../test/fixtures/tinyClip', import.meta.url)))
   const config = parseClipConfig(await readJson(source, 'config.json'))
   const weights = await openWeightFile(

@@ -54,8 +54,9 @@ export interface DirectItem extends ItemBase {
 }
 
 export interface VideoStepRequest {
-  /** The atlas crop [3], as the generator sees it, and the mask of the edit on it. */
+  /** The atlas crop [3] and the mask of the edit on it. */
   readonly atlas: FloatImage
+  /** The atlas crop as the generator sees it; default: as it is. */
   readonly shown?: FloatImage
   readonly mask?: FloatImage
   readonly mapped: readonly MappedItem[]
