@@ -39,6 +39,7 @@ const rows = {
   ],
   views: [{ views: 1 }, { views: 16 }],
   'region-bound': [{ regionBound: 0 }, { regionBound: 1 }],
+  surroundings: [{ surroundings: 'shown' }, { surroundings: 'hidden' }],
   'lambda-structure': [{ lambdaStructure: 0 }, { lambdaStructure: 2 }, { lambdaStructure: 40 }],
   'lambda-colour': [{ lambdaColour: 0 }, { lambdaColour: 100 }],
 }
