@@ -46,7 +46,7 @@ export function objectAlone(photo: FloatImage, object: FloatImage, strength = 1)
 /**
  * What the generator sees with `surroundings` hidden: the region as far as it bounds the edit, or else what the mask
  * leaves of the photo; null: all of it. A mask is read as the map of a region is (see `boundOf`): what it lets through
- * faintly is seen as what it lets through wholly.
+ * by two fifths is seen as what it lets through wholly.
  */
 export function withoutSurroundings(
   photo: FloatImage,

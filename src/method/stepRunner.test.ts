@@ -14,7 +14,7 @@ import { resolveSettings } from '../options/resolveSettings.js'
 import { lossNames } from './losses.js'
 import { bootstrapWeightAt, learningRateAt } from './schedule.js'
 import { type ViewSet, viewSets } from './stepViews.js'
-import { type StepItem, type StepRequest, StepRunner } from './stepRunner.js'
+import { type StepItem, type StepRequest, StepRunner, firstVectors } from './stepRunner.js'
 import type { ViewDraw } from './viewDraws.js'
 
 /** Largest difference of a loss from PyTorch in float64. */
@@ -74,12 +74,7 @@ async function openFixture() {
     settings,
     generator: shape,
     targets: [targets()],
-    vectors: {
-      parameters: initial,
-      initial: initial.slice(),
-      gradientSum: new Float32Array(initial.length),
-      squareSum: new Float32Array(initial.length),
-    },
+    vectors: firstVectors(initial),
   })
   return { runner, settings }
 }

@@ -56,6 +56,14 @@ export interface StepResult {
 export type VectorName = 'parameters' | 'initial' | 'gradientSum' | 'squareSum'
 export const vectorNames: readonly VectorName[] = ['parameters', 'initial', 'gradientSum', 'squareSum']
 
+/** Where a training begins that has these first parameters. */
+export const firstVectors = (parameters: Float32Array): Record<VectorName, Float32Array> => ({
+  parameters,
+  initial: parameters.slice(),
+  gradientSum: new Float32Array(parameters.length),
+  squareSum: new Float32Array(parameters.length),
+})
+
 export interface StepRunnerOptions {
   readonly runtime: Runtime
   /** Models with distinct names; their losses are averaged. */

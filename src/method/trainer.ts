@@ -19,7 +19,7 @@ import { boundOf, emphasisOf } from './regionMaps.js'
 import { bootstrapWeightAt, learningRateAt } from './schedule.js'
 import { type Sight, placedSight, seenBy, sightAfter, withoutSurroundings } from './sight.js'
 import { drawStepShares, drawStepViews } from './stepDraws.js'
-import { type StepItem, StepRunner, type VectorName, vectorNames } from './stepRunner.js'
+import { type StepItem, StepRunner, type VectorName, firstVectors, vectorNames } from './stepRunner.js'
 import { type EmbeddedTexts, type TextTargets, type Texts, embedTexts, meanRow } from './textTargets.js'
 
 /**
@@ -312,13 +312,7 @@ export function learnedVectors(
   const { guidance: name } = start.conditioned
   const reader = readerOf(start, guidance)
   if (reader < 0) onNote?.(`start: learned with the ${name} model; with another one it is the same for all texts`)
-  const parameters = startParameters(start, reader < 0 ? null : meanRow(targets[reader]!.direction))
-  return {
-    parameters,
-    initial: parameters.slice(),
-    gradientSum: new Float32Array(parameters.length),
-    squareSum: new Float32Array(parameters.length),
-  }
+  return firstVectors(startParameters(start, reader < 0 ? null : meanRow(targets[reader]!.direction)))
 }
 
 /** Which of the models reads texts as the start's own model does; -1 for none. */

@@ -19,6 +19,7 @@ import { resolveVideoSettings } from '../../options/resolveVideoSettings.js'
 import { lossNames } from '../losses.js'
 import { bootstrapWeightAt, learningRateAt } from '../schedule.js'
 import { objectAlone, seenBy } from '../sight.js'
+import { firstVectors } from '../stepRunner.js'
 import { type ViewSet, viewSets } from '../stepViews.js'
 import type { ViewDraw } from '../viewDraws.js'
 import { trainingLayer } from './trainingLayer.js'
@@ -181,12 +182,7 @@ async function runnerOf(runtime: Runtime, settings: VideoSettings): Promise<Vide
     settings,
     generator: shape,
     targets: [targets()],
-    vectors: {
-      parameters: initial,
-      initial: initial.slice(),
-      gradientSum: new Float32Array(initial.length),
-      squareSum: new Float32Array(initial.length),
-    },
+    vectors: firstVectors(initial),
   })
 }
 
