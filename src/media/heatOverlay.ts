@@ -1,5 +1,6 @@
 import { Text2LiveError } from '../errors.js'
 import type { FloatImage } from './image.js'
+import { lumaAt } from './lumaAt.js'
 
 /**
  * The ramp from 0 to 1, RGB: dark blue, violet, orange, yellow; its lightness rises all the way, so that it reads in
@@ -34,7 +35,7 @@ export function heatOverlay(photo: FloatImage, map: FloatImage): FloatImage {
   const plane = width * height
   const data = new Float32Array(3 * plane)
   for (let i = 0; i < plane; i++) {
-    const luma = 0.299 * photo.data[i]! + 0.587 * photo.data[plane + i]! + 0.114 * photo.data[2 * plane + i]!
+    const luma = lumaAt(photo.data, i, plane)
     const at = Math.min(Math.max(map.data[i]!, 0), 1) * (RAMP.length - 1)
     const below = Math.min(Math.floor(at), RAMP.length - 2)
     const share = at - below

@@ -32,7 +32,7 @@ export function exportStep({ size, settings, guidance }: ExportStepOptions): Uin
     settings,
     kind: 'update',
     masked,
-    sight: masked && settings.surroundings === 'hidden' ? 'plus' : undefined,
+    sight: masked && settings.surroundings === 'hidden',
     bootstrap: region.length === 0 ? 'off' : mapped ? 'map' : 'model',
     emphasis: region.length > 0 && mapped && settings.sparsityMap > 0,
     texts: {

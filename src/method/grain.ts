@@ -1,5 +1,6 @@
 import { boxMean } from '../media/boxMean.js'
 import type { FloatImage } from '../media/image.js'
+import { lumaAt } from '../media/lumaAt.js'
 import { type GrainMaterial, grainPattern, snowDepth } from './grainPatterns.js'
 import type { Sight } from './sight.js'
 
@@ -118,9 +119,7 @@ export function grainOn(
   const area = object.data.reduce((sum, x) => sum + x, 0)
   const scale = Math.max(Math.sqrt(area) * SCALE.share, SCALE.least)
   const pattern = grainPattern(material, seed)
-  const luma = new Float32Array(n).map(
-    (_, i) => 0.299 * photo.data[i]! + 0.587 * photo.data[n + i]! + 0.114 * photo.data[2 * n + i]!,
-  )
+  const luma = new Float32Array(n).map((_, i) => lumaAt(photo.data, i, n))
   const window = Math.max(1, Math.round(SHADING * scale))
   const twice = (plane: Float32Array, radius: number) =>
     boxMean(boxMean(plane, width, height, radius), width, height, radius)
@@ -133,7 +132,7 @@ export function grainOn(
   const swelling = twice(object.data, radius)
   const lying = material === 'snow' ? snowOn(object, scale, seed) : null
   const times = new Float32Array(n).fill(1)
-  const plus = lying ? new Float32Array(n) : null
+  const plus = new Float32Array(n)
   for (let y = 0; y < height; y++) {
     for (let x = 0; x < width; x++) {
       const i = y * width + x
@@ -148,11 +147,11 @@ export function grainOn(
       const ratio = (own * (1 + strength * (grain - 1))) / Math.max(luma[i]!, DARKEST)
       const covered = Math.min(strength, 1) * (lying?.[i] ?? 0)
       times[i] = 1 + within * ((1 - covered) * Math.min(Math.max(ratio, 0), LARGEST) - 1)
-      if (plus) plus[i] = within * covered * SNOW_LIGHT * grain
+      if (lying) plus[i] = within * covered * SNOW_LIGHT * grain
     }
   }
   const map = (data: Float32Array): FloatImage => ({ width, height, channels: 1, data })
-  return { times: map(times), plus: plus && map(plus) }
+  return { times: map(times), plus: map(plus) }
 }
 
 /**

@@ -125,7 +125,7 @@ describe('a sight after another', () => {
 
   it.each([
     ['both add', half],
-    ['the first adds nothing', { ...half, plus: null }],
+    ['the first adds nothing', { ...half, plus: map(() => 0) }],
   ])('is one that shows what both show in turn: %s', (_, first) => {
     const joined = seenBy(sightAfter(first, alone)!, photo)
     const inTurn = seenBy(alone, seenBy(first, photo))
@@ -142,6 +142,6 @@ describe('a sight after another', () => {
   })
 
   it('never shows more than white', () => {
-    expect(Math.max(...seenBy({ times: map(() => 3), plus: null }, photo).data)).toBe(1)
+    expect(Math.max(...seenBy({ times: map(() => 3), plus: map(() => 0) }, photo).data)).toBe(1)
   })
 })

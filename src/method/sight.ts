@@ -1,24 +1,23 @@
 import type { FloatImage } from '../media/image.js'
+import { lumaAt } from '../media/lumaAt.js'
 import type { ImageSettings } from '../options/imageOptions.js'
 import { boundOf } from './regionMaps.js'
 
 /** What the generator sees of a photo: its colours times `times` plus `plus`, at most 1. */
 export interface Sight {
-  /** One channel of the photo's size. */
+  /** One channel of the photo's size each. */
   readonly times: FloatImage
-  /** The same; null: nothing is added. */
-  readonly plus: FloatImage | null
+  readonly plus: FloatImage
 }
 
 /** A photo as the generator sees it. */
 export function seenBy({ times, plus }: Sight, photo: FloatImage): FloatImage {
   const n = times.data.length
-  return { ...photo, data: photo.data.map((x, i) => Math.min(x * times.data[i % n]! + (plus?.data[i % n] ?? 0), 1)) }
+  return { ...photo, data: photo.data.map((x, i) => Math.min(x * times.data[i % n]! + plus.data[i % n]!, 1)) }
 }
 
 /** A sight of an object alone. */
 export interface SightOfObject extends Sight {
-  readonly plus: FloatImage
   /** Of what is around it, [0, 1]. */
   readonly grey: number
 }
@@ -34,7 +33,7 @@ export function objectAlone(photo: FloatImage, object: FloatImage, strength = 1)
   const n = object.data.length
   let [light, area] = [0, 0]
   object.data.forEach((share, i) => {
-    light += share * (0.299 * photo.data[i]! + 0.587 * photo.data[n + i]! + 0.114 * photo.data[2 * n + i]!)
+    light += share * lumaAt(photo.data, i, n)
     area += share
   })
   if (area < LEAST_AREA * n) return null
@@ -73,19 +72,12 @@ export function sightThrough(
 /** What is seen of a part of a photo, or of a scaled one, where `place` cuts maps as the photo was cut. */
 export const placedSight = ({ times, plus }: Sight, place: (map: FloatImage) => FloatImage): Sight => ({
   times: place(times),
-  plus: plus && place(plus),
+  plus: place(plus),
 })
-
-/** Whether a sight adds something: a step's graph has an input for it then. */
-export type SightKind = 'times' | 'plus'
-
-export const sightKind = (sight: Sight | undefined): SightKind | undefined => sight && (sight.plus ? 'plus' : 'times')
 
 /** What the graph of a step is fed of it. */
-export const sightFeeds = (sight: Sight | undefined): Record<string, Float32Array> => ({
-  ...(sight ? { sightTimes: sight.times.data } : {}),
-  ...(sight?.plus ? { sightPlus: sight.plus.data } : {}),
-})
+export const sightFeeds = (sight: Sight | undefined): Record<string, Float32Array> =>
+  sight ? { sightTimes: sight.times.data, sightPlus: sight.plus.data } : {}
 
 /** Less than this share of a photo is no object. */
 const LEAST_AREA = 1e-4
@@ -94,10 +86,8 @@ const LEAST_AREA = 1e-4
 export function sightAfter(first: Sight | null, then: Sight | null): Sight | null {
   if (!first || !then) return first ?? then
   const { times, plus } = then
-  const scaled = (map: FloatImage) => map.data.map((x, i) => x * times.data[i]!)
-  const added = first.plus ? scaled(first.plus) : null
   return {
-    times: { ...times, data: scaled(first.times) },
-    plus: added ? { ...times, data: added.map((x, i) => x + (plus?.data[i] ?? 0)) } : plus,
+    times: { ...times, data: first.times.data.map((x, i) => x * times.data[i]!) },
+    plus: { ...plus, data: first.plus.data.map((x, i) => x * times.data[i]! + plus.data[i]!) },
   }
 }

@@ -7,7 +7,6 @@ import type { GuidanceModel } from '../models/guidance.js'
 import { render } from './losses.js'
 import { type MadgradOptions, madgrad } from './madgrad.js'
 import { type LossPlan, type LossSettings, lossReport, pictureLosses, weightedTotal } from './pictureLosses.js'
-import type { SightKind } from './sight.js'
 import type { Size } from './viewDraws.js'
 
 /** The settings that a step graph is built by. */
@@ -27,10 +26,10 @@ export interface StepPlan extends LossPlan {
   /** The edit is held to the colours of the layer that the learned start makes, the input 'first' [1, 4, H, W]. */
   readonly held?: boolean
   /**
-   * See `Sight`: the generator sees the picture times the input 'sightTimes' [1, 1, H, W], with 'plus' and the input
-   * 'sightPlus' [1, 1, H, W], at most 1.
+   * See `Sight`: the generator sees the picture times the input 'sightTimes' [1, 1, H, W] plus the input 'sightPlus'
+   * [1, 1, H, W], at most 1.
    */
-  readonly sight?: SightKind | undefined
+  readonly sight?: boolean
   /**
    * 'update' applies the optimizer; 'gradient' leaves the gradient, added to the carried one, for a following 'update'
    * to carry.
@@ -75,9 +74,7 @@ export function stepPictures(plan: StepPlan, graph: Graph) {
     const opacity = slice(layer, { axes: [1], starts: [3], ends: [4] })
     return render(slice(layer, { axes: [1], starts: [0], ends: [3] }), mask ? mul(opacity, mask) : opacity, picture)
   }
-  const scaled = plan.sight ? mul(picture, map('sightTimes')) : picture
-  const added = plan.sight === 'plus' ? add(scaled, map('sightPlus')) : scaled
-  const shown = plan.sight ? minimum(added, 1) : picture
+  const shown = plan.sight ? minimum(add(mul(picture, map('sightTimes')), map('sightPlus')), 1) : picture
   const edit = rendered(generator(shown, parameters, plan.generator))
   const first = plan.held ? rendered(graph.input('first', [1, 4, size.height, size.width])).composite : null
   return { pictures: { picture, ...edit, first }, parameters, flat }

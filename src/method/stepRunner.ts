@@ -8,7 +8,7 @@ import type { ImageSettings } from '../options/imageOptions.js'
 import { runPicture } from './judgedStep.js'
 import { type LossName, lossNames } from './losses.js'
 import { madgradLambda } from './madgrad.js'
-import { type Sight, sightFeeds, sightKind } from './sight.js'
+import { type Sight, sightFeeds } from './sight.js'
 import {
   LossSum,
   type ViewSetDraws,
@@ -223,7 +223,7 @@ export class StepRunner {
       size: { width, height },
       masked: item.mask !== undefined,
       held: item.first !== undefined,
-      sight: sightKind(item.sight),
+      sight: item.sight !== undefined,
       emphasis: item.emphasis !== undefined,
       texts: textCounts(this.#options.targets),
     } as const

@@ -36,7 +36,7 @@ describe.skipIf(!runtime)('the whole step has WebGPU kernels', () => {
         masked: true,
         bootstrap: edges ? 'map' : 'model',
         emphasis: edges,
-        sight: settings.surroundings === 'hidden' ? 'plus' : undefined,
+        sight: settings.surroundings === 'hidden',
         texts: { composition: 14, screen: 2, direction: 14, region: 1 },
       }
       const { graph, outputs } = buildStepGraph(plan, [guidance])

@@ -22,7 +22,7 @@ import type { StepGraph } from '../stepGraph.js'
 import { type StepResult, type VectorName, trainedGenerator } from '../stepRunner.js'
 import type { TextShares, TextTargets } from '../textTargets.js'
 import type { Size } from '../viewDraws.js'
-import { type Sight, sightFeeds, sightKind } from '../sight.js'
+import { type Sight, sightFeeds } from '../sight.js'
 import { GeneratorPasses } from './generatorPasses.js'
 import { buildMappedGraph, buildUpdateGraph } from './videoGraphs.js'
 
@@ -190,7 +190,7 @@ export class VideoStepRunner {
       masked: item.mask !== undefined,
       opacity: item.opacity !== undefined,
       held: item.first !== undefined,
-      sight: sightKind(item.sight),
+      sight: item.sight !== undefined,
       kind: 'gradient' as const,
     }
     const key = `direct ${keyOf(plan)} ${plan.opacity} ${plan.masked}`

@@ -109,10 +109,9 @@ export async function createVideoTrainer(options: VideoTrainerOptions): Promise<
   const vectors = state ? vectorsOf(state) : learnedVectors(options, generator, guidance, targets)
   const runner = runnerOf(vectors)
   const { x, y, width, height } = layer.box
-  const sight = withoutSurroundings(layer.image, settings, located.relevancy, located.given)
-  const seen = crop(sight ? seenBy(sight, layer.image) : layer.image, x, y, width, height)
+  const seen = crop(located.sight ? seenBy(located.sight, layer.image) : layer.image, x, y, width, height)
   const isHeld = settings.lambdaColour > 0 && startReads(options.start, generator, guidance)
-  const maps = { ...located, sight, first: isHeld ? await firstLayer() : null }
+  const maps = { ...located, first: isHeld ? await firstLayer() : null }
   let done = state?.step ?? 0
 
   /** The edit layer before any step, of a training that goes on too. */
@@ -180,10 +179,11 @@ async function layerMaps(
   { runtime, settings, texts, mask, outline = null, notice }: VideoTrainerOptions,
   guidance: readonly GuidanceModel[],
   embedded: readonly EmbeddedTexts[],
-): Promise<Omit<LayerMaps, 'first' | 'sight'> & { readonly given: FloatImage | undefined }> {
+): Promise<Omit<LayerMaps, 'first'>> {
   const given = mask ? await projectedMask(layer, mask) : undefined
+  const sightOf = (region: FloatImage | null) => withoutSurroundings(layer.image, settings, region, given)
   if (texts.region.length === 0 || settings.relevancy === 'model')
-    return { relevancy: null, emphasis: null, mask: given, given }
+    return { relevancy: null, emphasis: null, mask: given, sight: sightOf(null) }
   if (layer.name === 'background') notice?.({ type: 'phase', phase: 'locating' })
   const relevancy =
     layer.name === 'foreground'
@@ -203,7 +203,7 @@ async function layerMaps(
     relevancy,
     emphasis: relevancy && settings.sparsityMap > 0 ? emphasisOf(relevancy, settings.sparsityMap) : null,
     mask: boundOf(given, relevancy, settings.regionBound),
-    given,
+    sight: sightOf(relevancy),
   }
 }
 
