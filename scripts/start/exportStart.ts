@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { type SafetensorsTensor, writeSafetensors } from '../../src/formats/safetensors.js'
 import { atomicWrite } from '../../src/media/node/atomicWrite.js'
 import { toHalf } from '../starter/toHalf.js'
-import { readStart } from './trainStart.js'
+import { phraseTensors, readStart } from './trainStart.js'
 
 /** Writes a trained start in the layout `text2live-start-1`, in half precision. */
 export async function exportStart(checkpoint: string, seed: number, out: string): Promise<void> {
@@ -12,7 +12,7 @@ export async function exportStart(checkpoint: string, seed: number, out: string)
     start: {
       shape,
       parameters,
-      conditioned: { guidance, embeddingWidth, names, weight },
+      conditioned: { guidance, embeddingWidth, names, weight, phrases },
     },
     k,
   } = readStart(checkpoint, seed)
@@ -25,7 +25,7 @@ export async function exportStart(checkpoint: string, seed: number, out: string)
     format: 'text2live-start-1',
     seen: k,
     generator: shape,
-    conditioned: { guidance, embedding_width: embeddingWidth, names },
+    conditioned: { guidance, embedding_width: embeddingWidth, names, phrases: phrases.texts },
   }
   const files: Record<string, Uint8Array> = {
     'config.json': new TextEncoder().encode(`${JSON.stringify(config, null, 2)}\n`),
@@ -33,6 +33,7 @@ export async function exportStart(checkpoint: string, seed: number, out: string)
       new Map([
         ['parameters', half([parameters.length], parameters)],
         ['conditioned', half([weight.length / embeddingWidth, embeddingWidth], weight)],
+        ...phraseTensors(phrases).map(([name, { shape: dims }]) => [name, half(dims, phrases.directions)] as const),
       ]),
       { format: 'text2live-start-1' },
     ),

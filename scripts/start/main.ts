@@ -4,11 +4,12 @@ import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { createNodeRuntime } from '../../src/engine/node/createNodeRuntime.js'
 import { loadGuidance } from '../../src/models/loadGuidance.js'
-import { MaskStore } from '../starter/objectMasks.js'
+import { MaskStore, objectLabel } from '../starter/objectMasks.js'
 import { PairFolder } from '../starter/pairs.js'
 import { everyPlainView, planViews } from '../starter/views.js'
-import { loadStart } from '../../src/models/learnedStart.js'
+import { type LearnedStart, loadStart } from '../../src/models/learnedStart.js'
 import { folderSource } from '../../src/models/node/folderSource.js'
+import { lookForms, phraseDirections } from './lookPhrases.js'
 import { exportStart } from './exportStart.js'
 import { measureStart } from './measureStart.js'
 import { type LessonSource, paintedLessons } from './paintedLessons.js'
@@ -42,6 +43,8 @@ function need(name: 'pairs' | 'work' | 'out' | 'masks'): string {
   if (value === undefined) throw new Error(`Expected --${name} <folder>: see scripts/start/README.md`)
   return value
 }
+/** Phrases are said of every so many-th thing that lessons show. */
+const EVERY_THING = 37
 const seed = Number(values.seed)
 const threads = Number(values.workers)
 const say = (line: string): void => void process.stderr.write(`${line}\n`)
@@ -54,14 +57,26 @@ function untilInterrupt(): AbortSignal {
 /** What the pairs, their masks and the seed make lessons of. */
 async function openLessons(): Promise<LessonSource> {
   const folder = new PairFolder(need('pairs'), 'train')
+  const store = new MaskStore(need('masks'))
+  if (!store.has(0))
+    throw new Error(`Expected --masks to be the folder that "starter masks" wrote: ${values.masks} holds none`)
   const plan = planViews(folder.pairs, folder.cleanCount, {
     seed,
     counts: everyPlainView,
-    masks: new MaskStore(need('masks')).open(folder.pairs),
+    masks: store.open(folder.pairs),
   })
   const runtime = createNodeRuntime({ device: 'cpu', threads })
   const guidance = await loadGuidance(await folderSource('models/starter'), runtime, { positions: 'fixed' })
   return { folder, plan, guidance }
+}
+/** A start that reads texts by the phrases of the lessons, as it did if it did. */
+async function withPhrases(start: LearnedStart, { folder, plan, guidance }: LessonSource): Promise<LearnedStart> {
+  if (start.conditioned.phrases.texts.length > 0) return start
+  const labels = folder.pairs.flatMap((pair, i) => (plan.masks.has(i) ? (objectLabel(pair) ?? []) : []))
+  const things = [...new Set(labels)].filter((_, i) => i % EVERY_THING === 0)
+  say(`phrases, each of ${things.length} things`)
+  const phrases = await phraseDirections(guidance, lookForms(), things)
+  return { ...start, conditioned: { ...start.conditioned, phrases } }
 }
 /** Lessons on the photos that are taught, with other draws: the number of the first lies beyond all that are taught. */
 async function* untaught(source: LessonSource, count: number): AsyncGenerator<Lesson> {
@@ -97,7 +112,7 @@ switch (command) {
     const source = await openLessons()
     await teachStart({
       lessons: (from, count) => paintedLessons(source, from, count),
-      start: given ?? randomStart(seed),
+      start: await withPhrases(given ?? randomStart(seed), source),
       checkpoint: checkpointAt(),
       between: 200,
       steps: Number(values.lessons ?? 12_000),

@@ -18,6 +18,8 @@ import type { Lesson } from './teachStart.js'
 const GRAIN = { least: 0.6, most: 0.9, none: 0.15 } as const
 /** Most pixels by which more than the object is seen where it is seen alone: a run's map is not exact. */
 const SOFTEST = 2
+/** The share of lessons whose texts are taken as they are, so that what no phrase says is learned on too. */
+const LITERAL = 0.25
 /** Sides of the photos, px: near those of a short run and of its crops; seven levels of the generator need 129. */
 const sizes = [144, 160, 192] as const
 
@@ -29,6 +31,7 @@ interface DrawnLesson {
   readonly grain: { readonly seed: number; readonly strength: number }
   /** Radius of the blur of the object's map where it is seen alone; what is left of it there is seen. */
   readonly softness: number
+  readonly literal: boolean
   /** The same two templates for both. */
   readonly prompts: readonly string[]
   readonly sources: readonly string[]
@@ -51,7 +54,7 @@ export async function* paintedLessons(
 ): AsyncGenerator<Lesson> {
   const drawn = Array.from({ length: count }, (_, i) => drawLesson(plan, from + i))
   const directions = await embedDirections(guidance, drawn)
-  for (const [i, { look, view, finish, grain, softness }] of drawn.entries()) {
+  for (const [i, { look, view, finish, grain, softness, literal }] of drawn.entries()) {
     const { size } = view
     const photo = await renderView({ ...view, ground: { ...view.ground, look: null } }, folder, plan.masks)
     const object =
@@ -60,7 +63,7 @@ export async function* paintedLessons(
     const grained = finish ? withGrainOf(finish, picture, object, grain).data : photo
     const target = finish ? inFinish(grained, object, finish) : await renderView(view, folder, plan.masks)
     const seen = view.ground.within === null ? grained : aloneIn(picture, grained, object, softness)
-    yield { look, size, photo, seen, target, object, direction: directions[i]! }
+    yield { look, size, photo, seen, target, object, direction: directions[i]!, literal }
   }
 }
 
@@ -110,6 +113,7 @@ function drawLesson(plan: ViewPlan, i: number): DrawnLesson {
     view: { ...drawn, size: pick(sizes), ground: { ...drawn.ground, within } },
     prompts: said(prompt),
     sources: said(source),
+    literal: random.chance(LITERAL),
   }
 }
 

@@ -6,6 +6,7 @@ import { createNodeRuntime } from '../../src/engine/node/createNodeRuntime.js'
 import { randomStream } from '../../src/engine/random.js'
 import { initialParameters } from '../../src/models/generator.js'
 import { type LearnedStart, conditionedIndices, startParameters } from '../../src/models/learnedStart.js'
+import { noPhrases } from '../../src/models/phraseReading.js'
 import { type Lesson, readTaught, teachStart } from './teachStart.js'
 import { measureStart } from './measureStart.js'
 import { widened } from './trainStart.js'
@@ -21,6 +22,7 @@ const start: LearnedStart = {
     embeddingWidth,
     names,
     weight: new Float32Array(conditionedIndices(shape, names).length * embeddingWidth),
+    phrases: noPhrases,
   },
 }
 
@@ -41,7 +43,7 @@ async function* lessons(from: number, count: number): AsyncGenerator<Lesson> {
     const photo = Float32Array.from({ length: 3 * n }, () => random.uniform(0, 1))
     const object = Float32Array.from({ length: n }, (_, at) => (at % size < size / 2 ? 1 : 0))
     const target = photo.map((x, at) => (object[at % n] === 1 ? rgb[Math.floor(at / n)]! : x))
-    yield { look, size, photo, seen: photo, target, object, direction }
+    yield { look, size, photo, seen: photo, target, object, direction, literal: false }
   }
   await Promise.resolve()
 }

@@ -11,6 +11,8 @@ import { toFloat32 } from '../../src/formats/toFloat32.js'
 import { atomicWrite } from '../../src/media/node/atomicWrite.js'
 import { generator, generatorParameters, joinGradients, splitParameters } from '../../src/models/generator.js'
 import type { LearnedStart } from '../../src/models/learnedStart.js'
+import { type Phrases, readDirection } from '../../src/models/phraseReading.js'
+import { phraseTensors } from './trainStart.js'
 
 /** A photo, an edit of it that was made by other means, and the direction of the words for it. */
 export interface Lesson {
@@ -30,6 +32,8 @@ export interface Lesson {
   readonly object: Float32Array
   /** [D], of length 1: from what the photo shows to the prompt. */
   readonly direction: Float32Array
+  /** Whether the direction is to be taken as it is, not as the start's phrases read it. */
+  readonly literal: boolean
 }
 
 export interface Teaching {
@@ -81,7 +85,7 @@ export async function teachStart(options: Teaching): Promise<void> {
         const program = await trained.program(`${lesson.size}`, () => teachingGraph(start, lesson.size))
         const rate = learningRate * (0.05 + 0.475 * (1 + Math.cos((Math.PI * t) / steps)))
         const losses = await trained.pass(async (pass) => {
-          const outputs = await pass.run(program, feedsOf(lesson, rate, t + 1))
+          const outputs = await pass.run(program, feedsOf(lesson, start.conditioned.phrases, rate, t + 1))
           pass.becomeState(outputs)
           return await pass.finite(
             outputs['losses']!,
@@ -92,7 +96,7 @@ export async function teachStart(options: Teaching): Promise<void> {
         losses.forEach((x, i) => (sums[i]! += x))
         t++
       }
-      await writeTaught(checkpoint, await trained.vectors(), shapes, t)
+      await writeTaught(checkpoint, await trained.vectors(), shapes, start.conditioned.phrases, t)
       const [colour, opacity] = sums.map((x) => (x / (t - first)).toFixed(4))
       say(`${t}/${steps} ${((performance.now() - began) / 1000).toFixed(0)} s  colour ${colour}  opacity ${opacity}`)
     }
@@ -101,14 +105,19 @@ export async function teachStart(options: Teaching): Promise<void> {
   }
 }
 
-function feedsOf({ photo, seen, target, object, direction }: Lesson, rate: number, t: number) {
+function feedsOf(
+  { photo, seen, target, object, direction, literal }: Lesson,
+  phrases: Phrases,
+  rate: number,
+  t: number,
+) {
   const { stepSize, correction } = adamRates(rate, t)
   return {
     photo,
     seen,
     target,
     object,
-    direction,
+    direction: literal ? direction : readDirection(direction, phrases),
     stepSize: Float32Array.of(stepSize),
     conditionedStepSize: Float32Array.of(stepSize * CONDITIONED_RATE),
     correction: Float32Array.of(correction),
@@ -233,8 +242,12 @@ async function writeTaught(
   checkpoint: string,
   state: Record<StateName, Float32Array>,
   shapes: Record<StateName, readonly number[]>,
+  phrases: Phrases,
   t: number,
 ): Promise<void> {
-  const tensors = new Map(stateNames.map((name) => [name, float32Tensor(shapes[name], state[name])]))
-  await atomicWrite(checkpoint, writeSafetensors(tensors, { k: String(t) }))
+  const tensors = new Map([
+    ...stateNames.map((name) => [name, float32Tensor(shapes[name], state[name])] as const),
+    ...phraseTensors(phrases),
+  ])
+  await atomicWrite(checkpoint, writeSafetensors(tensors, { k: String(t), phrases: JSON.stringify(phrases.texts) }))
 }

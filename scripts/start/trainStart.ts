@@ -1,11 +1,17 @@
 import { type ChildProcess, fork } from 'node:child_process'
 import { existsSync, readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
-import { float32Tensor, readSafetensors, writeSafetensors } from '../../src/formats/safetensors.js'
+import {
+  type SafetensorsTensor,
+  float32Tensor,
+  readSafetensors,
+  writeSafetensors,
+} from '../../src/formats/safetensors.js'
 import { toFloat32 } from '../../src/formats/toFloat32.js'
 import { atomicWrite } from '../../src/media/node/atomicWrite.js'
 import { generatorParameters, initialParameters } from '../../src/models/generator.js'
 import { type LearnedStart, conditionedIndices, startParameters } from '../../src/models/learnedStart.js'
+import { type Phrases, noPhrases, readDirection } from '../../src/models/phraseReading.js'
 import { PairFolder } from '../starter/pairs.js'
 import type { TaskReply, TaskRequest } from './taskProcess.js'
 import { drawTask, taskPairs } from './tasks.js'
@@ -92,13 +98,14 @@ function updated(
   const weight = start.conditioned.weight.slice()
   for (const { parameters: reached, direction } of solved) {
     const from = startParameters(start, direction)
+    const read = readDirection(direction, start.conditioned.phrases)
     reached.forEach((x, i) => {
       parameters[i] = parameters[i]! + (rate / solved.length) * (x - from[i]!)
     })
     // The mean of what the offsets come to is the start's own part; they learn what is left.
     indices.forEach((at, row) => {
       const left = (conditionedRate / solved.length) * (reached[at]! - from[at]!)
-      for (let d = 0; d < embeddingWidth; d++) weight[row * embeddingWidth + d]! += left * direction[d]!
+      for (let d = 0; d < embeddingWidth; d++) weight[row * embeddingWidth + d]! += left * read[d]!
     })
   }
   return { ...start, parameters, conditioned: { ...start.conditioned, weight } }
@@ -115,6 +122,7 @@ export function randomStart(seed: number): LearnedStart {
       embeddingWidth,
       names: conditioned,
       weight: new Float32Array(count * embeddingWidth),
+      phrases: noPhrases,
     },
   }
 }
@@ -128,32 +136,54 @@ export function readStart(checkpoint: string, seed: number): { k: number; start:
     start: {
       shape,
       parameters: data('parameters'),
-      conditioned: { guidance: 'starter', embeddingWidth, names: conditioned, weight: data('conditioned') },
+      conditioned: {
+        guidance: 'starter',
+        embeddingWidth,
+        names: conditioned,
+        weight: data('conditioned'),
+        phrases: phrasesIn(tensors, metadata),
+      },
     },
   }
 }
 
 /** The same start with room for offsets of everything in `conditioned`: those that it lacks are zero. */
 export function widened(start: LearnedStart): LearnedStart {
-  const { names, weight, embeddingWidth, guidance } = start.conditioned
+  const { names, weight, embeddingWidth } = start.conditioned
   const known = conditionedIndices(start.shape, names)
   const rows = new Map(known.map((at, row) => [at, weight.subarray(row * embeddingWidth, (row + 1) * embeddingWidth)]))
   const wide = conditionedIndices(shape, conditioned)
   const all = new Float32Array(wide.length * embeddingWidth)
   wide.forEach((at, row) => all.set(rows.get(at) ?? [], row * embeddingWidth))
-  return { ...start, conditioned: { guidance, embeddingWidth, names: conditioned, weight: all } }
+  return { ...start, conditioned: { ...start.conditioned, names: conditioned, weight: all } }
 }
 
 async function writeStart(
   checkpoint: string,
-  { parameters, conditioned: { weight } }: LearnedStart,
+  { parameters, conditioned: { weight, phrases } }: LearnedStart,
   k: number,
 ): Promise<void> {
   const tensors = new Map([
     ['parameters', float32Tensor([parameters.length], parameters)],
     ['conditioned', float32Tensor([weight.length / embeddingWidth, embeddingWidth], weight)],
+    ...phraseTensors(phrases),
   ])
-  await atomicWrite(checkpoint, writeSafetensors(tensors, { k: String(k) }))
+  await atomicWrite(checkpoint, writeSafetensors(tensors, { k: String(k), phrases: JSON.stringify(phrases.texts) }))
+}
+
+/** Phrases as checkpoints keep them: their directions as a tensor, their texts beside the numbers. */
+export function phraseTensors({ texts, directions }: Phrases): [string, SafetensorsTensor][] {
+  if (texts.length === 0) return []
+  return [['phrases', float32Tensor([texts.length, directions.length / texts.length], directions)]]
+}
+
+function phrasesIn(
+  tensors: ReadonlyMap<string, SafetensorsTensor>,
+  metadata: Readonly<Record<string, string>>,
+): Phrases {
+  const directions = tensors.get('phrases')
+  if (!directions) return noPhrases
+  return { texts: JSON.parse(metadata['phrases']!) as string[], directions: toFloat32(directions).slice() }
 }
 
 type Solve = ((request: TaskRequest) => Promise<TaskReply>) & { readonly end: () => void }

@@ -8,7 +8,7 @@ const shape = { width: 4, skipWidth: 2, levels: 2 }
 const count = parameterCount(shape)
 const names = ['netG.4.bias', 'netG.8.1.bias']
 
-function folder(config: object = {}, rows = 8) {
+function folder(config: object = {}, rows = 8, phrases?: Float32Array) {
   const parameters = Float32Array.from({ length: count }, (_, i) => i / count)
   const weight = Float32Array.from({ length: rows * 3 }, (_, i) => i)
   const text = JSON.stringify({
@@ -21,6 +21,7 @@ function folder(config: object = {}, rows = 8) {
     new Map([
       ['parameters', float32Tensor([count], parameters)],
       ['conditioned', float32Tensor([rows, 3], weight)],
+      ...(phrases ? [['phrases', float32Tensor([phrases.length / 3, 3], phrases)] as const] : []),
     ]),
   )
   return memorySource(
@@ -45,6 +46,18 @@ describe('a learned start', () => {
     indices.forEach((at, row) => expect(moved[at]! - start.parameters[at]!).toBeCloseTo(3 * row + 1, 4))
     expect(moved.filter((x, i) => x !== start.parameters[i])).toHaveLength(8)
     expect(startParameters(start, Float32Array.of(0, 1, 0))).toEqual(moved)
+  })
+
+  it('reads the direction by the phrases that it was taught, where its folder has any', async () => {
+    const conditioned = { guidance: 'starter', embedding_width: 3, names, phrases: ['red {}', 'wooden {}'] }
+    const start = await loadStart(folder({ conditioned }, 8, Float32Array.of(0, 1, 0, 1, 0, 0)))
+    expect(start.conditioned.phrases.texts).toEqual(['red {}', 'wooden {}'])
+    const plain = startParameters(await loadStart(folder()), Float32Array.of(0, 1, 0))
+    expect(startParameters(start, Float32Array.of(0, 4, 3))).toEqual(plain)
+    await expect(loadStart(folder({ conditioned }))).rejects.toMatchObject({
+      code: 'GUIDANCE_INVALID',
+      message: expect.stringContaining('phrases') as string,
+    })
   })
 
   it('is refused by name where a file is missing or damaged', async () => {

@@ -2,6 +2,7 @@ import { z } from 'zod'
 import { Text2LiveError } from '../errors.js'
 import type { FileSource } from './fileSource.js'
 import { type GeneratorShape, generatorParameters, parameterCount } from './generator.js'
+import { type Phrases, noPhrases, readDirection } from './phraseReading.js'
 import { openWeightFile, readJson } from './weightFile.js'
 
 /**
@@ -25,6 +26,8 @@ export interface ConditionedPart {
   readonly names: readonly string[]
   /** [C, D], row-major. */
   readonly weight: Float32Array
+  /** What it was taught, as its model says it: directions of texts are read by these. */
+  readonly phrases: Phrases
 }
 
 const configSchema = z.object({
@@ -38,6 +41,7 @@ const configSchema = z.object({
     guidance: z.string().min(1),
     embedding_width: z.int().min(1).max(8192),
     names: z.array(z.string()),
+    phrases: z.array(z.string()).max(4096).default([]),
   }),
 })
 
@@ -60,7 +64,7 @@ export async function loadStart(source: FileSource): Promise<LearnedStart> {
   }
   const {
     generator: shape,
-    conditioned: { guidance, embedding_width: embeddingWidth, names },
+    conditioned: { guidance, embedding_width: embeddingWidth, names, phrases: texts },
   } = parsed.data
   const known = new Set(generatorParameters(shape).map(({ name }) => name))
   const unknown = names.find((name) => !known.has(name))
@@ -76,13 +80,15 @@ export async function loadStart(source: FileSource): Promise<LearnedStart> {
     new Map([
       ['parameters', [parameterCount(shape)]],
       ['conditioned', [count, embeddingWidth]],
+      ...(texts.length > 0 ? [['phrases', [texts.length, embeddingWidth]] as const] : []),
     ]),
   )
-  const weights = await file.weights(['parameters', 'conditioned'])
+  const weights = await file.weights(['parameters', 'conditioned', ...(texts.length > 0 ? ['phrases'] : [])])
+  const phrases = texts.length > 0 ? { texts, directions: weights.get('phrases')!.data } : noPhrases
   return {
     shape,
     parameters: weights.get('parameters')!.data,
-    conditioned: { guidance, embeddingWidth, names, weight: weights.get('conditioned')!.data },
+    conditioned: { guidance, embeddingWidth, names, weight: weights.get('conditioned')!.data, phrases },
   }
 }
 
@@ -96,17 +102,17 @@ export const startFits = ({ shape }: LearnedStart, { width, skipWidth, levels }:
  *   was learned with; null for another model
  */
 export function startParameters(
-  { shape, parameters, conditioned: { names, weight, embeddingWidth } }: LearnedStart,
+  { shape, parameters, conditioned: { names, weight, phrases } }: LearnedStart,
   direction: Float32Array | null,
 ): Float32Array {
   const flat = parameters.slice()
   if (direction === null) return flat
-  const length = Math.hypot(...direction)
-  if (!(length > 0)) return flat
+  const read = readDirection(direction, phrases)
+  const width = read.length
   conditionedIndices(shape, names).forEach((at, row) => {
     let sum = 0
-    for (let d = 0; d < embeddingWidth; d++) sum += weight[row * embeddingWidth + d]! * direction[d]!
-    flat[at] = flat[at]! + sum / length
+    for (let d = 0; d < width; d++) sum += weight[row * width + d]! * read[d]!
+    flat[at] = flat[at]! + sum
   })
   return flat
 }

@@ -1,4 +1,5 @@
 import { type GeneratorShape, initialParameters } from '../../src/models/generator.js'
+import { noPhrases } from '../../src/models/phraseReading.js'
 import { conditionedIndices, type LearnedStart } from '../../src/models/learnedStart.js'
 
 /** A start of random weights, whose last norm depends on what the texts of `model` say. */
@@ -13,6 +14,7 @@ export function toyStart(shape: GeneratorShape, model: string, embeddingWidth = 
       embeddingWidth,
       names,
       weight: Float32Array.from({ length: rows * embeddingWidth }, (_, i) => Math.sin(i)),
+      phrases: noPhrases,
     },
   }
 }

@@ -1,0 +1,43 @@
+import { describe, expect, it } from 'vitest'
+import { noPhrases, readDirection, unit } from './phraseReading.js'
+
+/** Red, the same in other words, and wooden; what is in no phrase is in the last two numbers. */
+const phrases = {
+  texts: ['red {}', 'reddish {}', 'wooden {}'],
+  directions: Float32Array.of(1, 0, 0, 0, 0, ...unit(Float32Array.of(1, 0.2, 0, 0, 0)), 0, 0, 1, 0, 0),
+}
+const read = (...direction: number[]) => [...readDirection(Float32Array.from(direction), phrases)]
+const close = (found: readonly number[], wanted: readonly number[]) =>
+  wanted.forEach((x, i) => expect(found[i], `${i} of ${found.join(' ')}`).toBeCloseTo(x, 5))
+
+describe('reading a direction by phrases', () => {
+  it('leaves out what no phrase says, whatever the length', () => {
+    close(read(1, 0, 0, 0.3, 0.4), [1, 0, 0, 0, 0])
+    close(read(5, 0, 0, 1.5, -2), [1, 0, 0, 0, 0])
+  })
+
+  it('hears two looks where both are there', () => {
+    close(read(1, 0, 1, 0.3, 0), [Math.SQRT1_2, 0, Math.SQRT1_2, 0, 0])
+    close(read(2, 0, 1, 0.5, 0), [2 / Math.sqrt(5), 0, 1 / Math.sqrt(5), 0, 0])
+    // A trace of the second among other things is none.
+    close(read(1, 0, 0.2, 0.4, 0.3), [1, 0, 0, 0, 0])
+  })
+
+  it('does not hear one look twice because two phrases say it', () => {
+    close(read(1, 0.08, 0, 0, 0), [1, 0, 0, 0, 0])
+  })
+
+  it('keeps a direction that is like no phrase, and turns by degrees to what it is more like', () => {
+    const odd = [0.3, 0, 0, 0.8, Math.sqrt(1 - 0.73)]
+    close(read(...odd), odd)
+    const half = 0.625
+    const [x, , , rest] = read(half, 0, 0, Math.sqrt(1 - half ** 2), 0)
+    const [toward, away] = [0.5 * half + 0.5, 0.5 * Math.sqrt(1 - half ** 2)]
+    close([x!, rest!], [toward / Math.hypot(toward, away), away / Math.hypot(toward, away)])
+  })
+
+  it('gives the direction itself, of length 1, without phrases; nothing of nothing', () => {
+    expect([...readDirection(Float32Array.of(0, 3, 4), noPhrases)]).toEqual([0, Math.fround(0.6), Math.fround(0.8)])
+    expect(read(0, 0, 0, 0, 0)).toEqual([0, 0, 0, 0, 0])
+  })
+})
