@@ -117,7 +117,7 @@ function feedsOf(
     seen,
     target,
     object,
-    direction: literal ? direction : readDirection(direction, phrases),
+    direction: literal ? direction : readDirection(direction, phrases).direction,
     stepSize: Float32Array.of(stepSize),
     conditionedStepSize: Float32Array.of(stepSize * CONDITIONED_RATE),
     correction: Float32Array.of(correction),

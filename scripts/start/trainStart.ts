@@ -98,7 +98,7 @@ function updated(
   const weight = start.conditioned.weight.slice()
   for (const { parameters: reached, direction } of solved) {
     const from = startParameters(start, direction)
-    const read = readDirection(direction, start.conditioned.phrases)
+    const { direction: read } = readDirection(direction, start.conditioned.phrases)
     reached.forEach((x, i) => {
       parameters[i] = parameters[i]! + (rate / solved.length) * (x - from[i]!)
     })

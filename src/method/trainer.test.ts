@@ -14,6 +14,7 @@ import type { FileSource } from '../models/fileSource.js'
 import { loadGuidance } from '../models/loadGuidance.js'
 import { folderSource } from '../models/node/folderSource.js'
 import { loadOutline, type OutlineModel } from '../models/outline.js'
+import { unit } from '../models/phraseReading.js'
 import { randomClip } from '../models/randomClip.js'
 import type { GivenOptions, ImageSettings } from '../options/imageOptions.js'
 import { presets, type PresetName } from '../options/presets.js'
@@ -21,6 +22,7 @@ import { resolveSettings } from '../options/resolveSettings.js'
 import { drawExample, placeLike } from './internalExamples.js'
 import { lossNames } from './losses.js'
 import { bootstrapWeightAt, learningRateAt } from './schedule.js'
+import { embedTexts, meanRow } from './textTargets.js'
 import { type Trainer, type TrainerNotice, type TrainerOptions, createTrainer } from './trainer.js'
 
 /** The weighted sum in the graph and the one of the reported losses, both float32. */
@@ -494,6 +496,31 @@ describe('the colours of a learned start', () => {
 
   it('of a start that does not read the texts say nothing of the prompt: nothing is held to them', async () => {
     expect(await colours({}, 'another model')).toEqual([0, 0])
+  })
+
+  it('are told by the phrase that the prompt was read by', async () => {
+    const { prompt, screen, source, region } = settingsOf(oneStep)
+    const { direction } = await embedTexts(guidance, { prompt, screen, source, region }, false)
+    const said = unit(meanRow(direction))
+    const across = unit(said.map((x, d) => (d % 2 === 0 ? -said[d + 1]! : said[d - 1]!)))
+    const between = unit(said.map((x, d) => 0.6 * x + 0.8 * across[d]!))
+    const told = async (...directions: Float32Array[]): Promise<string[]> => {
+      const { conditioned, ...rest } = start(guidance.name)
+      const texts = directions.map((_, i) => `look ${i} {}`)
+      const all = Float32Array.from(directions.flatMap((row) => [...row]))
+      const phrases = { texts, directions: all }
+      const notes: string[] = []
+      await withTrainer(
+        oneStep,
+        { start: { ...rest, conditioned: { ...conditioned, phrases } }, onNote: (note) => notes.push(note) },
+        async () => undefined,
+      )
+      return notes.filter((note) => note.startsWith('start: '))
+    }
+    expect(await told()).toEqual([])
+    expect(await told(across, said)).toEqual(['start: learned; the prompt is read as "look 1 …"'])
+    expect(await told(between)).toEqual(['start: learned; the prompt is read as something near "look 0 …"'])
+    expect(await told(across)).toEqual([expect.stringContaining('taught nothing like this prompt')])
   })
 
   it('hold a run that was stopped as one that was not', async () => {

@@ -6,6 +6,7 @@ import type { FloatImage } from '../media/image.js'
 import { type GeneratorShape, generatorOf } from '../models/generator.js'
 import { type GuidanceModel, holdTextTowers, withDistinctNames } from '../models/guidance.js'
 import { type LearnedStart, startFits, startParameters } from '../models/learnedStart.js'
+import { type Reading, readDirection } from '../models/phraseReading.js'
 import type { OutlineModel } from '../models/outline.js'
 import type { ImageSettings } from '../options/imageOptions.js'
 import type { RegionTexts } from '../options/region.js'
@@ -312,7 +313,18 @@ export function learnedVectors(
   const { guidance: name } = start.conditioned
   const reader = readerOf(start, guidance)
   if (reader < 0) onNote?.(`start: learned with the ${name} model; with another one it is the same for all texts`)
-  return firstVectors(startParameters(start, reader < 0 ? null : meanRow(targets[reader]!.direction)))
+  const direction = reader < 0 ? null : meanRow(targets[reader]!.direction)
+  const { phrases } = start.conditioned
+  if (direction && phrases.texts.length > 0) onNote?.(startNote(readDirection(direction, phrases)))
+  return firstVectors(startParameters(start, direction))
+}
+
+/** What the first picture shows of what the texts ask for. */
+function startNote({ heard, share }: Reading): string {
+  if (heard.length === 0)
+    return 'start: learned; it was taught nothing like this prompt, so its first picture may be far from it'
+  const said = heard.map((text) => `"${text.replace('{}', '…')}"`).join(' and ')
+  return `start: learned; the prompt is read as ${share < 1 ? 'something near ' : ''}${said}`
 }
 
 /** Which of the models reads texts as the start's own model does; -1 for none. */

@@ -107,7 +107,7 @@ export function startParameters(
 ): Float32Array {
   const flat = parameters.slice()
   if (direction === null) return flat
-  const read = readDirection(direction, phrases)
+  const { direction: read } = readDirection(direction, phrases)
   const width = read.length
   conditionedIndices(shape, names).forEach((at, row) => {
     let sum = 0

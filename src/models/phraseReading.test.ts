@@ -6,7 +6,8 @@ const phrases = {
   texts: ['red {}', 'reddish {}', 'wooden {}'],
   directions: Float32Array.of(1, 0, 0, 0, 0, ...unit(Float32Array.of(1, 0.2, 0, 0, 0)), 0, 0, 1, 0, 0),
 }
-const read = (...direction: number[]) => [...readDirection(Float32Array.from(direction), phrases)]
+const heardIn = (...direction: number[]) => readDirection(Float32Array.from(direction), phrases)
+const read = (...direction: number[]) => [...heardIn(...direction).direction]
 const close = (found: readonly number[], wanted: readonly number[]) =>
   wanted.forEach((x, i) => expect(found[i], `${i} of ${found.join(' ')}`).toBeCloseTo(x, 5))
 
@@ -36,8 +37,19 @@ describe('reading a direction by phrases', () => {
     close([x!, rest!], [toward / Math.hypot(toward, away), away / Math.hypot(toward, away)])
   })
 
+  it('tells what it heard, and how far', () => {
+    expect(heardIn(1, 0, 0, 0.3, 0)).toMatchObject({ heard: ['red {}'], share: 1 })
+    expect(heardIn(1, 0, 1.2, 0.3, 0)).toMatchObject({ heard: ['wooden {}', 'red {}'], share: 1 })
+    const { heard, share } = heardIn(0.6, 0, 0, 0.8, 0)
+    expect(heard).toEqual(['red {}'])
+    expect(share).toBeCloseTo(0.4, 5)
+    expect(heardIn(0.3, 0, 0, 0.9, 0)).toMatchObject({ heard: [], share: 0 })
+  })
+
   it('gives the direction itself, of length 1, without phrases; nothing of nothing', () => {
-    expect([...readDirection(Float32Array.of(0, 3, 4), noPhrases)]).toEqual([0, Math.fround(0.6), Math.fround(0.8)])
+    const { direction, ...rest } = readDirection(Float32Array.of(0, 3, 4), noPhrases)
+    expect([...direction]).toEqual([0, Math.fround(0.6), Math.fround(0.8)])
+    expect(rest).toEqual({ heard: [], share: 0 })
     expect(read(0, 0, 0, 0, 0)).toEqual([0, 0, 0, 0, 0])
   })
 })
