@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { type SafetensorsTensor, writeSafetensors } from '../../src/formats/safetensors.js'
 import { atomicWrite } from '../../src/media/node/atomicWrite.js'
 import { toHalf } from '../starter/toHalf.js'
-import { phraseTensors, readStart } from './trainStart.js'
+import { readStart } from './trainStart.js'
 
 /** Writes a trained start in the layout `text2live-start-1`, in half precision. */
 export async function exportStart(checkpoint: string, seed: number, out: string): Promise<void> {
@@ -22,7 +22,7 @@ export async function exportStart(checkpoint: string, seed: number, out: string)
     bytes: new Uint8Array(toHalf(data).buffer),
   })
   const config = {
-    format: 'text2live-start-1',
+    format: 'text2live-start-2',
     seen: k,
     generator: shape,
     conditioned: { guidance, embedding_width: embeddingWidth, names, phrases: phrases.texts },
@@ -33,9 +33,11 @@ export async function exportStart(checkpoint: string, seed: number, out: string)
       new Map([
         ['parameters', half([parameters.length], parameters)],
         ['conditioned', half([weight.length / embeddingWidth, embeddingWidth], weight)],
-        ...phraseTensors(phrases).map(([name, { shape: dims }]) => [name, half(dims, phrases.directions)] as const),
+        ...(phrases.texts.length > 0
+          ? [['phrases', half([phrases.texts.length, embeddingWidth], phrases.directions)] as const]
+          : []),
       ]),
-      { format: 'text2live-start-1' },
+      { format: 'text2live-start-2' },
     ),
   }
   mkdirSync(out, { recursive: true })

@@ -2,11 +2,17 @@ import { expect, test } from 'vitest'
 import { createNodeRuntime } from '../../src/engine/node/createNodeRuntime.js'
 import { loadGuidance } from '../../src/models/loadGuidance.js'
 import { folderSource } from '../../src/models/node/folderSource.js'
+import { colours } from '../starter/colours.js'
+import { finishes } from '../starter/finishes.js'
+import { materials, substances } from '../starter/materials.js'
 import { lookForms, phraseDirections } from './lookPhrases.js'
 
-test('every look that lessons show is said by a phrase of its own', () => {
+test('every form by which lessons say a look is a phrase', () => {
   const forms = lookForms()
-  expect(new Set(forms).size).toBe(forms.length)
+  for (const { names, forms: own } of finishes) for (const form of own) expect(forms, names[0]).toContain(form)
+  for (const { name, forms: own } of [...materials, ...substances])
+    for (const form of own) expect(forms, name).toContain(form)
+  for (const { name } of colours) expect(forms).toContain(`${name} {}`)
   for (const form of ['red {}', 'golden {}', '{} made of ice', 'brick {}', '{} on fire']) expect(forms).toContain(form)
   expect(forms.filter((form) => form.split('{}').length !== 2)).toEqual([])
 })

@@ -16,8 +16,12 @@ export function lookForms(): string[] {
   ]
 }
 
+/** Three of the published templates, of unlike length: more of them hardly move the means. */
+const templates = [0, 5, 10].map((i) => textTemplates[i]!)
+
 /**
- * The directions of phrases, by a model that reads texts: the mean over things, and over some of the texts' templates.
+ * The directions of phrases, [forms, D], each of length 1, by a model that reads texts: the mean over things, and over
+ * some of the texts' templates.
  * @param things names of what the phrases may be said of
  */
 export async function phraseDirections(
@@ -26,7 +30,6 @@ export async function phraseDirections(
   things: readonly string[],
 ): Promise<Phrases> {
   const d = guidance.embeddingWidth
-  const templates = [0, 5, 10].map((i) => textTemplates[i]!)
   const said = (text: string): string[] => templates.map((template) => template.replace('{}', text))
   const rowsOf = async (texts: readonly string[]): Promise<Float32Array> =>
     await guidance.encodeTexts(texts.flatMap(said), { truncate: true })

@@ -1,4 +1,4 @@
-import { mkdirSync } from 'node:fs'
+import { existsSync, mkdirSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
@@ -69,13 +69,14 @@ async function openLessons(): Promise<LessonSource> {
   const guidance = await loadGuidance(await folderSource('models/starter'), runtime, { positions: 'fixed' })
   return { folder, plan, guidance }
 }
-/** A start that reads texts by the phrases of the lessons, as it did if it did. */
+/** A start that reads texts by the phrases of the lessons: its own where they are the same, or else new ones. */
 async function withPhrases(start: LearnedStart, { folder, plan, guidance }: LessonSource): Promise<LearnedStart> {
-  if (start.conditioned.phrases.texts.length > 0) return start
+  const forms = lookForms()
+  if (forms.join('\n') === start.conditioned.phrases.texts.join('\n')) return start
   const labels = folder.pairs.flatMap((pair, i) => (plan.masks.has(i) ? (objectLabel(pair) ?? []) : []))
   const things = [...new Set(labels)].filter((_, i) => i % EVERY_THING === 0)
   say(`phrases, each of ${things.length} things`)
-  const phrases = await phraseDirections(guidance, lookForms(), things)
+  const phrases = await phraseDirections(guidance, forms, things)
   return { ...start, conditioned: { ...start.conditioned, phrases } }
 }
 /** Lessons on the photos that are taught, with other draws: the number of the first lies beyond all that are taught. */
@@ -110,10 +111,13 @@ switch (command) {
   }
   case 'teach': {
     const source = await openLessons()
+    const checkpoint = checkpointAt()
     await teachStart({
       lessons: (from, count) => paintedLessons(source, from, count),
-      start: await withPhrases(given ?? randomStart(seed), source),
-      checkpoint: checkpointAt(),
+      start: existsSync(checkpoint)
+        ? (given ?? randomStart(seed))
+        : await withPhrases(given ?? randomStart(seed), source),
+      checkpoint,
       between: 200,
       steps: Number(values.lessons ?? 12_000),
       learningRate: Number(values['lesson-rate']),

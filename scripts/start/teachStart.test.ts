@@ -1,15 +1,18 @@
-import { mkdtemp, rm } from 'node:fs/promises'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { createNodeRuntime } from '../../src/engine/node/createNodeRuntime.js'
 import { randomStream } from '../../src/engine/random.js'
+import { float32Tensor, writeSafetensors } from '../../src/formats/safetensors.js'
 import { initialParameters } from '../../src/models/generator.js'
-import { type LearnedStart, conditionedIndices, startParameters } from '../../src/models/learnedStart.js'
+import { type LearnedStart, conditionedIndices, loadStart, startParameters } from '../../src/models/learnedStart.js'
+import { folderSource } from '../../src/models/node/folderSource.js'
 import { noPhrases } from '../../src/models/phraseReading.js'
-import { type Lesson, readTaught, teachStart } from './teachStart.js'
+import { type Lesson, type Teaching, readTaught, teachStart } from './teachStart.js'
 import { measureStart } from './measureStart.js'
-import { widened } from './trainStart.js'
+import { exportStart } from './exportStart.js'
+import { phraseTensors, randomStart, widened } from './trainStart.js'
 
 const shape = { width: 8, skipWidth: 2, levels: 2 }
 const names = ['netG.8.1.bias', 'netG.4.weight', 'netG.4.bias']
@@ -59,6 +62,7 @@ async function teach(
   name: string,
   then: (lines: number) => unknown = () => undefined,
   signal?: AbortSignal,
+  given: Partial<Teaching> = {},
 ): Promise<string[]> {
   const said: string[] = []
   await teachStart({
@@ -71,6 +75,7 @@ async function teach(
     threads: 1,
     say: (line) => void then(said.push(line)),
     signal: signal ?? new AbortController().signal,
+    ...given,
   })
   return said
 }
@@ -117,6 +122,57 @@ test('a taught start leaves less of what its lessons show, look by look', async 
   }
 })
 
+test('texts are read by the phrases, but for literal ones; those of a checkpoint are kept', async () => {
+  const phrases = { texts: ['red {}', 'blue {}'], directions: Float32Array.of(1, 0, 0, 0, 0, 1, 0, 0) }
+  const reading = { ...start, conditioned: { ...start.conditioned, phrases } }
+  /** As the lessons are, with something in their texts that is not of the look. */
+  const noisy = (literal: boolean) =>
+    async function* (from: number, count: number): AsyncGenerator<Lesson> {
+      for await (const lesson of lessons(from, count)) {
+        const direction = lesson.direction.map((x, i) => (i === 2 ? -0.6 : 0.8 * x))
+        yield { ...lesson, direction, literal }
+      }
+    }
+  const taught = async (name: string, given: Partial<Teaching>) => {
+    await teach(name, undefined, undefined, { steps: 4, between: 2, ...given })
+    return readTaught(join(folder, name), start)
+  }
+  const clean = await taught('clean', {})
+  const read = await taught('read', { start: reading, lessons: noisy(false) })
+  expect(read.state).toEqual(clean.state)
+  expect(read.phrases).toEqual(phrases)
+  const plain = await taught('noisy', { lessons: noisy(false) })
+  const literal = await taught('literal', { start: reading, lessons: noisy(true) })
+  expect(literal.state).toEqual(plain.state)
+  expect(literal.state).not.toEqual(read.state)
+
+  // The rate falls with the share of the lessons that are done: two of four, then the others.
+  const stop = new AbortController()
+  await teach('kept', () => stop.abort(), stop.signal, { start: reading, lessons: noisy(false), steps: 4, between: 2 })
+  expect(readTaught(join(folder, 'kept'), start).t).toBe(2)
+  expect(await taught('kept', { lessons: noisy(false) })).toEqual(read)
+})
+
+test('an exported start loads with its phrases', async () => {
+  const { parameters, conditioned } = randomStart(5)
+  const phrases = {
+    texts: ['red {}', '{} made of ice'],
+    directions: Float32Array.from({ length: 2 * 256 }, (_, i) => (i === 3 || i === 256 + 7 ? 1 : 0)),
+  }
+  const tensors = new Map([
+    ['parameters', float32Tensor([parameters.length], parameters)],
+    ['conditioned', float32Tensor([conditioned.weight.length / 256, 256], conditioned.weight)],
+    ...phraseTensors(phrases),
+  ])
+  const [checkpoint, out] = [join(folder, 'whole.safetensors'), join(folder, 'exported')]
+  await writeFile(checkpoint, writeSafetensors(tensors, { k: '9', phrases: JSON.stringify(phrases.texts) }))
+  await exportStart(checkpoint, 5, out)
+  const loaded = await loadStart(await folderSource(out))
+  expect(loaded.conditioned.phrases).toEqual(phrases)
+  expect(loaded.conditioned.names).toEqual(conditioned.names)
+  loaded.parameters.forEach((x, i) => expect(Math.abs(x - parameters[i]!)).toBeLessThan(1e-3))
+})
+
 test('a start with room for more offsets gives the same weights', () => {
   const full = { width: 64, skipWidth: 4, levels: 7 }
   const narrow: LearnedStart = {
@@ -129,6 +185,7 @@ test('a start with room for more offsets gives the same weights', () => {
   }
   const wide = widened(narrow)
   expect(wide.conditioned.names.length).toBeGreaterThan(names.length)
+  expect(wide.conditioned.phrases).toBe(narrow.conditioned.phrases)
   const direction = Float32Array.of(1, -2, 3, 0.5)
   const bytes = (of: LearnedStart): Buffer => Buffer.from(startParameters(of, direction).buffer)
   expect(bytes(wide).equals(bytes(narrow))).toBe(true)

@@ -12,7 +12,7 @@ import { atomicWrite } from '../../src/media/node/atomicWrite.js'
 import { generator, generatorParameters, joinGradients, splitParameters } from '../../src/models/generator.js'
 import type { LearnedStart } from '../../src/models/learnedStart.js'
 import { type Phrases, readDirection } from '../../src/models/phraseReading.js'
-import { phraseTensors } from './trainStart.js'
+import { phraseTensors, phrasesIn } from './trainStart.js'
 
 /** A photo, an edit of it that was made by other means, and the direction of the words for it. */
 export interface Lesson {
@@ -65,12 +65,14 @@ function perState<T>(make: (name: StateName) => T): Record<StateName, T> {
 
 /**
  * Teaches a start by examples: the generator's picture at step 0 is to be the photo with its object in the prompt's
- * colour or material. One lesson a step, by Adam; goes on from its checkpoint, bit for bit.
+ * colour or material. One lesson a step, by Adam; goes on from its checkpoint, bit for bit, and reads texts by the
+ * phrases that it holds.
  */
 export async function teachStart(options: Teaching): Promise<void> {
-  const { lessons, start, checkpoint, between, steps, learningRate, threads, say, signal } = options
+  const { lessons, checkpoint, between, steps, learningRate, threads, say, signal } = options
+  const saved = readTaught(checkpoint, options.start)
+  const start = { ...options.start, conditioned: { ...options.start.conditioned, phrases: saved.phrases } }
   const shapes = stateShapes(start)
-  const saved = readTaught(checkpoint, start)
   const trained = new TrainedProgram<StateName>({
     runtime: createNodeRuntime({ device: 'cpu', threads }),
     held: 2 ** 32,
@@ -219,11 +221,12 @@ function stateShapes({ parameters, conditioned: { weight, embeddingWidth } }: Le
 export function readTaught(
   checkpoint: string,
   start: LearnedStart,
-): { t: number; state: Record<StateName, Float32Array> } {
+): { t: number; state: Record<StateName, Float32Array>; phrases: Phrases } {
   if (!existsSync(checkpoint)) {
     const [base, offsets] = [adamInit(start.parameters.length), adamInit(start.conditioned.weight.length)]
     return {
       t: 0,
+      phrases: start.conditioned.phrases,
       state: {
         parameters: start.parameters,
         conditioned: start.conditioned.weight,
@@ -235,7 +238,11 @@ export function readTaught(
     }
   }
   const { tensors, metadata } = readSafetensors(new Uint8Array(readFileSync(checkpoint)), checkpoint)
-  return { t: Number(metadata['k']), state: perState((name) => toFloat32(tensors.get(name)!).slice()) }
+  return {
+    t: Number(metadata['k']),
+    phrases: phrasesIn(tensors, metadata),
+    state: perState((name) => toFloat32(tensors.get(name)!).slice()),
+  }
 }
 
 async function writeTaught(

@@ -177,7 +177,8 @@ export function phraseTensors({ texts, directions }: Phrases): [string, Safetens
   return [['phrases', float32Tensor([texts.length, directions.length / texts.length], directions)]]
 }
 
-function phrasesIn(
+/** None in a checkpoint from before there were phrases. */
+export function phrasesIn(
   tensors: ReadonlyMap<string, SafetensorsTensor>,
   metadata: Readonly<Record<string, string>>,
 ): Phrases {

@@ -503,7 +503,7 @@ describe('the colours of a learned start', () => {
     const { direction } = await embedTexts(guidance, { prompt, screen, source, region }, false)
     const said = unit(meanRow(direction))
     const across = unit(said.map((x, d) => (d % 2 === 0 ? -said[d + 1]! : said[d - 1]!)))
-    const between = unit(said.map((x, d) => 0.6 * x + 0.8 * across[d]!))
+    const turned = (far: number): Float32Array => said.map((x, d) => Math.sqrt(1 - far ** 2) * x + far * across[d]!)
     const told = async (...directions: Float32Array[]): Promise<string[]> => {
       const { conditioned, ...rest } = start(guidance.name)
       const texts = directions.map((_, i) => `look ${i} {}`)
@@ -519,8 +519,11 @@ describe('the colours of a learned start', () => {
     }
     expect(await told()).toEqual([])
     expect(await told(across, said)).toEqual(['start: learned; the prompt is read as "look 1 …"'])
-    expect(await told(between)).toEqual(['start: learned; the prompt is read as something near "look 0 …"'])
-    expect(await told(across)).toEqual([expect.stringContaining('taught nothing like this prompt')])
+    expect(await told(turned(0.8))).toEqual(['start: learned; the prompt is read as something near "look 0 …"'])
+    expect(await told(turned(0.7), turned(-0.71))).toEqual([
+      'start: learned; the prompt is read as "look 0 …" and "look 1 …"',
+    ])
+    expect(await told(across)).toEqual([expect.stringContaining('taught nothing like what the prompt changes')])
   })
 
   it('hold a run that was stopped as one that was not', async () => {

@@ -67,7 +67,10 @@ export interface TrainerOptions {
   readonly generator?: GeneratorShape
   /** Is told what happens while it is made, and of each graph that is compiled. */
   readonly notice?: (notice: TrainerNotice) => void
-  /** Is told of texts that a guidance model can read in part only, and of what was taken for the region. */
+  /**
+   * Is told of texts that a guidance model can read in part only, of what was taken for the region, and of how a
+   * learned start reads the prompt.
+   */
   readonly onNote?: (message: string) => void
   /** Gives the making of the trainer up; steps do not heed it. */
   readonly signal?: AbortSignal
@@ -322,7 +325,7 @@ export function learnedVectors(
 /** What the first picture shows of what the texts ask for. */
 function startNote({ heard, share }: Reading): string {
   if (heard.length === 0)
-    return 'start: learned; it was taught nothing like this prompt, so its first picture may be far from it'
+    return 'start: learned; it was taught nothing like what the prompt changes, so its first picture may be far from it'
   const said = heard.map((text) => `"${text.replace('{}', '…')}"`).join(' and ')
   return `start: learned; the prompt is read as ${share < 1 ? 'something near ' : ''}${said}`
 }

@@ -54,6 +54,16 @@ describe('a learned start', () => {
     expect(start.conditioned.phrases.texts).toEqual(['red {}', 'wooden {}'])
     const plain = startParameters(await loadStart(folder()), Float32Array.of(0, 1, 0))
     expect(startParameters(start, Float32Array.of(0, 4, 3))).toEqual(plain)
+    const refused = async (said: object, rows: Float32Array, why: string) =>
+      await expect(loadStart(folder({ conditioned: { ...conditioned, ...said } }, 8, rows))).rejects.toMatchObject({
+        code: 'GUIDANCE_INVALID',
+        message: expect.stringContaining(why) as string,
+      })
+    await refused({}, Float32Array.of(0, 1, 0), 'phrases')
+    await refused({}, Float32Array.of(0, 1, 0, 0, 0, 0), '"wooden {}" is not of length 1')
+    await refused({ phrases: [] }, Float32Array.of(0, 1, 0), 'lists none')
+    await refused({ phrases: ['red {}', 'red {}'] }, Float32Array.of(0, 1, 0, 1, 0, 0), 'twice')
+    await refused({ phrases: ['red', 'wooden {}'] }, Float32Array.of(0, 1, 0, 1, 0, 0), 'one {}')
     await expect(loadStart(folder({ conditioned }))).rejects.toMatchObject({
       code: 'GUIDANCE_INVALID',
       message: expect.stringContaining('phrases') as string,

@@ -3,11 +3,11 @@ import { Text2LiveError } from '../errors.js'
 import type { FileSource } from './fileSource.js'
 import { type GeneratorShape, generatorParameters, parameterCount } from './generator.js'
 import { type Phrases, noPhrases, readDirection } from './phraseReading.js'
-import { openWeightFile, readJson } from './weightFile.js'
+import { type WeightFile, openWeightFile, readJson } from './weightFile.js'
 
 /**
  * First weights of the generator that a few steps turn into any edit: learned over many photos and prompts, with an
- * offset of some weights that is linear in the direction of the texts (scripts/start), so that the first picture
+ * offset of some weights that is linear in the direction of the texts as it is read (scripts/start), so that the first picture
  * already shows the colour or material that the prompt asks for.
  */
 export interface LearnedStart {
@@ -26,12 +26,16 @@ export interface ConditionedPart {
   readonly names: readonly string[]
   /** [C, D], row-major. */
   readonly weight: Float32Array
-  /** What it was taught, as its model says it: directions of texts are read by these. */
+  /** How the looks that it was taught are said: it reads directions of texts by these (`readDirection`). */
   readonly phrases: Phrases
 }
 
+/** How far from 1 a direction in half precision may be. */
+const LENGTH_TOLERANCE = 0.01
+
 const configSchema = z.object({
-  format: z.literal('text2live-start-1'),
+  // Of the first, texts are not read by phrases.
+  format: z.enum(['text2live-start-1', 'text2live-start-2']),
   generator: z.object({
     width: z.int().min(1).max(1024),
     skipWidth: z.int().min(1).max(64),
@@ -41,7 +45,11 @@ const configSchema = z.object({
     guidance: z.string().min(1),
     embedding_width: z.int().min(1).max(8192),
     names: z.array(z.string()),
-    phrases: z.array(z.string()).max(4096).default([]),
+    phrases: z
+      .array(z.string().refine((text) => text.split('{}').length === 2, 'a phrase has one {}'))
+      .max(4096)
+      .refine((texts) => new Set(texts).size === texts.length, 'a phrase stands there twice')
+      .default([]),
   }),
 })
 
@@ -85,6 +93,7 @@ export async function loadStart(source: FileSource): Promise<LearnedStart> {
   )
   const weights = await file.weights(['parameters', 'conditioned', ...(texts.length > 0 ? ['phrases'] : [])])
   const phrases = texts.length > 0 ? { texts, directions: weights.get('phrases')!.data } : noPhrases
+  checkPhrases(phrases, file)
   return {
     shape,
     parameters: weights.get('parameters')!.data,
@@ -92,12 +101,28 @@ export async function loadStart(source: FileSource): Promise<LearnedStart> {
   }
 }
 
+/** @throws GUIDANCE_INVALID for phrases that are not listed, or that are no directions */
+function checkPhrases({ texts, directions }: Phrases, { path, header }: WeightFile): void {
+  const width = directions.length / texts.length
+  const off = texts.findIndex(
+    (_, i) => Math.abs(Math.hypot(...directions.subarray(i * width, (i + 1) * width)) - 1) > LENGTH_TOLERANCE,
+  )
+  const problem =
+    off >= 0
+      ? `the direction of "${texts[off]!}" is not of length 1`
+      : texts.length === 0 && header.entries.has('phrases')
+        ? 'config.json lists none of its phrases'
+        : null
+  if (problem)
+    throw new Text2LiveError('GUIDANCE_INVALID', `Expected ${path} to hold phrases: ${problem}. Copy the folder again.`)
+}
+
 /** Whether a generator of this shape can start from it. */
 export const startFits = ({ shape }: LearnedStart, { width, skipWidth, levels }: GeneratorShape): boolean =>
   shape.width === width && shape.skipWidth === skipWidth && shape.levels === levels
 
 /**
- * The first weights for an edit.
+ * The first weights for an edit, of its texts' direction as the start's phrases read it.
  * @param direction [D], of any length: from what the photo shows to the prompt, by the guidance model that the start
  *   was learned with; null for another model
  */

@@ -20,8 +20,16 @@ describe('reading a direction by phrases', () => {
   it('hears two looks where both are there', () => {
     close(read(1, 0, 1, 0.3, 0), [Math.SQRT1_2, 0, Math.SQRT1_2, 0, 0])
     close(read(2, 0, 1, 0.5, 0), [2 / Math.sqrt(5), 0, 1 / Math.sqrt(5), 0, 0])
+    expect(heardIn(1, 0, 0.15, 0, 0).heard).toEqual(['red {}'])
     // A trace of the second among other things is none.
     close(read(1, 0, 0.2, 0.4, 0.3), [1, 0, 0, 0, 0])
+  })
+
+  it('leaves out the look that is taken away', () => {
+    close(read(1, 0, -1, 0.3, 0), [1, 0, 0, 0, 0])
+    expect(heardIn(1, 0, -1, 0.3, 0)).toMatchObject({ heard: ['red {}'], share: 1 })
+    // What is taken away alone tells nothing of what comes.
+    close(read(0.3, 0, -0.9, 0.3, 0), [...unit(Float32Array.of(0.3, 0, -0.9, 0.3, 0))])
   })
 
   it('does not hear one look twice because two phrases say it', () => {
@@ -43,6 +51,7 @@ describe('reading a direction by phrases', () => {
     const { heard, share } = heardIn(0.6, 0, 0, 0.8, 0)
     expect(heard).toEqual(['red {}'])
     expect(share).toBeCloseTo(0.4, 5)
+    expect(heardIn(-1, -0.2, -0.1, 0, 0)).toMatchObject({ heard: [], share: 0 })
     expect(heardIn(0.3, 0, 0, 0.9, 0)).toMatchObject({ heard: [], share: 0 })
   })
 

@@ -50,6 +50,17 @@ describe('the learned start that ships', () => {
     expect(share).toBe(1)
   })
 
+  it('hears what a thing of another look is to be', async () => {
+    for (const [prompt, source, phrase] of [
+      ['golden car', 'silver car', 'golden {}'],
+      ['blue dog', 'brown dog', 'blue {}'],
+    ] as const) {
+      const { heard, share } = await read(prompt, source)
+      expect(heard).toEqual([phrase])
+      expect(share).toBeGreaterThan(0.9)
+    }
+  })
+
   it('tells what nothing was taught like', async () => {
     expect(await read('jade teapot', 'teapot')).toMatchObject({ heard: [], share: 0 })
     expect(await read('zebra', 'horse')).toMatchObject({ heard: [], share: 0 })

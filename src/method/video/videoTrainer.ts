@@ -61,7 +61,7 @@ export interface VideoTrainerOptions {
   /** Widths of the generator; tests use narrow ones. Default: the preset's. */
   readonly generator?: GeneratorShape
   readonly notice?: (notice: TrainerNotice) => void
-  /** Is told where the first weights are others than the asked ones. */
+  /** Is told where the first weights are others than the asked ones, and how a learned start reads the prompt. */
   readonly onNote?: (message: string) => void
 }
 
