@@ -513,7 +513,7 @@ describe('the colours of a learned start', () => {
       await withTrainer(
         oneStep,
         { start: { ...rest, conditioned: { ...conditioned, phrases } }, onNote: (note) => notes.push(note) },
-        async () => undefined,
+        () => Promise.resolve(),
       )
       return notes.filter((note) => note.startsWith('start: '))
     }

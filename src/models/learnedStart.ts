@@ -7,8 +7,8 @@ import { type WeightFile, openWeightFile, readJson } from './weightFile.js'
 
 /**
  * First weights of the generator that a few steps turn into any edit: learned over many photos and prompts, with an
- * offset of some weights that is linear in the direction of the texts as it is read (scripts/start), so that the first picture
- * already shows the colour or material that the prompt asks for.
+ * offset of some weights that is linear in the direction of the texts as it is read (scripts/start), so that the first
+ * picture already shows the colour or material that the prompt asks for.
  */
 export interface LearnedStart {
   readonly shape: GeneratorShape
