@@ -111,12 +111,10 @@ switch (command) {
   }
   case 'teach': {
     const source = await openLessons()
-    const checkpoint = checkpointAt()
+    const [checkpoint, first] = [checkpointAt(), given ?? randomStart(seed)]
     await teachStart({
       lessons: (from, count) => paintedLessons(source, from, count),
-      start: existsSync(checkpoint)
-        ? (given ?? randomStart(seed))
-        : await withPhrases(given ?? randomStart(seed), source),
+      start: existsSync(checkpoint) ? first : await withPhrases(first, source),
       checkpoint,
       between: 200,
       steps: Number(values.lessons ?? 12_000),

@@ -4,6 +4,7 @@ import type { FloatImage } from '../../src/media/image.js'
 import { seenBy, withoutSurroundings } from '../../src/method/sight.js'
 import { textTemplates } from '../../src/method/textTemplates.js'
 import type { GuidanceModel } from '../../src/models/guidance.js'
+import { unit } from '../../src/models/phraseReading.js'
 import { colours } from '../starter/colours.js'
 import { type Finish, finishes, inFinish, withGrainOf } from '../starter/finishes.js'
 import { materials, substances } from '../starter/materials.js'
@@ -129,7 +130,6 @@ async function embedDirections(guidance: GuidanceModel, drawn: readonly DrawnLes
       const [to, from] = [row.get(prompt)!, row.get(sources[k]!)!]
       for (let i = 0; i < d; i++) direction[i]! += to[i]! - from[i]!
     })
-    const length = Math.hypot(...direction) || 1
-    return direction.map((x) => x / length)
+    return unit(direction)
   })
 }

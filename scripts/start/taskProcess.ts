@@ -8,6 +8,7 @@ import { loadGuidance } from '../../src/models/loadGuidance.js'
 import type { LearnedStart } from '../../src/models/learnedStart.js'
 import { folderSource } from '../../src/models/node/folderSource.js'
 import { loadOutline } from '../../src/models/outline.js'
+import { unit } from '../../src/models/phraseReading.js'
 import { resolveSettings } from '../../src/options/resolveSettings.js'
 import { PairFolder } from '../starter/pairs.js'
 import { decodeJpeg } from '../starter/renderView.js'
@@ -71,11 +72,9 @@ async function solve({ task, start, steps }: TaskRequest): Promise<TaskReply> {
       { prompt: [prompt], screen: [prompt], source: [source], region: [] },
       false,
     )
-    const mean = meanRow(direction)
-    const length = Math.hypot(...mean)
     return {
       parameters: tensors['parameters']!.data,
-      direction: mean.map((x) => x / length),
+      direction: unit(meanRow(direction)),
       losses: [seen[0]!, seen.at(-1)!],
     }
   } finally {

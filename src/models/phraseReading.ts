@@ -59,17 +59,12 @@ export function readDirection(direction: Float32Array, { texts, directions }: Ph
   const second = nearest(others, rest)!
   const isTwo = second.cosine >= least
   // What the photo shows may be of a look too ("silver car"), which the prompt takes away.
-  const taken =
-    isTwo || first.cosine < UNLIKE
-      ? 0
-      : nearest(
-          others,
-          rest.map((x) => -x),
-        )!.cosine
+  const against = first.cosine < UNLIKE ? 0 : Math.max(...others.map((other) => -dot(other, rest)))
+  const taken = against >= least ? against : 0
   const look = unit(
     isTwo ? said.map((_, d) => first.phrase[d]! * first.cosine + second.phrase[d]! * second.cosine) : first.phrase,
   )
-  const like = Math.hypot(first.cosine, isTwo ? second.cosine : taken >= least ? taken : 0)
+  const like = Math.hypot(first.cosine, isTwo ? second.cosine : taken)
   const share = Math.min(Math.max((like - UNLIKE) / (ALIKE - UNLIKE), 0), 1)
   if (share === 0) return unread
   return {
