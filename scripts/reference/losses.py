@@ -18,10 +18,17 @@ def directional(before, after, directions):
     return (1 - F.cosine_similarity((after - before)[:, None], directions[None], dim=-1, eps=1e-8)).mean()
 
 
-def colour(composite, first):
-    """MSE of the chroma [1,3,h,w] (each channel less the luma, BT.601); no gradient to what the start made."""
-    chroma = lambda x: x - (x * x.new_tensor([0.299, 0.587, 0.114])[None, :, None, None]).sum(1, keepdim=True)
-    return ((chroma(composite) - chroma(first).detach()) ** 2).mean()
+def colour(composite, first, cover):
+    """(hue + shading / 4, hue, shading): where the start's layer covers, the MSE of the chroma [1,3,h,w] (each channel less the luma, BT.601) and the
+    variance of what the luma differs by; a cover of less than a twentieth counts as that. No gradient to what the start made."""
+    luma = lambda x: (x * x.new_tensor([0.299, 0.587, 0.114])[None, :, None, None]).sum(1, keepdim=True)
+    first, cover = first.detach(), cover.detach()
+    chroma = (composite - luma(composite)) - (first - luma(first))
+    lighter = luma(composite) - luma(first)
+    level = (lighter * cover).sum() / cover.sum()
+    over = lambda x: (x * cover).sum() / max(cover.sum().item(), .05 * cover.numel())
+    hue, shading = over((chroma ** 2).mean(1, keepdim=True)), over((lighter - level) ** 2)
+    return hue + shading / 4, hue, shading
 
 
 def structure(tokens, original_tokens):
@@ -71,7 +78,9 @@ def main():
              {'note': 'raw: relevancy of the 7x7 cells before the resize to 224x224 and the min-max'}, wrt=('alpha',))
     raw = uniform(g, 1, 1, 7, 7)
     pictures = rng(93)
-    case('colour', {'composite': uniform(pictures, 1, 3, 5, 7), 'first': uniform(pictures, 1, 3, 5, 7)}, colour, wrt=('composite',))
+    for share in (1, .04):
+        case('colour', {'composite': uniform(pictures, 1, 3, 5, 7), 'first': uniform(pictures, 1, 3, 5, 7), 'cover': rounded(share * uniform(pictures, 1, 1, 5, 7))},
+             colour, wrt=('composite',))
     fixture.put('relevancyMap.raw', raw)
     fixture.put('relevancyMap.map', relevancy_map(raw))
     fixture.save({'about': 'value and its gradients, per loss. Min-max of a constant map is 0/0 in the published code: to be guarded.', 'cases': cases,

@@ -3,7 +3,7 @@ import { abs, mul, reduceMean, sub } from '../../src/engine/ops.js'
 import { ProgramCache } from '../../src/engine/programCache.js'
 import type { Program, Runtime } from '../../src/engine/runtime.js'
 import { generator, splitParameters } from '../../src/models/generator.js'
-import { type LearnedStart, startParameters } from '../../src/models/learnedStart.js'
+import { type LearnedStart, readTexts, startParameters } from '../../src/models/learnedStart.js'
 import { type Lesson, compositeOf } from './teachStart.js'
 
 /** How far the start's first pictures are from what lessons show. */
@@ -27,7 +27,7 @@ export async function measureStart(
   try {
     for await (const { look, size, photo, seen, target, object, direction } of lessons) {
       const program = await programs.get(`${size}`, () => errorProgram(start, size, runtime))
-      const parameters = startParameters(start, direction)
+      const parameters = startParameters(start, readTexts(start, direction))
       const picture = [1, 3, size, size]
       const { left, level, changed } = await program.run({
         photo: new runtime.Tensor('float32', photo, picture),

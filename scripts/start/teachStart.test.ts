@@ -6,7 +6,13 @@ import { createNodeRuntime } from '../../src/engine/node/createNodeRuntime.js'
 import { randomStream } from '../../src/engine/random.js'
 import { float32Tensor, writeSafetensors } from '../../src/formats/safetensors.js'
 import { initialParameters } from '../../src/models/generator.js'
-import { type LearnedStart, conditionedIndices, loadStart, startParameters } from '../../src/models/learnedStart.js'
+import {
+  type LearnedStart,
+  conditionedIndices,
+  loadStart,
+  readTexts,
+  startParameters,
+} from '../../src/models/learnedStart.js'
 import { folderSource } from '../../src/models/node/folderSource.js'
 import { noPhrases } from '../../src/models/phraseReading.js'
 import { type Lesson, type Teaching, readTaught, teachStart } from './teachStart.js'
@@ -187,6 +193,6 @@ test('a start with room for more offsets gives the same weights', () => {
   expect(wide.conditioned.names.length).toBeGreaterThan(names.length)
   expect(wide.conditioned.phrases).toBe(narrow.conditioned.phrases)
   const direction = Float32Array.of(1, -2, 3, 0.5)
-  const bytes = (of: LearnedStart): Buffer => Buffer.from(startParameters(of, direction).buffer)
+  const bytes = (of: LearnedStart): Buffer => Buffer.from(startParameters(of, readTexts(of, direction)).buffer)
   expect(bytes(wide).equals(bytes(narrow))).toBe(true)
 })

@@ -10,8 +10,8 @@ import {
 import { toFloat32 } from '../../src/formats/toFloat32.js'
 import { atomicWrite } from '../../src/media/node/atomicWrite.js'
 import { generatorParameters, initialParameters } from '../../src/models/generator.js'
-import { type LearnedStart, conditionedIndices, startParameters } from '../../src/models/learnedStart.js'
-import { type Phrases, noPhrases, readDirection } from '../../src/models/phraseReading.js'
+import { type LearnedStart, conditionedIndices, readTexts, startParameters } from '../../src/models/learnedStart.js'
+import { type Phrases, noPhrases } from '../../src/models/phraseReading.js'
 import { PairFolder } from '../starter/pairs.js'
 import type { TaskReply, TaskRequest } from './taskProcess.js'
 import { drawTask, taskPairs } from './tasks.js'
@@ -97,15 +97,15 @@ function updated(
   const parameters = start.parameters.slice()
   const weight = start.conditioned.weight.slice()
   for (const { parameters: reached, direction } of solved) {
-    const from = startParameters(start, direction)
-    const { direction: read } = readDirection(direction, start.conditioned.phrases)
+    const reading = readTexts(start, direction)
+    const from = startParameters(start, reading)
     reached.forEach((x, i) => {
       parameters[i] = parameters[i]! + (rate / solved.length) * (x - from[i]!)
     })
     // The mean of what the offsets come to is the start's own part; they learn what is left.
     indices.forEach((at, row) => {
       const left = (conditionedRate / solved.length) * (reached[at]! - from[at]!)
-      for (let d = 0; d < embeddingWidth; d++) weight[row * embeddingWidth + d]! += left * read[d]!
+      for (let d = 0; d < embeddingWidth; d++) weight[row * embeddingWidth + d]! += left * reading.direction[d]!
     })
   }
   return { ...start, parameters, conditioned: { ...start.conditioned, weight } }

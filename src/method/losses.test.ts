@@ -50,7 +50,7 @@ function build({ loss, settings }: Case, x: (name: string) => Value): Value {
     case 'directional':
       return directionalLoss(sub(x('after'), x('before')), x('directions'), evenShares(x('directions')))
     case 'colour':
-      return colourLoss(x('composite'), x('first'))
+      return colourLoss(x('composite'), x('first'), x('cover'))
     case 'structure':
       return structureLoss(x('tokens'), x('original_tokens'))
     case 'sparsity':

@@ -111,16 +111,29 @@ export function bootstrapLoss(alpha: Value, relevancy: Value): Value {
 
 /** Luma of R, G and B (ITU-R BT.601). */
 const LUMA = [0.299, 0.587, 0.114] as const
+/** A layer that covers less of the picture is held as if it covered that much. */
+const LEAST_COVER = 0.05
+/** What shading counts beside hues: with as much as they have, snow and fire get no lighter than the start made them. */
+const SHADING = 0.25
 
 /**
- * Colour loss, not in the paper: mean squared difference of the chroma (each channel less the luma) of the composite
- * and of `first` [1, 3, H, W], the learned start's layer over the same picture; no gradient to that. How light or dark
- * a place is stays free.
+ * Colour loss, not in the paper: how far hues and shading of the composite are from those of `first` [1, 3, H, W], the
+ * learned start's layer over the same picture; no gradient to that. The mean, over what that layer covers (`cover`
+ * [1, 1, H, W], its opacity), of the squared differences of chroma (each channel less the luma), plus a quarter of the
+ * variance of the difference of luma there: how light the object is as a whole stays free.
  */
-export function colourLoss(composite: Value, first: Value): Value {
-  const chroma = LUMA.flatMap((_, channel) => LUMA.map((share, i) => (i === channel ? 1 : 0) - share))
-  const kernel = composite.graph.constant(chroma, [3, 3, 1, 1])
-  return reduceMean(square(conv2d(sub(composite, stopGradient(first)), kernel)))
+export function colourLoss(composite: Value, first: Value, cover: Value): Value {
+  const { graph } = composite
+  const difference = sub(composite, stopGradient(first))
+  const weight = stopGradient(cover)
+  const covered = reduceMean(weight)
+  const over = (x: Value, least: number) => div(reduceMean(mul(x, weight)), maximum(covered, graph.scalar(least)))
+
+  const ofChroma = LUMA.flatMap((_, channel) => LUMA.map((share, i) => (i === channel ? 1 : 0) - share))
+  const chroma = conv2d(difference, graph.constant(ofChroma, [3, 3, 1, 1]))
+  const luma = conv2d(difference, graph.constant([...LUMA], [1, 3, 1, 1]))
+  const shading = sub(luma, over(luma, 1e-6))
+  return add(over(square(chroma), LEAST_COVER), mul(over(square(shading), LEAST_COVER), SHADING))
 }
 
 /** A map stretched to [0, 1]; a constant map, which has no range to stretch, gives 0. */

@@ -75,8 +75,8 @@ export interface Pictures {
   readonly composite: Value
   readonly greenScreen: Value
   readonly alpha: Value
-  /** The learned start's layer over the picture, where the edit is held to its colours. */
-  readonly first?: Value | null
+  /** The learned start's layer over the picture, and its opacity, where the edit is held to its colours. */
+  readonly first?: { readonly composite: Value; readonly alpha: Value } | null
 }
 
 /**
@@ -137,7 +137,7 @@ export function ownLosses(
     )
   }
   if (bootstrap === 'map') losses.set('bootstrap', bootstrapLoss(alpha, map('relevancy')))
-  if (first) losses.set('colour', colourLoss(composite, first))
+  if (first) losses.set('colour', colourLoss(composite, first.composite, first.alpha))
   return losses
 }
 

@@ -54,10 +54,23 @@ export function withoutSurroundings(
   mask: FloatImage | undefined,
 ): SightOfObject | null {
   if (surroundings === 'shown') return null
-  const bounding = region && regionBound > 0 ? region : (mask ?? null)
+  const bounding = regionBounds(region, regionBound) ? region : (mask ?? null)
   const object = boundOf(undefined, bounding, 1)
   return object ? objectAlone(photo, object, bounding === region ? regionBound : 1) : null
 }
+
+/** Whether the region says what the object is, so that a mask changes nothing about what is seen. */
+export const regionBounds = (region: FloatImage | null, regionBound: number): boolean =>
+  region !== null && regionBound > 0
+
+/** What is to be said where the surroundings were to be hidden and are not; null: nothing. */
+export const sightNote = (
+  { surroundings }: Pick<ImageSettings, 'surroundings'>,
+  sight: SightOfObject | null,
+): string | null =>
+  surroundings === 'hidden' && sight === null
+    ? 'surroundings: shown, since neither a region nor a mask says what the object is'
+    : null
 
 /** The same of a picture that is cut from the photo as `place` cuts maps, and black where `opacity` is 0 already. */
 export function sightThrough(

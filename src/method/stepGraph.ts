@@ -76,7 +76,7 @@ export function stepPictures(plan: StepPlan, graph: Graph) {
   }
   const shown = plan.sight ? minimum(add(mul(picture, map('sightTimes')), map('sightPlus')), 1) : picture
   const edit = rendered(generator(shown, parameters, plan.generator))
-  const first = plan.held ? rendered(graph.input('first', [1, 4, size.height, size.width])).composite : null
+  const first = plan.held ? rendered(graph.input('first', [1, 4, size.height, size.width])) : null
   return { pictures: { picture, ...edit, first }, parameters, flat }
 }
 

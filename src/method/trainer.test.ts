@@ -463,6 +463,11 @@ function bytes(data: Float32Array): Buffer {
 
 /** The total of step 0 is the weighted sum of the reported losses. */
 function expectTotal(losses: Readonly<Record<string, number>>, settings: ImageSettings): void {
+  const sum = weightedSum(losses, settings)
+  expect(Math.abs(losses.total! - sum) / sum).toBeLessThan(TOTAL_TOLERANCE)
+}
+
+function weightedSum(losses: Readonly<Record<string, number>>, settings: ImageSettings): number {
   const weights: Record<string, number> = {
     composition: settings.lambdaComposition,
     directional: settings.lambdaDirectional,
@@ -472,8 +477,7 @@ function expectTotal(losses: Readonly<Record<string, number>>, settings: ImageSe
     bootstrap: bootstrapWeightAt(0, settings),
     colour: settings.lambdaColour,
   }
-  const sum = lossNames.reduce((total, name) => total + weights[name]! * losses[name]!, 0)
-  expect(Math.abs(losses.total! - sum) / sum).toBeLessThan(TOTAL_TOLERANCE)
+  return lossNames.reduce((total, name) => total + weights[name]! * losses[name]!, 0)
 }
 
 describe('the colours of a learned start', () => {
@@ -498,32 +502,49 @@ describe('the colours of a learned start', () => {
     expect(await colours({}, 'another model')).toEqual([0, 0])
   })
 
-  it('are told by the phrase that the prompt was read by', async () => {
+  it('hold as far as they are read by phrases, which a run that begins tells', async () => {
     const { prompt, screen, source, region } = settingsOf(oneStep)
     const { direction } = await embedTexts(guidance, { prompt, screen, source, region }, false)
     const said = unit(meanRow(direction))
     const across = unit(said.map((x, d) => (d % 2 === 0 ? -said[d + 1]! : said[d - 1]!)))
     const turned = (far: number): Float32Array => said.map((x, d) => Math.sqrt(1 - far ** 2) * x + far * across[d]!)
-    const told = async (...directions: Float32Array[]): Promise<string[]> => {
+    const told = async (...directions: Float32Array[]) => {
       const { conditioned, ...rest } = start(guidance.name)
       const texts = directions.map((_, i) => `look ${i} {}`)
-      const all = Float32Array.from(directions.flatMap((row) => [...row]))
-      const phrases = { texts, directions: all }
+      const phrases = { texts, directions: Float32Array.from(directions.flatMap((row) => [...row])) }
+      const given = { ...oneStep, lambdaColour: 1e4, lambdaBootstrap: 0, steps: 2 }
       const notes: string[] = []
-      await withTrainer(
-        oneStep,
-        { start: { ...rest, conditioned: { ...conditioned, phrases } }, onNote: (note) => notes.push(note) },
-        () => Promise.resolve(),
-      )
-      return notes.filter((note) => note.startsWith('start: '))
+      const more = {
+        start: { ...rest, conditioned: { ...conditioned, phrases } },
+        onNote: (note: string) => notes.push(note),
+      }
+      const { state, share } = await withTrainer(given, more, async (trainer) => {
+        const { losses } = await trainer.train()
+        const others = { ...settingsOf(given), lambdaColour: 0 }
+        const left = losses['total']! - weightedSum(losses, others)
+        return { state: await trainer.state(), share: losses['colour'] === 0 ? 0 : left / losses['colour']! / 1e4 }
+      })
+      const begun = notes.splice(0).filter((note) => note.startsWith('start: '))
+      await withTrainer(given, { ...more, state }, () => Promise.resolve())
+      expect(notes.filter((note) => note.startsWith('start: '))).toEqual([])
+      return { begun, share }
     }
-    expect(await told()).toEqual([])
-    expect(await told(across, said)).toEqual(['start: learned; the prompt is read as "look 1 …"'])
-    expect(await told(turned(0.8))).toEqual(['start: learned; the prompt is read as something near "look 0 …"'])
-    expect(await told(turned(0.7), turned(-0.71))).toEqual([
-      'start: learned; the prompt is read as "look 0 …" and "look 1 …"',
-    ])
-    expect(await told(across)).toEqual([expect.stringContaining('taught nothing like what the prompt changes')])
+    const wholly = { share: expect.closeTo(1, 2) as number }
+    expect(await told()).toEqual({ ...wholly, begun: [] })
+    expect(await told(across, said)).toEqual({ ...wholly, begun: ['start: learned; the prompt is read as "look 1 …"'] })
+    // Of a cosine of .6, two fifths of the way from .5 to .75.
+    expect(await told(turned(0.8))).toEqual({
+      share: expect.closeTo(0.4, 2) as number,
+      begun: ['start: learned; the prompt is read as something near "look 0 …"'],
+    })
+    expect(await told(turned(0.7), turned(-0.71))).toEqual({
+      ...wholly,
+      begun: ['start: learned; the prompt is read as "look 0 …" and "look 1 …"'],
+    })
+    expect(await told(across)).toEqual({
+      share: 0,
+      begun: [expect.stringContaining('taught nothing like what the prompt changes')],
+    })
   })
 
   it('hold a run that was stopped as one that was not', async () => {
@@ -562,6 +583,19 @@ describe('the surroundings of the object', () => {
     expect(await same({ surroundings: 'hidden' })).toBe(true)
     expect(await same({ surroundings: 'shown' })).toBe(false)
     expect(await same({ surroundings: 'hidden' }, {})).toBe(false)
+  })
+
+  it('are told to be shown where they were to be hidden from nothing', async () => {
+    const told = async (given: GivenOptions, mask?: FloatImage) => {
+      const notes: string[] = []
+      await layerOf(given, photo, { ...(mask ? { mask } : {}), onNote: (note) => notes.push(note) })
+      return notes.filter((note) => note.startsWith('surroundings'))
+    }
+    expect(await told({ surroundings: 'hidden' })).toEqual([
+      'surroundings: shown, since neither a region nor a mask says what the object is',
+    ])
+    expect(await told({ surroundings: 'hidden' }, disc.map)).toEqual([])
+    expect(await told({ surroundings: 'shown' })).toEqual([])
   })
 
   it('are hidden from where the words find the object too, as far as they bound the edit', async () => {
@@ -668,7 +702,7 @@ it('reads the text tower once, however often texts are encoded to find the regio
     },
     () => Promise.resolve(),
   )
-  expect(notes).toEqual([expect.stringMatching(/^region: none/)])
+  expect(notes).toEqual([expect.stringMatching(/^region: none/), expect.stringMatching(/^surroundings: shown/)])
   expect(read.length).toBeGreaterThan(50)
   expect(read.length).toBe(new Set(read).size)
 })

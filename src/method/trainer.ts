@@ -5,8 +5,7 @@ import { boundLayer } from '../media/boundLayer.js'
 import type { FloatImage } from '../media/image.js'
 import { type GeneratorShape, generatorOf } from '../models/generator.js'
 import { type GuidanceModel, holdTextTowers, withDistinctNames } from '../models/guidance.js'
-import { type LearnedStart, startFits, startParameters } from '../models/learnedStart.js'
-import { type Reading, readDirection } from '../models/phraseReading.js'
+import type { LearnedStart } from '../models/learnedStart.js'
 import type { OutlineModel } from '../models/outline.js'
 import type { ImageSettings } from '../options/imageOptions.js'
 import type { RegionTexts } from '../options/region.js'
@@ -15,13 +14,14 @@ import { drawExample, internalExample, placeLike } from './internalExamples.js'
 import { findRegion } from './findRegion.js'
 import { askedMaterial, grainOn } from './grain.js'
 import { answerableRegion } from './guidanceAnswers.js'
+import { type HeardStart, hearStart, heardVectors, heldSettings, startNote } from './heardStart.js'
 import { type LocatedRegion, rivalsFor } from './locateRegion.js'
 import { boundOf, emphasisOf } from './regionMaps.js'
 import { bootstrapWeightAt, learningRateAt } from './schedule.js'
-import { type Sight, placedSight, seenBy, sightAfter, withoutSurroundings } from './sight.js'
+import { type Sight, placedSight, regionBounds, seenBy, sightAfter, sightNote, withoutSurroundings } from './sight.js'
 import { drawStepShares, drawStepViews } from './stepDraws.js'
-import { type StepItem, StepRunner, type VectorName, firstVectors, vectorNames } from './stepRunner.js'
-import { type EmbeddedTexts, type TextTargets, type Texts, embedTexts, meanRow } from './textTargets.js'
+import { type StepItem, StepRunner, type VectorName, vectorNames } from './stepRunner.js'
+import { type EmbeddedTexts, type Texts, embedTexts } from './textTargets.js'
 
 /**
  * Parameters and optimizer state by name, and the number of steps done: with the settings all that a run continues
@@ -133,19 +133,19 @@ export async function createTrainer(options: TrainerOptions): Promise<Trainer> {
   const located = settings.relevancy === 'model' ? null : region.map
   const emphasis = located && settings.sparsityMap > 0 ? emphasisOf(located, settings.sparsityMap) : null
   let mask = boundOf(options.mask, located, settings.regionBound)
-  const learned = state ? undefined : learnedVectors(options, generator, guidance, targets)
-  const vectors = state ? vectorsOf(state) : learned
+  const heard = hearStart(options.start, generator, guidance, targets)
+  const vectors = firstState(options, generator, heard)
+  const held = heldSettings(settings, heard)
   const runner = new StepRunner({
     runtime,
     guidance,
     targets,
-    settings,
+    settings: held,
     generator,
     vectors,
     onCompile: (compiled) => options.notice?.({ type: 'compile', ...compiled }),
   })
   let done = state?.step ?? 0
-  const isHeld = settings.lambdaColour > 0 && startReads(options.start, generator, guidance)
   const told = new Set<string>()
   /** What a mask that comes on the way changes is told, what stays as it was is not told again. */
   const noteOnce = (note: string): void => {
@@ -154,12 +154,12 @@ export async function createTrainer(options: TrainerOptions): Promise<Trainer> {
   }
   /** What the generator sees with this mask, and the learned start's layer of it where colours are held to that. */
   const looking = async (given: FloatImage | undefined) => {
-    const sight = sightAfter(
-      grainOf(options, located ?? given ?? null, noteOnce),
-      withoutSurroundings(photo, settings, located, given),
-    )
+    const alone = withoutSurroundings(photo, settings, located, given)
+    const note = sightNote(settings, alone)
+    if (note !== null) noteOnce(note)
+    const sight = sightAfter(grainOf(options, located ?? given ?? null, noteOnce), alone)
     const shown = sight ? seenBy(sight, photo) : photo
-    return { sight, shown, first: isHeld ? await runner.layer(shown, vectors?.initial) : null }
+    return { sight, shown, first: held.lambdaColour > 0 ? await runner.layer(shown, vectors?.initial) : null }
   }
   let look = await looking(options.mask)
 
@@ -188,7 +188,7 @@ export async function createTrainer(options: TrainerOptions): Promise<Trainer> {
     },
     steps: settings.steps,
     device: runtime.device,
-    learned: learned !== undefined,
+    learned: !state && heard !== null,
     train: () =>
       asked(async () => {
         const draw = drawExample(randomStream(settings.seed, 'example', done), photo, settings)
@@ -230,8 +230,7 @@ export async function createTrainer(options: TrainerOptions): Promise<Trainer> {
     setMask: (given) =>
       asked(async () => {
         if (given !== null) assertMaskFits(given, photo)
-        // Where the object was found in the photo and bounds the edit, a mask changes nothing about what is seen.
-        if (!located || settings.regionBound === 0) look = await looking(given ?? undefined)
+        if (!regionBounds(located, settings.regionBound)) look = await looking(given ?? undefined)
         mask = boundOf(given ?? undefined, located, settings.regionBound)
       }),
     dispose: () =>
@@ -299,58 +298,20 @@ async function embedAndLocate(
   return { targets: embedded, region }
 }
 
-/** Where training starts: from learned weights, or undefined for random ones. */
-export function learnedVectors(
-  { start, onNote }: Pick<TrainerOptions, 'start' | 'onNote'>,
+/** Where training starts or goes on, told where that is not as asked; undefined: at random weights. */
+export function firstState(
+  { state, start, onNote }: Pick<TrainerOptions, 'state' | 'start' | 'onNote'>,
   generator: GeneratorShape,
-  guidance: readonly GuidanceModel[],
-  targets: readonly Pick<TextTargets, 'direction'>[],
+  heard: HeardStart | null,
 ): Record<VectorName, Float32Array> | undefined {
-  if (!start) return undefined
-  if (!startFits(start, generator)) {
-    onNote?.(
-      `start: random, since the learned one is for a generator of ${start.shape.width} channels and ${start.shape.levels} levels; this run's has ${generator.width} and ${generator.levels}`,
-    )
-    return undefined
-  }
-  const { guidance: name } = start.conditioned
-  const reader = readerOf(start, guidance)
-  if (reader < 0) onNote?.(`start: learned with the ${name} model; with another one it is the same for all texts`)
-  const direction = reader < 0 ? null : meanRow(targets[reader]!.direction)
-  const { phrases } = start.conditioned
-  if (direction && phrases.texts.length > 0) onNote?.(startNote(readDirection(direction, phrases)))
-  return firstVectors(startParameters(start, direction))
-}
-
-/** What the first picture shows of what the texts ask for. */
-function startNote({ heard, share }: Reading): string {
-  if (heard.length === 0)
-    return 'start: learned; it was taught nothing like what the prompt changes, so its first picture may be far from it'
-  const said = heard.map((text) => `"${text.replace('{}', '…')}"`).join(' and ')
-  return `start: learned; the prompt is read as ${share < 1 ? 'something near ' : ''}${said}`
-}
-
-/** Which of the models reads texts as the start's own model does; -1 for none. */
-function readerOf(
-  { conditioned: { guidance: name, embeddingWidth } }: LearnedStart,
-  guidance: readonly GuidanceModel[],
-) {
-  return guidance.findIndex(
-    (model) => model.name.replace(/\d+$/, '') === name && model.embeddingWidth === embeddingWidth,
-  )
-}
-
-/** Whether a run that starts from it begins with a picture of what the prompt asks for. */
-export function startReads(
-  start: LearnedStart | null | undefined,
-  generator: GeneratorShape,
-  guidance: readonly GuidanceModel[],
-): boolean {
-  return !!start && startFits(start, generator) && readerOf(start, guidance) >= 0
+  if (state) return vectorsOf(state)
+  const note = startNote(start, generator, heard)
+  if (note !== null) onNote?.(note)
+  return heard ? heardVectors(heard) : undefined
 }
 
 /** The vectors of a saved state. @throws CHECKPOINT_INVALID */
-export function vectorsOf(state: TrainerState): Record<VectorName, Float32Array> {
+function vectorsOf(state: TrainerState): Record<VectorName, Float32Array> {
   return Object.fromEntries(
     vectorNames.map((name) => {
       const tensor = state.tensors[name]

@@ -2,7 +2,14 @@ import { describe, expect, it } from 'vitest'
 import { float32Tensor, writeSafetensors } from '../formats/safetensors.js'
 import { memorySource } from './fileSource.js'
 import { parameterCount } from './generator.js'
-import { conditionedIndices, loadStart, startFits, startParameters } from './learnedStart.js'
+import {
+  type LearnedStart,
+  conditionedIndices,
+  loadStart,
+  readTexts,
+  startFits,
+  startParameters,
+} from './learnedStart.js'
 
 const shape = { width: 4, skipWidth: 2, levels: 2 }
 const count = parameterCount(shape)
@@ -32,28 +39,32 @@ function folder(config: object = {}, rows = 8, phrases?: Float32Array) {
   )
 }
 
+/** The first weights for texts of this direction. */
+const told = (start: LearnedStart, ...direction: number[]): Float32Array =>
+  startParameters(start, readTexts(start, Float32Array.from(direction)))
+
 describe('a learned start', () => {
   it('is offset in the named parameters by the direction of the texts, whatever its length', async () => {
     const start = await loadStart(folder())
     expect(startFits(start, shape)).toBe(true)
     expect(startFits(start, { ...shape, width: 8 })).toBe(false)
     expect(startParameters(start, null)).toEqual(start.parameters)
-    expect(startParameters(start, new Float32Array(3))).toEqual(start.parameters)
+    expect(told(start, 0, 0, 0)).toEqual(start.parameters)
     const indices = conditionedIndices(shape, names)
     // The output's bias comes first in the flat vector, then the norm's.
     expect(indices).toEqual([0, 1, 2, 3, ...indices.slice(4)])
-    const moved = startParameters(start, Float32Array.of(0, 5, 0))
+    const moved = told(start, 0, 5, 0)
     indices.forEach((at, row) => expect(moved[at]! - start.parameters[at]!).toBeCloseTo(3 * row + 1, 4))
     expect(moved.filter((x, i) => x !== start.parameters[i])).toHaveLength(8)
-    expect(startParameters(start, Float32Array.of(0, 1, 0))).toEqual(moved)
+    expect(told(start, 0, 1, 0)).toEqual(moved)
   })
 
   it('reads the direction by the phrases that it was taught, where its folder has any', async () => {
     const conditioned = { guidance: 'starter', embedding_width: 3, names, phrases: ['red {}', 'wooden {}'] }
     const start = await loadStart(folder({ conditioned }, 8, Float32Array.of(0, 1, 0, 1, 0, 0)))
     expect(start.conditioned.phrases.texts).toEqual(['red {}', 'wooden {}'])
-    const plain = startParameters(await loadStart(folder()), Float32Array.of(0, 1, 0))
-    expect(startParameters(start, Float32Array.of(0, 4, 3))).toEqual(plain)
+    const plain = told(await loadStart(folder()), 0, 1, 0)
+    expect(told(start, 0, 4, 3)).toEqual(plain)
     const refused = async (said: object, rows: Float32Array, why: string) =>
       await expect(loadStart(folder({ conditioned: { ...conditioned, ...said } }, 8, rows))).rejects.toMatchObject({
         code: 'GUIDANCE_INVALID',

@@ -2,7 +2,7 @@ import { z } from 'zod'
 import { Text2LiveError } from '../errors.js'
 import type { FileSource } from './fileSource.js'
 import { type GeneratorShape, generatorParameters, parameterCount } from './generator.js'
-import { type Phrases, noPhrases, readDirection } from './phraseReading.js'
+import { type Phrases, type Reading, noPhrases, readDirection, unit } from './phraseReading.js'
 import { type WeightFile, openWeightFile, readJson } from './weightFile.js'
 
 /**
@@ -122,17 +122,23 @@ export const startFits = ({ shape }: LearnedStart, { width, skipWidth, levels }:
   shape.width === width && shape.skipWidth === skipWidth && shape.levels === levels
 
 /**
- * The first weights for an edit, of its texts' direction as the start's phrases read it.
- * @param direction [D], of any length: from what the photo shows to the prompt, by the guidance model that the start
- *   was learned with; null for another model
+ * A direction of texts [D], of any length, as the start reads it: from what the photo shows to the prompt, by the
+ * guidance model that it was learned with. A start without phrases takes every direction wholly as it is.
+ */
+export const readTexts = ({ conditioned: { phrases } }: LearnedStart, direction: Float32Array): Reading =>
+  phrases.texts.length > 0 ? readDirection(direction, phrases) : { direction: unit(direction), heard: [], share: 1 }
+
+/**
+ * The first weights for an edit.
+ * @param reading of its texts' direction by this start; null for texts of another model
  */
 export function startParameters(
-  { shape, parameters, conditioned: { names, weight, phrases } }: LearnedStart,
-  direction: Float32Array | null,
+  { shape, parameters, conditioned: { names, weight } }: LearnedStart,
+  reading: Reading | null,
 ): Float32Array {
   const flat = parameters.slice()
-  if (direction === null) return flat
-  const { direction: read } = readDirection(direction, phrases)
+  if (reading === null) return flat
+  const { direction: read } = reading
   const width = read.length
   conditionedIndices(shape, names).forEach((at, row) => {
     let sum = 0

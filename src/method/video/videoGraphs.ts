@@ -68,7 +68,7 @@ function mappedPictures(
   const firstOver = (under: typeof layer, through: typeof layer | null) => {
     if (first === null) return null
     const own = channels(first, 3, 4)
-    return render(channels(first, 0, 3), through ? mul(own, through) : own, under).composite
+    return render(channels(first, 0, 3), through ? mul(own, through) : own, under)
   }
   if (ground === 'frame') {
     const sampled = gridSample(concat([colour, alpha], 1), grid)
@@ -93,7 +93,7 @@ function mappedPictures(
     composite: mul(composite, opacity),
     greenScreen: add(mul(greenScreen, opacity), mul(sub(1, opacity), green)),
     alpha: mul(seen, opacity),
-    first: over && mul(over, opacity),
+    first: over && { composite: mul(over.composite, opacity), alpha: mul(over.alpha, opacity) },
   }
 }
 

@@ -130,9 +130,9 @@ describe('a video trainer', () => {
   })
 
   it.each([
-    ['foreground', 6, 2, 'hidden'],
+    ['foreground', 12, 2, 'hidden'],
     // The random model's answer would leave so little of the ground to be seen that all differences were rounding.
-    ['background', 3, 100, 'shown'],
+    ['background', 5, 100, 'shown'],
   ] as const)(
     'holds the %s to the colours of a start that reads the texts',
     async (layer, steps, growth, surroundings) => {
@@ -155,9 +155,12 @@ describe('a video trainer', () => {
       expect(hardly[0]).toBeLessThan(hardly.at(-1)! / growth)
       expect((await colours({ start }, 1e5)).at(-1)).toBeLessThan(hardly.at(-1)! / 2)
       expect(await colours({ start: toyStart(generator, 'another model') }, 1e3)).toEqual(hardly.map(() => 0))
-      const mask = { width: 168, height: 140, channels: 1, data: new Float32Array(168 * 140).fill(0.5) } as const
+      const masked = async (opacity: number) => {
+        const mask = { width: 168, height: 140, channels: 1, data: new Float32Array(168 * 140).fill(opacity) } as const
+        return (await colours({ start, mask }, 1e-3))[0]!
+      }
       // Both layers with half their opacity: half the difference.
-      expect((await colours({ start, mask }, 1e-3))[0]! / hardly[0]!).toBeCloseTo(0.25, 2)
+      expect((await masked(0.5)) / (await masked(1))).toBeCloseTo(0.25, 2)
     },
   )
 
@@ -187,6 +190,20 @@ describe('a video trainer', () => {
     await withTrainer(given, 'foreground', { start, state }, async (trainer) => {
       expect((await trainer.train()).losses).toEqual(losses)
     })
+  })
+
+  it('tells how its start reads the texts and what the generator sees, and a run that goes on only the latter', async () => {
+    const { conditioned, ...rest } = toyStart(generator, guidance.name)
+    const nothing = { texts: ['look {}'], directions: new Float32Array(8) }
+    const start = { ...rest, conditioned: { ...conditioned, phrases: nothing } }
+    const notes: string[] = []
+    const more = { start, onNote: (note: string) => notes.push(note) }
+    const given = { preset: 'fast' } as const
+    const state = await withTrainer(given, 'background', more, async (trainer) => await trainer.state())
+    const ofSight = 'surroundings: shown, since neither a region nor a mask says what the object is'
+    expect(notes.splice(0)).toEqual([ofSight, expect.stringContaining('start: learned; it was taught nothing like')])
+    await withTrainer(given, 'background', { ...more, state }, () => Promise.resolve())
+    expect(notes).toEqual([ofSight])
   })
 
   it('gives the edit at the size of an atlas that is finer than the training frames', async () => {

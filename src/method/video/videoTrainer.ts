@@ -17,21 +17,15 @@ import type { OutlineModel } from '../../models/outline.js'
 import { givenTexts } from '../../options/region.js'
 import type { VideoSettings } from '../../options/videoOptions.js'
 import { answerableRegion } from '../guidanceAnswers.js'
+import { hearStart, heldSettings } from '../heardStart.js'
 import { locateRegion, rivalsFor } from '../locateRegion.js'
 import { boundOf, emphasisOf } from '../regionMaps.js'
 import { bootstrapWeightAt, learningRateAt } from '../schedule.js'
 import { drawStepShares, drawStepViews } from '../stepDraws.js'
-import { seenBy, withoutSurroundings } from '../sight.js'
+import { seenBy, sightNote, withoutSurroundings } from '../sight.js'
 import { vectorNames } from '../stepRunner.js'
 import { type EmbeddedTexts, embedTexts } from '../textTargets.js'
-import {
-  type Trainer,
-  type TrainerNotice,
-  type TrainerState,
-  learnedVectors,
-  startReads,
-  vectorsOf,
-} from '../trainer.js'
+import { type Trainer, type TrainerNotice, type TrainerState, firstState } from '../trainer.js'
 import type { Size } from '../viewDraws.js'
 import type { LayerTexts } from './layerTexts.js'
 import { type TrainingLayer, trainingLayer } from './trainingLayer.js'
@@ -61,7 +55,10 @@ export interface VideoTrainerOptions {
   /** Widths of the generator; tests use narrow ones. Default: the preset's. */
   readonly generator?: GeneratorShape
   readonly notice?: (notice: TrainerNotice) => void
-  /** Is told where the first weights are others than the asked ones, and how a learned start reads the prompt. */
+  /**
+   * Is told where the first weights are others than the asked ones, how a learned start reads the prompt, and where
+   * surroundings that were to be hidden are shown.
+   */
   readonly onNote?: (message: string) => void
 }
 
@@ -96,22 +93,23 @@ export async function createVideoTrainer(options: VideoTrainerOptions): Promise<
       ),
     )
   const located = await layerMaps(layer, options, guidance, targets)
+  const heard = hearStart(options.start, generator, guidance, targets)
+  const held = heldSettings(settings, heard)
   const runnerOf = (vectors: VideoStepRunnerOptions['vectors']) =>
     new VideoStepRunner({
       runtime,
       guidance,
       targets,
-      settings,
+      settings: held,
       generator,
       vectors,
       onCompile: (compiled) => options.notice?.({ type: 'compile', ...compiled }),
     })
-  const vectors = state ? vectorsOf(state) : learnedVectors(options, generator, guidance, targets)
+  const vectors = firstState(options, generator, heard)
   const runner = runnerOf(vectors)
   const { x, y, width, height } = layer.box
   const seen = crop(located.sight ? seenBy(located.sight, layer.image) : layer.image, x, y, width, height)
-  const isHeld = settings.lambdaColour > 0 && startReads(options.start, generator, guidance)
-  const maps = { ...located, first: isHeld ? await firstLayer() : null }
+  const maps = { ...located, first: held.lambdaColour > 0 ? await firstLayer() : null }
   let done = state?.step ?? 0
 
   /** The edit layer before any step, of a training that goes on too. */
@@ -176,12 +174,17 @@ export const wordsToFind = (
 /** Where the region is in the atlas, and what follows from it and from the given mask. */
 async function layerMaps(
   layer: TrainingLayer,
-  { runtime, settings, texts, mask, outline = null, notice }: VideoTrainerOptions,
+  { runtime, settings, texts, mask, outline = null, notice, onNote }: VideoTrainerOptions,
   guidance: readonly GuidanceModel[],
   embedded: readonly EmbeddedTexts[],
 ): Promise<Omit<LayerMaps, 'first'>> {
   const given = mask ? await projectedMask(layer, mask) : undefined
-  const sightOf = (region: FloatImage | null) => withoutSurroundings(layer.image, settings, region, given)
+  const sightOf = (region: FloatImage | null) => {
+    const sight = withoutSurroundings(layer.image, settings, region, given)
+    const note = sightNote(settings, sight)
+    if (note !== null) onNote?.(note)
+    return sight
+  }
   if (texts.region.length === 0 || settings.relevancy === 'model')
     return { relevancy: null, emphasis: null, mask: given, sight: sightOf(null) }
   if (layer.name === 'background') notice?.({ type: 'phase', phase: 'locating' })
