@@ -1,5 +1,5 @@
-// Pictures beside those of the published code, both guided by a starter model, scored by a judge that neither was
-// trained on. See docs/benchmarks.md.
+// Pictures beside those of the published code, both guided by a starter model, or ours alone, scored by a judge that
+// neither was trained on. See docs/benchmarks.md.
 import { spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
@@ -42,15 +42,15 @@ const { values } = parseArgs({
     json: { type: 'boolean', default: false },
   },
 })
-for (const name of ['photos', 'masks', 'published', 'script', 'starter', 'judge'])
+const isBeside = values.published !== undefined
+for (const name of ['photos', 'masks', 'judge', ...(isBeside ? ['script', 'starter'] : [])])
   if (values[name] === undefined) throw new Error(`Give --${name}: see docs/benchmarks.md`)
-const [text2live, madgrad] = values.published.split(',').map((path) => resolve(path))
 const out = values.out === undefined ? await mkdtemp(join(tmpdir(), 'text2live-quality-')) : resolve(values.out)
 const [chosen, size, views, steps] = ['count', 'size', 'views', 'steps'].map((name) => count(name, values[name]))
 
 const runtime = createNodeRuntime({ device: 'cpu' })
 const judge = await loadGuidance(await folderSource(values.judge), runtime)
-const guide = await loadGuidance(await folderSource(values.starter), runtime)
+const guide = isBeside ? await loadGuidance(await folderSource(values.starter), runtime) : null
 const smooth = { filter: 'bilinear', antialias: true }
 const read = async (path) => (await decodePhoto(path)).rgb
 const rows = ({ data }, d) => Array.from({ length: data.length / d }, (_, i) => [...data.slice(i * d, (i + 1) * d)])
@@ -101,14 +101,26 @@ async function measured(photoPath, maskPath, compositePath, alphaPath, prompt, s
 }
 
 const [results, kept] = [[], []]
-for (const [name, prompt, source] of edits.slice(0, chosen)) {
+for (const edit of edits.slice(0, chosen)) {
+  const theirs = isBeside ? await publishedEdit(...edit) : null
+  const ours = await ownEdit(edit, theirs)
+  const [name, prompt] = edit
+  results.push({ name, prompt, theirs, ours })
+  if (!values.json) console.error(name, JSON.stringify(results.at(-1)))
+}
+
+function filesOf(name) {
   const folder = join(out, name)
   mkdirSync(folder, { recursive: true })
-  const [photo, mask] = [resolve(values.photos, `${name}.jpg`), resolve(values.masks, `${name}.png`)]
+  return { folder, photo: resolve(values.photos, `${name}.jpg`), mask: resolve(values.masks, `${name}.png`) }
+}
+
+/** An edit by the published code, kept between runs under what it was made from: it takes minutes; only ours changes. */
+async function publishedEdit(name, prompt, source) {
+  const { folder, photo, mask } = filesOf(name)
   const embeddings = join(folder, 'embeddings.json')
   await writeEmbeddings(embeddings, prompt, source)
-
-  // Kept between runs under what it was made from: it takes minutes, and only ours changes.
+  const [text2live, madgrad] = values.published.split(',')
   const request = [values.script, text2live, madgrad, values.starter].map((path) => resolve(path))
   const settings = [photo, ...[size, steps, views].map(String)]
   const made = createHash('sha256')
@@ -123,102 +135,80 @@ for (const [name, prompt, source] of edits.slice(0, chosen)) {
     const run = spawnSync(values.py, args, { encoding: 'utf8' })
     if (run.status !== 0) throw new Error(`the published code ended with ${run.status}:\n${run.stderr}`)
   }
-  const { seconds: theirSeconds } = JSON.parse(readFileSync(log, 'utf8'))
-  const theirs = await measured(
-    photo,
-    mask,
-    join(published, 'composite.png'),
-    join(published, 'alpha.png'),
-    prompt,
-    source,
-  )
+  const { seconds } = JSON.parse(readFileSync(log, 'utf8'))
+  const [composite, alpha] = ['composite.png', 'alpha.png'].map((file) => join(published, file))
+  return { ...(await measured(photo, mask, composite, alpha, prompt, source)), seconds }
+}
 
+/** An edit by this checkout; `reached`: after how many seconds the judge gave it what it gave theirs. */
+async function ownEdit([name, prompt, source], theirs) {
+  const { folder, photo, mask } = filesOf(name)
   const own = join(folder, 'own')
   const [previews, began] = [[], performance.now()]
   const onLine = (line) => {
     const event = JSON.parse(line)
     if (event.type === 'preview') previews.push({ path: event.path, seconds: (performance.now() - began) / 1000 })
   }
-  const args = [
-    command,
-    'image',
-    photo,
-    prompt,
-    '--source',
-    source,
-    '--region',
-    source,
-    '--seed',
-    '1',
-    '--preview-every',
-    '5',
-    '--json',
-    '--device',
-    'cpu',
-    '--force',
-    '--out',
-    own,
-  ]
-  const { status, seconds, stderr } = await runProcess(process.execPath, args, { onLine })
+  const texts = [photo, prompt, '--source', source, '--region', source]
+  const how = ['--seed', '1', '--preview-every', '5', '--json', '--device', 'cpu', '--force', '--out', own]
+  const { status, seconds, stderr } = await runProcess(process.execPath, [command, 'image', ...texts, ...how], {
+    onLine,
+  })
   if (status !== 0) throw new Error(`text2live ended with ${status}:\n${stderr}`)
   const ours = await measured(photo, mask, join(own, 'composite.png'), join(own, 'alpha.png'), prompt, source)
-  let reached = null
+  let reached = theirs !== null && ours.judge >= theirs.judge ? seconds : null
+  const judges = []
   for (const { path, seconds: at } of previews) {
-    if ((await measured(photo, mask, path, null, prompt, source)).judge < theirs.judge) continue
+    const { judge: score } = await measured(photo, mask, path, null, prompt, source)
+    judges.push(score)
+    if (theirs === null || score < theirs.judge) continue
     reached = at
     break
   }
-  results.push({
-    name,
-    prompt,
-    theirs: { ...theirs, seconds: theirSeconds },
-    ours: { ...ours, seconds, reached: reached ?? (ours.judge >= theirs.judge ? seconds : null) },
-  })
-  if (!values.json) console.error(name, JSON.stringify(results.at(-1)))
+  return { ...ours, seconds, reached, best: Math.max(...judges) }
 }
 
-const ratios = {
-  time: mean(results.map(({ theirs, ours }) => (ours.reached ?? Infinity) / theirs.seconds)),
-  overlap: mean(results.map(({ theirs, ours }) => ours.overlap)) / mean(results.map(({ theirs }) => theirs.overlap)),
-  change: mean(results.map(({ ours }) => ours.change)) / mean(results.map(({ theirs }) => theirs.change)),
-}
+const ratio = (what) => mean(results.map(({ ours }) => ours[what])) / mean(results.map(({ theirs }) => theirs[what]))
+const ratios = isBeside
+  ? {
+      time: mean(results.map(({ theirs, ours }) => (ours.reached ?? Infinity) / theirs.seconds)),
+      overlap: ratio('overlap'),
+      change: ratio('change'),
+    }
+  : null
 if (kept.length > 0)
   console.error(`the published code's pictures and seconds are those of an earlier run: ${kept.join(', ')}`)
 if (values.json) console.log(JSON.stringify({ bench: 'quality', size, views, steps, results, ratios, kept }))
 else {
-  console.log(
-    `published code: ${size} px, ${views} views, ${steps} steps; ours: preset fast. Judge: directional similarity of ${values.judge}\n`,
-  )
+  const sizes = `published code: ${size} px, ${views} views, ${steps} steps; `
+  console.log(`${isBeside ? sizes : ''}ours: preset fast. Judge: directional similarity of ${values.judge}\n`)
+  const columns = ['s', 'judge', 'overlap', 'change outside']
+  const cells = ({ seconds, judge: score, overlap, change }) => [
+    digits(seconds),
+    digits(score),
+    digits(overlap),
+    change.toExponential(1),
+  ]
   printTable([
     [
       'photo',
       'prompt',
-      'theirs: s',
-      'judge',
-      'overlap',
-      'change outside',
-      'ours: s',
-      'judge',
-      'overlap',
-      'change outside',
-      'their judge reached after, s',
+      ...(isBeside ? columns.map((column) => `theirs: ${column}`) : []),
+      ...columns.map((column) => `ours: ${column}`),
+      isBeside ? 'their judge reached after, s' : 'best of its previews',
     ],
     ...results.map(({ name, prompt, theirs, ours }) => [
       name,
       prompt,
-      digits(theirs.seconds),
-      digits(theirs.judge),
-      digits(theirs.overlap),
-      theirs.change.toExponential(1),
-      digits(ours.seconds),
-      digits(ours.judge),
-      digits(ours.overlap),
-      ours.change.toExponential(1),
-      ours.reached === null ? 'not' : digits(ours.reached),
+      ...(theirs ? cells(theirs) : []),
+      ...cells(ours),
+      theirs === null ? digits(ours.best) : ours.reached === null ? 'not' : digits(ours.reached),
     ]),
   ])
-  console.log(
-    `\nours / theirs: time to their judge's score ${digits(ratios.time, 3)}, overlap ${digits(ratios.overlap, 3)}, change outside ${digits(ratios.change, 3)}\npictures in ${out}`,
-  )
+  if (ratios)
+    console.log(
+      `\nours / theirs: time to their judge's score ${digits(ratios.time, 3)}, overlap ${digits(ratios.overlap, 3)}, change outside ${digits(ratios.change, 3)}`,
+    )
+  console.log(`pictures in ${out}`)
 }
 process.exit(0)

@@ -96,7 +96,7 @@ async function train(name, prompt, source, start, more, enough) {
   return { losses, seconds }
 }
 
-/** The learned start as it ships, held to the hues of its first picture, and let go of them, as the random one is. */
+/** The learned start as it ships, held to the colours of its first picture, and free of them, as the random one is. */
 const kinds = { held: {}, free: { lambdaColour: 0 } }
 
 const rows = []
@@ -132,7 +132,7 @@ if (values.json)
   console.log(JSON.stringify({ bench: 'start', preset: values.preset, of: steps, window, rows, summary }))
 else {
   console.log(
-    `preset ${values.preset}: composition + directional + screen loss; the level is the random start's mean of its last 10 of ${steps} steps, reached by the mean of ${window} steps; held to the hues of its first picture as it ships, and free of them (--lambda-colour 0)\n`,
+    `preset ${values.preset}: composition + directional + screen loss; the level is the random start's mean of its last 10 of ${steps} steps, reached by the mean of ${window} steps; held to the colours of its first picture as it ships, and free of them (--lambda-colour 0)\n`,
   )
   const shown = ({ steps: taken, seconds }) => [taken ?? `> ${steps}`, seconds === null ? '' : digits(seconds)]
   printTable([

@@ -159,7 +159,7 @@ const rendered = (layer) => {
 }
 const shown = minimum(add(mul(picture, plane('sightTimes')), plane('sightPlus')), 1)
 const { edit, alpha, composite, greenScreen } = rendered(generator(shown, parameters, generatorShape))
-const first = rendered(graph.input('first', [1, 4, size.height, size.width])).composite
+const first = rendered(graph.input('first', [1, 4, size.height, size.width]))
 
 const side = viewSide(model)
 const views = viewPlan(size, side, settings)
@@ -182,7 +182,7 @@ const losses = new Map([
   ['structure', structureLoss(tokens, tokensOf(picture))],
   ['sparsity', sparsityLoss(alpha, settings.lambdaAlphaL1, settings.lambdaAlphaL0, plane('emphasis'))],
   ['bootstrap', bootstrapLoss(alpha, plane('relevancy'))],
-  ['colour', colourLoss(composite, first)],
+  ['colour', colourLoss(composite, first.composite, first.alpha)],
 ])
 const { values, total } = weightedTotal(graph, losses)
 const gradient = joinGradients(gradients(total, [...parameters.values()]))

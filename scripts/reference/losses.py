@@ -19,8 +19,9 @@ def directional(before, after, directions):
 
 
 def colour(composite, first, cover):
-    """(hue + shading / 4, hue, shading): where the start's layer covers, the MSE of the chroma [1,3,h,w] (each channel less the luma, BT.601) and the
-    variance of what the luma differs by; a cover of less than a twentieth counts as that. No gradient to what the start made."""
+    """(hue + shading / 4, hue, shading): where the start's layer covers, the MSE of the chroma [1,3,h,w] (each channel
+    less the luma, BT.601) and the variance of what the luma differs by; a cover of less than a twentieth counts as that.
+    No gradient to what the start made."""
     luma = lambda x: (x * x.new_tensor([0.299, 0.587, 0.114])[None, :, None, None]).sum(1, keepdim=True)
     first, cover = first.detach(), cover.detach()
     chroma = (composite - luma(composite)) - (first - luma(first))

@@ -2,6 +2,7 @@ import { Graph } from '../../src/engine/graph.js'
 import { abs, mul, reduceMean, sub } from '../../src/engine/ops.js'
 import { ProgramCache } from '../../src/engine/programCache.js'
 import type { Program, Runtime } from '../../src/engine/runtime.js'
+import { LUMA } from '../../src/media/luma.js'
 import { generator, splitParameters } from '../../src/models/generator.js'
 import { type LearnedStart, readTexts, startParameters } from '../../src/models/learnedStart.js'
 import { type Lesson, compositeOf } from './teachStart.js'
@@ -71,7 +72,10 @@ async function errorProgram({ shape, parameters }: LearnedStart, size: number, r
   const composite = compositeOf(layer, photo, graph.input('object', [1, 1, size, size]))
   const off = sub(composite, target)
   // The mean is over three channels.
-  const luma = graph.constant(new Float32Array([3 * 0.299, 3 * 0.587, 3 * 0.114]), [1, 3, 1, 1])
+  const luma = graph.constant(
+    LUMA.map((share) => 3 * share),
+    [1, 3, 1, 1],
+  )
   return await runtime.compile(graph, {
     left: reduceMean(abs(off)),
     level: abs(reduceMean(mul(off, luma))),

@@ -10,8 +10,8 @@ import { float32Tensor, readSafetensors, writeSafetensors } from '../../src/form
 import { toFloat32 } from '../../src/formats/toFloat32.js'
 import { atomicWrite } from '../../src/media/node/atomicWrite.js'
 import { generator, generatorParameters, joinGradients, splitParameters } from '../../src/models/generator.js'
-import type { LearnedStart } from '../../src/models/learnedStart.js'
-import { type Phrases, readDirection } from '../../src/models/phraseReading.js'
+import { type LearnedStart, readTexts } from '../../src/models/learnedStart.js'
+import type { Phrases } from '../../src/models/phraseReading.js'
 import { phraseTensors, phrasesIn } from './trainStart.js'
 
 /** A photo, an edit of it that was made by other means, and the direction of the words for it. */
@@ -87,7 +87,7 @@ export async function teachStart(options: Teaching): Promise<void> {
         const program = await trained.program(`${lesson.size}`, () => teachingGraph(start, lesson.size))
         const rate = learningRate * (0.05 + 0.475 * (1 + Math.cos((Math.PI * t) / steps)))
         const losses = await trained.pass(async (pass) => {
-          const outputs = await pass.run(program, feedsOf(lesson, start.conditioned.phrases, rate, t + 1))
+          const outputs = await pass.run(program, feedsOf(lesson, start, rate, t + 1))
           pass.becomeState(outputs)
           return await pass.finite(
             outputs['losses']!,
@@ -109,7 +109,7 @@ export async function teachStart(options: Teaching): Promise<void> {
 
 function feedsOf(
   { photo, seen, target, object, direction, literal }: Lesson,
-  phrases: Phrases,
+  start: LearnedStart,
   rate: number,
   t: number,
 ) {
@@ -119,7 +119,7 @@ function feedsOf(
     seen,
     target,
     object,
-    direction: literal ? direction : readDirection(direction, phrases).direction,
+    direction: literal ? direction : readTexts(start, direction).direction,
     stepSize: Float32Array.of(stepSize),
     conditionedStepSize: Float32Array.of(stepSize * CONDITIONED_RATE),
     correction: Float32Array.of(correction),

@@ -1,3 +1,5 @@
+import { lumaAt, lumaOf } from '../../src/media/luma.js'
+
 /** A colour by name, as sRGB in [0, 1]. Metals get highlights. */
 export interface NamedColour {
   readonly name: string
@@ -92,10 +94,6 @@ export function namesColour(text: string): boolean {
     .some((word) => colourWords.has(word))
 }
 
-export function luminance(r: number, g: number, b: number): number {
-  return 0.299 * r + 0.587 * g + 0.114 * b
-}
-
 /** Mean and deviation of values where `amount` is (everywhere without it). */
 export function spread(values: Float32Array, amount: Float32Array | null): { mean: number; deviation: number } {
   let [sum, squares, weight] = [0, 0, 1e-6]
@@ -123,11 +121,11 @@ export function tint(
   { rgb, metal = false }: NamedColour,
   amount?: Float32Array,
 ): void {
-  const bright = new Float32Array(n).map((_, i) => luminance(planes[i]!, planes[n + i]!, planes[2 * n + i]!))
+  const bright = new Float32Array(n).map((_, i) => lumaAt(planes, i, n))
   const part = spread(bright, amount ?? null)
   const { mean } = part
   const deviation = Math.max(part.deviation, 0.06)
-  const own = luminance(...rgb)
+  const own = lumaOf(...rgb)
   for (let i = 0; i < n; i++) {
     const share = amount ? amount[i]! : 1
     if (share === 0) continue

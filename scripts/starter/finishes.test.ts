@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { luminance } from './colours.js'
+import { lumaOf } from '../../src/media/luma.js'
 import { finishes, inFinish } from './finishes.js'
 
 const n = 64
@@ -15,8 +15,8 @@ test.each(finishes.filter(({ polished }) => polished))(
   '$forms: shade and highlights further apart than in the photo, the rest as it was',
   (metal) => {
     const painted = inFinish(photo, amount, metal)
-    const [light, dark] = [luminance(...at(painted, 2)), luminance(...at(painted, 45))]
-    expect(light - dark).toBeGreaterThan(1.5 * (luminance(...at(photo, 2)) - luminance(...at(photo, 45))))
+    const [light, dark] = [lumaOf(...at(painted, 2)), lumaOf(...at(painted, 45))]
+    expect(light - dark).toBeGreaterThan(1.5 * (lumaOf(...at(photo, 2)) - lumaOf(...at(photo, 45))))
     expect(painted.every((x) => x >= 0 && x <= 1)).toBe(true)
     for (let i = 48; i < n; i++) expect(at(painted, i)).toEqual(at(photo, i))
   },

@@ -1,8 +1,9 @@
 import type { FloatImage } from '../../src/media/image.js'
+import { lumaAt } from '../../src/media/luma.js'
 import { grainOn } from '../../src/method/grain.js'
 import { seenBy } from '../../src/method/sight.js'
 import type { GrainMaterial } from '../../src/method/grainPatterns.js'
-import { luminance, spread } from './colours.js'
+import { spread } from './colours.js'
 
 type Rgb = readonly [number, number, number]
 
@@ -207,7 +208,7 @@ const EVEN = 0.05
 export function inFinish(photo: Float32Array, amount: Float32Array, { ramp, polished }: Finish): Float32Array {
   if (ramp === null) return photo.slice()
   const n = amount.length
-  const bright = new Float32Array(n).map((_, i) => luminance(photo[i]!, photo[n + i]!, photo[2 * n + i]!))
+  const bright = new Float32Array(n).map((_, i) => lumaAt(photo, i, n))
   const { mean, deviation } = spread(bright, amount)
   return photo.map((own, at) => {
     const [c, i] = [Math.floor(at / n), at % n]

@@ -1,14 +1,15 @@
 import { type RandomStream, randomStream } from '../../src/engine/random.js'
 import type { FloatImage } from '../../src/media/image.js'
+import { lumaAt } from '../../src/media/luma.js'
 import { resize } from '../../src/media/resample.js'
-import { luminance, spread } from './colours.js'
+import { spread } from './colours.js'
 import { substances } from './materials.js'
 
 const bilinear = { filter: 'bilinear', antialias: true } as const
 
 function brightness({ data, width, height }: FloatImage): Float32Array {
   const n = width * height
-  return new Float32Array(n).map((_, i) => luminance(data[i]!, data[n + i]!, data[2 * n + i]!))
+  return new Float32Array(n).map((_, i) => lumaAt(data, i, n))
 }
 
 /** Puts `colour` (called with a pixel and its brightness) over the photo, as far as `amount` says. */

@@ -3,7 +3,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import sharp from 'sharp'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { colours, luminance, shadeOf } from './colours.js'
+import { lumaAt, lumaOf } from '../../src/media/luma.js'
+import { colours, shadeOf } from './colours.js'
 import { finishes, withGrainOf } from './finishes.js'
 import { substances } from './materials.js'
 import { MASK_SIDE, MaskStore, type ObjectMasks, maskCandidates, objectLabel } from './objectMasks.js'
@@ -152,7 +153,7 @@ describe('a look', () => {
     const n = SIZE * SIZE
     const bright = (x: number): number => {
       const i = 40 * SIZE + x
-      return luminance(after[i]!, after[n + i]!, after[2 * n + i]!)
+      return lumaAt(after, i, n)
     }
     expect(bright(60)).toBeLessThan(bright(75))
     expect(bright(75)).toBeLessThan(bright(90))
@@ -166,7 +167,7 @@ describe('shades of a colour', () => {
     expect([r, g, b].map((x) => x.toFixed(6))).toEqual(colours[indexOf('orange')]!.rgb.map((x) => x.toFixed(6)))
     expect(shade('orange', 1)[1]).toBeGreaterThan(g + 0.08)
     expect(shade('orange', -1)[1]).toBeLessThan(g - 0.08)
-    expect(luminance(...shade('green', 0, 1)) / luminance(...shade('green', 0))).toBeCloseTo(1.15, 6)
+    expect(lumaOf(...shade('green', 0, 1)) / lumaOf(...shade('green', 0))).toBeCloseTo(1.15, 6)
   })
 
   it('are none of a metal, and grey of grey', () => {

@@ -1,6 +1,6 @@
 import { Text2LiveError } from '../errors.js'
 import type { FloatImage } from './image.js'
-import { lumaAt } from './lumaAt.js'
+import { lumaAt } from './luma.js'
 
 /**
  * The ramp from 0 to 1, RGB: dark blue, violet, orange, yellow; its lightness rises all the way, so that it reads in

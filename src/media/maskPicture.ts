@@ -1,6 +1,7 @@
 import { judgeMask, maskRange, MaskReading, type MaskPicture } from './maskReading.js'
 import { Text2LiveError } from '../errors.js'
 import type { FloatImage } from './image.js'
+import { lumaOf } from './luma.js'
 import type { PixelImage } from './quantise.js'
 import { alphaStrips, colourStrips, stripsOf, wholeOf } from './strips.js'
 
@@ -18,7 +19,7 @@ export function maskPictureOf(name: string, pixels: PixelImage, exact: boolean):
     const area = rows * width
     for (let i = 0, at = y * width; i < area; i++, at++) {
       const [r, g, b] = [data[i]!, data[area + i]!, data[2 * area + i]!]
-      codes[at] = Math.round((0.299 * r + 0.587 * g + 0.114 * b) * white)
+      codes[at] = Math.round(lumaOf(r, g, b) * white)
       // A dark colour is not black, however dark.
       colours[at] = (byte(r) << 16) | (byte(g) << 8) | byte(b)
       tinted ||= Math.max(r, g, b) - Math.min(r, g, b) > 16 / 255

@@ -1,6 +1,7 @@
 import { Text2LiveError } from '../errors.js'
 import type { FloatImage } from './image.js'
 import { localAffine, type LocalAffine } from './localAffine.js'
+import { LUMA } from './luma.js'
 import { UpsampledRows } from './upsampledRows.js'
 
 /** How a layer follows the edges of the photo. */
@@ -108,7 +109,7 @@ function describe(
       const unexplained = 1 - fit.explained[i]!
       let fitted = 0
       for (let k = 0; k < 3; k++) {
-        if (!isAlpha) own[k]![i] = own[k]![i]! + unexplained * detail * luma[k]!
+        if (!isAlpha) own[k]![i] = own[k]![i]! + unexplained * detail * LUMA[k]!
         fitted += own[k]![i]! * photo.data[k * plane + i]!
       }
       offset[i] = isAlpha ? fit.offset[i]! + unexplained * (target[i]! - fitted - fit.offset[i]!) : target[i]! - fitted
@@ -118,9 +119,6 @@ function describe(
   }
   return { slopes, offsets, low: extreme(alpha, w, h, -1), high: extreme(alpha, w, h, 1) }
 }
-
-/** Rec. 601 luma: the weights of sRGB-encoded red, green and blue. */
-const luma = [0.299, 0.587, 0.114]
 
 /** Row by row, so that only a few rows of every upsampled plane are in memory. */
 function applyRows(

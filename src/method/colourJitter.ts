@@ -20,7 +20,7 @@ import {
 import type { JitterDraw } from './viewDraws.js'
 
 /** Rec. 601 luma, in the digits torchvision uses. */
-export const LUMA = [0.2989, 0.587, 0.114] as const
+export const TORCHVISION_LUMA = [0.2989, 0.587, 0.114] as const
 
 /** One linear stage of a view's colours: x -> clamp(matrix x + contrast * mean luma of x). */
 export interface ColourStage {
@@ -66,7 +66,7 @@ export function composedStage(draw: JitterDraw | null): ColourStage {
 
 /** The matrix of a grayscale view, or the identity. */
 export function grayscaleMatrix(grayscale: boolean): readonly number[] {
-  return grayscale ? [...LUMA, ...LUMA, ...LUMA] : IDENTITY.matrix
+  return grayscale ? [...TORCHVISION_LUMA, ...TORCHVISION_LUMA, ...TORCHVISION_LUMA] : IDENTITY.matrix
 }
 
 function brightnessStage(factor: number): ColourStage {
@@ -78,7 +78,7 @@ function contrastStage(factor: number): ColourStage {
 }
 
 function saturationStage(factor: number): ColourStage {
-  return { matrix: IDENTITY.matrix.map((m, i) => m * factor + (1 - factor) * LUMA[i % 3]!), contrast: 0 }
+  return { matrix: IDENTITY.matrix.map((m, i) => m * factor + (1 - factor) * TORCHVISION_LUMA[i % 3]!), contrast: 0 }
 }
 
 /**
@@ -109,7 +109,7 @@ export function mixChannels(x: Value, matrix: Value): Value {
 export function colourStage(x: Value, matrix: Value, contrast: Value): Value {
   const [v] = x.shape as [number]
   const mean = reshape(reduceMean(x, [2, 3]), [v, 3, 1])
-  const grey = matmul(x.graph.constant([...LUMA], [1, 3]), mean) // [V, 1, 1]
+  const grey = matmul(x.graph.constant([...TORCHVISION_LUMA], [1, 3]), mean) // [V, 1, 1]
   return clip(add(mixChannels(x, matrix), reshape(mul(grey, contrast), [v, 1, 1, 1])), 0, 1)
 }
 

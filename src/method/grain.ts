@@ -1,6 +1,6 @@
 import { boxMean } from '../media/boxMean.js'
 import type { FloatImage } from '../media/image.js'
-import { lumaAt } from '../media/lumaAt.js'
+import { lumaAt } from '../media/luma.js'
 import { type GrainMaterial, grainPattern, snowDepth } from './grainPatterns.js'
 import type { Sight } from './sight.js'
 

@@ -1,5 +1,5 @@
 import type { FloatImage } from '../media/image.js'
-import { LUMA } from './colourJitter.js'
+import { TORCHVISION_LUMA } from './colourJitter.js'
 import type { JitterDraw } from './viewDraws.js'
 
 /**
@@ -22,7 +22,8 @@ export function jitterPhoto(photo: FloatImage, draw: JitterDraw, round8 = true):
 
 /** factor x + (1 - factor) other, where other is black (0), the mean luma (1) or the pixel's luma (2). */
 function blend(data: Float32Array, n: number, stage: number, factor: number): void {
-  const luma = (i: number) => LUMA[0] * data[i]! + LUMA[1] * data[n + i]! + LUMA[2] * data[2 * n + i]!
+  const luma = (i: number) =>
+    TORCHVISION_LUMA[0] * data[i]! + TORCHVISION_LUMA[1] * data[n + i]! + TORCHVISION_LUMA[2] * data[2 * n + i]!
   let mean = 0
   if (stage === 1) {
     for (let i = 0; i < n; i++) mean += luma(i)

@@ -4,9 +4,10 @@ import { readFixtureJson, readFixtureTensors, relativeError } from '../../test/s
 import { gradients } from '../engine/gradients.js'
 import { Graph, type Value } from '../engine/graph.js'
 import { createNodeRuntime } from '../engine/node/createNodeRuntime.js'
-import { sub } from '../engine/ops.js'
+import { add, conv2d, mul, sub } from '../engine/ops.js'
 import { resizePicture } from './clipViews.js'
 import { screenGreen } from '../media/composeOutputs.js'
+import { LUMA } from '../media/luma.js'
 import {
   bootstrapLoss,
   colourLoss,
@@ -111,6 +112,33 @@ describe('losses', () => {
     )
     expect(l1![0]).toBeCloseTo(example.parts[0]!, 6)
     expect(l0![0]).toBeCloseTo(example.parts[1]!, 6)
+  })
+
+  it.each(cases.filter((c) => c.loss === 'colour'))('$name: hue and a quarter of the shading', async (example) => {
+    const [composite, first, cover] = ['composite', 'first', 'cover'].map((name) => tensor(example.inputs[name]!))
+    const graph = new Graph()
+    const [x, y, z] = [composite!, first!, cover!].map(({ shape }, i) => graph.input(`${i}`, shape))
+    const luma = (v: Value) => conv2d(v, graph.constant([...LUMA, ...LUMA, ...LUMA], [3, 3, 1, 1]))
+    const nothing = mul(z!, 0)
+    const [slope] = gradients(colourLoss(x!, y!, nothing), [x!])
+    const result = await evaluate(
+      runtime,
+      graph,
+      {
+        // With the luma of the first, hues alone differ.
+        hue: colourLoss(add(sub(x!, luma(x!)), luma(y!)), y!, z!),
+        shading: colourLoss(add(y!, sub(luma(x!), luma(y!))), y!, z!),
+        lighter: colourLoss(add(y!, 0.2), y!, z!),
+        uncovered: colourLoss(x!, y!, nothing),
+        slope: slope!,
+      },
+      { 0: composite!, 1: first!, 2: cover! },
+    )
+    expect(result.hue![0]).toBeCloseTo(example.parts[0]!, 6)
+    expect(result.shading![0]).toBeCloseTo(example.parts[1]! / 4, 6)
+    expect(result.lighter![0]).toBeLessThan(1e-10)
+    expect(result.uncovered![0]).toBe(0)
+    expect(result.slope!.every((x) => x === 0)).toBe(true)
   })
 
   it('weigh texts by their shares: a text with share 0 counts nothing', async () => {

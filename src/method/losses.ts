@@ -22,6 +22,7 @@ import {
   swapLast,
 } from '../engine/ops.js'
 import { screenGreen } from '../media/composeOutputs.js'
+import { LUMA } from '../media/luma.js'
 
 /** Names of the losses in the order of the paper; 'total' is their weighted sum. */
 export const lossNames = [
@@ -109,18 +110,16 @@ export function bootstrapLoss(alpha: Value, relevancy: Value): Value {
   return reduceMean(square(sub(alpha, stopGradient(relevancy))))
 }
 
-/** Luma of R, G and B (ITU-R BT.601). */
-const LUMA = [0.299, 0.587, 0.114] as const
 /** A layer that covers less of the picture is held as if it covered that much. */
 const LEAST_COVER = 0.05
-/** What shading counts beside hues: with as much as they have, snow and fire get no lighter than the start made them. */
+/** What shading counts beside hues: with as much as they have, snow gets no whiter than the start made it. */
 const SHADING = 0.25
 
 /**
  * Colour loss, not in the paper: how far hues and shading of the composite are from those of `first` [1, 3, H, W], the
  * learned start's layer over the same picture; no gradient to that. The mean, over what that layer covers (`cover`
  * [1, 1, H, W], its opacity), of the squared differences of chroma (each channel less the luma), plus a quarter of the
- * variance of the difference of luma there: how light the object is as a whole stays free.
+ * variance of the difference of luma there: how light the object is as a whole, in a crop or a frame, stays free.
  */
 export function colourLoss(composite: Value, first: Value, cover: Value): Value {
   const { graph } = composite

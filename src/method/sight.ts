@@ -1,5 +1,5 @@
 import type { FloatImage } from '../media/image.js'
-import { lumaAt } from '../media/lumaAt.js'
+import { lumaAt } from '../media/luma.js'
 import type { ImageSettings } from '../options/imageOptions.js'
 import { boundOf } from './regionMaps.js'
 
@@ -64,13 +64,17 @@ export const regionBounds = (region: FloatImage | null, regionBound: number): bo
   region !== null && regionBound > 0
 
 /** What is to be said where the surroundings were to be hidden and are not; null: nothing. */
-export const sightNote = (
-  { surroundings }: Pick<ImageSettings, 'surroundings'>,
+export function sightNote(
+  { surroundings, regionBound }: Pick<ImageSettings, 'surroundings' | 'regionBound'>,
+  region: FloatImage | null,
+  mask: FloatImage | undefined,
   sight: SightOfObject | null,
-): string | null =>
-  surroundings === 'hidden' && sight === null
-    ? 'surroundings: shown, since neither a region nor a mask says what the object is'
-    : null
+): string | null {
+  if (surroundings === 'shown' || sight !== null) return null
+  return regionBounds(region, regionBound) || mask
+    ? 'surroundings: shown, since what bounds the edit leaves hardly anything of the picture'
+    : 'surroundings: shown, since neither a region nor a mask bounds the edit'
+}
 
 /** The same of a picture that is cut from the photo as `place` cuts maps, and black where `opacity` is 0 already. */
 export function sightThrough(

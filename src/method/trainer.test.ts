@@ -535,7 +535,9 @@ describe('the colours of a learned start', () => {
     // Of a cosine of .6, two fifths of the way from .5 to .75.
     expect(await told(turned(0.8))).toEqual({
       share: expect.closeTo(0.4, 2) as number,
-      begun: ['start: learned; the prompt is read as something near "look 0 …"'],
+      begun: [
+        'start: learned; the prompt is read as something near "look 0 …"; the edit is held to its colours by 40 %',
+      ],
     })
     expect(await told(turned(0.7), turned(-0.71))).toEqual({
       ...wholly,
@@ -543,7 +545,9 @@ describe('the colours of a learned start', () => {
     })
     expect(await told(across)).toEqual({
       share: 0,
-      begun: [expect.stringContaining('taught nothing like what the prompt changes')],
+      begun: [
+        expect.stringMatching(/taught nothing like what the prompt changes.*; the edit is not held to its colours$/),
+      ],
     })
   })
 
@@ -591,11 +595,27 @@ describe('the surroundings of the object', () => {
       await layerOf(given, photo, { ...(mask ? { mask } : {}), onNote: (note) => notes.push(note) })
       return notes.filter((note) => note.startsWith('surroundings'))
     }
-    expect(await told({ surroundings: 'hidden' })).toEqual([
-      'surroundings: shown, since neither a region nor a mask says what the object is',
-    ])
+    const unbounded = ['surroundings: shown, since neither a region nor a mask bounds the edit']
+    expect(await told({ surroundings: 'hidden' })).toEqual(unbounded)
     expect(await told({ surroundings: 'hidden' }, disc.map)).toEqual([])
     expect(await told({ surroundings: 'shown' })).toEqual([])
+    const words = { preset: 'fast', relevancy: 'object', region: ['disc'], surroundings: 'hidden' } as const
+    expect(await told(words)).toEqual([])
+    expect(await told({ ...words, regionBound: 0 })).toEqual(unbounded)
+    const empty = { ...disc.map, data: new Float32Array(n) }
+    expect(await told({ surroundings: 'hidden' }, empty)).toEqual([
+      'surroundings: shown, since what bounds the edit leaves hardly anything of the picture',
+    ])
+  })
+
+  it('are told once to be shown, when the mask that bounds the edit is taken away', async () => {
+    const notes: string[] = []
+    const more = { mask: disc.map, onNote: (note: string) => notes.push(note) }
+    await withTrainer({ ...oneStep, region: [], surroundings: 'hidden' }, more, async (trainer) => {
+      expect(notes).toEqual([])
+      for (const mask of [null, disc.map, null]) await trainer.setMask(mask)
+    })
+    expect(notes).toEqual(['surroundings: shown, since neither a region nor a mask bounds the edit'])
   })
 
   it('are hidden from where the words find the object too, as far as they bound the edit', async () => {

@@ -57,8 +57,8 @@ export interface TrainerOptions {
   /** Needed for the relevancy `object` of a region. */
   readonly outline?: OutlineModel | null
   /**
-   * First weights, where they fit the run's generator; random ones else. A run that continues asks them only whether
-   * they read its texts.
+   * First weights, where they fit the run's generator; random ones else. A run that continues asks them only how far
+   * they know what its prompt asks for.
    */
   readonly start?: LearnedStart | null
   /** Continue from here, bit for bit on the CPU. */
@@ -68,8 +68,8 @@ export interface TrainerOptions {
   /** Is told what happens while it is made, and of each graph that is compiled. */
   readonly notice?: (notice: TrainerNotice) => void
   /**
-   * Is told of texts that a guidance model can read in part only, of what was taken for the region, and of how a
-   * learned start reads the prompt.
+   * Is told of texts that a guidance model can read in part only, of what was taken for the region, of how a learned
+   * start reads the prompt, of the grain, and where surroundings that were to be hidden are shown.
    */
   readonly onNote?: (message: string) => void
   /** Gives the making of the trainer up; steps do not heed it. */
@@ -155,7 +155,7 @@ export async function createTrainer(options: TrainerOptions): Promise<Trainer> {
   /** What the generator sees with this mask, and the learned start's layer of it where colours are held to that. */
   const looking = async (given: FloatImage | undefined) => {
     const alone = withoutSurroundings(photo, settings, located, given)
-    const note = sightNote(settings, alone)
+    const note = sightNote(settings, located, given, alone)
     if (note !== null) noteOnce(note)
     const sight = sightAfter(grainOf(options, located ?? given ?? null, noteOnce), alone)
     const shown = sight ? seenBy(sight, photo) : photo
@@ -300,12 +300,17 @@ async function embedAndLocate(
 
 /** Where training starts or goes on, told where that is not as asked; undefined: at random weights. */
 export function firstState(
-  { state, start, onNote }: Pick<TrainerOptions, 'state' | 'start' | 'onNote'>,
+  {
+    state,
+    start,
+    settings,
+    onNote,
+  }: Pick<TrainerOptions, 'state' | 'start' | 'onNote'> & { readonly settings: Pick<ImageSettings, 'lambdaColour'> },
   generator: GeneratorShape,
   heard: HeardStart | null,
 ): Record<VectorName, Float32Array> | undefined {
   if (state) return vectorsOf(state)
-  const note = startNote(start, generator, heard)
+  const note = startNote(start, generator, heard, settings)
   if (note !== null) onNote?.(note)
   return heard ? heardVectors(heard) : undefined
 }

@@ -42,7 +42,7 @@ export const lossOptions = {
     default: 0,
     before: 0,
     example: '30',
-    help: 'weight of the colour loss: the edit keeps the hues of the first picture of a learned start that knows the prompt; 0 lets them go',
+    help: 'weight of the colour loss: the edit keeps hues and shading of the first picture of a learned start, as far as that knows the prompt; 0 lets them go',
   },
   lambdaStructure: {
     type: 'number',

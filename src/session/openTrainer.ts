@@ -64,7 +64,7 @@ export const trainerIn =
     const guidance = await openGuidance(settings, runtime, models, notice, signal, input.access, warm)
     const [outline, start] = [
       await outlineFor(settings, input.texts.region, models, warm),
-      // A run that goes on has its weights; the start tells it only whether its hues hold.
+      // A run that goes on has its weights; the start tells it only how far the edit is held to its colours.
       input.state && settings.lambdaColour === 0 ? null : await startFor(settings, models, warm),
     ]
     return await createTrainer({

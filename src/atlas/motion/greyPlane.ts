@@ -1,4 +1,5 @@
 import type { ClipFrames } from '../../media/clipFrames.js'
+import { lumaOf } from '../../media/luma.js'
 
 /** A picture of one channel: `height * width` values in [0, 255]. */
 export interface GreyPlane {
@@ -11,8 +12,7 @@ export interface GreyPlane {
 export function greyPlane({ width, height, pixels }: ClipFrames, t: number): GreyPlane {
   const bytes = pixels[t]!
   const data = new Float32Array(width * height)
-  for (let i = 0; i < data.length; i++)
-    data[i] = 0.299 * bytes[3 * i]! + 0.587 * bytes[3 * i + 1]! + 0.114 * bytes[3 * i + 2]!
+  for (let i = 0; i < data.length; i++) data[i] = lumaOf(bytes[3 * i]!, bytes[3 * i + 1]!, bytes[3 * i + 2]!)
   return { width, height, data }
 }
 

@@ -198,12 +198,15 @@ describe('a video trainer', () => {
     const start = { ...rest, conditioned: { ...conditioned, phrases: nothing } }
     const notes: string[] = []
     const more = { start, onNote: (note: string) => notes.push(note) }
-    const given = { preset: 'fast' } as const
+    const given = { preset: 'fast', backgroundRegion: ['ground'], regionBound: 0 } as const
     const state = await withTrainer(given, 'background', more, async (trainer) => await trainer.state())
-    const ofSight = 'surroundings: shown, since neither a region nor a mask says what the object is'
+    const ofSight = 'surroundings: shown, since neither a region nor a mask bounds the edit'
     expect(notes.splice(0)).toEqual([ofSight, expect.stringContaining('start: learned; it was taught nothing like')])
     await withTrainer(given, 'background', { ...more, state }, () => Promise.resolve())
-    expect(notes).toEqual([ofSight])
+    expect(notes.splice(0)).toEqual([ofSight])
+    // Of the background of which nothing is named, all is to be seen.
+    await withTrainer({ preset: 'fast' }, 'background', { ...more, state }, () => Promise.resolve())
+    expect(notes).toEqual([])
   })
 
   it('gives the edit at the size of an atlas that is finer than the training frames', async () => {

@@ -46,7 +46,7 @@ export interface VideoTrainerOptions {
   readonly texts: LayerTexts
   /** Needed for the relevancy `object` of a region of the background. */
   readonly outline?: OutlineModel | null
-  /** First weights, where the training does not continue and they fit its generator; random ones else. */
+  /** As `TrainerOptions.start`. */
   readonly start?: LearnedStart | null
   /** One channel of the frames' size: where in the first frame the edit may be. */
   readonly mask?: FloatImage
@@ -181,7 +181,9 @@ async function layerMaps(
   const given = mask ? await projectedMask(layer, mask) : undefined
   const sightOf = (region: FloatImage | null) => {
     const sight = withoutSurroundings(layer.image, settings, region, given)
-    const note = sightNote(settings, sight)
+    // The background of which nothing is named is all that there is around things.
+    const isAsked = layer.name === 'foreground' || texts.region.length > 0 || given !== undefined
+    const note = isAsked ? sightNote(settings, region, given, sight) : null
     if (note !== null) onNote?.(note)
     return sight
   }

@@ -79,7 +79,7 @@ export const videoTrainerIn =
     const guidance = await openGuidance(settings, runtime, models, notice, signal, input.access, warm)
     const texts = layerTexts(settings, layer)
     const outline = layer === 'background' ? await outlineFor(settings, texts.region, models, warm) : null
-    // A run that goes on has its weights; the start tells it only whether its hues hold.
+    // A run that goes on has its weights; the start tells it only how far the edit is held to its colours.
     const start = input.state && settings.lambdaColour === 0 ? null : await startFor(settings, models, warm)
     return await createVideoTrainer({
       runtime,

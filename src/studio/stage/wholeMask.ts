@@ -1,4 +1,5 @@
 import { Text2LiveError } from '../../errors.js'
+import { lumaOf } from '../../media/luma.js'
 import { featherPlane, featherReach } from './featherPlane.js'
 import { type GreyPlane, growPlane } from './growPlane.js'
 import { type MaskTiles, sameTile, type Tile, tileSide } from './maskTiles.js'
@@ -93,8 +94,7 @@ function greysOf(picture: ImageBitmap, size: { width: number; height: number }, 
   context.fillRect(0, 0, strip.width, strip.height)
   context.drawImage(picture, 0, -strip.y, size.width, size.height)
   const { data } = context.getImageData(0, 0, strip.width, strip.height)
-  for (let i = 0; i < greys.length; i++)
-    greys[i] = 0.299 * data[4 * i]! + 0.587 * data[4 * i + 1]! + 0.114 * data[4 * i + 2]! + 0.5
+  for (let i = 0; i < greys.length; i++) greys[i] = lumaOf(data[4 * i]!, data[4 * i + 1]!, data[4 * i + 2]!) + 0.5
   return greys
 }
 
