@@ -31,7 +31,7 @@ const { values } = parseArgs({
     masks: { type: 'string' },
     published: { type: 'string' },
     script: { type: 'string' },
-    py: { type: 'string', default: 'python3' },
+    py: { type: 'string' },
     starter: { type: 'string' },
     judge: { type: 'string' },
     count: { type: 'string', default: '6' },
@@ -45,6 +45,9 @@ const { values } = parseArgs({
 const isBeside = values.published !== undefined
 for (const name of ['photos', 'masks', 'judge', ...(isBeside ? ['script', 'starter'] : [])])
   if (values[name] === undefined) throw new Error(`Give --${name}: see docs/benchmarks.md`)
+for (const name of ['script', 'starter', 'py'])
+  if (!isBeside && values[name] !== undefined)
+    throw new Error(`--${name} is of the published code: give --published too, see docs/benchmarks.md`)
 const out = values.out === undefined ? await mkdtemp(join(tmpdir(), 'text2live-quality-')) : resolve(values.out)
 const [chosen, size, views, steps] = ['count', 'size', 'views', 'steps'].map((name) => count(name, values[name]))
 
@@ -132,7 +135,7 @@ async function publishedEdit(name, prompt, source) {
   if (existsSync(log)) kept.push(name)
   else {
     const args = [...request, embeddings, ...settings, published]
-    const run = spawnSync(values.py, args, { encoding: 'utf8' })
+    const run = spawnSync(values.py ?? 'python3', args, { encoding: 'utf8' })
     if (run.status !== 0) throw new Error(`the published code ended with ${run.status}:\n${run.stderr}`)
   }
   const { seconds } = JSON.parse(readFileSync(log, 'utf8'))
@@ -156,16 +159,12 @@ async function ownEdit([name, prompt, source], theirs) {
   })
   if (status !== 0) throw new Error(`text2live ended with ${status}:\n${stderr}`)
   const ours = await measured(photo, mask, join(own, 'composite.png'), join(own, 'alpha.png'), prompt, source)
-  let reached = theirs !== null && ours.judge >= theirs.judge ? seconds : null
-  const judges = []
-  for (const { path, seconds: at } of previews) {
-    const { judge: score } = await measured(photo, mask, path, null, prompt, source)
-    judges.push(score)
-    if (theirs === null || score < theirs.judge) continue
-    reached = at
-    break
-  }
-  return { ...ours, seconds, reached, best: Math.max(...judges) }
+  const judged = []
+  for (const { path, seconds: at } of previews)
+    judged.push({ at, judge: (await measured(photo, mask, path, null, prompt, source)).judge })
+  judged.push({ at: seconds, judge: ours.judge })
+  const reached = theirs && (judged.find((one) => one.judge >= theirs.judge)?.at ?? null)
+  return { ...ours, seconds, reached, best: Math.max(...judged.map((one) => one.judge)) }
 }
 
 const ratio = (what) => mean(results.map(({ ours }) => ours[what])) / mean(results.map(({ theirs }) => theirs[what]))
@@ -178,7 +177,8 @@ const ratios = isBeside
   : null
 if (kept.length > 0)
   console.error(`the published code's pictures and seconds are those of an earlier run: ${kept.join(', ')}`)
-if (values.json) console.log(JSON.stringify({ bench: 'quality', size, views, steps, results, ratios, kept }))
+if (values.json)
+  console.log(JSON.stringify({ bench: 'quality', ...(isBeside ? { size, views, steps, ratios, kept } : {}), results }))
 else {
   const sizes = `published code: ${size} px, ${views} views, ${steps} steps; `
   console.log(`${isBeside ? sizes : ''}ours: preset fast. Judge: directional similarity of ${values.judge}\n`)
@@ -195,7 +195,7 @@ else {
       'prompt',
       ...(isBeside ? columns.map((column) => `theirs: ${column}`) : []),
       ...columns.map((column) => `ours: ${column}`),
-      isBeside ? 'their judge reached after, s' : 'best of its previews',
+      isBeside ? 'their judge reached after, s' : 'best judge of its previews',
     ],
     ...results.map(({ name, prompt, theirs, ours }) => [
       name,
