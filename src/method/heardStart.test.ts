@@ -7,7 +7,9 @@ const shape = { width: 4, skipWidth: 2, levels: 1 }
 const start = toyStart(shape, 'starter', 2)
 /** What is asked of a model: its name and its width. */
 const model = (name: string, embeddingWidth = 2) => ({ name, embeddingWidth }) as GuidanceModel
-const target = (...data: number[]) => ({ direction: { shape: [1, data.length] as const, data: Float32Array.from(data) } })
+const target = (...data: number[]) => ({
+  direction: { shape: [1, data.length] as const, data: Float32Array.from(data) },
+})
 
 describe('a start that a run hears', () => {
   it('reads the texts of its own model, whichever of them that is', () => {
