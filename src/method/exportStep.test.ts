@@ -1,4 +1,5 @@
 import { beforeAll, expect, it } from 'vitest'
+import { smallClipConfig } from '../../test/support/smallClipConfig.js'
 import { createNodeRuntime } from '../engine/node/createNodeRuntime.js'
 import { loadOnnxRuntime } from '../engine/node/loadOnnxRuntime.js'
 import type { GuidanceModel } from '../models/guidance.js'
@@ -9,20 +10,7 @@ import { exportStep } from './exportStep.js'
 
 let guidance: GuidanceModel
 beforeAll(async () => {
-  guidance = await randomClip(
-    {
-      projection_dim: 8,
-      vision_config: { hidden_size: 16, intermediate_size: 16, num_hidden_layers: 1, num_attention_heads: 2 },
-      text_config: {
-        hidden_size: 8,
-        intermediate_size: 8,
-        num_hidden_layers: 1,
-        num_attention_heads: 2,
-        vocab_size: 514,
-      },
-    },
-    createNodeRuntime({ device: 'cpu', threads: 1 }),
-  )
+  guidance = await randomClip(smallClipConfig(), createNodeRuntime({ device: 'cpu', threads: 1 }))
 })
 
 /** The maps that the exported step of these settings is fed. */

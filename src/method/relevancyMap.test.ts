@@ -1,4 +1,5 @@
 import { beforeAll, describe, expect, it } from 'vitest'
+import { smallClipConfig } from '../../test/support/smallClipConfig.js'
 import { colourWords } from '../../test/support/colourWords.js'
 import { twoObjects } from '../../test/support/twoObjects.js'
 import { createNodeRuntime } from '../engine/node/createNodeRuntime.js'
@@ -49,24 +50,10 @@ describe('relevancyMap', () => {
 
   it('brings the weights of a model to the device once for all scales, and frees all it took, also where it fails', async () => {
     const clip = await randomClip(
-      {
-        projection_dim: 3,
-        vision_config: {
-          hidden_size: 8,
-          intermediate_size: 8,
-          num_hidden_layers: 1,
-          num_attention_heads: 2,
-          image_size: 64,
-          patch_size: 16,
-        },
-        text_config: {
-          hidden_size: 8,
-          intermediate_size: 8,
-          num_hidden_layers: 1,
-          num_attention_heads: 2,
-          vocab_size: 514,
-        },
-      },
+      smallClipConfig({
+        projection: 3,
+        vision: { hidden_size: 8, intermediate_size: 8, image_size: 64, patch_size: 16 },
+      }),
       runtime,
     )
     for (const fails of [false, true]) {
@@ -113,24 +100,10 @@ describe('relevancyMap', () => {
 
   it('runs a CLIP and gives a map in [0, 1]', async () => {
     const clip = await randomClip(
-      {
-        projection_dim: 3,
-        vision_config: {
-          hidden_size: 8,
-          intermediate_size: 8,
-          num_hidden_layers: 2,
-          num_attention_heads: 2,
-          image_size: 64,
-          patch_size: 16,
-        },
-        text_config: {
-          hidden_size: 8,
-          intermediate_size: 8,
-          num_hidden_layers: 1,
-          num_attention_heads: 2,
-          vocab_size: 514,
-        },
-      },
+      smallClipConfig({
+        projection: 3,
+        vision: { hidden_size: 8, intermediate_size: 8, num_hidden_layers: 2, image_size: 64, patch_size: 16 },
+      }),
       runtime,
     )
     const map = await relevancyMap(photo, [{ model: clip, texts: colours(red, blue) }], runtime)

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import { smallClipConfig } from '../../test/support/smallClipConfig.js'
 import { createNodeRuntime } from '../engine/node/createNodeRuntime.js'
 import { randomStream } from '../engine/random.js'
 import { randomClip } from '../models/randomClip.js'
@@ -52,25 +53,11 @@ describe('drawShares', () => {
 describe('embedTexts', () => {
   it('embeds prompts and sources in 14 templates, screens in 2, regions as they are; directions are differences', async () => {
     const clip = await randomClip(
-      {
-        projection_dim: 6,
-        vision_config: {
-          hidden_size: 8,
-          intermediate_size: 8,
-          num_hidden_layers: 1,
-          num_attention_heads: 2,
-          image_size: 64,
-          patch_size: 32,
-        },
-        text_config: {
-          hidden_size: 8,
-          intermediate_size: 8,
-          num_hidden_layers: 1,
-          num_attention_heads: 2,
-          vocab_size: 514,
-          max_position_embeddings: 60,
-        },
-      },
+      smallClipConfig({
+        projection: 6,
+        vision: { hidden_size: 8, intermediate_size: 8, image_size: 64, patch_size: 32 },
+        text: { max_position_embeddings: 60 },
+      }),
       createNodeRuntime({ device: 'cpu', threads: 1 }),
     )
     const texts = {

@@ -1,3 +1,4 @@
+import { smallClipConfig } from './smallClipConfig.js'
 import type { Runtime } from '../../src/engine/runtime.js'
 import { matmul, normalizeLength, reduceMean, reshape } from '../../src/engine/ops.js'
 import { resizePicture } from '../../src/method/clipViews.js'
@@ -14,24 +15,7 @@ export async function colourWords(
   runtime: Runtime,
 ): Promise<GuidanceModel> {
   const clip = await randomClip(
-    {
-      projection_dim: 3,
-      vision_config: {
-        hidden_size: 8,
-        intermediate_size: 8,
-        num_hidden_layers: 1,
-        num_attention_heads: 2,
-        image_size: 64,
-        patch_size: 8,
-      },
-      text_config: {
-        hidden_size: 8,
-        intermediate_size: 8,
-        num_hidden_layers: 1,
-        num_attention_heads: 2,
-        vocab_size: 514,
-      },
-    },
+    smallClipConfig({ projection: 3, vision: { hidden_size: 8, intermediate_size: 8, image_size: 64, patch_size: 8 } }),
     runtime,
   )
   const meaning = (text: string): readonly number[] => {

@@ -1,4 +1,5 @@
 import { fileURLToPath } from 'node:url'
+import { smallClipConfig } from './smallClipConfig.js'
 import { createNodeRuntime } from '../../src/engine/node/createNodeRuntime.js'
 import { type Trainer, type TrainerOptions, createTrainer } from '../../src/method/trainer.js'
 import { folderSource } from '../../src/models/node/folderSource.js'
@@ -20,27 +21,7 @@ export const oneSize = { scaleMin: 1, scaleMax: 1, cropsMinCover: 1, wholeImageE
 export const oneStep = { ...oneSize, preset: 'fast', relevancy: 'model', sparsityMap: 0 } as const
 
 export const smallClip = (vision: Record<string, unknown> = {}, seed = 0) =>
-  randomClip(
-    {
-      projection_dim: 8,
-      vision_config: {
-        hidden_size: 16,
-        intermediate_size: 16,
-        num_hidden_layers: 1,
-        num_attention_heads: 2,
-        ...vision,
-      },
-      text_config: {
-        hidden_size: 8,
-        intermediate_size: 8,
-        num_hidden_layers: 1,
-        num_attention_heads: 2,
-        vocab_size: 514,
-      },
-    },
-    runtime,
-    { seed },
-  )
+  randomClip(smallClipConfig({ vision }), runtime, { seed })
 export const guidance = await smallClip()
 const outline = await loadOutline(await folderSource(fileURLToPath(new URL('../../models/outline', import.meta.url))))
 

@@ -1,4 +1,5 @@
 import { beforeAll, describe, expect, it } from 'vitest'
+import { smallClipConfig } from '../../../test/support/smallClipConfig.js'
 import { type DeviceRuntime, deviceRuntime } from '../../../test/support/deviceRuntime.js'
 import { sharePrograms } from '../../../test/support/sharePrograms.js'
 import { createNodeRuntime } from '../../engine/node/createNodeRuntime.js'
@@ -23,21 +24,7 @@ const settings = resolveVideoSettings([{ preset: 'fast', prompt: ['a'], source: 
 const cpu = sharePrograms(createNodeRuntime({ device: 'cpu', threads: 1 }))
 let guidance: GuidanceModel
 beforeAll(async () => {
-  guidance = await randomClip(
-    {
-      projection_dim: 8,
-      vision_config: { hidden_size: 16, intermediate_size: 16, num_hidden_layers: 1, num_attention_heads: 2 },
-      text_config: {
-        hidden_size: 8,
-        intermediate_size: 8,
-        num_hidden_layers: 1,
-        num_attention_heads: 2,
-        vocab_size: 514,
-      },
-    },
-    cpu,
-    { seed: 0 },
-  )
+  guidance = await randomClip(smallClipConfig(), cpu, { seed: 0 })
 })
 
 const random = randomStream(4, 'pictures')

@@ -1,5 +1,6 @@
 import { fileURLToPath } from 'node:url'
 import { beforeAll, describe, expect, it } from 'vitest'
+import { smallClipConfig } from '../../../test/support/smallClipConfig.js'
 import { sharePrograms } from '../../../test/support/sharePrograms.js'
 import { slidingClip } from '../../../test/support/slidingClip.js'
 import { toyStart } from '../../../test/support/toyStart.js'
@@ -24,21 +25,7 @@ let guidance: GuidanceModel
 let outline: OutlineModel
 beforeAll(async () => {
   outline = await loadOutline(await folderSource(fileURLToPath(new URL('../../../models/outline', import.meta.url))))
-  guidance = await randomClip(
-    {
-      projection_dim: 8,
-      vision_config: { hidden_size: 16, intermediate_size: 16, num_hidden_layers: 1, num_attention_heads: 2 },
-      text_config: {
-        hidden_size: 8,
-        intermediate_size: 8,
-        num_hidden_layers: 1,
-        num_attention_heads: 2,
-        vocab_size: 514,
-      },
-    },
-    runtime,
-    { seed: 0 },
-  )
+  guidance = await randomClip(smallClipConfig(), runtime, { seed: 0 })
 })
 
 async function withTrainer<T>(

@@ -38,6 +38,7 @@ it('a clip that cannot take the learned start is told so, as a photo is', async 
   )
   await trainer.dispose()
   expect(notes).toEqual([
+    'surroundings: shown, since neither a region nor a mask bounds the edit',
     "start: random, since the learned one is for a generator of 64 channels and 7 levels; this run's has 8 and 7",
   ])
 })
