@@ -46,35 +46,29 @@ export function objectAlone(photo: FloatImage, object: FloatImage, strength = 1)
  * What the generator sees with `surroundings` hidden: the region as far as it bounds the edit, or else what the mask
  * leaves of the photo; null: all of it. A mask is read as the map of a region is (see `boundOf`): what it lets through
  * by two fifths is seen as what it lets through wholly.
+ * @param onNote is told where surroundings that were to be hidden are shown
  */
 export function withoutSurroundings(
   photo: FloatImage,
   { surroundings, regionBound }: Pick<ImageSettings, 'surroundings' | 'regionBound'>,
   region: FloatImage | null,
   mask: FloatImage | undefined,
+  onNote?: (note: string) => void,
 ): SightOfObject | null {
   if (surroundings === 'shown') return null
   const bounding = regionBounds(region, regionBound) ? region : (mask ?? null)
   const object = boundOf(undefined, bounding, 1)
-  return object ? objectAlone(photo, object, bounding === region ? regionBound : 1) : null
+  const sight = object ? objectAlone(photo, object, bounding === region ? regionBound : 1) : null
+  if (sight === null)
+    onNote?.(
+      `surroundings: shown, since ${bounding ? 'what bounds the edit leaves hardly anything of the picture' : 'neither a region nor a mask bounds the edit'}`,
+    )
+  return sight
 }
 
 /** Whether the region says what the object is, so that a mask changes nothing about what is seen. */
 export const regionBounds = (region: FloatImage | null, regionBound: number): boolean =>
   region !== null && regionBound > 0
-
-/** What is to be said where the surroundings were to be hidden and are not; null: nothing. */
-export function sightNote(
-  { surroundings, regionBound }: Pick<ImageSettings, 'surroundings' | 'regionBound'>,
-  region: FloatImage | null,
-  mask: FloatImage | undefined,
-  sight: SightOfObject | null,
-): string | null {
-  if (surroundings === 'shown' || sight !== null) return null
-  return regionBounds(region, regionBound) || mask
-    ? 'surroundings: shown, since what bounds the edit leaves hardly anything of the picture'
-    : 'surroundings: shown, since neither a region nor a mask bounds the edit'
-}
 
 /** The same of a picture that is cut from the photo as `place` cuts maps, and black where `opacity` is 0 already. */
 export function sightThrough(

@@ -1,6 +1,7 @@
 import { fileURLToPath } from 'node:url'
 import { describe, expect, it } from 'vitest'
 import {
+  bytes,
   disc,
   generator,
   guidance,
@@ -395,10 +396,6 @@ describe('refusals', () => {
     })
   })
 })
-
-function bytes(data: Float32Array): Buffer {
-  return Buffer.from(data.buffer, data.byteOffset, data.byteLength)
-}
 
 /** The total of step 0 is the weighted sum of the reported losses. */
 function expectTotal(losses: Readonly<Record<string, number>>, settings: ImageSettings): void {

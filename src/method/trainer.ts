@@ -18,7 +18,7 @@ import { type HeardStart, hearStart, heardVectors, heldSettings, startNote } fro
 import { type LocatedRegion, rivalsFor } from './locateRegion.js'
 import { boundOf, emphasisOf } from './regionMaps.js'
 import { bootstrapWeightAt, learningRateAt } from './schedule.js'
-import { type Sight, placedSight, regionBounds, seenBy, sightAfter, sightNote, withoutSurroundings } from './sight.js'
+import { type Sight, placedSight, regionBounds, seenBy, sightAfter, withoutSurroundings } from './sight.js'
 import { drawStepShares, drawStepViews } from './stepDraws.js'
 import { type StepItem, StepRunner, type VectorName, vectorNames } from './stepRunner.js'
 import { type EmbeddedTexts, type Texts, embedTexts } from './textTargets.js'
@@ -154,9 +154,7 @@ export async function createTrainer(options: TrainerOptions): Promise<Trainer> {
   }
   /** What the generator sees with this mask, and the learned start's layer of it where colours are held to that. */
   const looking = async (given: FloatImage | undefined) => {
-    const alone = withoutSurroundings(photo, settings, located, given)
-    const note = sightNote(settings, located, given, alone)
-    if (note !== null) noteOnce(note)
+    const alone = withoutSurroundings(photo, settings, located, given, noteOnce)
     const sight = sightAfter(grainOf(options, located ?? given ?? null, noteOnce), alone)
     const shown = sight ? seenBy(sight, photo) : photo
     return { sight, shown, first: held.lambdaColour > 0 ? await runner.layer(shown, vectors?.initial) : null }

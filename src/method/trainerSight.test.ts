@@ -1,10 +1,8 @@
 import { describe, expect, it } from 'vitest'
-import { disc, oneStep, photo, withTrainer } from '../../test/support/smallTrainer.js'
+import { bytes, disc, oneStep, photo, withTrainer } from '../../test/support/smallTrainer.js'
 import type { FloatImage } from '../media/image.js'
 import type { GivenOptions } from '../options/imageOptions.js'
 import type { TrainerOptions } from './trainer.js'
-
-const bytes = ({ buffer, byteOffset, byteLength }: Float32Array): Buffer => Buffer.from(buffer, byteOffset, byteLength)
 
 describe('the surroundings of the object', () => {
   const n = photo.width * photo.height

@@ -55,3 +55,8 @@ export async function withTrainer<T>(
     await trainer.dispose()
   }
 }
+
+/** The same memory, to be compared bit for bit. */
+export function bytes(data: Float32Array): Buffer {
+  return Buffer.from(data.buffer, data.byteOffset, data.byteLength)
+}

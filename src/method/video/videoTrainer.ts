@@ -22,7 +22,7 @@ import { locateRegion, rivalsFor } from '../locateRegion.js'
 import { boundOf, emphasisOf } from '../regionMaps.js'
 import { bootstrapWeightAt, learningRateAt } from '../schedule.js'
 import { drawStepShares, drawStepViews } from '../stepDraws.js'
-import { seenBy, sightNote, withoutSurroundings } from '../sight.js'
+import { seenBy, withoutSurroundings } from '../sight.js'
 import { vectorNames } from '../stepRunner.js'
 import { type EmbeddedTexts, embedTexts } from '../textTargets.js'
 import { type Trainer, type TrainerNotice, type TrainerState, firstState } from '../trainer.js'
@@ -179,14 +179,10 @@ async function layerMaps(
   embedded: readonly EmbeddedTexts[],
 ): Promise<Omit<LayerMaps, 'first'>> {
   const given = mask ? await projectedMask(layer, mask) : undefined
-  const sightOf = (region: FloatImage | null) => {
-    const sight = withoutSurroundings(layer.image, settings, region, given)
-    // The background of which nothing is named is all that there is around things.
-    const isAsked = layer.name === 'foreground' || texts.region.length > 0 || given !== undefined
-    const note = isAsked ? sightNote(settings, region, given, sight) : null
-    if (note !== null) onNote?.(note)
-    return sight
-  }
+  // The background of which nothing is named is all that there is around things.
+  const isAsked = layer.name === 'foreground' || texts.region.length > 0 || given !== undefined
+  const sightOf = (region: FloatImage | null) =>
+    withoutSurroundings(layer.image, settings, region, given, isAsked ? onNote : undefined)
   if (texts.region.length === 0 || settings.relevancy === 'model')
     return { relevancy: null, emphasis: null, mask: given, sight: sightOf(null) }
   if (layer.name === 'background') notice?.({ type: 'phase', phase: 'locating' })
